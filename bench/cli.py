@@ -1,0 +1,26 @@
+"""`tagsight bench`: every figure is a ratio against a baseline measured in the same run."""
+
+from __future__ import annotations
+
+import click
+
+from runtime.cli import LazyGroup
+
+BENCHMARKS = {
+    "ring": ("bench.ring", "Frame ring against pipe, queue and named shared memory."),
+    "throughput": ("bench.throughput", "The whole camera path against the usual loop."),
+    "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
+    "matching": ("bench.matching", "Tag x person matching on synthetic crowds."),
+    "flips": ("bench.flips", "Flip detectors on unseen simulated stores and real reads."),
+    "uplink": ("bench.uplink", "Outbox and broker against paho alone and the disk's fsync."),
+}
+
+
+@click.group(cls=LazyGroup, table=BENCHMARKS)
+def bench() -> None:
+    """Measure this machine.
+
+    \b
+    Example:
+      tagsight bench ring --json
+    """

@@ -1,0 +1,80 @@
+"""The `tagsight` command: finds the subcommand, prints errors for people."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import click
+
+from engines.errors import EngineError
+from rfid_reader.errors import ReaderError
+from runtime.errors import TagsightError
+
+COMMANDS = {
+    "run": ("runtime.commands.run", "Run the daemon for one store."),
+    "demo": ("runtime.commands.demo", "Run the plaza store: real video, a simulated reader, a local broker."),
+    "video": ("runtime.commands.video", "Track and count persons in a video file."),
+    "config": ("runtime.commands.config", "Write, check and describe store.yaml."),
+    "engines": ("engines.cli", "Networks this machine can run: list, add, verify."),
+    "rfid": ("rfid_reader.cli", "Capture, replay, judge and simulate tag reads."),
+    "calibrate": ("calibration.cli", "Measure cameras, floor, antennas and clocks on site."),
+    "events": ("runtime.uplink.cli", "Describe, decode and watch events."),
+    "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
+    "doctor": ("runtime.commands.doctor", "Say what this machine has and what is missing."),
+}
+USER_ERRORS = (TagsightError, EngineError, ReaderError)
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommands are imported when they are called, so that `--help` stays quick."""
+
+    def __init__(self, *, table: Mapping[str, tuple[str, str]], **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.table:
+            return None
+        module = importlib.import_module(self.table[cmd_name][0])
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in self.table.items()])
+
+
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("tagsight"), prog_name="tagsight")
+def tagsight() -> None:
+    """Customer flow and garment handling from a shop's own cameras and RFID readers, without names.
+
+    \b
+    Example:
+      tagsight demo --seconds 60 --out demo-out
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a fault the user can mend, 2 wrong usage, 130 interrupted."""
+    try:
+        status = tagsight.main(args=arguments, prog_name="tagsight", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except USER_ERRORS as error:
+        click.echo(f"tagsight: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

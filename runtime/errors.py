@@ -1,0 +1,10 @@
+"""The error that is meant for a person."""
+
+from __future__ import annotations
+
+
+class TagsightError(Exception):
+    """A fault the user can mend: one sentence that names the file, key or value and what would be right.
+
+    The command line prints the sentence and exits with 1; it never shows a traceback for it.
+    """

@@ -1,0 +1,219 @@
+"""The records that processes of the box send each other.
+
+MessagePack (msgspec), one record a datagram, over inherited `SOCK_SEQPACKET` sockets; pixels never travel
+this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`).
+
+    camera <-> vision       FrameReady, FrameDone
+    vision  -> store        PersonsSeen, FramesMissed
+    reader  -> store        TagFlip, TagPresence
+    store   -> uplink       Committed
+    child   -> supervisor   Health
+    supervisor -> child     Attach, Detach, Reload, Stop; Health of the others to the store process
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+
+import msgspec
+
+MAX_RECORD_BYTES = 60_000
+"""A larger record is a fault of the sender; datagrams of that size fit the default socket buffers."""
+
+MAX_FDS = 4
+
+
+class FrameReady(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Slot `slot` of the ring holds frame `sequence`; the reader owns it until it answers FrameDone."""
+
+    slot: int
+    sequence: int
+    time_s: float
+
+
+class FrameDone(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The reader is done with `slot`, which held frame `sequence`."""
+
+    slot: int
+    sequence: int
+
+
+class Person(msgspec.Struct, frozen=True, array_like=True):
+    """One tracked person in one frame.
+
+    `box` is left, top, width, height in pixels of the frame; `floor_xy_m` is None where the foot point has
+    no place on the floor plan; `handling` is the probability of handling goods, None if not judged.
+    """
+
+    track: int
+    box: tuple[float, float, float, float]
+    score: float
+    floor_xy_m: tuple[float, float] | None
+    handling: float | None = None
+
+
+class PersonsSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What one analysed frame showed: confirmed persons only, and tracks that ended since the last frame."""
+
+    camera: str
+    sequence: int
+    time_s: float
+    persons: tuple[Person, ...]
+    ended: tuple[int, ...] = ()
+
+
+class FramesMissed(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A camera could not be judged from `start_s` to `end_s`: unknown, not zero."""
+
+    camera: str
+    start_s: float
+    end_s: float
+    reason: str
+
+
+class TagFlip(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A tag was turned over or picked between `start_s` and `end_s`; `score` is in 0..1."""
+
+    reader: str
+    antenna: int
+    epc: str
+    start_s: float
+    end_s: float
+    score: float
+
+
+class TagPresence(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A tag was heard by an antenna from `first_s` to `last_s`; `gone` once it is no longer heard."""
+
+    reader: str
+    antenna: int
+    epc: str
+    first_s: float
+    last_s: float
+    reads: int
+    gone: bool = False
+
+
+class Committed(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Events up to `seq` are durable in the outbox."""
+
+    seq: int
+
+
+class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The state of one process. `progress_s` is the time of its last real progress (a frame, a keepalive)."""
+
+    process: str
+    state: str
+    time_s: float
+    progress_s: float
+    detail: str = ""
+    values: dict[str, float] = {}
+    drops: dict[str, int] = {}
+
+
+class Attach(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A peer to talk to: `role` says what the accompanying descriptors are, `name` whose.
+
+    Roles and descriptors: "frames" (camera's side: [socket]), "camera" (vision's side: [ring, socket]),
+    "records" ([socket]: PersonsSeen, TagFlip, TagPresence or Committed, as the two ends dictate).
+    """
+
+    role: str
+    name: str
+
+
+class Detach(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The peer `name` of `role` is gone for now."""
+
+    role: str
+    name: str
+
+
+class Reload(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Read the configuration file again and apply what can be applied live."""
+
+    path: str
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Drain and exit with 0."""
+
+
+Message = (
+    FrameReady
+    | FrameDone
+    | PersonsSeen
+    | FramesMissed
+    | TagFlip
+    | TagPresence
+    | Committed
+    | Health
+    | Attach
+    | Detach
+    | Reload
+    | Stop
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Message)
+
+
+class PeerGone(Exception):
+    """The other end of a record socket has closed."""
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected record sockets, inheritable by descriptor passing only."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def encode(message: Message) -> bytes:
+    """The datagram for one message. Raises ValueError where it would exceed MAX_RECORD_BYTES."""
+    data = _encoder.encode(message)
+    if len(data) > MAX_RECORD_BYTES:
+        raise ValueError(f"a {type(message).__name__} of {len(data)} bytes exceeds {MAX_RECORD_BYTES}")
+    return data
+
+
+def decode(data: bytes) -> Message:
+    """The message in one datagram. Raises msgspec.DecodeError for anything else."""
+    message: Message = _decoder.decode(data)
+    return message
+
+
+def send(sock: socket.socket, message: Message, fds: tuple[int, ...] = ()) -> None:
+    """Send one message, with descriptors if given.
+
+    Raises BlockingIOError where a non-blocking socket is full and PeerGone where the other end closed.
+    """
+    data = encode(message)
+    try:
+        if fds:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
+            sock.sendmsg([data], [rights])
+        else:
+            sock.send(data)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise PeerGone from error
+
+
+def receive(sock: socket.socket) -> tuple[Message, tuple[int, ...]]:
+    """The next message and the descriptors that came with it.
+
+    Raises BlockingIOError where nothing is waiting and PeerGone where the other end closed. Descriptors
+    are close-on-exec and belong to the caller.
+    """
+    space = socket.CMSG_LEN(MAX_FDS * array.array("i").itemsize)
+    try:
+        data, ancillary, _, _ = sock.recvmsg(MAX_RECORD_BYTES, space, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError as error:
+        raise PeerGone from error
+    fds = array.array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+    if not data:
+        raise PeerGone
+    return decode(data), tuple(fds)

@@ -1,0 +1,25 @@
+"""Fixtures every room uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The root of the checkout."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of development data (weights of others, clips, tag reads); skips where it is absent."""
+    folder = Path(os.environ.get("TAGSIGHT_SHARED", REPO.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no development data at {folder} (set TAGSIGHT_SHARED)")
+    return folder
