@@ -1,0 +1,86 @@
+"""Data walks one way: each room imports only rooms nearer the ground."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+OURS = ("engines", "rfid_reader", "runtime", "calibration", "bench")
+GROUND = ("runtime.errors", "runtime.clock", "runtime.messages", "runtime.geometry", "runtime.config")
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "engines": ("engines",),
+    "rfid_reader": ("rfid_reader",),
+    "runtime/errors.py": (),
+    "runtime/clock.py": (),
+    "runtime/messages.py": (),
+    "runtime/geometry.py": (),
+    "runtime/config": ("runtime.errors", "runtime.geometry", "runtime.config"),
+    "runtime/frames": (*GROUND, "runtime.frames"),
+    "runtime/vision": (*GROUND, "engines", "runtime.vision"),
+    "runtime/store": ("runtime.errors", "runtime.messages", "runtime.geometry", "runtime.config", "runtime.store"),
+    "runtime/uplink": (*GROUND, "runtime.store.facts", "runtime.uplink"),
+    "calibration": (*GROUND, "rfid_reader", "runtime.frames", "runtime.vision.draw", "calibration"),
+}
+"""Room -> the prefixes of our own modules it may import. Rooms not named here may import everything."""
+
+STORE_LIBRARIES = {"numpy", "scipy", "msgspec"}
+STORE_FORBIDDEN = {"socket", "threading", "multiprocessing", "subprocess", "asyncio", "time", "sqlite3", "io", "os"}
+
+
+def modules_of(room: str) -> list[Path]:
+    path = REPO / room
+    return [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
+
+
+def imports_of(module: Path) -> set[str]:
+    """Absolute names of everything a module imports, wherever in the file."""
+    package = module.relative_to(REPO).with_suffix("").parts
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level]) if node.level else ""
+            stem = ".".join(part for part in (base, node.module or "") if part)
+            names.add(stem)
+            names.update(f"{stem}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_rooms_nearer_the_ground(room: str) -> None:
+    modules = modules_of(room)
+    assert modules, f"{room} is empty"
+    against = [
+        f"{module.relative_to(REPO)} imports {name}"
+        for module in modules
+        for name in sorted(imports_of(module))
+        if within(name, OURS) and not within(name, ALLOWED[room]) and not _is_ancestor(name, ALLOWED[room])
+    ]
+    assert not against, "\n".join(against)
+
+
+def _is_ancestor(name: str, prefixes: tuple[str, ...]) -> bool:
+    """`from runtime.store import facts` also names `runtime.store`, the way to what is allowed."""
+    return any(prefix.startswith(name + ".") for prefix in prefixes)
+
+
+def test_the_store_core_opens_nothing_and_reads_no_clock() -> None:
+    import sys
+
+    against = []
+    for module in modules_of("runtime/store"):
+        for name in imports_of(module):
+            top = name.split(".")[0]
+            foreign = top not in sys.stdlib_module_names and top not in STORE_LIBRARIES and top not in OURS
+            if foreign or top in STORE_FORBIDDEN:
+                against.append(f"{module.relative_to(REPO)} imports {name}")
+    assert not against, "\n".join(sorted(against))
