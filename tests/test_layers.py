@@ -17,7 +17,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "runtime/errors.py": (),
     "runtime/clock.py": (),
     "runtime/messages.py": (),
-    "runtime/geometry.py": (),
+    "runtime/geometry.py": ("runtime.errors",),
     "runtime/config": ("runtime.errors", "runtime.geometry", "runtime.config"),
     "runtime/frames": (*GROUND, "runtime.frames"),
     "runtime/vision": (*GROUND, "engines", "runtime.vision"),
