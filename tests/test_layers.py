@@ -21,14 +21,30 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "runtime/config": ("runtime.errors", "runtime.geometry", "runtime.config"),
     "runtime/frames": (*GROUND, "runtime.frames"),
     "runtime/vision": (*GROUND, "engines", "runtime.vision"),
-    "runtime/store": ("runtime.errors", "runtime.messages", "runtime.geometry", "runtime.config", "runtime.store"),
+    "runtime/store": (
+        "runtime.errors",
+        "runtime.messages",
+        "runtime.geometry",
+        "runtime.config",
+        "runtime.store",
+    ),
     "runtime/uplink": (*GROUND, "runtime.store.facts", "runtime.uplink"),
     "calibration": (*GROUND, "rfid_reader", "runtime.frames", "runtime.vision.draw", "calibration"),
 }
 """Room -> the prefixes of our own modules it may import. Rooms not named here may import everything."""
 
 STORE_LIBRARIES = {"numpy", "scipy", "msgspec"}
-STORE_FORBIDDEN = {"socket", "threading", "multiprocessing", "subprocess", "asyncio", "time", "sqlite3", "io", "os"}
+STORE_FORBIDDEN = {
+    "socket",
+    "threading",
+    "multiprocessing",
+    "subprocess",
+    "asyncio",
+    "time",
+    "sqlite3",
+    "io",
+    "os",
+}
 
 
 def modules_of(room: str) -> list[Path]:

@@ -1,0 +1,80 @@
+"""The first code that runs in a child process."""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+CRASH_REPORTS_KEPT = 20
+
+PRELOAD = ["runtime.processes.camera", "runtime.supervisor.child"]
+"""Imported once in the fork server, so that every child shares the pages."""
+
+log = logging.getLogger("tagsight")
+
+
+def run_child(
+    kind: str, name: str, control: socket.socket, spec: Any, crash_dir: str, log_level: int
+) -> None:
+    """Prepare the process and hand it to `runtime.processes.<kind>.main`.
+
+    Signals that end the daemon are the supervisor's business: the child ends when told `Stop` or when the
+    control socket closes. SIGABRT, the supervisor's answer to a stall, leaves the stack of every thread in
+    `crash_dir`; core files are never written.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    configure_logging(log_level)
+    report = Path(crash_dir) / f"{name.replace(':', '-')}.{os.getpid()}.trace"
+    with report.open("w") as trace:
+        faulthandler.enable(trace, all_threads=True)
+        module = importlib.import_module(f"runtime.processes.{kind}")
+        try:
+            module.main(control, spec)
+        except Exception:
+            log.exception("%s stopped by a fault", name)
+            faulthandler.dump_traceback(trace)
+            raise
+        finally:
+            faulthandler.disable()
+    report.unlink(missing_ok=True)
+
+
+def configure_logging(level: int) -> None:
+    """Lines for the journal: priority prefix as of sd-daemon(3), no time stamps (the journal has them)."""
+    under_systemd = "JOURNAL_STREAM" in os.environ
+    handler = logging.StreamHandler()
+    if under_systemd:
+        handler.setFormatter(JournalFormatter("%(processName)s: %(message)s"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(processName)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class JournalFormatter(logging.Formatter):
+    """Prefixes each line with its syslog priority, which journald strips and keeps as a field."""
+
+    PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next((code for level, code in self.PRIORITIES if record.levelno >= level), 7)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+
+
+def prune_crash_reports(crash_dir: Path, alive: Collection[int]) -> None:
+    """Keep the newest reports; empty ones belong to processes that were killed and say nothing."""
+    ended = [path for path in crash_dir.glob("*.trace") if int(path.suffixes[-2][1:]) not in alive]
+    ended.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for number, path in enumerate(ended):
+        if number >= CRASH_REPORTS_KEPT or path.stat().st_size == 0:
+            path.unlink(missing_ok=True)
