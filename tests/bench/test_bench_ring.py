@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import json
+
+from click.testing import CliRunner
+
+from bench.ring import METHODS, ring
+
+
+def test_every_method_hands_over_the_right_frames_and_the_ring_is_read_fastest() -> None:
+    result = CliRunner().invoke(ring, ["--width", "1280", "--height", "720", "--rounds", "12", "--json"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.output)
+    assert set(report["methods"]) == set(METHODS)
+    assert all(report["methods"][method]["read_ratio"] > 2 for method in METHODS if method != "ring")
+
+
+def test_a_size_that_cannot_be_checked_is_refused() -> None:
+    result = CliRunner().invoke(ring, ["--width", "9", "--height", "9"])
+    assert "divisible by 8" in str(result.exception)
