@@ -20,7 +20,7 @@ from types import FrameType
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
 from runtime.errors import TagsightError
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring import create_ring
 from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, pair, receive, send
 from runtime.supervisor.child import PRELOAD, prune_crash_reports, run_child
 from runtime.supervisor.notify import Notifier, watchdog_interval_s
@@ -50,7 +50,7 @@ class Child:
     restarts: Restarts
     process: ForkServerProcess | None = None
     control: socket.socket | None = None
-    ring: FrameRing | None = None
+    ring_fd: int | None = None
     health: Health | None = None
     started_s: float = 0.0
     heard_s: float = 0.0
@@ -183,8 +183,8 @@ class Arbiter:
         log.info("%s started, pid %s", plan.name, process.pid)
         if plan.kind == "camera":
             width, height = plan.spec.max_size
-            child.ring = FrameRing.create(plan.spec.slots, width, height)
-            self._command(child, Attach("ring", plan.name), (child.ring.fd,))
+            child.ring_fd = create_ring(plan.spec.slots, width, height)
+            self._command(child, Attach("ring", plan.name), (child.ring_fd,))
         for link in self._links:
             if link.joins(plan.name):
                 self._connect(link)
@@ -194,7 +194,7 @@ class Arbiter:
         if here is None or there is None or not here.running or not there.running:
             return
         for_here, for_there = pair()
-        ring = (here.ring.fd,) if here.ring is not None and link.there_role == "camera" else ()
+        ring = () if here.ring_fd is None else (here.ring_fd,)
         self._command(here, Attach(link.here_role, link.here_peer), (for_here.fileno(),))
         self._command(there, Attach(link.there_role, link.there_peer), (*ring, for_there.fileno()))
         for_here.close()
@@ -245,9 +245,9 @@ class Arbiter:
         process.join()
         expected = process.exitcode == 0
         child.process = None
-        if child.ring is not None:
-            child.ring.close()
-            child.ring = None
+        if child.ring_fd is not None:
+            os.close(child.ring_fd)
+            child.ring_fd = None
         for link in self._links:
             if link.here == child.plan.name and link.there in self._children:
                 self._command(self._children[link.there], Detach(link.there_role, link.there_peer))

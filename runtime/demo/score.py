@@ -1,0 +1,138 @@
+"""What the demo found, held against what it knows to be true.
+
+The simulated reader writes down every flip it plays and which walker of the paths file did it; the same
+paths say where each walker is at any moment of the loop. A match is right where the place it gives for
+its visitor is that walker's and nobody else's.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import TagsightError
+from runtime.store.facts import Flip, Interaction, Point
+
+SAME_FLIP_S = 1.5
+"""A found flip is the true one of the same tag if their middles are no further apart."""
+
+SAME_PERSON_M = 1.5
+"""A place further than this from every walker belongs to nobody of the paths file."""
+
+
+@dataclass(frozen=True)
+class TrueFlip:
+    """A flip that was played: which tag, when (UTC seconds), by which walker."""
+
+    epc: str
+    start_s: float
+    end_s: float
+    person: str
+
+    @property
+    def middle_s(self) -> float:
+        return (self.start_s + self.end_s) / 2
+
+
+@dataclass(frozen=True)
+class Score:
+    """Flips and matches, found and true.
+
+    `right` and `wrong` count matches of true flips that name a visitor; `nobody` those that do not;
+    `false_flips` were never played.
+    """
+
+    true_flips: int
+    found_flips: int
+    false_flips: int
+    right: int
+    wrong: int
+    nobody: int
+
+    @property
+    def right_share(self) -> float | None:
+        """Share of named matches that name the right person; None where none was named."""
+        named = self.right + self.wrong
+        return self.right / named if named else None
+
+
+class Paths:
+    """Where each walker of a looped paths file is: CSV with columns time_s, person, x_m, y_m."""
+
+    def __init__(self, path: Path, period_s: float) -> None:
+        self.period_s = period_s
+        rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+        try:
+            with path.open(newline="") as file:
+                for row in csv.DictReader(file):
+                    rows[row["person"]].append((float(row["time_s"]), float(row["x_m"]), float(row["y_m"])))
+        except (OSError, KeyError, ValueError) as error:
+            raise TagsightError(f"{path}: not a paths file with time_s, person, x_m, y_m: {error}") from None
+        self._walks: dict[str, NDArray[np.float64]] = {
+            person: np.array(sorted(points)) for person, points in rows.items()
+        }
+
+    def at(self, loop_s: float) -> dict[str, Point]:
+        """Every walker who is there `loop_s` seconds into the endlessly repeated loop."""
+        phase_s = loop_s % self.period_s
+        places: dict[str, Point] = {}
+        for person, walk in self._walks.items():
+            if walk[0, 0] <= phase_s <= walk[-1, 0]:
+                x_m = float(np.interp(phase_s, walk[:, 0], walk[:, 1]))
+                y_m = float(np.interp(phase_s, walk[:, 0], walk[:, 2]))
+                places[person] = (x_m, y_m)
+        return places
+
+    def who(self, place: Point, loop_s: float) -> str | None:
+        """The walker nearest to a place, None if nobody is within `SAME_PERSON_M`."""
+        near = ((math.dist(place, at), person) for person, at in self.at(loop_s).items())
+        distance_m, person = min(near, default=(math.inf, ""))
+        return person if distance_m <= SAME_PERSON_M else None
+
+
+def score(
+    truth: Sequence[TrueFlip], flips: Iterable[Flip], matches: Iterable[Interaction], paths: Paths, epoch_s: float
+) -> Score:
+    """Hold found flips and matches against the truth; `epoch_s` is when the first loop began."""
+    found: dict[str, TrueFlip] = {}
+    taken: set[int] = set()
+    false_flips = 0
+    for flip in sorted(flips, key=lambda flip: flip.start_s):
+        number = _nearest(truth, taken, flip)
+        if number is None:
+            false_flips += 1
+        else:
+            taken.add(number)
+            found[flip.key] = truth[number]
+    right = wrong = nobody = 0
+    for match in matches:
+        true = found.get(match.flip)
+        if true is None:
+            continue
+        if match.visitor is None or match.evidence is None:
+            nobody += 1
+            continue
+        at_s = (match.start_s + match.end_s) / 2 + match.evidence.time_offset_s
+        if paths.who(match.evidence.floor_xy_m, at_s - epoch_s) == true.person:
+            right += 1
+        else:
+            wrong += 1
+    return Score(len(truth), len(found), false_flips, right, wrong, nobody)
+
+
+def _nearest(truth: Sequence[TrueFlip], taken: set[int], flip: Flip) -> int | None:
+    middle_s = (flip.start_s + flip.end_s) / 2
+    candidates = [
+        (abs(true.middle_s - middle_s), number)
+        for number, true in enumerate(truth)
+        if true.epc == flip.epc and number not in taken
+    ]
+    gap_s, number = min(candidates, default=(math.inf, -1))
+    return number if gap_s <= SAME_FLIP_S else None
