@@ -1,0 +1,204 @@
+"""Whether the sections of a config fit together. Each check notes its mistakes in the draft."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from zoneinfo import available_timezones
+
+from runtime.config import epcs
+from runtime.config.draft import LISTS, Draft
+from runtime.config.mistakes import did_you_mean
+from runtime.config.model import Antenna, Fixture, Reader, Tls
+from runtime.geometry import (
+    crosses_itself,
+    polygon_area_m2,
+    signed_distance_m,
+)
+
+Point = tuple[float, float]
+SHORTEST_LINE_M = 0.1
+LEAST_AREA_M2 = 0.01
+INPUT_STRIDE = 32
+SLACK_M = 1e-6
+"""Points on the floor's very edge are on the floor, whatever the rounding."""
+
+
+def check_site(draft: Draft) -> None:
+    """The time zone is one that this machine knows."""
+    if draft.site is None:
+        return
+    zones = available_timezones()
+    if draft.site.timezone not in zones:
+        right = did_you_mean(
+            draft.site.timezone, sorted(zones), otherwise="an IANA name such as Europe/Berlin"
+        )
+        draft.note("site.timezone", f"{draft.site.timezone!r} is not a known time zone", right)
+
+
+def check_names(draft: Draft) -> None:
+    """No two items of a list share a name."""
+    for key in LISTS:
+        first: dict[str, int] = {}
+        for index, item in getattr(draft, key):
+            if item.name in first:
+                taken = f"{item.name!r} is also the name of {key}[{first[item.name]}]"
+                draft.note(f"{key}[{index}].name", taken, "give each its own name")
+            first.setdefault(item.name, index)
+
+
+def check_entrances(draft: Draft) -> None:
+    """Lines have a length and lie on the floor, a side is inside, and known cameras watch them."""
+    for index, entrance in draft.entrances:
+        path = f"entrances[{index}]"
+        for end, point in enumerate(entrance.line):
+            _check_on_floor(draft, f"{path}.line[{end}]", point)
+        _check_on_floor(draft, f"{path}.inside", entrance.inside)
+        start, finish = entrance.line
+        length_m = ((finish[0] - start[0]) ** 2 + (finish[1] - start[1]) ** 2) ** 0.5
+        if length_m < SHORTEST_LINE_M:
+            draft.note(f"{path}.line", f"only {length_m:.2f} m long", "give two ends across the doorway")
+        elif abs(float(signed_distance_m(entrance.inside, entrance.line)[0])) < SHORTEST_LINE_M:
+            wrong = "lies on the line, so neither side is inside"
+            draft.note(f"{path}.inside", wrong, f"a point at least {SHORTEST_LINE_M} m off the line")
+        _check_known(draft, f"{path}.cameras", entrance.cameras, "cameras", "camera")
+
+
+def check_areas(draft: Draft) -> None:
+    """Zones and fixtures lie on the floor, have an area and do not cross themselves."""
+    for index, zone in draft.zones:
+        _check_polygon(draft, f"zones[{index}].polygon", zone.polygon)
+    for index, fixture in draft.fixtures:
+        path = f"fixtures[{index}]"
+        if (fixture.at is None) == (fixture.polygon is None):
+            wrong = "both at and polygon" if fixture.at is not None else "neither at nor polygon"
+            draft.note(path, wrong, "say where it stands by one of them")
+        if fixture.at is not None:
+            _check_on_floor(draft, f"{path}.at", fixture.at)
+        if fixture.polygon is not None:
+            _check_polygon(draft, f"{path}.polygon", fixture.polygon)
+
+
+def check_articles(draft: Draft) -> None:
+    """EPCs are hex, and no tag can belong to two articles."""
+    exact: dict[str, str] = {}
+    patterns: list[tuple[str, str]] = []
+    for path, text in _epcs(draft.fixtures):
+        plain = epcs.canonical(text)
+        if not epcs.is_pattern(text):
+            right = "pairs of hex digits such as 3034257BF7194E4000001A85, or a pattern such as 3034257B*"
+            draft.note(path, f"{text!r} is not an EPC", right)
+        elif "*" in plain:
+            patterns.append((plain, path))
+        elif plain in exact:
+            draft.note(path, f"{text!r} is also at {exact[plain]}", "a tag belongs to one article")
+        else:
+            exact[plain] = path
+    if len(patterns) > epcs.MAX_WILDCARDS:
+        wrong = f"{len(patterns)} EPC patterns with *"
+        draft.note("fixtures", wrong, f"at most {epcs.MAX_WILDCARDS}: list the EPCs or merge patterns")
+        return
+    for number, (pattern, path) in enumerate(patterns):
+        others = ((other, place) for other, place in patterns[:number] if epcs.overlap(pattern, other))
+        tags = ((tag, place) for tag, place in exact.items() if epcs.overlap(tag, pattern))
+        for other, place in (*others, *tags):
+            draft.note(path, f"{pattern!r} overlaps {other!r} at {place}", "a tag belongs to one article")
+
+
+def check_readers(draft: Draft) -> None:
+    """Every antenna has a port of its own and covers something that exists."""
+    addresses: dict[tuple[str, int], int] = {}
+    for index, reader in draft.readers:
+        address = (reader.host.lower(), reader.tcp_port())
+        if address in addresses:
+            wrong = f"{reader.host}:{reader.tcp_port()} is also readers[{addresses[address]}]"
+            draft.note(f"readers[{index}].host", wrong, "one entry a reader, with all its antennas")
+        addresses.setdefault(address, index)
+        _check_antennas(draft, reader, f"readers[{index}]")
+
+
+def _check_antennas(draft: Draft, reader: Reader, path: str) -> None:
+    ports: dict[int, str] = {}
+    for number, antenna in enumerate(reader.antennas):
+        place = f"{path}.antennas[{number}]"
+        if antenna.port in ports:
+            wrong = f"port {antenna.port} is also that of antenna {ports[antenna.port]!r}"
+            draft.note(f"{place}.port", wrong, "one antenna a port")
+        ports.setdefault(antenna.port, antenna.name)
+        _check_antenna(draft, antenna, place)
+
+
+def _check_antenna(draft: Draft, antenna: Antenna, place: str) -> None:
+    if antenna.at is not None:
+        _check_on_floor(draft, f"{place}.at", antenna.at)
+    if antenna.zone is not None:
+        _check_known(draft, f"{place}.zone", [antenna.zone], "zones", "zone")
+    if antenna.fixture is not None:
+        _check_known(draft, f"{place}.fixture", [antenna.fixture], "fixtures", "fixture")
+
+
+def _check_known(draft: Draft, path: str, wanted: list[str], where: str, noun: str) -> None:
+    known = list(dict.fromkeys(draft.names[where]))
+    for name in wanted:
+        if name not in known:
+            listed = f"one of {', '.join(known[:10])}" if known else f"no {noun} is configured under {where}"
+            right = did_you_mean(name, known, otherwise=listed)
+            draft.note(path, f"there is no {noun} {name!r}", right)
+
+
+def _check_polygon(draft: Draft, path: str, polygon: list[Point]) -> None:
+    before = len(draft.notes.mistakes)
+    for corner, point in enumerate(polygon):
+        _check_on_floor(draft, f"{path}[{corner}]", point)
+    if len(draft.notes.mistakes) > before:
+        return
+    if any(one == other for one, other in pairwise([*polygon, polygon[0]])):
+        draft.note(path, "a corner is given twice in a row", "each corner once; the last joins the first")
+    elif crosses_itself(polygon):
+        draft.note(path, "its edges cross each other", "list the corners in order, walking along the edge")
+    elif polygon_area_m2(polygon) < LEAST_AREA_M2:
+        draft.note(path, "it has no area", "corners that enclose some floor")
+
+
+def _check_on_floor(draft: Draft, path: str, point: Point) -> None:
+    if draft.floor is None or draft.floor.extent_m is None:
+        return
+    x0, y0, x1, y1 = draft.floor.extent_m
+    if not (x0 - SLACK_M <= point[0] <= x1 + SLACK_M and y0 - SLACK_M <= point[1] <= y1 + SLACK_M):
+        right = f"x from {x0:g} to {x1:g} and y from {y0:g} to {y1:g} m are on the floor plan"
+        draft.note(path, f"[{point[0]:g}, {point[1]:g}] lies off the floor", right)
+
+
+def _epcs(fixtures: list[tuple[int, Fixture]]) -> list[tuple[str, str]]:
+    return [
+        (f"fixtures[{index}].skus[{article}].epcs[{tag}]", epc)
+        for index, fixture in fixtures
+        for article, sku in enumerate(fixture.skus)
+        for tag, epc in enumerate(sku.epcs)
+    ]
+
+
+def check_engines(draft: Draft) -> None:
+    """The network's input is a whole number of its coarsest cells."""
+    size = draft.engines.input_size
+    if size is not None and any(side % INPUT_STRIDE for side in size):
+        right = [max(round(side / INPUT_STRIDE), 1) * INPUT_STRIDE for side in size]
+        draft.note(
+            "engines.input_size", f"{list(size)} are not multiples of {INPUT_STRIDE}", f"{right} is near"
+        )
+
+
+def check_uplink(draft: Draft) -> None:
+    """Hosts are bare names, and credentials come in pairs."""
+    hosts = [("uplink.host", draft.uplink.host)]
+    hosts += [(f"readers[{index}].host", reader.host) for index, reader in draft.readers]
+    for path, host in hosts:
+        if "/" in host or "@" in host or any(character.isspace() for character in host):
+            draft.note(path, f"{host!r} is not a host name", "a name or address alone; port has its own key")
+    if draft.uplink.password_file is not None and draft.uplink.username is None:
+        draft.note("uplink.password_file", "a password without a name", "give username too")
+    tls = draft.uplink.tls
+    if isinstance(tls, Tls) and (tls.cert is None) != (tls.key is None):
+        given, missing = ("cert", "key") if tls.key is None else ("key", "cert")
+        draft.note(
+            f"uplink.tls.{given}", f"{given} without {missing}", "a certificate and its key go together"
+        )

@@ -1,0 +1,113 @@
+"""A config on its way: the sections that are sound so far, and the notebook of mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from runtime.config import model
+from runtime.config.decode import Decoder
+
+LISTS = ("cameras", "entrances", "zones", "fixtures", "readers")
+
+
+@dataclass
+class Draft:
+    """Sound sections with their index in the file. What has mistakes is missing here and noted in `notes`.
+
+    `names` holds every name the file gives in a list, sound or not, so that one mistake in a camera does not
+    make its entrance wrong too.
+    """
+
+    folder: Path
+    notes: Decoder
+    site: model.Site | None = None
+    floor: model.FloorPlan | None = None
+    engines: model.Engines = field(default_factory=model.Engines)
+    uplink: model.Uplink = field(default_factory=model.Uplink)
+    retention: model.Retention = field(default_factory=model.Retention)
+    intervals: model.Intervals = field(default_factory=model.Intervals)
+    state_dir: Path = Path("state")
+    cameras: list[tuple[int, model.Camera]] = field(default_factory=list)
+    entrances: list[tuple[int, model.Entrance]] = field(default_factory=list)
+    zones: list[tuple[int, model.Zone]] = field(default_factory=list)
+    fixtures: list[tuple[int, model.Fixture]] = field(default_factory=list)
+    readers: list[tuple[int, model.Reader]] = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, path: str, wrong: str, right: str) -> None:
+        """Notes a mistake at the line where `path`, or the nearest key above it, stands in the file.
+
+        A section that already has a mistake inside is not blamed as a whole too.
+        """
+        if any(mistake.path.startswith((f"{path}.", f"{path}[")) for mistake in self.notes.mistakes):
+            return
+        above = path
+        while above and above not in self.notes.lines:
+            above = above[: max(above.rfind("."), above.rfind("["), 0)]
+        self.notes.note(path, wrong, right, self.notes.lines.get(above, 0))
+
+
+def read(root: yaml.Node, folder: Path) -> Draft:
+    """Decodes every section of the document on its own."""
+    draft = Draft(folder, Decoder())
+    if not isinstance(root, yaml.MappingNode):
+        draft.notes.note("", "not a mapping of sections", "begin with 'site:'", int(root.start_mark.line) + 1)
+        return draft
+    known = list(model.StoreConfig.__struct_fields__)
+    found = draft.notes.keys(root, "", known)
+    for key, kind in (("site", model.Site), ("floor", model.FloorPlan)):
+        if key not in found:
+            fields = ", ".join(kind.__struct_fields__)
+            draft.notes.note(key, "missing", f"give a mapping with {fields}", 1)
+    _read_mappings(draft, found)
+    _read_lists(draft, found)
+    return draft
+
+
+def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
+    notes = draft.notes
+    if "site" in found:
+        draft.site = notes.section(model.Site, found["site"], "site")
+    if "floor" in found:
+        draft.floor = notes.section(model.FloorPlan, found["floor"], "floor")
+    if "engines" in found:
+        draft.engines = notes.section(model.Engines, found["engines"], "engines") or draft.engines
+    if "uplink" in found:
+        draft.uplink = notes.section(model.Uplink, found["uplink"], "uplink") or draft.uplink
+    if "retention" in found:
+        draft.retention = notes.section(model.Retention, found["retention"], "retention") or draft.retention
+    if "intervals" in found:
+        draft.intervals = notes.section(model.Intervals, found["intervals"], "intervals") or draft.intervals
+    if "state_dir" in found:
+        draft.state_dir = notes.path(found["state_dir"], "state_dir") or draft.state_dir
+
+
+def _read_lists(draft: Draft, found: dict[str, yaml.Node]) -> None:
+    notes = draft.notes
+    for key in LISTS:
+        draft.names[key] = _names(found[key]) if key in found else []
+    if "cameras" in found:
+        draft.cameras = notes.items(model.Camera, found["cameras"], "cameras", model.MAX_CAMERAS)
+    if "entrances" in found:
+        draft.entrances = notes.items(model.Entrance, found["entrances"], "entrances", model.MAX_ZONES)
+    if "zones" in found:
+        draft.zones = notes.items(model.Zone, found["zones"], "zones", model.MAX_ZONES)
+    if "fixtures" in found:
+        draft.fixtures = notes.items(model.Fixture, found["fixtures"], "fixtures", model.MAX_FIXTURES)
+    if "readers" in found:
+        draft.readers = notes.items(model.Reader, found["readers"], "readers", model.MAX_READERS)
+
+
+def _names(node: yaml.Node) -> list[str]:
+    if not isinstance(node, yaml.SequenceNode):
+        return []
+    return [
+        str(value.value)
+        for item in node.value
+        if isinstance(item, yaml.MappingNode)
+        for key, value in item.value
+        if key.value == "name" and isinstance(value, yaml.ScalarNode)
+    ]

@@ -1,0 +1,119 @@
+"""The files a config names: made absolute from the config's folder, and looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from runtime.config.cameras import resolve_uri
+from runtime.config.draft import Draft
+from runtime.config.model import Tls
+from runtime.config.pictures import picture_size
+
+SectionT = TypeVar("SectionT", bound=msgspec.Struct)
+
+
+def resolve_paths(draft: Draft) -> None:
+    """Makes every path of the draft absolute; relative ones start at the config's folder."""
+    folder = draft.folder
+    draft.cameras = [
+        (
+            index,
+            msgspec.structs.replace(_absolute(camera, folder), uri=resolve_uri(camera.uri, folder)),
+        )
+        for index, camera in draft.cameras
+    ]
+    draft.readers = [(index, _absolute(reader, folder)) for index, reader in draft.readers]
+    draft.uplink = _absolute(draft.uplink, folder)
+    if isinstance(draft.uplink.tls, Tls):
+        draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
+    if draft.floor is not None:
+        draft.floor = _absolute(draft.floor, folder)
+    if is_model_file(draft.engines.detector):
+        model_file = str(folder / Path(draft.engines.detector).expanduser())
+        draft.engines = msgspec.structs.replace(draft.engines, detector=model_file)
+    draft.state_dir = folder / draft.state_dir
+
+
+def is_model_file(detector: str) -> bool:
+    """Whether `engines.detector` is a file and not a name of the catalogue."""
+    return detector.endswith(".onnx") or "/" in detector
+
+
+def check_files(draft: Draft) -> None:
+    """Every file that must be there is there."""
+    for index, camera in draft.cameras:
+        _check_file(draft, f"cameras[{index}].password_file", camera.password_file, "one line of text")
+    for index, reader in draft.readers:
+        right = "tagsight calibrate antenna writes it"
+        _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
+    _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")
+    if isinstance(draft.uplink.tls, Tls):
+        for key in ("ca", "cert", "key"):
+            _check_file(draft, f"uplink.tls.{key}", getattr(draft.uplink.tls, key), "a PEM file")
+    if is_model_file(draft.engines.detector):
+        right = "an .onnx file, or a name from tagsight engines list"
+        _check_file(draft, "engines.detector", Path(draft.engines.detector), right)
+    if draft.state_dir.exists() and not draft.state_dir.is_dir():
+        draft.note("state_dir", f"{draft.state_dir} is a file", "a folder, made when it is missing")
+
+
+def complete_floor(draft: Draft) -> None:
+    """Fills in `extent_m` from the drawing's size and scale, and judges a given one."""
+    plan = draft.floor
+    if plan is None:
+        return
+    size = _drawing_size(draft, plan.image)
+    if plan.extent_m is not None and plan.scale_px_per_m is not None:
+        draft.note("floor.scale_px_per_m", "both scale_px_per_m and extent_m", "keep one of them")
+    elif plan.extent_m is not None:
+        x0, y0, x1, y1 = plan.extent_m
+        if not (x0 < x1 and y0 < y1):
+            draft.note("floor.extent_m", "the floor has no area", "[x0, y0, x1, y1] with x0 < x1 and y0 < y1")
+            draft.floor = msgspec.structs.replace(plan, extent_m=None)
+    elif plan.scale_px_per_m is None:
+        draft.note("floor", "its size is unknown", "give extent_m, or image with scale_px_per_m")
+    elif plan.image is None:
+        draft.note("floor.scale_px_per_m", "a scale without a drawing", "give image too, or extent_m instead")
+    elif size is not None:
+        extent = (0.0, 0.0, size[0] / plan.scale_px_per_m, size[1] / plan.scale_px_per_m)
+        draft.floor = msgspec.structs.replace(plan, extent_m=extent)
+
+
+def _drawing_size(draft: Draft, image: Path | None) -> tuple[int, int] | None:
+    if image is None:
+        return None
+    before = len(draft.notes.mistakes)
+    _check_file(draft, "floor.image", image, "a PNG or JPEG of the floor plan")
+    if len(draft.notes.mistakes) > before:
+        return None
+    size = picture_size(image)
+    if size is None:
+        draft.note("floor.image", f"{image} is neither PNG nor JPEG", "export the plan as PNG")
+    return size
+
+
+def _check_file(draft: Draft, path: str, file: Path | None, right: str) -> None:
+    if file is None:
+        return
+    try:
+        with file.open("rb") as stream:
+            stream.read(1)
+    except OSError as error:
+        reason = (
+            "there is no such file"
+            if isinstance(error, FileNotFoundError)
+            else (error.strerror or "unreadable")
+        )
+        draft.note(path, f"{file}: {reason.lower()}", f"{right}; relative paths start at {draft.folder}")
+
+
+def _absolute(section: SectionT, folder: Path) -> SectionT:
+    paths = {
+        name: folder / value
+        for name in section.__struct_fields__
+        if isinstance(value := getattr(section, name), Path)
+    }
+    return msgspec.structs.replace(section, **paths)

@@ -1,0 +1,70 @@
+"""From a file to a StoreConfig, or to all of its mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runtime.config import yaml_tree
+from runtime.config.camera_checks import check_cameras
+from runtime.config.checks import (
+    check_areas,
+    check_articles,
+    check_engines,
+    check_entrances,
+    check_names,
+    check_readers,
+    check_site,
+    check_uplink,
+)
+from runtime.config.draft import read
+from runtime.config.files import check_files, complete_floor, resolve_paths
+from runtime.config.mistakes import ConfigErrors
+from runtime.config.model import StoreConfig
+
+CHECKS = (
+    check_files,
+    complete_floor,
+    check_site,
+    check_names,
+    check_cameras,
+    check_entrances,
+    check_areas,
+    check_articles,
+    check_readers,
+    check_engines,
+    check_uplink,
+)
+
+
+def load(path: str | Path) -> StoreConfig:
+    """The store that `path` describes, checked as a whole. Raises ConfigErrors with every mistake.
+
+    Relative paths in the file start at the file's folder and are absolute in the result; `floor.extent_m` is
+    always filled in.
+    """
+    file = Path(path)
+    return parse(yaml_tree.read_text(file), file)
+
+
+def parse(text: str, file: Path) -> StoreConfig:
+    """As `load`, from text; `file` names it in messages and its folder is where relative paths start."""
+    draft = read(yaml_tree.parse(text, file), file.absolute().parent)
+    resolve_paths(draft)
+    for check in CHECKS:
+        check(draft)
+    if draft.notes.mistakes or draft.site is None or draft.floor is None:
+        raise ConfigErrors(file, draft.notes.mistakes)
+    return StoreConfig(
+        site=draft.site,
+        floor=draft.floor,
+        cameras=[camera for _, camera in draft.cameras],
+        entrances=[entrance for _, entrance in draft.entrances],
+        zones=[zone for _, zone in draft.zones],
+        fixtures=[fixture for _, fixture in draft.fixtures],
+        readers=[reader for _, reader in draft.readers],
+        engines=draft.engines,
+        uplink=draft.uplink,
+        retention=draft.retention,
+        intervals=draft.intervals,
+        state_dir=draft.state_dir,
+    )
