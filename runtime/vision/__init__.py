@@ -1,0 +1,1 @@
+"""Persons in frames: detection, tracking on the floor, drawing."""

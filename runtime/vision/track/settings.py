@@ -1,0 +1,65 @@
+"""What the tracker assumes about people and detectors, in metres and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """Physical assumptions; none depends on the frame rate.
+
+    Scores are the detector's own, 0..1. Shares are of the box height.
+    """
+
+    confident_score: float = 0.45
+    """Boxes from here on may find any track; those that find none may begin a new one."""
+    weak_score: float = 0.12
+    """Boxes from here up to `confident_score` only continue tracks that were seen a moment ago."""
+    birth_score: float = 0.5
+    """A new track begins with a box of at least this score."""
+
+    person_height_m: float = 1.7
+    """Assumed until the camera has shown its own typical height."""
+    person_height_sd: float = 0.08
+    """Relative spread of people's heights around the typical one."""
+    foot_noise: float = 0.045
+    """Standard deviation of a box's lower and upper edge, as a share of its height."""
+    side_noise: float = 0.03
+    """Standard deviation of a box's centre across, as a share of its height."""
+    hidden_foot_noise: float = 0.25
+    """The same for a lower edge that another person, furniture or the picture's edge cuts off."""
+    weak_noise_factor: float = 1.5
+    """How much wider the noise of a weak box is."""
+
+    speed_sd_mps: float = 1.0
+    """Spread of a walker's velocity along each axis."""
+    speed_memory_s: float = 2.5
+    """How long a walker keeps a velocity; a lost one is expected to slow down on this scale."""
+
+    gate: float = 13.8
+    """Largest squared Mahalanobis distance of a match on the floor (chi-square, 2 d.o.f., 99.9 %)."""
+    overlap_weight: float = 3.0
+    """Cost of no overlap in the picture, in units of log likelihood."""
+    height_weight: float = 1.0
+    """Weight of the disagreement in height, in units of log likelihood."""
+    appearance_weight: float = 6.0
+    """Cost of opposite appearance, in units of log likelihood."""
+    worst_cost: float = 9.0
+    """A pair that costs more is no match."""
+
+    confirm_s: float = 0.25
+    """A new track is confirmed once it was seen for this long, and at least three times."""
+    confirm_sparse_s: float = 0.4
+    """At low frame rates two sightings this far apart confirm as well."""
+    tentative_patience_s: float = 0.35
+    """A new track unseen for longer is dropped, and was never counted."""
+    lost_patience_s: float = 4.0
+    """A confirmed track unseen for longer ends."""
+    exit_patience_s: float = 0.6
+    """The same for a track that was walking out of the picture."""
+    weak_patience_s: float = 1.0
+    """A weak box continues only tracks seen within this time."""
+
+    max_tracks: int = 256
+    """Live tracks a camera; beyond it no new ones begin and each refusal is counted."""
