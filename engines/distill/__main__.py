@@ -1,0 +1,84 @@
+"""Command line of training: `python -m engines.distill pool|detector|measure|export --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from engines.distill.config import TrainingError, read_recipe
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m engines.distill", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("pool", "gather pictures, let the teachers label them, cut persons out"),
+        ("detector", "train the person detector; goes on where a stopped run ended"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument(
+            "--config", type=Path, required=True, help="recipe, e.g. engines/distill/detector.yaml"
+        )
+    command = commands.add_parser(
+        "export", help="write a checkpoint as ONNX, in half-precision storage and in 8 bits"
+    )
+    command.add_argument("checkpoint", type=Path, help="best.pt or checkpoint.pt of a run")
+    command.add_argument("--pool", type=Path, required=True, help="pool folder, for calibration pictures")
+    command.add_argument("--out", type=Path, default=Path("engines/weights"))
+    command = commands.add_parser("measure", help="average precision of an exported net")
+    command.add_argument("weights", type=Path)
+    command.add_argument("--data", type=Path, default=Path("../shared/data"))
+    command.add_argument(
+        "--pool", type=Path, help="pool folder: measure its held-out photos and frames as well"
+    )
+    command.add_argument("--size", type=int, nargs=2, action="append", metavar=("WIDTH", "HEIGHT"))
+    return top
+
+
+def train(given: argparse.Namespace) -> None:
+    recipe = read_recipe(given.config)
+    pool = recipe.run.parent / "pool"
+    if given.command == "pool" or not (pool / "pool.json").exists():
+        from engines.distill.prepare import build_pool
+
+        build_pool(recipe.data, pool, recipe.threads)
+    if given.command == "detector":
+        from engines.distill.train import DetectorTraining
+
+        DetectorTraining(recipe, pool).run()
+
+
+def measure(given: argparse.Namespace) -> None:
+    from engines.distill import evaluate
+
+    predict = evaluate.onnx_predictor(given.weights)
+    for width, height in given.size or [(416, 320)]:
+        for name, examples in evaluate.measured_sets(given.data, given.pool).items():
+            found = evaluate.measure(predict, examples, (width, height))
+            print(
+                f"{name} {width}x{height}: AP50 {found.ap50:.3f}; at score {found.threshold:.2f} precision "
+                f"{found.precision:.3f}, recall {found.recall:.3f}, mean IoU {found.mean_iou:.3f}",
+                flush=True,
+            )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    try:
+        if given.command == "export":
+            from engines.distill.export import export_all
+
+            export_all(given.checkpoint, given.pool, given.out)
+        elif given.command == "measure":
+            measure(given)
+        else:
+            train(given)
+    except TrainingError as error:
+        print(f"distill: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Exports a trained detector: ONNX with half-precision storage, and an 8-bit Q/DQ file for CPUs with VNNI."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from engines.distill.evaluate import letterboxed
+from engines.distill.pool import Image, read_image, read_index
+from engines.models.detector import PersonDetector
+
+OPSET = 17
+QUANTISED_OPERATORS = ["Conv", "ConvTranspose", "MaxPool", "Concat", "Add", "Relu"]
+CALIBRATION_SIZES = [(416, 320), (640, 384), (320, 320)]
+
+
+def folded(net: PersonDetector) -> PersonDetector:
+    """A copy whose pixel scale is part of the stem's weights, so that the graph starts with a convolution."""
+    net = copy.deepcopy(net).eval()
+    stem = net.backbone.stem[0]
+    assert isinstance(stem, nn.Conv2d)
+    with torch.no_grad():
+        stem.weight.mul_(net.pixel_scale)
+    net.pixel_scale = 1.0
+    return net
+
+
+def write_onnx(net: PersonDetector, path: Path, example_size: tuple[int, int] = (416, 320)) -> None:
+    """Writes the net in fp32 with free batch, height and width."""
+    width, height = example_size
+    torch.onnx.export(
+        folded(net),
+        (torch.zeros(1, 3, height, width),),
+        str(path),
+        input_names=["images"],
+        output_names=["predictions"],
+        dynamic_axes={"images": {0: "n", 2: "height", 3: "width"}, "predictions": {0: "n", 1: "cells"}},
+        opset_version=OPSET,
+        dynamo=False,
+    )
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+def store_as_half(source: Path, target: Path) -> None:
+    """Halves the file: weights are stored in fp16 and cast to fp32 when the net is loaded."""
+    model = onnx.load(str(source))
+    graph = model.graph
+    kept, casts = [], []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < 256:
+            kept.append(tensor)
+            continue
+        stored = f"{tensor.name}.half"
+        kept.append(numpy_helper.from_array(values.astype(np.float16), stored))
+        casts.append(
+            helper.make_node(
+                "Cast", [stored], [tensor.name], name=f"{tensor.name}.cast", to=TensorProto.FLOAT
+            )
+        )
+    nodes = casts + list(graph.node)
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(target))
+
+
+class _Calibration:
+    """Letterboxed pictures for onnxruntime's quantiser."""
+
+    def __init__(self, images: list[Image], sizes: list[tuple[int, int]]) -> None:
+        self._batches = self._make(images, sizes)
+
+    @staticmethod
+    def _make(images: list[Image], sizes: list[tuple[int, int]]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        for index, image in enumerate(images):
+            yield {"images": letterboxed(image, sizes[index % len(sizes)])[0]}
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._batches, None)
+
+
+def write_int8(source: Path, target: Path, images: list[Image], sizes: list[tuple[int, int]]) -> None:
+    """Quantises an fp32 export (write_onnx) with calibration pictures.
+
+    Weights are signed, symmetric, per channel; activations are unsigned with their own zero point, which VNNI
+    takes as they are. Biases stay in fp32, and so does everything after the last convolutions.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        options: dict[str, Any] = {
+            "QuantizeBias": False,
+            "WeightSymmetric": True,
+            "ActivationSymmetric": False,
+        }
+        quantize_static(
+            str(prepared),
+            str(target),
+            _Calibration(images, sizes),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=QUANTISED_OPERATORS,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options=options,
+        )
+    onnx.checker.check_model(str(target), full_check=True)
+
+
+def calibration_pictures(pool: Path, count: int = 120) -> list[Image]:
+    """Training pictures spread evenly over the pool."""
+    entries = [entry for entry in read_index(pool) if not entry.held_out]
+    return [read_image(pool / entry.file) for entry in entries[:: max(1, len(entries) // count)]]
+
+
+def export_all(checkpoint: Path, pool: Path, folder: Path) -> list[Path]:
+    """Writes `person-detector.onnx` and `person-detector-int8.onnx` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    half, quantised = folder / "person-detector.onnx", folder / "person-detector-int8.onnx"
+    with tempfile.TemporaryDirectory() as scratch:
+        full = Path(scratch) / "full.onnx"
+        write_onnx(trained(checkpoint), full)
+        store_as_half(full, half)
+        write_int8(full, quantised, calibration_pictures(pool), CALIBRATION_SIZES)
+    for path in (half, quantised):
+        print(f"{path}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    return [half, quantised]
+
+
+def trained(checkpoint: Path) -> PersonDetector:
+    """The averaged net of a checkpoint."""
+    from engines.distill.train import read_average
+
+    net = PersonDetector()
+    net.eval()
+    net.load_state_dict(read_average(checkpoint))
+    return net

@@ -1,0 +1,187 @@
+"""Training pictures: plain frames, mosaics of four, and surveillance-like scenes with persons pasted in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch.utils.data import IterableDataset
+
+from engines.distill.augment import PAD, framed, mirrored, weathered
+from engines.distill.config import TrainingError
+from engines.distill.cutouts import Cutout, read_cutouts
+from engines.distill.labels import covered
+from engines.distill.pool import Image, Labels, PoolEntry, read_image, read_index
+
+Example = tuple[Image, Labels]
+
+KINDS = {"plain": 0.3, "mosaic": 0.4, "pasted": 0.3}
+SOURCE_SHARES = {
+    "street": 0.42,
+    "coco": 0.14,
+    "cafe": 0.1,
+    "retail": 0.12,
+    "hall": 0.1,
+    "table": 0.06,
+    "aisle": 0.06,
+}
+
+
+class SceneMaker:
+    """Draws endless training examples from a pool, held-out pictures left alone."""
+
+    def __init__(self, folder: Path, seed: int, shares: dict[str, float] | None = None) -> None:
+        self._folder = folder
+        self._rng = np.random.default_rng(seed)
+        entries = [entry for entry in read_index(folder) if not entry.held_out]
+        if not entries:
+            raise TrainingError(f"{folder}: the pool has no picture to train on")
+        self._by_source: dict[str, list[PoolEntry]] = {}
+        for entry in entries:
+            self._by_source.setdefault(entry.source, []).append(entry)
+        wanted = {**SOURCE_SHARES, **(shares or {})}
+        self._sources = sorted(self._by_source)
+        weights = np.array([wanted.get(source, 0.05) for source in self._sources])
+        self._weights = weights / weights.sum()
+        self._cutouts: list[Cutout] = read_cutouts(folder / "cutouts")
+        self._empty = [read_image(path) for path in sorted(folder.glob("empty-*.png"))]
+        self._decoded: dict[str, Image] = {}
+
+    def example(self, size: tuple[int, int]) -> Example:
+        """One picture of `size` (width, height) with its persons."""
+        kinds = list(KINDS)
+        kind = kinds[int(self._rng.choice(len(kinds), p=list(KINDS.values())))]
+        if kind == "mosaic":
+            image, labels = self._mosaic(size)
+        else:
+            image, labels = self._plain(size)
+            if kind == "pasted" and self._cutouts:
+                image, labels = self._pasted(image, labels, size)
+        if self._rng.random() < 0.5:
+            image, labels = mirrored(image, labels)
+        return weathered(image, self._rng), labels
+
+    def _draw(self) -> Example:
+        source = self._sources[int(self._rng.choice(len(self._sources), p=self._weights))]
+        entry = self._by_source[source][int(self._rng.integers(len(self._by_source[source])))]
+        if entry.file not in self._decoded:
+            self._decoded[entry.file] = read_image(self._folder / entry.file)
+        return self._decoded[entry.file], entry.labels()
+
+    def _plain(self, size: tuple[int, int]) -> Example:
+        image, labels = self._draw()
+        return self._placed(image, labels, size, self._rng.uniform(0.6, 1.6))
+
+    def _placed(self, image: Image, labels: Labels, size: tuple[int, int], zoom: float) -> Example:
+        """The picture at `zoom` times the scale at which it just fits, shifted at random."""
+        height, width = image.shape[:2]
+        scale = zoom * min(size[0] / width, size[1] / height)
+        offset = tuple(
+            float(self._rng.uniform(min(0, room), max(0, room)))
+            for room in (size[0] - width * scale, size[1] - height * scale)
+        )
+        return framed(image, labels, scale, (offset[0], offset[1]), size)
+
+    def _mosaic(self, size: tuple[int, int]) -> Example:
+        width, height = size
+        split_x = int(width * self._rng.uniform(0.3, 0.7))
+        split_y = int(height * self._rng.uniform(0.3, 0.7))
+        canvas = np.full((height, width, 3), PAD, np.uint8)
+        parts = []
+        for x0, y0, x1, y1 in (
+            (0, 0, split_x, split_y),
+            (split_x, 0, width, split_y),
+            (0, split_y, split_x, height),
+            (split_x, split_y, width, height),
+        ):
+            image, labels = self._draw()
+            zoom = float(np.exp(self._rng.uniform(math.log(0.8), math.log(2.5))))
+            tile, labels = self._placed(image, labels, (x1 - x0, y1 - y0), zoom)
+            canvas[y0:y1, x0:x1] = tile
+            shift = np.array([x0, y0, x0, y0], np.float32)
+            parts.append(Labels(labels.boxes + shift, labels.trust, labels.teacher_iou))
+        return canvas, Labels.joined(parts)
+
+    def _pasted(self, image: Image, labels: Labels, size: tuple[int, int]) -> Example:
+        """People of a height that grows down the picture, as a raised camera sees them, with soft shadows."""
+        if self._empty and self._rng.random() < 0.35:
+            empty = self._empty[int(self._rng.integers(len(self._empty)))]
+            image, labels = self._placed(empty, Labels(), size, self._rng.uniform(1.0, 2.2))
+        image = image.copy()
+        width, height = size
+        low, high = sorted(self._rng.uniform(0.06, 0.42, 2) * height)
+        feet = np.sort(self._rng.uniform(0.15, 1.05, int(self._rng.integers(1, 11)))) * height
+        for foot_y in feet:
+            tall = (low + (high - low) * foot_y / height) * self._rng.uniform(0.88, 1.12)
+            cutout = self._cutouts[int(self._rng.integers(len(self._cutouts)))]
+            left = float(self._rng.uniform(-0.02, 0.98) * width)
+            box = paste(image, cutout, left, foot_y - tall, tall, self._rng)
+            if box is None:
+                continue
+            hidden = covered(labels.boxes, box[None])[:, 0] if len(labels.boxes) else np.zeros(0)
+            labels.trust = np.where(hidden > 0.7, 0, labels.trust).astype(np.float32)
+            labels = Labels.joined([labels, Labels.certain(box[None])])
+        return image, labels
+
+
+def paste(
+    image: Image, cutout: Cutout, left: float, top: float, tall: float, rng: np.random.Generator
+) -> np.ndarray | None:
+    """Pastes a person of height `tall` into `image` in place; gives the visible box, None if out of view."""
+    source, mask = cutout.image, cutout.mask
+    if rng.random() < 0.5:
+        source, mask = source[:, ::-1], mask[:, ::-1]
+    wide = tall * source.shape[1] / source.shape[0] * rng.uniform(0.9, 1.1)
+    size = (max(4, round(wide)), max(8, round(tall)))
+    person = cv2.resize(source, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    alpha = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_AREA)
+    x0, y0 = int(left), int(top)
+    a, b = max(0, x0), max(0, y0)
+    c, d = min(image.shape[1], x0 + size[0]), min(image.shape[0], y0 + size[1])
+    if c - a < max(5, 0.5 * size[0]) or d - b < max(8, 0.5 * size[1]):
+        return None
+    person, alpha = person[b - y0 : d - y0, a - x0 : c - x0], alpha[b - y0 : d - y0, a - x0 : c - x0, None]
+    under = image[b:d, a:c].astype(np.float32)
+    gain = np.clip((under.mean() + 30) / (person.mean() + 30), 0.6, 1.4) ** rng.uniform(0, 1)
+    if rng.random() < 0.5:
+        shade(image, (a, b, c, d), rng)
+        under = image[b:d, a:c].astype(np.float32)
+    image[b:d, a:c] = np.clip(person * gain * alpha + under * (1 - alpha), 0, 255).astype(np.uint8)
+    return np.array([a, b, c, d], np.float32)
+
+
+def shade(image: Image, box: tuple[int, int, int, int], rng: np.random.Generator) -> None:
+    """Darkens a flat ellipse on the floor beside a person's feet, in place."""
+    left, _, right, bottom = box
+    wide = right - left
+    mask = np.zeros(image.shape[:2], np.float32)
+    centre = (int((left + right) / 2 + rng.uniform(-0.8, 0.8) * wide), int(bottom - 0.03 * wide))
+    axes = (max(2, int(wide * rng.uniform(0.5, 1.1))), max(1, int(wide * rng.uniform(0.1, 0.25))))
+    cv2.ellipse(mask, centre, axes, float(rng.uniform(-12, 12)), 0, 360, float(rng.uniform(0.2, 0.55)), -1)
+    top, low = max(0, centre[1] - wide), min(image.shape[0], centre[1] + wide)
+    if top < low:
+        image[top:low] = (image[top:low] * (1 - mask[top:low, :, None])).astype(np.uint8)
+
+
+class SceneBatches(IterableDataset[tuple[np.ndarray, list[Labels]]]):
+    """Endless batches: images (n, 3, H, W) uint8 and their labels; one size a batch, drawn from `sizes`."""
+
+    def __init__(
+        self, folder: Path, seed: int, batch: int, sizes: list[tuple[int, int]], shares: dict[str, float]
+    ) -> None:
+        self._folder, self._seed, self._batch, self._sizes, self._shares = folder, seed, batch, sizes, shares
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, list[Labels]]]:
+        cv2.setNumThreads(1)
+        maker = SceneMaker(self._folder, self._seed, self._shares)
+        rng = np.random.default_rng(self._seed + 1)
+        while True:
+            size = self._sizes[int(rng.integers(len(self._sizes)))]
+            examples = [maker.example(size) for _ in range(self._batch)]
+            yield (
+                np.stack([image.transpose(2, 0, 1) for image, _ in examples]),
+                [labels for _, labels in examples],
+            )

@@ -1,0 +1,202 @@
+"""The training loop of the detector: bf16 autocast on the CPU, EMA, one cosine; resumes after any stop."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from engines.distill import evaluate
+from engines.distill.assign import pad
+from engines.distill.config import DetectorRecipe, TrainingError
+from engines.distill.journal import Journal
+from engines.distill.losses import detector_loss
+from engines.distill.pool import Labels
+from engines.distill.scenes import SceneBatches
+from engines.models.detector import PersonDetector
+
+VALIDATION = {"street": ("street",), "coco": ("coco",), "clips": ("retail", "hall", "table")}
+LOG_EVERY_STEPS = 20
+GRADIENT_LIMIT = 10.0
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    trained_s: float = 0.0
+    best: float = 0.0
+
+
+def learning_rate(recipe: DetectorRecipe, step: int) -> float:
+    """Linear warm-up, then a cosine down to 2 %."""
+    if step < recipe.warmup_steps:
+        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
+    share = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+
+
+def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Weights decay; biases and normalisation do not."""
+    decayed = [p for p in net.parameters() if p.ndim > 1]
+    free = [p for p in net.parameters() if p.ndim <= 1]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+@torch.no_grad()
+def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Moves the averaged net a step towards the trained one."""
+    for mine, theirs in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+        if mine.dtype.is_floating_point:
+            mine.lerp_(theirs, 1 - decay)
+        else:
+            mine.copy_(theirs)
+
+
+class DetectorTraining:
+    """One run: net, average, optimiser, data, and the folder where it leaves checkpoints, log and curves."""
+
+    def __init__(self, recipe: DetectorRecipe, pool: Path) -> None:
+        torch.manual_seed(recipe.seed)
+        torch.set_num_threads(recipe.threads)
+        self.recipe, self.pool = recipe, pool
+        self.folder = recipe.run
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal(self.folder)
+        self.net = PersonDetector().to(memory_format=torch.channels_last)
+        self.progress = Progress()
+        if recipe.start_from is not None:
+            self.net.load_state_dict(read_average(recipe.start_from))
+        self.average = copy.deepcopy(self.net).eval()
+        groups = parameter_groups(self.net, recipe.weight_decay)
+        self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
+        self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def run(self) -> None:
+        """Trains until the recipe's steps or minutes are used up."""
+        recipe = self.recipe
+        batches = SceneBatches(
+            self.pool, recipe.seed + 1000 * self.progress.step, recipe.batch, recipe.sizes, recipe.mix
+        )
+        loader = DataLoader(
+            batches, batch_size=None, num_workers=recipe.workers, collate_fn=lambda item: item
+        )
+        sums = np.zeros(4)
+        since = time.monotonic()
+        for images, labels in loader:
+            self._set_learning_rate(learning_rate(recipe, self.progress.step))
+            sums += self._step(np.asarray(images), labels)
+            self.progress.step += 1
+            now = time.monotonic()
+            self.progress.trained_s += now - since
+            since = now
+            step = self.progress.step
+            if step % LOG_EVERY_STEPS == 0:
+                self._log(sums / LOG_EVERY_STEPS)
+                sums[:] = 0
+            finished = step >= recipe.steps or self.progress.trained_s >= recipe.minutes * 60
+            if step % recipe.checkpoint_every_steps == 0 or finished:
+                self._save(self.checkpoint)
+            if step % recipe.validate_every_steps == 0 or finished:
+                self._validate()
+                since = time.monotonic()
+            if finished:
+                break
+
+    def _step(self, images: np.ndarray, labels: list[Labels]) -> np.ndarray:
+        batch = torch.from_numpy(images).to(memory_format=torch.channels_last).float()
+        with torch.autocast("cpu", torch.bfloat16):
+            raw = self.net.raw(batch)
+        recipe = self.recipe
+        parts = detector_loss(
+            raw.float(), batch.shape[2], batch.shape[3], pad(labels), recipe.bound_margin, recipe.bound_gain
+        )
+        if not torch.isfinite(parts.total):
+            raise TrainingError(f"the loss is not finite at step {self.progress.step}; lower learning_rate")
+        self.optimiser.zero_grad(set_to_none=True)
+        parts.total.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_LIMIT)
+        self.optimiser.step()
+        step = self.progress.step
+        follow(self.average, self.net, min(self.recipe.ema_decay, (1 + step) / (20 + step)))
+        return np.array([float(parts.total.detach()), parts.score, parts.box, parts.behind_teacher])
+
+    def _set_learning_rate(self, rate: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def _log(self, mean: np.ndarray) -> None:
+        progress = self.progress
+        names = ("loss", "score", "box", "behind_teacher")
+        speed = progress.step * self.recipe.batch / max(progress.trained_s, 1e-6)
+        where = {"step": progress.step, "minutes": progress.trained_s / 60, "images_per_s": speed}
+        self._journal.note("loss", {**where, **dict(zip(names, mean.tolist(), strict=True))})
+
+    def _validate(self) -> None:
+        net = self.average
+        net.eval()
+
+        def predict(batch: np.ndarray) -> np.ndarray:
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                rows = net(torch.from_numpy(batch).to(memory_format=torch.channels_last))
+                return np.asarray(rows.float())
+
+        size = self.recipe.validation_size
+        found = {
+            name: evaluate.measure(predict, evaluate.held_out(self.pool, sources), size).ap50
+            for name, sources in VALIDATION.items()
+        }
+        mean = float(np.mean(list(found.values())))
+        where = {"step": self.progress.step, "minutes": self.progress.trained_s / 60}
+        self._journal.note("validation", {**where, **found, "mean": mean})
+        self._journal.draw()
+        if mean > self.progress.best:
+            self.progress.best = mean
+            self._save(self.folder / "best.pt")
+
+    def _save(self, path: Path) -> None:
+        partial = path.with_suffix(".part")
+        torch.save(
+            {
+                "net": self.net.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.progress.step,
+                "trained_s": self.progress.trained_s,
+                "best": self.progress.best,
+            },
+            partial,
+        )
+        partial.replace(path)
+
+    def _resume(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(state["step"], state["trained_s"], state["best"])
+        print(f"resumed at step {self.progress.step}", flush=True)
+
+
+def read_average(path: Path) -> dict[str, torch.Tensor]:
+    """The averaged weights of a checkpoint. Raises TrainingError if it is not one of ours."""
+    try:
+        state = torch.load(path, weights_only=True)
+        average: dict[str, torch.Tensor] = state["average"]
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
+        raise TrainingError(f"{path}: not a checkpoint of this training: {error}") from error
+    return average

@@ -1,0 +1,1 @@
+"""Network definitions in PyTorch (extra `train`); never needed where only exported nets run."""
