@@ -1,0 +1,17 @@
+"""What can go wrong between the outbox and the cloud, in a sentence."""
+
+from __future__ import annotations
+
+from runtime.errors import TagsightError
+
+
+class UplinkError(TagsightError):
+    """A fault of the broker, its address, its certificates or the outbox file that the user can mend."""
+
+
+class OutboxError(UplinkError):
+    """The outbox file cannot be used as it is."""
+
+
+class PayloadError(UplinkError):
+    """Bytes that claim to be events and are not."""

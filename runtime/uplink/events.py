@@ -1,0 +1,165 @@
+"""An event: a fact of the store with the envelope that makes it traceable.
+
+On the wire an event is one flat JSON object: the envelope's fields first, then the fact's own. A corrected
+fact comes as a new event with the same `key` and a higher `rev`; consumers keep the highest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from runtime.store.facts import FACT_TYPES, AnyFact, Fact
+from runtime.uplink.errors import PayloadError
+
+MAX_GAP_RANGES = 200
+"""A gap event names at most so many ranges; more holes make more gap events."""
+
+
+class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
+    """Events that had to be dropped, all between `from_seq` and `to_seq`; `ranges` names exactly which.
+
+    `kinds` counts them by kind where that is known.
+    """
+
+    from_seq: int
+    to_seq: int
+    why: str
+    ranges: tuple[tuple[int, int], ...] = ()
+    kinds: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+EventFact: TypeAlias = AnyFact | Gap
+EVENT_TYPES: tuple[type[Fact], ...] = (*FACT_TYPES, Gap)
+KINDS: dict[str, type[Fact]] = {str(fact.__struct_config__.tag): fact for fact in EVENT_TYPES}
+
+DROP_RANK = {
+    "heatmap": 0,
+    "health": 0,
+    "flow": 1,
+    "dwell": 1,
+    "footfall": 2,
+    "visit": 2,
+    "flip": 3,
+    "tryon": 3,
+    "interaction": 4,
+    "gap": 5,
+}
+"""What goes first when the outbox is full: the lowest rank, oldest first."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that every event has.
+
+    `id` is a UUIDv7 and the same however often the event is delivered; `seq` counts the device's events from
+    1 without a gap; `time` is RFC 3339 in UTC; `rev` counts the corrections of the fact `key`.
+    """
+
+    id: str
+    site: str
+    device: str
+    seq: int
+    kind: str
+    time: str
+    rev: int
+    key: str
+    retracted: bool
+
+
+class Event(NamedTuple):
+    """One decoded event: who sent it and as what, and what it says."""
+
+    envelope: Envelope
+    fact: EventFact
+
+
+class Origin(NamedTuple):
+    """The site and device that events come from."""
+
+    site: str
+    device: str
+
+
+_fact_encoder = msgspec.json.Encoder()
+_envelope_decoder = msgspec.json.Decoder(Envelope)
+_fact_decoder: msgspec.json.Decoder[EventFact] = msgspec.json.Decoder(EventFact)
+_envelopes_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def uuid7(time_s: float, randomness: bytes | None = None) -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, 74 random bits (from `randomness`, 10 bytes)."""
+    digits = (os.urandom(10) if randomness is None else randomness).hex()
+    milliseconds = f"{int(time_s * 1000) & 0xFFFFFFFFFFFF:012x}"
+    variant = "89ab"[int(digits[3], 16) & 3]
+    return f"{milliseconds[:8]}-{milliseconds[8:]}-7{digits[:3]}-{variant}{digits[4:7]}-{digits[7:19]}"
+
+
+def rfc3339(time_s: float) -> str:
+    """UTC seconds as RFC 3339 with milliseconds."""
+    return (
+        datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
+        + f"{int(time_s % 1 * 1000):03d}Z"
+    )
+
+
+def seal(fact: Fact, origin: Origin, seq: int, now_s: float) -> bytes:
+    """The event's JSON: `fact` in an envelope of `origin` with this `seq`; `now_s` goes into the id."""
+    head = (
+        f'{{"id":"{uuid7(now_s)}","site":{_quoted(origin.site)},"device":{_quoted(origin.device)},'
+        f'"seq":{seq},"time":"{rfc3339(fact.time_s)}",'
+    )
+    return head.encode() + _fact_encoder.encode(fact)[1:]
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def open_event(body: bytes | msgspec.Raw) -> Event:
+    """The event in one JSON object. Raises PayloadError for anything else."""
+    try:
+        return Event(_envelope_decoder.decode(body), _fact_decoder.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"not an event: {error}") from error
+
+
+def open_envelope(body: bytes | msgspec.Raw) -> Envelope:
+    """Only the envelope, for who passes events on without reading them. Raises PayloadError."""
+    try:
+        return _envelope_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"not an event: {error}") from error
+
+
+def split_array(data: bytes) -> Sequence[bytes]:
+    """The JSON texts of the events in an array. Raises PayloadError."""
+    try:
+        return [bytes(item) for item in _envelopes_decoder.decode(data)]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"not an array of events: {error}") from error
+
+
+def gap_facts(
+    lost: Sequence[tuple[int, int]], why: str, time_s: float, kinds: dict[str, int] | None = None
+) -> list[Gap]:
+    """The gap events that name the sequence numbers in the sorted ranges `lost`."""
+    gaps = []
+    for start in range(0, len(lost), MAX_GAP_RANGES):
+        ranges = tuple(lost[start : start + MAX_GAP_RANGES])
+        from_seq, to_seq = ranges[0][0], ranges[-1][1]
+        gaps.append(
+            Gap(
+                key=f"gap/{from_seq}-{to_seq}",
+                time_s=time_s,
+                from_seq=from_seq,
+                to_seq=to_seq,
+                why=why,
+                ranges=ranges,
+                kinds=dict(kinds or {}) if start == 0 else {},
+            )
+        )
+    return gaps

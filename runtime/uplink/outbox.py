@@ -1,0 +1,299 @@
+"""The outbox: facts become events on disk, in groups, with a gapless `seq`.
+
+`append` numbers facts and hands them to a thread that commits them in groups: one fsync for up to
+`group_events` events, no later than `group_delay_s` after the first. What a power cut can cost is what was
+appended and not yet committed: at most two groups (one on its way to the disk, one filling). With
+`group_events=1` append returns once the event is on disk. Nobody hears of an event before that: `on_commit`
+tells.
+
+A `seq` that was never committed was never seen by anyone and is used again after a restart.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+
+import msgspec
+
+from runtime.store.facts import Fact
+from runtime.uplink import outbox_file
+from runtime.uplink.errors import OutboxError
+from runtime.uplink.events import DROP_RANK, Origin, seal
+from runtime.uplink.losses import DISK_REFUSED, OUTBOX_LOST, Losses
+from runtime.uplink.outbox_file import HighWater, Row
+from runtime.uplink.outbox_room import ROWS_AT_ONCE, make_room, purge_delivered
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 20_000
+"""While the disk refuses writes, so many events wait in memory; beyond that the lowest rank goes."""
+DROPPED_AT_ONCE = 1_000
+RETRY_S = 1.0
+HOUSEKEEPING_S = 10.0
+
+
+class OutboxLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a power cut may cost (`group_*`), how big the file may grow, how long sent events stay."""
+
+    group_events: int = 256
+    group_delay_s: float = 0.02
+    max_bytes: int = 512 * 1024 * 1024
+    keep_s: float = 7 * 86_400.0
+
+
+class OutboxState(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures for health: `fault` is empty while the disk takes what it is given."""
+
+    appended_seq: int
+    committed_seq: int
+    waiting: int
+    used_bytes: int
+    dropped: int
+    fault: str
+
+
+class Outbox:
+    """The writing end; one per file, whoever comes second is refused.
+
+    `clock` gives UTC seconds that never step back. `on_commit(seq)` is called from the writer thread.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        origin: Origin,
+        limits: OutboxLimits | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        on_commit: Callable[[int], None] | None = None,
+    ) -> None:
+        self.path = path
+        self._origin = origin
+        self._limits = limits or OutboxLimits()
+        self._clock = clock
+        self._on_commit = on_commit
+        self._lock_file = _claim(path)
+        self._changed = threading.Condition()
+        self._waiting: list[Row] = []
+        self._waiting_since_s = 0.0
+        self._fault = ""
+        self._closing = False
+        self._hurry = False
+        self._dropped = 0
+        self._high_water = HighWater(path)
+        self._db, self._losses = self._open()
+        self._appended = self._committed = int(outbox_file.read_note(self._db, "last_seq") or 0)
+        self._used_bytes = outbox_file.used_bytes(self._db)
+        self._housekeeping_due_s = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+        self._thread.start()
+
+    def append(self, facts: Sequence[Fact]) -> int:
+        """Number `facts` and give them to the disk; returns the last `seq` handed out so far.
+
+        Waits while two groups are already under way. While the disk refuses writes it does not wait: up to
+        MAX_WAITING events are held in memory. Raises OutboxError after `close`.
+        """
+        with self._changed:
+            for fact in facts:
+                self._changed.wait_for(lambda: self._has_room() or self._closing)
+                if self._closing:
+                    raise OutboxError(f"{self.path}: the outbox is closed")
+                self._take(fact)
+            seq = self._appended
+            if self._limits.group_events == 1:
+                self._changed.wait_for(lambda: self._committed >= seq or bool(self._fault) or self._closing)
+        return seq
+
+    def flush(self, timeout_s: float = 10.0) -> int:
+        """Wait until all that was appended is on disk, at most `timeout_s`; returns the last seq on disk."""
+        with self._changed:
+            goal = self._appended
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._committed >= goal, timeout_s)
+            return self._committed
+
+    def state(self) -> OutboxState:
+        """Figures for health."""
+        with self._changed:
+            return OutboxState(
+                appended_seq=self._appended,
+                committed_seq=self._committed,
+                waiting=len(self._waiting),
+                used_bytes=self._used_bytes,
+                dropped=self._dropped,
+                fault=self._fault,
+            )
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Commit what is waiting and let go of the file. What the disk refuses for `timeout_s` is lost."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._db.close()
+        self._lock_file.close()
+
+    def __enter__(self) -> Outbox:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _open(self) -> tuple[sqlite3.Connection, Losses]:
+        damage = outbox_file.is_damaged(self.path)
+        if damage is not None:
+            stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
+            aside = outbox_file.quarantine(self.path, stamp)
+            log.error("%s is damaged (%s): moved to %s; a new outbox begins", self.path, damage, aside)
+        db = outbox_file.connect(self.path, "FULL")
+        losses = Losses.from_note(outbox_file.read_note(db, "losses"))
+        last_seq = int(outbox_file.read_note(db, "last_seq") or 0)
+        if last_seq == 0 and self._high_water.value > 0:
+            losses.add(OUTBOX_LOST, 1, self._high_water.value)
+            _note_progress(db, self._high_water.value, losses)
+        return db, losses
+
+    def _has_room(self) -> bool:
+        return bool(self._fault) or len(self._waiting) < self._limits.group_events
+
+    def _take(self, fact: Fact) -> None:
+        if not self._waiting:
+            self._waiting_since_s = time.monotonic()
+        seq = self._appended + 1
+        body = seal(fact, self._origin, seq, self._clock())
+        self._waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
+        self._appended = seq
+        if len(self._waiting) > MAX_WAITING:
+            self._drop_some_waiting()
+        if len(self._waiting) in (1, self._limits.group_events):
+            self._changed.notify_all()
+
+    def _drop_some_waiting(self) -> None:
+        by_rank = sorted(self._waiting, key=lambda row: (row.rank, row.seq))
+        for row in by_rank[:DROPPED_AT_ONCE]:
+            self._losses.add(DISK_REFUSED, row.seq, row.seq, row.kind)
+        self._waiting = sorted(by_rank[DROPPED_AT_ONCE:])
+        self._dropped += DROPPED_AT_ONCE
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._wait_for_work()
+                if self._losses and not self._fault:
+                    self._take_gaps()
+                group, self._waiting = self._waiting, []
+                last_seq, losses, closing = self._appended, self._losses.copy(), self._closing
+                self._changed.notify_all()
+            if group and not self._commit(group, last_seq, losses):
+                with self._changed:
+                    self._waiting[:0] = group
+            if closing:
+                return
+            self._keep_house()
+
+    def _wait_for_work(self) -> None:
+        """Wait for a full group, a begun one that is old enough, a loss to tell, or housekeeping."""
+        if self._fault and not self._closing:
+            self._changed.wait(RETRY_S)
+            return
+        while not (self._closing or self._hurry or self._losses):
+            now_s = time.monotonic()
+            if len(self._waiting) >= self._limits.group_events:
+                break
+            due_s = (
+                self._waiting_since_s + self._limits.group_delay_s
+                if self._waiting
+                else self._housekeeping_due_s
+            )
+            if due_s <= now_s:
+                break
+            self._changed.wait(due_s - now_s)
+        self._hurry = False
+
+    def _take_gaps(self) -> None:
+        gaps = self._losses.gaps(self._clock())
+        self._losses = Losses()
+        for gap in gaps:
+            self._take(gap)
+
+    def _commit(self, group: list[Row], last_seq: int, losses: Losses) -> bool:
+        """Write one group with the losses that no gap event has told yet; False where the disk refuses."""
+        try:
+            self._high_water.cover(last_seq)
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", group)
+            evicted = make_room(self._db, self._limits.max_bytes)
+            losses.update(evicted)
+            _note_progress(self._db, last_seq, losses)
+            self._used_bytes = outbox_file.used_bytes(self._db)
+            self._db.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            self._refused(error)
+            return False
+        with self._changed:
+            if self._fault:
+                log.warning("%s: the disk takes writes again", self.path)
+            self._fault = ""
+            self._losses.update(evicted)
+            self._dropped += evicted.count()
+            self._committed = last_seq
+            self._changed.notify_all()
+        if self._on_commit is not None:
+            self._on_commit(last_seq)
+        return True
+
+    def _refused(self, error: Exception) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        with self._changed:
+            if not self._fault:
+                log.error("%s: events cannot be written (%s); they wait in memory", self.path, error)
+            self._fault = str(error)
+            self._changed.notify_all()
+
+    def _keep_house(self) -> None:
+        """Let go of delivered events that are older than `keep_s`, a few at a time."""
+        if time.monotonic() < self._housekeeping_due_s:
+            return
+        try:
+            purged = purge_delivered(self._db, self._clock() - self._limits.keep_s)
+        except sqlite3.Error as error:
+            log.warning("%s: old events could not be removed (%s)", self.path, error)
+            purged = 0
+        more = purged >= ROWS_AT_ONCE
+        self._housekeeping_due_s = time.monotonic() + (0.0 if more else HOUSEKEEPING_S)
+
+
+def _note_progress(db: sqlite3.Connection, last_seq: int, losses: Losses) -> None:
+    outbox_file.write_note(db, "last_seq", str(last_seq))
+    outbox_file.write_note(db, "losses", losses.note())
+
+
+def _claim(path: Path) -> TextIOWrapper:
+    """Hold the lock that says who writes this outbox; freed by the kernel when the process ends."""
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = lock_path.open("a")
+    except OSError as error:
+        raise OutboxError(
+            f"{path}: the outbox cannot be opened ({error.strerror}); give a path that the service may write"
+        ) from error
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock_file.close()
+        raise OutboxError(
+            f"{path}: another process writes this outbox; stop it or give another outbox path"
+        ) from error
+    return lock_file

@@ -1,0 +1,167 @@
+"""The outbox's SQLite file: its tables, its version, and what to do with a file that cannot be used.
+
+WAL with synchronous=FULL for the writing end: a commit returns once the disk has the data. The reading end
+only notes what was delivered; losing such a note costs a repeated delivery, so it runs with
+synchronous=NORMAL.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from runtime.uplink.errors import OutboxError
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 10.0
+RESERVE = 100_000
+"""`seq` numbers that the high-water mark beside the file runs ahead: written once for so many events."""
+
+TABLES = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    rank INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    time_s REAL NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX events_rank ON events (rank);
+CREATE TABLE notes (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Row(NamedTuple):
+    """One event as it lies in the outbox; when something has to be dropped, the lowest `rank` goes first."""
+
+    seq: int
+    rank: int
+    kind: str
+    time_s: float
+    body: bytes
+
+
+def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:
+    """Open an existing or new outbox file and bring its tables up to `SCHEMA_VERSION`.
+
+    Raises OutboxError for a file written by a newer version and sqlite3.DatabaseError for a damaged one.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise OutboxError(
+            f"{path}: the outbox cannot be opened ({error}); give a path that the service may write"
+        ) from error
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={synchronous}")
+        db.execute("PRAGMA journal_size_limit=16777216")
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise OutboxError(
+                f"{path}: written by a newer tagsight (outbox version {version}, this one knows "
+                f"{SCHEMA_VERSION}); upgrade tagsight or give another outbox path"
+            )
+        if version == 0:
+            for statement in filter(str.strip, TABLES.split(";")):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Bytes of the file that hold data: free pages, which are used again, not counted."""
+    (pages,), (free,), (size,) = (
+        db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def read_note(db: sqlite3.Connection, name: str) -> str | None:
+    """A remembered value, or None."""
+    row = db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def write_note(db: sqlite3.Connection, name: str, value: str) -> None:
+    """Remember a value."""
+    db.execute(
+        "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def is_damaged(path: Path) -> str | None:
+    """Why the file is no sound outbox, or None where it is one or does not exist yet."""
+    if not path.exists():
+        return None
+    try:
+        db = connect(path, "FULL")
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    try:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        db.close()
+    return None if verdict == "ok" else str(verdict)
+
+
+def quarantine(path: Path, stamp: str) -> Path:
+    """Move a damaged outbox with its journals aside to make place for a new one; returns where to."""
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+class HighWater:
+    """A number beside the outbox that no `seq` on disk exceeds: it survives the loss of the outbox itself."""
+
+    def __init__(self, outbox: Path) -> None:
+        self._path = outbox.with_name(outbox.name + ".seq")
+        self.value = self._read()
+
+    def _read(self) -> int:
+        try:
+            return int(self._path.read_text())
+        except FileNotFoundError:
+            return 0
+        except ValueError as error:
+            raise OutboxError(f"{self._path}: holds no number; remove it together with the outbox") from error
+
+    def cover(self, seq: int) -> None:
+        """Make sure that `seq` is below the mark, on disk, before it is used."""
+        if seq <= self.value:
+            return
+        value = seq + RESERVE
+        fresh = self._path.with_name(self._path.name + ".new")
+        with fresh.open("w") as file:
+            file.write(f"{value}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self.value = value

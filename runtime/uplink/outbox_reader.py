@@ -1,0 +1,62 @@
+"""The reading end of the outbox: what the uplink process sees of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runtime.uplink import outbox_file
+from runtime.uplink.outbox_file import Row
+from runtime.uplink.outbox_room import delivered
+from runtime.uplink.ranges import SeqRanges
+
+
+class OutboxReader:
+    """Reads committed events and notes which were delivered; any number may read, one should note.
+
+    Only committed events are visible, in rising `seq`; a `seq` that is absent between two present ones was
+    dropped or purged and will not come.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = outbox_file.connect(path, "NORMAL")
+
+    def rows(
+        self, from_seq: int, until_seq: int | None = None, *, limit: int = 500, max_bytes: int = 512_000
+    ) -> list[Row]:
+        """The events from `from_seq` to below `until_seq`: at most `limit`, and about `max_bytes` of JSON."""
+        found: list[Row] = []
+        size = 0
+        for values in self._db.execute(
+            "SELECT seq, rank, kind, time_s, body FROM events"
+            " WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+            (from_seq, 2**62 if until_seq is None else until_seq, limit),
+        ):
+            row = Row(*values)
+            found.append(row)
+            size += len(row.body)
+            if size >= max_bytes:
+                break
+        return found
+
+    def last_seq(self) -> int:
+        """The last `seq` that was committed."""
+        return int(outbox_file.read_note(self._db, "last_seq") or 0)
+
+    def oldest_undelivered_s(self, delivered_to: int) -> float | None:
+        """Time of the first event after `delivered_to`; None where there is none."""
+        row = self._db.execute(
+            "SELECT time_s FROM events WHERE seq > ? ORDER BY seq LIMIT 1", (delivered_to,)
+        ).fetchone()
+        return None if row is None else float(row[0])
+
+    def delivered(self) -> SeqRanges:
+        """What was noted as delivered."""
+        return delivered(self._db)
+
+    def note_delivered(self, ranges: SeqRanges) -> None:
+        """Remember what was delivered. Raises sqlite3.Error where the disk refuses."""
+        outbox_file.write_note(self._db, "delivered", str(ranges))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
