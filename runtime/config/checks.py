@@ -97,9 +97,10 @@ def check_articles(draft: Draft) -> None:
         wrong = f"{len(patterns)} EPC patterns with *"
         draft.note("fixtures", wrong, f"at most {epcs.MAX_WILDCARDS}: list the EPCs or merge patterns")
         return
+    sorted_tags = sorted(exact)
     for number, (pattern, path) in enumerate(patterns):
         others = ((other, place) for other, place in patterns[:number] if epcs.overlap(pattern, other))
-        tags = ((tag, place) for tag, place in exact.items() if epcs.overlap(tag, pattern))
+        tags = ((tag, exact[tag]) for tag in epcs.tags_like(pattern, sorted_tags))
         for other, place in (*others, *tags):
             draft.note(path, f"{pattern!r} overlaps {other!r} at {place}", "a tag belongs to one article")
 

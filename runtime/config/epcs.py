@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
@@ -10,7 +11,6 @@ from msgspec import Struct
 
 from runtime.config.model import StoreConfig
 
-EPC = re.compile(r"^[0-9A-F]+$")
 PATTERN = re.compile(r"^[0-9A-F*]+$")
 MAX_WILDCARDS = 1_000
 
@@ -40,11 +40,11 @@ class ArticleTable:
 
     def __init__(self, entries: Iterable[tuple[str, Article]]) -> None:
         self._exact: dict[str, Article] = {}
-        self._patterns: list[tuple[str, Article]] = []
+        self._patterns: list[tuple[re.Pattern[str], Article]] = []
         for pattern, article in entries:
             plain = canonical(pattern)
             if "*" in plain:
-                self._patterns.append((plain, article))
+                self._patterns.append((re.compile(plain.replace("*", "[0-9A-F]*")), article))
             else:
                 self._exact[plain] = article
 
@@ -64,15 +64,21 @@ class ArticleTable:
         found = self._exact.get(plain)
         if found is not None:
             return found
-        return next((article for pattern, article in self._patterns if fnmatchcase(plain, pattern)), None)
+        return next((article for pattern, article in self._patterns if pattern.fullmatch(plain)), None)
+
+
+def tags_like(pattern: str, tags: list[str]) -> list[str]:
+    """Those of the sorted EPCs that fit a pattern; only the ones that begin like it are looked at."""
+    head = pattern.partition("*")[0]
+    begin, end = bisect_left(tags, head), bisect_left(tags, f"{head}~")
+    return [tag for tag in tags[begin:end] if fnmatchcase(tag, pattern)]
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some EPC fits both patterns (canonical form)."""
-    if "*" not in one:
-        return fnmatchcase(one, other)
-    if "*" not in other:
-        return fnmatchcase(other, one)
+    """Whether some EPC fits both patterns (canonical form, each with a *).
+
+    It does when the beginnings and the ends agree: each * takes in what the other pattern has in the middle.
+    """
     head, head_other = one.partition("*")[0], other.partition("*")[0]
     shared = min(len(head), len(head_other))
     if head[:shared] != head_other[:shared]:
