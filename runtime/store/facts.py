@@ -114,7 +114,7 @@ class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
 
 
 class Flip(Fact, frozen=True, kw_only=True, tag="flip"):
-    """A tag was turned over or picked; `sku` and `fixture` are None where the shop's table has no such tag."""
+    """A tag was turned over or picked; `sku` and `fixture` are None where the shop has no such tag listed."""
 
     reader: str
     antenna: int

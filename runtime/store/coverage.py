@@ -1,0 +1,99 @@
+"""How well each camera saw an interval: a count without it would pass blindness off as emptiness."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from runtime.store.facts import Coverage
+
+SILENCE_S = 1.0
+"""Longer without a frame is blindness, from the last frame to the next."""
+MAX_SPANS = 1000
+"""Blind spans kept a camera; at the limit the two oldest become one: never hiding blindness."""
+
+
+@dataclass
+class _Sight:
+    """What is remembered of one camera."""
+
+    last_frame_s: float
+    frames: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    blind: list[tuple[float, float]] = field(default_factory=list)
+
+
+class CoverageMeter:
+    """Frames and blind spans per camera, by whole seconds, back to `keep_s` ago."""
+
+    def __init__(self, cameras: tuple[str, ...], start_s: float, keep_s: float) -> None:
+        self._keep_s = keep_s
+        self._start_s = start_s
+        self._cameras = {camera: _Sight(start_s) for camera in cameras}
+
+    def frame(self, camera: str, time_s: float) -> None:
+        """A frame of `camera` was analysed; told twice, or late, it counts once."""
+        sight = self._cameras.setdefault(camera, _Sight(self._start_s))
+        if time_s <= sight.last_frame_s and sight.frames:
+            return
+        if time_s - sight.last_frame_s > SILENCE_S:
+            self._blind(sight, sight.last_frame_s, time_s)
+        sight.last_frame_s = time_s
+        sight.frames[int(time_s)] += 1
+        while len(sight.frames) > self._keep_s + 2:
+            del sight.frames[min(sight.frames)]
+
+    def missed(self, camera: str, start_s: float, end_s: float) -> None:
+        """`camera` says that it could not see from `start_s` to `end_s`."""
+        if end_s > start_s:
+            self._blind(self._cameras.setdefault(camera, _Sight(self._start_s)), start_s, end_s)
+
+    def _blind(self, sight: _Sight, start_s: float, end_s: float) -> None:
+        sight.blind.append((start_s, end_s))
+        oldest_s = end_s - self._keep_s
+        sight.blind = [span for span in sight.blind if span[1] >= oldest_s]
+        if len(sight.blind) > MAX_SPANS:
+            first, second = sight.blind[:2]
+            sight.blind[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
+
+    def seen_since(self, camera: str) -> float:
+        """Since when the camera has been seeing without a blind span."""
+        sight = self._cameras.get(camera)
+        if sight is None:
+            return self._start_s
+        return max((end for _, end in sight.blind), default=self._start_s)
+
+    def of(self, start_s: float, end_s: float, cameras: tuple[str, ...] = ()) -> tuple[Coverage, ...]:
+        """Coverage from `start_s` to `end_s` of the cameras named, or of all."""
+        return tuple(
+            self._coverage(name, sight, start_s, end_s)
+            for name, sight in sorted(self._cameras.items())
+            if not cameras or name in cameras
+        )
+
+    def _coverage(self, name: str, sight: _Sight, start_s: float, end_s: float) -> Coverage:
+        spans = list(sight.blind)
+        if end_s - sight.last_frame_s > SILENCE_S:
+            spans.append((sight.last_frame_s, end_s))
+        frames = sum(
+            count * _share(second, start_s, end_s)
+            for second, count in sight.frames.items()
+            if start_s - 1 < second < end_s
+        )
+        length_s = max(end_s - start_s, 1e-9)
+        return Coverage(name, round(frames / length_s, 2), round(_union_s(spans, start_s, end_s), 3))
+
+
+def _share(second: int, start_s: float, end_s: float) -> float:
+    """How much of the whole second lies in the interval."""
+    return max(0.0, min(second + 1.0, end_s) - max(float(second), start_s))
+
+
+def _union_s(spans: list[tuple[float, float]], start_s: float, end_s: float) -> float:
+    """Seconds of the interval that some span covers."""
+    total_s, reached_s = 0.0, start_s
+    for span_start_s, span_end_s in sorted(spans):
+        begin_s, finish_s = max(span_start_s, reached_s), min(span_end_s, end_s)
+        if finish_s > begin_s:
+            total_s += finish_s - begin_s
+            reached_s = finish_s
+    return total_s

@@ -1,0 +1,173 @@
+"""The shop's floor as the behaviour core needs it: lines, areas and places in metres, from store.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timezone, tzinfo
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from runtime.config.epcs import Article, ArticleTable
+from runtime.config.model import Intervals, StoreConfig
+from runtime.errors import TagsightError
+from runtime.geometry import (
+    Bools,
+    Floats,
+    distance_to_polygon_m,
+    in_polygon,
+    position_along,
+    signed_distance_m,
+)
+
+Point: TypeAlias = tuple[float, float]
+PlaceKind: TypeAlias = Literal["fixture", "antenna", "zone"]
+
+
+class FloorPlanError(TagsightError):
+    """A floor plan that cannot be counted on."""
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """A line that people cross; `inside` lies on the shop's side. `cameras` count here; empty means all."""
+
+    name: str
+    line: tuple[Point, Point]
+    inside: Point
+    cameras: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.line[0] == self.line[1]:
+            raise FloorPlanError(f"entrance {self.name}: its line has no length; give two different ends")
+        if signed_distance_m(self.inside, self.line)[0] == 0:
+            raise FloorPlanError(
+                f"entrance {self.name}: inside {list(self.inside)} lies on the line; move it into the shop"
+            )
+
+    def depth_m(self, points: Floats) -> Floats:
+        """Distance (n,) of floor points from the endless line, positive on the shop's side."""
+        sign = np.sign(signed_distance_m(self.inside, self.line)[0])
+        depth: Floats = signed_distance_m(points, self.line) * sign
+        return depth
+
+    def along(self, points: Floats) -> Floats:
+        """Where points fall along the line, 0 at one end and 1 at the other."""
+        return position_along(points, self.line)
+
+    @property
+    def length_m(self) -> float:
+        (x0, y0), (x1, y1) = self.line
+        return float(np.hypot(x1 - x0, y1 - y0))
+
+
+@dataclass(frozen=True)
+class Zone:
+    """An area in which dwell, flow and heat are counted; tags in a fitting room are tried on."""
+
+    name: str
+    polygon: tuple[Point, ...]
+    kind: Literal["area", "fitting_room"] = "area"
+
+    def holds(self, points: Floats) -> Bools:
+        """Which of the points (n, 2) lie inside."""
+        return in_polygon(points, self.polygon)
+
+    def distance_m(self, points: Floats) -> Floats:
+        """Distance (n,) of points from the zone, 0 inside."""
+        return distance_to_polygon_m(points, self.polygon)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tag is expected: a spot (one corner) or an outline, and how that is known."""
+
+    name: str
+    kind: PlaceKind
+    outline: tuple[Point, ...]
+
+    def distance_m(self, points: Floats) -> Floats:
+        """Distance (n,) of floor points from the spot or outline, 0 inside an outline."""
+        if len(self.outline) == 1:
+            (x, y) = self.outline[0]
+            distance: Floats = np.hypot(points[:, 0] - x, points[:, 1] - y)
+            return distance
+        return distance_to_polygon_m(points, self.outline)
+
+
+@dataclass(frozen=True)
+class Antenna:
+    """What one antenna of a reader covers: a spot, a zone, a fixture, or nothing known (None)."""
+
+    place: Place | None
+    fitting_room: str | None = None
+
+
+@dataclass(frozen=True)
+class FloorPlan:
+    """Everything about one shop that behaviour depends on."""
+
+    extent_m: tuple[float, float, float, float]
+    timezone: tzinfo = timezone.utc
+    cell_m: float = 0.5
+    cameras: tuple[str, ...] = ()
+    entrances: tuple[Entrance, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    fixtures: dict[str, Place] = field(default_factory=dict)
+    articles: ArticleTable = field(default_factory=lambda: ArticleTable(()))
+    antennas: dict[tuple[str, int], Antenna] = field(default_factory=dict)
+    intervals: Intervals = field(default_factory=Intervals)
+    visitor_hours: float = 12.0
+
+    @classmethod
+    def from_config(cls, config: StoreConfig) -> FloorPlan:
+        """The plan of a validated store. Raises FloorPlanError for geometry that makes no sense."""
+        zones = tuple(Zone(zone.name, tuple(zone.polygon), zone.kind) for zone in config.zones)
+        fixtures = {
+            fixture.name: Place(fixture.name, "fixture", tuple(fixture.polygon or (fixture.centre(),)))
+            for fixture in config.fixtures
+        }
+        rooms = {zone.name for zone in zones if zone.kind == "fitting_room"}
+        rooms |= {fixture.name for fixture in config.fixtures if fixture.kind == "fitting_room"}
+        outlines = {zone.name: Place(zone.name, "zone", zone.polygon) for zone in zones}
+        antennas = {}
+        for reader in config.readers:
+            for antenna in reader.antennas:
+                spot = Place(antenna.name, "antenna", (antenna.at,)) if antenna.at is not None else None
+                place = fixtures.get(antenna.fixture or "") or spot or outlines.get(antenna.zone or "")
+                room = next((name for name in (antenna.fixture, antenna.zone) if name in rooms), None)
+                antennas[reader.name, antenna.port] = Antenna(place, room)
+        return cls(
+            extent_m=config.floor.extent(),
+            timezone=ZoneInfo(config.site.timezone),
+            cell_m=config.floor.grid_m,
+            cameras=tuple(camera.name for camera in config.cameras),
+            entrances=tuple(
+                Entrance(entrance.name, entrance.line, entrance.inside, tuple(entrance.cameras))
+                for entrance in config.entrances
+            ),
+            zones=zones,
+            fixtures=fixtures,
+            articles=ArticleTable.of(config),
+            antennas=antennas,
+            intervals=config.intervals,
+            visitor_hours=config.retention.visitor_hours,
+        )
+
+    @property
+    def area_m2(self) -> float:
+        x0, y0, x1, y1 = self.extent_m
+        return max(1.0, (x1 - x0) * (y1 - y0))
+
+    def article_of(self, epc: str) -> Article | None:
+        """The article a tag is sewn into, None for a tag the shop does not know."""
+        return self.articles.find(epc)
+
+    def place_of(self, epc: str, reader: str, antenna: int) -> Place | None:
+        """Where a tag is expected: on its fixture, else where the antenna that heard it looks."""
+        article = self.article_of(epc)
+        if article is not None and article.fixture in self.fixtures:
+            return self.fixtures[article.fixture]
+        heard_by = self.antennas.get((reader, antenna))
+        return heard_by.place if heard_by is not None else None

@@ -1,0 +1,67 @@
+"""Walks from zone to zone, counted in the interval in which the walker arrived."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from runtime.store.coverage import CoverageMeter
+from runtime.store.facts import Flow
+from runtime.store.intervals import Intervals, Window
+from runtime.store.zones import Change
+
+WALK_LIMIT_S = 300.0
+"""Later than this after leaving a zone, the next zone is a new beginning."""
+MAX_WALKERS = 1024
+
+
+class FlowCounter:
+    """Transitions between zones."""
+
+    def __init__(self, length_s: float, begin_s: float, coverage: CoverageMeter) -> None:
+        self._intervals = Intervals(length_s, begin_s)
+        self._coverage = coverage
+        self._came_from: dict[int, tuple[str, float]] = {}
+        self._transitions: dict[int, Counter[tuple[str, str]]] = {}
+
+    def observe(self, changes: list[Change]) -> None:
+        """Zones entered and left."""
+        for change in changes:
+            if change.leave_s is None:
+                self._entered(change)
+            else:
+                self._came_from.pop(change.walker, None)
+                self._came_from[change.walker] = (change.zone, change.leave_s)
+                while len(self._came_from) > MAX_WALKERS:
+                    del self._came_from[next(iter(self._came_from))]
+
+    def _entered(self, change: Change) -> None:
+        origin, left_s = self._came_from.get(change.walker, (change.zone, change.enter_s))
+        if origin == change.zone or change.enter_s - left_s > WALK_LIMIT_S:
+            return
+        index = max(self._intervals.index(change.enter_s), self._intervals.oldest_open)
+        self._transitions.setdefault(index, Counter())[origin, change.zone] += 1
+
+    def close(self, settled_s: float) -> list[Flow]:
+        """Facts of the intervals over by `settled_s`."""
+        return [fact for window in self._intervals.closed(settled_s) for fact in self._facts(window)]
+
+    def cut(self, time_s: float) -> list[Flow]:
+        """Facts of everything up to `time_s`."""
+        return [fact for window in self._intervals.cut(time_s) for fact in self._facts(window)]
+
+    def _facts(self, window: Window) -> list[Flow]:
+        transitions = self._transitions.pop(window.number, Counter())
+        return [
+            Flow(
+                key=window.key("flow", origin, destination),
+                time_s=window.end_s,
+                origin=origin,
+                destination=destination,
+                start_s=window.start_s,
+                end_s=window.end_s,
+                transitions=count,
+                partial=window.partial,
+                coverage=self._coverage.of(window.start_s, window.end_s),
+            )
+            for (origin, destination), count in sorted(transitions.items())
+        ]

@@ -1,0 +1,101 @@
+"""Crossings into counts per entrance and interval; a late or withdrawn crossing corrects its interval."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from runtime.store.coverage import CoverageMeter
+from runtime.store.entrances import Crossing
+from runtime.store.facts import Footfall
+from runtime.store.floorplan import Entrance
+from runtime.store.intervals import Intervals, Window
+
+KEPT_WINDOWS = 10
+"""Closed intervals an entrance that can still be corrected; older ones stay as they are."""
+
+
+@dataclass
+class _Count:
+    entered: int = 0
+    left: int = 0
+    inferred: int = 0
+
+    def add(self, crossing: Crossing) -> None:
+        by = -1 if crossing.retracted else 1
+        self.inferred += by * crossing.inferred
+        if crossing.direction == "in":
+            self.entered += by
+        else:
+            self.left += by
+
+
+class FootfallBook:
+    """Counts of all entrances."""
+
+    def __init__(
+        self, entrances: tuple[Entrance, ...], length_s: float, begin_s: float, coverage: CoverageMeter
+    ) -> None:
+        self._entrances = {entrance.name: entrance for entrance in entrances}
+        self._intervals = Intervals(length_s, begin_s)
+        self._coverage = coverage
+        self._open: dict[tuple[str, int], _Count] = {}
+        self._closed: dict[tuple[str, int], Footfall] = {}
+        self._corrected: set[tuple[str, int]] = set()
+        self.counts: Counter[str] = Counter(uncounted_late=0)
+
+    def add(self, crossing: Crossing) -> None:
+        """Count a crossing in the interval it happened in, even if that is closed already."""
+        at = (crossing.entrance, self._intervals.index(crossing.time_s))
+        if at[1] >= self._intervals.oldest_open:
+            self._open.setdefault(at, _Count()).add(crossing)
+        elif at in self._closed:
+            self._correct(at, crossing)
+        else:
+            self.counts["uncounted_late"] += 1
+
+    def _correct(self, at: tuple[str, int], crossing: Crossing) -> None:
+        fact = self._closed[at]
+        count = _Count(fact.entered, fact.left, fact.inferred)
+        count.add(crossing)
+        rev = fact.rev if at in self._corrected else fact.rev + 1
+        self._closed[at] = replace(
+            fact, entered=count.entered, left=count.left, inferred=count.inferred, rev=rev
+        )
+        self._corrected.add(at)
+
+    def close(self, settled_s: float) -> list[Footfall]:
+        """Facts of the intervals over by `settled_s`, and of those corrected since the last call."""
+        corrected = [self._closed[at] for at in sorted(self._corrected)]
+        self._corrected.clear()
+        return corrected + self._facts(self._intervals.closed(settled_s))
+
+    def cut(self, time_s: float) -> list[Footfall]:
+        """Facts of everything up to `time_s`, the last interval cut short."""
+        return self.close(time_s) + self._facts(self._intervals.cut(time_s))
+
+    def _facts(self, windows: list[Window]) -> list[Footfall]:
+        facts = [self._fact(entrance, window) for window in windows for entrance in self._entrances.values()]
+        oldest = self._intervals.oldest_open - KEPT_WINDOWS
+        self._closed = {at: fact for at, fact in self._closed.items() if at[1] >= oldest}
+        return facts
+
+    def _fact(self, entrance: Entrance, window: Window) -> Footfall:
+        at = (entrance.name, window.number)
+        count = self._open.pop(at, _Count())
+        fact = Footfall(
+            key=window.key("footfall", entrance.name),
+            time_s=window.end_s,
+            entrance=entrance.name,
+            start_s=window.start_s,
+            end_s=window.end_s,
+            entered=count.entered,
+            left=count.left,
+            inferred=count.inferred,
+            partial=window.partial,
+            coverage=self._coverage.of(window.start_s, window.end_s, entrance.cameras),
+        )
+        self._closed[at] = fact
+        return fact

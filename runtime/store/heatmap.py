@@ -1,0 +1,108 @@
+"""Person-seconds per grid cell and per zone, by interval."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runtime.store.coverage import CoverageMeter
+from runtime.store.facts import Cell, Heatmap
+from runtime.store.floorplan import FloorPlan
+from runtime.store.identity import Step
+from runtime.store.intervals import Intervals, Window
+
+LONGEST_STEP_S = 1.0
+"""A walker out of sight for longer spends the rest of that time nowhere."""
+MAX_WALKERS = 1024
+CELLS_PER_PART = 1000
+MAX_CELLS = 20_000
+"""Cells kept an interval: a floor of 100 x 50 m at 0.5 m. Beyond it new cells are counted in zones only."""
+LEAST_S = 0.05
+
+
+@dataclass
+class _Heat:
+    cells: dict[tuple[int, int], float] = field(default_factory=lambda: defaultdict(float))
+    zones: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+class HeatmapBook:
+    """Heat of the whole floor."""
+
+    def __init__(self, plan: FloorPlan, begin_s: float, coverage: CoverageMeter) -> None:
+        self._plan = plan
+        self._intervals = Intervals(plan.intervals.heatmap_s, begin_s)
+        self._coverage = coverage
+        self._last_s: dict[int, float] = {}
+        self._heat: dict[int, _Heat] = {}
+
+    def observe(self, steps: Sequence[Step]) -> None:
+        """Add the time since each walker's last step to where they are now."""
+        leading = [step for step in steps if step.lead]
+        if not leading:
+            return
+        points = np.array([(step.fix.x_m, step.fix.y_m) for step in leading])
+        x0, y0, x1, y1 = self._plan.extent_m
+        on_floor = (points >= (x0, y0)).all(axis=1) & (points < (x1, y1)).all(axis=1)
+        cells = np.floor((points - (x0, y0)) / self._plan.cell_m).astype(int)
+        in_zones = [(zone.name, zone.holds(points).tolist()) for zone in self._plan.zones]
+        for index, step in enumerate(leading):
+            spent_s = self._spent(step.walker, step.fix.time_s)
+            if spent_s <= 0:
+                continue
+            heat = self._of(step.fix.time_s)
+            at = (int(cells[index, 0]), int(cells[index, 1]))
+            if on_floor[index] and (at in heat.cells or len(heat.cells) < MAX_CELLS):
+                heat.cells[at] += spent_s
+            for name, inside in in_zones:
+                if inside[index]:
+                    heat.zones[name] += spent_s
+
+    def _spent(self, walker: int, time_s: float) -> float:
+        last_s = self._last_s.pop(walker, time_s)
+        self._last_s[walker] = time_s
+        while len(self._last_s) > MAX_WALKERS:
+            del self._last_s[next(iter(self._last_s))]
+        return min(time_s - last_s, LONGEST_STEP_S)
+
+    def _of(self, time_s: float) -> _Heat:
+        index = max(self._intervals.index(time_s), self._intervals.oldest_open)
+        return self._heat.setdefault(index, _Heat())
+
+    def close(self, settled_s: float) -> list[Heatmap]:
+        """Facts of the intervals over by `settled_s`."""
+        return [fact for window in self._intervals.closed(settled_s) for fact in self._facts(window)]
+
+    def cut(self, time_s: float) -> list[Heatmap]:
+        """Facts of everything up to `time_s`."""
+        return [fact for window in self._intervals.cut(time_s) for fact in self._facts(window)]
+
+    def _facts(self, window: Window) -> list[Heatmap]:
+        heat = self._heat.pop(window.number, _Heat())
+        cells = [
+            Cell(column, row, round(spent_s, 2))
+            for (column, row), spent_s in sorted(heat.cells.items())
+            if spent_s >= LEAST_S
+        ]
+        pages = [cells[at : at + CELLS_PER_PART] for at in range(0, len(cells), CELLS_PER_PART)] or [[]]
+        zones = {zone.name: round(heat.zones.get(zone.name, 0.0), 2) for zone in self._plan.zones}
+        return [
+            Heatmap(
+                key=window.key("heatmap", str(part)),
+                time_s=window.end_s,
+                start_s=window.start_s,
+                end_s=window.end_s,
+                zones=zones if part == 0 else {},
+                cells=tuple(page),
+                origin_m=self._plan.extent_m[:2],
+                cell_m=self._plan.cell_m,
+                part=part,
+                parts=len(pages),
+                partial=window.partial,
+                coverage=self._coverage.of(window.start_s, window.end_s) if part == 0 else (),
+            )
+            for part, page in enumerate(pages)
+        ]

@@ -1,0 +1,273 @@
+"""Which tracks are the same person: tracks of one camera that broke, and tracks of cameras that overlap.
+
+Every person is one walker, a number inside this room. A new track first waits `PROBATION_S` if it might
+continue a walker that was lost, or be one that another camera sees on the same spot of floor; then a linear assignment
+decides for all waiting tracks at once. The evidence is place and walking time: for each pair the density of
+the new track's place (and velocity) given the old walker, against the density of a stranger appearing
+anywhere on the floor; their ratio gives the probability of "same". Appearance can be multiplied in as a
+further ratio by the caller; nothing here depends on it.
+
+Cost is bounded: at most `MAX_WALKERS` walkers, `MAX_PENDING` waiting tracks, and one assignment a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from runtime.messages import Person
+from runtime.store.motion import Fix, Motion
+
+Source: TypeAlias = tuple[str, int]
+"""A camera and its track."""
+
+Appearance: TypeAlias = Callable[[Source, int], float]
+"""Likelihood ratio same/different of a new track and a walker, from their looks; 1 says nothing."""
+
+PROBATION_S = 0.7
+OVERLAP_S = 0.3
+"""How long a dying track and its successor may both be reported by one camera."""
+MEMORY_S = 30.0
+LEAD_PATIENCE_S = 0.5
+SAME_SPOT_SIGMA_M = 0.45
+"""How far two calibrated cameras disagree about one foot point."""
+LOSS_SIGMA_M, DRIFT_M_PER_S = 0.4, 0.45
+"""Spread of a lost walker's place: at once, and added with every second."""
+SURVIVAL_S = 10.0
+"""Time constant with which a lost walker is no longer expected back."""
+WALKING_LIMIT_M_PER_S, REACH_M = 2.5, 1.5
+MAX_WALKERS, MAX_PENDING, MAX_SOURCES = 512, 64, 32
+
+
+@dataclass(frozen=True)
+class Step:
+    """A walker at one moment. `lead` marks the one source that tells their path when several cameras do."""
+
+    walker: int
+    source: Source
+    fix: Fix
+    lead: bool
+
+
+@dataclass
+class _Walker:
+    number: int
+    motion: Motion
+    sources: dict[Source, float] = field(default_factory=dict)
+    lead: Source | None = None
+
+    def seen_by(self, camera: str) -> float:
+        """When a track of this camera was last seen on this walker."""
+        return max((seen_s for (name, _), seen_s in self.sources.items() if name == camera), default=-np.inf)
+
+    @property
+    def seen_s(self) -> float:
+        return max(self.sources.values(), default=-np.inf)
+
+
+@dataclass
+class _Pending:
+    motion: Motion
+    fixes: list[Fix]
+    ended: bool = False
+
+
+class Walkers:
+    """Turns tracks of all cameras into walkers. `area_m2` is the floor on which a stranger may appear."""
+
+    def __init__(self, area_m2: float, appearance: Appearance | None = None) -> None:
+        self._stranger = 1.0 / area_m2
+        self._appearance = appearance
+        self._walkers: dict[int, _Walker] = {}
+        self._bound: dict[Source, int] = {}
+        self._pending: dict[Source, _Pending] = {}
+        self._next = 1
+        self.counts: dict[str, int] = {"new": 0, "continued": 0, "second_camera": 0, "forgotten": 0}
+
+    def __len__(self) -> int:
+        return len(self._walkers)
+
+    def observe(
+        self, camera: str, time_s: float, persons: Iterable[Person], ended: Iterable[int] = ()
+    ) -> list[Step]:
+        """The persons on the floor in one frame; the steps that are now known, each walker's in order."""
+        steps: list[Step] = []
+        present = [person for person in persons if person.floor_xy_m is not None]
+        tracks = {person.track for person in present}
+        for person in present:
+            assert person.floor_xy_m is not None
+            source = (camera, person.track)
+            fix = Fix(time_s, *person.floor_xy_m, person.handling)
+            walker = self._walkers.get(self._bound.get(source, 0))
+            if walker is not None:
+                steps.append(self._step(walker, source, fix, tracks))
+            else:
+                self._wait(source, fix)
+        for track in ended:
+            self._end((camera, track))
+        return steps + self._decide(time_s)
+
+    def advance(self, time_s: float) -> list[Step]:
+        """Decide what waited long enough, forget who has been gone for long."""
+        steps = self._decide(time_s)
+        self._forget(time_s)
+        return steps
+
+    def drain(self, time_s: float) -> list[Step]:
+        """Decide everything that waits, now."""
+        for pending in self._pending.values():
+            pending.ended = True
+        return self._decide(time_s)
+
+    def _step(self, walker: _Walker, source: Source, fix: Fix, tracks: set[int]) -> Step:
+        lead = walker.lead
+        lead_s = walker.sources.get(lead, -np.inf) if lead is not None else -np.inf
+        gone = lead is not None and lead[0] == source[0] and lead[1] not in tracks
+        if lead != source and (gone or fix.time_s - lead_s > LEAD_PATIENCE_S):
+            walker.lead = source
+        walker.sources[source] = fix.time_s
+        while len(walker.sources) > MAX_SOURCES:
+            del walker.sources[min(walker.sources, key=lambda each: walker.sources[each])]
+        leads = walker.lead == source and walker.motion.add(fix)
+        return Step(walker.number, source, fix, leads)
+
+    def _wait(self, source: Source, fix: Fix) -> None:
+        pending = self._pending.get(source)
+        if pending is None:
+            if len(self._pending) >= MAX_PENDING:
+                next(iter(self._pending.values())).ended = True
+            pending = self._pending[source] = _Pending(Motion(), [])
+        pending.motion.add(fix)
+        pending.fixes.append(fix)
+
+    def _end(self, source: Source) -> None:
+        if source in self._pending:
+            self._pending[source].ended = True
+        self._bound.pop(source, None)
+
+    def _decide(self, time_s: float) -> list[Step]:
+        if not self._pending:
+            return []
+        sources = list(self._pending)
+        near = [self._candidates(source, self._pending[source]) for source in sources]
+        numbers = sorted({number for candidates in near for number in candidates})
+        steps: list[Step] = []
+        for source, candidates, number in zip(sources, near, self._assign(near, numbers), strict=True):
+            pending = self._pending[source]
+            waited = time_s - pending.fixes[0].time_s >= PROBATION_S or pending.ended
+            if waited or not candidates:
+                steps += self._bind(source, number)
+        return steps
+
+    def _assign(self, near: list[dict[int, float]], numbers: list[int]) -> list[int | None]:
+        """For each waiting track the walker it continues, None for a newcomer; one-to-one."""
+        rows = len(near)
+        gain = np.zeros((rows, len(numbers) + rows))
+        column = {number: index for index, number in enumerate(numbers)}
+        gain[:, : len(numbers)] = -50.0
+        for row, candidates in enumerate(near):
+            for number, odds in candidates.items():
+                gain[row, column[number]] = np.log(max(odds, 1e-20))
+        _, picked = linear_sum_assignment(gain, maximize=True)
+        chosen: list[int | None] = []
+        for row, index in enumerate(picked):
+            known = index < len(numbers) and self._probability(near[row], numbers[index]) >= 0.5
+            chosen.append(numbers[index] if known else None)
+        return chosen
+
+    @staticmethod
+    def _probability(candidates: dict[int, float], number: int) -> float:
+        return candidates.get(number, 0.0) / (1.0 + sum(candidates.values()))
+
+    def _candidates(self, source: Source, pending: _Pending) -> dict[int, float]:
+        """Odds "same" against "stranger" for every walker that this track might be."""
+        camera, born = source[0], pending.fixes[0]
+        odds: dict[int, float] = {}
+        for number, walker in self._walkers.items():
+            if walker.seen_by(camera) > born.time_s + OVERLAP_S:
+                continue
+            elsewhere_s = max(
+                (seen_s for (name, _), seen_s in walker.sources.items() if name != camera), default=-np.inf
+            )
+            if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
+                density = self._same_spot(walker, pending)
+            else:
+                density = self._taken_up(walker, pending, born.time_s - walker.seen_s)
+            looks = self._appearance(source, number) if self._appearance is not None else 1.0
+            if density * looks > 1e-3 * self._stranger:
+                odds[number] = density * looks / self._stranger
+        return odds
+
+    @staticmethod
+    def _same_spot(walker: _Walker, pending: _Pending) -> float:
+        """Density of the mean offset between two cameras' views of the same moments."""
+        offsets = [
+            (fix.x_m - at[0], fix.y_m - at[1])
+            for fix in pending.fixes
+            if (at := walker.motion.at(fix.time_s, LEAD_PATIENCE_S)) is not None
+        ]
+        if not offsets:
+            return 0.0
+        return _gauss2(float(np.hypot(*np.mean(offsets, axis=0))), SAME_SPOT_SIGMA_M)
+
+    @staticmethod
+    def _taken_up(walker: _Walker, pending: _Pending, gap_s: float) -> float:
+        """Density of appearing here `gap_s` after the walker was lost there, walking as they did."""
+        born = pending.fixes[0]
+        gap_s = max(gap_s, 0.0)
+        last = walker.motion.last
+        moved_m = float(np.hypot(born.x_m - last.x_m, born.y_m - last.y_m))
+        if gap_s > MEMORY_S or moved_m > REACH_M + WALKING_LIMIT_M_PER_S * gap_s:
+            return 0.0
+        velocity = walker.motion.velocity()
+        x_m, y_m = walker.motion.expected(gap_s)
+        sigma_m = float(np.hypot(LOSS_SIGMA_M, DRIFT_M_PER_S * gap_s))
+        density = _gauss2(float(np.hypot(born.x_m - x_m, born.y_m - y_m)), sigma_m)
+        new_velocity = pending.motion.velocity()
+        if velocity is not None and new_velocity is not None:
+            sigma = float(np.hypot(0.5, 0.5 * min(gap_s, 4.0)))
+            change = float(np.hypot(new_velocity[0] - velocity[0], new_velocity[1] - velocity[1]))
+            density *= _gauss2(change, sigma) / max(_gauss2(float(np.hypot(*new_velocity)), 1.2), 1e-9)
+        return density * float(np.exp(-gap_s / SURVIVAL_S))
+
+    def _bind(self, source: Source, number: int | None) -> list[Step]:
+        pending = self._pending.pop(source)
+        walker = self._walkers.get(number) if number is not None else None
+        if walker is None:
+            walker = self._new_walker()
+            self.counts["new"] += 1
+        else:
+            shared = walker.seen_s > pending.fixes[0].time_s and walker.seen_by(source[0]) < walker.seen_s
+            self.counts["second_camera" if shared else "continued"] += 1
+        if not pending.ended:
+            self._bound[source] = walker.number
+        tracks = {source[1]}
+        return [self._step(walker, source, fix, tracks) for fix in pending.fixes]
+
+    def _new_walker(self) -> _Walker:
+        if len(self._walkers) >= MAX_WALKERS:
+            self._drop(min(self._walkers.values(), key=lambda walker: walker.seen_s))
+        walker = _Walker(self._next, Motion())
+        self._walkers[self._next] = walker
+        self._next += 1
+        return walker
+
+    def _forget(self, time_s: float) -> None:
+        for walker in [w for w in self._walkers.values() if time_s - w.seen_s > MEMORY_S]:
+            self._drop(walker)
+
+    def _drop(self, walker: _Walker) -> None:
+        del self._walkers[walker.number]
+        self.counts["forgotten"] += 1
+        for source in walker.sources:
+            if self._bound.get(source) == walker.number:
+                del self._bound[source]
+
+
+def _gauss2(distance: float, sigma: float) -> float:
+    """Density of a round two-dimensional normal distribution at a distance from its middle."""
+    return float(np.exp(-0.5 * (distance / sigma) ** 2) / (2 * np.pi * sigma**2))

@@ -1,0 +1,92 @@
+"""The last seconds of one walker: where they were, how fast they walk, where to expect them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+Point: TypeAlias = tuple[float, float]
+
+KEEP_S = 3.0
+MAX_FIXES = 128
+VELOCITY_SPAN_S = 0.8
+MIN_SPAN_S = 0.25
+COASTING_S = 2.0
+"""Time constant with which a lost walker is thought to slow down."""
+
+
+class Fix(NamedTuple):
+    """One place at one time; `handling` is the probability of handling goods, None if not judged."""
+
+    time_s: float
+    x_m: float
+    y_m: float
+    handling: float | None = None
+
+
+class Motion:
+    """At most `KEEP_S` seconds and `MAX_FIXES` fixes, the oldest dropped first."""
+
+    def __init__(self) -> None:
+        self._fixes: list[Fix] = []
+
+    @property
+    def last(self) -> Fix:
+        return self._fixes[-1]
+
+    def add(self, fix: Fix) -> bool:
+        """Append a fix; False, and nothing changes, if it is not later than the last one."""
+        if self._fixes and fix.time_s <= self._fixes[-1].time_s:
+            return False
+        self._fixes.append(fix)
+        keep = bisect_left(self._fixes, fix.time_s - KEEP_S, key=lambda each: each.time_s)
+        del self._fixes[: max(keep, len(self._fixes) - MAX_FIXES)]
+        return True
+
+    def velocity(self) -> Point | None:
+        """Metres per second by least squares over the last `VELOCITY_SPAN_S`; None from too short a time."""
+        recent = [fix for fix in self._fixes if fix.time_s >= self.last.time_s - VELOCITY_SPAN_S]
+        if len(recent) < 2 and len(self._fixes) >= 2:
+            recent = self._fixes[-2:]
+        return slope(recent)
+
+    def expected(self, ahead_s: float) -> Point:
+        """Where the walker is expected `ahead_s` after the last fix: coasting to a halt."""
+        vx, vy = self.velocity() or (0.0, 0.0)
+        carried_s = COASTING_S * (1.0 - float(np.exp(-ahead_s / COASTING_S)))
+        return self.last.x_m + vx * carried_s, self.last.y_m + vy * carried_s
+
+    def at(self, time_s: float, tolerance_s: float) -> Point | None:
+        """Place at `time_s` between fixes, or expected up to `tolerance_s` past the ends; None elsewhere."""
+        if not self._fixes:
+            return None
+        first, last = self._fixes[0], self._fixes[-1]
+        if time_s > last.time_s:
+            return self.expected(time_s - last.time_s) if time_s - last.time_s <= tolerance_s else None
+        if time_s < first.time_s:
+            return (first.x_m, first.y_m) if first.time_s - time_s <= tolerance_s else None
+        index = bisect_left(self._fixes, time_s, key=lambda fix: fix.time_s)
+        return between(self._fixes[max(index - 1, 0)], self._fixes[index], time_s)
+
+
+def slope(fixes: list[Fix]) -> Point | None:
+    """Mean velocity of fixes by least squares; None if they span less than `MIN_SPAN_S`."""
+    if len(fixes) < 2 or fixes[-1].time_s - fixes[0].time_s < MIN_SPAN_S:
+        return None
+    table = np.array([(fix.time_s, fix.x_m, fix.y_m) for fix in fixes])
+    table -= table.mean(axis=0)
+    time, x, y = table.T
+    spread = float(time @ time)
+    return float(time @ x) / spread, float(time @ y) / spread
+
+
+def between(before: Fix, after: Fix, time_s: float) -> Point:
+    """The place on the straight way from one fix to the other."""
+    span_s = after.time_s - before.time_s
+    share = (time_s - before.time_s) / span_s if span_s > 0 else 1.0
+    return (
+        before.x_m + share * (after.x_m - before.x_m),
+        before.y_m + share * (after.y_m - before.y_m),
+    )

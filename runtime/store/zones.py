@@ -1,0 +1,119 @@
+"""Who is in which zone, since when: entering and leaving with hysteresis, dwell by walker.
+
+A walker is in a zone once they stood inside for `ENTER_S`, counted from the first moment inside. They left
+when they are more than `LEAVE_M` outside or outside at all for `LEAVE_S`, counted from the last moment
+inside; someone out of sight is thought to be still there for `UNSEEN_S`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.store.floorplan import Zone
+from runtime.store.identity import Step
+
+ENTER_S = 0.5
+LEAVE_S = 1.5
+LEAVE_M = 0.5
+UNSEEN_S = 8.0
+MAX_STAYS = 4096
+
+
+@dataclass
+class Stay:
+    """One walker in one zone. `entered` once it has lasted long enough to be one."""
+
+    walker: int
+    zone: str
+    enter_s: float
+    last_inside_s: float
+    last_seen_s: float
+    entered: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A walker entered a zone, or left it at `leave_s`."""
+
+    walker: int
+    zone: str
+    enter_s: float
+    leave_s: float | None = None
+
+
+class ZoneKeeper:
+    """Stays of all walkers in all zones; at `MAX_STAYS` the oldest is closed early."""
+
+    def __init__(self, zones: tuple[Zone, ...]) -> None:
+        self._zones = zones
+        self._stays: dict[tuple[int, str], Stay] = {}
+
+    def observe(self, steps: Sequence[Step]) -> list[Change]:
+        """Entries and exits that these steps show; only a walker's leading source is asked."""
+        leading = [step for step in steps if step.lead]
+        if not leading:
+            return []
+        points = np.array([(step.fix.x_m, step.fix.y_m) for step in leading])
+        changes: list[Change] = []
+        for zone in self._zones:
+            inside = zone.holds(points)
+            for index, step in enumerate(leading):
+                if inside[index]:
+                    changes += self._inside(step, zone)
+                elif (step.walker, zone.name) in self._stays:
+                    away_m = float(zone.distance_m(points[index : index + 1])[0])
+                    changes += self._outside(step, zone, away_m)
+        return changes
+
+    def advance(self, time_s: float) -> list[Change]:
+        """Exits of walkers who have been out of sight too long."""
+        return [
+            change
+            for stay in list(self._stays.values())
+            if time_s - stay.last_seen_s > UNSEEN_S
+            for change in self._leave(stay)
+        ]
+
+    def present(self, zone: str) -> list[int]:
+        """The walkers who are in a zone now."""
+        return [stay.walker for stay in self._stays.values() if stay.zone == zone and stay.entered]
+
+    def cut(self, time_s: float) -> list[Change]:
+        """Every open stay, ended at `time_s`; those still inside begin anew from there."""
+        changes: list[Change] = []
+        for stay in list(self._stays.values()):
+            if stay.entered:
+                changes.append(Change(stay.walker, stay.zone, stay.enter_s, min(time_s, stay.last_seen_s)))
+            stay.enter_s = max(stay.enter_s, min(time_s, stay.last_seen_s))
+        return changes
+
+    def _inside(self, step: Step, zone: Zone) -> list[Change]:
+        time_s = step.fix.time_s
+        changes: list[Change] = []
+        stay = self._stays.get((step.walker, zone.name))
+        if stay is None:
+            if len(self._stays) >= MAX_STAYS:
+                changes += self._leave(next(iter(self._stays.values())))
+            stay = Stay(step.walker, zone.name, time_s, time_s, time_s)
+            self._stays[step.walker, zone.name] = stay
+        stay.last_inside_s = stay.last_seen_s = time_s
+        if not stay.entered and time_s - stay.enter_s >= ENTER_S:
+            stay.entered = True
+            changes.append(Change(step.walker, zone.name, stay.enter_s))
+        return changes
+
+    def _outside(self, step: Step, zone: Zone, away_m: float) -> list[Change]:
+        stay = self._stays[step.walker, zone.name]
+        stay.last_seen_s = step.fix.time_s
+        if away_m > LEAVE_M or stay.last_seen_s - stay.last_inside_s > LEAVE_S or not stay.entered:
+            return self._leave(stay)
+        return []
+
+    def _leave(self, stay: Stay) -> list[Change]:
+        del self._stays[stay.walker, stay.zone]
+        if not stay.entered:
+            return []
+        return [Change(stay.walker, stay.zone, stay.enter_s, stay.last_inside_s)]
