@@ -1,4 +1,6 @@
-# Fetch Debian or Ubuntu packages without root. Source this file, then:
+#!/usr/bin/env bash
+# Fetch Debian or Ubuntu packages without root. Run it with package names: they are unpacked into a folder of the
+# cache, whose path is printed (nothing is, where the system has them). Or source it, then:
 #
 #   fetch_debs TARGET PACKAGE...           packages and whatever of their dependencies this machine lacks,
 #                                          unpacked under TARGET (replaced as a whole)
@@ -146,3 +148,12 @@ WRAPPER
     chmod 755 "$wrapper.new"
     mv "$wrapper.new" "$wrapper"
 }
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    set -euo pipefail
+    [ $# -gt 0 ] || fail "usage: ${0##*/} PACKAGE..."
+    if dpkg-query -s "$@" > /dev/null 2>&1; then exit 0; fi
+    target="$tagsight_cache/debs/$1"
+    if [ ! -d "$target" ]; then fetch_debs "$target" "$@"; fi
+    echo "$target"
+fi
