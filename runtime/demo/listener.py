@@ -1,0 +1,69 @@
+"""A subscriber like the cloud's: every event as it comes over MQTT, once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from runtime.errors import TagsightError
+from runtime.uplink.errors import PayloadError
+from runtime.uplink.events import Event, open_event
+from runtime.uplink.wire import ROOT, origin_of, unpack
+
+CONNECT_WITHIN_S = 10.0
+NOT_EVENTS = ("status", "ack", "replay")
+
+
+class Listener:
+    """Subscribes to one device, writes each event to a file once, and hands it to `hear`.
+
+    `received` counts deliveries, `seqs` holds every `seq` seen, `rubbish` counts payloads that are no events.
+    """
+
+    def __init__(self, host: str, port: int, site: str, device: str, out: Path, hear: Callable[[Event], None]) -> None:
+        self.received = 0
+        self.rubbish = 0
+        self.seqs: set[int] = set()
+        self._hear = hear
+        self._topic = f"{ROOT}/{site}/{device}/+"
+        self._file = out.open("wb")
+        self._ready = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = self._message
+        self._client.connect(host, port)
+        self._client.loop_start()
+        if not self._ready.wait(CONNECT_WITHIN_S):
+            raise TagsightError(f"the broker at {host}:{port} took no subscription in {CONNECT_WITHIN_S:.0f} s")
+
+    def close(self) -> None:
+        """Disconnect and close the file."""
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._file.close()
+
+    def _connected(self, client: mqtt.Client, *_: object) -> None:
+        client.subscribe(self._topic, qos=1)
+
+    def _message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        try:
+            if origin_of(message.topic)[1] in NOT_EVENTS:
+                return
+            bodies = unpack(message.payload)
+            events = [open_event(body) for body in bodies]
+        except PayloadError:
+            self.rubbish += 1
+            return
+        for body, event in zip(bodies, events, strict=True):
+            self.received += 1
+            if event.envelope.seq in self.seqs:
+                continue
+            self.seqs.add(event.envelope.seq)
+            self._file.write(bytes(body) + b"\n")
+            self._hear(event)
+        self._file.flush()
