@@ -1,0 +1,146 @@
+"""onnxruntime on the CPU: ARM boards, and everything OpenVINO is not on."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from engines.backends import PixelFormat, Plan, TensorInfo, as_shape
+from engines.backends.files import check_file
+from engines.backends.messages import first_sentence
+from engines.errors import WeightsError
+
+SUFFIXES = (".onnx",)
+ERRORS_ONLY = 3
+Outputs = tuple[NDArray[np.float32], ...]
+
+
+@lru_cache(maxsize=1)
+def _failures() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises: a family of exceptions without a common base of their own."""
+    state = ort.capi.onnxruntime_pybind11_state
+    kinds = [
+        value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    return (*kinds, RuntimeError)
+
+
+class OnnxRuntimeBackend:
+    """Reads ONNX files."""
+
+    name = "onnxruntime"
+
+    def read(self, path: Path) -> OnnxRuntimeNetwork:
+        """Raises WeightsError for a file that is missing, damaged, too large or not a network."""
+        check_file(path, SUFFIXES)
+        ort.set_default_logger_severity(ERRORS_ONLY)
+        return OnnxRuntimeNetwork(path, _open(path, threads=1))
+
+
+class OnnxRuntimeNetwork:
+    """A network read by onnxruntime."""
+
+    def __init__(self, path: Path, session: ort.InferenceSession) -> None:
+        self._path = path
+        self.inputs = tuple(TensorInfo(port.name, as_shape(port.shape)) for port in session.get_inputs())
+        self.outputs = tuple(TensorInfo(port.name, as_shape(port.shape)) for port in session.get_outputs())
+        self._session = session
+
+    def output_shapes(self, width: int, height: int) -> tuple[TensorInfo, ...]:
+        """The outputs for one picture of that size; raises WeightsError where it does not fit the network.
+
+        onnxruntime tells free dimensions only by running the network, so this does.
+        """
+        wanted = (1, 3, height, width)
+        fits = len(self.inputs[0].shape) == 4 and all(
+            given in (None, value) for given, value in zip(self.inputs[0].shape, wanted, strict=True)
+        )
+        if not fits:
+            raise WeightsError(
+                f"{self._path}: the network takes {list(self.inputs[0].shape)}, not {width}x{height} pictures"
+            )
+        if all(None not in output.shape for output in self.outputs):
+            return self.outputs
+        try:
+            results = self._session.run(None, {self.inputs[0].name: np.zeros(wanted, np.float32)})
+        except _failures() as error:
+            raise WeightsError(
+                f"{self._path}: the network does not take {width}x{height} pictures ({first_sentence(error)})"
+            ) from error
+        return tuple(
+            TensorInfo(output.name, as_shape(result.shape))
+            for output, result in zip(self.outputs, results, strict=True)
+        )
+
+    def compile(self, plan: Plan) -> OnnxRuntimeSession:
+        """Raises WeightsError where the size or an operation does not work."""
+        self.output_shapes(plan.width, plan.height)
+        threads = max(1, plan.threads // plan.streams)
+        return OnnxRuntimeSession(_open(self._path, threads), plan)
+
+
+class OnnxRuntimeSession:
+    """A network and `streams` worker threads that run it."""
+
+    def __init__(self, session: ort.InferenceSession, plan: Plan) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._pixels = [np.zeros((plan.height, plan.width, 3), np.uint8) for _ in range(plan.requests)]
+        self._planes = [np.zeros((1, 3, plan.height, plan.width), np.float32) for _ in range(plan.requests)]
+        self._running: list[Future[Outputs] | None] = [None] * plan.requests
+        self._format = plan.pixels
+        self._workers = ThreadPoolExecutor(plan.streams, thread_name_prefix="onnxruntime")
+
+    @property
+    def requests(self) -> int:
+        """How many pictures may be in flight."""
+        return len(self._pixels)
+
+    def pixels(self, request: int) -> NDArray[np.uint8]:
+        """The input of a request, uint8 [height, width, 3] BGR: write into it while the request is idle."""
+        return self._pixels[request]
+
+    def start(self, request: int) -> None:
+        """Begin inference on what `pixels(request)` holds; returns at once."""
+        self._running[request] = self._workers.submit(self._run, request)
+
+    def wait(self, request: int) -> Outputs:
+        """The outputs, in the network's order; valid until the request is started again."""
+        running = self._running[request]
+        if running is None:
+            raise ValueError(f"request {request} was not started")
+        return running.result()
+
+    def _run(self, request: int) -> Outputs:
+        fill_planes(self._planes[request][0], self._pixels[request], self._format)
+        return tuple(self._session.run(None, {self._input: self._planes[request]}))
+
+
+def fill_planes(planes: NDArray[np.float32], pixels: NDArray[np.uint8], form: PixelFormat) -> None:
+    """uint8 BGR [height, width, 3] to float32 [3, height, width] in the network's colour order and scale."""
+    for plane, (mean, std) in enumerate(zip(form.mean, form.std, strict=True)):
+        channel = plane if form.colour == "bgr" else 2 - plane
+        np.copyto(planes[plane], pixels[:, :, channel], casting="safe")
+        if mean:
+            planes[plane] -= mean
+        if std != 1.0:
+            planes[plane] *= np.float32(1.0 / std)
+
+
+def _open(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _failures() as error:
+        raise WeightsError(
+            f"{path}: onnxruntime cannot read this network: {first_sentence(error)}"
+        ) from error

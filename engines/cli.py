@@ -1,0 +1,163 @@
+"""`tagsight engines`: the networks this machine can run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from engines import adding, backends, catalogue
+from engines.catalogue import KnownEngine, Recipe
+from engines.decoders import DECODERS
+from engines.detector import PersonDetector
+from engines.errors import EngineError
+
+BACKENDS = click.Choice(["auto", "openvino", "onnxruntime"])
+
+
+def _picture_size(ctx: click.Context, option: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    width, _, height = value.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise click.BadParameter(f"{value!r} is not a size: write it as 416x320", ctx, option)
+    if not (32 <= int(width) <= 4096 and 32 <= int(height) <= 4096):
+        raise click.BadParameter(f"{value!r}: both sides must be 32 to 4096 pixels", ctx, option)
+    return int(width), int(height)
+
+
+@click.group()
+def engines() -> None:
+    """Networks this machine can run: ours and your own.
+
+    \b
+    Example:
+      tagsight engines add yolox_tiny.onnx --name yolox-tiny
+      tagsight video shop.mp4 --detector yolox-tiny
+    """
+
+
+@engines.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+def list_engines(as_json: bool) -> None:
+    """Names, decoders and files of all engines.
+
+    \b
+    Example:
+      tagsight engines list
+    """
+    known = catalogue.known_engines()
+    if as_json:
+        click.echo(json.dumps([_described(engine) for engine in known], indent=2))
+        return
+    table = Table("name", "decoder", "input", "file used here", "from", "about")
+    for engine in known:
+        row = _described(engine)
+        size = (
+            " x ".join(map(str, engine.entry.input))
+            if engine.entry.input
+            else f"{engine.entry.long_side} long"
+        )
+        table.add_row(row["name"], row["decoder"], size, row["file"], row["origin"], row["about"])
+    Console().print(table)
+
+
+def _described(engine: KnownEngine) -> dict[str, str]:
+    file = engine.choose_file(backends.choose().name)
+    return {
+        "name": engine.entry.name,
+        "decoder": engine.entry.decoder or "by shape",
+        "file": file.file,
+        "precision": file.precision,
+        "sha256": file.sha256,
+        "origin": "tagsight" if engine.shipped else str(engine.folder),
+        "about": engine.entry.about,
+    }
+
+
+@engines.command()
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: name -> list of faults.")
+def verify(names: tuple[str, ...], as_json: bool) -> None:
+    """Check files against their checksums and run each engine once; all engines if none is named.
+
+    \b
+    Example:
+      tagsight engines verify person-detector
+    """
+    chosen = [catalogue.find(name) for name in names] or catalogue.known_engines()
+    faults = {engine.entry.name: _faults(engine) for engine in chosen}
+    if as_json:
+        click.echo(json.dumps(faults, indent=2))
+    for name, found in faults.items():
+        if not as_json:
+            click.echo(f"{name}: {'; '.join(found) or 'as it should be'}")
+    if any(faults.values()):
+        raise EngineError(
+            f"{sum(map(bool, faults.values()))} of {len(faults)} engines are not as they should be"
+        )
+
+
+def _faults(engine: KnownEngine) -> list[str]:
+    found = list(catalogue.faults(engine))
+    if found:
+        return found
+    try:
+        adding.trial_s(PersonDetector.open(engine.entry.name))
+    except EngineError as error:
+        return [str(error)]
+    return []
+
+
+@engines.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Name to call it by.")
+@click.option(
+    "--decoder", type=click.Choice(list(DECODERS)), help="Meaning of the outputs; found if left out."
+)
+@click.option(
+    "--input",
+    "input_size",
+    metavar="WIDTHxHEIGHT",
+    callback=_picture_size,
+    help="Input size in pixels, if the file leaves it free.",
+)
+@click.option("--classes", help="Names of the classes in order, separated by commas; one must be 'person'.")
+@click.option(
+    "--score", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Least score of a box."
+)
+@click.option("--backend", type=BACKENDS, default="auto", help="Inference library to check it with.")
+@click.option("--replace", is_flag=True, help="Take the place of an engine of that name.")
+def add(
+    file: Path,
+    name: str,
+    decoder: str | None,
+    input_size: tuple[int, int] | None,
+    classes: str | None,
+    score: float | None,
+    backend: str,
+    replace: bool,
+) -> None:
+    """Check an ONNX detector, run it once and keep it under a name.
+
+    A recipe beside the file (my.yaml for my.onnx) is used too; options win.
+
+    \b
+    Example:
+      tagsight engines add my.onnx --name mine --decoder yolov8 --input 640x640 --classes person,bag
+    """
+    beside = file.with_suffix(".yaml")
+    recipe = catalogue.read_recipe(beside) if beside.is_file() else Recipe()
+    given = {
+        "decoder": decoder,
+        "input": input_size,
+        "classes": classes.split(",") if classes else None,
+        "score": score,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    recipe = Recipe(**{**{key: getattr(recipe, key) for key in Recipe.__struct_fields__}, **changes})
+    engine = adding.add(file, name, recipe, backend=backend, replace=replace)
+    click.echo(f"{name}: decoder {engine.entry.decoder}, kept in {engine.folder}")
