@@ -1,0 +1,265 @@
+"""The thread that reads a source into the ring, whatever becomes of the source.
+
+A read may block for seconds, so it has a thread of its own; the process stays responsive. The thread
+decodes straight into a free slot and lends it out. Where no slot is free the frame is dropped and counted,
+so the newest frame wins as soon as a reader gives something back; only a source that waits (a file read
+fast) is held up instead.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import closing
+from typing import NamedTuple
+
+import cv2
+
+from runtime.clock import HostClock
+from runtime.frames.backoff import Backoff
+from runtime.frames.errors import FrameError
+from runtime.frames.lending import READER_BUSY, FrameLender
+from runtime.frames.ring import FrameHeader, Image
+from runtime.frames.sources import Grab, Source, SourceFault, SourceState
+from runtime.frames.timing import AnalysisRate
+from runtime.frames.watch import Finding, PictureWatch
+
+ANALYSIS_RATE = "analysis rate"
+DECODE_ERROR = "decode error"
+STALE = "stale"
+
+LEAST_WAIT_S = {
+    SourceState.WRONG_PASSWORD: 30.0,
+    SourceState.NO_SUCH_FILE: 5.0,
+    SourceState.TRUNCATED: 5.0,
+    SourceState.UNUSABLE: 30.0,
+}
+"""Faults that a quick retry does not mend; a camera may lock an account after a few wrong passwords."""
+
+CHANGE_SHOWN_S = 10.0
+"""How long health speaks of a changed picture size."""
+RATE_WINDOW_S = 10.0
+SLOT_POLL_S = 0.005
+
+_FINDINGS = {
+    Finding.FINE: SourceState.LIVE,
+    Finding.BLACK: SourceState.BLACK,
+    Finding.FROZEN: SourceState.FROZEN,
+}
+
+
+class CaptureStatus(NamedTuple):
+    """What the capture thread last said of its source."""
+
+    state: SourceState = SourceState.CONNECTING
+    detail: str = ""
+    busy_since_s: float | None = None
+    """Since when a call into the source has not come back; None between calls."""
+    progress_s: float = 0.0
+    """When the last frame was received."""
+    size: tuple[int, int] = (0, 0)
+    """Of the source's pictures."""
+    source_fps: float = 0.0
+    loop: int = 0
+
+
+class LentRing:
+    """A lender that two threads share: one fills slots, the other takes them back."""
+
+    def __init__(self, lender: FrameLender) -> None:
+        self.lender = lender
+        self.lock = threading.Lock()
+
+    def take(self) -> int | None:
+        """A free slot to fill, or None."""
+        with self.lock:
+            return self.lender.ledger.take()
+
+    def readers_are_ready(self) -> bool:
+        """Whether there is a slot, and a reader, and each reader may be told of it."""
+        with self.lock:
+            ledger, readers = self.lender.ledger, self.lender.readers
+            return ledger.free > 0 and bool(readers) and all(map(ledger.may_lend_to, readers))
+
+    def put_back(self, slot: int) -> None:
+        """The slot was not filled after all."""
+        with self.lock:
+            self.lender.ledger.put_back(slot)
+
+    def lend(self, slot: int, header: FrameHeader) -> None:
+        """The slot is filled: stamp it and tell the readers."""
+        self.lender.ring.stamp(slot, header)
+        with self.lock:
+            self.lender.lend(slot, header)
+
+
+class Capture(threading.Thread):
+    """Opens a source, reads it into the ring, opens it again when it fails; until `stop()`."""
+
+    def __init__(
+        self,
+        open_source: Callable[[Callable[[float], None]], Source],
+        ring: LentRing,
+        clock: HostClock,
+        backoff: Backoff,
+        analysis_fps: float,
+        max_size: tuple[int, int],
+        watch: Callable[[], PictureWatch] = PictureWatch,
+    ) -> None:
+        """`open_source` is given how a paced file is to wait; frames larger than `max_size` are scaled."""
+        super().__init__(name="capture", daemon=True)
+        self.status = CaptureStatus(progress_s=clock.now())
+        self.drops: Counter[str] = Counter()
+        self._open = open_source
+        self._ring = ring
+        self._clock = clock
+        self._backoff = backoff
+        self._analysis_fps = analysis_fps
+        self._max_size = max_size
+        self._new_watch = watch
+        self._stopping = threading.Event()
+        self._began_s = clock.now()
+        self._sequence = 0
+        self._epoch = 0
+        self._size: tuple[int, int] | None = None
+        self._changed_s: float | None = None
+        self._change = ""
+        self._lent_s: deque[float] = deque(maxlen=1024)
+        self._scaled: Image | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many frames went into the ring."""
+        return self._sequence
+
+    def rate(self, now_s: float) -> float:
+        """Frames a second that went into the ring, over the last ten seconds."""
+        window_s = min(RATE_WINDOW_S, max(1.0, now_s - self._began_s))
+        return sum(now_s - time_s <= window_s for time_s in tuple(self._lent_s)) / window_s
+
+    def stop(self, within_s: float) -> None:
+        """Ask the thread to end and wait for it; one that is stuck in a read ends with the process."""
+        self._stopping.set()
+        self.join(within_s)
+
+    def run(self) -> None:
+        """Read until stopped, or to the end of a file that is not looped."""
+        while not self._stopping.is_set():
+            try:
+                if self._read_source():
+                    return
+                wait_s = 0.0
+            except SourceFault as fault:
+                wait_s = self._backoff.failed(LEAST_WAIT_S.get(fault.state, 0.0))
+                if fault.state is SourceState.RESOLUTION_CHANGED:
+                    wait_s = 0.0
+                self.status = self.status._replace(
+                    state=fault.state, detail=f"{fault}; next try in {wait_s:.1f} s"
+                )
+            except (FrameError, OSError, cv2.error) as error:
+                wait_s = self._backoff.failed()
+                self.status = self.status._replace(
+                    state=SourceState.UNUSABLE, detail=f"{error}; next try in {wait_s:.1f} s"
+                )
+            self._stopping.wait(wait_s)
+
+    def _read_source(self) -> bool:
+        """Open the source and read it; True where it has ended for good."""
+        self.status = self.status._replace(busy_since_s=self._clock.now())
+        try:
+            source = self._open(self._pause)
+        finally:
+            self.status = self.status._replace(busy_since_s=None)
+        with closing(source):
+            self._note_size(source.size)
+            self.status = self.status._replace(size=source.size, source_fps=source.fps)
+            rate, watch, skipped = AnalysisRate(self._analysis_fps), self._new_watch(), 0
+            while not self._stopping.is_set():
+                self.status = self.status._replace(busy_since_s=self._clock.now())
+                try:
+                    grab = source.grab()
+                finally:
+                    self.status = self.status._replace(busy_since_s=None)
+                self.drops[STALE] += source.stale - skipped
+                skipped = source.stale
+                if grab is None:
+                    self.status = self.status._replace(
+                        state=SourceState.ENDED, detail=f"{source.label}: the file has ended"
+                    )
+                    return True
+                self._backoff.worked(grab.arrived_s)
+                self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
+                if rate.wants(grab.time_s):
+                    self._take(source, grab, watch)
+                else:
+                    self.drops[ANALYSIS_RATE] += 1
+        return True
+
+    def _take(self, source: Source, grab: Grab, watch: PictureWatch) -> None:
+        """Bring the picture that was grabbed into a slot and lend it out."""
+        while source.waits and not self._ring.readers_are_ready() and not self._stopping.is_set():
+            self._stopping.wait(SLOT_POLL_S)
+        slot = self._ring.take()
+        if slot is None:
+            self.drops[READER_BUSY] += 1
+            return
+        image = None
+        try:
+            image = self._decode_into(slot, source)
+        finally:
+            if image is None:
+                self._ring.put_back(slot)
+        if image is None:
+            self.drops[DECODE_ERROR] += 1
+            return
+        finding = watch.look(image, grab.arrived_s)
+        height, width = image.shape[:2]
+        self._sequence += 1
+        self._lent_s.append(grab.arrived_s)
+        header = FrameHeader(
+            self._sequence, grab.time_s, grab.arrived_s, width, height, epoch=self._epoch, loop=grab.loop
+        )
+        self._ring.lend(slot, header)
+        self._judge(source, finding, (width, height))
+
+    def _decode_into(self, slot: int, source: Source) -> Image | None:
+        """The picture in the slot's memory, scaled to fit if it must be; None if it is spoiled."""
+        width, height = fitted(source.size, self._max_size)
+        view = self._ring.lender.ring.slot_view(slot, width, height)
+        if (width, height) == source.size:
+            image = source.retrieve(view)
+        else:
+            image = self._scaled = source.retrieve(self._scaled)
+        if image is None or image is view:
+            return image
+        cv2.resize(image, (width, height), dst=view, interpolation=cv2.INTER_AREA)
+        return view
+
+    def _note_size(self, size: tuple[int, int]) -> None:
+        if self._size is not None and size != self._size:
+            self._epoch += 1
+            self._changed_s = self._clock.now()
+            self._change = "the picture was {} x {} and is {} x {}".format(*self._size, *size)
+        self._size = size
+
+    def _judge(self, source: Source, finding: Finding, size: tuple[int, int]) -> None:
+        """Say how the picture is, now that there is one."""
+        remarks = [source.remark] if source.remark else []
+        if size != source.size:
+            remarks.append("scaled from {} x {} to {} x {}".format(*source.size, *size))
+        state = SourceState.TRUNCATED if source.remark else _FINDINGS[finding]
+        if self._changed_s is not None and self._clock.now() - self._changed_s < CHANGE_SHOWN_S:
+            remarks.append(self._change)
+            state = SourceState.RESOLUTION_CHANGED if state is SourceState.LIVE else state
+        self.status = self.status._replace(state=state, detail="; ".join(remarks))
+
+    def _pause(self, seconds: float) -> None:
+        self._stopping.wait(seconds)
+
+
+def fitted(size: tuple[int, int], max_size: tuple[int, int]) -> tuple[int, int]:
+    """The size, scaled down to fit `max_size` where it must be, with its aspect kept."""
+    width, height = size
+    scale = min(1.0, max_size[0] / width, max_size[1] / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))

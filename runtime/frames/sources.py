@@ -1,0 +1,117 @@
+"""What a source of pictures is, whatever is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from runtime.clock import HostClock
+from runtime.frames.errors import FrameError
+from runtime.frames.ring import Image
+from runtime.frames.uri import SourceUri, parse_uri
+
+
+class SourceState(Enum):
+    """The states of a source, in the words that health uses."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    BLACK = "black"
+    FROZEN = "frozen"
+    WRONG_PASSWORD = "wrong password"  # noqa: S105  (a state, not a secret)
+    NO_SUCH_FILE = "no such file"
+    TRUNCATED = "truncated"
+    ENDED = "ended"
+    RESOLUTION_CHANGED = "resolution changed"
+    STALLED = "stalled"
+    UNUSABLE = "unusable"
+
+
+class SourceFault(FrameError):
+    """A source cannot be opened or read on. `state` is what health says of it."""
+
+    def __init__(self, state: SourceState, sentence: str) -> None:
+        super().__init__(sentence)
+        self.state = state
+
+
+class Grab(NamedTuple):
+    """A picture has been received and waits to be retrieved."""
+
+    time_s: float
+    """When it was taken: UTC seconds, or seconds from the start for a file that is read fast."""
+    arrived_s: float
+    """When it was received, UTC seconds on the host's timeline."""
+    number: int
+    """Counts the pictures of the source from 0, over loops and over those not retrieved."""
+    loop: int = 0
+    """How often a looped file has begun again."""
+
+
+class Frame(NamedTuple):
+    """A picture, BGR (height, width, 3), and its times."""
+
+    image: Image
+    grab: Grab
+
+
+class Source(Protocol):
+    """Pictures, one after another. Used by one thread."""
+
+    label: str
+    """The source's address as it may be shown."""
+    size: tuple[int, int]
+    """Width and height of its pictures, in pixels."""
+    fps: float
+    """Nominal pictures a second; 0 where it is unknown."""
+    waits: bool
+    """True where pictures do not get lost while nobody takes them: a file that is read fast."""
+    stale: int
+    """Pictures skipped so far because they were due long ago."""
+    remark: str
+    """What is to be said of the source beyond its state; empty if nothing."""
+
+    def grab(self) -> Grab | None:
+        """Wait for the next picture; None at the end of a file. Raises SourceFault."""
+
+    def retrieve(self, into: Image | None = None) -> Image | None:
+        """The pixels of the picture that was grabbed last; None where it cannot be decoded.
+
+        They are written to `into` where that has the right shape, and lie elsewhere where it has not.
+        """
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def open_source(
+    uri: str | SourceUri, clock: HostClock | None = None, sleep: Callable[[float], None] | None = None
+) -> Source:
+    """Open a source by its URI (see `runtime.frames.uri`).
+
+    `sleep` is how a file paced in real time waits. Raises SourceFault where it cannot be opened and
+    FrameError where the URI is wrong.
+    """
+    from runtime.frames.csi import CsiSource
+    from runtime.frames.files import FileSource
+    from runtime.frames.live import DeviceSource, StreamSource
+
+    where = uri if isinstance(uri, SourceUri) else parse_uri(uri)
+    clock = clock or HostClock()
+    if where.kind == "file":
+        return FileSource(where, clock, sleep)
+    if where.kind == "rtsp":
+        return StreamSource(where, clock)
+    if where.kind == "v4l2":
+        return DeviceSource(where, clock)
+    return CsiSource(where, clock)
+
+
+def read(source: Source) -> Frame | None:
+    """The next picture of a source that can be decoded, None at its end. Raises SourceFault."""
+    while (grab := source.grab()) is not None:
+        image = source.retrieve()
+        if image is not None:
+            return Frame(image, grab)
+    return None

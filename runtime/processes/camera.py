@@ -1,0 +1,214 @@
+"""The camera process: one source into one ring of frames.
+
+The ring comes with `Attach("ring", …)`, each reader's socket with `Attach("frames", READER)`. Reading has a
+thread of its own (`runtime.frames.capture`); this one moves slots back, answers the supervisor and says every
+second how the source is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.cameras import source_uri
+from runtime.config.model import Camera, StoreConfig
+from runtime.errors import TagsightError
+from runtime.frames import csi, decoder, files, live
+from runtime.frames.backoff import Backoff
+from runtime.frames.capture import Capture, LentRing
+from runtime.frames.errors import FrameError
+from runtime.frames.lending import FrameLender
+from runtime.frames.ring import FrameRing
+from runtime.frames.sources import Source, SourceState, open_source
+from runtime.messages import Attach, Detach, Health, Stop
+
+SOURCES = (csi, files, live)
+"""Imported here, and so in the fork server, for every camera to share."""
+
+SLOTS = 6
+HEALTH_EVERY_S = 1.0
+STALLED_AFTER_S = 15.0
+"""A call into the source that takes longer has hung: its own time limits are far below."""
+JOIN_S = 0.4
+
+log = logging.getLogger("tagsight.camera")
+
+
+class CameraSpec(msgspec.Struct, frozen=True):
+    """What a camera process is started with."""
+
+    camera: Camera
+    clock: tuple[float, float]
+    slots: int = SLOTS
+
+    @property
+    def max_size(self) -> tuple[int, int]:
+        """Width and height of the largest frame the ring takes."""
+        return self.camera.max_size
+
+
+def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> CameraSpec:
+    """The spec of the camera called `name`."""
+    return CameraSpec(next(camera for camera in config.cameras if camera.name == name), clock)
+
+
+class CameraProcess:
+    """Everything but the reading: readers, slots that come back, the supervisor, health."""
+
+    def __init__(self, control: socket.socket, spec: CameraSpec) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._spec = spec
+        self._clock = HostClock(state=spec.clock)
+        self._ring: LentRing | None = None
+        self._capture: Capture | None = None
+        self._stopping = False
+        self._told_state = ""
+
+    def run(self) -> None:
+        """Serve until told to stop or the supervisor is gone."""
+        health_s = 0.0
+        while not self._stopping:
+            now_s = time.monotonic()
+            if now_s - health_s >= HEALTH_EVERY_S:
+                health_s = now_s
+                self._tell_health()
+            self._wait(health_s + HEALTH_EVERY_S - now_s)
+        if self._capture is not None:
+            self._capture.stop(JOIN_S)
+            self._tell_health()
+        if self._ring is not None:
+            with self._ring.lock:
+                self._ring.lender.close()
+
+    def _wait(self, timeout_s: float) -> None:
+        """Wait for the supervisor or a reader, and hear them."""
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        readers: dict[int, str] = {}
+        if self._ring is not None:
+            with self._ring.lock:
+                readers = {sock.fileno(): name for name, sock in self._ring.lender.readers.items()}
+        for fd in readers:
+            poller.register(fd, select.POLLIN)
+        for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
+            if fd == self._control.fileno():
+                self._hear_supervisor()
+            elif self._ring is not None:
+                with self._ring.lock:
+                    self._ring.lender.take_back(readers[fd])
+
+    def _hear_supervisor(self) -> None:
+        try:
+            while not self._stopping:
+                message, fds = messages.receive(self._control)
+                self._obey(message, fds)
+        except BlockingIOError:
+            return
+        except messages.PeerGone:
+            self._stopping = True
+
+    def _obey(self, message: messages.Message, fds: tuple[int, ...]) -> None:
+        if isinstance(message, Stop):
+            self._stopping = True
+        elif isinstance(message, Attach) and message.role == "ring" and len(fds) == 1 and self._ring is None:
+            self._start(FrameRing.attach(fds[0], writable=True))
+            return
+        elif (
+            isinstance(message, Attach)
+            and message.role == "frames"
+            and len(fds) == 1
+            and self._ring is not None
+        ):
+            self._add_reader(self._ring, message.name, socket.socket(fileno=fds[0]))
+            return
+        elif isinstance(message, Detach) and self._ring is not None:
+            with self._ring.lock:
+                self._ring.lender.remove_reader(message.name)
+        for fd in fds:
+            log.warning("a descriptor that came with %s was not expected", message)
+            os.close(fd)
+
+    def _add_reader(self, ring: LentRing, name: str, sock: socket.socket) -> None:
+        try:
+            with ring.lock:
+                ring.lender.add_reader(name, sock)
+        except FrameError as error:
+            log.warning("%s", error)
+
+    def _start(self, ring: FrameRing) -> None:
+        camera = self._spec.camera
+        self._ring = LentRing(FrameLender(ring))
+        self._capture = Capture(
+            self._open,
+            self._ring,
+            HostClock(state=self._spec.clock),
+            Backoff(random.Random()),
+            camera.analysis_fps,
+            camera.max_size,
+        )
+        self._capture.start()
+
+    def _open(self, pause: Callable[[float], None]) -> Source:
+        """Open the source; its password is read anew, so that a changed one is taken up."""
+        try:
+            uri = source_uri(self._spec.camera)
+        except FrameError:
+            raise
+        except TagsightError as error:
+            raise FrameError(str(error)) from error
+        return open_source(uri, HostClock(state=self._spec.clock), pause)
+
+    def _tell_health(self) -> None:
+        health = self._health()
+        if health.state != self._told_state:
+            log.info("%s: %s %s", self._spec.camera.name, health.state, health.detail)
+            self._told_state = health.state
+        try:
+            messages.send(self._control, health)
+        except BlockingIOError:
+            log.warning("the supervisor does not listen")
+        except messages.PeerGone:
+            self._stopping = True
+
+    def _health(self) -> Health:
+        name, now_s = f"camera:{self._spec.camera.name}", self._clock.now()
+        if self._capture is None or self._ring is None:
+            return Health(name, SourceState.CONNECTING.value, now_s, now_s, "no ring yet")
+        status = self._capture.status
+        if not self._stopping and not self._capture.is_alive() and status.state is not SourceState.ENDED:
+            raise FrameError(f"{name}: the capture thread has died")
+        state, detail = status.state.value, status.detail
+        busy_s = 0.0 if status.busy_since_s is None else now_s - status.busy_since_s
+        if busy_s > STALLED_AFTER_S:
+            state, detail = SourceState.STALLED.value, f"a read has not come back for {busy_s:.0f} s"
+        with self._ring.lock:
+            drops = Counter(self._capture.drops) + self._ring.lender.drops
+            free, readers = self._ring.lender.ledger.free, len(self._ring.lender.readers)
+        values = {
+            "fps": self._capture.rate(now_s),
+            "source_fps": status.source_fps,
+            "frames": float(self._capture.frames),
+            "width": float(status.size[0]),
+            "height": float(status.size[1]),
+            "loop": float(status.loop),
+            "slots_free": float(free),
+            "readers": float(readers),
+        }
+        return Health(name, state, now_s, status.progress_s, detail, values, dict(drops))
+
+
+def main(control: socket.socket, spec: CameraSpec) -> None:
+    """Read the camera of `spec` into its ring until told to stop."""
+    decoder.quieten()
+    CameraProcess(control, spec).run()
