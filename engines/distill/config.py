@@ -24,13 +24,13 @@ class DetectorRecipe:
     seed: int = 20
     minutes: float = 60.0
     steps: int = 8000
-    batch: int = 24
+    batch: int = 16
     threads: int = 2
     workers: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_steps: int = 300
-    ema_decay: float = 0.9995
+    ema_decay: float = 0.998
     bound_margin: float = 0.05
     bound_gain: float = 1.0
     sizes: list[tuple[int, int]] = field(default_factory=lambda: [(416, 320)])

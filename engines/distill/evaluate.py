@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engines.distill.augment import PAD
 from engines.distill.labels import Seen, covered, overlap, suppress
-from engines.distill.pool import Boxes, Image, Labels, read_image, read_index, yolo_boxes
+from engines.distill.pool import Boxes, Image, Labels, read_image, read_index, with_heads, yolo_boxes
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -111,8 +111,13 @@ def held_out(folder: Path, sources: tuple[str, ...]) -> Iterator[tuple[Image, La
             yield read_image(folder / entry.file), entry.labels()
 
 
-def held_out_truth(folder: Path, data: Path, source: str) -> Iterator[tuple[Image, Labels]]:
-    """Held-out photos with their ground truth only; what the teachers added is a place to look away from."""
+def held_out_truth(
+    folder: Path, data: Path, source: str, *, heads: bool = False
+) -> Iterator[tuple[Image, Labels]]:
+    """Held-out photos with their published boxes only; what the teachers added is a place to look away from.
+
+    `heads` grows the street photos' boxes to take in the heads.
+    """
     for entry in read_index(folder):
         if not entry.held_out or entry.source != source:
             continue
@@ -120,14 +125,11 @@ def held_out_truth(folder: Path, data: Path, source: str) -> Iterator[tuple[Imag
         stem = entry.file.removeprefix(f"{source}-").removesuffix(".jpg")
         root = data / ("img-street-people" if source == "street" else "img-coco256") / "labels"
         label = next(root.glob(f"{stem}.txt"), None) or next(root.glob(f"*/{stem}.txt"))
-        truth = Labels.certain(yolo_boxes(label, image.shape[1], image.shape[0]))
-        added = entry.labels()
-        known = (
-            overlap(added.boxes, truth.boxes).max(1) > 0.9
-            if len(truth.boxes)
-            else np.zeros(len(added.boxes), bool)
-        )
-        extra = added.pick(~known)
+        boxes = yolo_boxes(label, image.shape[1], image.shape[0])
+        truth = Labels.certain(with_heads(boxes) if heads else boxes)
+        extra = entry.labels()
+        if len(boxes):
+            extra = extra.pick(overlap(extra.boxes, boxes).max(1) <= 0.4)
         extra.trust = np.zeros(len(extra.boxes), np.float32)
         yield image, Labels.joined([truth, extra])
 
@@ -174,6 +176,7 @@ def measured_sets(data: Path, pool: Path | None) -> dict[str, Iterator[tuple[Ima
     sets = {"pets09-s2l1": pets(data), "tud-campus": tud_campus(data)}
     if pool is not None:
         sets["street-held-out"] = held_out_truth(pool, data, "street")
+        sets["street-held-out-with-heads"] = held_out_truth(pool, data, "street", heads=True)
         sets["coco-held-out"] = held_out_truth(pool, data, "coco")
         sets["clips-held-out"] = held_out(pool, ("retail", "hall", "table"))
     return sets

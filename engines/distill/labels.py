@@ -166,6 +166,17 @@ def agree(first: Seen, second: Seen) -> Seen:
     return Seen(merged[kept], trust[kept])
 
 
+def tightened(labels: Labels, seen: Seen) -> Labels:
+    """Roughly drawn boxes, each replaced by the box of a teacher who is sure of the same person."""
+    boxes = labels.boxes.copy()
+    sure = seen.boxes[seen.scores >= ALONE_SURE]
+    if len(sure) and len(boxes):
+        pairs = overlap(boxes, sure)
+        same = pairs.max(1) >= 0.5
+        boxes[same] = sure[pairs.argmax(1)[same]]
+    return Labels(boxes, labels.trust, labels.teacher_iou)
+
+
 def complete(labels: Labels, seen: Seen, *, trusted: bool) -> Labels:
     """Ground truth plus what the teachers add beside it.
 
@@ -212,4 +223,5 @@ class Teachers:
             seen = agree(self.yolox.look(picture.image, (416, 640)), self._retail.look(picture.image))
         else:
             seen = self.yolox.look(picture.image, (416, min(768, 2 * max(height, width))))
-        return complete(picture.labels, seen, trusted=picture.complete)
+        labels = tightened(picture.labels, seen) if picture.loose else picture.labels
+        return complete(labels, seen, trusted=picture.complete)

@@ -21,6 +21,9 @@ Image = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
 
 LONGEST_SIDE = 960
+STREET_HEAD_SHARE = 0.205
+"""The street photos' boxes end at the neck: beside YOLOX-nano's, 98 % lack more than 6 % of the height at the
+top, 17 % at the median (every 12th photo, 232 persons), which is this share of the box itself."""
 
 
 @dataclass
@@ -53,7 +56,10 @@ class Labels:
 
 @dataclass
 class Picture:
-    """One picture of the pool before or after the teachers have looked at it."""
+    """One picture of the pool before or after the teachers have looked at it.
+
+    `complete`: its labels list every person. `loose`: its boxes are roughly drawn, a teacher's are closer.
+    """
 
     name: str
     source: str
@@ -61,6 +67,7 @@ class Picture:
     image: Image
     labels: Labels
     complete: bool
+    loose: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,8 @@ def yolo_boxes(path: Path, width: int, height: int) -> Boxes:
     persons = [[float(v) for v in row[1:5]] for row in rows if row[0] == "0"]
     centred = np.asarray(persons, np.float32).reshape(-1, 4)
     centre, size = centred[:, :2], centred[:, 2:]
-    boxes: Boxes = np.concatenate((centre - size / 2, centre + size / 2), 1).astype(np.float32)
-    return boxes * np.array([width, height, width, height], np.float32)
+    scale = np.array([width, height, width, height], np.float32)
+    return np.asarray(np.concatenate((centre - size / 2, centre + size / 2), 1) * scale, np.float32)
 
 
 def read_image(path: Path) -> Image:
@@ -100,14 +107,22 @@ def read_image(path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
+def with_heads(boxes: Boxes) -> Boxes:
+    """Boxes of the street photos, grown upwards to take in the head."""
+    grown = np.array(boxes, np.float32)
+    grown[:, 1] = np.maximum(0, boxes[:, 1] - STREET_HEAD_SHARE * (boxes[:, 3] - boxes[:, 1]))
+    return grown
+
+
 def street_people(data: Path) -> Iterator[Picture]:
-    """Street photos; only the main pedestrians are boxed. Every tenth is held out."""
+    """Street photos; only the main pedestrians are boxed, without their heads. Every tenth is held out."""
     files = sorted((data / "img-street-people" / "images").glob("*.jpg"))
     for index, path in enumerate(files):
         image = read_image(path)
         label = data / "img-street-people" / "labels" / f"{path.stem}.txt"
         boxes = yolo_boxes(label, image.shape[1], image.shape[0])
-        yield Picture(path.stem, "street", index % 10 == 0, image, Labels.certain(boxes), False)
+        labels = Labels.certain(with_heads(boxes))
+        yield Picture(path.stem, "street", index % 10 == 0, image, labels, complete=False, loose=True)
 
 
 def coco(data: Path) -> Iterator[Picture]:
