@@ -54,7 +54,11 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PersonsSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """What one analysed frame showed: confirmed persons only, and tracks that ended since the last frame."""
+    """What one analysed frame showed: confirmed persons only, and tracks that ended since the last frame.
+
+    A person who has just been confirmed may also be told as seen before: in records of their own with the
+    `time_s` of those earlier frames, sent ahead of the frame's record.
+    """
 
     camera: str
     sequence: int
