@@ -1,7 +1,7 @@
 """Persons through an entrance: a foot point that settles on the other side of a line, through the segment.
 
-A side counts only beyond `HYSTERESIS_M` from the line, so jitter and lingering on it count nothing, and a
-U-turn within it counts nothing. A crossing counts if the path between the two settled sides cuts the segment
+A side counts only beyond `HYSTERESIS_M` from the line for `SETTLE_S`, or beyond `SURE_M` at once, so jitter
+and lingering on the line count nothing, and neither does a U-turn within it. A crossing counts if the path between the two settled sides cuts the segment
 itself, not its extension; one long step does as well as many short ones. Direction is from the entrance's
 inside point.
 
@@ -25,6 +25,8 @@ from runtime.store.identity import MEMORY_S, Source, Step
 Direction = Literal["in", "out"]
 
 HYSTERESIS_M = 0.25
+SETTLE_S = 0.3
+SURE_M = 0.5
 END_TOLERANCE_M = 0.15
 """Foot points are no better than this, so the segment is taken as this much longer at each end."""
 REACH_S, REACH_M = 1.0, 1.2
@@ -69,6 +71,8 @@ class _Passage:
     starting: list[_Stand] = field(default_factory=list)
     came_from_judged: bool = False
     settled: int = 0
+    leaning: int = 0
+    leaning_since_s: float = 0.0
     cut: _Stand | None = None
     inferred: Crossing | None = None
     gone: bool = False
@@ -123,7 +127,7 @@ class EntranceCounter:
         if passage.stands:
             passage.cut = _cut(passage.stands[-1], stand) or passage.cut
         self._remember(passage, stand)
-        side = _side(stand.depth_m)
+        side = _settles(passage, stand)
         if side and passage.settled and side != passage.settled:
             found += self._crossed(step.walker, passage, side)
         if side:
@@ -224,6 +228,15 @@ class EntranceCounter:
 
     def _found(self, walker: int, side: int, time_s: float, inferred: bool) -> Crossing:
         return Crossing(self.entrance.name, walker, _direction(side), time_s, inferred)
+
+
+def _settles(passage: _Passage, stand: _Stand) -> int:
+    """The side a walker has settled on by now; 0 while that is open."""
+    side = _side(stand.depth_m)
+    if side != passage.leaning:
+        passage.leaning, passage.leaning_since_s = side, stand.time_s
+    sure = abs(stand.depth_m) > SURE_M or stand.time_s - passage.leaning_since_s >= SETTLE_S
+    return side if sure else 0
 
 
 def _direction(side: int) -> Direction:

@@ -117,6 +117,8 @@ class FloorPlan:
     fixtures: dict[str, Place] = field(default_factory=dict)
     articles: ArticleTable = field(default_factory=lambda: ArticleTable(()))
     antennas: dict[tuple[str, int], Antenna] = field(default_factory=dict)
+    rooms: dict[str, Place] = field(default_factory=dict)
+    """Fitting rooms, zones and fixtures alike."""
     intervals: Intervals = field(default_factory=Intervals)
     visitor_hours: float = 12.0
 
@@ -151,6 +153,7 @@ class FloorPlan:
             fixtures=fixtures,
             articles=ArticleTable.of(config),
             antennas=antennas,
+            rooms={name: place for name, place in {**outlines, **fixtures}.items() if name in rooms},
             intervals=config.intervals,
             visitor_hours=config.retention.visitor_hours,
         )

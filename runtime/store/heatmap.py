@@ -46,7 +46,7 @@ class HeatmapBook:
             return
         points = np.array([(step.fix.x_m, step.fix.y_m) for step in leading])
         x0, y0, x1, y1 = self._plan.extent_m
-        on_floor = (points >= (x0, y0)).all(axis=1) & (points < (x1, y1)).all(axis=1)
+        on_floor = np.all((points >= (x0, y0)) & (points < (x1, y1)), axis=1)
         cells = np.floor((points - (x0, y0)) / self._plan.cell_m).astype(int)
         in_zones = [(zone.name, zone.holds(points).tolist()) for zone in self._plan.zones]
         for index, step in enumerate(leading):

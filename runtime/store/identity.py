@@ -1,9 +1,9 @@
 """Which tracks are the same person: tracks of one camera that broke, and tracks of cameras that overlap.
 
 Every person is one walker, a number inside this room. A new track first waits `PROBATION_S` if it might
-continue a walker that was lost, or be one that another camera sees on the same spot of floor; then a linear assignment
-decides for all waiting tracks at once. The evidence is place and walking time: for each pair the density of
-the new track's place (and velocity) given the old walker, against the density of a stranger appearing
+continue a walker that was lost, or be one that another camera sees on the same spot of floor; then a linear
+assignment decides for all waiting tracks at once. The evidence is place and walking time: for each pair the
+density of the new track's place (and velocity) given the old walker, against that of a stranger appearing
 anywhere on the floor; their ratio gives the probability of "same". Appearance can be multiplied in as a
 further ratio by the caller; nothing here depends on it.
 
@@ -129,7 +129,7 @@ class Walkers:
         gone = lead is not None and lead[0] == source[0] and lead[1] not in tracks
         if lead != source and (gone or fix.time_s - lead_s > LEAD_PATIENCE_S):
             walker.lead = source
-        walker.sources[source] = fix.time_s
+        walker.sources[source] = max(fix.time_s, walker.sources.get(source, fix.time_s))
         while len(walker.sources) > MAX_SOURCES:
             del walker.sources[min(walker.sources, key=lambda each: walker.sources[each])]
         leads = walker.lead == source and walker.motion.add(fix)

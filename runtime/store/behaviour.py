@@ -1,0 +1,212 @@
+"""Everything people do in one shop: observations, flips and presences in, facts out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
+
+from runtime.messages import FramesMissed, Health, PersonsSeen, TagFlip, TagPresence
+from runtime.store.coverage import CoverageMeter
+from runtime.store.entrances import LOST_S, REACH_S, Crossing, EntranceCounter
+from runtime.store.facts import Dwell, Fact, ProcessHealth
+from runtime.store.floorplan import FloorPlan
+from runtime.store.flow import FlowCounter
+from runtime.store.footfall import FootfallBook
+from runtime.store.heatmap import HeatmapBook
+from runtime.store.identity import PROBATION_S, Appearance, Step, Walkers
+from runtime.store.interactions import Interactions
+from runtime.store.matching import MatchSettings
+from runtime.store.ordering import DEFAULT_WINDOW_S, ReorderWindow
+from runtime.store.paths import Paths
+from runtime.store.tryon import FittingRooms
+from runtime.store.visits import Token, VisitBook, VisitorIds, next_midnight_s
+from runtime.store.zones import Change, ZoneKeeper
+
+LEAST_DWELL_S = 2.0
+SETTLING_S = LOST_S + PROBATION_S + 1.0
+"""After this long (and the reorder window) a crossing or stay is known, so an interval may be told."""
+MAX_PROCESSES = 128
+
+
+class Behaviour:
+    """The store's core. `begin_s` is when watching begins, `token` draws random visitor ids.
+
+    Inputs take records as they come, in any order; each answers with the facts that time has settled, and
+    so does `advance(time_s)`, to be called every tenth of a second or so whether or not records come. The
+    newest time of a record or of `advance` is "now". `finish` tells what is still open.
+    """
+
+    def __init__(
+        self,
+        plan: FloorPlan,
+        begin_s: float,
+        token: Token,
+        *,
+        window_s: float = DEFAULT_WINDOW_S,
+        matching: MatchSettings | None = None,
+        appearance: Appearance | None = None,
+    ) -> None:
+        self.plan = plan
+        self._now_s = begin_s
+        intervals = plan.intervals
+        longest_s = max(intervals.footfall_s, intervals.heatmap_s, intervals.flow_s)
+        self._coverage = CoverageMeter(plan.cameras, begin_s, longest_s + SETTLING_S + 60)
+        self._window: ReorderWindow[PersonsSeen | FramesMissed] = ReorderWindow(window_s)
+        self._walkers = Walkers(plan.area_m2, appearance)
+        self._entrances = [EntranceCounter(each, self._coverage.seen_since) for each in plan.entrances]
+        self._footfall = FootfallBook(plan.entrances, intervals.footfall_s, begin_s, self._coverage)
+        self._zones = ZoneKeeper(plan.zones)
+        self._flow = FlowCounter(intervals.flow_s, begin_s, self._coverage)
+        self._heatmap = HeatmapBook(plan, begin_s, self._coverage)
+        self._paths = Paths()
+        self._ids = VisitorIds(token, plan.timezone, plan.visitor_hours)
+        self._visits = VisitBook(self._ids)
+        self._interactions = Interactions(plan, self._paths, self._ids, matching)
+        self._rooms = FittingRooms(plan, self._paths, self._ids)
+        self._health: dict[str, ProcessHealth] = {}
+        self._midnight_s = next_midnight_s(begin_s, plan.timezone)
+
+    def persons(self, seen: PersonsSeen) -> list[Fact]:
+        """The persons of one analysed frame."""
+        self._window.push(seen.time_s, seen)
+        return self.advance(seen.time_s)
+
+    def missed(self, missed: FramesMissed) -> list[Fact]:
+        """A span in which a camera saw nothing."""
+        self._window.push(missed.end_s, missed)
+        return self.advance(missed.end_s)
+
+    def flip(self, flip: TagFlip) -> list[Fact]:
+        """A tag was turned over; its interaction follows seconds later."""
+        return [self._interactions.add(flip, self._now_s)]
+
+    def presence(self, presence: TagPresence) -> list[Fact]:
+        """A tag is heard, or heard no more."""
+        return list(self._rooms.observe(presence))
+
+    def health(self, health: Health) -> list[Fact]:
+        """A process's health: told at once when its state changes, else at the health interval."""
+        fact = ProcessHealth(
+            key=f"health:{health.process}:{round(health.time_s * 1000)}",
+            time_s=health.time_s,
+            process=health.process,
+            state=health.state,
+            progress_s=health.progress_s,
+            detail=health.detail,
+            values=health.values,
+            drops=health.drops,
+        )
+        told = self._health.get(health.process)
+        if told is not None and told.state == fact.state:
+            if fact.time_s - told.time_s < self.plan.intervals.health_s:
+                return []
+        elif told is None and len(self._health) >= MAX_PROCESSES:
+            del self._health[next(iter(self._health))]
+        self._health[health.process] = fact
+        return [fact]
+
+    def advance(self, time_s: float) -> list[Fact]:
+        """What is settled at `time_s`."""
+        self._now_s = max(self._now_s, time_s)
+        facts: list[Fact] = []
+        for record_s, record in self._window.release(self._now_s):
+            facts += self._record(record_s, record)
+        reached_s = self._now_s - self._window.window_s
+        facts += self._roll_day(reached_s)
+        facts += self._steps(self._walkers.advance(reached_s))
+        facts += self._lost(reached_s)
+        facts += self._interactions.advance(self._now_s)
+        facts += self._rooms.advance(self._now_s)
+        self._paths.forget(self._now_s)
+        return facts + self._closed(reached_s - SETTLING_S)
+
+    def finish(self, time_s: float) -> list[Fact]:
+        """Everything still open, cut at `time_s`: nothing is lost when watching stops."""
+        self._now_s = max(self._now_s, time_s)
+        facts: list[Fact] = []
+        for record_s, record in self._window.drain():
+            facts += self._record(record_s, record)
+        facts += self._steps(self._walkers.drain(self._now_s))
+        facts += self._lost(self._now_s, REACH_S)
+        facts += self._dwells(self._zones.cut(self._now_s), partial=True)
+        facts += self._interactions.drain()
+        facts += self._rooms.cut()
+        facts += self._footfall.cut(self._now_s)
+        facts += self._flow.cut(self._now_s)
+        return facts + list(self._heatmap.cut(self._now_s))
+
+    def counts(self) -> dict[str, int]:
+        """What the core has counted about itself: late records, identities, limits reached."""
+        parts = (self._window.counts, self._walkers.counts, self._interactions.counts, self._footfall.counts)
+        return dict(sum((Counter(part) for part in parts), Counter()))
+
+    def _record(self, record_s: float, record: PersonsSeen | FramesMissed) -> list[Fact]:
+        if isinstance(record, FramesMissed):
+            self._coverage.missed(record.camera, record.start_s, record.end_s)
+            return []
+        facts = self._roll_day(record_s)
+        self._coverage.frame(record.camera, record_s)
+        return facts + self._steps(
+            self._walkers.observe(record.camera, record_s, record.persons, record.ended)
+        )
+
+    def _steps(self, steps: list[Step]) -> list[Fact]:
+        if not steps:
+            return []
+        self._paths.observe(steps)
+        self._heatmap.observe(steps)
+        crossings = chain.from_iterable(counter.observe(steps) for counter in self._entrances)
+        return [*self._crossed(crossings), *self._moved(self._zones.observe(steps))]
+
+    def _lost(self, time_s: float, patience_s: float = LOST_S) -> list[Fact]:
+        """What follows from walkers being out of sight."""
+        crossings = chain.from_iterable(counter.advance(time_s, patience_s) for counter in self._entrances)
+        return [*self._crossed(crossings), *self._moved(self._zones.advance(time_s))]
+
+    def _crossed(self, crossings: Iterable[Crossing]) -> list[Fact]:
+        facts: list[Fact] = []
+        for crossing in crossings:
+            self._footfall.add(crossing)
+            facts.append(self._visits.add(crossing))
+        return facts
+
+    def _moved(self, changes: list[Change]) -> list[Fact]:
+        self._flow.observe(changes)
+        return self._dwells(changes)
+
+    def _dwells(self, changes: list[Change], partial: bool = False) -> list[Fact]:
+        return [
+            self._dwell(change, change.leave_s, partial)
+            for change in changes
+            if change.leave_s is not None and change.leave_s - change.enter_s >= LEAST_DWELL_S
+        ]
+
+    def _dwell(self, change: Change, leave_s: float, partial: bool) -> Dwell:
+        visitor = self._ids.of(change.walker, change.enter_s)
+        return Dwell(
+            key=f"dwell:{visitor}:{change.zone}:{round(change.enter_s * 1000)}",
+            time_s=leave_s,
+            visitor=visitor,
+            zone=change.zone,
+            enter_s=change.enter_s,
+            leave_s=leave_s,
+            dwell_s=round(leave_s - change.enter_s, 2),
+            partial=partial,
+        )
+
+    def _roll_day(self, time_s: float) -> list[Fact]:
+        """At local midnight every stay is cut, so that no fact spans two ids of one visitor."""
+        facts: list[Fact] = []
+        while time_s >= self._midnight_s:
+            facts += self._dwells(self._zones.cut(self._midnight_s), partial=True)
+            self._ids.forget(time_s)
+            self._midnight_s = next_midnight_s(self._midnight_s, self.plan.timezone)
+        return facts
+
+    def _closed(self, settled_s: float) -> list[Fact]:
+        return [
+            *self._footfall.close(settled_s),
+            *self._flow.close(settled_s),
+            *self._heatmap.close(settled_s),
+        ]

@@ -1,0 +1,108 @@
+"""Tags in fitting rooms: a try-on is a tag that a fitting room's antenna hears for long enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.messages import TagPresence
+from runtime.store.facts import TryOn
+from runtime.store.floorplan import FloorPlan, Place
+from runtime.store.paths import Paths
+from runtime.store.visits import VisitorIds
+
+LEAST_S = 10.0
+"""Shorter is passing by with the garment."""
+SILENCE_S = 30.0
+"""Unheard for longer, a tag has left even if nobody said so."""
+BEFORE_S, AFTER_S = 15.0, 3.0
+"""The visitor who takes a garment in is seen at the room this long before and after its first read."""
+AT_ROOM_M = 0.5
+MAX_TAGS = 4096
+
+
+@dataclass
+class _Stay:
+    """One tag in one room."""
+
+    latest: TagPresence
+    visitor: str | None = None
+    visitor_sought: bool = False
+
+
+class FittingRooms:
+    """Tags now in fitting rooms; at `MAX_TAGS` the one heard longest ago is taken as gone."""
+
+    def __init__(self, plan: FloorPlan, paths: Paths, ids: VisitorIds) -> None:
+        self._plan = plan
+        self._paths = paths
+        self._ids = ids
+        self._stays: dict[tuple[str, str], _Stay] = {}
+
+    def observe(self, presence: TagPresence) -> list[TryOn]:
+        """A presence report; a try-on if it ends one."""
+        antenna = self._plan.antennas.get((presence.reader, presence.antenna))
+        if antenna is None or antenna.fitting_room is None:
+            return []
+        at = (antenna.fitting_room, presence.epc)
+        found: list[TryOn] = []
+        stay = self._stays.get(at)
+        if stay is not None and presence.first_s > stay.latest.last_s + SILENCE_S:
+            found += self._over(at)
+            stay = None
+        if stay is None:
+            if len(self._stays) >= MAX_TAGS:
+                found += self._over(min(self._stays, key=lambda each: self._stays[each].latest.last_s))
+            stay = self._stays[at] = _Stay(presence)
+        stay.latest = presence
+        return found + (self._over(at) if presence.gone else [])
+
+    def advance(self, time_s: float) -> list[TryOn]:
+        """Try-ons of tags not heard any more."""
+        for (room, _), stay in self._stays.items():
+            if not stay.visitor_sought and time_s >= stay.latest.first_s + AFTER_S + 2:
+                self._seek(self._plan.rooms.get(room), stay)
+        silent = [at for at, stay in self._stays.items() if time_s - stay.latest.last_s > SILENCE_S]
+        return [fact for at in silent for fact in self._over(at)]
+
+    def cut(self) -> list[TryOn]:
+        """Try-ons still going on when watching stops."""
+        return [fact for at in list(self._stays) for fact in self._over(at, partial=True)]
+
+    def _seek(self, room: Place | None, stay: _Stay) -> None:
+        """Name the visitor if exactly one was at the room when the tag came in."""
+        stay.visitor_sought = True
+        if room is None:
+            return
+        first_s = stay.latest.first_s
+        times_s = np.arange(first_s - BEFORE_S, first_s + AFTER_S, 0.5)
+        there = [
+            where.walker
+            for where in self._paths.whereabouts(times_s)
+            if (room.distance_m(where.points[where.known]) <= AT_ROOM_M).any()
+        ]
+        if len(there) == 1:
+            stay.visitor = self._ids.of(there[0], first_s)
+
+    def _over(self, at: tuple[str, str], partial: bool = False) -> list[TryOn]:
+        room, epc = at
+        stay = self._stays.pop(at)
+        heard = stay.latest
+        if heard.last_s - heard.first_s < LEAST_S:
+            return []
+        article = self._plan.article_of(epc)
+        return [
+            TryOn(
+                key=f"tryon:{room}:{epc}:{round(heard.first_s * 1000)}",
+                time_s=heard.last_s,
+                epc=epc,
+                sku=article.sku if article is not None else None,
+                room=room,
+                start_s=heard.first_s,
+                end_s=heard.last_s,
+                reads=heard.reads,
+                visitor=stay.visitor,
+                partial=partial,
+            )
+        ]
