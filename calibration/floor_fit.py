@@ -2,8 +2,8 @@
 
 The start is the normalised direct linear transform (Hartley and Zisserman, Multiple View Geometry, algorithm
 4.2) on the subset of four pairs that most others agree with; then all eight parameters are refined on all
-pairs at once, each residual in units of its own expected error and with a loss that one wild pair cannot
-dominate. The expected error of a pair is a click of `CLICK_PX` pixels, carried to the floor by the map's local
+pairs at once, each residual in units of its expected error and with a loss that one wild pair cannot
+dominate. The expected error of a pair is a click of `CLICK_PX` pixels, carried to the floor by the local
 scale, and a tape measure of `TAPE_M`.
 """
 
@@ -47,7 +47,7 @@ class FloorFit:
     covariance: Floats
 
     def position_sigma_m(self, points_px: npt.ArrayLike) -> Floats:
-        """Expected error (n,) of floor positions at pixels (n, 2) in metres, from the fit's own uncertainty."""
+        """Expected error (n,) in metres of floor positions at pixels (n, 2), from the fit's uncertainty."""
         points = np.asarray(points_px, dtype=np.float64)
         normalise = _normalising(self.pairs.image_px)
         parameters = _parameters(self.homography.matrix, normalise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -13,7 +14,12 @@ from runtime.config.model import Camera
 from runtime.geometry import GeometryError, Homography, in_polygon
 
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)
-FILE_OPTIONS = {"loop": ("0", "1"), "pace": ("real", "fast")}
+FILE_OPTIONS = {
+    "loop": (re.compile("[01]"), "loop=0 or loop=1"),
+    "pace": (re.compile("real|fast"), "pace=real or pace=fast"),
+    "epoch": (re.compile(r"\d{1,12}(\.\d{1,9})?"), "epoch=UTC_SECONDS"),
+}
+FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 WORST_POINT_M = 1.0
 
 
@@ -58,9 +64,9 @@ def _check_stream(draft: Draft, uri: str, path: str) -> None:
     except ValueError:
         draft.note(path, "the address cannot be read", "rtsp://host:554/path")
         return
-    if parts.password is not None:
+    if parts.password is not None and not FROM_ENVIRONMENT.fullmatch(parts.password):
         draft.note(path, "a password in the clear", "write username and password_file beside the uri instead")
-    elif parts.username is not None:
+    elif parts.username is not None and parts.password is None:
         draft.note(path, "a user name in the address", "write username beside the uri instead")
     elif not host:
         draft.note(path, "no host in the address", "rtsp://host:554/path")
@@ -73,8 +79,10 @@ def _check_file(draft: Draft, uri: str, path: str) -> None:
         draft.note(path, f"{file}: {what}", f"a video file; relative paths start at {draft.folder}")
     options = uri.partition("?")[2] if uri.lower().startswith("file:") else ""
     for key, value in parse_qsl(options, keep_blank_values=True):
-        if value not in FILE_OPTIONS.get(key, ()):
-            draft.note(path, f"unknown option {key}={value}", "loop=0, loop=1, pace=real or pace=fast")
+        pattern, _ = FILE_OPTIONS.get(key, (None, ""))
+        if pattern is None or not pattern.fullmatch(value):
+            right = ", ".join(words for _, words in FILE_OPTIONS.values())
+            draft.note(path, f"unknown option {key}={value}", right)
 
 
 def _check_login(draft: Draft, camera: Camera, path: str) -> None:
