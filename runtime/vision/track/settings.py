@@ -23,7 +23,7 @@ class TrackerSettings:
     """Assumed until the camera has shown its own typical height."""
     person_height_sd: float = 0.08
     """Relative spread of people's heights around the typical one."""
-    foot_noise: float = 0.045
+    foot_noise: float = 0.06
     """Standard deviation of a box's lower and upper edge, as a share of its height."""
     side_noise: float = 0.03
     """Standard deviation of a box's centre across, as a share of its height."""
@@ -32,26 +32,28 @@ class TrackerSettings:
     weak_noise_factor: float = 1.5
     """How much wider the noise of a weak box is."""
 
-    speed_sd_mps: float = 1.0
+    speed_sd_mps: float = 0.8
     """Spread of a walker's velocity along each axis."""
-    speed_memory_s: float = 2.5
+    speed_memory_s: float = 4.0
     """How long a walker keeps a velocity; a lost one is expected to slow down on this scale."""
 
-    gate: float = 13.8
-    """Largest squared Mahalanobis distance of a match on the floor (chi-square, 2 d.o.f., 99.9 %)."""
+    gate: float = 18.4
+    """Largest squared Mahalanobis distance of a match on the floor (chi-square, 2 d.o.f., 99.99 %)."""
     overlap_weight: float = 3.0
     """Cost of no overlap in the picture, in units of log likelihood."""
-    height_weight: float = 1.0
+    height_weight: float = 0.5
     """Weight of the disagreement in height, in units of log likelihood."""
     appearance_weight: float = 6.0
     """Cost of opposite appearance, in units of log likelihood."""
-    worst_cost: float = 9.0
+    worst_cost: float = 10.0
     """A pair that costs more is no match."""
 
     confirm_s: float = 0.25
     """A new track is confirmed once it was seen for this long, and at least three times."""
     confirm_sparse_s: float = 0.4
     """At low frame rates two sightings this far apart confirm as well."""
+    confirm_move_m: float = 0.3
+    """A track that has not moved this far is not confirmed: mannequins, posters and signs never count."""
     tentative_patience_s: float = 0.35
     """A new track unseen for longer is dropped, and was never counted."""
     lost_patience_s: float = 4.0
@@ -60,6 +62,9 @@ class TrackerSettings:
     """The same for a track that was walking out of the picture."""
     weak_patience_s: float = 1.0
     """A weak box continues only tracks seen within this time."""
+
+    weak_overlap: float = 0.3
+    """... and overlaps their expected box by this share of the union."""
 
     max_tracks: int = 256
     """Live tracks a camera; beyond it no new ones begin and each refusal is counted."""

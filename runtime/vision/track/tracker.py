@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from runtime.geometry import Bools, Floats
 from runtime.vision.track import motion
-from runtime.vision.track.association import pair_costs, pair_up
+from runtime.vision.track.association import NO_MATCH, pair_costs, pair_up
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.stature import TypicalHeight, pixel_width_m, place
 from runtime.vision.track.view import CameraView, Sightings, overlaps, sight
@@ -18,6 +18,9 @@ Box = tuple[float, float, float, float]
 
 MAX_EARLY = 64
 """Sightings of an unconfirmed track that are kept for its confirmation."""
+
+DOUBLE = 0.5
+"""A box that overlaps a found person by more than this share of their union shows the same person."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def _table(appearance_size: int) -> np.dtype[np.void]:
             ("first_s", np.float64),
             ("seen_s", np.float64),
             ("sightings", np.int64),
+            ("born_at", np.float64, (2,)),
             ("box", np.float64, (4,)),
             ("appearance", np.float64, (appearance_size,)),
         ]
@@ -113,7 +117,7 @@ class FloorTracker:
         """
         self._advance(time_s)
         seen, looks, floor, spread, whole = self._judge(boxes, scores, appearances)
-        predicted = self._predicted_boxes()
+        predicted = self._boxes_of(self._tracks)
         rows, columns, free = self._associate(seen, looks, floor, spread, whole, predicted)
         self._continue(rows, columns, seen, looks, time_s)
         self._begin(free, seen, looks, floor, spread, time_s)
@@ -159,7 +163,7 @@ class FloorTracker:
         )
         sane &= np.isfinite(apparent_m)
         if self.has_floor:
-            sane &= apparent_m < 1.6 * self.typical.height_m
+            sane &= (apparent_m < 1.6 * self.typical.height_m) & (apparent_m > 0.4 * self.typical.height_m)
         seen = sight(self.view, box[sane], score[sane])
         count = len(seen.scores)
         height_m = np.full(count, self.typical.height_m) if self.has_floor else apparent_m[sane]
@@ -168,8 +172,8 @@ class FloorTracker:
         )
         return seen, None if looks is None else looks[sane], floor, spread, whole
 
-    def _predicted_boxes(self) -> Floats:
-        tracks = self._tracks
+    def _boxes_of(self, tracks: npt.NDArray[np.void]) -> Floats:
+        """Where each track's person is in the picture, left, top, right, bottom."""
         foot = self.plane.to_image(tracks["mean"][:, :2])
         height = tracks["height_m"] / pixel_width_m(self.plane, foot)
         half = tracks["aspect"] * height / 2
@@ -186,8 +190,8 @@ class FloorTracker:
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Bools]:
         """Matched track rows and sighting columns, and which confident sightings found no track.
 
-        Confirmed tracks choose first among confident boxes, then recently seen ones among weak boxes;
-        unconfirmed tracks get what is left.
+        All tracks choose among the confident boxes, then those left over that were seen a moment ago among
+        the weak ones.
         """
         settings, tracks = self.settings, self._tracks
         confident = seen.scores >= settings.confident_score
@@ -202,21 +206,14 @@ class FloorTracker:
         likeness = None if looks is None else tracks["appearance"] @ looks.T
         cost = pair_costs(squared, spread_log, overlap, gap, likeness, settings)
 
-        confirmed = tracks["confirmed"].copy()
-        unseen_s = self._now() - tracks["seen_s"]
-        rows, columns = pair_up(cost, confirmed, confident)
-        open_rows, open_columns = np.ones(len(tracks), np.bool_), np.ones(len(confident), np.bool_)
-        open_rows[rows], open_columns[columns] = False, False
-        more = pair_up(cost, ~confirmed, confident & open_columns)
-        open_rows[more[0]], open_columns[more[1]] = False, False
-        recent = open_rows & (unseen_s <= settings.weak_patience_s)
-        weak = pair_up(cost, recent, ~confident & open_columns)
-        open_columns[weak[1]] = False
-        return (
-            np.concatenate([rows, more[0], weak[0]]),
-            np.concatenate([columns, more[1], weak[1]]),
-            confident & open_columns,
-        )
+        recent = self._now() - tracks["seen_s"] <= settings.weak_patience_s
+        rows, columns = pair_up(cost, np.ones(len(tracks), np.bool_), confident)
+        recent[rows] = False
+        near = np.where(overlap >= settings.weak_overlap, cost, NO_MATCH)
+        weak_rows, weak_columns = pair_up(near, recent, ~confident)
+        free = confident.copy()
+        free[columns] = False
+        return np.concatenate([rows, weak_rows]), np.concatenate([columns, weak_columns]), free
 
     def _now(self) -> float:
         assert self._time_s is not None
@@ -249,7 +246,9 @@ class FloorTracker:
         matched["score"] = mine.scores
         matched["seen_s"] = time_s
         matched["sightings"] += 1
-        matched["box"] = mine.boxes
+        expected = self._boxes_of(matched)
+        seen_box = np.where(whole[:, None], mine.boxes, _completed(mine, expected))
+        matched["box"] = (seen_box + expected) / 2
         if looks is not None:
             matched["appearance"] += 0.1 * (looks[columns] - matched["appearance"])
         tracks[rows] = matched
@@ -262,6 +261,7 @@ class FloorTracker:
         self, free: Bools, seen: Sightings, looks: Floats | None, floor: Floats, spread: Floats, time_s: float
     ) -> None:
         born = np.flatnonzero(free & (seen.scores >= self.settings.birth_score))
+        born = born[~self._known(seen.boxes[born], time_s)]
         room = self.settings.max_tracks - len(self._tracks)
         if len(born) > room:
             self.refused += len(born) - room
@@ -273,6 +273,7 @@ class FloorTracker:
         self._births += len(born)
         new["mean"][:, :2] = floor[born]
         new["covariance"][:, :2, :2] = spread[born]
+        new["born_at"] = floor[born]
         if self.has_floor:
             new["height_m"] = self.typical.height_m
             scale = np.ones(len(born))
@@ -292,6 +293,12 @@ class FloorTracker:
         for track in new:
             self._remember(track, time_s)
 
+    def _known(self, boxes: Floats, time_s: float) -> Bools:
+        """Which boxes (n, 4) mostly show a confirmed person whom this frame has already found."""
+        found = self._tracks[self._tracks["confirmed"] & (self._tracks["seen_s"] == time_s)]
+        known: Bools = (overlaps(boxes, found["box"]) > DOUBLE).any(axis=1)
+        return known
+
     def _remember(self, track: np.void, time_s: float) -> None:
         early = self._early.setdefault(int(track["birth"]), [])
         if len(early) < MAX_EARLY:
@@ -308,6 +315,9 @@ class FloorTracker:
         age_s = time_s - tracks["first_s"] + 1e-6
         ready = (tracks["sightings"] >= 3) & (age_s >= settings.confirm_s)
         ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
+        moved_m = np.linalg.norm(tracks["mean"][:, :2] - tracks["born_at"], axis=1) / self._scale()
+        sd_m = np.sqrt(tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]) / self._scale()
+        ready &= moved_m > np.maximum(settings.confirm_move_m, sd_m)
         ready &= ~tracks["confirmed"] & (tracks["seen_s"] == time_s)
         for row in np.flatnonzero(ready):
             self._ids += 1
@@ -329,17 +339,15 @@ class FloorTracker:
 
     def _leaving(self) -> Bools:
         """Which tracks have their predicted middle out of the picture."""
-        box = self._predicted_boxes()
+        box = self._boxes_of(self._tracks)
         middle = (box[:, :2] + box[:, 2:]) / 2
         inside = (middle > 0) & (middle < [self.view.width_px, self.view.height_px])
         leaving: Bools = ~inside.all(axis=1)
         return leaving
 
     def _report(self, time_s: float, newly: set[int]) -> list[Track]:
-        predicted = self._predicted_boxes()
-        return [
-            self._track(track, predicted[row], time_s, newly) for row, track in enumerate(self._tracks)
-        ]
+        predicted = self._boxes_of(self._tracks)
+        return [self._track(track, predicted[row], time_s, newly) for row, track in enumerate(self._tracks)]
 
     def _track(self, track: np.void, predicted: Floats, time_s: float, newly: set[int]) -> Track:
         birth, unseen_s = int(track["birth"]), time_s - float(track["seen_s"])
@@ -356,6 +364,14 @@ class FloorTracker:
             unseen_s=unseen_s,
             early=tuple(self._early.pop(birth)[:-1]) if birth in newly else (),
         )
+
+
+def _completed(seen: Sightings, expected: Floats) -> Floats:
+    """Boxes (n, 4) of half-hidden people: what was seen of them, stretched to where the person must be."""
+    boxes = seen.boxes.copy()
+    boxes[:, 3] = np.maximum(boxes[:, 3], expected[:, 3])
+    boxes[:, 1] = np.where(seen.head_cut, np.minimum(boxes[:, 1], expected[:, 1]), boxes[:, 1])
+    return boxes
 
 
 def _ltwh(box: Floats) -> Box:
