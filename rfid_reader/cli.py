@@ -1,0 +1,292 @@
+"""`tagsight rfid`: capture reads, play them back, find flips in them, simulate a reader."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from rfid_reader.antenna_calibration import load_calibration
+from rfid_reader.errors import ReaderError
+from rfid_reader.flips.detector import METHODS, Detector, Flip, make_detector
+from rfid_reader.health import ReaderHealth
+from rfid_reader.reads import CaptureFile, ReadTable, load_reads, read_chunks
+from rfid_reader.session import ReaderSession
+from rfid_reader.settings import LLRP_PORT, SEARCH_MODES, ReaderSettings
+
+
+@click.group()
+def rfid() -> None:
+    """Capture, replay, judge and simulate tag reads.
+
+    \b
+    Example:
+      tagsight rfid simulate --scenario boutique.yaml --port 5084 --truth truth.jsonl &
+      tagsight rfid capture 127.0.0.1 --seconds 60 --out reads.csv
+      tagsight rfid flips reads.csv --out flips.jsonl
+    """
+
+
+def _address(value: str) -> tuple[str, int]:
+    host, colon, port = value.rpartition(":")
+    if not colon or value.endswith("]"):
+        return value.strip("[]"), LLRP_PORT
+    if not port.isdigit():
+        raise click.BadParameter(f"{value!r} is not HOST or HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _antenna_list(value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list like 1,2,4") from None
+
+
+def _health_line(health: ReaderHealth) -> str:
+    line = f"{health.state}: {health.reads} reads, {health.read_rate:.0f}/s of {health.tags_seen} tags"
+    if health.malformed or health.connected > 1:
+        line += f", {health.connected} connections, {health.malformed} malformed"
+    return f"{line} ({health.detail})" if health.detail else line
+
+
+def _status(text: str, last: bool = False) -> None:
+    """One status line: rewritten in place on a terminal, plain lines otherwise."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", nl=last, err=True)
+    else:
+        click.echo(text, err=True)
+
+
+@rfid.command()
+@click.argument("reader", metavar="HOST[:PORT]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Read table to write (.csv, .parquet)."
+)
+@click.option("--seconds", type=float, default=60.0, show_default=True, help="How long; 0 until interrupted.")
+@click.option("--antennas", default="", help="Antenna ids, like 1,2,4; all by default.")
+@click.option(
+    "--power", "power_dbm", type=float, help="Transmit power in dBm; the reader's highest by default."
+)
+@click.option("--mode", type=int, help="RF mode identifier; the reader's own choice by default.")
+@click.option("--session", "c1g2_session", type=click.IntRange(0, 3), default=1, show_default=True)
+@click.option(
+    "--search-mode", type=click.Choice(list(SEARCH_MODES)), default="dual_target", show_default=True
+)
+@click.option("--population", type=int, default=32, show_default=True, help="Tags in view of an antenna.")
+@click.option("--tls", is_flag=True, help="LLRP over TLS.")
+@click.option("--json", "as_json", is_flag=True, help="Print the session's figures as JSON at the end.")
+def capture(
+    reader: str,
+    out: Path,
+    seconds: float,
+    antennas: str,
+    power_dbm: float | None,
+    mode: int | None,
+    c1g2_session: int,
+    search_mode: str,
+    population: int,
+    tls: bool,
+    as_json: bool,
+) -> None:
+    """Write what a reader hears to a read table.
+
+    \b
+    Example:
+      tagsight rfid capture 192.168.1.20 --antennas 1,2 --power 27 --seconds 120 --out quiet.csv
+    """
+    host, port = _address(reader)
+    settings = ReaderSettings(
+        host,
+        port,
+        tls=tls,
+        antennas=_antenna_list(antennas),
+        power_dbm=power_dbm,
+        mode=mode,
+        session=c1g2_session,
+        search_mode=search_mode,
+        population=population,
+    )
+    with CaptureFile(out) as file:
+        session = ReaderSession(settings, file.write)
+        session.start()
+        end_s = time.monotonic() + (seconds or float("inf"))
+        try:
+            while time.monotonic() < end_s and session.alive():
+                time.sleep(min(1.0, max(0.0, end_s - time.monotonic())))
+                _status(_health_line(session.health()))
+        except KeyboardInterrupt:
+            pass
+        health = session.health()
+        session.stop()
+        rows = file.rows
+    _status(f"{out}: {rows} reads", last=True)
+    if session.failure is not None:
+        raise ReaderError(f"the capture failed: {session.failure!r}")
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(health), "reads_written": rows}))
+    if not rows:
+        raise ReaderError(health.detail or f"reader {settings.label}: no tag was heard in {seconds:g} s")
+
+
+@rfid.command()
+@click.argument("reads", type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=LLRP_PORT, show_default=True, help="TCP port; 0 picks one.")
+@click.option("--speed", type=float, default=1.0, show_default=True, help="Times the recorded pace.")
+def replay(reads: Path, host: str, port: int, speed: float) -> None:
+    """Play a read table back as an LLRP reader, for the daemon or any other client.
+
+    Ends when everything was played. Times are those of the playing, not of the recording.
+
+    \b
+    Example:
+      tagsight rfid replay reads.csv --port 5084
+    """
+    from rfid_reader.simulator.server import SimulatedReader
+    from rfid_reader.simulator.sources import RecordedSource
+
+    if speed <= 0:
+        raise click.BadParameter("--speed has to be positive")
+    source = RecordedSource(load_reads(reads), speed)
+    with SimulatedReader(source, port, host=host) as simulated:
+        click.echo(f"playing {reads} on {host}:{simulated.port}")
+        _wait(simulated.failed, lambda: source.finished and simulated.idle())
+        click.echo(f"{simulated.reports_sent} reads sent")
+
+
+def _wait(failed: Callable[[], BaseException | None], finished: Callable[[], bool]) -> None:
+    """Until interrupted, finished or failed."""
+    try:
+        while not finished() and failed() is None:
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        pass
+    failure = failed()
+    if failure is not None:
+        raise ReaderError(f"the simulated reader failed: {failure!r}")
+
+
+@rfid.command()
+@click.option(
+    "--scenario", type=click.Path(path_type=Path), required=True, help="The store to simulate (YAML)."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=LLRP_PORT, show_default=True, help="TCP port; 0 picks one.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Write every true flip here (JSON lines).")
+@click.option("--seed", type=int, help="Another seed than the scenario's.")
+@click.option(
+    "--epoch", type=float, help="Host time (UTC seconds) at which the scenario is at 0; now by default."
+)
+@click.option("--seconds", type=float, default=0.0, help="Stop after this long; 0 until interrupted.")
+@click.option(
+    "--reads", type=click.Path(path_type=Path), help="Write --seconds of reads here at once; no reader."
+)
+@click.option("--no-impinj", is_flag=True, help="A reader without Impinj's extensions: no phase.")
+def simulate(
+    scenario: Path,
+    host: str,
+    port: int,
+    truth: Path | None,
+    seed: int | None,
+    epoch: float | None,
+    seconds: float,
+    reads: Path | None,
+    no_impinj: bool,
+) -> None:
+    """Simulate a reader in a store: real LLRP over TCP, physics underneath, the truth beside it.
+
+    A truth line has epc, start_s and end_s (UTC seconds), scenario_start_s, scenario_end_s, rack and person.
+
+    \b
+    Example:
+      tagsight rfid simulate --scenario boutique.yaml --port 5084 --truth truth.jsonl --seed 7
+      tagsight rfid simulate --scenario boutique.yaml --seconds 300 --reads reads.csv --truth truth.jsonl
+    """
+    from rfid_reader.simulator.offline import write_simulated_reads
+    from rfid_reader.simulator.scenario import load_scenario
+    from rfid_reader.simulator.server import SimulatedReader
+    from rfid_reader.simulator.truth import TruthFile
+
+    source = load_scenario(scenario)
+    with TruthFile(truth) as truth_file:
+        if reads is not None:
+            if seconds <= 0:
+                raise click.UsageError("--reads needs --seconds")
+            rows = write_simulated_reads(source, reads, seconds, epoch or 0.0, seed, truth_file.write)
+            click.echo(f"{reads}: {rows} reads, {truth_file.flips} flips")
+            return
+        with SimulatedReader(
+            source, port, host=host, epoch=epoch, seed=seed, impinj=not no_impinj, on_flip=truth_file.write
+        ) as simulated:
+            click.echo(f"simulating {source.scenario.name} on {host}:{simulated.port}")
+            end_s = time.monotonic() + (seconds or float("inf"))
+            _wait(simulated.failed, lambda: time.monotonic() >= end_s)
+
+
+def _flip_line(flip: Flip) -> str:
+    return json.dumps(
+        {
+            "epc": flip.epc,
+            "start_s": round(flip.start_s, 3),
+            "end_s": round(flip.end_s, 3),
+            "score": round(flip.score, 4),
+        }
+    )
+
+
+def _judge(batches: Iterable[ReadTable], detector: Detector, file: IO[str]) -> dict[str, Any]:
+    """Run reads through a detector, a line a flip as it becomes certain; returns the figures."""
+    count = rows = 0
+
+    def write(flips: list[Flip]) -> None:
+        nonlocal count
+        count += len(flips)
+        file.writelines(_flip_line(flip) + "\n" for flip in flips)
+
+    for batch in batches:
+        rows += len(batch)
+        write(detector.feed(batch))
+        _status(f"{rows} reads judged, {count} flips") if sys.stderr.isatty() else None
+    write(detector.finish())
+    unjudged = detector.insufficient()
+    file.writelines(json.dumps({"epc": epc, "insufficient_reads": True}) + "\n" for epc in unjudged)
+    return {"reads": rows, "flips": count, "insufficient_reads": len(unjudged)}
+
+
+@rfid.command()
+@click.argument("reads", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Flips to write (JSON lines).")
+@click.option("--calibration", type=click.Path(path_type=Path), help="From: tagsight calibrate antenna.")
+@click.option("--method", type=click.Choice(METHODS), default="production", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def flips(reads: Path, out: Path, calibration: Path | None, method: str, as_json: bool) -> None:
+    """Find handled garments in a read table: a JSON object a line (epc, start_s, end_s, score).
+
+    A tag that was read too seldom to be judged gets {"epc": ..., "insufficient_reads": true}. The same input gives
+    the same bytes.
+
+    \b
+    Example:
+      tagsight rfid flips reads.csv --out flips.jsonl --calibration antennas.yaml
+    """
+    detector = make_detector(method, load_calibration(calibration) if calibration else None)
+    chunks = read_chunks(reads)
+    try:
+        with out.open("w", encoding="utf-8", newline="\n") as file:
+            figures = _judge(chunks, detector, file)
+    except OSError as error:
+        raise ReaderError(f"{out}: cannot be written: {error.strerror}") from None
+    if as_json:
+        click.echo(json.dumps(figures))
+    else:
+        click.echo(
+            f"{out}: {figures['flips']} flips in {figures['reads']} reads, "
+            f"{figures['insufficient_reads']} tags with too few reads"
+        )

@@ -1,0 +1,219 @@
+"""One LLRP connection, from the TCP connect to its end.
+
+A connection is used once. Nothing of it (bytes, transactions, specs) outlives it: the session makes a new one.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rfid_reader.errors import FrameError, ReaderLost, ReaderRefused, ReaderSilent
+from rfid_reader.llrp import frames
+from rfid_reader.llrp.capabilities import Capabilities, parse_capabilities
+from rfid_reader.llrp.codec import Message, decode_message, encode_message, message_name
+from rfid_reader.llrp.frames import Frame, FrameSplitter
+from rfid_reader.llrp.rospec import ROSPEC_ID, build_reader_config, build_rospec
+from rfid_reader.settings import ReaderSettings
+
+RECEIVE_BYTES = 1 << 16
+OTHER_CLIENT = "Failed (a Client initiated connection already exists)"
+READER_CLIENT = "Failed (a Reader initiated connection already exists)"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A READER_EVENT_NOTIFICATION: its decoded data, by sllurp's field names."""
+
+    data: Message
+
+
+def _connect(settings: ReaderSettings) -> socket.socket:
+    timing = settings.timing
+    try:
+        plain = socket.create_connection((settings.host, settings.port), timeout=timing.connect_s)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReaderLost(
+            f"reader {settings.label}: cannot connect to {settings.host}:{settings.port}: {reason}"
+        ) from None
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not settings.tls:
+        return plain
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context.wrap_socket(plain, server_hostname=settings.host)
+    except (OSError, ssl.SSLError) as error:
+        plain.close()
+        raise ReaderLost(f"reader {settings.label}: TLS failed: {error}") from None
+
+
+class Connection:
+    """Sends requests and hands every tag report and event to the callbacks, in order.
+
+    All methods raise ReaderLost, ReaderSilent, ReaderRefused or FrameError; after any of them only `close` is of use.
+    """
+
+    def __init__(
+        self,
+        settings: ReaderSettings,
+        on_report: Callable[[bytes], None],
+        on_event: Callable[[Event], None],
+        on_unknown: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.extensions = False
+        self._on_report = on_report
+        self._on_event = on_event
+        self._on_unknown = on_unknown
+        self._splitter = FrameSplitter()
+        self._answers: list[Frame] = []
+        self._greetings: list[str] = []
+        self._message_id = 0
+        self._socket = _connect(settings)
+        self._socket.settimeout(settings.timing.answer_s)
+        self.heard_monotonic_s = time.monotonic()
+
+    def close(self) -> None:
+        """Say goodbye if the reader still listens, then close. Never raises."""
+        try:
+            self._socket.settimeout(0.2)
+            self._socket.sendall(encode_message("CLOSE_CONNECTION", self._next_id()))
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        finally:
+            self._socket.close()
+
+    def _next_id(self) -> int:
+        self._message_id = self._message_id % 0x7FFFFFFF + 1
+        return self._message_id
+
+    def _send(self, name: str, fields: Message | None = None) -> int:
+        message_id = self._next_id()
+        try:
+            self._socket.sendall(encode_message(name, message_id, fields))
+        except OSError as error:
+            raise ReaderLost(f"reader {self.settings.label}: the connection broke: {error}") from None
+        return message_id
+
+    def _readable(self, timeout_s: float) -> bool:
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        return bool(select.select([self._socket], [], [], max(0.0, timeout_s))[0])
+
+    def pump(self, timeout_s: float) -> bool:
+        """Wait up to `timeout_s` for bytes and handle every whole frame in them; False if nothing came.
+
+        Raises ReaderSilent once the reader has sent no frame for the time that `Timing.silence_s` allows.
+        """
+        silent_s = time.monotonic() - self.heard_monotonic_s
+        if not self._readable(timeout_s):
+            if silent_s > self.settings.timing.silence_s:
+                raise ReaderSilent(
+                    f"reader {self.settings.label}: nothing heard for {silent_s:.1f} s, not even a keepalive"
+                )
+            return False
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except OSError as error:
+            raise ReaderLost(f"reader {self.settings.label}: the connection broke: {error}") from None
+        if not data:
+            raise ReaderLost(f"reader {self.settings.label}: the reader closed the connection")
+        for frame in self._splitter.feed(data):
+            self.heard_monotonic_s = time.monotonic()
+            self._handle(frame)
+        return True
+
+    def _handle(self, frame: Frame) -> None:
+        if frame.type == frames.RO_ACCESS_REPORT:
+            self._on_report(frame.body)
+        elif frame.type == frames.KEEPALIVE:
+            self._send("KEEPALIVE_ACK")
+        elif frame.type == frames.READER_EVENT_NOTIFICATION:
+            self._handle_event(decode_message(frame))
+        elif message_name(frame):
+            if len(self._answers) >= 16:
+                raise FrameError(f"reader {self.settings.label}: sends answers that nobody asked for")
+            self._answers.append(frame)
+        else:
+            self._on_unknown()
+
+    def _handle_event(self, message: Message) -> None:
+        data: Message = message.get("ReaderEventNotificationData", {})
+        self._on_event(Event(data))
+        if "ConnectionCloseEvent" in data:
+            raise ReaderLost(f"reader {self.settings.label}: the reader said that it closes the connection")
+        if "ConnectionAttemptEvent" in data:
+            del self._greetings[:-1]
+            self._greetings.append(str(data["ConnectionAttemptEvent"]["Status"]))
+
+    def greet(self) -> None:
+        """Wait for the reader's first event. Raises ReaderRefused where it has another client."""
+        deadline_s = time.monotonic() + self.settings.timing.answer_s
+        while not self._greetings:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise ReaderSilent(
+                    f"reader {self.settings.label}: accepted the connection, then said nothing"
+                )
+            self.pump(left_s)
+        status = self._greetings[0]
+        if status in (OTHER_CLIENT, READER_CLIENT):
+            raise ReaderRefused(
+                f"reader {self.settings.label}: it already serves another LLRP client; "
+                "stop that client, or wait until the reader notices that it is gone"
+            )
+        if status != "Success":
+            raise ReaderRefused(f"reader {self.settings.label}: it refuses connections: {status}")
+
+    def request(self, name: str, fields: Message | None = None) -> Message:
+        """Send a request and wait for its answer; reports and events that come first are handled.
+
+        Raises ReaderRefused where the reader says no, with its reason.
+        """
+        message_id = self._send(name, fields)
+        deadline_s = time.monotonic() + self.settings.timing.answer_s
+        while True:
+            for frame in self._answers:
+                if frame.message_id == message_id:
+                    self._answers.remove(frame)
+                    return self._checked(name, decode_message(frame))
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise ReaderSilent(f"reader {self.settings.label}: no answer to {name}")
+            self.pump(left_s)
+
+    def _checked(self, name: str, answer: Message) -> Message:
+        status = answer.get("LLRPStatus", {})
+        code = status.get("StatusCode", "an unknown status")
+        if code != "Success":
+            description = bytes(status.get("ErrorDescription", b"")).decode("utf-8", "replace")
+            raise ReaderRefused(
+                f"reader {self.settings.label}: {name} was refused: {code} {description}".rstrip()
+            )
+        return answer
+
+    def configure(self) -> Capabilities:
+        """From a fresh connection to a reading reader: ask what it can do, clear it, set it up, start it."""
+        capabilities = parse_capabilities(self.request("GET_READER_CAPABILITIES", {"RequestedData": 0}))
+        if capabilities.impinj:
+            try:
+                self.request("IMPINJ_ENABLE_EXTENSIONS")
+                self.extensions = True
+            except ReaderRefused:
+                self.extensions = False
+        rospec = build_rospec(self.settings, capabilities, self.extensions)
+        self.request("DELETE_ROSPEC", {"ROSpecID": 0})
+        self.request("DELETE_ACCESSSPEC", {"AccessSpecID": 0})
+        self.request("SET_READER_CONFIG", build_reader_config(self.settings))
+        self.request("ADD_ROSPEC", {"ROSpec": rospec})
+        self.request("ENABLE_ROSPEC", {"ROSpecID": ROSPEC_ID})
+        self._send("ENABLE_EVENTS_AND_REPORTS")
+        self.request("START_ROSPEC", {"ROSpecID": ROSPEC_ID})
+        return capabilities

@@ -1,0 +1,58 @@
+"""What every flip detector offers, and how to get one by name."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from rfid_reader.antenna_calibration import AntennaCalibration
+from rfid_reader.errors import ReaderError
+from rfid_reader.reads import ReadTable
+
+METHODS = ("js", "raw", "production")
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A garment was handled from start_s to end_s (UTC seconds); score from 0 to 1.
+
+    antenna: the one that heard the tag best, 0 if that is not known.
+    """
+
+    epc: str
+    start_s: float
+    end_s: float
+    score: float
+    antenna: int = 0
+
+
+class Detector(Protocol):
+    """A streaming, causal flip detector.
+
+    The same reads in the same order give the same flips, however they are cut into batches.
+    """
+
+    latency_s: float
+    """Longest time from a flip's end until it is said, while reads keep coming."""
+
+    def feed(self, reads: ReadTable) -> list[Flip]:
+        """Take reads in the order of arrival; returns the flips that are certain now."""
+
+    def advance(self, time_s: float) -> list[Flip]:
+        """Say that time has passed (UTC seconds) even though no reads came."""
+
+    def finish(self) -> list[Flip]:
+        """No more reads: returns what was still open."""
+
+    def insufficient(self) -> list[str]:
+        """EPCs that have been read too seldom to be judged, sorted."""
+
+
+def make_detector(method: str, calibration: AntennaCalibration | None = None) -> Detector:
+    """A detector by name, `METHODS`. Raises ReaderError for another name."""
+    if method not in METHODS:
+        raise ReaderError(f"method {method!r} is unknown; {', '.join(METHODS)} would be right")
+    module = importlib.import_module(f"rfid_reader.flips.{method}")
+    detector: Detector = getattr(module, f"{method.title()}Detector")(calibration)
+    return detector

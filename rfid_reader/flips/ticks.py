@@ -1,0 +1,194 @@
+"""Reads in arrival order, cut at fixed steps of time.
+
+Everything a detector decides, it decides at ticks: multiples of `step_s` of the reads' own time. A tick runs once a
+read (or `advance`) is `REORDER_S` past it, so reads that are a little out of order still count, and the result does
+not depend on how the reads came in batches.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfid_reader.flips.detector import Flip
+from rfid_reader.reads import ReadTable
+
+REORDER_S = 0.3
+MAX_TAGS = 20_000
+MAX_BUFFERED = 400_000
+LONGEST_PAUSE_S = 60.0
+LEAST_READS = 12
+LEAST_RATE_HZ = 0.4
+RATE_MEMORY_S = 120.0
+
+
+class TagRows:
+    """Numbers tags as they are first heard: EPC to row. At most MAX_TAGS; reads of further tags are `refused`."""
+
+    def __init__(self) -> None:
+        self.epcs: list[str] = []
+        self.refused = 0
+        self._rows: dict[str, int] = {}
+
+    def rows(self, epcs: NDArray[np.str_]) -> NDArray[np.int64]:
+        """Row of each EPC, -1 for a refused one."""
+        rows = np.empty(len(epcs), np.int64)
+        for place, epc in enumerate(epcs.tolist()):
+            row = self._rows.get(epc)
+            if row is None:
+                if len(self.epcs) >= MAX_TAGS:
+                    self.refused += 1
+                    row = -1
+                else:
+                    row = len(self.epcs)
+                    self._rows[epc] = row
+                    self.epcs.append(epc)
+            rows[place] = row
+        return rows
+
+
+class RecentReads:
+    """The reads of the last `keep_s` seconds as columns, plus columns a detector adds. At most MAX_BUFFERED."""
+
+    def __init__(self, keep_s: float, extra: tuple[str, ...] = ()) -> None:
+        self.keep_s = keep_s
+        self.names = ("time_s", "tag", "antenna", "channel", "rssi_dbm", "phase_rad", *extra)
+        self._columns = {
+            name: np.empty(1024, np.int64 if name == "tag" else np.float64) for name in self.names
+        }
+        self._start = 0
+        self._end = 0
+
+    def append(self, **columns: NDArray[np.float64] | NDArray[np.int64]) -> None:
+        count = len(columns["time_s"])
+        size = self._end - self._start
+        capacity = len(self._columns["time_s"])
+        if self._end + count > capacity:
+            wanted = capacity
+            while wanted < 2 * (size + count):
+                wanted *= 2
+            for name, column in self._columns.items():
+                grown = np.empty(wanted, column.dtype)
+                grown[:size] = column[self._start : self._end]
+                self._columns[name] = grown
+            self._start, self._end = 0, size
+        for name in self.names:
+            self._columns[name][self._end : self._end + count] = columns[name]
+        self._end += count
+        self._start = max(self._start, self._end - MAX_BUFFERED)
+
+    def forget_before(self, time_s: float) -> None:
+        """Drop reads older than `time_s` from the front (out-of-order ones go a little later)."""
+        times = self._columns["time_s"][self._start : self._end]
+        fresh = np.flatnonzero(times >= time_s)
+        self._start = self._start + int(fresh[0]) if len(fresh) else self._end
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        return self._columns[name][self._start : self._end]
+
+    def tags(self) -> NDArray[np.int64]:
+        column: NDArray[np.int64] = self._columns["tag"][self._start : self._end]
+        return column
+
+
+class TickingDetector:
+    """Base of the detectors: numbers tags, buffers reads, calls `_absorb` for reads and `_tick` at each step."""
+
+    step_s = 0.25
+    keep_s = 5.0
+    latency_s = 0.0
+    extra_columns: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.tag_rows = TagRows()
+        self.recent = RecentReads(self.keep_s, self.extra_columns)
+        self._next_tick: int | None = None
+        self._now_s = -math.inf
+        self._heard = np.zeros(0)
+        self._first_s = np.zeros(0)
+
+    def feed(self, reads: ReadTable) -> list[Flip]:
+        if not len(reads):
+            return []
+        flips: list[Flip] = []
+        latest = np.maximum.accumulate(np.maximum(reads.time_s, self._now_s))
+        if self._next_tick is None:
+            self._start_at(float(reads.time_s[0]))
+        start = 0
+        while start < len(reads):
+            self._skip_pause(float(latest[start]))
+            due_s = self._due_s()
+            stop = start + int(np.searchsorted(latest[start:], due_s, side="left"))
+            if stop > start:
+                self._take(reads.take(slice(start, stop)))
+                self._now_s = float(latest[stop - 1])
+            if stop < len(reads):
+                flips += self._run_ticks(float(latest[stop]))
+            start = stop
+        return flips
+
+    def advance(self, time_s: float) -> list[Flip]:
+        self._now_s = max(self._now_s, time_s)
+        return self._run_ticks(self._now_s) if self._next_tick is not None else []
+
+    def finish(self) -> list[Flip]:
+        if self._next_tick is None:
+            return []
+        last_s = self._now_s + self.latency_s + 2 * self.step_s + REORDER_S
+        return self._run_ticks(last_s) + self._close(last_s)
+
+    def insufficient(self) -> list[str]:
+        few = [
+            epc
+            for row, epc in enumerate(self.tag_rows.epcs)
+            if self._heard[row] < LEAST_READS
+            or self._heard[row] / max(self._now_s - self._first_s[row], 1.0) < LEAST_RATE_HZ
+        ]
+        return sorted(few)
+
+    def _start_at(self, time_s: float) -> None:
+        self._next_tick = math.floor(time_s / self.step_s) + 1
+
+    def _due_s(self) -> float:
+        assert self._next_tick is not None
+        return self._next_tick * self.step_s + REORDER_S
+
+    def _skip_pause(self, latest_s: float) -> None:
+        """After a long pause without reads, close what is open and go on at the present."""
+        if latest_s - self._due_s() > LONGEST_PAUSE_S and self._next_tick is not None:
+            self._next_tick = math.floor((latest_s - LONGEST_PAUSE_S) / self.step_s)
+
+    def _run_ticks(self, latest_s: float) -> list[Flip]:
+        flips: list[Flip] = []
+        self._skip_pause(latest_s)
+        while self._next_tick is not None and self._due_s() <= latest_s:
+            flips += self._tick(self._next_tick * self.step_s)
+            self._next_tick += 1
+        return flips
+
+    def _take(self, reads: ReadTable) -> None:
+        tags = self.tag_rows.rows(reads.epc)
+        known = tags >= 0
+        if not known.all():
+            reads, tags = reads.take(known), tags[known]
+        grown = len(self.tag_rows.epcs) - len(self._heard)
+        if grown:
+            self._heard = np.concatenate([self._heard, np.zeros(grown)])
+            self._first_s = np.concatenate([self._first_s, np.full(grown, np.inf)])
+        np.add.at(self._heard, tags, 1)
+        np.minimum.at(self._first_s, tags, reads.time_s)
+        self._absorb(reads, tags)
+
+    def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
+        """Take reads of known tags; called in arrival order."""
+        raise NotImplementedError
+
+    def _tick(self, time_s: float) -> list[Flip]:
+        """Decide at `time_s`; reads up to it have been absorbed (and up to REORDER_S after it)."""
+        raise NotImplementedError
+
+    def _close(self, time_s: float) -> list[Flip]:
+        """Hand out what is still open at the end."""
+        raise NotImplementedError

@@ -1,0 +1,80 @@
+"""What a session knows about its reader, counted since the session started."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+
+RATE_WINDOW_S = 10.0
+MAX_TAGS_COUNTED = 20_000
+
+
+@dataclass(frozen=True)
+class ReaderHealth:
+    """A snapshot of one session.
+
+    state: "connecting", "configuring", "reading", "waiting" or "stopped". detail: the last error, or what is
+    missing (for example that the reader gives no phase). `progress_s` is the host time of the last whole frame.
+    Rates are reads a second over the last 10 s. Antennas in `antennas_lost` were reported disconnected.
+    """
+
+    state: str = "connecting"
+    detail: str = ""
+    progress_s: float = 0.0
+    connects: int = 0
+    connected: int = 0
+    reads: int = 0
+    malformed: int = 0
+    unknown_messages: int = 0
+    reports_ignored: int = 0
+    overflows: int = 0
+    buffer_percent: int = 0
+    clock_steps: int = 0
+    clock_offset_s: float | None = None
+    phase_known: bool | None = None
+    antennas_lost: tuple[int, ...] = ()
+    read_rate: float = 0.0
+    antenna_rates: dict[int, float] = field(default_factory=dict)
+    tag_rates: dict[str, float] = field(default_factory=dict)
+    tags_seen: int = 0
+
+
+class RateMeter:
+    """Reads a second per antenna and tag over the last RATE_WINDOW_S, in one-second buckets.
+
+    At most MAX_TAGS_COUNTED tags a bucket are told apart; reads of further tags count for their antenna only.
+    """
+
+    def __init__(self) -> None:
+        self._buckets: deque[tuple[int, Counter[int], Counter[str]]] = deque()
+        self._start_s: float | None = None
+
+    def count(self, now_s: float, antennas: list[int], epcs: list[str]) -> None:
+        if self._start_s is None:
+            self._start_s = now_s
+        second = int(now_s)
+        if not self._buckets or self._buckets[-1][0] != second:
+            self._buckets.append((second, Counter(), Counter()))
+            while self._buckets[0][0] < second - RATE_WINDOW_S:
+                self._buckets.popleft()
+        _, by_antenna, by_tag = self._buckets[-1]
+        by_antenna.update(antennas)
+        if len(by_tag) < MAX_TAGS_COUNTED:
+            by_tag.update(epcs)
+
+    def rated(self, health: ReaderHealth, now_s: float) -> ReaderHealth:
+        """`health` with its rates filled in."""
+        recent = [bucket for bucket in self._buckets if bucket[0] >= now_s - RATE_WINDOW_S]
+        span_s = min(RATE_WINDOW_S, max(1.0, now_s - (self._start_s or now_s)))
+        by_antenna: Counter[int] = Counter()
+        by_tag: Counter[str] = Counter()
+        for _, antennas, tags in recent:
+            by_antenna.update(antennas)
+            by_tag.update(tags)
+        return replace(
+            health,
+            read_rate=sum(by_antenna.values()) / span_s,
+            antenna_rates={antenna: count / span_s for antenna, count in sorted(by_antenna.items())},
+            tag_rates={epc: count / span_s for epc, count in sorted(by_tag.items())},
+            tags_seen=len(by_tag),
+        )

@@ -1,0 +1,191 @@
+"""A reader session that never sticks: connect, configure, read; on any fault start over.
+
+`ReaderSession` owns one thread and one reader. Every fault (refusal, silence, a drop in the middle of a frame, bytes
+that are not LLRP) ends the connection and starts a fresh one after a jittered, growing wait; reads of whole frames
+before the fault are always delivered. Several sessions do not share anything.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from rfid_reader.backoff import Backoff
+from rfid_reader.connection import Connection, Event
+from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
+from rfid_reader.health import RateMeter, ReaderHealth
+from rfid_reader.llrp.capabilities import Capabilities
+from rfid_reader.llrp.reports import TagReport, decode_report
+from rfid_reader.readerclock import ReaderClock
+from rfid_reader.reads import ReadTable
+from rfid_reader.settings import ReaderSettings
+
+MAX_BATCH_READS = 4096
+POLL_S = 0.05
+HIGHEST_ANTENNA = 255
+HIGHEST_CHANNEL = 1023
+
+
+class ReaderSession:
+    """Reads one reader in a thread of its own.
+
+    on_reads is called from that thread with every batch (at most MAX_BATCH_READS reads, at least every
+    `Timing.batch_s` while reads come); an exception in it ends the session and is kept in `failure`.
+    clock gives host time in UTC seconds. A setting the reader cannot fulfil is reported in health and tried again
+    (the reader may be swapped), at the slowest back-off.
+    """
+
+    def __init__(
+        self,
+        settings: ReaderSettings,
+        on_reads: Callable[[ReadTable], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        seed: int | None = None,
+    ) -> None:
+        self.settings = settings
+        self.capabilities: Capabilities | None = None
+        self.failure: BaseException | None = None
+        self._on_reads = on_reads
+        self._clock = clock
+        timing = settings.timing
+        self._backoff = Backoff(timing.backoff_first_s, timing.backoff_highest_s, random.Random(seed))
+        self._health = ReaderHealth()
+        self._lock = threading.Lock()
+        self._meter = RateMeter()
+        self._reader_clock = ReaderClock()
+        self._batch: list[tuple[float, TagReport]] = []
+        self._batch_since_s = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"reader {settings.label}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the connection and the thread; reads in hand are delivered first."""
+        self._stop.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def health(self) -> ReaderHealth:
+        """A snapshot, from any thread."""
+        with self._lock:
+            return self._meter.rated(self._health, self._clock())
+
+    def _note(self, **changes: object) -> None:
+        with self._lock:
+            self._health = replace(self._health, **changes)  # type: ignore[arg-type]
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                wait_s = self._serve_one_connection()
+                self._stop.wait(wait_s)
+        except BaseException as error:
+            self.failure = error
+            self._note(state="stopped", detail=f"the session failed: {error!r}")
+            raise
+        self._note(state="stopped", detail="")
+
+    def _serve_one_connection(self) -> float:
+        """Connect, read until a fault or a stop; returns how long to wait before the next connection."""
+        connection: Connection | None = None
+        self._reader_clock = ReaderClock()
+        self._note(state="connecting", connects=self._health.connects + 1)
+        try:
+            connection = Connection(self.settings, self._take_report, self._take_event, self._count_unknown)
+            connection.greet()
+            self._note(state="configuring", connected=self._health.connected + 1, antennas_lost=())
+            self.capabilities = connection.configure()
+            self._note(
+                state="reading",
+                detail="" if connection.extensions else "the reader gives no phase (no Impinj extensions)",
+                phase_known=connection.extensions,
+                progress_s=self._clock(),
+            )
+            self._backoff.reset()
+            self._read(connection)
+            return 0.0
+        except ReaderSettingsError as error:
+            self._note(state="waiting", detail=str(error))
+            return self.settings.timing.backoff_highest_s
+        except ReaderError as error:
+            if isinstance(error, FrameError):
+                self._note(malformed=self._health.malformed + 1)
+            self._note(state="waiting", detail=str(error))
+            return self._backoff.next_wait_s()
+        finally:
+            self._deliver()
+            if connection is not None:
+                connection.close()
+
+    def _read(self, connection: Connection) -> None:
+        while not self._stop.is_set():
+            if connection.pump(POLL_S):
+                self._note(progress_s=self._clock())
+            if self._batch and self._clock() - self._batch_since_s >= self.settings.timing.batch_s:
+                self._deliver()
+
+    def _take_report(self, body: bytes) -> None:
+        arrived_s = self._clock()
+        for report in decode_report(body):
+            if not report.antenna or report.antenna > HIGHEST_ANTENNA or not report.epc:
+                self._note(reports_ignored=self._health.reports_ignored + 1)
+                continue
+            stamp_us = report.utc_us if report.utc_us is not None else report.uptime_us
+            time_s = arrived_s if stamp_us is None else self._reader_clock.to_host(stamp_us, arrived_s)
+            if not self._batch:
+                self._batch_since_s = arrived_s
+            self._batch.append((time_s, report))
+            if len(self._batch) >= MAX_BATCH_READS:
+                self._deliver()
+
+    def _deliver(self) -> None:
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        reports = [report for _, report in batch]
+        nan = float("nan")
+        reads = ReadTable.from_columns(
+            [time_s for time_s, _ in batch],
+            [report.epc for report in reports],
+            [report.antenna for report in reports],
+            [
+                report.channel if report.channel and report.channel <= HIGHEST_CHANNEL else 0
+                for report in reports
+            ],
+            [nan if report.rssi_dbm is None else report.rssi_dbm for report in reports],
+            [nan if report.phase_rad is None else report.phase_rad for report in reports],
+        )
+        with self._lock:
+            self._meter.count(self._clock(), reads.antenna.tolist(), reads.epc.tolist())
+            self._health = replace(
+                self._health,
+                reads=self._health.reads + len(reads),
+                clock_steps=self._reader_clock.steps,
+                clock_offset_s=self._reader_clock.offset_s,
+            )
+        self._on_reads(reads)
+
+    def _count_unknown(self) -> None:
+        self._note(unknown_messages=self._health.unknown_messages + 1)
+
+    def _take_event(self, event: Event) -> None:
+        data = event.data
+        if "AntennaEvent" in data:
+            antenna = int(data["AntennaEvent"]["AntennaID"])
+            lost = set(self._health.antennas_lost) - {antenna}
+            if data["AntennaEvent"]["EventType"] == "Disconnected":
+                lost.add(antenna)
+            self._note(antennas_lost=tuple(sorted(lost)))
+        if "ReportBufferOverflowErrorEvent" in data:
+            self._note(overflows=self._health.overflows + 1)
+        if "ReportBufferLevelWarning" in data:
+            self._note(buffer_percent=int(data["ReportBufferLevelWarning"]["ReportBufferPercentageFull"]))

@@ -1,0 +1,128 @@
+"""How a tag moves when its garment is handled, and when a neighbour is.
+
+A flip is the hand taking the garment out, turning it, and putting it back not quite where it was. A push is the short
+shove that neighbours on the rail get, with the swing that follows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLIP, PUSH = "flip", "push"
+SWING_FREQUENCY_HZ = 0.9
+SWING_DECAY_S = 0.9
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One movement of one tag. Times are scenario seconds; reach_m (3,) is how far it is taken out, rest_m (3,) how
+    far from its old place it ends; turn_rad and rest_turn_rad likewise for its rotation; hand_loss_db is the two-way
+    loss while a hand is on the garment; wander_m and wander_hz the hand's unrest."""
+
+    tag: int
+    kind: str
+    start_s: float
+    end_s: float
+    reach_m: NDArray[np.float64]
+    rest_m: NDArray[np.float64]
+    turn_rad: float
+    rest_turn_rad: float
+    hand_loss_db: float
+    wander_m: float
+    wander_hz: float
+    wander_phase_rad: float
+
+    @property
+    def settled_s(self) -> float:
+        """When the tag hangs still again."""
+        return self.end_s + 4 * SWING_DECAY_S
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Displacement (n, 3) metres, rotation (n,) radians, two-way loss (n,) dB, for n times."""
+
+    offset_m: NDArray[np.float64]
+    turn_rad: NDArray[np.float64]
+    loss_db: NDArray[np.float64]
+
+
+def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3 - 2 * share)
+
+
+def pose(motion: Motion, time_s: NDArray[np.float64]) -> Pose:
+    """Where `motion` has taken its tag at each time."""
+    duration_s = motion.end_s - motion.start_s
+    edge_s = min(0.5, 0.35 * duration_s)
+    out = _smooth((time_s - motion.start_s) / edge_s)
+    back = _smooth((time_s - (motion.end_s - edge_s)) / edge_s)
+    held = out * (1 - back)
+    wander = motion.wander_m * np.sin(
+        2 * math.pi * motion.wander_hz * (time_s - motion.start_s) + motion.wander_phase_rad
+    )
+    after_s = np.maximum(time_s - motion.end_s, 0.0)
+    swing = np.where(
+        time_s > motion.end_s,
+        np.exp(-after_s / SWING_DECAY_S) * np.sin(2 * math.pi * SWING_FREQUENCY_HZ * after_s),
+        0.0,
+    )
+    direction = motion.reach_m / max(float(np.linalg.norm(motion.reach_m)), 1e-6)
+    along = wander * held + 0.12 * float(np.linalg.norm(motion.reach_m)) * swing
+    offset_m = held[:, None] * motion.reach_m + back[:, None] * motion.rest_m + along[:, None] * direction
+    turn_rad = (
+        held * motion.turn_rad * (1 + 0.3 * wander / max(motion.wander_m, 1e-6)) + back * motion.rest_turn_rad
+    )
+    return Pose(offset_m, turn_rad, held * motion.hand_loss_db)
+
+
+def make_flip(
+    tag: int, start_s: float, end_s: float, outward: NDArray[np.float64], rng: np.random.Generator
+) -> Motion:
+    """A flip of a garment, taken out along `outward` (3,), a unit vector from the rack towards the person."""
+    sideways = np.array([-outward[1], outward[0], 0.0])
+    reach_m = (
+        outward * rng.uniform(0.08, 0.35)
+        + sideways * rng.uniform(-0.12, 0.12)
+        + np.array([0, 0, rng.uniform(-0.10, 0.15)])
+    )
+    return Motion(
+        tag=tag,
+        kind=FLIP,
+        start_s=start_s,
+        end_s=end_s,
+        reach_m=reach_m,
+        rest_m=rng.normal(0, [0.012, 0.012, 0.004]),
+        turn_rad=float(rng.choice([-1, 1]) * rng.uniform(0.6, 3.0)),
+        rest_turn_rad=float(rng.normal(0, 0.12)),
+        hand_loss_db=float(rng.uniform(0.5, 6.0)),
+        wander_m=float(rng.uniform(0.01, 0.05)),
+        wander_hz=float(rng.uniform(0.5, 1.6)),
+        wander_phase_rad=float(rng.uniform(0, 2 * math.pi)),
+    )
+
+
+def make_push(
+    tag: int, start_s: float, along: NDArray[np.float64], strength: float, rng: np.random.Generator
+) -> Motion:
+    """The shove a neighbour gets along the rail; `strength` from 0 to 1 falls with the distance to the hand."""
+    size_m = strength * rng.uniform(0.005, 0.035)
+    return Motion(
+        tag=tag,
+        kind=PUSH,
+        start_s=start_s,
+        end_s=start_s + float(rng.uniform(0.4, 1.0)),
+        reach_m=along * size_m * float(rng.choice([-1, 1])),
+        rest_m=along * float(rng.normal(0, 0.3 * size_m)),
+        turn_rad=float(rng.normal(0, 0.15 * strength)),
+        rest_turn_rad=float(rng.normal(0, 0.03 * strength)),
+        hand_loss_db=float(rng.uniform(0.0, 1.0) * strength),
+        wander_m=0.002,
+        wander_hz=SWING_FREQUENCY_HZ,
+        wander_phase_rad=0.0,
+    )

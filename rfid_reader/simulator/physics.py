@@ -1,0 +1,171 @@
+"""The radio channel between one antenna and hanging tags, and what a reader measures of it.
+
+One-way field gain, relative to free space over 1 m times 4 pi / wavelength:
+
+    h = beam * (block * e^-jkd / d + sum_s a_s e^-jk(d + x_s) / d) + sum_p beam_p g e^-jk(d_ap + d_pt) / (d_ap d_pt)
+
+the direct path (with loss where a body stands in it), static scatterers s of the room, and every person p as a moving
+scatterer of radar cross-section 4 pi g^2. The antenna looks straight down; beam is its pattern. Backscatter goes the way twice, so the received signal is h^2 and its
+phase is twice that of h (Dobkin, The RF in RFID, chapters 3 and 5). The reader adds a phase offset per antenna
+and channel. A circularly polarised antenna turns a rotation of the tag into twice that angle of phase.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+LIGHT_M_PER_S = 299_792_458.0
+PERSON_HEIGHT_M = 1.75
+BODY_RADIUS_M = 0.25
+NEAREST_M = 0.25
+RSSI_STEP_DB = 0.5
+PHASE_STEPS = 4096
+
+
+@dataclass(frozen=True)
+class Radio:
+    """Link budget and noise. Losses are two-way where they say so, in dB; gains in dBi.
+
+    antenna_gain_dbi already holds the 3 dB of circular against linear polarisation. body_gain is g of the
+    module's formula (0.3 m is a cross-section of 1.1 m2). Noise grows as the signal nears the noise floor.
+    """
+
+    power_dbm: float = 30.0
+    antenna_gain_dbi: float = 5.5
+    tag_gain_dbi: float = 1.5
+    tag_sensitivity_dbm: float = -17.0
+    backscatter_loss_db: float = 10.0
+    beam_width_deg: float = 80.0
+    body_gain_m: float = 0.30
+    body_loss_db: float = 9.0
+    rssi_noise_db: float = 0.22
+    phase_noise_rad: float = 0.012
+    noise_floor_dbm: float = -86.0
+    pi_ambiguity: bool = False
+
+
+@dataclass(frozen=True)
+class Scatterers:
+    """Static multipath of each antenna-tag pair: relative amplitude (antennas, tags, paths), complex, and excess
+    length (antennas, tags, paths) in metres."""
+
+    amplitude: NDArray[np.complex128]
+    excess_m: Array
+
+    @classmethod
+    def random(cls, antennas: int, tags: int, rng: np.random.Generator, ratio: float = 0.35) -> Scatterers:
+        """Six echoes a pair, Rayleigh, together `ratio` of the direct field (Rician K = 1 / ratio^2)."""
+        shape = (antennas, tags, 6)
+        scale = ratio / math.sqrt(2 * shape[2])
+        amplitude = scale * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
+        return cls(amplitude, rng.exponential(4.0, shape) + 0.3)
+
+
+def _distance(a: Array, b: Array) -> Array:
+    return np.asarray(np.sqrt(((a - b) ** 2).sum(-1)), np.float64)
+
+
+def _blockage(antenna: Array, tag_xyz: Array, people_xy: Array) -> Array:
+    """Field factor (n,) of bodies standing in the direct path: antenna (3,), tags (n, 3), people (p, n, 2)."""
+    way = tag_xyz[:, :2] - antenna[:2]
+    length2 = np.maximum((way**2).sum(-1), 1e-6)
+    share = np.clip(((people_xy - antenna[:2]) * way).sum(-1) / length2, 0.0, 1.0)
+    nearest = antenna[:2] + share[..., None] * way
+    aside_m = _distance(people_xy, nearest)
+    height_m = antenna[2] + share * (tag_xyz[:, 2] - antenna[2])
+    shadow = np.exp(-((aside_m / BODY_RADIUS_M) ** 2)) / (1 + np.exp((height_m - PERSON_HEIGHT_M) / 0.08))
+    return np.asarray(shadow.sum(0), np.float64)
+
+
+def beam(radio: Radio, antenna_xyz: Array, target_xyz: Array) -> Array:
+    """Field factor of an antenna that looks down, at targets (..., 3): -3 dB at half its beam width, at least -20 dB."""
+    down_m = antenna_xyz[2] - target_xyz[..., 2]
+    aside_m = np.sqrt(((target_xyz[..., :2] - antenna_xyz[:2]) ** 2).sum(-1))
+    angle_deg = np.degrees(np.arctan2(aside_m, np.maximum(down_m, 1e-3)))
+    return np.asarray(
+        10 ** (-np.minimum(12 * (angle_deg / radio.beam_width_deg) ** 2, 20.0) / 20), np.float64
+    )
+
+
+def one_way_gain(
+    radio: Radio,
+    antenna_xyz: Array,
+    tag_xyz: Array,
+    people_xy: Array,
+    amplitude: NDArray[np.complex128],
+    excess_m: Array,
+    frequency_hz: Array,
+) -> NDArray[np.complex128]:
+    """Complex one-way field gain (n,) of n tag positions (n, 3) at n frequencies.
+
+    people_xy is (people, n, 2), NaN for those who are away; amplitude and excess_m are (n, paths).
+    """
+    wavelength_m = LIGHT_M_PER_S / frequency_hz
+    wave = 2 * math.pi / wavelength_m
+    direct_m = np.maximum(_distance(tag_xyz, antenna_xyz), NEAREST_M)
+    here = ~np.isnan(people_xy[..., 0])
+    standing = np.where(here[..., None], people_xy, 1e6)
+    block = 10 ** (-radio.body_loss_db * np.minimum(_blockage(antenna_xyz, tag_xyz, standing), 1.5) / 20)
+    field = block * np.exp(-1j * wave * direct_m) / direct_m
+    field = (
+        field + (amplitude * np.exp(-1j * wave[:, None] * (direct_m[:, None] + excess_m))).sum(-1) / direct_m
+    )
+    field = field * beam(radio, antenna_xyz, tag_xyz)
+    if len(standing):
+        chest_m = np.minimum(1.1, tag_xyz[:, 2])
+        body = np.concatenate([standing, np.broadcast_to(chest_m[None, :, None], (*here.shape, 1))], -1)
+        from_antenna_m = np.maximum(_distance(body, antenna_xyz), NEAREST_M)
+        to_tag_m = np.maximum(_distance(body, tag_xyz) - BODY_RADIUS_M / 2, NEAREST_M)
+        lit = radio.body_gain_m * beam(radio, antenna_xyz, body)
+        echo = lit * np.exp(-1j * wave * (from_antenna_m + to_tag_m)) / (from_antenna_m * to_tag_m)
+        field = field + np.where(here, echo, 0).sum(0)
+    return np.asarray(field * wavelength_m / (4 * math.pi), np.complex128)
+
+
+def turn_loss_db(turn_rad: Array) -> Array:
+    """Two-way loss of a label turned away by `turn_rad`: a dipole's pattern, at most 14 dB."""
+    return np.minimum(-40 * np.log10(np.maximum(np.abs(np.cos(0.5 * turn_rad)), 0.05)), 14.0)
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a set of tags would get and give: power at the tag, backscatter at the reader (dBm), and its phase (rad)
+    before noise, offsets and wrapping."""
+
+    at_tag_dbm: Array
+    at_reader_dbm: Array
+    phase_rad: Array
+
+
+def link(
+    radio: Radio, power_dbm: float, gain: NDArray[np.complex128], turn_rad: Array, loss_db: Array
+) -> Link:
+    """Link budget over a one-way gain; loss_db is two-way (garments, hand)."""
+    path_db = 20 * np.log10(np.maximum(np.abs(gain), 1e-9))
+    turned_db = turn_loss_db(turn_rad)
+    one_way_db = radio.antenna_gain_dbi + radio.tag_gain_dbi + path_db
+    lost_db = loss_db + turned_db
+    return Link(
+        at_tag_dbm=power_dbm + one_way_db - lost_db / 2,
+        at_reader_dbm=power_dbm + 2 * one_way_db - lost_db - radio.backscatter_loss_db,
+        phase_rad=2 * np.angle(gain) + 2 * turn_rad,
+    )
+
+
+def measure(
+    radio: Radio, at_reader_dbm: Array, phase_rad: Array, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """RSSI and phase as the reader reports them: noisy, quantised (0.5 dB; 1/4096 turn), phase in 0..2 pi."""
+    snr_db = np.maximum(at_reader_dbm - radio.noise_floor_dbm, 1.0)
+    weak = 1 + 2.5 * 10 ** ((12.0 - snr_db) / 20)
+    rssi_dbm = at_reader_dbm + rng.normal(size=len(snr_db)) * radio.rssi_noise_db * weak
+    noisy = -phase_rad + rng.normal(size=len(snr_db)) * radio.phase_noise_rad * weak
+    if radio.pi_ambiguity:
+        noisy = noisy + math.pi * rng.integers(0, 2, len(snr_db))
+    steps = np.round(noisy / (2 * math.pi) * PHASE_STEPS) % PHASE_STEPS
+    return np.round(rssi_dbm / RSSI_STEP_DB) * RSSI_STEP_DB, steps * (2 * math.pi / PHASE_STEPS)
