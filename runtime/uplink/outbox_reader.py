@@ -18,7 +18,9 @@ class OutboxReader:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._db = outbox_file.connect(path, "NORMAL")
+        self._inode = path.stat().st_ino
 
     def rows(
         self, from_seq: int, until_seq: int | None = None, *, limit: int = 500, max_bytes: int = 512_000
@@ -37,6 +39,13 @@ class OutboxReader:
             if size >= max_bytes:
                 break
         return found
+
+    def is_replaced(self) -> bool:
+        """Another file lies at the path by now (a damaged outbox was set aside)."""
+        try:
+            return self._path.stat().st_ino != self._inode
+        except FileNotFoundError:
+            return True
 
     def last_seq(self) -> int:
         """The last `seq` that was committed."""

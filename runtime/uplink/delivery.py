@@ -1,0 +1,204 @@
+"""What to send next, and what counts as delivered. Pure: time is an argument, rows come from the caller.
+
+Two lanes when there is much to catch up: the backlog oldest first, and beside it what happens now, so that
+an outage of a week does not hold back today. Two ways of counting: with `trust_broker` the broker's
+acknowledgement delivers; otherwise only the cloud's own cumulative acknowledgement does, and what it does
+not acknowledge for `resend_after_s` is sent again, because a broker's acknowledgement does not survive the
+broker's crash.
+
+A kind that the broker refuses (an ACL) is held back for `hold_s` while the others go on; then it is tried
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from runtime.uplink.outbox_file import Row
+from runtime.uplink.ranges import SeqRanges
+
+
+class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much may be under way, and when the lanes part.
+
+    `window` counts messages the broker has not acknowledged, `max_unacked` events the cloud has not. More
+    than `max_holes` stretches of held-back events stop the flow.
+    """
+
+    window: int = 16
+    batch_events: int = 500
+    batch_bytes: int = 256_000
+    max_unacked: int = 50_000
+    live_lane_after: int = 5_000
+    resend_after_s: float = 60.0
+    max_resend_after_s: float = 3600.0
+    hold_s: float = 60.0
+    max_holes: int = 5_000
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Read from the outbox: from `from_seq`, to below `until_seq` if given."""
+
+    from_seq: int
+    until_seq: int | None
+    live: bool
+
+
+class Delivery:
+    """The book of one outbox: `delivered` is what need not be sent again."""
+
+    def __init__(
+        self, delivered: SeqRanges, trust_broker: bool, limits: DeliveryLimits | None = None
+    ) -> None:
+        self.delivered = delivered
+        self.limits = limits or DeliveryLimits()
+        self._trust_broker = trust_broker
+        self._in_flight: dict[int, tuple[str, tuple[tuple[int, int], ...]]] = {}
+        self._held_until_s: dict[str, float] = {}
+        self._sent_last = 0
+        self._rewind = False
+        self._cursor = 1
+        self._live_start: int | None = None
+        self._live_cursor = 0
+        self._live_turn = False
+        self._confirmed_s = 0.0
+        self._resend_after_s = self.limits.resend_after_s
+        self.resends = 0
+
+    def connected(self, last_seq: int, now_s: float) -> None:
+        """A new connection: whatever was under way has to be sent again."""
+        self._in_flight.clear()
+        self._held_until_s.clear()
+        self._rewind = False
+        self._sent_last = 0
+        self._confirmed_s = now_s
+        self._cursor = self.delivered.prefix_end() + 1
+        behind = last_seq - self._cursor + 1
+        self._live_start = last_seq + 1 if behind > self.limits.live_lane_after else None
+        self._live_cursor = last_seq + 1
+        self._live_turn = True
+
+    def next_span(self, last_seq: int, now_s: float) -> Span | None:
+        """What to read and send next; None where nothing is due or enough is under way."""
+        self._notice_overdue(now_s)
+        if self._rewind and not self._in_flight:
+            self._cursor, self._live_start, self._rewind = self.delivered.prefix_end() + 1, None, False
+        if self._rewind or len(self._in_flight) >= self.limits.window:
+            return None
+        live = self._live_span(last_seq)
+        backlog = self._backlog_span(last_seq)
+        first, second = (live, backlog) if self._live_turn else (backlog, live)
+        self._live_turn = not self._live_turn
+        return first or second
+
+    def _live_span(self, last_seq: int) -> Span | None:
+        if self._live_start is None or self._live_cursor > last_seq:
+            return None
+        return Span(self._live_cursor, None, True)
+
+    def _backlog_span(self, last_seq: int) -> Span | None:
+        if self._live_start is not None and self._cursor >= self._live_start:
+            self._cursor, self._live_start = self._live_cursor, None
+        cursor = self._skip_delivered(self._cursor)
+        if cursor > last_seq or (self._live_start is not None and cursor >= self._live_start):
+            self._cursor = cursor
+            return None
+        unacked = cursor - self.delivered.prefix_end() - 1
+        if not self._trust_broker and unacked > self.limits.max_unacked:
+            return None
+        if len(self.delivered) > self.limits.max_holes:
+            return None
+        return Span(cursor, self._until(cursor), False)
+
+    def _skip_delivered(self, seq: int) -> int:
+        for first, last in self.delivered:
+            if first <= seq <= last:
+                return last + 1
+            if first > seq:
+                break
+        return seq
+
+    def _until(self, seq: int) -> int | None:
+        """Where the next delivered stretch or the live lane begins."""
+        starts = [first for first, _ in self.delivered if first > seq]
+        if self._live_start is not None:
+            starts.append(self._live_start)
+        return min(starts, default=None)
+
+    def read(self, span: Span, rows: Sequence[Row], last_seq: int) -> None:
+        """The outbox had `rows` for `span`: move on, and count what is no longer there as dealt with."""
+        span_end = last_seq if span.until_seq is None else span.until_seq - 1
+        end = rows[-1].seq if rows else span_end
+        expected = span.from_seq
+        for row in rows:
+            if row.seq > expected:
+                self.delivered.add(expected, row.seq - 1)
+            expected = row.seq + 1
+        if not rows and end >= expected:
+            self.delivered.add(expected, end)
+        if span.live:
+            self._live_cursor = end + 1
+        else:
+            self._cursor = end + 1
+
+    def is_held(self, kind: str) -> bool:
+        """The broker refuses this kind for now: leave its events where they are."""
+        return kind in self._held_until_s
+
+    def sent(self, message: int, kind: str, seqs: Sequence[int], now_s: float) -> None:
+        """Events of one kind went out as one message."""
+        self._in_flight[message] = kind, tuple(SeqRanges((seq, seq) for seq in seqs))
+        if self._sent_last <= self.delivered.prefix_end():
+            self._confirmed_s = now_s
+        self._sent_last = max(self._sent_last, seqs[-1])
+
+    def acknowledged(self, message: int) -> int:
+        """The broker has the message; returns how many events that delivered."""
+        _, ranges = self._in_flight.pop(message, ("", ()))
+        if not self._trust_broker:
+            return 0
+        self.delivered.update(ranges)
+        return sum(last - first + 1 for first, last in ranges)
+
+    def refused(self, message: int, now_s: float) -> str:
+        """The broker does not take the message; its kind, which is returned, is held back for a while."""
+        kind, _ = self._in_flight.pop(message, ("", ()))
+        self._held_until_s[kind] = now_s + self.limits.hold_s
+        return kind
+
+    def confirmed(self, seq: int, last_seq: int, now_s: float) -> int:
+        """The cloud has everything up to `seq`; returns how many events that delivered."""
+        before = self.delivered.prefix_end()
+        seq = min(seq, last_seq)
+        if seq <= before:
+            return 0
+        self.delivered.add(1, seq)
+        self._confirmed_s = now_s
+        self._resend_after_s = self.limits.resend_after_s
+        return self.delivered.prefix_end() - before
+
+    def replay(self, from_seq: int) -> None:
+        """Forget that `from_seq` and later were delivered: what still exists of them goes again."""
+        kept = [(first, min(last, from_seq - 1)) for first, last in self.delivered if first < from_seq]
+        self.delivered = SeqRanges(kept)
+        self._rewind = True
+
+    def _notice_overdue(self, now_s: float) -> None:
+        """Go back to the last delivered event where a hold is over or the cloud has long been silent."""
+        over = [kind for kind, until_s in self._held_until_s.items() if until_s <= now_s]
+        for kind in over:
+            del self._held_until_s[kind]
+            self._rewind = True
+        if self._trust_broker or now_s - self._confirmed_s < self._resend_after_s:
+            return
+        self._confirmed_s = now_s
+        if self._sent_last > self.delivered.prefix_end():
+            self.resends += 1
+            self._rewind = True
+            self._resend_after_s = min(2 * self._resend_after_s, self.limits.max_resend_after_s)
+
+    def in_flight(self) -> int:
+        """Messages the broker has not acknowledged."""
+        return len(self._in_flight)

@@ -1,0 +1,272 @@
+"""One connection to a broker, driven by whoever polls it: no thread, no queue that outlives the connection.
+
+paho-mqtt does the protocol. A connection that is lost is thrown away with everything paho knew: the outbox
+is the memory, and what was under way is read from it again.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from runtime.config import Uplink
+from runtime.uplink.errors import UplinkError
+from runtime.uplink.secrets import read_password, tls_context
+from runtime.uplink.wire import Payload
+
+KEEPALIVE_S = 30
+CONNECT_TIMEOUT_S = 5.0
+FIRST_REFUSAL = 128
+"""MQTT 5: reason codes from 128 say that something failed."""
+DEFAULT_RECEIVE_MAXIMUM = 20
+"""MQTT 3.1.1 brokers do not say; Mosquitto's own default is the smallest in common use."""
+
+
+class ConnectionLost(UplinkError):
+    """The broker cannot be reached, refuses us, or has gone; the sentence says which."""
+
+
+class Acknowledged(NamedTuple):
+    """The broker took message `mid`."""
+
+    mid: int
+
+
+class Refused(NamedTuple):
+    """The broker does not take message `mid`: `code` is MQTT 5's reason (135: not authorised)."""
+
+    mid: int
+    code: int
+    reason: str
+
+
+class Received(NamedTuple):
+    """A message on a topic we subscribed to."""
+
+    topic: str
+    data: bytes
+    retained: bool
+
+
+class NotSubscribed(NamedTuple):
+    """The broker refuses a subscription."""
+
+    reason: str
+
+
+Happening = Acknowledged | Refused | Received | NotSubscribed
+
+
+class Will(NamedTuple):
+    """What the broker publishes, retained, should the connection break."""
+
+    topic: str
+    data: bytes
+
+
+class Link:
+    """A connected MQTT client. Raises ConnectionLost from `connect`, `publish` and `poll`."""
+
+    def __init__(self, broker: Uplink, client_id: str, will: Will | None = None) -> None:
+        self._address = f"{broker.host}:{broker.tcp_port()}"
+        self._broker = broker
+        self._is_v5 = broker.protocol == 5
+        self._happenings: list[Happening] = []
+        self._lost: str | None = None
+        self._connected = False
+        self.receive_maximum = DEFAULT_RECEIVE_MAXIMUM
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
+            clean_session=None if self._is_v5 else True,
+        )
+        self._client.connect_timeout = CONNECT_TIMEOUT_S
+        self._client.max_inflight_messages_set(0)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
+        if broker.username is not None:
+            password = None if broker.password_file is None else read_password(broker.password_file)
+            self._client.username_pw_set(broker.username, password)
+        context = tls_context(broker.tls)
+        if context is not None:
+            self._client.tls_set_context(context)
+        if will is not None:
+            self._client.will_set(will.topic, will.data, qos=1, retain=True)
+
+    def connect(self) -> None:
+        """Connect and wait for the broker's answer, at most CONNECT_TIMEOUT_S for each of the two."""
+        try:
+            if self._is_v5:
+                self._client.connect(
+                    self._broker.host, self._broker.tcp_port(), KEEPALIVE_S, clean_start=True
+                )
+            else:
+                self._client.connect(self._broker.host, self._broker.tcp_port(), KEEPALIVE_S)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise ConnectionLost(f"{self._address}: {_why_unreachable(error)}") from error
+        deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+        while not self._connected:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                self.abandon()
+                raise ConnectionLost(
+                    f"{self._address}: something listens but does not answer as an MQTT broker"
+                )
+            self._turn(left_s, None)
+
+    def subscribe(self, topics: list[str]) -> None:
+        """Ask for topics at QoS 1; a refusal comes back from `poll`."""
+        self._client.subscribe([(topic, 1) for topic in topics])
+
+    def publish(
+        self, topic: str, payload: Payload, *, retain: bool = False, expiry_s: int | None = None
+    ) -> int:
+        """Send at QoS 1; returns the number that its acknowledgement will carry."""
+        properties = None
+        if self._is_v5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ContentType = payload.content_type
+            if payload.attributes:
+                properties.UserProperty = payload.attributes
+            if expiry_s is not None:
+                properties.MessageExpiryInterval = expiry_s
+        info = self._client.publish(topic, payload.data, qos=1, retain=retain, properties=properties)
+        if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN, paho.MQTT_ERR_CONN_LOST):
+            raise ConnectionLost(
+                f"{self._address}: a message could not be sent ({paho.error_string(info.rc)})"
+            )
+        self._raise_if_lost()
+        return info.mid
+
+    def poll(self, timeout_s: float, wake: socket.socket | None = None) -> list[Happening]:
+        """What happened within `timeout_s`; returns at once when something did or `wake` can be read."""
+        if not self._happenings:
+            self._turn(timeout_s, wake)
+        happenings, self._happenings = self._happenings, []
+        return happenings
+
+    def disconnect(self) -> None:
+        """Say goodbye: the broker drops the last will."""
+        self._client.disconnect()
+
+    def abandon(self) -> None:
+        """Close the socket without a word: the broker publishes the last will."""
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+
+    def _turn(self, timeout_s: float, wake: socket.socket | None) -> None:
+        """Wait for the socket once, and let paho work."""
+        sock = self._client.socket()
+        self._raise_if_lost()
+        if sock is None:
+            raise ConnectionLost(f"{self._address}: the connection is closed")
+        readers: list[Any] = [sock] if wake is None else [sock, wake]
+        writers = [sock] if self._client.want_write() else []
+        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        readable, writable, _ = select.select(readers, writers, [], 0.0 if pending else max(0.0, timeout_s))
+        if pending or sock in readable:
+            self._client.loop_read()
+        if writable:
+            self._client.loop_write()
+        self._client.loop_misc()
+        if self._client.want_write():
+            self._client.loop_write()
+        self._raise_if_lost()
+
+    def _raise_if_lost(self) -> None:
+        if self._lost is not None:
+            raise ConnectionLost(f"{self._address}: {self._lost}")
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._lost = f"the broker refuses the connection: {_reason_text(reason)}"
+            return
+        self.receive_maximum = getattr(properties, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
+        sock = client.socket()
+        if isinstance(sock, socket.socket) and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, KEEPALIVE_S * 1000)
+        self._connected = True
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self._lost is None:
+            said = flags.is_disconnect_packet_from_server
+            if said:
+                self._lost = f"the broker ended the connection: {_reason_text(reason)}"
+            elif self._connected:
+                self._lost = "the connection broke"
+            else:
+                self._lost = "closed before it answered; check username, password and the client certificate"
+
+    def _on_publish(
+        self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.value >= FIRST_REFUSAL:
+            self._happenings.append(Refused(mid, reason.value, _reason_text(reason)))
+        else:
+            self._happenings.append(Acknowledged(mid))
+
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
+        self._happenings.append(Received(message.topic, bytes(message.payload), message.retain))
+
+    def _on_subscribe(
+        self,
+        client: paho.Client,
+        userdata: Any,
+        mid: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        refused = [reason for reason in reasons if reason.value >= FIRST_REFUSAL]
+        if refused:
+            self._happenings.append(NotSubscribed(_reason_text(refused[0])))
+
+
+def _reason_text(reason: ReasonCode) -> str:
+    return f"{str(reason).lower()} (reason {reason.value})"
+
+
+def _why_unreachable(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the broker's certificate is not accepted ({error.verify_message}); "
+            "check uplink.tls.ca and uplink.host"
+        )
+    if isinstance(error, ssl.SSLError):
+        return (
+            f"TLS failed ({error.reason or error}); check that the port speaks TLS and the certificates fit"
+        )
+    if isinstance(error, socket.gaierror):
+        return "no such host; check uplink.host and the name server"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there; check uplink.host and uplink.port, and that the broker runs"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_TIMEOUT_S:.0f} s; check uplink.host and the network"
+    return f"cannot be reached ({error})"

@@ -1,0 +1,59 @@
+"""Passwords, keys and certificates: only from files, only from files that others cannot read."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import stat
+from pathlib import Path
+
+from runtime.config import Tls, read_secret
+from runtime.uplink.errors import UplinkError
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+CREDENTIAL_OTHERS = stat.S_IWGRP | stat.S_IRWXO
+"""systemd hands credentials over with an access list, which shows as readable by the group."""
+
+
+def check_private(path: Path, what: str) -> None:
+    """Raises UplinkError where the file of a secret is absent or open to other users."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise UplinkError(f"{path}: the {what} cannot be read ({error.strerror})") from error
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    is_credential = credentials is not None and path.resolve().is_relative_to(Path(credentials).resolve())
+    if mode & (CREDENTIAL_OTHERS if is_credential else OTHERS):
+        raise UplinkError(
+            f"{path}: the {what} can be read by others (mode {stat.S_IMODE(mode):04o}); chmod 600 {path}"
+        )
+
+
+def read_password(path: Path) -> str:
+    """The first line of a password file that only its owner can read. Raises TagsightError."""
+    check_private(path, "password file")
+    return read_secret(path)
+
+
+def tls_context(tls: Tls | bool) -> ssl.SSLContext | None:
+    """What to speak TLS with, or None for none: TLS 1.2 or newer, the server's name checked.
+
+    Raises UplinkError for files that are no certificate or key, or do not belong together.
+    """
+    if tls is False:
+        return None
+    files = Tls() if tls is True else tls
+    try:
+        context = ssl.create_default_context(cafile=None if files.ca is None else str(files.ca))
+    except (OSError, ssl.SSLError) as error:
+        raise UplinkError(f"{files.ca}: no certificate authority in PEM form ({error})") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files.cert is not None and files.key is not None:
+        check_private(files.key, "private key")
+        try:
+            context.load_cert_chain(str(files.cert), str(files.key))
+        except (OSError, ssl.SSLError) as error:
+            raise UplinkError(
+                f"{files.cert} and {files.key}: no certificate and its key in PEM form ({error})"
+            ) from error
+    return context

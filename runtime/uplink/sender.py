@@ -1,0 +1,105 @@
+"""Keeps a connection to the broker and empties the outbox through it, in a thread of its own.
+
+A lost connection is replaced after a jittered, growing pause; whatever was not delivered goes again, read
+from the outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from runtime.config import Uplink
+from runtime.errors import TagsightError
+from runtime.uplink.delivery import DeliveryLimits
+from runtime.uplink.events import Origin
+from runtime.uplink.session import GOODBYE_S, Session, Tally, Terms
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 20.0
+"""A connection that held so long starts the pauses from the shortest again."""
+ACK_TIMEOUT_S = 20.0
+"""A broker that acknowledges nothing for so long is as good as gone (a half-open connection)."""
+JOIN_S = 10.0
+
+
+class Sender:
+    """Delivers one outbox to one broker. `start`, `wake` after a commit, `stop`; `tally` at any time."""
+
+    def __init__(
+        self,
+        outbox: Path,
+        origin: Origin,
+        broker: Uplink,
+        *,
+        clock: Callable[[], float] = time.time,
+        limits: DeliveryLimits | None = None,
+        ack_timeout_s: float = ACK_TIMEOUT_S,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        self._terms = Terms(outbox, origin, broker, limits or DeliveryLimits(), clock, ack_timeout_s)
+        self._first_pause_s = first_pause_s
+        self._tally = Tally(progress_s=clock())
+        self._stopping = threading.Event()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+        self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect and deliver."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new in the outbox."""
+        with suppress(BlockingIOError):
+            self._wake_writer.send(b"\0")
+
+    def tally(self) -> Tally:
+        """What was done so far and where delivery stands: a copy."""
+        return replace(self._tally, held_kinds=dict(self._tally.held_kinds))
+
+    def drain(self, timeout_s: float, last_seq: int = 0) -> bool:
+        """Wait until all up to `last_seq` and all that is known is delivered; False where time ran out."""
+        deadline_s = time.monotonic() + timeout_s
+        self.wake()
+        while time.monotonic() < deadline_s:
+            tally = self._tally
+            if tally.last_seq >= last_seq and tally.backlog == 0 and tally.connects:
+                return True
+            time.sleep(0.01)
+        return False
+
+    def stop(self) -> None:
+        """Say goodbye to the broker and end."""
+        self._stopping.set()
+        self.wake()
+        self._thread.join(GOODBYE_S + JOIN_S)
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    def _run(self) -> None:
+        pause_s = self._first_pause_s
+        while not self._stopping.is_set():
+            began_s = time.monotonic()
+            try:
+                Session(self._terms, self._tally, self._stopping, self._wake_reader).serve()
+            except (TagsightError, sqlite3.Error) as error:
+                if str(error) != self._tally.detail:
+                    log.warning("uplink: %s", error)
+                self._tally.detail = str(error)
+            if time.monotonic() - began_s > STEADY_S:
+                pause_s = self._first_pause_s
+            self._stopping.wait(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -1,0 +1,152 @@
+"""Topics and payloads: what goes through the broker.
+
+    tagsight/v1/{site}/{device}/{kind}    events: one JSON object, or a zlib-deflated JSON array of them
+    tagsight/v1/{site}/{device}/status    retained: birth, refresh, last will
+    tagsight/v1/{site}/{device}/ack       from the cloud: all events up to `seq` are stored
+    tagsight/v1/{site}/{device}/replay    from the cloud: send again from `from_seq`
+
+MQTT 5 says by content type which form a payload has; MQTT 3.1.1 has no content type, so the first byte
+decides as well: no JSON text begins like a zlib stream.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from runtime.uplink.errors import PayloadError
+from runtime.uplink.events import Origin, open_envelope, split_array
+
+ROOT = "tagsight/v1"
+SINGLE = "application/json"
+BATCH = "application/vnd.tagsight.batch+json+zlib"
+ZLIB_FIRST_BYTE = 0x78
+DEFLATE_LEVEL = 6
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+"""Bound of an unpacked payload: a stream that would grow beyond it is refused unread."""
+
+
+DeviceState = Literal["online", "offline"]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A device's retained state: "online" at each connect, "offline" as last will and at a stop."""
+
+    state: DeviceState
+    site: str
+    device: str
+    time: str
+    reason: str = ""
+    version: str = ""
+    last_seq: int = 0
+    delivered_seq: int = 0
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """The cloud has stored every event up to `seq` or knows from a gap event that it will not come."""
+
+    seq: int
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """The cloud wants everything from `from_seq` once more."""
+
+    from_seq: int
+
+
+Control = TypeVar("Control", Status, Ack, Replay)
+
+
+class Payload(NamedTuple):
+    """What is published: bytes, their content type, and the CloudEvents attributes for MQTT 5."""
+
+    data: bytes
+    content_type: str
+    attributes: list[tuple[str, str]]
+
+
+def topic(origin: Origin, leaf: str) -> str:
+    """The topic of an event kind, or of "status", "ack", "replay"."""
+    return f"{ROOT}/{origin.site}/{origin.device}/{leaf}"
+
+
+def origin_of(topic_name: str) -> tuple[Origin, str]:
+    """Who a topic belongs to, and its last part. Raises PayloadError for a topic that is not ours."""
+    parts = topic_name.split("/")
+    if len(parts) != 5 or "/".join(parts[:2]) != ROOT or not all(parts):
+        raise PayloadError(f"{topic_name!r} is not a topic of the form {ROOT}/SITE/DEVICE/KIND")
+    return Origin(parts[2], parts[3]), parts[4]
+
+
+def pack(bodies: Sequence[bytes], origin: Origin, kind: str) -> Payload:
+    """The payload for events of one kind: a single event as it is, more of them as a deflated array."""
+    first = open_envelope(bodies[0])
+    attributes = [
+        ("specversion", "1.0"),
+        ("source", f"/tagsight/{origin.site}/{origin.device}"),
+        ("type", f"tagsight.v1.{kind}"),
+        ("id", first.id),
+        ("time", first.time),
+    ]
+    if len(bodies) == 1:
+        return Payload(bodies[0], SINGLE, attributes)
+    last = open_envelope(bodies[-1])
+    attributes += [("count", str(len(bodies))), ("firstseq", str(first.seq)), ("lastseq", str(last.seq))]
+    array = b"[" + b",".join(bodies) + b"]"
+    return Payload(zlib.compress(array, DEFLATE_LEVEL), BATCH, attributes)
+
+
+def unpack(data: bytes) -> Sequence[bytes]:
+    """The JSON texts of the events in a payload. Raises PayloadError, also for one that grows too big."""
+    if data[:1] == bytes([ZLIB_FIRST_BYTE]):
+        data = _inflate(data)
+    elif len(data) > MAX_PAYLOAD_BYTES:
+        raise PayloadError(f"a payload of {len(data)} bytes; at most {MAX_PAYLOAD_BYTES} are read")
+    if data.lstrip()[:1] == b"[":
+        return split_array(data)
+    return [data]
+
+
+def _inflate(data: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(data, MAX_PAYLOAD_BYTES)
+    except zlib.error as error:
+        raise PayloadError(f"not a deflated batch: {error}") from error
+    if stream.unconsumed_tail:
+        raise PayloadError(f"a batch that grows beyond {MAX_PAYLOAD_BYTES} bytes")
+    if not stream.eof:
+        raise PayloadError("a deflated batch that is cut short")
+    if stream.unused_data:
+        raise PayloadError("bytes after the end of a deflated batch")
+    return plain
+
+
+def encode_control(message: Status | Ack | Replay) -> bytes:
+    """The JSON of a status, acknowledgement or replay request."""
+    return msgspec.json.encode(message)
+
+
+def decode_ack(data: bytes) -> Ack:
+    """Raises PayloadError for anything but an acknowledgement."""
+    return _decode_control(data, Ack)
+
+
+def decode_replay(data: bytes) -> Replay:
+    """Raises PayloadError for anything but a replay request."""
+    return _decode_control(data, Replay)
+
+
+def decode_status(data: bytes) -> Status:
+    """Raises PayloadError for anything but a status."""
+    return _decode_control(data, Status)
+
+
+def _decode_control(data: bytes, kind: type[Control]) -> Control:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PayloadError(f"not a valid {kind.__name__.lower()} message: {error}") from error
