@@ -21,7 +21,7 @@ from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.events import Origin
-from runtime.uplink.session import GOODBYE_S, Session, Tally, Terms
+from runtime.uplink.session import Session, Tally, Terms
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +81,15 @@ class Sender:
             time.sleep(0.01)
         return False
 
-    def stop(self) -> None:
-        """Say goodbye to the broker and end."""
+    def is_alive(self) -> bool:
+        """The thread runs; it ends only by `stop` or by a fault of the program."""
+        return self._thread.is_alive()
+
+    def stop(self, timeout_s: float = JOIN_S) -> None:
+        """Say goodbye to the broker and end; a connection attempt under way is not waited for beyond that."""
         self._stopping.set()
         self.wake()
-        self._thread.join(GOODBYE_S + JOIN_S)
-        self._wake_reader.close()
-        self._wake_writer.close()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         pause_s = self._first_pause_s

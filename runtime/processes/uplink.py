@@ -1,0 +1,177 @@
+"""The uplink process: the outbox goes to the broker.
+
+The store process says over its record socket what it has committed; the events themselves are read from the
+outbox, so nothing is lost when either of the two is restarted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import time
+from pathlib import Path
+
+import msgspec
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config import StoreConfig, Uplink
+from runtime.messages import Attach, Committed, Detach, Health, Message, Stop
+from runtime.uplink.certificates import days_left
+from runtime.uplink.errors import UplinkError
+from runtime.uplink.events import Origin
+from runtime.uplink.sender import Sender
+from runtime.uplink.session import Tally
+
+HEALTH_EVERY_S = 1.0
+DRAIN_S = 0.4
+GOODBYE_S = 0.4
+EXPIRY_WARNING_DAYS = 14.0
+
+log = logging.getLogger("tagsight.uplink")
+
+
+class UplinkSpec(msgspec.Struct, frozen=True):
+    """What the uplink process is started with."""
+
+    outbox: Path
+    site: str
+    device: str
+    broker: Uplink
+    clock: tuple[float, float]
+
+
+def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> UplinkSpec:
+    """The spec of a store's uplink; there is one, whatever `name` says."""
+    return UplinkSpec(config.outbox_path(), config.site.name, config.site.device, config.uplink, clock)
+
+
+def main(control: socket.socket, spec: UplinkSpec) -> None:
+    """Deliver until told to stop or the supervisor is gone."""
+    clock = HostClock(state=spec.clock)
+    sender = Sender(spec.outbox, Origin(spec.site, spec.device), spec.broker, clock=clock.now)
+    UplinkProcess(control, spec, sender, clock).run()
+
+
+class UplinkProcess:
+    """Everything but the sending: the store's word, the supervisor, health."""
+
+    def __init__(self, control: socket.socket, spec: UplinkSpec, sender: Sender, clock: HostClock) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._spec = spec
+        self._sender = sender
+        self._clock = clock
+        self._store: socket.socket | None = None
+        self._stopping = False
+        self._certificate_days = days_left(spec.broker.tls)
+
+    def run(self) -> None:
+        """Serve until told to stop. Raises UplinkError where the sender has died of a fault."""
+        self._sender.start()
+        health_due_s = time.monotonic()
+        while not self._stopping:
+            now_s = time.monotonic()
+            if now_s >= health_due_s:
+                self._tell_health()
+                health_due_s = now_s + HEALTH_EVERY_S
+            self._wait(health_due_s - now_s)
+            if not self._sender.is_alive():
+                raise UplinkError("the sender has ended by a fault of the program; its trace is in the log")
+        self._sender.drain(DRAIN_S)
+        self._sender.stop(GOODBYE_S)
+
+    def _wait(self, timeout_s: float) -> None:
+        sockets = [self._control] if self._store is None else [self._control, self._store]
+        readable, _, _ = select.select(sockets, [], [], max(0.0, timeout_s))
+        if self._store is not None and self._store in readable:
+            self._hear_store(self._store)
+        if self._control in readable:
+            self._hear_supervisor()
+
+    def _hear_store(self, store: socket.socket) -> None:
+        committed = False
+        try:
+            while True:
+                message, _ = messages.receive(store)
+                committed = committed or isinstance(message, Committed)
+        except BlockingIOError:
+            pass
+        except messages.PeerGone:
+            store.close()
+            self._store = None
+        if committed:
+            self._sender.wake()
+
+    def _hear_supervisor(self) -> None:
+        try:
+            while not self._stopping:
+                self._obey(*messages.receive(self._control))
+        except BlockingIOError:
+            return
+        except messages.PeerGone:
+            self._stopping = True
+
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> None:
+        if isinstance(message, Stop):
+            self._stopping = True
+        elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
+            if self._store is not None:
+                self._store.close()
+            self._store = socket.socket(fileno=fds[0])
+            self._store.setblocking(False)
+            self._sender.wake()
+            return
+        elif isinstance(message, Detach) and self._store is not None:
+            self._store.close()
+            self._store = None
+        for fd in fds:
+            log.warning("a descriptor that came with %s was not expected", message)
+            os.close(fd)
+
+    def _tell_health(self) -> None:
+        try:
+            messages.send(self._control, self._health(self._sender.tally()))
+        except BlockingIOError:
+            log.warning("the supervisor does not listen")
+        except messages.PeerGone:
+            self._stopping = True
+
+    def _health(self, tally: Tally) -> Health:
+        now_s = self._clock.now()
+        waiting_s = 0.0 if tally.oldest_s is None or tally.backlog == 0 else max(0.0, now_s - tally.oldest_s)
+        values = {
+            "backlog": float(tally.backlog),
+            "oldest_waiting_s": waiting_s,
+            "in_flight": float(tally.in_flight),
+            "last_seq": float(tally.last_seq),
+            "delivered_seq": float(tally.delivered_seq),
+            "events_delivered": float(tally.events_delivered),
+            "connects": float(tally.connects),
+            "resends": float(tally.resends),
+        }
+        if self._certificate_days is not None:
+            values["certificate_days"] = self._certificate_days(now_s)
+        state, detail = self._judge(tally, values)
+        return Health(
+            process="uplink",
+            state=state,
+            time_s=now_s,
+            progress_s=now_s if tally.connected and tally.backlog == 0 else tally.progress_s,
+            detail=detail,
+            values=values,
+            drops={},
+        )
+
+    def _judge(self, tally: Tally, values: dict[str, float]) -> tuple[str, str]:
+        if not tally.connected:
+            return "disconnected", tally.detail
+        if tally.held_kinds:
+            kinds = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(tally.held_kinds.items()))
+            return "refused", f"the broker refuses {kinds}"
+        days = values.get("certificate_days")
+        if days is not None and days < EXPIRY_WARNING_DAYS:
+            return "ok", f"the certificate of the uplink expires in {days:.0f} days"
+        return "ok", ""
