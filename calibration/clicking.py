@@ -1,6 +1,6 @@
 """Points by mouse: a page on this machine's loopback that shows the picture and takes clicks.
 
-The page is served to whoever has the token in its address, and ends when the person is done or the time is up.
+The page is served to whoever has the token in its address, and ends when the person is done or time is up.
 It needs no GUI library and works through `ssh -L`.
 """
 

@@ -30,7 +30,7 @@ def take_picture(uri: str) -> Image:
         source.close()
     if frame is None:
         raise CalibrationError(f"{source.label} ended before its first picture; give a camera that is on")
-    return frame.image.copy()
+    return np.array(frame.image)
 
 
 def _still(file: Path) -> Image:

@@ -161,7 +161,7 @@ BAD_CONFIGS = {
     ),
     "EPC patterns that overlap": (
         edited("3034257BF7194E4000001A85", "3034257B*"),
-        "'3034257BF7194E50*' overlaps '3034257B*' at fixtures[0].skus[0].epcs[0]; a tag belongs to one",
+        "'3034257bf7194e50*' overlaps '3034257b*' at fixtures[0].skus[0].epcs[0]; a tag belongs to one",
     ),
     "two antennas on a port": (
         edited("{port: 2, name: fitting", "{port: 1, name: fitting"),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from runtime.config.model import StoreConfig
 
-PATTERN = re.compile(r"^[0-9A-F*]+$")
+PATTERN = re.compile(r"^[0-9a-f*]+$")
 MAX_WILDCARDS = 1_000
 
 
@@ -23,8 +23,8 @@ class Article(Struct, frozen=True):
 
 
 def canonical(pattern: str) -> str:
-    """The pattern in upper case without spaces and dashes, as EPCs are written in read tables."""
-    return re.sub(r"[\s-]", "", pattern).upper()
+    """The pattern in lower case without spaces and dashes, as EPCs are written in read tables."""
+    return re.sub(r"[\s-]", "", pattern).lower()
 
 
 def is_pattern(text: str) -> bool:
@@ -44,7 +44,7 @@ class ArticleTable:
         for pattern, article in entries:
             plain = canonical(pattern)
             if "*" in plain:
-                self._patterns.append((re.compile(plain.replace("*", "[0-9A-F]*")), article))
+                self._patterns.append((re.compile(plain.replace("*", "[0-9a-f]*")), article))
             else:
                 self._exact[plain] = article
 

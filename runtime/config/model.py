@@ -207,8 +207,8 @@ class Reader(Section, frozen=True, kw_only=True):
         Meta(description="RF mode index; empty: the reader's own"),
     ] = None
     search_mode: Annotated[
-        Literal["reader", "single_target", "dual_target", "single_target_suppression"],
-        Meta(description="Impinj inventory search mode; reader: as the reader is set"),
+        Literal["reader_selected", "single_target", "dual_target", "single_target_suppression"],
+        Meta(description="Impinj inventory search mode"),
     ] = "dual_target"
     population: Annotated[int, Meta(ge=1, le=65_535, description="tags expected in the field")] = 32
     detector: Annotated[Literal["js", "raw", "production"], Meta(description="how flips are found")] = "js"

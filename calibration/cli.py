@@ -1,0 +1,24 @@
+"""`tagsight calibrate`: camera, floor, antenna and clock, each with a report."""
+
+from __future__ import annotations
+
+import click
+
+from calibration.antenna_command import antenna
+from calibration.camera_command import camera
+from calibration.clock_command import clock
+from calibration.floor_command import floor
+
+
+@click.group()
+def calibrate() -> None:
+    """Measure cameras, floor, antennas and clocks on site.
+
+    \b
+    Example:
+      tagsight calibrate floor door.png --click --drawing door-grid.png
+    """
+
+
+for command in (camera, floor, antenna, clock):
+    calibrate.add_command(command)

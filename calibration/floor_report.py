@@ -1,0 +1,77 @@
+"""What a floor fit found, for a person, for a program and for store.yaml."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from calibration.floor_fit import FloorFit
+from calibration.point_pairs import PointPairs
+
+
+def lines(fit: FloorFit, warnings: list[str]) -> Iterator[str]:
+    """A table of the points with their errors, a summary and the warnings, line by line."""
+    yield "point     pixel u, v        floor x, y m      error   left out"
+    for index in range(len(fit.pairs)):
+        (u, v), (x, y) = fit.pairs.image_px[index], fit.pairs.floor_m[index]
+        mark = "  disagrees" if fit.wild[index] else ""
+        errors = f"{_cm(fit.errors_m[index]):>8}   {_cm(fit.left_out_errors_m[index]):>8}"
+        yield f"{index + 1:>5}  {u:>8.1f} {v:>7.1f}   {x:>8.2f} {y:>8.2f}   {errors}{mark}"
+    yield ""
+    yield f"median error {_cm(np.median(fit.errors_m))}, worst {_cm(fit.errors_m.max())}" + _left_out(fit)
+    for warning in warnings:
+        yield f"warning: {warning}"
+
+
+def summary(fit: FloorFit, warnings: list[str], size: tuple[int, int]) -> dict[str, Any]:
+    """The same for a program: centimetres, null where unknown."""
+    return {
+        "image_size": list(size),
+        "homography": fit.homography.matrix.tolist(),
+        "points": [
+            {
+                "image": fit.pairs.image_px[index].tolist(),
+                "floor": fit.pairs.floor_m[index].tolist(),
+                "error_cm": _json_cm(fit.errors_m[index]),
+                "left_out_error_cm": _json_cm(fit.left_out_errors_m[index]),
+                "disagrees": bool(fit.wild[index]),
+            }
+            for index in range(len(fit.pairs))
+        ],
+        "median_error_cm": _json_cm(float(np.median(fit.errors_m))),
+        "warnings": warnings,
+    }
+
+
+def yaml_block(fit: FloorFit, size: tuple[int, int]) -> str:
+    """The lines that belong under the camera in store.yaml, indented as they stand there."""
+    rows = [f"  - [{', '.join(f'{value:.9g}' for value in row)}]" for row in fit.homography.matrix]
+    told = f"# {len(fit.pairs)} points, median error {_cm(np.median(fit.errors_m))}{_left_out(fit)}"
+    block = [told, f"image_size: [{size[0]}, {size[1]}]", "homography:", *rows]
+    return "".join(f"    {line}\n" for line in block)
+
+
+def points_yaml(pairs: PointPairs) -> str:
+    """The pairs as a file that `--points` reads again."""
+    entries = [
+        f"  - {{image: [{u:g}, {v:g}], floor: [{x:g}, {y:g}]}}"
+        for (u, v), (x, y) in zip(pairs.image_px.tolist(), pairs.floor_m.tolist(), strict=True)
+    ]
+    return "\n".join(["points:", *entries, ""])
+
+
+def _left_out(fit: FloorFit) -> str:
+    if not np.isfinite(fit.left_out_errors_m).any():
+        return ""
+    return f"; each left out in turn: median {_cm(np.nanmedian(fit.left_out_errors_m))}"
+
+
+def _cm(metres: float) -> str:
+    return f"{metres * 100:.1f} cm" if math.isfinite(metres) else "unknown"
+
+
+def _json_cm(metres: float) -> float | None:
+    return round(float(metres) * 100, 2) if math.isfinite(metres) else None
