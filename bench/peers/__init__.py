@@ -1,0 +1,1 @@
+"""What a user would write otherwise: loops made of the usual packages, to compare ours with."""
