@@ -73,7 +73,20 @@ class _Walker:
 class _Pending:
     motion: Motion
     fixes: list[Fix]
+    alone: bool | None = None
+    """Whether no walker came into question when the track began; None before that was asked."""
     ended: bool = False
+
+    @property
+    def born_s(self) -> float:
+        return self.fixes[0].time_s
+
+    def beside(self, other: _Pending) -> bool:
+        """Whether one camera showed both at once, so that they are two people."""
+        return (
+            self.born_s < other.fixes[-1].time_s - OVERLAP_S
+            and other.born_s < self.fixes[-1].time_s - OVERLAP_S
+        )
 
 
 class Walkers:
@@ -150,34 +163,36 @@ class Walkers:
         self._bound.pop(source, None)
 
     def _decide(self, time_s: float) -> list[Step]:
-        if not self._pending:
-            return []
-        sources = list(self._pending)
-        near = [self._candidates(source, self._pending[source]) for source in sources]
-        numbers = sorted({number for candidates in near for number in candidates})
+        """Bind the tracks whose wait is over, the oldest first: each may continue the one before."""
         steps: list[Step] = []
-        for source, candidates, number in zip(sources, near, self._assign(near, numbers), strict=True):
-            pending = self._pending[source]
-            waited = time_s - pending.fixes[0].time_s >= PROBATION_S or pending.ended
-            if waited or not candidates:
-                steps += self._bind(source, number)
+        for source, pending in sorted(self._pending.items(), key=lambda each: each[1].born_s):
+            if pending.alone is None:
+                pending.alone = not self._candidates(source, pending)
+            if pending.alone or pending.ended or time_s - pending.born_s >= PROBATION_S:
+                steps += self._bind(source, self._continues(source, pending))
         return steps
 
-    def _assign(self, near: list[dict[int, float]], numbers: list[int]) -> list[int | None]:
-        """For each waiting track the walker it continues, None for a newcomer; one-to-one."""
-        rows = len(near)
-        gain = np.zeros((rows, len(numbers) + rows))
-        column = {number: index for index, number in enumerate(numbers)}
+    def _continues(self, source: Source, pending: _Pending) -> int | None:
+        """The walker this track continues, None for a newcomer; one-to-one among tracks seen beside it."""
+        if pending.alone:
+            return None
+        rivals = [
+            (other, self._pending[other])
+            for other in self._pending
+            if other != source and other[0] == source[0] and self._pending[other].beside(pending)
+        ]
+        near = [self._candidates(*each) for each in [(source, pending), *rivals]]
+        numbers = sorted({number for candidates in near for number in candidates})
+        gain = np.zeros((len(near), len(numbers) + len(near)))
         gain[:, : len(numbers)] = -50.0
         for row, candidates in enumerate(near):
             for number, odds in candidates.items():
-                gain[row, column[number]] = np.log(max(odds, 1e-20))
-        _, picked = linear_sum_assignment(gain, maximize=True)
-        chosen: list[int | None] = []
-        for row, index in enumerate(picked):
-            known = index < len(numbers) and self._probability(near[row], numbers[index]) >= 0.5
-            chosen.append(numbers[index] if known else None)
-        return chosen
+                gain[row, numbers.index(number)] = np.log(odds)
+        picked = linear_sum_assignment(gain, maximize=True)[1]
+        mine = int(picked[0])
+        if mine < len(numbers) and self._probability(near[0], numbers[mine]) >= 0.5:
+            return numbers[mine]
+        return None
 
     @staticmethod
     def _probability(candidates: dict[int, float], number: int) -> float:
