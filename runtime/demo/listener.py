@@ -24,7 +24,9 @@ class Listener:
     `received` counts deliveries, `seqs` holds every `seq` seen, `rubbish` counts payloads that are no events.
     """
 
-    def __init__(self, host: str, port: int, site: str, device: str, out: Path, hear: Callable[[Event], None]) -> None:
+    def __init__(
+        self, host: str, port: int, site: str, device: str, out: Path, hear: Callable[[Event], None]
+    ) -> None:
         self.received = 0
         self.rubbish = 0
         self.seqs: set[int] = set()
@@ -39,7 +41,9 @@ class Listener:
         self._client.connect(host, port)
         self._client.loop_start()
         if not self._ready.wait(CONNECT_WITHIN_S):
-            raise TagsightError(f"the broker at {host}:{port} took no subscription in {CONNECT_WITHIN_S:.0f} s")
+            raise TagsightError(
+                f"the broker at {host}:{port} took no subscription in {CONNECT_WITHIN_S:.0f} s"
+            )
 
     def close(self) -> None:
         """Disconnect and close the file."""
@@ -54,7 +58,7 @@ class Listener:
         try:
             if origin_of(message.topic)[1] in NOT_EVENTS:
                 return
-            bodies = unpack(message.payload)
+            bodies = unpack(bytes(message.payload))
             events = [open_event(body) for body in bodies]
         except PayloadError:
             self.rubbish += 1

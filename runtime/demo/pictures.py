@@ -1,4 +1,4 @@
-"""The store's floor as a picture: seen from above through the camera's own homography, with what happened on it."""
+"""The store's floor seen from above, through the camera's own homography, and what happened on it."""
 
 from __future__ import annotations
 

@@ -98,7 +98,11 @@ class Paths:
 
 
 def score(
-    truth: Sequence[TrueFlip], flips: Iterable[Flip], matches: Iterable[Interaction], paths: Paths, epoch_s: float
+    truth: Sequence[TrueFlip],
+    flips: Iterable[Flip],
+    matches: Iterable[Interaction],
+    paths: Paths,
+    epoch_s: float,
 ) -> Score:
     """Hold found flips and matches against the truth; `epoch_s` is when the first loop began."""
     found: dict[str, TrueFlip] = {}

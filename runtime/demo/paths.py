@@ -1,0 +1,86 @@
+"""The paths of the people in the clip, measured by our own detector and tracker.
+
+`python -m runtime.demo.paths CLIP` writes `plaza-paths.csv`, which the simulated reader's people follow: CSV with
+columns time_s, person, x_m, y_m, five places a second, smoothed over half a second each way.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from engines.detector import PersonDetector
+from runtime.demo.plaza import CLIP_FPS, PATHS, STORE
+from runtime.errors import TagsightError
+from runtime.geometry import Homography
+from runtime.vision.pipeline import OFFLINE_STREAMS, VideoFrame, analyse
+from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+
+STEP_S = 0.2
+SMOOTHING_S = 0.5
+LEAST_S = 2.0
+"""A person seen for less is left out: too short a walk to turn a garment in."""
+
+
+def measure_paths(clip: Path, weights: str) -> dict[int, NDArray[np.float64]]:
+    """Person -> (n, 3) array of seconds, x and y in floor metres, n at every `STEP_S`."""
+    plaza = yaml.safe_load(STORE.read_text())
+    homography = Homography(np.array(plaza["cameras"][0]["homography"]))
+    detector = PersonDetector.open(weights, streams=OFFLINE_STREAMS)
+    frames = _frames(clip)
+    first = next(frames, None)
+    if first is None:
+        raise TagsightError(f"{clip}: not a video that can be read")
+    height, width = first.image.shape[:2]
+    tracker = FloorTracker(TrackerSettings(), CameraView(width, height, homography))
+    places: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    for analysed in analyse(_frames(clip), detector, tracker):
+        for track in analysed.tracks:
+            if track.id is None or track.floor_xy_m is None:
+                continue
+            early = [(one.time_s, *one.floor_xy_m) for one in track.early if one.floor_xy_m is not None]
+            places[track.id] += [*early, (track.time_s, *track.floor_xy_m)]
+    return {
+        person: _smooth(np.array(sorted(walk)))
+        for person, walk in sorted(places.items())
+        if walk[-1][0] - walk[0][0] >= LEAST_S
+    }
+
+
+def write_paths(paths: dict[int, NDArray[np.float64]], out: Path) -> None:
+    """The paths as CSV."""
+    lines = ["time_s,person,x_m,y_m"]
+    for person, walk in paths.items():
+        lines += [f"{time_s:.1f},p{person:02d},{x_m:.2f},{y_m:.2f}" for time_s, x_m, y_m in walk]
+    out.write_text("\n".join(lines) + "\n")
+
+
+def _frames(clip: Path) -> Iterator[VideoFrame]:
+    capture = cv2.VideoCapture(str(clip))
+    index = 0
+    while True:
+        taken, image = capture.read()
+        if not taken:
+            return
+        yield VideoFrame(index, index / CLIP_FPS, np.asarray(image, np.uint8))
+        index += 1
+
+
+def _smooth(walk: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean place within `SMOOTHING_S` of each moment, at every `STEP_S`."""
+    times = np.arange(np.ceil(walk[0, 0] / STEP_S), np.floor(walk[-1, 0] / STEP_S) + 1) * STEP_S
+    near = np.abs(walk[:, 0][None] - times[:, None]) <= SMOOTHING_S + 1e-9
+    near[np.arange(len(times)), np.abs(walk[:, 0][None] - times[:, None]).argmin(1)] = True
+    mean = (near @ walk[:, 1:]) / near.sum(1, keepdims=True)
+    return np.column_stack([times, mean])
+
+
+if __name__ == "__main__":
+    write_paths(measure_paths(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "person-detector"), PATHS)

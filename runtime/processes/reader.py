@@ -1,0 +1,239 @@
+"""The reader process: one RFID reader's session in, flips and presence out.
+
+The session has a thread of its own (`rfid_reader.session`); reads come from it through a bounded queue.
+Flips go to the store process over the socket that comes with `Attach("records", "store")`, and wait for it
+while the store process is being restarted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import select
+import socket
+import time
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from rfid_reader.antenna_calibration import load_calibration
+from rfid_reader.flips import Flip, make_detector
+from rfid_reader.presence import FittingRooms, Presence
+from rfid_reader.reads import ReadTable
+from rfid_reader.session import ReaderSession
+from rfid_reader.settings import ReaderSettings
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.model import Reader, StoreConfig
+from runtime.messages import Attach, Detach, Health, PeerGone, Stop, TagFlip, TagPresence
+
+MAX_BATCHES = 256
+"""Batches of reads waiting to be judged; what comes on top is dropped and counted."""
+MAX_UNSENT = 10_000
+"""Records kept while the store process is away; the oldest go first, and are counted."""
+HEALTH_EVERY_S = 1.0
+ADVANCE_EVERY_S = 0.25
+
+log = logging.getLogger("tagsight.reader")
+
+
+class ReaderSpec(msgspec.Struct, frozen=True):
+    """What a reader process is started with. `rooms` are the antenna ports that cover a fitting room."""
+
+    reader: Reader
+    rooms: tuple[int, ...]
+    clock: tuple[float, float]
+
+
+def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> ReaderSpec:
+    """The spec of the reader called `name`."""
+    reader = next(reader for reader in config.readers if reader.name == name)
+    rooms = {zone.name for zone in config.zones if zone.kind == "fitting_room"}
+    rooms |= {fixture.name for fixture in config.fixtures if fixture.kind == "fitting_room"}
+    ports = tuple(
+        antenna.port for antenna in reader.antennas if antenna.zone in rooms or antenna.fixture in rooms
+    )
+    return ReaderSpec(reader, ports, clock)
+
+
+def settings_of(reader: Reader) -> ReaderSettings:
+    """What the session is told of one reader of the configuration."""
+    powers = {one.port: one.power_dbm for one in reader.antennas if one.power_dbm is not None}
+    return ReaderSettings(
+        host=reader.host,
+        port=reader.tcp_port(),
+        name=reader.name,
+        tls=reader.tls,
+        antennas=tuple(antenna.port for antenna in reader.antennas),
+        antenna_power_dbm=powers,
+        session=reader.session,
+        mode=reader.mode,
+        search_mode="reader_selected" if reader.search_mode == "reader" else reader.search_mode,
+        population=reader.population,
+    )
+
+
+class ReaderProcess:
+    """Judges the reads of one reader and passes on what they mean."""
+
+    def __init__(self, control: socket.socket, spec: ReaderSpec) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._spec = spec
+        self._clock = HostClock(state=spec.clock)
+        path = spec.reader.calibration
+        calibration = load_calibration(Path(path)) if path is not None else None
+        self._detector = make_detector(spec.reader.detector, calibration)
+        self._presence = FittingRooms(set(spec.rooms))
+        self._batches: queue.Queue[ReadTable] = queue.Queue(MAX_BATCHES)
+        self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._session = ReaderSession(settings_of(spec.reader), self._take, clock=self._clock.now)
+        self._store: socket.socket | None = None
+        self._unsent: deque[TagFlip | TagPresence] = deque()
+        self._drops = {"reads not judged in time": 0, "records the store did not take": 0}
+        self._flips = 0
+        self._stopping = False
+
+    def run(self) -> None:
+        """Serve until told to stop or the supervisor is gone."""
+        self._session.start()
+        told_s = advanced_s = 0.0
+        while not self._stopping:
+            now_s = time.monotonic()
+            if now_s - told_s >= HEALTH_EVERY_S:
+                told_s = now_s
+                self._tell_health()
+            if now_s - advanced_s >= ADVANCE_EVERY_S:
+                advanced_s = now_s
+                self._advance()
+            self._wait(min(told_s + HEALTH_EVERY_S, advanced_s + ADVANCE_EVERY_S) - now_s)
+            self._judge_waiting()
+            self._flush()
+        self._session.stop(timeout_s=0.5)
+        self._judge_waiting()
+        self._pass_on(self._detector.finish(), self._presence.finish())
+        self._flush()
+        self._tell_health()
+
+    def _take(self, reads: ReadTable) -> None:
+        """Called by the session's thread."""
+        try:
+            self._batches.put_nowait(reads)
+        except queue.Full:
+            self._drops["reads not judged in time"] += len(reads)
+            return
+        try:
+            os.write(self._wake_in, b"r")
+        except BlockingIOError:
+            return
+
+    def _wait(self, timeout_s: float) -> None:
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        poller.register(self._wake_out, select.POLLIN)
+        if self._store is not None:
+            poller.register(self._store, select.POLLOUT if self._unsent else 0)
+        for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
+            if fd == self._control.fileno():
+                self._hear_supervisor()
+            elif fd == self._wake_out:
+                os.read(self._wake_out, 4096)
+
+    def _hear_supervisor(self) -> None:
+        try:
+            while not self._stopping:
+                message, fds = messages.receive(self._control)
+                if isinstance(message, Stop):
+                    self._stopping = True
+                elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
+                    self._attach_store(socket.socket(fileno=fds[0]))
+                elif isinstance(message, Detach):
+                    self._detach_store()
+        except BlockingIOError:
+            return
+        except PeerGone:
+            self._stopping = True
+
+    def _attach_store(self, sock: socket.socket) -> None:
+        self._detach_store()
+        sock.setblocking(False)
+        self._store = sock
+
+    def _detach_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _judge_waiting(self) -> None:
+        while True:
+            try:
+                reads = self._batches.get_nowait()
+            except queue.Empty:
+                return
+            self._pass_on(self._detector.feed(reads), self._presence.feed(reads))
+
+    def _advance(self) -> None:
+        now_s = self._clock.now()
+        self._pass_on(self._detector.advance(now_s), self._presence.advance(now_s))
+
+    def _pass_on(self, flips: list[Flip], presences: list[Presence]) -> None:
+        name = self._spec.reader.name
+        self._flips += len(flips)
+        self._unsent.extend(
+            TagFlip(name, flip.antenna, flip.epc, flip.start_s, flip.end_s, flip.score) for flip in flips
+        )
+        self._unsent.extend(
+            TagPresence(name, one.antenna, one.epc, one.start_s, one.end_s, one.reads, not one.open)
+            for one in presences
+        )
+        while len(self._unsent) > MAX_UNSENT:
+            self._unsent.popleft()
+            self._drops["records the store did not take"] += 1
+
+    def _flush(self) -> None:
+        while self._unsent and self._store is not None:
+            try:
+                messages.send(self._store, self._unsent[0])
+            except BlockingIOError:
+                return
+            except PeerGone:
+                self._detach_store()
+                return
+            self._unsent.popleft()
+
+    def _tell_health(self) -> None:
+        session = self._session.health()
+        values = {
+            "reads_per_s": session.read_rate,
+            "tags_seen": float(session.tags_seen),
+            "flips": float(self._flips),
+            "connects": float(session.connects),
+            "malformed": float(session.malformed),
+            "overflows": float(session.overflows),
+            "tags_read_too_seldom": float(len(self._detector.insufficient())),
+        }
+        for antenna, rate in session.antenna_rates.items():
+            values[f"antenna_{antenna}_reads_per_s"] = rate
+        failed = self._session.failure is not None
+        health = Health(
+            f"reader:{self._spec.reader.name}",
+            "stalled" if failed or not self._session.alive() else session.state,
+            self._clock.now(),
+            session.progress_s,
+            session.detail,
+            values,
+            dict(self._drops),
+        )
+        try:
+            messages.send(self._control, health)
+        except BlockingIOError:
+            log.debug("the supervisor does not listen at the moment")
+        except PeerGone:
+            self._stopping = True
+
+
+def main(control: socket.socket, spec: ReaderSpec) -> None:
+    """Run one reader until told to stop."""
+    ReaderProcess(control, spec).run()
