@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.clock import HostClock
+from runtime.frames.files import FileSource
+from runtime.frames.sources import Frame, Source, SourceFault, SourceState, open_source, read
+from runtime.frames.uri import parse_uri
+from tests.frames.clips import make_clip, number_in
+
+
+class Time:
+    """A clock that only moves when somebody sleeps (or a test says so)."""
+
+    def __init__(self, now_s: float = 1000.0) -> None:
+        self.now_s = now_s
+        self.clock = HostClock(lambda: self.now_s, lambda: self.now_s)
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def open(self, uri: str) -> FileSource:
+        source = open_source(parse_uri(uri), self.clock, self.sleep)
+        assert isinstance(source, FileSource)
+        return source
+
+
+def frames_of(source: Source, limit: int) -> list[Frame]:
+    found = []
+    while len(found) < limit and (frame := read(source)) is not None:
+        found.append(Frame(frame.image.copy(), frame.grab))
+    return found
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4")
+
+
+def test_a_file_read_fast_gives_every_frame_with_its_time(clip: Path) -> None:
+    found = frames_of(Time().open(f"file:{clip}?pace=fast"), 100)
+    assert [number_in(frame.image) for frame in found] == list(range(30))
+    assert [frame.grab.time_s for frame in found] == pytest.approx([number / 10 for number in range(30)])
+
+
+def test_a_paced_file_gives_each_frame_when_it_is_due(clip: Path) -> None:
+    time = Time(1000.0)
+    for number, frame in enumerate(frames_of(time.open(str(clip)), 100)):
+        assert frame.grab.time_s == pytest.approx(1000.0 + number / 10)
+        assert frame.grab.arrived_s == pytest.approx(frame.grab.time_s)
+    assert time.now_s == pytest.approx(1002.9)
+
+
+def test_a_looped_file_goes_on_in_time_and_counts_its_turns(clip: Path) -> None:
+    found = frames_of(Time().open(f"file:{clip}?pace=fast&loop=1"), 70)
+    assert [frame.grab.loop for frame in found] == [0] * 30 + [1] * 30 + [2] * 10
+    assert [frame.grab.number for frame in found] == list(range(70))
+    assert [number_in(frame.image) for frame in found[28:33]] == [28, 29, 0, 1, 2]
+    assert found[69].grab.time_s == pytest.approx(6.9)
+
+
+def test_frames_that_are_overdue_are_skipped_and_counted(clip: Path) -> None:
+    time = Time(1000.0)
+    source = time.open(str(clip))
+    read(source)
+    time.now_s += 1.0
+    frame = read(source)
+    assert frame is not None
+    assert frame.grab.time_s == pytest.approx(1000.9)
+    assert number_in(frame.image) == 9
+    assert source.stale == 8
+
+
+@pytest.mark.parametrize("joined_s", [0.0, 0.37, 2.95, 3.0, 123.45, 86_400.4])
+def test_whoever_joins_a_file_with_an_epoch_is_in_phase(clip: Path, joined_s: float) -> None:
+    time = Time(5000.0 + joined_s)
+    source = time.open(f"file:{clip}?loop=1&epoch=5000")
+    for frame in frames_of(source, 40):
+        due = round((frame.grab.time_s - 5000.0) * 10)
+        assert frame.grab.time_s == pytest.approx(5000.0 + due / 10)
+        assert number_in(frame.image) == due % 30
+        assert frame.grab.loop == due // 30
+        assert frame.grab.arrived_s - frame.grab.time_s < 0.16
+
+
+def test_an_epoch_to_come_is_waited_for(clip: Path) -> None:
+    time = Time(1000.0)
+    frame = read(time.open(f"file:{clip}?epoch=1020"))
+    assert frame is not None and number_in(frame.image) == 0
+    assert time.now_s == pytest.approx(1020.0)
+
+
+def test_a_long_file_is_joined_by_seeking(tmp_path: Path) -> None:
+    long_clip = make_clip(tmp_path / "long.mp4", frames=600, fps=10)
+    source = Time(1000.0 + 45.0).open(f"file:{long_clip}?loop=1&epoch=1000")
+    frame = read(source)
+    assert frame is not None
+    assert abs(frame.grab.number - 450) <= 1
+    assert number_in(frame.image) == frame.grab.number % 256
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "state", "sentence"),
+    [
+        ("gone.mp4", None, SourceState.NO_SUCH_FILE, "there is no such file"),
+        ("empty.mp4", b"", SourceState.TRUNCATED, "breaks off before its index"),
+        ("notes.mp4", b"not a video at all " * 50, SourceState.UNUSABLE, "not a video that can be read"),
+    ],
+)
+def test_a_file_that_is_no_video_says_why(
+    tmp_path: Path, name: str, content: bytes | None, state: SourceState, sentence: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceFault, match=sentence) as fault:
+        open_source(str(tmp_path / name))
+    assert fault.value.state is state
+
+
+def test_a_folder_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(SourceFault, match="not a file that can be read"):
+        open_source(str(tmp_path))
+
+
+def test_an_mp4_cut_before_its_index_is_truncated(clip: Path) -> None:
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with pytest.raises(SourceFault) as fault:
+        open_source(str(clip))
+    assert fault.value.state is SourceState.TRUNCATED
+
+
+def test_a_file_that_ends_before_its_index_says_gives_what_it_has_and_is_truncated(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.avi", codec="MJPG")
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    source, found = open_source(f"file:{clip}?pace=fast"), 0
+    with pytest.raises(SourceFault, match=r"ends after \d+ of its 30 frames") as fault:
+        while read(source) is not None:
+            found += 1
+    assert fault.value.state is SourceState.TRUNCATED
+    assert 5 < found < 25
+
+
+def test_a_truncated_file_that_is_looped_goes_on_and_says_so(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.avi", codec="MJPG")
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    source = open_source(f"file:{clip}?pace=fast&loop=1")
+    assert len(frames_of(source, 50)) == 50
+    assert "of its 30 frames" in source.remark
+
+
+def test_a_missing_device_and_a_missing_gstreamer_say_so() -> None:
+    with pytest.raises(SourceFault, match="no such device"):
+        open_source("v4l2:/dev/video-of-nobody")
