@@ -26,6 +26,7 @@ from calibration.point_pairs import MAX_PAIRS, PointPairs, pairs_of
 
 MAX_BODY_BYTES = 65_536
 SOCKET_TIMEOUT_S = 10.0
+POLL_S = 0.05
 
 
 class ClickingPage:
@@ -48,7 +49,9 @@ class ClickingPage:
             ) from error
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="clicking-page", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_S,), name="clicking-page", daemon=True
+        )
 
     @property
     def address(self) -> str:
