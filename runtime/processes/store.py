@@ -1,0 +1,299 @@
+"""The store process: what cameras and readers say becomes facts, and facts go into the outbox.
+
+Records come over sockets that arrive as `Attach("records", PEER)`, one from the vision process and one from
+each reader; the health of all processes comes from the supervisor. A fact is handed to the outbox in the
+same turn in which it is concluded; once it is on disk the uplink process is told. On `Stop` everything still
+in the sockets is taken in, open intervals are told as partial facts, and the outbox is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.model import Camera, Engines, StoreConfig
+from runtime.messages import (
+    Attach,
+    Committed,
+    Detach,
+    FramesMissed,
+    Health,
+    Message,
+    PeerGone,
+    PersonsSeen,
+    Stop,
+    TagFlip,
+    TagPresence,
+)
+from runtime.store.behaviour import Behaviour
+from runtime.store.facts import Fact
+from runtime.store.floorplan import FloorPlan
+from runtime.uplink.events import Origin
+from runtime.uplink.outbox import Outbox, OutboxLimits
+
+ADVANCE_EVERY_S = 0.1
+HEALTH_EVERY_S = 1.0
+RECORDS_AT_ONCE = 512
+"""Records taken from one peer before the others have their turn."""
+MAX_AHEAD_S = 5.0
+"""A record from further in the future would make everything else late: it is dropped and counted."""
+CLOSING_S = 0.6
+
+log = logging.getLogger("tagsight.store")
+
+
+class StoreSpec(msgspec.Struct, frozen=True):
+    """What the store process is started with."""
+
+    config: StoreConfig
+    clock: tuple[float, float]
+
+
+def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> StoreSpec:
+    """The spec of the store process; there is one, whatever `name` says.
+
+    It leaves out what the store does not depend on, so that a new camera address restarts the camera only.
+    """
+    cameras = [
+        Camera(name=camera.name, uri="-") for camera in config.cameras if camera.homography or camera.points
+    ]
+    return StoreSpec(msgspec.structs.replace(config, cameras=cameras, engines=Engines()), clock)
+
+
+def main(control: socket.socket, spec: StoreSpec) -> None:
+    """Conclude facts until told to stop or the supervisor is gone."""
+    StoreProcess(control, spec).run()
+
+
+class StoreProcess:
+    """Sockets, time and the outbox around the pure core."""
+
+    def __init__(self, control: socket.socket, spec: StoreSpec) -> None:
+        control.setblocking(False)
+        config = spec.config
+        self._control = control
+        self._clock = HostClock(state=spec.clock)
+        self._behaviour = Behaviour(
+            FloorPlan.from_config(config), self._clock.now(), lambda: secrets.token_hex(8)
+        )
+        self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        limits = OutboxLimits(
+            max_bytes=config.uplink.max_mb * 1024 * 1024, keep_s=config.retention.events_days * 86_400
+        )
+        self._outbox = Outbox(
+            config.outbox_path(),
+            Origin(config.site.name, config.site.device),
+            limits,
+            clock=self._clock.now,
+            on_commit=lambda _: self._wake(),
+        )
+        self._peers: dict[str, socket.socket] = {}
+        self._uplink: socket.socket | None = None
+        self._told_seq = 0
+        self._records: Counter[str] = Counter()
+        self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
+        self._progress_s = self._clock.now()
+        self._stopping = False
+
+    def run(self) -> None:
+        """Serve until told to stop, then tell all that is open."""
+        advanced_s = told_s = 0.0
+        while not self._stopping:
+            now_s = time.monotonic()
+            if now_s - advanced_s >= ADVANCE_EVERY_S:
+                advanced_s = now_s
+                self._tell(self._behaviour.advance(self._clock.now()))
+            if now_s - told_s >= HEALTH_EVERY_S:
+                told_s = now_s
+                self._tell_health()
+            self._wait(advanced_s + ADVANCE_EVERY_S - now_s)
+        self._finish()
+
+    def _wait(self, timeout_s: float) -> None:
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        poller.register(self._wake_out, select.POLLIN)
+        names = {sock.fileno(): name for name, sock in self._peers.items()}
+        for fd in names:
+            poller.register(fd, select.POLLIN)
+        for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
+            if fd == self._control.fileno():
+                self._hear_supervisor()
+            elif fd == self._wake_out:
+                self._tell_uplink()
+            elif names[fd] in self._peers:
+                self._hear_peer(names[fd])
+
+    def _hear_peer(self, name: str) -> bool:
+        """Take in what a peer has said; True where there may be more."""
+        sock = self._peers[name]
+        for _ in range(RECORDS_AT_ONCE):
+            try:
+                record, fds = messages.receive(sock)
+            except BlockingIOError:
+                return False
+            except PeerGone:
+                self._forget(name)
+                return False
+            except msgspec.DecodeError as error:
+                self._drops["not understood"] += 1
+                log.warning("%s sent what is no record: %s", name, error)
+                continue
+            _close_all(fds)
+            self._take(record, name)
+        return True
+
+    def _take(self, record: Message, name: str) -> None:
+        now_s = self._clock.now()
+        judge = self._judge_of(record)
+        if judge is None:
+            self._drops["not understood"] += 1
+            log.warning("%s sent a %s, which is not for the store", name, type(record).__name__)
+        elif _time_of(record) > now_s + MAX_AHEAD_S:
+            self._drops["from the future"] += 1
+        else:
+            self._records[type(record).__name__] += 1
+            self._progress_s = now_s
+            self._tell(judge())
+
+    def _judge_of(self, record: Message) -> Callable[[], Sequence[Fact]] | None:
+        """What the core has to say about a record; None for one that is none of its business."""
+        behaviour = self._behaviour
+        if isinstance(record, PersonsSeen):
+            return lambda: behaviour.persons(record)
+        if isinstance(record, FramesMissed):
+            return lambda: behaviour.missed(record)
+        if isinstance(record, TagFlip):
+            return lambda: behaviour.flip(record)
+        if isinstance(record, TagPresence):
+            return lambda: behaviour.presence(record)
+        return None
+
+    def _tell(self, facts: Sequence[Fact]) -> None:
+        if facts:
+            self._outbox.append(facts)
+
+    def _wake(self) -> None:
+        """Called by the outbox's thread when a group is on disk."""
+        try:
+            os.write(self._wake_in, b"c")
+        except BlockingIOError:
+            return
+
+    def _tell_uplink(self) -> None:
+        os.read(self._wake_out, 4096)
+        seq = self._outbox.state().committed_seq
+        if self._uplink is None or seq == self._told_seq:
+            return
+        try:
+            messages.send(self._uplink, Committed(seq))
+            self._told_seq = seq
+        except BlockingIOError:
+            return
+        except PeerGone:
+            self._forget("uplink")
+
+    def _hear_supervisor(self) -> None:
+        try:
+            while not self._stopping:
+                self._obey(*messages.receive(self._control))
+        except BlockingIOError:
+            return
+        except PeerGone:
+            self._stopping = True
+
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> None:
+        if isinstance(message, Stop):
+            self._stopping = True
+        elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
+            self._attach(message.name, socket.socket(fileno=fds[0]))
+            return
+        elif isinstance(message, Detach):
+            self._detach(message.name)
+        elif isinstance(message, Health):
+            self._tell(self._behaviour.health(message))
+        _close_all(fds)
+
+    def _attach(self, name: str, sock: socket.socket) -> None:
+        self._detach(name)
+        sock.setblocking(False)
+        if name == "uplink":
+            self._uplink, self._told_seq = sock, 0
+            self._wake()
+        else:
+            self._peers[name] = sock
+
+    def _detach(self, name: str) -> None:
+        """A peer is gone: what it said before that still counts."""
+        while name in self._peers and self._hear_peer(name):
+            continue
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        sock = self._uplink if name == "uplink" else self._peers.pop(name, None)
+        if sock is not None:
+            sock.close()
+        if name == "uplink":
+            self._uplink = None
+
+    def _tell_health(self) -> None:
+        try:
+            messages.send(self._control, self._health())
+        except BlockingIOError:
+            log.warning("the supervisor does not listen")
+        except PeerGone:
+            self._stopping = True
+
+    def _health(self) -> Health:
+        outbox, now_s = self._outbox.state(), self._clock.now()
+        values = {
+            "outbox_waiting": float(outbox.waiting),
+            "outbox_bytes": float(outbox.used_bytes),
+            "committed_seq": float(outbox.committed_seq),
+            "peers": float(len(self._peers)),
+        }
+        values |= {f"{kind}_records": float(count) for kind, count in self._records.items()}
+        values |= {name: float(count) for name, count in self._behaviour.counts().items()}
+        drops = {**self._drops, "events the outbox had to drop": outbox.dropped}
+        progress_s = self._progress_s if self._peers else now_s
+        state, detail = ("disk", outbox.fault) if outbox.fault else ("live", "")
+        return Health("store", state, now_s, progress_s, detail, values, drops)
+
+    def _finish(self) -> None:
+        """Take in what is still in the sockets, tell what is open, put it all on disk."""
+        for name in list(self._peers):
+            self._detach(name)
+        self._tell(self._behaviour.finish(self._clock.now()))
+        self._outbox.flush(CLOSING_S)
+        self._tell_uplink_last()
+        self._tell_health()
+        self._outbox.close(CLOSING_S)
+
+    def _tell_uplink_last(self) -> None:
+        self._wake()
+        self._tell_uplink()
+        self._forget("uplink")
+
+
+def _time_of(record: Message) -> float:
+    """When what a record tells was over."""
+    if isinstance(record, PersonsSeen):
+        return record.time_s
+    if isinstance(record, (FramesMissed, TagFlip)):
+        return record.end_s
+    return record.last_s if isinstance(record, TagPresence) else 0.0
+
+
+def _close_all(fds: tuple[int, ...]) -> None:
+    for fd in fds:
+        os.close(fd)
