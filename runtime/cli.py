@@ -22,6 +22,7 @@ COMMANDS = {
     "rfid": ("rfid_reader.cli", "Capture, replay, judge and simulate tag reads."),
     "calibrate": ("calibration.cli", "Measure cameras, floor, antennas and clocks on site."),
     "events": ("runtime.uplink.cli", "Describe, decode and watch events."),
+    "uplink": ("runtime.uplink.cli", "Receive events for the cloud; keys for the uplink."),
     "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
     "doctor": ("runtime.commands.doctor", "Say what this machine has and what is missing."),
 }

@@ -74,9 +74,15 @@ class Will(NamedTuple):
 
 
 class Link:
-    """A connected MQTT client. Raises ConnectionLost from `connect`, `publish` and `poll`."""
+    """An MQTT client. Raises ConnectionLost from `connect`, `publish` and `poll`.
 
-    def __init__(self, broker: Uplink, client_id: str, will: Will | None = None) -> None:
+    With `keep_session_s` the broker keeps what arrives for the subscriptions while we are away, so long.
+    """
+
+    def __init__(
+        self, broker: Uplink, client_id: str, will: Will | None = None, *, keep_session_s: int = 0
+    ) -> None:
+        self._keep_session_s = keep_session_s
         self._address = f"{broker.host}:{broker.tcp_port()}"
         self._broker = broker
         self._is_v5 = broker.protocol == 5
@@ -88,7 +94,7 @@ class Link:
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
-            clean_session=None if self._is_v5 else True,
+            clean_session=None if self._is_v5 else keep_session_s == 0,
         )
         self._client.connect_timeout = CONNECT_TIMEOUT_S
         self._client.max_inflight_messages_set(0)
@@ -109,12 +115,7 @@ class Link:
     def connect(self) -> None:
         """Connect and wait for the broker's answer, at most CONNECT_TIMEOUT_S for each of the two."""
         try:
-            if self._is_v5:
-                self._client.connect(
-                    self._broker.host, self._broker.tcp_port(), KEEPALIVE_S, clean_start=True
-                )
-            else:
-                self._client.connect(self._broker.host, self._broker.tcp_port(), KEEPALIVE_S)
+            self._open_socket()
         except (OSError, ssl.SSLError, ValueError) as error:
             raise ConnectionLost(f"{self._address}: {_why_unreachable(error)}") from error
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
@@ -126,6 +127,16 @@ class Link:
                     f"{self._address}: something listens but does not answer as an MQTT broker"
                 )
             self._turn(left_s, None)
+
+    def _open_socket(self) -> None:
+        host, port = self._broker.host, self._broker.tcp_port()
+        if not self._is_v5:
+            self._client.connect(host, port, KEEPALIVE_S)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = self._keep_session_s
+        keeps = self._keep_session_s > 0
+        self._client.connect(host, port, KEEPALIVE_S, clean_start=not keeps, properties=properties)
 
     def subscribe(self, topics: list[str]) -> None:
         """Ask for topics at QoS 1; a refusal comes back from `poll`."""

@@ -51,6 +51,11 @@ class OutboxReader:
         """The last `seq` that was committed."""
         return int(outbox_file.read_note(self._db, "last_seq") or 0)
 
+    def oldest_seq(self) -> int:
+        """The first `seq` that is still here; the next to come where the outbox is empty."""
+        (seq,) = self._db.execute("SELECT min(seq) FROM events").fetchone()
+        return self.last_seq() + 1 if seq is None else int(seq)
+
     def oldest_undelivered_s(self, delivered_to: int) -> float | None:
         """Time of the first event after `delivered_to`; None where there is none."""
         row = self._db.execute(

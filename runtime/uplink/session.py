@@ -288,6 +288,7 @@ class Session:
                 version=version("tagsight"),
                 last_seq=self._last_seq,
                 delivered_seq=self._delivery.delivered.prefix_end(),
+                oldest_seq=self._reader.oldest_seq(),
             )
         )
 

@@ -33,7 +33,10 @@ DeviceState = Literal["online", "offline"]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A device's retained state: "online" at each connect, "offline" as last will and at a stop."""
+    """A device's retained state: "online" at each connect, "offline" as last will and at a stop.
+
+    `oldest_seq` is the first event that can still be replayed.
+    """
 
     state: DeviceState
     site: str
@@ -43,6 +46,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str = ""
     last_seq: int = 0
     delivered_seq: int = 0
+    oldest_seq: int = 1
 
 
 class Ack(msgspec.Struct, frozen=True):

@@ -1,0 +1,133 @@
+"""An event in words, one line, as a person in the shop would read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import Any
+
+from runtime.store.facts import (
+    Coverage,
+    Dwell,
+    Flip,
+    Flow,
+    Footfall,
+    Heatmap,
+    Interaction,
+    ProcessHealth,
+    TryOn,
+    Visit,
+)
+from runtime.uplink.events import Event, Gap
+
+SHORT_ID = 6
+MINUTE_S = 60.0
+
+
+def describe(event: Event, zone: tzinfo | None = None) -> str:
+    """Local time (of `zone`, or this machine's), kind, and what happened."""
+    fact = event.fact
+    local = datetime.fromtimestamp(fact.time_s, zone)
+    words = _WORDS[type(fact)](fact)
+    if fact.retracted:
+        words = f"withdrawn: {words}"
+    elif fact.rev > 0:
+        words = f"{words} (corrected, revision {fact.rev})"
+    return f"{local:%H:%M:%S}  {fact.kind:<11}  {words}"
+
+
+def _footfall(fact: Footfall) -> str:
+    text = f"{fact.entrance}: {fact.entered} in, {fact.left} out in {_span(fact.end_s - fact.start_s)}"
+    return text + _coverage(fact.coverage)
+
+
+def _visit(fact: Visit) -> str:
+    verb = "came in by" if fact.direction == "in" else "went out by"
+    stay = "" if fact.stay_s is None else f" after {_span(fact.stay_s)}"
+    return f"{_visitor(fact.visitor)} {verb} {fact.entrance}{stay}"
+
+
+def _dwell(fact: Dwell) -> str:
+    so_far = " so far" if fact.partial else ""
+    return f"{_visitor(fact.visitor)} in {fact.zone} for {_span(fact.dwell_s)}{so_far}"
+
+
+def _flow(fact: Flow) -> str:
+    span = _span(fact.end_s - fact.start_s)
+    return f"{fact.origin} to {fact.destination}: {fact.transitions} in {span}" + _coverage(fact.coverage)
+
+
+def _heatmap(fact: Heatmap) -> str:
+    zones = sorted(fact.zones.items(), key=lambda item: -item[1])
+    busiest = ", ".join(f"{zone} {_span(person_s)}" for zone, person_s in zones[:3] if person_s > 0)
+    part = f" (part {fact.part + 1} of {fact.parts})" if fact.parts > 1 else ""
+    return f"person-time {busiest or 'nowhere'}; {len(fact.cells)} cells{part}" + _coverage(fact.coverage)
+
+
+def _flip(fact: Flip) -> str:
+    return f"{_article(fact.epc, fact.sku)} turned over{_at(fact.fixture)}, score {fact.score:.2f}"
+
+
+def _interaction(fact: Interaction) -> str:
+    who = "nobody seen" if fact.visitor is None else _visitor(fact.visitor)
+    text = f"{who} handled {_article(fact.epc, fact.sku)}{_at(fact.fixture)}, {fact.probability:.0%} sure"
+    if fact.runner_up is not None:
+        text += f"; else {_visitor(fact.runner_up)} {fact.runner_up_probability:.0%}"
+    return text
+
+
+def _tryon(fact: TryOn) -> str:
+    who = "" if fact.visitor is None else f" with {_visitor(fact.visitor)}"
+    span = _span(fact.end_s - fact.start_s)
+    return f"{_article(fact.epc, fact.sku)} in {fact.room} for {span}{who}"
+
+
+def _health(fact: ProcessHealth) -> str:
+    figures = ", ".join(f"{name} {value:g}" for name, value in sorted(fact.values.items()))
+    dropped = sum(fact.drops.values())
+    parts = [f"{fact.process}: {fact.state}", fact.detail, figures, f"{dropped} dropped" if dropped else ""]
+    return "; ".join(part for part in parts if part)
+
+
+def _gap(fact: Gap) -> str:
+    count = sum(last - first + 1 for first, last in fact.ranges) or fact.to_seq - fact.from_seq + 1
+    return f"{count} events between {fact.from_seq} and {fact.to_seq} were dropped: {fact.why}"
+
+
+_WORDS: dict[type, Callable[[Any], str]] = {
+    Footfall: _footfall,
+    Visit: _visit,
+    Dwell: _dwell,
+    Flow: _flow,
+    Heatmap: _heatmap,
+    Flip: _flip,
+    Interaction: _interaction,
+    TryOn: _tryon,
+    ProcessHealth: _health,
+    Gap: _gap,
+}
+
+
+def _visitor(visitor: str) -> str:
+    return f"visitor {visitor[-SHORT_ID:]}"
+
+
+def _article(epc: str, sku: str | None) -> str:
+    return f"tag …{epc[-SHORT_ID:]}" if sku is None else f"{sku} (…{epc[-SHORT_ID:]})"
+
+
+def _at(fixture: str | None) -> str:
+    return "" if fixture is None else f" at {fixture}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 2 * MINUTE_S:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE_S:.0f} min"
+
+
+def _coverage(coverage: tuple[Coverage, ...]) -> str:
+    blind = [one for one in coverage if one.blind_s > 0]
+    if not blind:
+        return ""
+    return "; " + ", ".join(f"{one.camera} blind for {_span(one.blind_s)}" for one in blind)
