@@ -60,7 +60,7 @@ def inverse_2x2(matrices: Floats) -> Floats:
 def surprise(
     mean: Floats, covariance: Floats, seen_m: Floats, seen_covariance: Floats
 ) -> tuple[Floats, Floats]:
-    """Squared Mahalanobis distance and log determinant of the spread, (n, m), of n tracks and m sightings."""
+    """Squared Mahalanobis distance and log determinant of the spread, (n, m), of n tracks and m places."""
     spread = covariance[:, None, :2, :2] + seen_covariance[None]
     a, b, d = spread[..., 0, 0], spread[..., 0, 1], spread[..., 1, 1]
     determinant = a * d - b * b

@@ -23,6 +23,8 @@ class TrackerSettings:
     """Assumed until the camera has shown its own typical height."""
     person_height_sd: float = 0.08
     """Relative spread of people's heights around the typical one."""
+    double_overlap: float = 0.45
+    """Boxes that overlap by more than this share of their union show one person."""
     foot_noise: float = 0.06
     """Standard deviation of a box's lower and upper edge, as a share of its height."""
     side_noise: float = 0.03
@@ -54,6 +56,14 @@ class TrackerSettings:
     """At low frame rates two sightings this far apart confirm as well."""
     confirm_move_m: float = 0.3
     """A track that has not moved this far is not confirmed: mannequins, posters and signs never count."""
+    confirm_move_sd: float = 2.0
+    """... and not before the move stands out from the noise of its places by this factor."""
+    fixture_s: float = 2.0
+    """A track seen for longer without moving is a fixture: it stays, unconfirmed, to keep its boxes."""
+    fixture_move_m: float = 1.0
+    """A fixture that moves this far was a person after all."""
+    fixture_patience_s: float = 30.0
+    """How long a fixture is remembered while something hides it."""
     tentative_patience_s: float = 0.35
     """A new track unseen for longer is dropped, and was never counted."""
     lost_patience_s: float = 4.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,25 +13,33 @@ from runtime.vision.track import motion
 from runtime.vision.track.association import NO_MATCH, pair_costs, pair_up
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.stature import TypicalHeight, pixel_width_m, place
-from runtime.vision.track.view import CameraView, Sightings, overlaps, sight
+from runtime.vision.track.view import CameraView, Sightings, overlaps, sight, singled_out
 
 Box = tuple[float, float, float, float]
 
-MAX_EARLY = 64
-"""Sightings of an unconfirmed track that are kept for its confirmation."""
+EARLY_S = 3.0
+MAX_EARLY = 100
+"""Sightings of an unconfirmed track that are kept for its confirmation: the latest, and no more than these."""
 
-DOUBLE = 0.5
-"""A box that overlaps a found person by more than this share of their union shows the same person."""
+WHOLE_ENOUGH = 0.75
+"""Less of a person's width than this in the picture, and they are half out of it."""
+
+FIXTURE_SPEED = 0.1
+"""Share of a walker's speed that is expected of what never moved."""
+
+FIXTURE_MEMORY_S = 5.0
+"""A fixture has moved if it leaves the place where it was on average for this long."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A person in one frame: box left, top, width, height in px, and the place on the floor if there is one."""
+    """A person in one frame: box left, top, width, height in px, and the place on the floor, if any."""
 
     time_s: float
     box: Box
     score: float
     floor_xy_m: tuple[float, float] | None
+    half_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,9 @@ class Track:
     """One tracked person after a frame.
 
     `id` is None until the track is confirmed. `box` is left, top, width, height in px. `unseen_s` is 0 where
-    the frame showed the person, else how long ago one did; place and box are then predicted. `early` holds,
-    only in the frame that confirms the track, what was seen of it before.
+    the frame showed the person, else how long ago one did; place and box are then predicted. `half_out` says
+    that the left or right edge of the picture cuts more than a quarter of the person off. `early` holds, only
+    in the frame that confirms the track, what was seen of it in the seconds before.
     """
 
     id: int | None
@@ -50,6 +60,7 @@ class Track:
     velocity_mps: tuple[float, float] | None
     floor_sd_m: float | None
     unseen_s: float = 0.0
+    half_out: bool = False
     early: tuple[Sighting, ...] = ()
 
     @property
@@ -73,8 +84,10 @@ def _table(appearance_size: int) -> np.dtype[np.void]:
             ("first_s", np.float64),
             ("seen_s", np.float64),
             ("sightings", np.int64),
-            ("born_at", np.float64, (2,)),
+            ("stood_at", np.float64, (2,)),
+            ("stood_sd", np.float64),
             ("box", np.float64, (4,)),
+            ("half_out", np.bool_),
             ("appearance", np.float64, (appearance_size,)),
         ]
     )
@@ -96,7 +109,7 @@ class FloorTracker:
         self.ended: tuple[int, ...] = ()
         self.refused = 0
         self._tracks = np.zeros(0, dtype=_table(appearance_size))
-        self._early: dict[int, list[Sighting]] = {}
+        self._early: dict[int, deque[Sighting]] = {}
         self._births = 0
         self._ids = 0
         self._time_s: float | None = None
@@ -135,9 +148,11 @@ class FloorTracker:
             tracks["mean"],
             tracks["covariance"],
             dt_s,
-            self.settings.speed_sd_mps * self._scale(),
+            self.settings.speed_sd_mps * self._scale() * np.where(self._fixtures(), FIXTURE_SPEED, 1.0),
             self.settings.speed_memory_s,
         )
+        settling = np.where(self._fixtures(), 1 - np.exp(-dt_s / FIXTURE_MEMORY_S), 0.0)
+        tracks["stood_at"] += settling[:, None] * (tracks["mean"][:, :2] - tracks["stood_at"])
         tracks["height_sd"] = np.minimum(
             np.sqrt(tracks["height_sd"] ** 2 + self._height_drift**2 * dt_s), self._height_sd
         )
@@ -164,6 +179,7 @@ class FloorTracker:
         sane &= np.isfinite(apparent_m)
         if self.has_floor:
             sane &= (apparent_m < 1.6 * self.typical.height_m) & (apparent_m > 0.4 * self.typical.height_m)
+        sane[sane] = singled_out(box[sane], score[sane], self.settings.double_overlap)
         seen = sight(self.view, box[sane], score[sane])
         count = len(seen.scores)
         height_m = np.full(count, self.typical.height_m) if self.has_floor else apparent_m[sane]
@@ -249,6 +265,10 @@ class FloorTracker:
         expected = self._boxes_of(matched)
         seen_box = np.where(whole[:, None], mine.boxes, _completed(mine, expected))
         matched["box"] = (seen_box + expected) / 2
+        width_px = matched["aspect"] * (expected[:, 3] - expected[:, 1])
+        matched["half_out"] = mine.side_cut & (
+            mine.boxes[:, 2] - mine.boxes[:, 0] < WHOLE_ENOUGH * width_px
+        )
         if looks is not None:
             matched["appearance"] += 0.1 * (looks[columns] - matched["appearance"])
         tracks[rows] = matched
@@ -273,7 +293,8 @@ class FloorTracker:
         self._births += len(born)
         new["mean"][:, :2] = floor[born]
         new["covariance"][:, :2, :2] = spread[born]
-        new["born_at"] = floor[born]
+        new["stood_at"] = floor[born]
+        new["stood_sd"] = np.sqrt(spread[born, 0, 0] + spread[born, 1, 1])
         if self.has_floor:
             new["height_m"] = self.typical.height_m
             scale = np.ones(len(born))
@@ -296,18 +317,24 @@ class FloorTracker:
     def _known(self, boxes: Floats, time_s: float) -> Bools:
         """Which boxes (n, 4) mostly show a confirmed person whom this frame has already found."""
         found = self._tracks[self._tracks["confirmed"] & (self._tracks["seen_s"] == time_s)]
-        known: Bools = (overlaps(boxes, found["box"]) > DOUBLE).any(axis=1)
+        overlap = overlaps(boxes, found["box"])
+        known: Bools = np.asarray((overlap > self.settings.double_overlap).any(axis=1))
         return known
 
     def _remember(self, track: np.void, time_s: float) -> None:
-        early = self._early.setdefault(int(track["birth"]), [])
-        if len(early) < MAX_EARLY:
-            x, y = track["mean"][:2].tolist()
-            early.append(
-                Sighting(
-                    time_s, _ltwh(track["box"]), float(track["score"]), (x, y) if self.has_floor else None
-                )
+        early = self._early.setdefault(int(track["birth"]), deque(maxlen=MAX_EARLY))
+        while early and early[0].time_s < time_s - EARLY_S:
+            early.popleft()
+        x, y = track["mean"][:2].tolist()
+        early.append(
+            Sighting(
+                time_s=time_s,
+                box=_ltwh(track["box"]),
+                score=float(track["score"]),
+                floor_xy_m=(x, y) if self.has_floor else None,
+                half_out=bool(track["half_out"]),
             )
+        )
 
     def _confirm(self, time_s: float) -> set[int]:
         """Confirm what was seen often enough; returns the births of tracks that are new to the world."""
@@ -315,9 +342,11 @@ class FloorTracker:
         age_s = time_s - tracks["first_s"] + 1e-6
         ready = (tracks["sightings"] >= 3) & (age_s >= settings.confirm_s)
         ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
-        moved_m = np.linalg.norm(tracks["mean"][:, :2] - tracks["born_at"], axis=1) / self._scale()
-        sd_m = np.sqrt(tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]) / self._scale()
-        ready &= moved_m > np.maximum(settings.confirm_move_m, sd_m)
+        moved_m = np.linalg.norm(tracks["mean"][:, :2] - tracks["stood_at"], axis=1) / self._scale()
+        now_var = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
+        sd_m = np.sqrt(now_var + tracks["stood_sd"] ** 2) / self._scale()
+        enough_m = np.where(self._fixtures(), settings.fixture_move_m, settings.confirm_move_m)
+        ready &= moved_m > np.maximum(enough_m, settings.confirm_move_sd * sd_m)
         ready &= ~tracks["confirmed"] & (tracks["seen_s"] == time_s)
         for row in np.flatnonzero(ready):
             self._ids += 1
@@ -329,6 +358,7 @@ class FloorTracker:
         settings, tracks = self.settings, self._tracks
         unseen_s = time_s - tracks["seen_s"]
         patience = np.where(tracks["confirmed"], settings.lost_patience_s, settings.tentative_patience_s)
+        patience[self._fixtures()] = settings.fixture_patience_s
         patience[tracks["confirmed"] & self._leaving()] = settings.exit_patience_s
         over = unseen_s > patience
         self.ended = tuple(tracks["id"][over & tracks["confirmed"]].tolist())
@@ -337,12 +367,18 @@ class FloorTracker:
         if over.any():
             self._tracks = tracks[~over]
 
+    def _fixtures(self) -> Bools:
+        """Which tracks look like people and never moved: mannequins, posters, signs."""
+        tracks = self._tracks
+        lasting: Bools = tracks["seen_s"] - tracks["first_s"] > self.settings.fixture_s
+        return lasting & ~tracks["confirmed"]
+
     def _leaving(self) -> Bools:
         """Which tracks have their predicted middle out of the picture."""
         box = self._boxes_of(self._tracks)
         middle = (box[:, :2] + box[:, 2:]) / 2
         inside = (middle > 0) & (middle < [self.view.width_px, self.view.height_px])
-        leaving: Bools = ~inside.all(axis=1)
+        leaving: Bools = np.asarray(~inside.all(axis=1))
         return leaving
 
     def _report(self, time_s: float, newly: set[int]) -> list[Track]:
@@ -362,7 +398,8 @@ class FloorTracker:
             velocity_mps=(vx, vy) if self.has_floor else None,
             floor_sd_m=deviation if self.has_floor else None,
             unseen_s=unseen_s,
-            early=tuple(self._early.pop(birth)[:-1]) if birth in newly else (),
+            half_out=bool(track["half_out"]),
+            early=tuple(self._early.pop(birth))[:-1] if birth in newly else (),
         )
 
 

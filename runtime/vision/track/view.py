@@ -107,3 +107,15 @@ def overlaps(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
     area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
     found: Floats = shared / np.maximum(area_a[:, None] + area_b - shared, 1e-9)
     return found
+
+
+def singled_out(boxes: Floats, scores: Floats, overlap: float) -> Bools:
+    """Which boxes (n, 4) to keep so that no two overlap by more than `overlap`: the better one stays."""
+    kept = np.ones(len(boxes), dtype=np.bool_)
+    too_close = overlaps(boxes, boxes) > overlap
+    for row in np.argsort(-scores, kind="stable")[:-1]:
+        if kept[row]:
+            rivals = too_close[row] & kept
+            rivals[row] = False
+            kept[rivals & (scores <= scores[row])] = False
+    return kept
