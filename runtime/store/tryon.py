@@ -14,8 +14,8 @@ from runtime.store.visits import VisitorIds
 
 LEAST_S = 10.0
 """Shorter is passing by with the garment."""
-SILENCE_S = 30.0
-"""Unheard for longer, a tag has left even if nobody said so."""
+SILENCE_S = 3600.0
+"""Readers say when a tag comes and when it has gone; without a word for longer, the reader lost count."""
 BEFORE_S, AFTER_S = 15.0, 3.0
 """The visitor who takes a garment in is seen at the room this long before and after its first read."""
 AT_ROOM_M = 0.5
@@ -48,7 +48,7 @@ class FittingRooms:
         at = (antenna.fitting_room, presence.epc)
         found: list[TryOn] = []
         stay = self._stays.get(at)
-        if stay is not None and presence.first_s > stay.latest.last_s + SILENCE_S:
+        if stay is not None and presence.first_s > stay.latest.last_s:
             found += self._over(at)
             stay = None
         if stay is None:
@@ -64,7 +64,7 @@ class FittingRooms:
             if not stay.visitor_sought and time_s >= stay.latest.first_s + AFTER_S + 2:
                 self._seek(self._plan.rooms.get(room), stay)
         silent = [at for at, stay in self._stays.items() if time_s - stay.latest.last_s > SILENCE_S]
-        return [fact for at in silent for fact in self._over(at)]
+        return [fact for at in silent for fact in self._over(at, partial=True)]
 
     def cut(self) -> list[TryOn]:
         """Try-ons still going on when watching stops."""
