@@ -69,39 +69,56 @@ def boxes_from(distances: Tensor, centres: Tensor) -> Tensor:
     return torch.cat((centres - distances[..., :2], centres + distances[..., 2:]), -1)
 
 
-def pairwise_iou(first: Tensor, second: Tensor) -> Tensor:
-    """IoU of boxes [n, m, 4] with [n, a, 4]: [n, m, a]."""
-    a, b = first[:, :, None], second[:, None]
-    sides = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
-    shared = sides.prod(-1)
-    area_a, area_b = (a[..., 2:] - a[..., :2]).prod(-1), (b[..., 2:] - b[..., :2]).prod(-1)
-    return shared / (area_a + area_b - shared).clamp(min=1e-6)
+def inside(boxes: Tensor, there: Tensor, centres: Tensor) -> Tensor:
+    """Which cells lie inside which boxes: (n, m, a) from boxes (n, m, 4), `there` (n, m), centres (a, 2)."""
+    xs, ys = centres[:, 0], centres[:, 1]
+    left, top, right, bottom = (boxes[..., side, None] for side in range(4))
+    return (xs > left) & (xs < right) & (ys > top) & (ys < bottom) & there[..., None]
+
+
+def iou_by_row(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of boxes (k, 4) row by row."""
+    sides = torch.minimum(first[:, 2:], second[:, 2:]) - torch.maximum(first[:, :2], second[:, :2])
+    shared = sides.clamp(min=0).prod(-1)
+    areas = (first[:, 2:] - first[:, :2]).prod(-1) + (second[:, 2:] - second[:, :2]).prod(-1)
+    return shared / (areas - shared).clamp(min=1e-6)
 
 
 @torch.no_grad()
 def assign(scores: Tensor, boxes: Tensor, centres: Tensor, labels: Padded) -> Assigned:
-    """Every person gets the cells inside its box that already see it best; a cell takes the closer person.
+    """Every person gets the cells in its box that already see it best; a cell takes the closer person.
 
-    scores (n, a) in 0..1, boxes (n, a, 4) as predicted, centres (a, 2).
+    scores (n, a) in 0..1, boxes (n, a, 4) as predicted, centres (a, 2). Works on the list of (picture, person,
+    cell) triples with the cell inside the person, which is short.
     """
-    inside = (
-        torch.cat((centres - labels.boxes[:, :, None, :2], labels.boxes[:, :, None, 2:] - centres), -1).amin(
-            -1
-        )
-        > 0
-    )
-    inside &= labels.there[..., None]
-    wanted = inside & (labels.trust > 0)[..., None]
-    iou = pairwise_iou(labels.boxes, boxes) * wanted
-    fit = scores[:, None].pow(SCORE_POWER) * iou.pow(OVERLAP_POWER) * wanted
-    best = torch.topk(fit, min(CELLS_PER_PERSON, fit.shape[-1]), dim=-1)
-    chosen = torch.zeros_like(fit, dtype=torch.bool).scatter_(-1, best.indices, best.values > 0)
-    person = (iou * chosen).argmax(1)
-    positive = chosen.any(1)
-    own = torch.nn.functional.one_hot(person, fit.shape[1]).transpose(1, 2).bool() & chosen
-    fit = fit * own
-    peak_fit = fit.amax(-1, keepdim=True).clamp(min=1e-9)
-    peak_iou = (iou * own).amax(-1, keepdim=True)
-    target = (fit / peak_fit * peak_iou * labels.trust[..., None]).amax(1)
-    looked_away = (inside & (labels.trust == 0)[..., None]).any(1)
-    return Assigned(target, person, positive, positive | ~looked_away)
+    pictures, cells = scores.shape
+    people = labels.boxes.shape[1]
+    within = inside(labels.boxes, labels.there & (labels.trust > 0), centres)
+    picture, person, cell = within.nonzero(as_tuple=True)
+    iou = iou_by_row(labels.boxes[picture, person], boxes[picture, cell])
+    fit = scores[picture, cell].pow(SCORE_POWER) * iou.pow(OVERLAP_POWER)
+
+    dense = torch.zeros(pictures, people, cells)
+    dense[picture, person, cell] = fit
+    worst_taken = torch.topk(dense, min(CELLS_PER_PERSON, cells), dim=-1).values[..., -1]
+    taken = (fit >= worst_taken[picture, person]) & (fit > 0)
+    picture, person, cell, iou, fit = (column[taken] for column in (picture, person, cell, iou, fit))
+
+    cell_row = picture * cells + cell
+    closest = torch.zeros(pictures * cells).scatter_reduce(0, cell_row, iou, "amax")
+    own = iou >= closest[cell_row]
+    picture, person, cell_row, iou, fit = (column[own] for column in (picture, person, cell_row, iou, fit))
+
+    person_row = picture * people + person
+    peak_fit = torch.zeros(pictures * people).scatter_reduce(0, person_row, fit, "amax")[person_row]
+    peak_iou = torch.zeros(pictures * people).scatter_reduce(0, person_row, iou, "amax")[person_row]
+    trust = labels.trust[picture, person]
+    target = torch.zeros(pictures * cells)
+    target[cell_row] = fit / peak_fit.clamp(min=1e-9) * peak_iou * trust
+    owner = torch.zeros(pictures * cells, dtype=torch.long)
+    owner[cell_row] = person
+    positive = torch.zeros(pictures * cells, dtype=torch.bool)
+    positive[cell_row] = True
+    target, owner, positive = (table.view(pictures, cells) for table in (target, owner, positive))
+    looked_away = inside(labels.boxes, labels.there & (labels.trust == 0), centres).any(1)
+    return Assigned(target, owner, positive, positive | ~looked_away)

@@ -1,0 +1,227 @@
+"""Assignment, losses, scenes, a run that resumes, and the export; needs torch (extra `train`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from engines.distill import export, losses, scenes, train  # noqa: E402
+from engines.distill.assign import assign, cell_centres, iou_by_row, pad  # noqa: E402
+from engines.distill.config import DetectorRecipe, TrainingError, read_recipe  # noqa: E402
+from engines.distill.evaluate import decode, matches, summarise  # noqa: E402
+from engines.distill.labels import Seen  # noqa: E402
+from engines.distill.pool import Labels, Picture, save_picture, write_index  # noqa: E402
+from engines.models.detector import DetectorWidth, PersonDetector  # noqa: E402
+
+SMALL = DetectorWidth((8, 8, 16, 16, 16), (8, 8, 8, 8), (1, 1, 1, 1), 16, 16)
+
+
+def person(left: float, top: float, right: float, bottom: float, trust: float = 1.0) -> Labels:
+    return Labels(
+        np.array([[left, top, right, bottom]], np.float32),
+        np.array([trust], np.float32),
+        np.zeros(1, np.float32),
+    )
+
+
+@pytest.fixture()
+def pool_folder(tmp_path: Path) -> Path:
+    """Dark upright blocks on light ground: persons for a net that has to learn something in seconds."""
+    rng = np.random.default_rng(3)
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    entries = []
+    for number in range(12):
+        image = (190 + rng.normal(0, 6, (96, 128, 3))).clip(0, 255).astype(np.uint8)
+        left, top = int(rng.integers(4, 90)), int(rng.integers(4, 30))
+        image[top : top + 60, left : left + 26] = 30
+        labels = person(left, top, left + 26, top + 60)
+        picture = Picture(str(number), "street", number % 4 == 0, image, labels, complete=True)
+        entries.append(save_picture(folder, picture))
+    write_index(folder, entries)
+    return folder
+
+
+def recipe(run: Path, **changes: object) -> DetectorRecipe:
+    settings: dict[str, object] = {
+        "data": run,
+        "run": run,
+        "steps": 4,
+        "batch": 4,
+        "threads": 1,
+        "workers": 0,
+        "sizes": [(128, 96)],
+        "validation_size": (128, 96),
+        "checkpoint_every_steps": 2,
+        "validate_every_steps": 4,
+        "warmup_steps": 1,
+    }
+    return DetectorRecipe(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def test_the_net_answers_for_every_cell_of_any_size() -> None:
+    net = PersonDetector(SMALL).eval()
+    with torch.no_grad():
+        for height, width in ((96, 128), (64, 160)):
+            rows = net(torch.zeros(2, 3, height, width))
+            cells = sum((height // stride) * (width // stride) for stride in (8, 16, 32))
+            assert rows.shape == (2, cells, 5)
+            assert (rows[..., :4] >= 0).all()
+            assert ((rows[..., 4] > 0) & (rows[..., 4] < 1)).all()
+
+
+def test_the_backbone_stays_within_512_channels_and_the_net_within_four_megabytes_as_shipped() -> None:
+    net = PersonDetector()
+    assert max(net.width.backbone) <= 512
+    assert sum(value.numel() for value in net.parameters()) * 2 <= 4_000_000
+
+
+def test_cells_come_in_rows_from_the_finest_level() -> None:
+    centres, strides = cell_centres(64, 96)
+    assert centres[:2].tolist() == [[4, 4], [12, 4]]
+    assert centres[12].tolist() == [4, 12]
+    assert strides.tolist() == [8] * 96 + [16] * 24 + [32] * 6
+
+
+def test_cells_inside_a_person_answer_for_it_and_places_to_look_away_from_count_for_nothing() -> None:
+    centres, _ = cell_centres(64, 64)
+    labels = pad([Labels.joined([person(0, 0, 32, 32), person(32, 32, 64, 64, trust=0)])])
+    boxes = labels.boxes[:, :1].expand(1, len(centres), 4)
+    found = assign(torch.full((1, len(centres)), 0.5), boxes, centres, labels)
+    inside = (centres < 32).all(-1)
+    assert found.positive[0].any()
+    assert not found.positive[0][~inside].any()
+    assert found.target[0].max() == pytest.approx(1.0, abs=1e-4)
+    away = (centres > 32).all(-1)
+    assert not found.counted[0][away].any()
+    assert found.counted[0][~away].all()
+
+
+def test_a_cell_between_two_people_answers_for_the_one_it_fits() -> None:
+    centres, _ = cell_centres(64, 64)
+    labels = pad([Labels.joined([person(0, 0, 40, 64), person(8, 0, 48, 64)])])
+    boxes = labels.boxes[:, 1:2].expand(1, len(centres), 4)
+    found = assign(torch.full((1, len(centres)), 0.5), boxes, centres, labels)
+    shared = found.positive[0] & (centres[:, 0] > 8) & (centres[:, 0] < 40)
+    assert shared.any()
+    assert (found.person[0][shared] == 1).float().mean() > 0.4
+
+
+def test_overlap_of_known_boxes() -> None:
+    first = torch.tensor([[0.0, 0.0, 10.0, 10.0]] * 3)
+    second = torch.tensor([[0.0, 0.0, 10.0, 10.0], [5.0, 0.0, 15.0, 10.0], [20.0, 20.0, 30.0, 30.0]])
+    assert iou_by_row(first, second).tolist() == pytest.approx([1, 1 / 3, 0])
+    iou, giou = losses.generalised_iou(first[:1], second[2:])
+    assert float(iou[0]) == 0
+    assert float(giou[0]) == pytest.approx(-(900 - 200) / 900)
+
+
+def test_a_student_behind_its_teacher_pays_more_for_the_same_box() -> None:
+    centres, _ = cell_centres(64, 64)
+    raw = torch.full((1, len(centres), 5), 14.0)
+    raw[..., 4] = 0.0
+    labels = person(8, 8, 56, 56)
+    free = losses.detector_loss(raw, 64, 64, pad([labels]), 0.05, 1.0)
+    labels.teacher_iou[:] = 0.95
+    bound = losses.detector_loss(raw, 64, 64, pad([labels]), 0.05, 1.0)
+    assert free.behind_teacher == 0
+    assert bound.behind_teacher == 1
+    assert bound.box == pytest.approx(2 * free.box, rel=1e-5)
+
+
+def test_the_loss_teaches_the_net_a_single_picture() -> None:
+    torch.manual_seed(4)
+    net = PersonDetector(SMALL).train()
+    image = torch.full((2, 3, 96, 96), 190.0)
+    image[:, :, 20:80, 30:60] = 20
+    labels = pad([person(30, 20, 60, 80)] * 2)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=5e-3)
+    values = []
+    for _ in range(60):
+        loss = losses.detector_loss(net.raw(image), 96, 96, labels, 0.05, 1.0)
+        optimiser.zero_grad()
+        loss.total.backward()
+        optimiser.step()
+        values.append(loss.box)
+    assert values[-1] < 0.4 * values[0]
+
+
+def test_pasted_people_have_boxes_where_they_are(pool_folder: Path) -> None:
+    image = np.full((96, 128, 3), 200, np.uint8)
+    cutout = scenes.Cutout(np.full((60, 24, 3), 10, np.uint8), np.ones((60, 24), np.float32))
+    box = scenes.paste(image, cutout, 40, 20, 50, np.random.default_rng(0))
+    assert box is not None
+    left, top, right, bottom = box.astype(int)
+    assert image[top + 2 : bottom - 2, left + 2 : right - 2].max() < 120
+    assert (top, bottom) == (20, 70)
+    assert scenes.paste(image, cutout, 126, 20, 50, np.random.default_rng(0)) is None
+
+
+def test_scenes_depend_on_the_seed_only_and_leave_held_out_pictures_alone(pool_folder: Path) -> None:
+    first = scenes.SceneMaker(pool_folder, 7).example((128, 96))
+    second = scenes.SceneMaker(pool_folder, 7).example((128, 96))
+    assert (first[0] == second[0]).all()
+    assert first[0].shape == (96, 128, 3)
+    maker = scenes.SceneMaker(pool_folder, 8)
+    assert not any(entry.held_out for entries in maker._by_source.values() for entry in entries)
+
+
+def test_a_run_stops_where_told_and_goes_on_from_its_checkpoint(pool_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train.DetectorTraining(recipe(run, steps=2), pool_folder).run()
+    resumed = train.DetectorTraining(recipe(run, steps=4), pool_folder)
+    assert resumed.progress.step == 2
+    resumed.run()
+    assert resumed.progress.step == 4
+    assert (run / "validation.csv").read_text().count("\n") >= 2
+
+
+def test_the_export_gives_what_the_net_gives_at_any_size(tmp_path: Path) -> None:
+    import onnxruntime
+
+    torch.manual_seed(5)
+    net = PersonDetector().eval()
+    full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
+    export.write_onnx(net, full)
+    export.store_as_half(full, half)
+    assert half.stat().st_size < 0.6 * full.stat().st_size
+    session = onnxruntime.InferenceSession(str(half), providers=["CPUExecutionProvider"])
+    for shape in ((1, 3, 96, 128), (2, 3, 64, 64)):
+        images = np.random.default_rng(1).uniform(0, 255, shape).astype(np.float32)
+        with torch.no_grad():
+            wanted = net(torch.from_numpy(images)).numpy()
+        assert np.abs(session.run(None, {"images": images})[0] - wanted).max() < 0.2
+
+
+def test_average_precision_of_known_answers() -> None:
+    labels = Labels.joined(
+        [person(0, 0, 40, 100), person(100, 0, 140, 100), person(300, 0, 340, 100, trust=0)]
+    )
+    boxes = np.array([[0, 0, 40, 100], [200, 0, 240, 100], [100, 0, 140, 90], [300, 0, 340, 90]], np.float32)
+    rows = matches(Seen(boxes, np.array([0.9, 0.8, 0.7, 0.95], np.float32)), labels)
+    assert [score for score, _ in rows] == pytest.approx([0.9, 0.8, 0.7])
+    found = summarise(rows, 2)
+    assert found.ap50 == pytest.approx(0.5 + 0.5 * 2 / 3)
+    assert found.recall == 1
+
+
+def test_predictions_become_boxes_of_the_picture() -> None:
+    rows = np.zeros((96 + 24 + 6, 5), np.float32)
+    rows[13] = [4, 4, 12, 20, 0.8]
+    seen = decode(rows, (96, 64), 0.5)
+    assert seen.boxes.tolist() == [[(12 - 4) * 2, (12 - 4) * 2, (12 + 12) * 2, (12 + 20) * 2]]
+
+
+def test_a_recipe_with_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("data: d\nrun: r\nepocks: 3\n")
+    with pytest.raises(TrainingError, match="epocks"):
+        read_recipe(file)
+    file.write_text("data: d\n")
+    with pytest.raises(TrainingError, match="'run' is missing"):
+        read_recipe(file)
