@@ -88,8 +88,8 @@ def iou_by_row(first: Tensor, second: Tensor) -> Tensor:
 def assign(scores: Tensor, boxes: Tensor, centres: Tensor, labels: Padded) -> Assigned:
     """Every person gets the cells in its box that already see it best; a cell takes the closer person.
 
-    scores (n, a) in 0..1, boxes (n, a, 4) as predicted, centres (a, 2). Works on the list of (picture, person,
-    cell) triples with the cell inside the person, which is short.
+    scores (n, a) in 0..1, boxes (n, a, 4) as predicted, centres (a, 2). Works on the short list of (picture,
+    person, cell) with the cell inside the person.
     """
     pictures, cells = scores.shape
     people = labels.boxes.shape[1]
