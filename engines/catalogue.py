@@ -97,6 +97,9 @@ class EngineEntry(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True,
     files: Annotated[list[EngineFile], Meta(min_length=1, max_length=16)]
     measured: dict[str, float | int | str] = {}
     about: str = ""
+    licence: str = ""
+    training: dict[str, float | int | str | list[str]] = {}
+    """How the weights came to be: data, teachers, steps, minutes, seed, command."""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
