@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from pathlib import Path
@@ -19,10 +20,11 @@ OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 5.0
 PARAMETERS_EVERY_S = 15.0
 """How often a stream's description is asked for again: it tells of a new picture size."""
+ASK_TIMEOUT_S = 1.0
 STALE_S = 1.0
 """A frame that is this old when it can be read is part of a backlog: skip to the present."""
 
-_FFMPEG_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|max_delay;500000"
+_FFMPEG_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|analyzeduration;1500000"
 
 
 class StreamSource:
@@ -42,9 +44,10 @@ class StreamSource:
         self._source_clock = SourceClock()
         self._number = 0
         self._parameters_every_s = parameters_every_s
-        self._parameters = rtsp.parameters(rtsp.describe(where.target, OPEN_TIMEOUT_S))
-        self._asked_s = clock.now()
-        self._capture = _open_stream(where)
+        with rtsp.described(where.target, OPEN_TIMEOUT_S) as description:
+            self._parameters = rtsp.parameters(description)
+            self._asked_s = clock.now()
+            self._capture = _open_stream(where)
         self.size = decoder.size_of(self._capture)
         self.fps = decoder.fps_of(self._capture)
 
@@ -75,7 +78,13 @@ class StreamSource:
 
     def _check_parameters(self) -> None:
         """The decoder goes on with the size it began with and stretches other pictures to it: begin anew."""
-        now = rtsp.parameters(rtsp.describe(self._where.target, OPEN_TIMEOUT_S))
+        try:
+            with rtsp.described(self._where.target, ASK_TIMEOUT_S) as description:
+                now = rtsp.parameters(description)
+        except SourceFault:
+            # The pictures still come: a camera that does not want to be asked beside them is left alone.
+            self._parameters_every_s = math.inf
+            return
         if now != self._parameters:
             raise SourceFault(
                 SourceState.RESOLUTION_CHANGED,

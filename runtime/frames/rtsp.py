@@ -12,6 +12,8 @@ import re
 import secrets
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -31,26 +33,30 @@ class _Answer(NamedTuple):
     body: str
 
 
-def describe(uri: str, timeout_s: float = 5.0) -> str:
+@contextmanager
+def described(uri: str, timeout_s: float = 5.0) -> Iterator[str]:
     """The session description (SDP, RFC 4566) of the stream at `uri`, which may hold a login.
 
+    The connection stays open inside the `with`: some servers wind a stream down for a moment when the last
+    one who asked for it leaves, and answer 503 meanwhile.
     Raises SourceFault: wrong password, no such stream, or nobody there.
     """
     parts = urlsplit(uri)
     bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     if parts.query:
         bare += f"?{parts.query}"
-    try:
-        with _connect(parts, timeout_s) as connection:
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(_connect(parts, timeout_s))
             answer = _ask(connection, bare, 1, "")
             if answer.status == 401:
                 login = _login(answer.headers.get("www-authenticate", ""), parts, bare)
                 if login:
                     answer = _ask(connection, bare, 2, login)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceFault(SourceState.CONNECTING, f"{redact(uri)}: no answer ({reason})") from error
-    return _judge(answer, parts, uri)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise SourceFault(SourceState.CONNECTING, f"{redact(uri)}: no answer ({reason})") from error
+        yield _judge(answer, parts, uri)
 
 
 def parameters(sdp: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Run by a Python that can import GstRtspServer (see scripts/fetch-rtsp-server), not by the tests' own:
 
-    PYTHON rtsp_server.py PORT [USER PASSWORD]
+    PYTHON rtsp_server.py PORT [basic|digest USER PASSWORD]
 
 It prints "ready" once it listens on rtsp://127.0.0.1:PORT/shop and then obeys lines on stdin:
 
@@ -20,9 +20,10 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
+CAPS = "video/x-raw,format=I420,width={},height={},framerate=15/1"
 PIPELINE = (
-    "( videotestsrc name=picture is-live=true pattern=ball "
-    "! capsfilter name=size caps=video/x-raw,format=I420,width=320,height=240,framerate=15/1 "
+    "( videotestsrc name=picture is-live=true pattern={pattern} "
+    "! capsfilter name=size caps={caps} "
     "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 bitrate=800 "
     "! rtph264pay name=pay0 pt=96 config-interval=-1 )"
 )
@@ -35,29 +36,35 @@ class Shop(GstRtspServer.RTSPMediaFactory):
         super().__init__()
         self.set_shared(True)
         self.element = None
+        self.pattern, self.size = "ball", ("320", "240")
 
     def do_create_element(self, url: object) -> Gst.Element:
-        self.element = Gst.parse_launch(PIPELINE)
+        self.element = Gst.parse_launch(PIPELINE.format(pattern=self.pattern, caps=CAPS.format(*self.size)))
         return self.element
 
     def obey(self, line: str) -> None:
         verb, *words = line.split()
-        if self.element is None:
-            return
         if verb == "pattern":
-            Gst.util_set_object_arg(self.element.get_by_name("picture"), "pattern", words[0])
+            self.pattern = words[0]
+            if self.element is not None:
+                Gst.util_set_object_arg(self.element.get_by_name("picture"), "pattern", self.pattern)
         elif verb == "size":
-            width, height = words
-            caps = f"video/x-raw,format=I420,width={width},height={height},framerate=15/1"
-            self.element.get_by_name("size").set_property("caps", Gst.Caps.from_string(caps))
+            self.size = (words[0], words[1])
+            if self.element is not None:
+                caps = Gst.Caps.from_string(CAPS.format(*self.size))
+                self.element.get_by_name("size").set_property("caps", caps)
 
 
-def add_login(server: GstRtspServer.RTSPServer, factory: Shop, user: str, password: str) -> None:
+def add_login(server: GstRtspServer.RTSPServer, factory: Shop, scheme: str, user: str, password: str) -> None:
     auth = GstRtspServer.RTSPAuth()
-    auth.set_supported_methods(2)  # digest
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth.add_digest(user, password, token)
+    if scheme == "basic":
+        auth.set_supported_methods(1)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_supported_methods(2)
+        auth.add_digest(user, password, token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role("viewer", "media.factory.access", True)
@@ -71,8 +78,8 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service(sys.argv[1])
     factory = Shop()
-    if len(sys.argv) > 3:
-        add_login(server, factory, sys.argv[2], sys.argv[3])
+    if len(sys.argv) > 2:
+        add_login(server, factory, *sys.argv[2:5])
     server.get_mount_points().add_factory("/shop", factory)
     if not server.attach(None):
         sys.exit(f"cannot listen on port {sys.argv[1]}")
