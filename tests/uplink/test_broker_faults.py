@@ -1,0 +1,383 @@
+"""Real Mosquitto, real sockets: whatever breaks, every event is accounted for at the cloud."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runtime.config import Uplink
+from runtime.store.facts import ProcessHealth, Visit
+from runtime.uplink import wire
+from runtime.uplink.broker import LocalBroker, free_port
+from runtime.uplink.cloud_store import Audit, CloudStore
+from runtime.uplink.delivery import DeliveryLimits
+from runtime.uplink.events import Origin
+from runtime.uplink.mqtt import Link, Received
+from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.receive import Receiver, receive_in_background
+from runtime.uplink.sender import Sender
+
+ORIGIN = Origin("plaza", "box-1")
+WaitUntil = Callable[[Callable[[], object], float], None]
+
+
+def visit(number: int) -> Visit:
+    return Visit(
+        key=f"visit/{number}", time_s=1_700_000_000.0, visitor=f"v{number}", direction="in", entrance="door"
+    )
+
+
+def health(number: int) -> ProcessHealth:
+    return ProcessHealth(
+        key=f"health/{number}", time_s=1_700_000_000.0, process="vision", state="ok", progress_s=0.0
+    )
+
+
+class Device:
+    """Outbox and sender of one box, as the store and uplink processes hold them."""
+
+    def __init__(
+        self, folder: Path, broker: Uplink, limits: DeliveryLimits | None = None, ack_timeout_s: float = 2.0
+    ) -> None:
+        path = folder / "outbox.db"
+        self.outbox = Outbox(
+            path, ORIGIN, OutboxLimits(group_delay_s=0.005), on_commit=lambda seq: self.sender.wake()
+        )
+        self.sender = Sender(
+            path, ORIGIN, broker, limits=limits, ack_timeout_s=ack_timeout_s, first_pause_s=0.1
+        )
+        self.sender.start()
+
+    def say(self, first: int, last: int) -> None:
+        self.outbox.append([visit(number) for number in range(first, last + 1)])
+
+    def close(self) -> None:
+        self.sender.stop()
+        self.outbox.close()
+
+
+@contextmanager
+def device_of(
+    folder: Path, port: int, *, trust_broker: bool = False, protocol: int = 5, **more: object
+) -> Iterator[Device]:
+    broker = Uplink(
+        host="127.0.0.1", port=port, trust_broker=trust_broker, protocol=5 if protocol == 5 else 311
+    )
+    device = Device(folder, broker, **more)  # type: ignore[arg-type]
+    try:
+        yield device
+    finally:
+        device.close()
+
+
+class Cloud:
+    """A receiver in the background."""
+
+    def __init__(self, path: Path, port: int, protocol: int = 5) -> None:
+        self.path = path
+        broker = Uplink(host="127.0.0.1", port=port, protocol=5 if protocol == 5 else 311)
+        self._ready: CloudStore | None = None
+        self.receiver: Receiver | None = None
+        started = threading.Event()
+
+        def serve() -> None:
+            store = CloudStore(path)
+            self.receiver = Receiver(broker, store)
+            started.set()
+            self.receiver.run()
+            store.close()
+
+        self._thread = threading.Thread(target=serve, daemon=True)
+        self._thread.start()
+        started.wait()
+
+    def audit(self) -> Audit | None:
+        store = CloudStore(self.path)
+        audits = store.audit()
+        store.close()
+        return audits[0] if audits else None
+
+    def has(self, last_seq: int) -> bool:
+        audit = self.audit()
+        return audit is not None and audit.complete and audit.last_seq >= last_seq
+
+    def connect(self, timeout_s: float = 10.0) -> None:
+        assert self.receiver is not None
+        assert self.receiver.connected.wait(timeout_s)
+
+    def close(self) -> None:
+        assert self.receiver is not None
+        self.receiver.stopping.set()
+        self._thread.join(10.0)
+
+
+@contextmanager
+def cloud_of(path: Path, port: int, protocol: int = 5) -> Iterator[Cloud]:
+    cloud = Cloud(path, port, protocol)
+    try:
+        cloud.connect()
+        yield cloud
+    finally:
+        cloud.close()
+
+
+def sent_more_than(device: Device, messages: int) -> bool:
+    return device.sender.tally().messages_sent > messages
+
+
+@pytest.mark.parametrize("protocol", [5, 311])
+@pytest.mark.parametrize("trust_broker", [True, False])
+def test_every_event_arrives_once(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, protocol: int, trust_broker: bool
+) -> None:
+    with (
+        cloud_of(tmp_path / "cloud.db", broker.port, protocol) as cloud,
+        device_of(tmp_path, broker.port, trust_broker=trust_broker, protocol=protocol) as device,
+    ):
+        device.say(1, 3)
+        wait_until(lambda: cloud.has(3), 10)
+        device.say(4, 3_000)
+        wait_until(lambda: cloud.has(3_000), 20)
+        wait_until(lambda: device.sender.tally().delivered_seq == 3_000, 10)
+        audit = cloud.audit()
+        assert audit is not None and (audit.events, audit.named_in_gaps) == (3_000, 0)
+
+
+def test_a_broker_killed_in_a_burst_loses_nothing(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    limits = DeliveryLimits(batch_events=20, resend_after_s=2.0)
+    with (
+        cloud_of(tmp_path / "cloud.db", broker.port) as cloud,
+        device_of(tmp_path, broker.port, limits=limits) as device,
+    ):
+        for first in (1, 2_001, 4_001):
+            sent_before = device.sender.tally().messages_sent
+            device.say(first, first + 1_999)
+            wait_until(partial(sent_more_than, device, sent_before + 20), 10)
+            broker.kill()
+            time.sleep(0.2)
+            broker.start()
+        wait_until(lambda: cloud.has(6_000), 40)
+        wait_until(lambda: device.sender.tally().delivered_seq == 6_000, 20)
+
+
+def test_what_a_killed_broker_had_acknowledged_for_an_absent_cloud_is_sent_again(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    with cloud_of(tmp_path / "cloud.db", broker.port):
+        pass
+    with device_of(tmp_path, broker.port, limits=DeliveryLimits(batch_events=50)) as device:
+        device.say(1, 2_000)
+        wait_until(
+            lambda: device.sender.tally().messages_sent >= 40 and device.sender.tally().in_flight == 0, 10
+        )
+        assert device.sender.tally().delivered_seq == 0
+        broker.kill()
+        broker.start()
+        with cloud_of(tmp_path / "cloud.db", broker.port) as cloud:
+            wait_until(lambda: cloud.has(2_000), 30)
+
+
+def test_a_cloud_that_lost_everything_can_ask_for_all_that_is_retained(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    with device_of(tmp_path, broker.port) as device:
+        with cloud_of(tmp_path / "first.db", broker.port) as cloud:
+            device.say(1, 500)
+            wait_until(lambda: cloud.has(500) and device.sender.tally().delivered_seq == 500, 15)
+        link = Link(Uplink(host="127.0.0.1", port=broker.port), "asks")
+        link.connect()
+        with cloud_of(tmp_path / "second.db", broker.port) as second:
+            link.publish(wire.topic(ORIGIN, "replay"), wire.Payload(b'{"from_seq":1}', wire.SINGLE, []))
+            link.poll(0.5)
+            wait_until(lambda: second.has(500), 15)
+
+
+class Proxy:
+    """A TCP proxy that can go deaf: connections stay open and nothing passes (a half-open link)."""
+
+    def __init__(self, target_port: int) -> None:
+        self.port = free_port()
+        self.deaf = False
+        self._target_port = target_port
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._dead: list[tuple[socket.socket, socket.socket]] = []
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing:
+            sockets = [self._listener, *(end for pair in self._pairs for end in pair)]
+            readable, _, _ = select.select([] if self.deaf else sockets, [], [], 0.02)
+            for sock in readable:
+                if sock is self._listener:
+                    near, _ = self._listener.accept()
+                    self._pairs.append((near, socket.create_connection(("127.0.0.1", self._target_port))))
+                else:
+                    self._pass_on(sock)
+
+    def _pass_on(self, sock: socket.socket) -> None:
+        pair = next((pair for pair in self._pairs if sock in pair), None)
+        if pair is None:
+            return
+        other = pair[1] if sock is pair[0] else pair[0]
+        try:
+            data = sock.recv(65_536)
+            other.sendall(data)
+        except OSError:
+            data = b""
+        if not data:
+            self._pairs.remove(pair)
+            for end in pair:
+                end.close()
+
+    def forget(self) -> None:
+        """The link is back, but what was open before is dead without a word."""
+        self._dead += self._pairs
+        self._pairs = []
+        self.deaf = False
+
+    def close(self) -> None:
+        self._closing = True
+        self._thread.join()
+        self._listener.close()
+
+
+def test_a_half_open_connection_is_noticed_and_replaced(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    proxy = Proxy(broker.port)
+    with (
+        cloud_of(tmp_path / "cloud.db", broker.port) as cloud,
+        device_of(tmp_path, proxy.port, ack_timeout_s=1.0) as device,
+    ):
+        device.say(1, 10)
+        wait_until(lambda: device.sender.tally().delivered_seq == 10, 10)
+        proxy.deaf = True
+        device.say(11, 400)
+        wait_until(lambda: "acknowledged nothing" in device.sender.tally().detail, 10)
+        proxy.forget()
+        wait_until(lambda: cloud.has(400), 20)
+        assert device.sender.tally().connects >= 2
+    proxy.close()
+
+
+def test_the_first_message_after_a_silent_cut_is_not_lost(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    proxy = Proxy(broker.port)
+    with (
+        cloud_of(tmp_path / "cloud.db", broker.port) as cloud,
+        device_of(tmp_path, proxy.port, trust_broker=True, ack_timeout_s=1.0) as device,
+    ):
+        device.say(1, 1)
+        wait_until(lambda: cloud.has(1), 10)
+        proxy.forget()
+        device.say(2, 2)
+        wait_until(lambda: cloud.has(2), 15)
+    proxy.close()
+
+
+def test_a_kind_the_acl_refuses_is_held_back_and_delivered_once_it_is_allowed(
+    mosquitto: None, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    acl = tmp_path / "acl"
+    rest = "topic readwrite tagsight/v1/+/+/visit\ntopic readwrite tagsight/v1/+/+/status\ntopic read #\n"
+    acl.write_text(rest)
+    with LocalBroker(["allow_anonymous true", f"acl_file {acl}"]) as broker:
+        limits = DeliveryLimits(hold_s=0.5)
+        with device_of(tmp_path, broker.port, trust_broker=True, limits=limits) as device:
+            device.outbox.append([health(1), visit(1), health(2), visit(2)])
+            wait_until(lambda: device.sender.tally().events_delivered == 2, 10)
+            tally = device.sender.tally()
+            assert "135" in tally.held_kinds["health"]
+            assert tally.connected and tally.delivered_seq == 0
+            acl.write_text("topic readwrite #\n")
+            os.kill(broker.pid, signal.SIGHUP)
+            wait_until(lambda: device.sender.tally().delivered_seq == 4, 10)
+
+
+def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    seen: list[wire.Status] = []
+    link = Link(Uplink(host="127.0.0.1", port=broker.port), "watcher")
+    link.connect()
+    link.subscribe([wire.topic(ORIGIN, "status")])
+
+    def latest(state: str, reason: str) -> bool:
+        for happening in link.poll(0.05):
+            if isinstance(happening, Received):
+                seen.append(wire.decode_status(happening.data))
+        return bool(seen) and (seen[-1].state, seen[-1].reason) == (state, reason)
+
+    with device_of(tmp_path, broker.port):
+        wait_until(lambda: latest("online", ""), 10)
+    wait_until(lambda: latest("offline", "stopped"), 10)
+    script = (
+        "import sys, time; from pathlib import Path; from runtime.config import Uplink;"
+        "from runtime.uplink.events import Origin; from runtime.uplink.sender import Sender;"
+        "broker = Uplink(host='127.0.0.1', port=int(sys.argv[2]));"
+        "s = Sender(Path(sys.argv[1]), Origin('plaza', 'box-1'), broker);"
+        "s.start(); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "o2.db"), str(broker.port)])
+    try:
+        wait_until(lambda: latest("online", ""), 15)
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: latest("offline", "connection lost"), 10)
+
+
+def test_single_events_and_batches_carry_cloudevents_attributes(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    import paho.mqtt.client as paho
+
+    got: list[paho.MQTTMessage] = []
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.on_message = lambda client, userdata, message: got.append(message)
+    client.connect("127.0.0.1", broker.port)
+    client.subscribe("tagsight/v1/+/+/visit", qos=1)
+    client.loop_start()
+    with device_of(tmp_path, broker.port, trust_broker=True) as device:
+        wait_until(lambda: device.sender.tally().connected, 10)
+        device.say(1, 1)
+        wait_until(lambda: len(got) == 1, 10)
+        device.say(2, 400)
+        wait_until(lambda: sum(len(wire.unpack(message.payload)) for message in got) == 400, 10)
+    client.loop_stop()
+    single, batch = got[0], max(got, key=lambda message: len(wire.unpack(message.payload)))
+    assert single.properties.ContentType == "application/json"
+    attributes = dict(single.properties.UserProperty)
+    body = msgspec.json.decode(single.payload)
+    assert attributes["id"] == body["id"] and attributes["type"] == "tagsight.v1.visit"
+    assert attributes["source"] == "/tagsight/plaza/box-1" and attributes["specversion"] == "1.0"
+    assert batch.properties.ContentType == wire.BATCH
+    assert len(batch.payload) < 30 * len(wire.unpack(batch.payload))
+
+
+def test_a_receiver_that_cannot_connect_says_so(tmp_path: Path) -> None:
+    from runtime.uplink.mqtt import ConnectionLost
+
+    store = CloudStore(":memory:")
+    receiver = Receiver(Uplink(host="127.0.0.1", port=free_port()), store)
+    with pytest.raises(ConnectionLost, match="could not connect"):
+        receive_in_background(receiver, 0.3)
