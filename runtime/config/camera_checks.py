@@ -74,7 +74,7 @@ def _check_stream(draft: Draft, uri: str, path: str) -> None:
 
 def _check_file(draft: Draft, uri: str, path: str) -> None:
     file = file_of(uri)
-    if file is None or not file.is_file():
+    if draft.clips_needed and (file is None or not file.is_file()):
         what = "is a folder" if file is not None and file.is_dir() else "there is no such file"
         draft.note(path, f"{file}: {what}", f"a video file; relative paths start at {draft.folder}")
     options = uri.partition("?")[2] if uri.lower().startswith("file:") else ""

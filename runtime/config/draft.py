@@ -18,7 +18,7 @@ class Draft:
     """Sound sections with their index in the file. What has mistakes is missing here and noted in `notes`.
 
     `names` holds every name the file gives in a list, sound or not, so that one mistake in a camera does not
-    make its entrance wrong too.
+    make its entrance wrong too. Without `clips_needed` a camera's clip may be missing.
     """
 
     folder: Path
@@ -36,6 +36,7 @@ class Draft:
     fixtures: list[tuple[int, model.Fixture]] = field(default_factory=list)
     readers: list[tuple[int, model.Reader]] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
+    clips_needed: bool = True
 
     def note(self, path: str, wrong: str, right: str) -> None:
         """Notes a mistake at the line where `path`, or the nearest key above it, stands in the file.

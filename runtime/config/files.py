@@ -39,7 +39,7 @@ def resolve_paths(draft: Draft) -> None:
 
 def is_model_file(detector: str) -> bool:
     """Whether `engines.detector` is a file and not a name of the catalogue."""
-    return detector.endswith(".onnx") or "/" in detector
+    return detector.endswith((".onnx", ".xml")) or "/" in detector
 
 
 def check_files(draft: Draft) -> None:

@@ -36,19 +36,20 @@ CHECKS = (
 )
 
 
-def load(path: str | Path) -> StoreConfig:
+def load(path: str | Path, *, clips_needed: bool = True) -> StoreConfig:
     """The store that `path` describes, checked as a whole. Raises ConfigErrors with every mistake.
 
     Relative paths in the file start at the file's folder and are absolute in the result; `floor.extent_m` is
-    always filled in.
+    always filled in. Without `clips_needed` the video files of cameras may be missing: another will be used.
     """
     file = Path(path)
-    return parse(yaml_tree.read_text(file), file)
+    return parse(yaml_tree.read_text(file), file, clips_needed=clips_needed)
 
 
-def parse(text: str, file: Path) -> StoreConfig:
+def parse(text: str, file: Path, *, clips_needed: bool = True) -> StoreConfig:
     """As `load`, from text; `file` names it in messages and its folder is where relative paths start."""
     draft = read(yaml_tree.parse(text, file), file.absolute().parent)
+    draft.clips_needed = clips_needed
     resolve_paths(draft)
     for check in CHECKS:
         check(draft)

@@ -1,0 +1,5 @@
+"""What this machine has and what is missing, in plain words, for `tagsight doctor`.
+
+`findings` is the vocabulary and runs checks side by side, each with a time limit; `machine` looks at the
+machine itself, `store` at what one store's config names.
+"""

@@ -1,0 +1,129 @@
+"""What one store's config names: its cameras, its readers and its broker."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from functools import partial
+
+from runtime.config import Camera, Reader, StoreConfig, Uplink, source_uri
+from runtime.doctor.findings import Check, Finding
+
+SOON_DAYS = 30.0
+DAY_S = 86_400.0
+
+
+def checks(store: StoreConfig, limit_s: float) -> list[Check]:
+    """A check for each camera, each reader, the broker and its certificates."""
+    found = [
+        Check(f"camera {entry.name}", partial(camera, entry), "see that it has power and is on this network")
+        for entry in store.cameras
+    ]
+    found += [
+        Check(f"reader {entry.name}", partial(reader, entry, limit_s), "see that it has power and LLRP is on")
+        for entry in store.readers
+    ]
+    found.append(Check("broker", partial(broker, store.uplink), "see that it runs and this box may connect"))
+    if store.uplink.tls:
+        remedy = "get new certificates before they expire"
+        found.append(Check("certificates", partial(certificates, store.uplink, limit_s), remedy))
+    return found
+
+
+def camera(entry: Camera) -> Finding:
+    """The camera's first picture. Raises its source's error."""
+    from runtime.frames.sources import open_source, read
+
+    source = open_source(source_uri(entry))
+    try:
+        frame = read(source)
+    finally:
+        source.close()
+    if frame is None:
+        return Finding(
+            "missing", f"{source.label} holds no picture", "give a camera that is on, or a whole file"
+        )
+    height, width = frame.image.shape[:2]
+    found = f"{width} x {height}" + (f", {source.fps:g} pictures a second" if source.fps else "")
+    if entry.image_size is not None and entry.image_size != (width, height):
+        measured = " x ".join(map(str, entry.image_size))
+        same_shape = abs(entry.image_size[0] * height - entry.image_size[1] * width) <= height
+        if not same_shape:
+            return Finding(
+                "missing", f"{found}; its floor map was measured at {measured}", "measure the floor again"
+            )
+        return Finding("ok", f"{found}; its floor map, measured at {measured}, is scaled")
+    if frame.image.mean() < 8:
+        return Finding("weak", f"{found}, and black", "take the lens cap off, or switch the light on")
+    return Finding("ok", found)
+
+
+def reader(entry: Reader, limit_s: float) -> Finding:
+    """The reader greets us by LLRP. Raises ReaderError."""
+    from rfid_reader.connection import Connection
+    from rfid_reader.settings import ReaderSettings, Timing
+
+    timing = Timing(connect_s=limit_s / 2, answer_s=limit_s / 2)
+    settings = ReaderSettings(
+        host=entry.host, port=entry.tcp_port(), name=entry.name, tls=entry.tls, timing=timing
+    )
+    began_s = time.monotonic()
+    connection = Connection(settings, lambda _: None, lambda _: None, lambda: None)
+    try:
+        connection.greet()
+    finally:
+        connection.close()
+    return Finding(
+        "ok", f"{entry.host}:{entry.tcp_port()} answers LLRP in {(time.monotonic() - began_s) * 1e3:.0f} ms"
+    )
+
+
+def broker(uplink: Uplink) -> Finding:
+    """The broker lets this box in. Raises UplinkError."""
+    from runtime.uplink.mqtt import Link
+
+    link = Link(uplink, f"tagsight-doctor-{time.time_ns() % 10**9}")
+    link.connect()
+    link.disconnect()
+    version = "5" if uplink.protocol == 5 else "3.1.1"
+    return Finding(
+        "ok",
+        f"{uplink.host}:{uplink.tcp_port()} takes us by MQTT {version}" + (", TLS" if uplink.tls else ""),
+    )
+
+
+def certificates(uplink: Uplink, limit_s: float) -> Finding:
+    """How long this box's and the broker's certificates are still good. Raises UplinkError, OSError."""
+    from runtime.uplink.certificates import days_left
+    from runtime.uplink.secrets import tls_context
+
+    now_s = time.time()
+    left = {}
+    own = days_left(uplink.tls)
+    if own is not None:
+        left["this box's"] = own(now_s)
+    context = tls_context(uplink.tls)
+    if context is not None:
+        with contextlib.suppress(ssl.SSLError), _tls(context, uplink, limit_s) as link:
+            expiry = (link.getpeercert() or {}).get("notAfter")
+            if isinstance(expiry, str):
+                left["the broker's"] = (ssl.cert_time_to_seconds(expiry) - now_s) / DAY_S
+    if not left:
+        return Finding("weak", "their age could not be seen", "see what the broker says above")
+    found = ", ".join(f"{whose} is good for {days:.0f} days" for whose, days in left.items())
+    if min(left.values()) <= 0:
+        return Finding("missing", f"{found}: expired", "get new certificates")
+    if min(left.values()) < SOON_DAYS:
+        return Finding("weak", found, "get new certificates before they expire")
+    return Finding("ok", found)
+
+
+def _tls(context: ssl.SSLContext, uplink: Uplink, limit_s: float) -> ssl.SSLSocket:
+    plain = socket.create_connection((uplink.host, uplink.tcp_port()), timeout=limit_s / 2)
+    try:
+        return context.wrap_socket(plain, server_hostname=uplink.host)
+    except OSError:
+        plain.close()
+        raise
