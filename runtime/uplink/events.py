@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -99,11 +100,14 @@ def uuid7(time_s: float, randomness: bytes | None = None) -> str:
 
 
 def rfc3339(time_s: float) -> str:
-    """UTC seconds as RFC 3339 with milliseconds."""
-    return (
-        datetime.fromtimestamp(time_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
-        + f"{int(time_s % 1 * 1000):03d}Z"
-    )
+    """UTC seconds as RFC 3339 with milliseconds, rounded down."""
+    second, millisecond = divmod(int(time_s * 1000), 1000)
+    return f"{_to_the_second(second)}.{millisecond:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def seal(fact: Fact, origin: Origin, seq: int, now_s: float) -> bytes:

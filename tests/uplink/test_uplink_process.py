@@ -1,0 +1,96 @@
+"""The uplink process as the supervisor sees it: told by sockets, heard by health."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime import messages
+from runtime.config import Uplink
+from runtime.messages import Attach, Committed, Health, Stop
+from runtime.processes.uplink import UplinkSpec, main
+from runtime.store.facts import Visit
+from runtime.uplink.broker import LocalBroker, free_port
+from runtime.uplink.events import Origin
+from runtime.uplink.outbox import Outbox
+
+WaitUntil = Callable[[Callable[[], object], float], None]
+
+
+class Supervised:
+    """The process's `main` in a thread, and our end of its control socket."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.path = folder / "outbox.db"
+        self.control, theirs = messages.pair()
+        self.control.settimeout(5.0)
+        clock = (time.time(), time.monotonic())
+        spec = UplinkSpec(self.path, "plaza", "box-1", Uplink(host="127.0.0.1", port=port), clock)
+        self.thread = threading.Thread(target=main, args=(theirs, spec), daemon=True)
+        self.thread.start()
+
+    def health(self) -> Health:
+        message, _ = messages.receive(self.control)
+        assert isinstance(message, Health)
+        return message
+
+    def attach_store(self) -> socket.socket:
+        ours, theirs = messages.pair()
+        messages.send(self.control, Attach("records", "store"), (theirs.fileno(),))
+        theirs.close()
+        return ours
+
+    def next_health(self, state: str) -> Health:
+        for _ in range(10):
+            health = self.health()
+            if health.state == state:
+                return health
+        raise AssertionError(f"never {state}")
+
+
+def visit() -> Visit:
+    return Visit(key="visit/1", time_s=time.time(), visitor="v", direction="in", entrance="door")
+
+
+def test_what_the_store_commits_is_delivered_and_health_says_so(broker: LocalBroker, tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path, broker.port)
+    store = supervised.attach_store()
+    with Outbox(supervised.path, Origin("plaza", "box-1")) as outbox:
+        outbox.append([visit()] * 10)
+        messages.send(store, Committed(outbox.flush()))
+        health = supervised.next_health("ok")
+        while health.values["delivered_seq"] < 10:
+            health = supervised.health()
+    assert health.values["backlog"] == 0 and health.process == "uplink"
+    began_s = time.monotonic()
+    messages.send(supervised.control, Stop())
+    supervised.thread.join(5.0)
+    assert not supervised.thread.is_alive()
+    assert time.monotonic() - began_s < 1.0
+
+
+def test_it_delivers_what_is_in_the_outbox_though_the_store_never_speaks(
+    broker: LocalBroker, tmp_path: Path
+) -> None:
+    with Outbox(tmp_path / "outbox.db", Origin("plaza", "box-1")) as outbox:
+        outbox.append([visit()] * 5)
+    supervised = Supervised(tmp_path, broker.port)
+    while supervised.health().values["delivered_seq"] < 5:
+        pass
+    supervised.control.close()
+    supervised.thread.join(5.0)
+    assert not supervised.thread.is_alive()
+
+
+def test_without_a_broker_it_keeps_answering_and_says_what_is_missing(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path, free_port())
+    supervised.health()
+    health = supervised.health()
+    assert health.state == "disconnected"
+    assert "nothing listens there" in health.detail
+    messages.send(supervised.control, Stop())
+    supervised.thread.join(2.0)
+    assert not supervised.thread.is_alive()
