@@ -31,7 +31,7 @@ WORDS = {
 def doctor(config_path: Path | None, seconds: float, as_json: bool) -> None:
     """Say what this machine has and what is missing, and what to do about it.
 
-    Without --config only the machine itself is looked at. The exit code is 1 when something needed is missing.
+    Without --config only the machine itself is looked at. Exit code 1 when something needed is missing.
 
     \b
     Example:
