@@ -10,7 +10,7 @@ _NOISE = re.compile(
     r"\[ONNXRuntimeError\] : \d+ : \w+ :|\[ ?ERROR ?\]|\S+\.(cpp|hpp|cc|h):\d+\S*)"
 )
 _UNSUPPORTED = re.compile(
-    r"following ONNX operations?:\s*(?P<many>[\w., ]+)|"
+    r"(?:following ONNX operations?|rule found for operations):\s*(?P<many>[\w., ]+)|"
     r"(?P<one>[\w.]+)\(-?\d+\) is not a registered function/op|"
     r"No (?:Op|opset) (?:registered|import) for (?P<none>[\w.]+)"
 )

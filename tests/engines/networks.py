@@ -1,0 +1,107 @@
+"""Small ONNX networks for tests, built from operations whose answers can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+STRIDES = (8, 16, 32)
+REACH = 0.5
+"""The networks' boxes reach this many strides from the cell's centre to every side: they are the cells."""
+
+
+def bright_spot_detector(
+    path: Path, *, size: tuple[int, int] | None = None, strides: Sequence[int] = STRIDES
+) -> Path:
+    """A detector in our own format: a cell's score is its mean brightness (0..1), its box a square round it.
+
+    size: (width, height) of a fixed input; None leaves batch, height and width free.
+    """
+    width, height = size or ("width", "height")
+    nodes = [helper.make_node("ReduceMean", ["images"], ["grey"], axes=[1], keepdims=1)]
+    constants = [
+        _constant("scale", np.array(1 / 255, np.float32)),
+        _constant("cells", np.array([0, -1, 1], np.int64)),
+    ]
+    rows = []
+    for stride in strides:
+        name = f"s{stride}"
+        nodes += [
+            helper.make_node(
+                "AveragePool",
+                ["grey"],
+                [f"{name}.mean"],
+                kernel_shape=[stride, stride],
+                strides=[stride, stride],
+            ),
+            helper.make_node("Mul", [f"{name}.mean", "scale"], [f"{name}.unit"]),
+            helper.make_node("Reshape", [f"{name}.unit", "cells"], [f"{name}.score"]),
+            helper.make_node("Mul", [f"{name}.score", "nothing"], [f"{name}.zero"]),
+            helper.make_node("Add", [f"{name}.zero", f"{name}.reach"], [f"{name}.side"]),
+            helper.make_node("Concat", [f"{name}.side"] * 4 + [f"{name}.score"], [name], axis=2),
+        ]
+        constants.append(_constant(f"{name}.reach", np.array(REACH * stride, np.float32)))
+        rows.append(name)
+    constants.append(_constant("nothing", np.array(0, np.float32)))
+    nodes.append(helper.make_node("Concat", rows, ["predictions"], axis=1))
+    batch = "n" if size is None else 1
+    graph = helper.make_graph(
+        nodes,
+        "bright spots",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, height, width])],
+        [helper.make_tensor_value_info("predictions", TensorProto.FLOAT, [batch, "cells", 5])],
+        constants,
+    )
+    return save(graph, path)
+
+
+def constant_network(path: Path, outputs: Sequence[np.ndarray], size: tuple[int, int] = (64, 64)) -> Path:
+    """A network that answers every picture with the same arrays."""
+    width, height = size
+    nodes = [helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0)]
+    nodes.append(helper.make_node("Mul", ["mean", "nothing"], ["zero"]))
+    constants = [_constant("nothing", np.array(0, np.float32))]
+    infos = []
+    for index, array in enumerate(outputs):
+        constants.append(_constant(f"answer{index}", array.astype(np.float32)))
+        nodes.append(helper.make_node("Add", [f"answer{index}", "zero"], [f"output{index}"]))
+        infos.append(helper.make_tensor_value_info(f"output{index}", TensorProto.FLOAT, array.shape))
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, height, width])
+    return save(helper.make_graph(nodes, "constant", [images], infos, constants), path)
+
+
+def unknown_operation_network(path: Path) -> Path:
+    """A network with an operation that no library has."""
+    info = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 64, 64]) for name in ("images", "out")
+    ]
+    node = helper.make_node("Levitate", ["images"], ["out"], domain="nowhere")
+    graph = helper.make_graph([node], "unknown", info[:1], info[1:])
+    return save(graph, path, [helper.make_opsetid("", 17), helper.make_opsetid("nowhere", 1)])
+
+
+def external_weights_network(path: Path) -> Path:
+    """A network whose weights lie in a second file beside it."""
+    bright_spot_detector(path, size=(64, 64))
+    model = onnx.load(str(path))
+    model.graph.initializer.append(_constant("ballast", np.ones(4096, np.float32)))
+    model.graph.node.insert(0, helper.make_node("Identity", ["ballast"], ["unused"]))
+    model.graph.node.append(helper.make_node("ReduceMax", ["unused"], ["most"], keepdims=0))
+    model.graph.output.append(helper.make_tensor_value_info("most", TensorProto.FLOAT, []))
+    onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}.data", size_threshold=64)
+    return path
+
+
+def save(graph: onnx.GraphProto, path: Path, opsets: Sequence[onnx.OperatorSetIdProto] | None = None) -> Path:
+    """Write a graph as an ONNX file that older runtimes read too."""
+    model = helper.make_model(graph, opset_imports=opsets or [helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(path))
+    return path
+
+
+def _constant(name: str, value: np.ndarray) -> onnx.TensorProto:
+    return numpy_helper.from_array(value, name)
