@@ -29,6 +29,7 @@ class EventRules:
 
 @dataclass
 class _Open:
+    group: int
     start_s: float
     last_s: float
     best: float
@@ -72,22 +73,21 @@ class EventMaker:
                 current.best = max(current.best, score)
                 current.ticks += score >= rules.start
             elif score >= rules.start:
-                self._open[tag] = _Open(time_s - self.window_s, time_s, score, 1)
-        group_of = dict(zip(tags.tolist(), groups.tolist()))
+                self._open[tag] = _Open(int(groups[row]), time_s - self.window_s, time_s, score, 1)
         over = [
             tag
             for tag, flip in self._open.items()
             if time_s - flip.last_s >= rules.quiet_s or time_s - flip.start_s >= rules.longest_s
         ]
         for tag in over:
-            self._end(tag, group_of.get(tag, -1))
+            self._end(tag)
         return self._settled(time_s)
 
-    def _end(self, tag: int, group: int) -> None:
+    def _end(self, tag: int) -> None:
         flip = self._open.pop(tag)
         if flip.ticks >= self.rules.least_ticks:
             end_s = max(flip.last_s, flip.start_s + 0.25)
-            self._ended.append(_Ended(tag, group, flip.start_s, end_s, flip.best))
+            self._ended.append(_Ended(tag, flip.group, flip.start_s, end_s, flip.best))
 
     def _settled(self, time_s: float) -> list[Flip]:
         """Ended flips whose rivals have all ended too."""
@@ -118,5 +118,5 @@ class EventMaker:
     def close(self, time_s: float) -> list[Flip]:
         """End everything that is open."""
         for tag in list(self._open):
-            self._end(tag, -1)
+            self._end(tag)
         return self._settled(time_s + self.rules.longest_s)

@@ -106,6 +106,7 @@ class TickingDetector:
         self.recent = RecentReads(self.keep_s, self.extra_columns)
         self._next_tick: int | None = None
         self._now_s = -math.inf
+        self._pending: list[ReadTable] = []
         self._heard = np.zeros(0)
         self._first_s = np.zeros(0)
 
@@ -122,7 +123,7 @@ class TickingDetector:
             due_s = self._due_s()
             stop = start + int(np.searchsorted(latest[start:], due_s, side="left"))
             if stop > start:
-                self._take(reads.take(slice(start, stop)))
+                self._pending.append(reads.take(slice(start, stop)))
                 self._now_s = float(latest[stop - 1])
             if stop < len(reads):
                 flips += self._run_ticks(float(latest[stop]))
@@ -164,11 +165,17 @@ class TickingDetector:
         flips: list[Flip] = []
         self._skip_pause(latest_s)
         while self._next_tick is not None and self._due_s() <= latest_s:
+            self._take_pending()
             flips += self._tick(self._next_tick * self.step_s)
             self._next_tick += 1
         return flips
 
-    def _take(self, reads: ReadTable) -> None:
+    def _take_pending(self) -> None:
+        """Absorb what came since the last tick, all at once, so that batches do not matter."""
+        if not self._pending:
+            return
+        reads = ReadTable.concatenate(self._pending)
+        self._pending = []
         tags = self.tag_rows.rows(reads.epc)
         known = tags >= 0
         if not known.all():

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 FLIP, PUSH = "flip", "push"
 SWING_FREQUENCY_HZ = 0.9
 SWING_DECAY_S = 0.9
+SWING_SHARE = 0.12
+TWO_PI = 2 * math.pi
 
 
 @dataclass(frozen=True)
@@ -56,29 +58,45 @@ def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
     return share * share * (3 - 2 * share)
 
 
-def pose(motion: Motion, time_s: NDArray[np.float64]) -> Pose:
-    """Where `motion` has taken its tag at each time."""
-    duration_s = motion.end_s - motion.start_s
-    edge_s = min(0.5, 0.35 * duration_s)
-    out = _smooth((time_s - motion.start_s) / edge_s)
-    back = _smooth((time_s - (motion.end_s - edge_s)) / edge_s)
-    held = out * (1 - back)
-    wander = motion.wander_m * np.sin(
-        2 * math.pi * motion.wander_hz * (time_s - motion.start_s) + motion.wander_phase_rad
-    )
-    after_s = np.maximum(time_s - motion.end_s, 0.0)
-    swing = np.where(
-        time_s > motion.end_s,
-        np.exp(-after_s / SWING_DECAY_S) * np.sin(2 * math.pi * SWING_FREQUENCY_HZ * after_s),
-        0.0,
-    )
-    direction = motion.reach_m / max(float(np.linalg.norm(motion.reach_m)), 1e-6)
-    along = wander * held + 0.12 * float(np.linalg.norm(motion.reach_m)) * swing
-    offset_m = held[:, None] * motion.reach_m + back[:, None] * motion.rest_m + along[:, None] * direction
-    turn_rad = (
-        held * motion.turn_rad * (1 + 0.3 * wander / max(motion.wander_m, 1e-6)) + back * motion.rest_turn_rad
-    )
-    return Pose(offset_m, turn_rad, held * motion.hand_loss_db)
+class Motions:
+    """Several motions as columns, so that all moving tags are posed at once."""
+
+    def __init__(self, motions: list[Motion]) -> None:
+        def column(name: str) -> NDArray[np.float64]:
+            return np.array([getattr(motion, name) for motion in motions], np.float64)
+
+        self.tag = np.array([motion.tag for motion in motions], np.int64)
+        self.start_s = column("start_s")
+        self.end_s = column("end_s")
+        self.reach_m = column("reach_m").reshape(-1, 3)
+        self.rest_m = column("rest_m").reshape(-1, 3)
+        self.turn_rad = column("turn_rad")
+        self.rest_turn_rad = column("rest_turn_rad")
+        self.hand_loss_db = column("hand_loss_db")
+        self.wander_m = column("wander_m")
+        self.wander_hz = column("wander_hz")
+        self.wander_phase_rad = column("wander_phase_rad")
+
+    def poses(self, which: NDArray[np.int64], time_s: NDArray[np.float64]) -> Pose:
+        """Where motion `which[i]` has taken its tag at `time_s[i]`."""
+        start_s, end_s = self.start_s[which], self.end_s[which]
+        edge_s = np.minimum(0.5, 0.35 * (end_s - start_s))
+        out = _smooth((time_s - start_s) / edge_s)
+        back = _smooth((time_s - (end_s - edge_s)) / edge_s)
+        held = out * (1 - back)
+        unrest = np.sin(TWO_PI * self.wander_hz[which] * (time_s - start_s) + self.wander_phase_rad[which])
+        after_s = np.maximum(time_s - end_s, 0.0)
+        swing = np.exp(-after_s / SWING_DECAY_S) * np.sin(TWO_PI * SWING_FREQUENCY_HZ * after_s)
+        reach_m = self.reach_m[which]
+        length_m = np.sqrt((reach_m**2).sum(1))
+        along = self.wander_m[which] * unrest * held + SWING_SHARE * length_m * swing
+        offset_m = (
+            held[:, None] * reach_m
+            + back[:, None] * self.rest_m[which]
+            + (along / np.maximum(length_m, 1e-6))[:, None] * reach_m
+        )
+        turn_rad = held * self.turn_rad[which] * (1 + 0.3 * unrest) + back * self.rest_turn_rad[which]
+        return Pose(offset_m, turn_rad, held * self.hand_loss_db[which])
 
 
 def make_flip(

@@ -19,6 +19,7 @@ from rfid_reader.errors import ScenarioError
 
 TRACK_COLUMNS = ("time_s", "person", "x_m", "y_m")
 LONGEST_GAP_S = 2.0
+GRID_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,26 @@ class Track:
 
 
 class Crowd:
-    """All people's tracks, looped every `period_s` (infinity: not looped)."""
+    """All people's tracks on a common grid of times, looped every `period_s` (infinity: not looped)."""
 
     def __init__(self, tracks: list[Track], period_s: float = math.inf) -> None:
-        self.tracks = tracks
+        self.people = [track.person for track in tracks]
         self.period_s = period_s
-
-    @property
-    def people(self) -> list[str]:
-        return [track.person for track in self.tracks]
-
-    def loop_time(self, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scenario times within one period."""
-        return time_s if math.isinf(self.period_s) else np.mod(time_s, self.period_s)
+        last_s = max((float(track.time_s[-1]) for track in tracks), default=0.0)
+        times = np.arange(0.0, min(last_s, period_s) + 2 * GRID_S, GRID_S)
+        self._grid = np.full((len(tracks), len(times), 2), np.nan)
+        for row, track in enumerate(tracks):
+            self._grid[row] = _interpolate(track, times)
 
     def positions(self, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Floor positions (people, times, 2) in metres; NaN while a person is away."""
-        within = self.loop_time(np.atleast_1d(np.asarray(time_s, np.float64)))
-        result = np.full((len(self.tracks), len(within), 2), np.nan)
-        for row, track in enumerate(self.tracks):
-            result[row] = _interpolate(track, within)
-        return result
+        within = time_s if math.isinf(self.period_s) else np.mod(time_s, self.period_s)
+        place = np.asarray(within, np.float64) / GRID_S
+        before = np.clip(place.astype(np.int64), 0, self._grid.shape[1] - 2)
+        share = (place - before)[:, None]
+        here = self._grid[:, before] + share * (self._grid[:, before + 1] - self._grid[:, before])
+        outside = (share[:, 0] < 0) | (share[:, 0] > 1)
+        return np.where(outside[:, None], np.nan, here)
 
 
 def _interpolate(track: Track, time_s: NDArray[np.float64]) -> NDArray[np.float64]:

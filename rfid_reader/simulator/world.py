@@ -12,12 +12,13 @@ from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.simulator.browsers import random_browsers
 from rfid_reader.simulator.handling import Rack, Schedule, TrueFlip
 from rfid_reader.simulator.inventory import MODES, inventory_round
-from rfid_reader.simulator.motion import FLIP, Motion, pose
+from rfid_reader.simulator.motion import FLIP, Motion, Motions
 from rfid_reader.simulator.people import Crowd, Track, load_tracks
 from rfid_reader.simulator.physics import Link, Scatterers, link, measure, one_way_gain
 from rfid_reader.simulator.scenario import ScenarioFile
 
-NEVER_HEARD_DB = -12.0
+HIGHEST_POWER_DBM = 32.5
+NEVER_HEARD_DB = -6.0
 SINGLE_TARGET_QUIET_S = {0: 0.0, 1: 2.0, 2: 8.0, 3: 8.0}
 
 
@@ -69,8 +70,11 @@ class World:
         self._periods = 0
         self._upcoming: list[Motion] = []
         self._moving: list[Motion] = []
+        self._motions = Motions([])
         self._flips: list[TrueFlip] = []
         self._rng = np.random.default_rng([self.seed, 2])
+        self._in_reach = {port: self._reachable(port) for port in self._ports}
+        self._margin_db = {port: np.zeros(count) for port in self._ports}
         self._next_antenna = 0
         self._round_s = 0.0
         self._quiet_until: NDArray[np.float64] = np.zeros(count)
@@ -101,6 +105,15 @@ class World:
             tracks += random_browsers(people.random, self.racks, source.scenario.duration_s, rng)
         return Crowd(tracks, people.period_s or math.inf)
 
+    def _reachable(self, port: int) -> NDArray[np.int64]:
+        """Tags that `port` may hear at the radio's highest power when nothing is in the way."""
+        every = np.arange(len(self.epcs))
+        best = np.full(len(every), -np.inf)
+        for time_s in np.arange(len(self.plan.frequencies_hz)) * self.plan.dwell_s:
+            empty = self._link(port, every, np.full(len(every), time_s), HIGHEST_POWER_DBM, alone=True)
+            best = np.maximum(best, empty.at_tag_dbm)
+        return np.flatnonzero(best > self.radio.tag_sensitivity_dbm + NEVER_HEARD_DB)
+
     def setup(self) -> InventorySetup:
         """Every antenna of the scenario, at its radio's power and its reader's mode."""
         return InventorySetup(dict.fromkeys(self._ports, self.radio.power_dbm), self.scenario.reader.mode)
@@ -123,15 +136,20 @@ class World:
 
     def _advance_motions(self, time_s: float) -> None:
         self._plan_until(time_s)
+        settled = [motion for motion in self._moving if motion.settled_s <= time_s]
+        starting = bool(self._upcoming) and self._upcoming[0].start_s <= time_s
+        if not settled and not starting:
+            return
         while self._upcoming and self._upcoming[0].start_s <= time_s:
             self._moving.append(self._upcoming.pop(0))
-        for motion in [m for m in self._moving if m.settled_s <= time_s]:
+        for motion in settled:
             self._rest_offset_m[motion.tag] += motion.rest_m
             self._rest_turn[motion.tag] += motion.rest_turn_rad
             if motion.kind == FLIP:
                 self._rest_offset_m[motion.tag] *= 0.7
                 self._rest_turn[motion.tag] *= 0.7
             self._moving.remove(motion)
+        self._motions = Motions(self._moving)
 
     def _poses(
         self, tags: NDArray[np.int64], time_s: NDArray[np.float64]
@@ -141,13 +159,12 @@ class World:
         xyz[:, :2] += sway[:, None]
         turn = self._rest_turn[tags].copy()
         loss_db = self._garment_loss_db[tags].copy()
-        for motion in self._moving:
-            rows = np.flatnonzero(tags == motion.tag)
-            if len(rows):
-                moved = pose(motion, time_s[rows])
-                xyz[rows] += moved.offset_m
-                turn[rows] += moved.turn_rad
-                loss_db[rows] += moved.loss_db
+        rows, which = np.nonzero(tags[:, None] == self._motions.tag)
+        if len(rows):
+            moved = self._motions.poses(which, time_s[rows])
+            np.add.at(xyz, rows, moved.offset_m)
+            np.add.at(turn, rows, moved.turn_rad)
+            np.add.at(loss_db, rows, moved.loss_db)
         return xyz, turn, loss_db
 
     def reads(self, until_s: float, setup: InventorySetup) -> ReadTable:
@@ -173,21 +190,22 @@ class World:
     def _round(self, port: int, start_s: float, setup: InventorySetup) -> tuple[ReadTable, float]:
         mode = MODES[setup.mode]
         self._advance_motions(start_s)
-        tags = np.flatnonzero(self._quiet_until <= start_s)
-        at_start = self._link(port, tags, np.full(len(tags), start_s), setup.power_dbm[port])
-        margin_db = at_start.at_tag_dbm - self.radio.tag_sensitivity_dbm
-        maybe = margin_db > NEVER_HEARD_DB
-        answers = maybe & (self._rng.random(len(tags)) < 1 / (1 + np.exp(-2.0 * margin_db)))
-        inventory = inventory_round(tags[answers], mode, self._rng)
-        times = start_s + inventory.after_s
-        now = self._link(port, inventory.tags, times, setup.power_dbm[port])
-        heard = self._rng.random(len(times)) < 1 / (
-            1 + np.exp(-2.0 * (now.at_reader_dbm - mode.sensitivity_dbm))
-        )
+        tags = self._in_reach[port]
+        tags = tags[self._quiet_until[tags] <= start_s]
+        powered = self._margin_db[port][tags]
+        joining = self._rng.random(len(tags)) < 1 / (1 + np.exp(-2.0 * powered))
+        inventory = inventory_round(tags[joining], mode, self._rng)
+        asked = np.concatenate([inventory.tags, tags[~joining]])
+        times = np.concatenate([inventory.after_s, np.zeros(len(asked) - len(inventory.tags))]) + start_s
+        now = self._link(port, asked, times, setup.power_dbm[port])
+        self._margin_db[port][asked] = now.at_tag_dbm - self.radio.tag_sensitivity_dbm
+        chance = 1 / (1 + np.exp(-2.0 * (now.at_reader_dbm - mode.sensitivity_dbm)))
+        heard = (self._rng.random(len(asked)) < chance) & (self._margin_db[port][asked] > -1.0)
+        heard[len(inventory.tags) :] = False
         if not setup.dual_target:
-            self._quiet_until[inventory.tags[heard]] = start_s + SINGLE_TARGET_QUIET_S[setup.session]
+            self._quiet_until[asked[heard]] = start_s + SINGLE_TARGET_QUIET_S[setup.session]
         rssi_dbm, phase_rad = measure(self.radio, now.at_reader_dbm[heard], now.phase_rad[heard], self._rng)
-        rows = inventory.tags[heard]
+        rows = asked[heard]
         table = ReadTable.from_columns(
             times[heard],
             [self.epcs[row] for row in rows],
@@ -199,7 +217,12 @@ class World:
         return table, inventory.duration_s
 
     def _link(
-        self, port: int, tags: NDArray[np.int64], time_s: NDArray[np.float64], power_dbm: float
+        self,
+        port: int,
+        tags: NDArray[np.int64],
+        time_s: NDArray[np.float64],
+        power_dbm: float,
+        alone: bool = False,
     ) -> Link:
         index = self._ports.index(port)
         channel = self.plan.channel_at(time_s)
@@ -209,7 +232,7 @@ class World:
             self.radio,
             self.antenna_xyz[port],
             xyz,
-            self.crowd.positions(time_s),
+            self.crowd.positions(time_s)[: 0 if alone else None],
             self._scatterers.amplitude[index, tags],
             self._scatterers.excess_m[index, tags],
             frequency_hz,

@@ -1,0 +1,138 @@
+"""Training of the production flip detector's network, on generated stores only.
+
+    python -m bench.flip_training --stores 40 --out rfid_reader/flips/production.npz
+
+Every store is taken at several read rates. A row is one tag at one tick that the detector would judge; it is positive
+if the tag was being turned over at the judged moment, and left out within MARGIN_S of a flip's edges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
+from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.network import Network
+from rfid_reader.flips.production import ProductionDetector, judged_s
+
+MARGIN_S = 0.3
+WARM_UP_S = 15.0
+RATES_HZ = (2.0, 4.0, 7.0, 20.0)
+HIDDEN = (48, 24)
+FIRST_TRAINING_SEED = 1000
+Array = NDArray[np.float32]
+
+
+class _Recorder(ProductionDetector):
+    """Keeps the features it would judge instead of judging them."""
+
+    def __init__(self) -> None:
+        super().__init__(network=_silent_network())
+        self.rows: list[tuple[float, NDArray[np.int64], Array]] = []
+
+    def _tick(self, time_s: float) -> list:  # type: ignore[type-arg]
+        rows, _ = self.step()
+        self.rows.append((judged_s(time_s), rows, self.activity.features(rows).astype(np.float16)))
+        return []
+
+
+def _silent_network() -> Network:
+    empty = np.zeros((FEATURES, 1), np.float32)
+    ones = np.ones(FEATURES, np.float32)
+    return Network(np.zeros(FEATURES, np.float32), ones, (empty,), (np.full(1, -40, np.float32),))
+
+
+def examples(recording: StoreRecording) -> tuple[Array, NDArray[np.int8]]:
+    """Features and labels (1 flip, 0 none) of one store."""
+    recorder = _Recorder()
+    recorder.feed(recording.reads)
+    recorder.finish()
+    times = np.array([row[0] for row in recorder.rows])
+    mask = flip_mask(recording.flips, recorder.tag_rows.epcs, times, MARGIN_S)
+    features, labels = [], []
+    for place, (time_s, rows, values) in enumerate(recorder.rows):
+        if time_s >= WARM_UP_S:
+            known = mask[rows, place] >= 0
+            features.append(values[known])
+            labels.append(mask[rows[known], place])
+    return np.concatenate(features), np.concatenate(labels)
+
+
+def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3) -> Network:
+    """Adam on cross-entropy with decoupled weight decay; the learning rate falls as a cosine."""
+    rng = np.random.default_rng(seed)
+    sample = features[rng.permutation(len(features))[:100_000]].astype(np.float32)
+    mean, scale = sample.mean(0), sample.std(0) + 1e-3
+    sizes = (features.shape[1], *HIDDEN, 1)
+    weights = [rng.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32) for a, b in zip(sizes, sizes[1:], strict=False)]
+    biases = [np.zeros(b, np.float32) for b in sizes[1:]]
+    biases[-1][:] = np.log(labels.mean() / (1 - labels.mean()))
+    values = [*weights, *biases]
+    first = [np.zeros_like(value) for value in values]
+    second = [np.zeros_like(value) for value in values]
+    batch, step = 512, 0
+    steps = epochs * (len(features) // batch)
+    for _ in range(epochs):
+        order = rng.permutation(len(features))
+        for start in range(0, len(order) - batch + 1, batch):
+            chosen = order[start : start + batch]
+            layers = [np.clip((features[chosen].astype(np.float32) - mean) / scale, -8, 8)]
+            keep = rng.random(layers[0].shape) > 0.1
+            layers[0] = layers[0] * keep
+            for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+                layers.append(np.maximum(layers[-1] @ weight + bias, 0))
+            logit = (layers[-1] @ weights[-1] + biases[-1])[:, 0]
+            slope = ((1 / (1 + np.exp(-np.clip(logit, -40, 40))) - labels[chosen]) / batch)[:, None]
+            gradients: list[Array] = [np.empty(0, np.float32)] * len(values)
+            for layer in range(len(weights) - 1, -1, -1):
+                gradients[layer] = layers[layer].T @ slope
+                gradients[len(weights) + layer] = slope.sum(0)
+                slope = (slope @ weights[layer].T) * (layers[layer] > 0)
+            step += 1
+            rate = 2e-3 * 0.5 * (1 + np.cos(np.pi * step / steps))
+            for place, (value, gradient) in enumerate(zip(values, gradients, strict=True)):
+                first[place] = 0.9 * first[place] + 0.1 * gradient
+                second[place] = 0.999 * second[place] + 0.001 * gradient**2
+                move = first[place] / (1 - 0.9**step) / (np.sqrt(second[place] / (1 - 0.999**step)) + 1e-8)
+                value -= (rate * (move + 1e-2 * value * (value.ndim > 1))).astype(np.float32)
+    return Network(mean, scale, tuple(weights), tuple(biases))
+
+
+def save(network: Network, path: Path, note: dict[str, object]) -> None:
+    arrays = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
+    arrays |= {f"bias{layer}": value for layer, value in enumerate(network.biases)}
+    np.savez_compressed(path, mean=network.mean, scale=network.scale, note=json.dumps(note), **arrays)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--stores", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=200.0)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
+    options = parser.parse_args()
+    features, labels = [], []
+    for number in range(options.stores):
+        recording = record_store(FIRST_TRAINING_SEED + number, options.seconds)
+        for rate_hz in RATES_HZ:
+            if rate_hz <= RATES_HZ[0] or rate_hz < 1.3 * recording.rate_hz:
+                x, y = examples(thinned(recording, rate_hz, number))
+                features.append(x)
+                labels.append(y)
+        print(f"store {number + 1} of {options.stores}: {sum(map(len, labels))} rows", file=sys.stderr)
+    started_s = time.monotonic()
+    network = train(np.concatenate(features), np.concatenate(labels), options.epochs)
+    note = {"stores": options.stores, "first_seed": FIRST_TRAINING_SEED, "seconds": options.seconds}
+    save(network, options.out, note)
+    print(f"{options.out}: trained in {time.monotonic() - started_s:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""What every tag does, in bins of half a second, beside what its rack does.
+
+Per tag and bin: energies of phase and RSSI residuals, their size and direction, steps from the bin before, and
+missed reads. Per tag and bin, of the others that hang in the same place: how active they are, on average
+and at most, and where this tag ranks. A walker disturbs many tags a little, a hand one tag much.
+
+Over two seconds: the Jensen-Shannon divergence of the tag's distribution of residual phase and RSSI from its
+long-run distribution, and from that of the two seconds before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfid_reader.flips.residuals import MAX_ANTENNAS, Residuals, ResidualTracker
+from rfid_reader.flips.spectrum import js_divergence
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+BIN_S = 0.5
+BINS = 8
+OWN, SHARED = 9, 7
+PHASE_EDGES = np.linspace(-np.pi, np.pi, 9)[1:-1]
+RSSI_EDGES = np.array([-6.0, -3.0, -1.0, 1.0, 3.0, 6.0])
+HISTOGRAM = 8 + 7
+WINDOW_BINS = 4
+ACTIVE = 1.2
+RATE_MEMORY_BINS = 60.0
+LONG_RUN_BINS = 120.0
+ABSENT_BINS = 20
+STATICS = 5
+FEATURES = BINS * (OWN + SHARED) + 4 + STATICS
+_ENERGY, _RSSI_ENERGY, _TURN, _SHIFT, _PEAK, _PRESENCE, _HEARD, _PHASE_STEP, _RSSI_STEP = range(OWN)
+
+
+def _excluding_self(group: Rows, groups: int, value: Array, size: Array) -> tuple[Array, Array]:
+    """Mean and maximum of `value` over the other members of each row's group (0 without others)."""
+    others = np.maximum(size[group] - 1, 1)
+    mean = (np.bincount(group, value, groups)[group] - value) / others
+    order = np.lexsort((-value, group))
+    first = np.zeros(groups)
+    second = np.zeros(groups)
+    first_row = np.full(groups, -1)
+    starts = np.flatnonzero(np.diff(np.concatenate([[-1], group[order]])))
+    first[group[order[starts]]] = value[order[starts]]
+    first_row[group[order[starts]]] = order[starts]
+    seconds = starts[size[group[order[starts]]] > 1] + 1
+    second[group[order[seconds]]] = value[order[seconds]]
+    highest = np.where(first_row[group] == np.arange(len(group)), second[group], first[group])
+    alone = size[group] <= 1
+    return np.where(alone, 0.0, mean), np.where(alone, 0.0, highest)
+
+
+class ActivityBins:
+    """The last BINS bins of every tag, and its long run. Grows with the tags."""
+
+    def __init__(self, tracker: ResidualTracker) -> None:
+        self._tracker = tracker
+        self._bins = np.zeros((0, BINS, OWN + SHARED), np.float32)
+        self._histogram = np.zeros((0, 2 * WINDOW_BINS, HISTOGRAM), np.float32)
+        self._long_run = np.zeros((0, HISTOGRAM), np.float32)
+        self._rate = np.zeros(0)
+        self._age = np.zeros(0)
+        self._quiet = np.zeros(0)
+        self._phasor = np.zeros((0, MAX_ANTENNAS), np.complex64)
+        self._level_db = np.zeros((0, MAX_ANTENNAS), np.float32)
+
+    def _grow(self, tags: int) -> None:
+        have = len(self._rate)
+        if tags <= have:
+            return
+        size = max(tags, 2 * have, 64)
+        for name in ("_bins", "_histogram", "_long_run", "_rate", "_age", "_quiet", "_phasor", "_level_db"):
+            old = getattr(self, name)
+            new = np.zeros((size, *old.shape[1:]), old.dtype)
+            new[:have] = old
+            setattr(self, name, new)
+
+    def step(self, residuals: Residuals, all_tags: Rows, tags: int) -> Rows:
+        """Add one bin: its residuals, the tag rows of all its reads, the number of tags; returns tags' groups."""
+        self._grow(tags)
+        heard = np.bincount(all_tags, minlength=tags).astype(np.float64)
+        self._quiet[:tags] = np.where(heard > 0, 0, self._quiet[:tags] + 1)
+        self._age[:tags] += 1
+        own = self._own(residuals, heard, tags)
+        group = self._tracker.groups(tags)
+        shared = self._shared(own, group, tags)
+        self._bins[:, :-1] = self._bins[:, 1:]
+        self._bins[:tags, -1, :OWN] = own
+        self._bins[:tags, -1, OWN:] = shared
+        self._count(residuals, tags)
+        memory = np.minimum(self._age[:tags], RATE_MEMORY_BINS)
+        self._rate[:tags] += (heard - self._rate[:tags]) / memory
+        return group
+
+    def _own(self, residuals: Residuals, heard: Array, tags: int) -> Array:
+        tag, weight = residuals.tag, residuals.weight
+        own = np.zeros((tags, OWN))
+        count = np.bincount(tag, minlength=tags)
+        some = np.maximum(count, 1)
+        total = np.maximum(np.bincount(tag, weight, tags), 1e-9)
+        own[:, _ENERGY] = np.log1p(np.bincount(tag, residuals.phase_energy, tags) / some)
+        own[:, _RSSI_ENERGY] = np.log1p(np.bincount(tag, residuals.rssi_energy, tags) / some)
+        own[:, _TURN] = np.bincount(tag, weight * (1 - np.cos(residuals.phase_rad)), tags) / total
+        own[:, _SHIFT] = np.clip(np.bincount(tag, weight * residuals.rssi_db, tags) / total / 5, -3, 3)
+        peak = np.zeros(tags)
+        np.maximum.at(peak, tag, residuals.phase_energy)
+        own[:, _PEAK] = np.log1p(peak)
+        own[:, _PRESENCE] = np.clip(heard / np.maximum(self._rate[:tags], 0.05), 0, 3) - 1
+        own[:, _HEARD] = count > 0
+        own[:, _PHASE_STEP], own[:, _RSSI_STEP] = self._steps(residuals, tags)
+        return own
+
+    def _steps(self, residuals: Residuals, tags: int) -> tuple[Array, Array]:
+        """How far each tag's mean phasor and RSSI residual moved since its pairs were last heard (weighted mean)."""
+        if not len(residuals.tag):
+            return np.zeros(tags), np.zeros(tags)
+        pair = residuals.tag * MAX_ANTENNAS + residuals.antenna
+        flat, place = np.unique(pair, return_inverse=True)
+        count = np.bincount(place).astype(np.float64)
+        phasor = np.exp(1j * residuals.phase_rad)
+        mean = (np.bincount(place, phasor.real) + 1j * np.bincount(place, phasor.imag)) / count
+        level_db = np.bincount(place, residuals.rssi_db) / count
+        weight = np.bincount(place, residuals.weight)
+        last, last_db = self._phasor.reshape(-1), self._level_db.reshape(-1)
+        moved = np.where(last[flat] == 0, 0.0, np.abs(mean - last[flat]))
+        moved_db = np.where(last[flat] == 0, 0.0, np.abs(level_db - last_db[flat]) / 5)
+        last[flat], last_db[flat] = mean, level_db
+        tag = flat // MAX_ANTENNAS
+        total = np.maximum(np.bincount(tag, weight, tags), 1e-9)
+        steps = np.bincount(tag, weight * moved, tags) / total
+        return steps, np.clip(np.bincount(tag, weight * moved_db, tags) / total, 0, 3)
+
+    def _shared(self, own: Array, group: Rows, tags: int) -> Array:
+        shared = np.zeros((tags, SHARED))
+        here = np.flatnonzero(self._quiet[:tags] < ABSENT_BINS)
+        if not len(here):
+            return shared
+        mine, groups = group[here], int(group.max()) + 1
+        size = np.bincount(mine, minlength=groups)
+        energy, rssi_energy = own[here, _ENERGY], own[here, _RSSI_ENERGY]
+        columns = np.zeros((len(here), SHARED))
+        columns[:, 0], columns[:, 1] = _excluding_self(mine, groups, energy, size)
+        columns[:, 2], columns[:, 3] = _excluding_self(mine, groups, rssi_energy, size)
+        columns[:, 4], _ = _excluding_self(mine, groups, own[here, _PRESENCE], size)
+        columns[:, 5], _ = _excluding_self(mine, groups, (energy > ACTIVE).astype(float), size)
+        order = np.lexsort((-(energy + rssi_energy), mine))
+        place = np.arange(len(here)) - np.searchsorted(mine[order], mine[order])
+        columns[order, 6] = place / np.maximum(size[mine[order]] - 1, 1)
+        shared[here] = columns
+        return shared
+
+    def _count(self, residuals: Residuals, tags: int) -> None:
+        phase_bin = np.searchsorted(PHASE_EDGES, residuals.phase_rad)
+        rssi_bin = np.searchsorted(RSSI_EDGES, residuals.rssi_db) + 8
+        now = np.bincount(residuals.tag * HISTOGRAM + phase_bin, minlength=tags * HISTOGRAM)
+        now = now + np.bincount(residuals.tag * HISTOGRAM + rssi_bin, minlength=tags * HISTOGRAM)
+        counts = now.reshape(tags, HISTOGRAM).astype(np.float32)
+        self._histogram[:, :-1] = self._histogram[:, 1:]
+        self._histogram[:tags, -1] = counts
+        self._long_run[:tags] += (counts - self._long_run[:tags]) / LONG_RUN_BINS
+
+    def candidates(self, tags: int) -> Rows:
+        """Tags that did anything unusual in the bins at hand, and were heard in them."""
+        recent = self._bins[:tags, 1:]
+        unusual = (recent[..., _ENERGY] > ACTIVE) | (recent[..., _RSSI_ENERGY] > ACTIVE)
+        return np.flatnonzero(unusual.any(1) & (recent[..., _HEARD].sum(1) >= 2))
+
+    def features(self, rows: Rows) -> NDArray[np.float32]:
+        """Features (n, FEATURES) of tag rows."""
+        shape = (len(rows), BINS * (OWN + SHARED))
+        return np.concatenate(
+            [self._bins[rows].reshape(shape), self._divergences(rows), self._statics(rows)], axis=1
+        ).astype(np.float32)
+
+    def _divergences(self, rows: Rows) -> Array:
+        histogram = self._histogram[rows].astype(np.float64)
+        now, before = histogram[:, WINDOW_BINS:].sum(1), histogram[:, :WINDOW_BINS].sum(1)
+        long_run = self._long_run[rows].astype(np.float64)
+        columns = []
+        for part in (slice(0, 8), slice(8, HISTOGRAM)):
+            shares = [_shares(counts[:, part], prior) for counts, prior in ((now, 0.1), (before, 0.1), (long_run, 1e-3))]
+            columns += [js_divergence(shares[0], shares[2]), js_divergence(shares[0], shares[1])]
+        return np.column_stack(columns)
+
+    def _statics(self, rows: Rows) -> Array:
+        tracker = self._tracker
+        heard = tracker.heard[rows] > 0
+        best = np.where(heard, tracker.heard_db[rows], -200).argmax(1)
+        return np.column_stack(
+            [
+                np.log(np.maximum(self._rate[rows] / BIN_S, 0.05)),
+                np.sqrt(tracker.phase_noise[rows, best]),
+                np.sqrt(tracker.rssi_noise[rows, best]),
+                tracker.heard_db[rows, best] / 20 + 2.5,
+                np.log1p(np.minimum(self._age[rows], 600)) / 3,
+            ]
+        )
+
+
+def _shares(counts: Array, prior: float) -> Array:
+    smoothed = counts + prior
+    return np.asarray(smoothed / smoothed.sum(1, keepdims=True))

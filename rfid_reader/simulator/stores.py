@@ -1,0 +1,74 @@
+"""Random stores for training and testing: every store has its own layout, radio and people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rfid_reader.simulator.scenario import (
+    AntennaSpec,
+    AutoFlips,
+    Browsing,
+    FlipsSpec,
+    PeopleSpec,
+    RackSpec,
+    ReaderSpec,
+    Scenario,
+    ScenarioFile,
+    TagRun,
+)
+
+RACK_SPACING_M = 2.6
+
+
+def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
+    """A store that follows from `seed` alone: hop plan, racks, tags, antennas, radio, multipath, people, flips."""
+    rng = np.random.default_rng([seed, 4711])
+    racks_wide = int(rng.integers(1, 4))
+    racks = int(rng.integers(max(2, racks_wide), 7))
+    spacing_m = RACK_SPACING_M + rng.uniform(-0.4, 1.0)
+    rack_specs: list[RackSpec] = []
+    antennas: list[AntennaSpec] = []
+    shared_antennas = bool(rng.random() < 0.3)
+    for number in range(racks):
+        x, y = spacing_m * (number % racks_wide), spacing_m * (number // racks_wide)
+        at = (x + rng.uniform(-0.4, 0.4), y + rng.uniform(-0.4, 0.4))
+        tags = int(rng.integers(5, 17))
+        rack_specs.append(
+            RackSpec(
+                name=f"rack-{number + 1}",
+                at=at,
+                tags=TagRun(tags, f"e280{seed % 65536:04x}{number:02x}"),
+                heading_deg=float(rng.choice([0, 90]) + rng.uniform(-20, 20)),
+                length_m=float(rng.uniform(0.6, 1.6)),
+                height_m=float(rng.uniform(0.9, 1.5)),
+            )
+        )
+        if not shared_antennas or number % 2 == 0:
+            place = (at[0] + rng.uniform(-0.7, 0.7), at[1] + rng.uniform(-0.7, 0.7))
+            antennas.append(AntennaSpec(len(antennas) + 1, place, float(rng.uniform(2.2, 3.2))))
+    return ScenarioFile(
+        Scenario(
+            name=f"store-{seed}",
+            antennas=antennas,
+            racks=rack_specs,
+            seed=seed,
+            hop_plan=str(rng.choice(["fcc", "etsi", "china"])),
+            duration_s=duration_s,
+            radio={
+                "power_dbm": float(rng.uniform(27, 31.5)),
+                "body_gain_m": float(rng.uniform(0.2, 0.42)),
+                "body_loss_db": float(rng.uniform(5, 13)),
+                "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
+                "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
+            },
+            reader=ReaderSpec(antennas=max(4, len(antennas)), mode=0),
+            people=PeopleSpec(random=int(rng.integers(1, 5))),
+            flips=FlipsSpec(auto=AutoFlips(reach_m=1.2, chance=float(rng.uniform(0.5, 0.8)), longest_s=4.0)),
+            browsing=Browsing(float(rng.uniform(0.2, 0.6))),
+            multipath=float(rng.uniform(0.15, 0.6)),
+            sway_m=float(rng.uniform(0.0003, 0.002)),
+        ),
+        Path(),
+    )
