@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import cv2
@@ -111,6 +111,8 @@ class Capture(threading.Thread):
         super().__init__(name="capture", daemon=True)
         self.status = CaptureStatus(progress_s=clock.now())
         self.drops: Counter[str] = Counter()
+        self.finished = False
+        """The source has ended for good: nothing more will come."""
         self._open = open_source
         self._ring = ring
         self._clock = clock
@@ -145,56 +147,55 @@ class Capture(threading.Thread):
 
     def run(self) -> None:
         """Read until stopped, or to the end of a file that is not looped."""
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self.finished:
+            wait_s = 0.0
             try:
-                if self._read_source():
-                    return
-                wait_s = 0.0
+                self._read_source()
             except SourceFault as fault:
                 wait_s = self._backoff.failed(LEAST_WAIT_S.get(fault.state, 0.0))
                 if fault.state is SourceState.RESOLUTION_CHANGED:
                     wait_s = 0.0
-                self.status = self.status._replace(
-                    state=fault.state, detail=f"{fault}; next try in {wait_s:.1f} s"
-                )
+                self._say(fault.state, f"{fault}; next try in {wait_s:.1f} s")
             except (FrameError, OSError, cv2.error) as error:
                 wait_s = self._backoff.failed()
-                self.status = self.status._replace(
-                    state=SourceState.UNUSABLE, detail=f"{error}; next try in {wait_s:.1f} s"
-                )
+                self._say(SourceState.UNUSABLE, f"{error}; next try in {wait_s:.1f} s")
             self._stopping.wait(wait_s)
 
-    def _read_source(self) -> bool:
-        """Open the source and read it; True where it has ended for good."""
-        self.status = self.status._replace(busy_since_s=self._clock.now())
-        try:
+    def _read_source(self) -> None:
+        """Open the source and read it until it ends or we are stopped. Raises SourceFault."""
+        with self._busy():
             source = self._open(self._pause)
-        finally:
-            self.status = self.status._replace(busy_since_s=None)
-        with closing(source):
+        try:
             self._note_size(source.size)
             self.status = self.status._replace(size=source.size, source_fps=source.fps)
-            rate, watch, skipped = AnalysisRate(self._analysis_fps), self._new_watch(), 0
-            while not self._stopping.is_set():
-                self.status = self.status._replace(busy_since_s=self._clock.now())
-                try:
-                    grab = source.grab()
-                finally:
-                    self.status = self.status._replace(busy_since_s=None)
-                self.drops[STALE] += source.stale - skipped
-                skipped = source.stale
-                if grab is None:
-                    self.status = self.status._replace(
-                        state=SourceState.ENDED, detail=f"{source.label}: the file has ended"
-                    )
-                    return True
-                self._backoff.worked(grab.arrived_s)
-                self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
-                if rate.wants(grab.time_s):
-                    self._take(source, grab, watch)
-                else:
-                    self.drops[ANALYSIS_RATE] += 1
-        return True
+            self._read_on(source)
+        except SourceFault as fault:
+            # Closing may take its time as well: first say what is wrong.
+            self._say(fault.state, str(fault))
+            if fault.state is not SourceState.TRUNCATED:
+                raise
+            self.finished = True
+        finally:
+            with self._busy():
+                source.close()
+
+    def _read_on(self, source: Source) -> None:
+        rate, watch, skipped = AnalysisRate(self._analysis_fps), self._new_watch(), 0
+        while not self._stopping.is_set():
+            with self._busy():
+                grab = source.grab()
+            self.drops[STALE] += source.stale - skipped
+            skipped = source.stale
+            if grab is None:
+                self._say(SourceState.ENDED, f"{source.label}: the file has ended")
+                self.finished = True
+                return
+            self._backoff.worked(grab.arrived_s)
+            self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
+            if rate.wants(grab.time_s):
+                self._take(source, grab, watch)
+            else:
+                self.drops[ANALYSIS_RATE] += 1
 
     def _take(self, source: Source, grab: Grab, watch: PictureWatch) -> None:
         """Bring the picture that was grabbed into a slot and lend it out."""
@@ -252,10 +253,22 @@ class Capture(threading.Thread):
         if self._changed_s is not None and self._clock.now() - self._changed_s < CHANGE_SHOWN_S:
             remarks.append(self._change)
             state = SourceState.RESOLUTION_CHANGED if state is SourceState.LIVE else state
-        self.status = self.status._replace(state=state, detail="; ".join(remarks))
+        self._say(state, "; ".join(remarks))
 
     def _pause(self, seconds: float) -> None:
         self._stopping.wait(seconds)
+
+    def _say(self, state: SourceState, detail: str) -> None:
+        self.status = self.status._replace(state=state, detail=detail)
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Marks a call that may not come back."""
+        self.status = self.status._replace(busy_since_s=self._clock.now())
+        try:
+            yield
+        finally:
+            self.status = self.status._replace(busy_since_s=None)
 
 
 def fitted(size: tuple[int, int], max_size: tuple[int, int]) -> tuple[int, int]:

@@ -19,8 +19,11 @@ MISSING_SHARE = 0.02
 """A file that ends before this share of the frames its index tells of is truncated."""
 SEEK_FROM = 250
 """Frames to catch up from which seeking is worth it."""
+LATE_S = 0.2
+LATE_FRAMES = 1.5
+"""A frame that is overdue by more than the larger of the two is skipped."""
+LONGEST_WAIT_S = 86_400.0
 _UNKNOWN_FPS = 25.0
-_LATE_FRAMES = 1.5
 
 
 class FileSource:
@@ -72,7 +75,7 @@ class FileSource:
         if self._where.pace == "real":
             wait_s = due_s - grab.arrived_s
             if wait_s > 0:
-                self._sleep(wait_s)
+                self._sleep(min(wait_s, LONGEST_WAIT_S))
                 grab = grab._replace(arrived_s=self._clock.now())
         return grab
 
@@ -108,7 +111,7 @@ class FileSource:
         late = int((self._clock.now() - self._due_s()) * self.fps)
         if late > SEEK_FROM and self._position + late < self._declared:
             self._seek(self._position + late)
-        while self._clock.now() - self._due_s() > _LATE_FRAMES / self.fps:
+        while self._clock.now() - self._due_s() > max(LATE_S, LATE_FRAMES / self.fps):
             if not self._capture.grab():
                 return
             self._advance(1)

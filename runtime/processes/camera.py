@@ -186,7 +186,7 @@ class CameraProcess:
         if self._capture is None or self._ring is None:
             return Health(name, SourceState.CONNECTING.value, now_s, now_s, "no ring yet")
         status = self._capture.status
-        if not self._stopping and not self._capture.is_alive() and status.state is not SourceState.ENDED:
+        if not (self._stopping or self._capture.is_alive() or self._capture.finished):
             raise FrameError(f"{name}: the capture thread has died")
         state, detail = status.state.value, status.detail
         busy_s = 0.0 if status.busy_since_s is None else now_s - status.busy_since_s

@@ -65,7 +65,7 @@ def test_frames_that_are_overdue_are_skipped_and_counted(clip: Path) -> None:
     time = Time(1000.0)
     source = time.open(str(clip))
     read(source)
-    time.now_s += 1.0
+    time.now_s += 1.05
     frame = read(source)
     assert frame is not None
     assert frame.grab.time_s == pytest.approx(1000.9)
@@ -82,7 +82,7 @@ def test_whoever_joins_a_file_with_an_epoch_is_in_phase(clip: Path, joined_s: fl
         assert frame.grab.time_s == pytest.approx(5000.0 + due / 10)
         assert number_in(frame.image) == due % 30
         assert frame.grab.loop == due // 30
-        assert frame.grab.arrived_s - frame.grab.time_s < 0.16
+        assert frame.grab.arrived_s - frame.grab.time_s < 0.21
 
 
 def test_an_epoch_to_come_is_waited_for(clip: Path) -> None:

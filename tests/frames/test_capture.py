@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.frames.backoff import Backoff
+from runtime.frames.capture import Capture, LentRing, fitted
+from runtime.frames.lending import FrameBorrower, FrameLender
+from runtime.frames.ring import FrameRing
+from runtime.frames.sources import Source, SourceState, open_source
+from runtime.frames.watch import PictureWatch
+from tests.frames.clips import make_clip, still
+
+
+@contextmanager
+def capturing(
+    uri: str, watch: Callable[[], PictureWatch] = PictureWatch
+) -> Iterator[tuple[Capture, FrameBorrower]]:
+    ring = FrameRing.create(6, 160, 120)
+    lent = LentRing(FrameLender(ring))
+    camera_end, reader_end = messages.pair()
+    lent.lender.add_reader("vision", camera_end)
+    borrower = FrameBorrower(FrameRing.attach(os.dup(ring.fd)), reader_end)
+    clock = HostClock()
+
+    def open_it(sleep: Callable[[float], None]) -> Source:
+        return open_source(uri, clock, sleep)
+
+    capture = Capture(open_it, lent, clock, Backoff(random.Random(1), first_s=0.1), 50.0, (160, 120), watch)
+    capture.start()
+    yield capture, borrower
+    capture.stop(2.0)
+    borrower.close()
+    lent.lender.close()
+    ring.close()
+
+
+def wait(condition: Callable[[], bool], within_s: float = 8.0) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def test_a_picture_that_stands_still_is_frozen(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "still.avi", picture=still, fps=20, codec="MJPG")
+    with capturing(f"file:{clip}?loop=1", lambda: PictureWatch(frozen_after_s=0.5)) as (capture, _):
+        wait(lambda: capture.status.state is SourceState.FROZEN)
+
+
+def test_a_moving_picture_is_live(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "moving.mp4", fps=20)
+    with capturing(f"file:{clip}", lambda: PictureWatch(frozen_after_s=0.5)) as (capture, _):
+        seen = set()
+        wait(lambda: seen.add(capture.status.state) or capture.finished)  # type: ignore[func-returns-value]
+        assert seen <= {SourceState.CONNECTING, SourceState.LIVE, SourceState.ENDED}
+        assert capture.status.state is SourceState.ENDED
+
+
+def test_a_truncated_file_is_read_once_and_says_so(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "cut.avi", codec="MJPG", fps=50)
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    with capturing(str(clip)) as (capture, _):
+        wait(lambda: capture.finished)
+        assert capture.status.state is SourceState.TRUNCATED
+        assert "of its 30 frames" in capture.status.detail
+        assert 5 < capture.frames < 25
+
+
+def test_a_source_that_fails_is_tried_again_and_again(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.avi"
+    clip.write_bytes(b"")
+    with capturing(f"file:{clip}?loop=1") as (capture, _):
+        wait(lambda: capture.status.state is SourceState.TRUNCATED)
+        assert not capture.finished
+        assert capture.is_alive()
+
+
+def test_stopping_does_not_wait_for_a_frame_that_is_due_much_later(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4")
+    with capturing(f"file:{clip}?epoch={time.time() + 100_000:.0f}") as (capture, _):
+        time.sleep(0.2)
+        started_s = time.monotonic()
+        capture.stop(5.0)
+        assert not capture.is_alive()
+        assert time.monotonic() - started_s < 0.5
+
+
+@pytest.mark.parametrize(
+    ("size", "max_size", "result"),
+    [
+        ((640, 480), (1920, 1080), (640, 480)),
+        ((3840, 2160), (1920, 1080), (1920, 1080)),
+        ((1080, 1920), (1920, 1080), (608, 1080)),
+        ((8000, 10), (100, 100), (100, 1)),
+    ],
+)
+def test_a_picture_is_scaled_down_to_fit_and_keeps_its_aspect(
+    size: tuple[int, int], max_size: tuple[int, int], result: tuple[int, int]
+) -> None:
+    assert fitted(size, max_size) == result
