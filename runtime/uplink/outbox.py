@@ -28,6 +28,7 @@ from runtime.uplink.errors import OutboxError
 from runtime.uplink.events import DROP_RANK, Origin, seal
 from runtime.uplink.losses import DISK_REFUSED, OUTBOX_LOST, Losses
 from runtime.uplink.outbox_file import HighWater, Row
+from runtime.uplink.outbox_repair import find_damage, note_progress, open_for_writing, quarantine, suspicion
 from runtime.uplink.outbox_room import ROWS_AT_ONCE, make_room, purge_delivered
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Outbox:
         self._hurry = False
         self._dropped = 0
         self._high_water = HighWater(path)
-        self._db, self._losses = self._open()
+        self._db = open_for_writing(path, self._high_water, clock())
+        self._losses = Losses.from_note(outbox_file.read_note(self._db, "losses"))
         self._appended = self._committed = int(outbox_file.read_note(self._db, "last_seq") or 0)
         self._used_bytes = outbox_file.used_bytes(self._db)
         self._housekeeping_due_s = time.monotonic()
@@ -149,20 +151,6 @@ class Outbox:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _open(self) -> tuple[sqlite3.Connection, Losses]:
-        damage = outbox_file.is_damaged(self.path)
-        if damage is not None:
-            stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._clock()))
-            aside = outbox_file.quarantine(self.path, stamp)
-            log.error("%s is damaged (%s): moved to %s; a new outbox begins", self.path, damage, aside)
-        db = outbox_file.connect(self.path, "FULL")
-        losses = Losses.from_note(outbox_file.read_note(db, "losses"))
-        last_seq = int(outbox_file.read_note(db, "last_seq") or 0)
-        if last_seq == 0 and self._high_water.value > 0:
-            losses.add(OUTBOX_LOST, 1, self._high_water.value)
-            _note_progress(db, self._high_water.value, losses)
-        return db, losses
-
     def _has_room(self) -> bool:
         return bool(self._fault) or len(self._waiting) < self._limits.group_events
 
@@ -186,20 +174,29 @@ class Outbox:
         self._dropped += DROPPED_AT_ONCE
 
     def _run(self) -> None:
-        while True:
+        try:
+            while self._do_a_round():
+                pass
+        finally:
             with self._changed:
-                self._wait_for_work()
-                if self._losses and not self._fault:
-                    self._take_gaps()
-                group, self._waiting = self._waiting, []
-                last_seq, losses, closing = self._appended, self._losses.copy(), self._closing
+                self._closing = True
                 self._changed.notify_all()
-            if group and not self._commit(group, last_seq, losses):
-                with self._changed:
-                    self._waiting[:0] = group
-            if closing:
-                return
+
+    def _do_a_round(self) -> bool:
+        """Wait for something to do and do it; False once the outbox is closed."""
+        with self._changed:
+            self._wait_for_work()
+            if self._losses and not self._fault:
+                self._take_gaps()
+            group, self._waiting = self._waiting, []
+            last_seq, losses, closing = self._appended, self._losses.copy(), self._closing
+            self._changed.notify_all()
+        if group and not self._commit(group, last_seq, losses):
+            with self._changed:
+                self._waiting[:0] = group
+        if not closing:
             self._keep_house()
+        return not closing
 
     def _wait_for_work(self) -> None:
         """Wait for a full group, a begun one that is old enough, a loss to tell, or housekeeping."""
@@ -234,7 +231,7 @@ class Outbox:
             self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", group)
             evicted = make_room(self._db, self._limits.max_bytes)
             losses.update(evicted)
-            _note_progress(self._db, last_seq, losses)
+            note_progress(self._db, last_seq, losses)
             self._used_bytes = outbox_file.used_bytes(self._db)
             self._db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
@@ -255,16 +252,36 @@ class Outbox:
     def _refused(self, error: Exception) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
+        if outbox_file.is_corruption(error):
+            self._replace(str(error))
+            return
         with self._changed:
             if not self._fault:
                 log.error("%s: events cannot be written (%s); they wait in memory", self.path, error)
             self._fault = str(error)
             self._changed.notify_all()
 
+    def _replace(self, damage: str) -> None:
+        """Set the damaged file aside and go on in a new one; what only the old one held is lost, and told."""
+        self._db.close()
+        aside = quarantine(self.path, self._clock())
+        log.error("%s is damaged (%s): moved to %s; a new outbox begins", self.path, damage, aside)
+        lost = Losses()
+        if self._committed > 0:
+            lost.add(OUTBOX_LOST, 1, self._committed)
+        self._db = outbox_file.connect(self.path, "FULL")
+        note_progress(self._db, self._committed, lost)
+        with self._changed:
+            self._losses.update(lost)
+
     def _keep_house(self) -> None:
-        """Let go of delivered events that are older than `keep_s`, a few at a time."""
+        """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion."""
         if time.monotonic() < self._housekeeping_due_s:
             return
+        if suspicion(self.path).exists():
+            suspicion(self.path).unlink()
+            if (damage := find_damage(self.path)) is not None:
+                self._replace(damage)
         try:
             purged = purge_delivered(self._db, self._clock() - self._limits.keep_s)
         except sqlite3.Error as error:
@@ -272,11 +289,6 @@ class Outbox:
             purged = 0
         more = purged >= ROWS_AT_ONCE
         self._housekeeping_due_s = time.monotonic() + (0.0 if more else HOUSEKEEPING_S)
-
-
-def _note_progress(db: sqlite3.Connection, last_seq: int, losses: Losses) -> None:
-    outbox_file.write_note(db, "last_seq", str(last_seq))
-    outbox_file.write_note(db, "losses", losses.note())
 
 
 def _claim(path: Path) -> TextIOWrapper:

@@ -1,4 +1,4 @@
-"""The outbox's SQLite file: its tables, its version, and what to do with a file that cannot be used.
+"""The outbox's SQLite file: its tables, its version, its notes, and the number beside it.
 
 WAL with synchronous=FULL for the writing end: a commit returns once the disk has the data. The reading end
 only notes what was delivered; losing such a note costs a repeated delivery, so it runs with
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -45,7 +46,8 @@ class Row(NamedTuple):
 def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:
     """Open an existing or new outbox file and bring its tables up to `SCHEMA_VERSION`.
 
-    Raises OutboxError for a file written by a newer version and sqlite3.DatabaseError for a damaged one.
+    Raises OutboxError for a file written by a newer version; for a damaged one sqlite3.DatabaseError, but
+    none of its subclasses, see `is_corruption`.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,7 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Conne
             f"{path}: the outbox cannot be opened ({error}); give a path that the service may write"
         ) from error
     try:
-        db.execute("PRAGMA journal_mode=WAL")
+        _switch_to_wal(db)
         db.execute(f"PRAGMA synchronous={synchronous}")
         db.execute("PRAGMA journal_size_limit=16777216")
         _migrate(db, path)
@@ -63,6 +65,20 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Conne
         db.close()
         raise
     return db
+
+
+def _switch_to_wal(db: sqlite3.Connection) -> None:
+    """SQLite does not wait for a lock here, and both ends of a new outbox may try at the same time."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
@@ -82,6 +98,11 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     except BaseException:
         db.execute("ROLLBACK")
         raise
+
+
+def is_corruption(error: Exception) -> bool:
+    """The file is no sound database; what passes (busy, full, unreadable disk) is an OperationalError."""
+    return type(error) is sqlite3.DatabaseError
 
 
 def used_bytes(db: sqlite3.Connection) -> int:
@@ -104,33 +125,6 @@ def write_note(db: sqlite3.Connection, name: str, value: str) -> None:
         "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, value),
     )
-
-
-def is_damaged(path: Path) -> str | None:
-    """Why the file is no sound outbox, or None where it is one or does not exist yet."""
-    if not path.exists():
-        return None
-    try:
-        db = connect(path, "FULL")
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    try:
-        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    finally:
-        db.close()
-    return None if verdict == "ok" else str(verdict)
-
-
-def quarantine(path: Path, stamp: str) -> Path:
-    """Move a damaged outbox with its journals aside to make place for a new one; returns where to."""
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
 
 
 class HighWater:

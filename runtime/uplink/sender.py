@@ -19,8 +19,10 @@ from pathlib import Path
 
 from runtime.config import Uplink
 from runtime.errors import TagsightError
+from runtime.uplink import outbox_file
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.events import Origin
+from runtime.uplink.outbox_repair import suspicion
 from runtime.uplink.session import Session, Tally, Terms
 
 log = logging.getLogger(__name__)
@@ -101,6 +103,8 @@ class Sender:
                 if str(error) != self._tally.detail:
                     log.warning("uplink: %s", error)
                 self._tally.detail = str(error)
+                if outbox_file.is_corruption(error):
+                    suspicion(self._terms.outbox).touch()
             if time.monotonic() - began_s > STEADY_S:
                 pause_s = self._first_pause_s
             self._stopping.wait(pause_s * random.uniform(0.5, 1.0))

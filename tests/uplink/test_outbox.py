@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,9 @@ from runtime.uplink.errors import OutboxError
 from runtime.uplink.events import Gap, Origin, open_event
 from runtime.uplink.losses import OUTBOX_FULL
 from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox_repair import suspicion
 from runtime.uplink.ranges import SeqRanges
 
 ORIGIN = Origin("plaza", "box-1")
@@ -258,3 +263,96 @@ def test_a_path_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutboxError, match="give a path that the service may write"):
         Outbox(tmp_path / "file" / "outbox.db", ORIGIN)
+
+
+def test_damage_met_while_running_is_set_aside_and_work_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(2_000)])
+        outbox.flush()
+        outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        outbox._db.execute("PRAGMA cache_size=1")
+        with path.open("r+b") as file:
+            for page in range(1, path.stat().st_size // 4096):
+                file.seek(page * 4096)
+                file.write(b"\xff" * 4096)
+        last_seq = outbox.append([visit(1), visit(2)])
+        outbox.flush()
+        assert outbox.append([visit(3)]) > last_seq == 2_002
+        outbox.flush()
+    assert list(tmp_path.glob("outbox.db.damaged-*"))
+    assert list(accounted(path)) == [(1, stored(path)[-1][0])]
+
+
+def test_a_reader_that_meets_damage_makes_the_writer_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.uplink.outbox.HOUSEKEEPING_S", 0.05)
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(2_000)])
+        outbox.flush()
+        outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with path.open("r+b") as file:
+            file.seek(4096 * 9)
+            file.write(b"\xff" * 4096)
+        suspicion(path).touch()
+        for _ in range(500):
+            if list(tmp_path.glob("outbox.db.damaged-*")):
+                break
+            time.sleep(0.01)
+        outbox.append([visit(1)])
+        outbox.flush()
+    assert list(accounted(path)) == [(1, stored(path)[-1][0])]
+    assert not suspicion(path).exists()
+
+
+def test_a_cut_before_the_first_commit_is_no_loss(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN):
+        pass
+    HighWater(path).cover(1)
+    with Outbox(path, ORIGIN) as outbox:
+        assert outbox.append([visit(1)]) == 1
+
+
+def test_both_ends_can_create_the_file_at_the_same_time(tmp_path: Path) -> None:
+    for number in range(20):
+        path = tmp_path / f"outbox{number}.db"
+        failures: list[BaseException] = []
+        gate = threading.Barrier(3)
+
+        def create(
+            open_end: Callable[[], object],
+            gate: threading.Barrier = gate,
+            failures: list[BaseException] = failures,
+        ) -> None:
+            gate.wait()
+            try:
+                open_end().close()  # type: ignore[attr-defined]
+            except BaseException as error:
+                failures.append(error)
+
+        ends = [partial(Outbox, path, ORIGIN), partial(OutboxReader, path), partial(OutboxReader, path)]
+        threads = [threading.Thread(target=create, args=(end,)) for end in ends]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert not list(tmp_path.glob("*.damaged-*"))
+
+
+def test_a_clock_that_steps_neither_reorders_nor_repeats(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    now_s = 1_700_000_000.0
+    with Outbox(path, ORIGIN, clock=lambda: now_s) as outbox:
+        for step_s in (0.0, 3600.0, -7200.0):
+            now_s += step_s
+            outbox.append([visit(number) for number in range(100)])
+        outbox.flush()
+    reader = OutboxReader(path)
+    bodies = [open_event(row.body).envelope for row in reader.rows(1, limit=1000)]
+    reader.close()
+    assert [body.seq for body in bodies] == list(range(1, 301))
+    assert len({body.id for body in bodies}) == 300

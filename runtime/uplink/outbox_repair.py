@@ -1,0 +1,80 @@
+"""Opening an outbox for writing, whatever state its file is in.
+
+A damaged file is set aside, never deleted, and a new one begins; the number beside the outbox makes sure
+that no `seq` is used twice, and a gap event names what was lost with the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from pathlib import Path
+
+from runtime.uplink import outbox_file
+from runtime.uplink.errors import OutboxError
+from runtime.uplink.losses import OUTBOX_LOST, Losses
+from runtime.uplink.outbox_file import HighWater
+
+log = logging.getLogger(__name__)
+
+
+def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3.Connection:
+    """A sound outbox at `path`: the one that is there, or a new one in the place of a damaged one.
+
+    What was lost stands in its losses. Raises OutboxError where the file can neither be used nor replaced.
+    """
+    try:
+        damage = find_damage(path)
+        if damage is not None:
+            aside = quarantine(path, now_s)
+            log.error("%s is damaged (%s): moved to %s; a new outbox begins", path, damage, aside)
+        db = outbox_file.connect(path, "FULL")
+        if outbox_file.read_note(db, "last_seq") is None:
+            losses = Losses()
+            if high_water.value > 0:
+                losses.add(OUTBOX_LOST, 1, high_water.value)
+            note_progress(db, high_water.value, losses)
+    except sqlite3.OperationalError as error:
+        raise OutboxError(f"{path}: the outbox cannot be used ({error}); check the disk it is on") from error
+    return db
+
+
+def note_progress(db: sqlite3.Connection, last_seq: int, losses: Losses) -> None:
+    """Remember the last `seq` on disk and what no gap event has told yet."""
+    outbox_file.write_note(db, "last_seq", str(last_seq))
+    outbox_file.write_note(db, "losses", losses.note())
+
+
+def find_damage(path: Path) -> str | None:
+    """Why the file is no sound outbox, or None where it is one or does not exist yet."""
+    if not path.exists():
+        return None
+    try:
+        db = outbox_file.connect(path, "FULL")
+        try:
+            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            db.close()
+    except sqlite3.DatabaseError as error:
+        if not outbox_file.is_corruption(error):
+            raise
+        return str(error)
+    return None if verdict == "ok" else str(verdict)
+
+
+def quarantine(path: Path, now_s: float) -> Path:
+    """Move a damaged outbox with its journals aside; returns where to."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now_s))
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    suspicion(path).unlink(missing_ok=True)
+    return aside
+
+
+def suspicion(path: Path) -> Path:
+    """The file by which a reader that met damage asks the writer to look."""
+    return path.with_name(path.name + ".suspect")
