@@ -19,7 +19,7 @@ Box = tuple[float, float, float, float]
 
 EARLY_S = 3.0
 MAX_EARLY = 100
-"""Sightings of an unconfirmed track that are kept for its confirmation: the latest, and no more than these."""
+"""Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
 
 WHOLE_ENOUGH = 0.75
 """Less of a person's width than this in the picture, and they are half out of it."""
@@ -266,9 +266,7 @@ class FloorTracker:
         seen_box = np.where(whole[:, None], mine.boxes, _completed(mine, expected))
         matched["box"] = (seen_box + expected) / 2
         width_px = matched["aspect"] * (expected[:, 3] - expected[:, 1])
-        matched["half_out"] = mine.side_cut & (
-            mine.boxes[:, 2] - mine.boxes[:, 0] < WHOLE_ENOUGH * width_px
-        )
+        matched["half_out"] = mine.side_cut & (mine.boxes[:, 2] - mine.boxes[:, 0] < WHOLE_ENOUGH * width_px)
         if looks is not None:
             matched["appearance"] += 0.1 * (looks[columns] - matched["appearance"])
         tracks[rows] = matched
@@ -370,8 +368,9 @@ class FloorTracker:
     def _fixtures(self) -> Bools:
         """Which tracks look like people and never moved: mannequins, posters, signs."""
         tracks = self._tracks
-        lasting: Bools = tracks["seen_s"] - tracks["first_s"] > self.settings.fixture_s
-        return lasting & ~tracks["confirmed"]
+        lasting = tracks["seen_s"] - tracks["first_s"] > self.settings.fixture_s
+        fixtures: Bools = lasting & ~tracks["confirmed"]
+        return fixtures
 
     def _leaving(self) -> Bools:
         """Which tracks have their predicted middle out of the picture."""
@@ -405,7 +404,7 @@ class FloorTracker:
 
 def _completed(seen: Sightings, expected: Floats) -> Floats:
     """Boxes (n, 4) of half-hidden people: what was seen of them, stretched to where the person must be."""
-    boxes = seen.boxes.copy()
+    boxes: Floats = seen.boxes.copy()
     boxes[:, 3] = np.maximum(boxes[:, 3], expected[:, 3])
     boxes[:, 1] = np.where(seen.head_cut, np.minimum(boxes[:, 1], expected[:, 1]), boxes[:, 1])
     return boxes

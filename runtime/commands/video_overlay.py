@@ -1,0 +1,90 @@
+"""What `tagsight video --overlay` writes: the clip with people and the shop's floor drawn into it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from runtime.config import StoreConfig
+from runtime.errors import TagsightError
+from runtime.geometry import Homography
+from runtime.vision.draw import FloorPoint, ScenePainter
+from runtime.vision.track import Track
+
+TRAIL_S = 4.0
+MAX_TRAIL = 100
+
+
+class Overlay:
+    """An mp4 (MPEG-4 part 2) of `size` pictures, drawn frame by frame."""
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: float,
+        homography: Homography | None,
+        config: StoreConfig | None,
+    ) -> None:
+        """Raises TagsightError where the file cannot be written."""
+        self.path = path
+        self._config = config if homography is not None else None
+        self._painter = ScenePainter(size, homography)
+        self._trails: dict[int, deque[tuple[float, FloorPoint]]] = {}
+        codec = cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(str(path), codec, fps, self._painter.size)
+        if not self._writer.isOpened():
+            raise TagsightError(f"{path}: the overlay cannot be written; give a name.mp4 in your own folder")
+
+    def add(
+        self,
+        picture: npt.NDArray[np.uint8],
+        time_s: float,
+        tracks: list[Track],
+        through: Mapping[tuple[str, str], int],
+    ) -> None:
+        """Draw and write one frame; `through` counts crossings by entrance and direction."""
+        painter, canvas = self._painter, self._painter.canvas(picture)
+        self._draw_floor(canvas, through)
+        people = [track for track in tracks if track.confirmed and track.unseen_s == 0]
+        self._remember(time_s, people)
+        for track in people:
+            assert track.id is not None
+            if track.id in self._trails:
+                painter.trail(canvas, track.id, [place for _, place in self._trails[track.id]])
+        for track in sorted(people, key=lambda track: track.box[1] + track.box[3]):
+            assert track.id is not None
+            painter.person(canvas, track.id, track.box, track.floor_xy_m)
+        painter.panel(canvas, [f"{time_s:6.1f} s", f"{len(people)} in view"])
+        self._writer.write(canvas)
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.release()
+
+    def _draw_floor(self, canvas: npt.NDArray[np.uint8], through: Mapping[tuple[str, str], int]) -> None:
+        if self._config is None:
+            return
+        for zone in self._config.zones:
+            self._painter.zone(canvas, zone.name, zone.polygon)
+        for fixture in self._config.fixtures:
+            self._painter.rack(canvas, fixture.name, fixture.polygon or [fixture.centre()])
+        for entrance in self._config.entrances:
+            counts = through.get((entrance.name, "in"), 0), through.get((entrance.name, "out"), 0)
+            self._painter.gate(canvas, entrance.name, entrance.line, entrance.inside, counts)
+
+    def _remember(self, time_s: float, people: list[Track]) -> None:
+        for track in people:
+            if track.id is not None and track.floor_xy_m is not None:
+                trail = self._trails.setdefault(track.id, deque(maxlen=MAX_TRAIL))
+                trail.append((time_s, track.floor_xy_m))
+        for track_id, trail in list(self._trails.items()):
+            while trail and trail[0][0] < time_s - TRAIL_S:
+                trail.popleft()
+            if not trail:
+                del self._trails[track_id]

@@ -1,0 +1,252 @@
+"""Drawing on a camera's picture: people, and the shop's floor laid into the scene through the homography.
+
+`ScenePainter` knows one camera. Floor places are metres and are drawn in perspective; boxes are pixels of the
+camera's picture. Small pictures are enlarged first, so that lines are fine and text can be read. What lies
+beyond the horizon or behind the camera is not drawn.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from runtime.geometry import Floats, Homography, polygon_centre, signed_distance_m
+
+Image = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
+Box = tuple[float, float, float, float]
+FloorPoint = tuple[float, float]
+
+INK: Colour = (38, 30, 28)
+PAPER: Colour = (250, 250, 248)
+GATE: Colour = (70, 80, 235)
+ZONE: Colour = (205, 160, 70)
+RACK: Colour = (70, 165, 60)
+FLIP: Colour = (40, 190, 255)
+
+FULL_WIDTH_PX = 1280
+"""Pictures narrower than this are enlarged, by a whole factor."""
+
+FOOT_RADIUS_M = 0.3
+FLIP_RADIUS_M = 0.9
+FLIP_SECONDS = 1.5
+"""How long a flip's ring takes to spread and fade."""
+
+
+def person_colour(number: int) -> Colour:
+    """A colour for a track: neighbours in number are far apart in hue."""
+    hue = int(number * 0.618034 * 180) % 180
+    blue, green, red = cv2.cvtColor(np.array([[[hue, 165, 235]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0].tolist()
+    return blue, green, red
+
+
+class ScenePainter:
+    """Draws on pictures of `size` (width, height); without a homography only people and text."""
+
+    def __init__(self, size: tuple[int, int], homography: Homography | None = None) -> None:
+        self.homography = homography
+        self.zoom = max(1, round(FULL_WIDTH_PX / size[0]))
+        self.size = size[0] * self.zoom, size[1] * self.zoom
+        self._em = max(1.0, self.size[1] / 1000)
+
+    def canvas(self, picture: Image) -> Image:
+        """A copy of the camera's picture to draw on, enlarged to `size`."""
+        if self.zoom == 1:
+            return np.array(picture, np.uint8)
+        return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+    def zone(self, canvas: Image, name: str, polygon: Sequence[FloorPoint]) -> None:
+        """A zone as a faint area with a thin outline and its name in the middle."""
+        outline = self._outline(polygon)
+        self._wash(canvas, outline, ZONE, 0.16)
+        self._stroke(canvas, outline, ZONE, 1.6, closed=True)
+        self._name(canvas, name, polygon_centre(polygon), ZONE)
+
+    def gate(
+        self,
+        canvas: Image,
+        name: str,
+        line: tuple[FloorPoint, FloorPoint],
+        inside: FloorPoint,
+        through: tuple[int, int] | None = None,
+    ) -> None:
+        """An entrance line with an arrow to its inner side, and how many came in and went out."""
+        self._stroke(canvas, self._path(line), GATE, 4.0)
+        start, end = np.asarray(line[0]), np.asarray(line[1])
+        middle = (start + end) / 2
+        along = (end - start) / np.linalg.norm(end - start)
+        inward = np.array([-along[1], along[0]]) * np.sign(signed_distance_m(inside, line)[0])
+        shaft = self._path([tuple(middle), tuple(middle + 1.2 * inward)])
+        self._stroke(canvas, shaft, GATE, 3.0)
+        head = [
+            middle + 0.8 * inward + 0.3 * along,
+            middle + 1.2 * inward,
+            middle + 0.8 * inward - 0.3 * along,
+        ]
+        self._stroke(canvas, self._path([tuple(point) for point in head]), GATE, 3.0)
+        counts = "" if through is None else f"  {through[0]} in  {through[1]} out"
+        self._name(canvas, name + counts, line[0], GATE)
+
+    def rack(self, canvas: Image, name: str, outline: Sequence[FloorPoint]) -> None:
+        """A fixture: its outline on the floor, or a 0.8 m square around its one point, and its name."""
+        corners = list(outline)
+        if len(corners) == 1:
+            x, y = corners[0]
+            corners = [(x + dx, y + dy) for dx, dy in ((-0.4, -0.4), (0.4, -0.4), (0.4, 0.4), (-0.4, 0.4))]
+        drawn = self._outline(corners)
+        self._wash(canvas, drawn, RACK, 0.45)
+        self._stroke(canvas, drawn, PAPER, 3.5, closed=True)
+        self._stroke(canvas, drawn, RACK, 2.0, closed=True)
+        self._name(canvas, name, polygon_centre(corners), RACK)
+
+    def flip(self, canvas: Image, at: FloorPoint, text: str, age_s: float) -> None:
+        """A tag was turned over at a place `age_s` ago: a ring that spreads on the floor, and what it was."""
+        share = age_s / FLIP_SECONDS
+        if not 0 <= share <= 1:
+            return
+        ring = self._circle(at, FLIP_RADIUS_M * (0.3 + 0.7 * share))
+        self._wash(canvas, ring, FLIP, 0.35 * (1 - share))
+        self._stroke(canvas, ring, FLIP, 1.0 + 3.0 * (1 - share), closed=True)
+        self._name(canvas, text, at, FLIP, lift=26)
+
+    def trail(self, canvas: Image, track: int, places: Sequence[FloorPoint]) -> None:
+        """Where a person walked, oldest first, growing fainter into the past."""
+        if self.homography is None or len(places) < 2:
+            return
+        points = self.homography.to_image(np.asarray(places)) * self.zoom
+        colour = np.array(person_colour(track), np.float64)
+        for step in range(1, len(points)):
+            part = points[step - 1 : step + 1]
+            faded = colour * (0.35 + 0.65 * step / len(points))
+            self._stroke(canvas, part, (int(faded[0]), int(faded[1]), int(faded[2])), 2.0)
+
+    def person(
+        self, canvas: Image, track: int, box: Box, floor_xy_m: FloorPoint | None, text: str = ""
+    ) -> None:
+        """A person: corners of the box, a disc under the feet, and a label of the id and the place."""
+        colour = person_colour(track)
+        if floor_xy_m is not None and self.homography is not None:
+            disc = self._circle(floor_xy_m, FOOT_RADIUS_M)
+            self._wash(canvas, disc, colour, 0.4)
+            self._stroke(canvas, disc, colour, 1.5, closed=True)
+        self._corners(canvas, box, colour)
+        label = f"{track}" + (f"  {floor_xy_m[0]:.1f}, {floor_xy_m[1]:.1f} m" if floor_xy_m else "")
+        left, top = box[0] * self.zoom, box[1] * self.zoom
+        self._tag(canvas, label + (f"  {text}" if text else ""), (left, top - 4 * self._em), colour)
+
+    def panel(self, canvas: Image, lines: Sequence[str]) -> None:
+        """Lines of text on a dark plate in the lower left corner."""
+        if not lines:
+            return
+        em = self._em
+        step = round(24 * em)
+        width = max(self._text_size(line, 0.55)[0] for line in lines) + round(28 * em)
+        height = step * len(lines) + round(16 * em)
+        bottom = canvas.shape[0] - round(12 * em)
+        plate = canvas[max(0, bottom - height) : bottom, round(12 * em) : round(12 * em) + width]
+        plate[:] = (plate * 0.35 + np.array(INK) * 0.65).astype(np.uint8)
+        for row, line in enumerate(lines):
+            at = (round(26 * em), bottom - height + round(10 * em) + step * row + round(15 * em))
+            self._write(canvas, line, at, 0.55, PAPER)
+
+    def _outline(self, polygon: Sequence[FloorPoint]) -> Floats:
+        return self._path([*polygon, polygon[0]])
+
+    def _circle(self, centre: FloorPoint, radius_m: float) -> Floats:
+        turn = np.linspace(0, 2 * np.pi, 33)
+        return self._pixels(
+            np.stack([centre[0] + radius_m * np.cos(turn), centre[1] + radius_m * np.sin(turn)], 1)
+        )
+
+    def _path(self, places: Sequence[FloorPoint]) -> Floats:
+        """Canvas pixels of a path on the floor, with a point every half metre so that clipping is gentle."""
+        steps = [np.asarray(places[:1], np.float64)]
+        for start, end in itertools.pairwise(places):
+            count = max(1, int(np.hypot(end[0] - start[0], end[1] - start[1]) / 0.5))
+            share = np.linspace(0, 1, count + 1)[1:, None]
+            steps.append((1 - share) * np.asarray(start) + share * np.asarray(end))
+        return self._pixels(np.concatenate(steps))
+
+    def _pixels(self, places: Floats) -> Floats:
+        if self.homography is None:
+            return np.zeros((0, 2))
+        pixels = self.homography.to_image(places) * self.zoom
+        found: Floats = pixels[np.isfinite(pixels).all(axis=1) & (np.abs(pixels) < 16_000).all(axis=1)]
+        return found
+
+    def _stroke(
+        self, canvas: Image, points: Floats, colour: Colour, width: float, closed: bool = False
+    ) -> None:
+        if len(points) < 2 or not np.isfinite(points).all():
+            return
+        fixed = np.round(points * 16).astype(np.int32)
+        cv2.polylines(canvas, [fixed], closed, colour, max(1, round(width * self._em)), cv2.LINE_AA, 4)
+
+    def _wash(self, canvas: Image, points: Floats, colour: Colour, strength: float) -> None:
+        """Tint the area within `points`."""
+        if len(points) < 3 or strength <= 0:
+            return
+        height, width = canvas.shape[:2]
+        low = np.clip(np.floor(points.min(axis=0)), 0, (width, height)).astype(int)
+        high = np.clip(np.ceil(points.max(axis=0)) + 1, 0, (width, height)).astype(int)
+        if (high <= low).any():
+            return
+        part = canvas[low[1] : high[1], low[0] : high[0]]
+        tinted = part.copy()
+        cv2.fillPoly(tinted, [np.round(points - low).astype(np.int32)], colour, cv2.LINE_AA)
+        cv2.addWeighted(tinted, strength, part, 1 - strength, 0, dst=part)
+
+    def _corners(self, canvas: Image, box: Box, colour: Colour) -> None:
+        left, top, width, height = (edge * self.zoom for edge in box)
+        right, bottom = left + width, top + height
+        arm = min(width, height) * 0.28
+        for u, v, du, dv in (
+            (left, top, arm, arm),
+            (right, top, -arm, arm),
+            (right, bottom, -arm, -arm),
+            (left, bottom, arm, -arm),
+        ):
+            corner = np.array([[u + du, v], [u, v], [u, v + dv]])
+            self._stroke(canvas, corner, INK, 3.6)
+            self._stroke(canvas, corner, colour, 2.0)
+
+    def _name(self, canvas: Image, text: str, place: FloorPoint, colour: Colour, lift: int = 0) -> None:
+        pixels = self._pixels(np.asarray([place], np.float64))
+        if len(pixels) and text:
+            width = self._text_size(text, 0.45)[0]
+            self._tag(canvas, text, (pixels[0, 0] - width / 2, pixels[0, 1] - lift * self._em), colour)
+
+    def _tag(self, canvas: Image, text: str, at: tuple[float, float], colour: Colour) -> None:
+        """Text on a filled plate whose lower left corner is `at`, kept inside the picture."""
+        em = self._em
+        width, height = self._text_size(text, 0.45)
+        pad = round(4 * em)
+        left = int(np.clip(at[0], 0, max(0, canvas.shape[1] - width - 2 * pad)))
+        bottom = int(np.clip(at[1], height + 2 * pad, canvas.shape[0] - 1))
+        top = bottom - height - 2 * pad
+        cv2.rectangle(canvas, (left, top), (left + width + 2 * pad, bottom), colour, -1, cv2.LINE_AA)
+        bright = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2] > 130
+        self._write(canvas, text, (left + pad, bottom - pad), 0.45, INK if bright else PAPER)
+
+    def _text_size(self, text: str, size: float) -> tuple[int, int]:
+        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size * self._em, self._weight())
+        return int(width), int(height)
+
+    def _write(self, canvas: Image, text: str, at: tuple[int, int], size: float, colour: Colour) -> None:
+        cv2.putText(
+            canvas,
+            text,
+            at,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            size * self._em,
+            colour,
+            self._weight(),
+            cv2.LINE_AA,
+        )
+
+    def _weight(self) -> int:
+        return max(1, round(self._em))
