@@ -1,7 +1,7 @@
 """`tagsight bench matching`: who turned which tag, on synthetic crowds where the truth is known.
 
-Six people at a time walk over a plaza of 15 x 15 m with racks, at 1 to 1.4 m/s; some who pass within 1.2 m of a
-rack turn a garment. Their places are told as cameras tell them (a drifting error of 0.2 m, gaps, now and
+Six people at a time walk over a plaza of 15 x 15 m with racks, at 1 to 1.4 m/s; some who pass within 1.2 m of
+a rack turn a garment. Their places are told as cameras tell them (a drifting error of 0.2 m, gaps, now and
 then a new number), flips as detectors tell them (ends off by 0.6 s, some false, some by people no camera
 sees). The matcher sees only that.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import click
 import msgspec
@@ -74,8 +75,11 @@ class Judged:
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What the bench prints. `right_share` is over flips whose person was seen and `named_right_share` over
-    matches that name somebody; `brier` and `reliability` (claimed, found, count) are of the best answer."""
+    """What the bench prints. `right_share` is over flips whose person was seen, `named_right_share` over matches
+    that name somebody; `brier` and `reliability` (claimed, found, count) are of the best answer.
+
+    The peer that takes the nearest person always names somebody.
+    """
 
     flips: int
     right_share: float
@@ -84,6 +88,7 @@ class Report(msgspec.Struct, frozen=True):
     brier: float
     log_loss: float
     nearest_right_share: float
+    nearest_named_right_share: float
     reliability: tuple[tuple[float, float, int], ...]
 
 
@@ -217,10 +222,9 @@ def measure(settings: MatchSettings, crowd: Crowd, scenes: int, seed: int) -> Re
     claimed = np.array([each.probability for each in judged])
     right = np.array([each.right for each in judged], dtype=np.float64)
     near = [
-        nearest(scene, truth) == truth.person
+        (nearest(scene, truth) == truth.person, truth.person is not None)
         for scene in made
         for truth in scene.flips
-        if truth.person is not None
     ]
     chance = np.clip(np.where(right > 0, claimed, 1 - claimed), 1e-3, 1)
     return Report(
@@ -230,7 +234,8 @@ def measure(settings: MatchSettings, crowd: Crowd, scenes: int, seed: int) -> Re
         named_share=len(named) / max(len(judged), 1),
         brier=float(np.mean((claimed - right) ** 2)),
         log_loss=float(-np.mean(np.log(chance))),
-        nearest_right_share=_mean(near),
+        nearest_right_share=_mean([right for right, true_seen in near if true_seen]),
+        nearest_named_right_share=_mean([right for right, _ in near]),
         reliability=tuple(_reliability(claimed, right)),
     )
 
@@ -240,15 +245,11 @@ def _mean(values: list[bool]) -> float:
 
 
 def _reliability(claimed: Floats, right: Floats) -> Iterator[tuple[float, float, int]]:
-    edges = [0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise([0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.01]):
         inside = (claimed >= low) & (claimed < high)
-        if inside.any():
-            yield (
-                round(float(claimed[inside].mean()), 3),
-                round(float(right[inside].mean()), 3),
-                int(inside.sum()),
-            )
+        count = int(inside.sum())
+        if count:
+            yield round(float(claimed[inside].mean()), 3), round(float(right[inside].mean()), 3), count
 
 
 @click.command()
@@ -272,6 +273,7 @@ def matching(scenes: int, people: int, seed: int, as_json: bool) -> None:
     console.print(f"right person, of flips by somebody seen   {report.right_share:.3f}")
     console.print(f"  peer: whoever is nearest                {report.nearest_right_share:.3f}")
     console.print(f"right, of matches that name somebody      {report.named_right_share:.3f}")
+    console.print(f"  peer: whoever is nearest                {report.nearest_named_right_share:.3f}")
     console.print(f"matches that name somebody                {report.named_share:.3f}")
     console.print(f"Brier score of the best answer            {report.brier:.4f}")
     table = Table("claimed", "found right", "matches", title="Reliability")

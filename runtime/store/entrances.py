@@ -1,9 +1,9 @@
 """Persons through an entrance: a foot point that settles on the other side of a line, through the segment.
 
 A side counts only beyond `HYSTERESIS_M` from the line for `SETTLE_S`, or beyond `SURE_M` at once, so jitter
-and lingering on the line count nothing, and neither does a U-turn within it. A crossing counts if the path between the two settled sides cuts the segment
-itself, not its extension; one long step does as well as many short ones. Direction is from the entrance's
-inside point.
+and lingering on the line count nothing, and neither does a U-turn within it. A crossing counts if the path
+between the two settled sides cuts the segment itself, not its extension; one long step does as well as many
+short ones. Direction is from the entrance's inside point.
 
 A track may begin or end at the line (the line lies at the picture's edge, or tracking lost the person there).
 It then counts as *inferred* if the person's own motion leads across the line within `REACH_S` and `REACH_M`

@@ -1,8 +1,8 @@
 """Which walker turned which tag.
 
-For each flip and walker the likelihood is the share of the flip's time, blurred by the detector's timing
-error, that the walker spent within reach of the tag's place; reach fades over the uncertainty of the
-walker's place, and a judged action raises or lowers it. "Nobody we see" has a likelihood of its own. Flips
+For each flip and walker the likelihood is that of being within reach of the tag's place throughout the flip,
+averaged over the detector's timing error; reach fades over the uncertainty of the walker's place, and a
+judged action raises or lowers it. "Nobody we see" has a likelihood of its own. Flips
 that overlap in time are assigned one-to-one by linear assignment in log-likelihood; the probability of each
 pair is a softmax over the best assignments that contain it (max-marginals, exact for a single flip). The
 parameters and the temperature of that softmax were fitted with `tagsight bench matching`.
@@ -31,14 +31,14 @@ class MatchSettings:
     """What is assumed about arms, detectors and unseen people."""
 
     reach_m: dict[PlaceKind, float] = field(
-        default_factory=lambda: {"fixture": 1.2, "antenna": 2.0, "zone": 0.6}
+        default_factory=lambda: {"fixture": 1.3, "antenna": 2.0, "zone": 0.6}
     )
     """How far from its expected place someone turns a tag."""
     fade_m: float = 0.15
     """How gradually reach ends, apart from the uncertainty of the person's place."""
-    timing_sigma_s: float = 0.6
+    timing_sigma_s: float = 0.5
     """Error of a flip's start and end."""
-    nobody: float = 0.06
+    nobody: float = 0.04
     """Likelihood of a flip that nobody we see explains, at a detector score of 1."""
     nobody_doubt: float = 0.2
     """Added to it in proportion to the detector's doubt (1 - score)."""
@@ -46,8 +46,12 @@ class MatchSettings:
     """Likelihood of every walker for a tag whose place is not known."""
     action_weight: float = 0.5
     """Exponent of the odds that the walker handles goods."""
-    temperature: float = 1.0
-    """Above 1 the probabilities are flatter than the likelihoods."""
+    temperature: float = 0.6
+    """Below 1 the probabilities are steeper than the likelihoods, above 1 flatter."""
+    core_share: float = 0.6
+    """How much of a flip's told length the person is surely there for."""
+    elsewhere: float = 0.005
+    """Likelihood of a moment at which the person seems to be out of reach."""
     sample_s: float = 0.2
 
 
@@ -92,27 +96,43 @@ def match(flips: Sequence[TagTurned], paths: Paths, settings: MatchSettings) -> 
 
 
 def together(flips: Sequence[tuple[float, float]]) -> list[list[int]]:
-    """Groups of flips (start_s, end_s) that overlap in time, as indices; at most MAX_TOGETHER a group."""
+    """Groups of simultaneous flips (start_s, end_s), as indices; at most MAX_TOGETHER a group.
+
+    Simultaneous is who overlaps every other of the group by more than half of the shorter one: two flips one
+    after the other may be one person's, even if the detector blurs them into each other.
+    """
     order = sorted(range(len(flips)), key=lambda index: flips[index])
     groups: list[list[int]] = []
-    until_s = float("-inf")
     for index in order:
-        start_s, end_s = flips[index]
-        if start_s < until_s and len(groups[-1]) < MAX_TOGETHER:
-            groups[-1].append(index)
-            until_s = max(until_s, end_s)
+        group = groups[-1] if groups else []
+        if 0 < len(group) < MAX_TOGETHER and all(_overlap(flips[index], flips[each]) for each in group):
+            group.append(index)
         else:
             groups.append([index])
-            until_s = end_s
     return groups
 
 
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    shorter_s = min(one[1] - one[0], other[1] - other[0])
+    return min(one[1], other[1]) - max(one[0], other[0]) > shorter_s / 2
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Sampled times (n,) of a flip, and how probable it is that it filled each run of `span` samples."""
+
+    times_s: Floats
+    span: int
+    weights: Floats
+    step_s: float
+
+
 def _judge(flip: TagTurned, paths: Paths, settings: MatchSettings) -> _Case:
-    times_s, weights = _moments(flip, settings)
+    moments = _moments(flip, settings)
     likelihood: dict[int, float] = {}
     evidence: dict[int, Evidence | None] = {}
-    for where in paths.whereabouts(times_s):
-        chance, why = _explain(flip, where, times_s, weights, settings)
+    for where in paths.whereabouts(moments.times_s):
+        chance, why = _explain(flip, where, moments, settings)
         if chance > 1e-6:
             likelihood[where.walker], evidence[where.walker] = chance, why
     best = sorted(likelihood, key=lambda walker: -likelihood[walker])[:MAX_CANDIDATES]
@@ -120,41 +140,46 @@ def _judge(flip: TagTurned, paths: Paths, settings: MatchSettings) -> _Case:
     return _Case({walker: likelihood[walker] for walker in best}, evidence, settings.nobody + doubt)
 
 
-def _moments(flip: TagTurned, settings: MatchSettings) -> tuple[Floats, Floats]:
-    """Sampled times of a flip and their weights: its interval blurred by the timing error."""
-    sigma_s = settings.timing_sigma_s
-    begin_s, finish_s = flip.start_s - 2.5 * sigma_s, flip.end_s + 2.5 * sigma_s
-    count = int(np.clip((finish_s - begin_s) / settings.sample_s, 2, MAX_SAMPLES))
-    times_s = np.linspace(begin_s, finish_s, count)
-    rise = 1.0 / (1.0 + np.exp(-1.7 * (times_s - flip.start_s) / sigma_s))
-    fall = 1.0 / (1.0 + np.exp(-1.7 * (flip.end_s - times_s) / sigma_s))
-    weights = rise * fall
-    return times_s, weights / weights.sum()
+def _moments(flip: TagTurned, settings: MatchSettings) -> _Moments:
+    """The flip's core slid over its timing error."""
+    sigma_s, step_s = settings.timing_sigma_s, settings.sample_s
+    length_s = settings.core_share * (flip.end_s - flip.start_s)
+    step_s = max(step_s, (length_s + 5 * sigma_s) / MAX_SAMPLES)
+    span = max(1, round(length_s / step_s))
+    slides = 2 * round(2.5 * sigma_s / step_s) + 1
+    count = span + slides - 1
+    middle_s = (flip.start_s + flip.end_s) / 2
+    times_s = middle_s + (np.arange(count, dtype=np.float64) - (count - 1) / 2) * step_s
+    offsets_s = (np.arange(slides, dtype=np.float64) - (slides - 1) / 2) * step_s
+    weights = np.exp(-0.5 * (offsets_s / sigma_s) ** 2)
+    return _Moments(times_s, span, weights / weights.sum(), step_s)
 
 
 def _explain(
-    flip: TagTurned, where: Whereabouts, times_s: Floats, weights: Floats, settings: MatchSettings
+    flip: TagTurned, where: Whereabouts, moments: _Moments, settings: MatchSettings
 ) -> tuple[float, Evidence | None]:
     action = _action(where, settings)
     if flip.place is None:
-        return settings.anywhere * float(weights @ where.known) * action, None
+        return settings.anywhere * float(where.known.mean()) * action, None
     reach_m = settings.reach_m[flip.place.kind]
     distance_m = flip.place.distance_m(where.points)
     fade_m = np.hypot(settings.fade_m, where.sigma_m)
-    within = where.known / (1.0 + np.exp(np.clip(1.7 * (distance_m - reach_m) / fade_m, -50, 50)))
-    best = int(np.argmax(weights * within))
-    step_s = float(times_s[1] - times_s[0])
+    beyond = np.clip(1.7 * (distance_m - reach_m) / fade_m, -50, 50)
+    within = where.known / (1.0 + np.exp(beyond))
+    runs = np.convolve(np.log(np.maximum(within, settings.elsewhere)), np.ones(moments.span), "valid")
+    throughout = moments.weights * np.exp(runs / moments.span)
+    best = int(np.argmax(throughout)) + moments.span // 2
     handling = float(where.handling[best])
     why = Evidence(
         distance_m=round(float(distance_m[best]), 2),
-        time_offset_s=round(float(times_s[best]) - (flip.start_s + flip.end_s) / 2, 2),
-        near_s=round(step_s * float(np.count_nonzero(where.known & (distance_m <= reach_m))), 2),
+        time_offset_s=round(float(moments.times_s[best]) - (flip.start_s + flip.end_s) / 2, 2),
+        near_s=round(moments.step_s * float(np.count_nonzero(where.known & (distance_m <= reach_m))), 2),
         floor_xy_m=(round(float(where.points[best, 0]), 2), round(float(where.points[best, 1]), 2)),
         place=flip.place.kind,
         handling=None if np.isnan(handling) else round(handling, 3),
         bridged=bool(where.bridged[best]),
     )
-    return float(weights @ within) * action, why
+    return float(throughout.sum()) * action, why
 
 
 def _action(where: Whereabouts, settings: MatchSettings) -> float:
