@@ -184,3 +184,27 @@ def test_what_was_not_expected_is_closed_and_does_no_harm(clip: Path) -> None:
             messages.send(camera.control, Detach("frames", "nobody"))
         collect(reader, 5)
         assert abs(len(list(descriptors.iterdir())) - before) <= 1
+
+
+def unique_mb(pid: int) -> float:
+    """Memory that only this process has, its frame ring aside."""
+    total_kb, in_ring = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        head = line.split(maxsplit=1)[0]
+        if not head.endswith(":"):
+            in_ring = "tagsight-frames" in line
+        elif head in ("Private_Clean:", "Private_Dirty:") and not in_ring:
+            total_kb += int(line.split()[1])
+    return total_kb / 1024
+
+
+def test_a_further_camera_costs_at_most_forty_megabytes_of_its_own(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "hd.mp4", frames=20, size=(1920, 1080))
+    with (
+        CameraUnderTest(door(f"file:{clip}?loop=1")) as one,
+        CameraUnderTest(door(f"file:{clip}?loop=1")) as other,
+    ):
+        for camera in (one, other):
+            collect(camera.reader(), 10, within_s=20)
+        assert other.process.pid is not None
+        assert unique_mb(other.process.pid) <= 40
