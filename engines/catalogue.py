@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -94,11 +94,12 @@ class EngineEntry(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """An engine in a manifest."""
 
     name: Annotated[str, Meta(pattern=NAME_PATTERN)]
-    files: Annotated[list[EngineFile], Meta(min_length=1, max_length=16)]
-    measured: dict[str, float | int | str] = {}
+    files: Annotated[list[EngineFile], Meta(max_length=16)]
     about: str = ""
     licence: str = ""
-    training: dict[str, float | int | str | list[str]] = {}
+    measured: dict[str, Any] = {}
+    """Accuracy, as measured by whoever made the engine."""
+    training: dict[str, Any] = {}
     """How the weights came to be: data, teachers, steps, minutes, seed, command."""
 
 
@@ -117,7 +118,12 @@ class KnownEngine:
     shipped: bool
 
     def choose_file(self, backend: str) -> EngineFile:
-        """The 8-bit file where the back end and the processor are fast at it, else the other one."""
+        """The 8-bit file where the back end and the processor are fast at it, else the other one.
+
+        Raises CatalogueError for an engine without files.
+        """
+        if not self.entry.files:
+            raise CatalogueError(f"engine {self.entry.name!r} has no files in {self.folder / MANIFEST}")
         fast_int8 = backend == "openvino" and cpu.has_int8_dot()
         order = ("int8", "f32") if fast_int8 else ("f32", "int8")
         return min(self.entry.files, key=lambda file: order.index(file.precision))

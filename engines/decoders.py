@@ -186,6 +186,8 @@ def _side_columns(columns: int) -> int:
 
 def _class_and_side_columns(shapes: Shapes) -> tuple[int, int] | None:
     """Columns of the class tables and of the side tables, or None where the outputs are no such pairs."""
+    if any(len(shape) < 2 for shape in shapes):
+        return None
     counts = [shape[-1] for shape in shapes]
     widths = sorted({count for count in counts if count is not None})
     pairs = len(widths) == 2 and all(counts.count(width) * 2 == len(shapes) for width in widths)
