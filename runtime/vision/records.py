@@ -1,8 +1,9 @@
-"""From the tracker's people to the record that the store process is told."""
+"""From the tracker's people to the records that the store process is told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from runtime.messages import Person, PersonsSeen
 from runtime.vision.track import Track
@@ -12,13 +13,40 @@ MAX_PERSONS = 300
 
 
 def persons_seen(
-    camera: str, sequence: int, time_s: float, tracks: Iterable[Track], ended: tuple[int, ...]
+    camera: str,
+    sequence: int,
+    time_s: float,
+    tracks: Iterable[Track],
+    ended: Iterable[int] = (),
+    first_id: int = 0,
 ) -> PersonsSeen:
-    """What the frame showed: confirmed people in sight, and the ids that ended with it."""
+    """What a frame showed: confirmed people in sight, and the ids that ended with it.
+
+    `first_id` is added to every id, so that a new tracker's people are not taken for an old one's.
+    """
     seen = [track for track in tracks if track.confirmed and track.unseen_s == 0.0]
     if len(seen) > MAX_PERSONS:
         seen = sorted(seen, key=lambda track: -track.score)[:MAX_PERSONS]
     persons = tuple(
-        Person(track.id, track.box, track.score, track.floor_xy_m) for track in seen if track.id is not None
+        Person(first_id + track.id, track.box, track.score, track.floor_xy_m)
+        for track in seen
+        if track.id is not None
     )
-    return PersonsSeen(camera, sequence, time_s, persons, ended)
+    return PersonsSeen(camera, sequence, time_s, persons, tuple(first_id + each for each in ended))
+
+
+def seen_before(camera: str, sequence: int, tracks: Sequence[Track], first_id: int = 0) -> list[PersonsSeen]:
+    """What earlier frames showed of people confirmed only now, oldest first.
+
+    To be told before the frame that confirmed them (`sequence` is that frame's).
+    """
+    by_time: defaultdict[float, list[Person]] = defaultdict(list)
+    for track in tracks:
+        if track.id is not None:
+            for early in track.early:
+                person = Person(first_id + track.id, early.box, early.score, early.floor_xy_m)
+                by_time[early.time_s].append(person)
+    return [
+        PersonsSeen(camera, sequence, time_s, tuple(by_time[time_s][:MAX_PERSONS]))
+        for time_s in sorted(by_time)
+    ]

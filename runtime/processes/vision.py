@@ -1,0 +1,268 @@
+"""The vision process: frames of all cameras in, persons on the floor out.
+
+A camera's ring and socket come with `Attach("camera", NAME)`, the store's socket with
+`Attach("records", "store")`. `runtime.vision.batching` says which frames to take; each is looked at in place
+in its ring and given back, its people are tracked (`runtime.processes.watched`) and told to the store process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import time
+from collections import Counter
+
+import cv2
+import msgspec
+
+from engines.backends.cpu import available_threads
+from engines.detector import Detections, PersonDetector
+from engines.errors import EngineError
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.model import Camera, Engines, StoreConfig
+from runtime.frames.errors import FrameError
+from runtime.frames.lending import FrameBorrower
+from runtime.frames.ring import FrameRing
+from runtime.messages import Attach, Detach, Health, PeerGone, Stop
+from runtime.processes.outbound import RecordSender
+from runtime.processes.watched import WatchedCamera, first_track_id
+from runtime.vision.batching import BatchPolicy, CameraPlan
+
+HEALTH_EVERY_S = 1.0
+SILENT_S = 2.0
+"""Without a frame for this long the process says that it waits."""
+FLOOR_FPS = 1.0
+ENTRANCE_FLOOR_FPS = 5.0
+"""Below this a fast walker crosses an entrance between two frames."""
+MAX_STREAMS = 4
+
+log = logging.getLogger("tagsight.vision")
+
+
+class VisionSpec(msgspec.Struct, frozen=True):
+    """What the vision process is started with."""
+
+    cameras: list[Camera]
+    engines: Engines
+    clock: tuple[float, float]
+
+
+def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> VisionSpec:
+    """The spec of the one vision process."""
+    return VisionSpec(config.cameras, config.engines, clock)
+
+
+def plan_of(camera: Camera) -> CameraPlan:
+    """The rates a camera should get."""
+    floor_fps = ENTRANCE_FLOOR_FPS if camera.entrance else FLOOR_FPS
+    return CameraPlan(camera.name, camera.analysis_fps, min(floor_fps, camera.analysis_fps), camera.entrance)
+
+
+class VisionProcess:
+    """Serves the cameras that are attached, until told to stop."""
+
+    def __init__(self, control: socket.socket, spec: VisionSpec) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._plans = {camera.name: camera for camera in spec.cameras}
+        self._engines = spec.engines
+        self._clock = HostClock(state=spec.clock)
+        self._policy = BatchPolicy()
+        self._cameras: dict[str, WatchedCamera] = {}
+        self._first_ids = {name: first_track_id(self._clock.now()) for name in self._plans}
+        self._store = RecordSender()
+        self._drops: Counter[str] = Counter()
+        self._progress_s = self._clock.now()
+        self._busy_s = 0.0
+        self._frames = self._batches = 0
+        self._told_s = time.monotonic()
+        self._detector: PersonDetector | None = None
+        self._stopping = False
+
+    def run(self) -> None:
+        """Compile the network, then serve."""
+        self._send(self._health("starting", f"compiling {self._engines.detector}"))
+        self._detector = self._open()
+        while not self._stopping:
+            now_s = time.monotonic()
+            if now_s - self._told_s >= HEALTH_EVERY_S:
+                self._tell(now_s)
+            self._wait(now_s)
+            self._work()
+            self._store.flush()
+        for name in tuple(self._cameras):
+            self._let_go(name)
+        self._store.flush()
+        self._tell(time.monotonic())
+
+    def _open(self) -> PersonDetector:
+        wanted = self._engines
+        threads = wanted.threads or available_threads()
+        cv2.setNumThreads(1)
+        try:
+            return PersonDetector.open(
+                wanted.detector,
+                input_size=wanted.input_size,
+                backend=wanted.backend,
+                threads=threads,
+                streams=max(1, min(len(self._plans), threads, MAX_STREAMS)),
+                score=wanted.score,
+            )
+        except EngineError as error:
+            log.error("%s", error)
+            self._send(self._health("no engine", str(error)))
+            raise SystemExit(1) from error
+
+    def _wait(self, now_s: float) -> None:
+        """Wait for the supervisor, a camera, or the time to take a batch, and hear who spoke."""
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        speakers = {camera.borrower.sock.fileno(): name for name, camera in self._cameras.items()}
+        for fd in speakers:
+            poller.register(fd, select.POLLIN)
+        store = self._store.blocked_on
+        if store is not None:
+            poller.register(store, select.POLLOUT)
+        gather_s = self._policy.wait_s(now_s)
+        health_s = max(0.0, self._told_s + HEALTH_EVERY_S - now_s)
+        timeout_s = health_s if gather_s is None else min(gather_s, health_s)
+        for fd, _ in poller.poll(timeout_s * 1e3):
+            if fd == self._control.fileno():
+                self._hear_supervisor()
+            elif fd in speakers and speakers[fd] in self._cameras:
+                self._hear_camera(speakers[fd])
+
+    def _hear_supervisor(self) -> None:
+        try:
+            while not self._stopping:
+                message, fds = messages.receive(self._control)
+                self._obey(message, fds)
+        except BlockingIOError:
+            return
+        except PeerGone:
+            self._stopping = True
+
+    def _obey(self, message: messages.Message, fds: tuple[int, ...]) -> None:
+        match message:
+            case Stop():
+                self._stopping = True
+            case Attach(role="camera", name=name) if len(fds) == 2 and name in self._plans:
+                self._watch(name, fds[0], fds[1])
+                return
+            case Attach(role="records") if len(fds) == 1:
+                self._store.attach(socket.socket(fileno=fds[0]))
+                return
+            case Detach(role="camera", name=name):
+                self._let_go(name)
+            case Detach(role="records"):
+                self._store.detach()
+        for fd in fds:
+            log.warning("a descriptor that came with %s was not expected", message)
+            os.close(fd)
+
+    def _watch(self, name: str, ring_fd: int, socket_fd: int) -> None:
+        self._let_go(name)
+        sock = socket.socket(fileno=socket_fd)
+        try:
+            borrower = FrameBorrower(FrameRing.attach(ring_fd), sock)
+        except FrameError as error:
+            log.error("camera %s: %s", name, error)
+            sock.close()
+            return
+        self._cameras[name] = WatchedCamera(self._plans[name], borrower, self._first_ids[name])
+        self._policy.add(plan_of(self._plans[name]), time.monotonic())
+
+    def _let_go(self, name: str) -> None:
+        camera = self._cameras.pop(name, None)
+        if camera is None:
+            return
+        self._policy.remove(name, time.monotonic())
+        farewell = camera.close()
+        self._first_ids[name] = camera.first_id
+        if farewell is not None:
+            self._store.put(farewell)
+
+    def _hear_camera(self, name: str) -> None:
+        camera, now_s = self._cameras[name], time.monotonic()
+        try:
+            for ready in camera.borrower.waiting():
+                if not self._policy.is_due(name, now_s):
+                    camera.borrower.give_back(ready)
+                    self._drops["rate lowered"] += 1
+                    continue
+                if camera.hold(ready):
+                    self._drops["overtaken by a newer frame"] += 1
+                self._policy.offer(name, now_s)
+        except (PeerGone, FrameError) as error:
+            log.warning("camera %s is gone: %s", name, error or "its process ended")
+            self._let_go(name)
+
+    def _work(self) -> None:
+        """Detect in what is due, give the frames back, track, and tell the store."""
+        names = self._policy.take(time.monotonic())
+        batch = [self._cameras[name] for name in names]
+        if not batch or self._detector is None:
+            return
+        start_s = time.monotonic()
+        found = self._detector.detect_batch([camera.picture() for camera in batch])
+        for name, camera, detections in zip(names, batch, found, strict=True):
+            self._track(name, camera, detections)
+        end_s = time.monotonic()
+        self._busy_s += end_s - start_s
+        self._frames += len(batch)
+        self._batches += 1
+        self._progress_s = self._clock.now()
+        self._policy.finished(len(batch), end_s - start_s, end_s)
+
+    def _track(self, name: str, camera: WatchedCamera, detections: Detections) -> None:
+        records = camera.follow(detections, self._clock.now())
+        self._policy.saw(name, len(records[-1].persons), time.monotonic())
+        for record in records:
+            self._store.put(record)
+        try:
+            camera.give_back()
+        except PeerGone:
+            self._let_go(name)
+
+    def _tell(self, now_s: float) -> None:
+        elapsed_s = max(1e-3, now_s - self._told_s)
+        self._told_s = now_s
+        silent = self._clock.now() - self._progress_s > SILENT_S
+        detail = "" if self._cameras else "no camera yet"
+        health = self._health("waiting" if silent or not self._cameras else "live", detail)
+        health.values.update(
+            fps=self._frames / elapsed_s,
+            load=self._busy_s / elapsed_s,
+            batch=self._frames / max(1, self._batches),
+        )
+        for name, rate_fps in self._policy.rates_fps.items():
+            camera = self._cameras[name]
+            health.values[f"{name}_fps"] = camera.count() / elapsed_s
+            health.values[f"{name}_allowed_fps"] = rate_fps
+            health.values[f"{name}_latency_ms"] = camera.latency_s * 1e3
+        self._busy_s, self._frames, self._batches = 0.0, 0, 0
+        self._send(health)
+
+    def _health(self, state: str, detail: str) -> Health:
+        drops = dict(self._drops)
+        if self._store.dropped:
+            drops["records the store did not take"] = self._store.dropped
+        now_s = self._clock.now()
+        progress_s = self._progress_s if state == "live" else now_s
+        return Health("vision", state, now_s, progress_s, detail, {}, drops)
+
+    def _send(self, health: Health) -> None:
+        try:
+            messages.send(self._control, health)
+        except BlockingIOError:
+            self._drops["health the supervisor did not take"] += 1
+        except PeerGone:
+            self._stopping = True
+
+
+def main(control: socket.socket, spec: VisionSpec) -> None:
+    """Watch the cameras of `spec` until told to stop."""
+    VisionProcess(control, spec).run()

@@ -1,0 +1,119 @@
+"""One camera as the vision process sees it: the frame it holds, its tracker, its ids."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.detector import Detections
+from runtime.config.cameras import image_to_floor
+from runtime.config.model import Camera
+from runtime.frames.lending import FrameBorrower
+from runtime.frames.ring import FrameHeader, PixelFormat
+from runtime.messages import FrameReady, PersonsSeen
+from runtime.vision.records import persons_seen, seen_before
+from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+
+LATENCY_MEMORY = 0.1
+IDS_PER_SECOND = 1_000
+
+
+def first_track_id(now_s: float) -> int:
+    """Where a fresh process begins to number people: no id of the one before it comes again that day."""
+    return int(now_s % 86_400) * IDS_PER_SECOND
+
+
+class WatchedCamera:
+    """Holds at most one borrowed frame. A new picture size or a new turn of a looped file restarts tracking."""
+
+    def __init__(self, camera: Camera, borrower: FrameBorrower, first_id: int) -> None:
+        self.borrower = borrower
+        self.first_id = first_id
+        self.latency_s = 0.0
+        self._camera = camera
+        self._held: FrameReady | None = None
+        self._tracker: FloorTracker | None = None
+        self._scene: tuple[int, int, int] | None = None
+        self._last: tuple[int, float] | None = None
+        self._open: set[int] = set()
+        self._highest = 0
+        self._count = 0
+
+    def hold(self, ready: FrameReady) -> bool:
+        """Keep this frame; True where an older one was given back for it. Raises messages.PeerGone."""
+        overtaken = self._held
+        self._held = ready
+        if overtaken is not None:
+            self.borrower.give_back(overtaken)
+        return overtaken is not None
+
+    def give_back(self) -> None:
+        """Done with the frame that is held. Raises messages.PeerGone."""
+        held, self._held = self._held, None
+        if held is not None:
+            self.borrower.give_back(held)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The held frame, BGR, in place where the ring has it so."""
+        held = self._require()
+        frame = self.borrower.frame(held)
+        if self.borrower.header(held).pixel_format == PixelFormat.NV12:
+            return np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_NV12), np.uint8)
+        return frame
+
+    def follow(self, detections: Detections, now_s: float) -> list[PersonsSeen]:
+        """Track the people of the held frame; what the store is to be told, this frame last."""
+        header = self.borrower.header(self._require())
+        farewell = self._restart_for(header)
+        assert self._tracker is not None
+        tracks = self._tracker.update(detections.boxes, detections.scores, header.time_s)
+        ended = self._tracker.ended
+        name, first_id = self._camera.name, self.first_id
+        earlier = seen_before(name, header.sequence, tracks, first_id)
+        record = persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id)
+        ids = {track.id for track in tracks if track.id is not None}
+        self._highest = max(self._highest, max(ids, default=0))
+        self._open = ids
+        self._last = (header.sequence, header.time_s)
+        self._count += 1
+        self.latency_s += LATENCY_MEMORY * (now_s - header.arrived_s - self.latency_s)
+        return [*farewell, *earlier, record]
+
+    def count(self) -> int:
+        """Frames tracked since the last call."""
+        count, self._count = self._count, 0
+        return count
+
+    def close(self) -> PersonsSeen | None:
+        """Give everything back; the record that ends everybody who was in sight, if anybody was."""
+        farewell = self._farewell()
+        self.borrower.close()
+        self._held = None
+        return farewell
+
+    def _require(self) -> FrameReady:
+        if self._held is None:
+            raise ValueError(f"camera {self._camera.name} holds no frame")
+        return self._held
+
+    def _restart_for(self, header: FrameHeader) -> list[PersonsSeen]:
+        scene = (header.width, header.height, header.loop)
+        if scene == self._scene:
+            return []
+        farewell = self._farewell()
+        self._scene = scene
+        size = (header.width, header.height)
+        view = CameraView(*size, image_to_floor(self._camera, size))
+        self._tracker = FloorTracker(TrackerSettings(), view)
+        return [] if farewell is None else [farewell]
+
+    def _farewell(self) -> PersonsSeen | None:
+        """Ends everybody the tracker knows, and moves on to ids that were never used."""
+        last, open_ids = self._last, sorted(self._open)
+        first_id = self.first_id
+        self.first_id += self._highest
+        self._open, self._highest = set(), 0
+        if last is None or not open_ids:
+            return None
+        return persons_seen(self._camera.name, *last, (), open_ids, first_id)

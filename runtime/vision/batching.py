@@ -1,0 +1,179 @@
+"""Which frames of which cameras the network works on next, and how often each camera gets its turn.
+
+Frames are taken as they become ready: the first one waits a few milliseconds for company, then everything
+that waits goes into one batch, those first whose camera has gone longest without (in units of its own
+interval), so none starves. A camera has at most one frame waiting: a newer one takes its place.
+
+When the cameras want more than the machine can do, their rates are lowered in this order: quiet cameras, then
+busy ones, then quiet entrances, then busy entrances, each no further than its floor. If even the floors are
+too much, the rates stay at the floors and frames are overtaken by newer ones instead.
+
+Pure: time is an argument, in seconds of any steady clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+QUIET_AFTER_S = 5.0
+"""A camera that has shown nobody for this long is quiet."""
+TARGET_LOAD = 0.9
+"""Share of the time the network may work before rates are lowered."""
+COST_MEMORY = 0.1
+"""Weight of the newest batch in the mean cost of a frame."""
+EARLY_SHARE = 0.25
+"""At a lowered rate a frame may come this share of the interval before its turn: sources jitter."""
+
+
+@dataclass(frozen=True)
+class CameraPlan:
+    """What a camera should get: frames a second wanted, and at least (of which it is never deprived)."""
+
+    name: str
+    wanted_fps: float
+    floor_fps: float
+    entrance: bool = False
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How long the first frame waits for others, and how many go together."""
+
+    gather_s: float = 0.004
+    max_batch: int = 8
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A camera's claim when rates are dealt out."""
+
+    name: str
+    wanted_fps: float
+    floor_fps: float
+    entrance: bool
+    quiet: bool
+
+
+def allot(capacity_fps: float, demands: Iterable[Demand]) -> dict[str, float]:
+    """Frames a second for each camera, so that they sum to `capacity_fps` if the floors allow it."""
+    demands = list(demands)
+    rates = {each.name: each.wanted_fps for each in demands}
+    excess = sum(rates.values()) - capacity_fps
+    for entrance, quiet in ((False, True), (False, False), (True, True), (True, False)):
+        group = [each for each in demands if (each.entrance, each.quiet) == (entrance, quiet)]
+        spare = sum(max(0.0, each.wanted_fps - each.floor_fps) for each in group)
+        if excess <= 0.0 or spare <= 0.0:
+            continue
+        share = min(1.0, excess / spare)
+        for each in group:
+            rates[each.name] -= share * max(0.0, each.wanted_fps - each.floor_fps)
+        excess -= share * spare
+    return rates
+
+
+@dataclass
+class _Camera:
+    """What is remembered of one camera."""
+
+    plan: CameraPlan
+    rate_fps: float
+    occupied_s: float
+    waiting_since_s: float | None = None
+    served_s: float = float("-inf")
+
+
+class BatchPolicy:
+    """Deals out the network's time. Frames stay with the caller: cameras are known by name only."""
+
+    def __init__(self, settings: BatchSettings | None = None) -> None:
+        self.settings = settings or BatchSettings()
+        self.cost_s: float | None = None
+        """Mean seconds a frame takes; None until the first batch is through."""
+        self._cameras: dict[str, _Camera] = {}
+
+    def add(self, plan: CameraPlan, now_s: float) -> None:
+        """A camera takes part from now on (again, if it was there before)."""
+        self._cameras[plan.name] = _Camera(plan, plan.wanted_fps, occupied_s=now_s)
+        self._deal(now_s)
+
+    def remove(self, name: str, now_s: float) -> None:
+        """A camera is gone, and its waiting frame with it."""
+        self._cameras.pop(name, None)
+        self._deal(now_s)
+
+    @property
+    def rates_fps(self) -> Mapping[str, float]:
+        """The rate each camera is allowed now."""
+        return {name: camera.rate_fps for name, camera in self._cameras.items()}
+
+    def is_due(self, name: str, now_s: float) -> bool:
+        """Whether a frame of this camera should be kept for the network, or given back at once."""
+        camera = self._cameras[name]
+        if camera.rate_fps >= camera.plan.wanted_fps:
+            return True
+        interval_s = 1.0 / camera.rate_fps
+        return now_s - camera.served_s >= interval_s * (1.0 - EARLY_SHARE)
+
+    def offer(self, name: str, now_s: float) -> None:
+        """A frame of this camera waits; it takes the place of an older one, and that one's age."""
+        camera = self._cameras[name]
+        if camera.waiting_since_s is None:
+            camera.waiting_since_s = now_s
+
+    def take(self, now_s: float) -> list[str]:
+        """The cameras whose waiting frames are to be worked on now, most urgent first; empty: wait on."""
+        waiting = [camera for camera in self._cameras.values() if camera.waiting_since_s is not None]
+        if not waiting or not self._gathered(waiting, now_s):
+            return []
+        waiting.sort(key=lambda camera: -self._urgency(camera, now_s))
+        batch = waiting[: self.settings.max_batch]
+        for camera in batch:
+            camera.waiting_since_s = None
+            camera.served_s = now_s
+        return [camera.plan.name for camera in batch]
+
+    def wait_s(self, now_s: float) -> float | None:
+        """How long `take` may be put off; None while nothing waits."""
+        since = [c.waiting_since_s for c in self._cameras.values() if c.waiting_since_s is not None]
+        if not since:
+            return None
+        everyone = len(since) == len(self._cameras) or len(since) >= self.settings.max_batch
+        return 0.0 if everyone else max(0.0, min(since) + self.settings.gather_s - now_s)
+
+    def finished(self, frames: int, busy_s: float, now_s: float) -> None:
+        """A batch of so many frames took `busy_s` from laying out to tracking: rates are dealt out anew."""
+        cost_s = busy_s / frames
+        self.cost_s = cost_s if self.cost_s is None else self.cost_s + COST_MEMORY * (cost_s - self.cost_s)
+        self._deal(now_s)
+
+    def saw(self, name: str, persons: int, now_s: float) -> None:
+        """How many people a frame of this camera showed."""
+        if persons and name in self._cameras:
+            self._cameras[name].occupied_s = now_s
+
+    def _gathered(self, waiting: Sequence[_Camera], now_s: float) -> bool:
+        if len(waiting) == len(self._cameras) or len(waiting) >= self.settings.max_batch:
+            return True
+        first_s = min(c.waiting_since_s for c in waiting if c.waiting_since_s is not None)
+        return now_s - first_s >= self.settings.gather_s
+
+    @staticmethod
+    def _urgency(camera: _Camera, now_s: float) -> float:
+        return (now_s - camera.served_s) * camera.rate_fps
+
+    def _deal(self, now_s: float) -> None:
+        if not self.cost_s:
+            return
+        demands = [
+            Demand(
+                name,
+                camera.plan.wanted_fps,
+                camera.plan.floor_fps,
+                camera.plan.entrance,
+                quiet=now_s - camera.occupied_s >= QUIET_AFTER_S,
+            )
+            for name, camera in self._cameras.items()
+        ]
+        for name, rate_fps in allot(TARGET_LOAD / self.cost_s, demands).items():
+            self._cameras[name].rate_fps = rate_fps
