@@ -41,7 +41,7 @@ def expiry_s(path: Path) -> float:
 
 
 def provision(origin: Origin, folder: Path) -> tuple[Path, Path]:
-    """Write a new private key (mode 0600) and a certificate request for `device.site`; returns both paths.
+    """Write a new private key (mode 0600) and a certificate request for SITE/DEVICE; returns both paths.
 
     Raises UplinkError where a key is there already: a key is never overwritten.
     """
@@ -49,7 +49,7 @@ def provision(origin: Origin, folder: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{origin.site}.{origin.device}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{origin.site}/{origin.device}"),
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, origin.site),
         ]
     )

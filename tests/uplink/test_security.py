@@ -1,0 +1,263 @@
+"""TLS with client certificates as the shipped broker configuration wants it, and what happens without."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from runtime.config import Tls, Uplink
+from runtime.store.facts import Visit
+from runtime.uplink import wire
+from runtime.uplink.broker import LocalBroker
+from runtime.uplink.certificates import days_left, expiry_s, provision
+from runtime.uplink.errors import UplinkError
+from runtime.uplink.events import Origin
+from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Refused
+from runtime.uplink.outbox import Outbox
+from runtime.uplink.secrets import read_password, tls_context
+from runtime.uplink.sender import Sender
+
+ORIGIN = Origin("plaza", "box-1")
+DAY = datetime.timedelta(days=1)
+WaitUntil = Callable[[Callable[[], object], float], None]
+
+
+class Authority:
+    """A certificate authority for one test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of a test")])
+        self.path = folder / "ca.pem"
+        certificate = self._builder(self._name, self._key.public_key(), 30).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.path.write_bytes(self._signed(certificate))
+
+    def sign(self, request: Path, days: int = 30) -> Path:
+        """The certificate for a request, valid for `days` (negative: it has expired)."""
+        asked = x509.load_pem_x509_csr(request.read_bytes())
+        certificate = self._builder(asked.subject, asked.public_key(), days).add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+        )
+        path = request.with_suffix(".pem")
+        path.write_bytes(self._signed(certificate))
+        return path
+
+    def issue(self, name: str, days: int = 30) -> Tls:
+        """Key and certificate for a common name."""
+        folder = self.folder / name.replace("/", "-")
+        key = ec.generate_private_key(ec.SECP256R1())
+        folder.mkdir()
+        key_path = folder / "key.pem"
+        key_path.touch(mode=0o600)
+        key_path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        request = folder / "request.csr"
+        request.write_bytes(
+            x509.CertificateSigningRequestBuilder()
+            .subject_name(subject)
+            .sign(key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.PEM)
+        )
+        return Tls(ca=self.path, cert=self.sign(request, days), key=key_path)
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - 60 * DAY)
+            .not_valid_after(now + days * DAY)
+        )
+
+    def _signed(self, builder: x509.CertificateBuilder) -> bytes:
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@dataclass
+class Secured:
+    """The broker as docs/broker configures it, and the authority everybody trusts."""
+
+    broker: LocalBroker
+    authority: Authority
+
+    def settings(self, tls: Tls, trust_broker: bool = True) -> Uplink:
+        return Uplink(host="localhost", port=self.broker.port, tls=tls, trust_broker=trust_broker)
+
+
+@pytest.fixture
+def secured(mosquitto: None, tmp_path: Path, repo: Path) -> Iterator[Secured]:
+    authority = Authority(tmp_path)
+    server = authority.issue("localhost")
+    example = (repo / "docs/broker/mosquitto.conf").read_text()
+    places = {
+        "cafile": authority.path,
+        "certfile": server.cert,
+        "keyfile": server.key,
+        "acl_file": repo / "docs/broker/acl",
+    }
+    settings = []
+    for line in example.splitlines():
+        key = line.partition(" ")[0]
+        if line and not line.startswith(("#", "listener", "persistence")):
+            settings.append(f"{key} {places[key]}" if key in places else line)
+    with LocalBroker(settings) as broker:
+        yield Secured(broker, authority)
+
+
+def visit() -> Visit:
+    return Visit(key="visit/1", time_s=1.7e9, visitor="v", direction="in", entrance="door")
+
+
+def test_a_device_delivers_under_its_own_name_with_a_key_it_made_itself(
+    secured: Secured, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    key, request = provision(ORIGIN, tmp_path / "keys")
+    tls = Tls(ca=secured.authority.path, cert=secured.authority.sign(request), key=key)
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit()] * 20)
+    sender = Sender(path, ORIGIN, secured.settings(tls))
+    sender.start()
+    wait_until(lambda: sender.tally().delivered_seq == 20, 10)
+    assert sender.tally().held_kinds == {}
+    sender.stop()
+
+
+def test_a_device_cannot_speak_for_another_nor_acknowledge_for_the_cloud(secured: Secured) -> None:
+    link = Link(secured.settings(secured.authority.issue("plaza/box-2")), "other")
+    link.connect()
+    event = wire.Payload(b"{}", wire.SINGLE, [])
+    for topic in ("tagsight/v1/plaza/box-1/visit", "tagsight/v1/plaza/box-2/ack"):
+        link.publish(topic, event)
+        happenings = []
+        for _ in range(20):
+            happenings += link.poll(0.1)
+            if happenings:
+                break
+        assert isinstance(happenings[0], Refused) and happenings[0].code == 135
+
+
+def test_the_cloud_may_acknowledge_and_hears_everything(secured: Secured) -> None:
+    link = Link(secured.settings(secured.authority.issue("cloud")), "cloud")
+    link.connect()
+    link.subscribe(["tagsight/v1/+/+/+"])
+    link.publish("tagsight/v1/plaza/box-1/ack", wire.Payload(b'{"seq":1}', wire.SINGLE, []))
+    happenings = []
+    for _ in range(20):
+        happenings += link.poll(0.1)
+    assert happenings and not any(isinstance(one, Refused | NotSubscribed) for one in happenings)
+
+
+def test_without_a_certificate_nobody_gets_in(secured: Secured) -> None:
+    with pytest.raises(ConnectionLost, match="certificate"):
+        Link(secured.settings(Tls(ca=secured.authority.path)), "bare").connect()
+
+
+def test_an_expired_certificate_is_refused_and_health_counts_the_days(
+    secured: Secured, tmp_path: Path
+) -> None:
+    expired = secured.authority.issue("plaza/box-3", days=-2)
+    with pytest.raises(ConnectionLost, match="certificate"):
+        Link(secured.settings(expired), "expired").connect()
+    now_s = datetime.datetime.now(datetime.timezone.utc).timestamp()
+    left = days_left(expired)
+    assert left is not None and left(now_s) == pytest.approx(-2, abs=0.1)
+
+
+def test_a_broker_of_another_authority_is_not_believed(secured: Secured, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    stranger = Authority(tmp_path / "other")
+    with pytest.raises(ConnectionLost, match=r"certificate is not accepted.*uplink\.tls\.ca"):
+        Link(secured.settings(Tls(ca=stranger.path)), "stranger").connect()
+
+
+def test_a_broker_under_another_name_is_not_believed(secured: Secured) -> None:
+    settings = Uplink(host="127.0.0.1", port=secured.broker.port, tls=secured.authority.issue("plaza/box-4"))
+    with pytest.raises(ConnectionLost, match=r"not accepted.*uplink\.host"):
+        Link(settings, "name").connect()
+
+
+def test_plain_mqtt_to_a_tls_port_is_one_sentence(secured: Secured) -> None:
+    with pytest.raises(ConnectionLost, match="closed before it answered"):
+        Link(Uplink(host="localhost", port=secured.broker.port), "plain").connect()
+
+
+def test_tls_to_a_plain_port_is_one_sentence(broker: LocalBroker) -> None:
+    with pytest.raises(ConnectionLost, match=r"TLS failed|cannot be reached|no answer"):
+        Link(Uplink(host="localhost", port=broker.port, tls=True), "tls").connect()
+
+
+def test_a_wrong_password_is_one_sentence(mosquitto: None, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text("")
+    (tmp_path / "users").chmod(0o600)
+    secret = tmp_path / "password"
+    secret.touch(mode=0o600)
+    secret.write_text("wrong\n")
+    with LocalBroker(["allow_anonymous false", f"password_file {tmp_path / 'users'}"]) as broker:
+        settings = Uplink(host="localhost", port=broker.port, username="box-1", password_file=secret)
+        with pytest.raises(ConnectionLost, match="refuses the connection: not authorized"):
+            Link(settings, "wrong").connect()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hush\n")
+    secret.chmod(mode)
+    with pytest.raises(UplinkError, match="chmod 600"):
+        read_password(secret)
+
+
+def test_a_credential_of_systemd_may_be_readable_by_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hush\n")
+    secret.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_password(secret) == "hush"
+
+
+def test_files_that_are_no_certificates_are_one_sentence(tmp_path: Path) -> None:
+    junk = tmp_path / "junk.pem"
+    junk.write_text("no certificate\n")
+    junk.chmod(0o600)
+    with pytest.raises(UplinkError, match="no certificate authority in PEM form"):
+        tls_context(Tls(ca=junk))
+    with pytest.raises(UplinkError, match="no certificate and its key"):
+        tls_context(Tls(cert=junk, key=junk))
+    with pytest.raises(UplinkError, match="no certificate in PEM form"):
+        expiry_s(junk)
+    with pytest.raises(UplinkError, match="cannot be read"):
+        expiry_s(tmp_path / "absent.pem")
+
+
+def test_a_new_key_is_private_and_an_old_one_is_never_overwritten(tmp_path: Path) -> None:
+    key, _ = provision(ORIGIN, tmp_path / "keys")
+    before = key.read_bytes()
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.stat().st_uid == os.getuid()
+    with pytest.raises(UplinkError, match="there is a key already"):
+        provision(ORIGIN, tmp_path / "keys")
+    assert key.read_bytes() == before
