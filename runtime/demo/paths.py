@@ -1,7 +1,7 @@
 """The paths of the people in the clip, measured by our own detector and tracker.
 
-`python -m runtime.demo.paths CLIP` writes `plaza-paths.csv`, which the simulated reader's people follow: CSV with
-columns time_s, person, x_m, y_m, five places a second, smoothed over half a second each way.
+`python -m runtime.demo.paths CLIP` writes `plaza-paths.csv`, which the simulated reader's people follow: CSV
+with columns time_s, person, x_m, y_m, five places a second, smoothed over half a second each way.
 """
 
 from __future__ import annotations
@@ -83,4 +83,6 @@ def _smooth(walk: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 if __name__ == "__main__":
-    write_paths(measure_paths(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "person-detector"), PATHS)
+    write_paths(
+        measure_paths(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "person-detector"), PATHS
+    )

@@ -52,7 +52,9 @@ class Opened:
             code = self.daemon.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             self.daemon.kill()
-            raise TagsightError(f"the daemon did not stop within {STOP_LIMIT_S:.0f} s; see {self.log}") from None
+            raise TagsightError(
+                f"the daemon did not stop within {STOP_LIMIT_S:.0f} s; see {self.log}"
+            ) from None
         if code != 0:
             raise TagsightError(f"the daemon ended with exit code {code}; see {self.log}")
         return time.monotonic() - began_s
@@ -77,8 +79,8 @@ def find_clip() -> Path:
         if candidate.is_file():
             return candidate
     raise TagsightError(
-        "the sample clip vtest.avi was not found; run scripts/fetch-clip (no root needed), install the package "
-        "'opencv-doc', or set TAGSIGHT_CLIP to its path"
+        "the sample clip vtest.avi was not found; run scripts/fetch-clip (no root needed), install the "
+        "package 'opencv-doc', or set TAGSIGHT_CLIP to its path"
     )
 
 

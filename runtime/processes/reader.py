@@ -13,7 +13,6 @@ import queue
 import select
 import socket
 import time
-from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -28,11 +27,10 @@ from runtime import messages
 from runtime.clock import HostClock
 from runtime.config.model import Reader, StoreConfig
 from runtime.messages import Attach, Detach, Health, PeerGone, Stop, TagFlip, TagPresence
+from runtime.processes.outbound import RecordSender
 
 MAX_BATCHES = 256
 """Batches of reads waiting to be judged; what comes on top is dropped and counted."""
-MAX_UNSENT = 10_000
-"""Records kept while the store process is away; the oldest go first, and are counted."""
 HEALTH_EVERY_S = 1.0
 ADVANCE_EVERY_S = 0.25
 
@@ -70,7 +68,7 @@ def settings_of(reader: Reader) -> ReaderSettings:
         antenna_power_dbm=powers,
         session=reader.session,
         mode=reader.mode,
-        search_mode="reader_selected" if reader.search_mode == "reader" else reader.search_mode,
+        search_mode=reader.search_mode,
         population=reader.population,
     )
 
@@ -90,9 +88,8 @@ class ReaderProcess:
         self._batches: queue.Queue[ReadTable] = queue.Queue(MAX_BATCHES)
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._session = ReaderSession(settings_of(spec.reader), self._take, clock=self._clock.now)
-        self._store: socket.socket | None = None
-        self._unsent: deque[TagFlip | TagPresence] = deque()
-        self._drops = {"reads not judged in time": 0, "records the store did not take": 0}
+        self._store = RecordSender()
+        self._reads_dropped = 0
         self._flips = 0
         self._stopping = False
 
@@ -110,11 +107,11 @@ class ReaderProcess:
                 self._advance()
             self._wait(min(told_s + HEALTH_EVERY_S, advanced_s + ADVANCE_EVERY_S) - now_s)
             self._judge_waiting()
-            self._flush()
+            self._store.flush()
         self._session.stop(timeout_s=0.5)
         self._judge_waiting()
         self._pass_on(self._detector.finish(), self._presence.finish())
-        self._flush()
+        self._store.flush()
         self._tell_health()
 
     def _take(self, reads: ReadTable) -> None:
@@ -122,7 +119,7 @@ class ReaderProcess:
         try:
             self._batches.put_nowait(reads)
         except queue.Full:
-            self._drops["reads not judged in time"] += len(reads)
+            self._reads_dropped += len(reads)
             return
         try:
             os.write(self._wake_in, b"r")
@@ -133,8 +130,8 @@ class ReaderProcess:
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wake_out, select.POLLIN)
-        if self._store is not None:
-            poller.register(self._store, select.POLLOUT if self._unsent else 0)
+        if self._store.blocked_on is not None:
+            poller.register(self._store.blocked_on, select.POLLOUT)
         for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
             if fd == self._control.fileno():
                 self._hear_supervisor()
@@ -148,23 +145,13 @@ class ReaderProcess:
                 if isinstance(message, Stop):
                     self._stopping = True
                 elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
-                    self._attach_store(socket.socket(fileno=fds[0]))
+                    self._store.attach(socket.socket(fileno=fds[0]))
                 elif isinstance(message, Detach):
-                    self._detach_store()
+                    self._store.detach()
         except BlockingIOError:
             return
         except PeerGone:
             self._stopping = True
-
-    def _attach_store(self, sock: socket.socket) -> None:
-        self._detach_store()
-        sock.setblocking(False)
-        self._store = sock
-
-    def _detach_store(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
 
     def _judge_waiting(self) -> None:
         while True:
@@ -181,27 +168,13 @@ class ReaderProcess:
     def _pass_on(self, flips: list[Flip], presences: list[Presence]) -> None:
         name = self._spec.reader.name
         self._flips += len(flips)
-        self._unsent.extend(
-            TagFlip(name, flip.antenna, flip.epc, flip.start_s, flip.end_s, flip.score) for flip in flips
-        )
-        self._unsent.extend(
-            TagPresence(name, one.antenna, one.epc, one.start_s, one.end_s, one.reads, not one.open)
-            for one in presences
-        )
-        while len(self._unsent) > MAX_UNSENT:
-            self._unsent.popleft()
-            self._drops["records the store did not take"] += 1
-
-    def _flush(self) -> None:
-        while self._unsent and self._store is not None:
-            try:
-                messages.send(self._store, self._unsent[0])
-            except BlockingIOError:
-                return
-            except PeerGone:
-                self._detach_store()
-                return
-            self._unsent.popleft()
+        for flip in flips:
+            self._store.put(TagFlip(name, flip.antenna, flip.epc, flip.start_s, flip.end_s, flip.score))
+        for one in presences:
+            presence = TagPresence(
+                name, one.antenna, one.epc, one.start_s, one.end_s, one.reads, not one.open
+            )
+            self._store.put(presence)
 
     def _tell_health(self) -> None:
         session = self._session.health()
@@ -216,6 +189,10 @@ class ReaderProcess:
         }
         for antenna, rate in session.antenna_rates.items():
             values[f"antenna_{antenna}_reads_per_s"] = rate
+        drops = {
+            "reads not judged in time": self._reads_dropped,
+            "records the store did not take": self._store.dropped,
+        }
         failed = self._session.failure is not None
         health = Health(
             f"reader:{self._spec.reader.name}",
@@ -224,7 +201,7 @@ class ReaderProcess:
             session.progress_s,
             session.detail,
             values,
-            dict(self._drops),
+            drops,
         )
         try:
             messages.send(self._control, health)

@@ -21,7 +21,7 @@ import msgspec
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import Camera, Engines, StoreConfig
+from runtime.config.model import Camera, Engines, StoreConfig, Uplink
 from runtime.messages import (
     Attach,
     Committed,
@@ -62,12 +62,15 @@ class StoreSpec(msgspec.Struct, frozen=True):
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> StoreSpec:
     """The spec of the store process; there is one, whatever `name` says.
 
-    It leaves out what the store does not depend on, so that a new camera address restarts the camera only.
+    It leaves out what the store does not depend on, so that a new address restarts only whom it concerns.
     """
     cameras = [
         Camera(name=camera.name, uri="-") for camera in config.cameras if camera.homography or camera.points
     ]
-    return StoreSpec(msgspec.structs.replace(config, cameras=cameras, engines=Engines()), clock)
+    readers = [msgspec.structs.replace(reader, host="-", port=None) for reader in config.readers]
+    uplink = Uplink(outbox=config.uplink.outbox, max_mb=config.uplink.max_mb)
+    changes = {"cameras": cameras, "readers": readers, "uplink": uplink, "engines": Engines()}
+    return StoreSpec(msgspec.structs.replace(config, **changes), clock)
 
 
 def main(control: socket.socket, spec: StoreSpec) -> None:

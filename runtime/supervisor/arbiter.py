@@ -10,7 +10,6 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -27,19 +26,28 @@ from runtime.supervisor.notify import Notifier, watchdog_interval_s
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import STOP_ORDER, Link, ProcessPlan, plan_links, plan_processes
 
-SILENT_S = 10.0
-"""A child that has said nothing for so long is stopped; it speaks every second."""
-START_GRACE_S = 60.0
-"""What a child may take to speak first: a network is compiled at start."""
-STALLED_S = 15.0
-"""How long a child may itself report "stalled" before it is replaced."""
 READY_WITHIN_S = 30.0
 """systemd is told READY at the latest then, with what is missing in the status line."""
 ABORT_GRACE_S = 1.0
-STAGE_STOP_S = {"camera": 0.8, "reader": 0.8, "vision": 0.8, "store": 1.0, "uplink": 1.0}
-"""Time to drain per kind, in `STOP_ORDER`; together under five seconds."""
+STOP_S = 4.5
+"""Time for all to drain, one kind after the other in `STOP_ORDER`."""
+STAGE_LEAST_S = 0.4
+"""Each kind may use what is left of it, less this much for each kind that comes after."""
 
 log = logging.getLogger("tagsight.supervisor")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a child may make no progress before it is replaced, seconds.
+
+    `silent_s`: without a word, though it speaks every second; `first_word_s`: the same while it starts, when
+    a network is loaded; `stalled_s`: while it says itself that it is stalled.
+    """
+
+    silent_s: float = 10.0
+    first_word_s: float = 60.0
+    stalled_s: float = 15.0
 
 
 @dataclass
@@ -90,9 +98,16 @@ class Signals:
 class Arbiter:
     """Owns every process of one store from start to stop."""
 
-    def __init__(self, config_path: Path, config: StoreConfig, policy: RestartPolicy | None = None) -> None:
+    def __init__(
+        self,
+        config_path: Path,
+        config: StoreConfig,
+        policy: RestartPolicy = RestartPolicy(),  # noqa: B008 - frozen
+        patience: Patience = Patience(),
+    ) -> None:
         self._config_path = config_path
-        self._policy = policy or RestartPolicy()
+        self._policy = policy
+        self._patience = patience
         self._rng = random.Random()
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
@@ -280,16 +295,22 @@ class Arbiter:
             if now_s - child.aborted_s > ABORT_GRACE_S:
                 self._kill(child, signal.SIGKILL)
             return
-        limit_s = SILENT_S if child.health is not None else START_GRACE_S
+        patience = self._patience
+        limit_s = patience.silent_s if self._has_begun(child) else patience.first_word_s
         if child.health is not None and child.health.state == "stalled":
             child.stalled_since_s = child.stalled_since_s or now_s
         else:
             child.stalled_since_s = None
-        stalled = child.stalled_since_s is not None and now_s - child.stalled_since_s > STALLED_S
+        stalled = child.stalled_since_s is not None and now_s - child.stalled_since_s > patience.stalled_s
         if now_s - child.heard_s > limit_s or stalled:
             log.error("%s makes no progress: stopping it with a trace", child.plan.name)
             child.aborted_s = now_s
             self._kill(child, signal.SIGABRT)
+
+    @staticmethod
+    def _has_begun(child: Child) -> bool:
+        """Whether it is past loading what it needs; before that it holds nothing that could be lost."""
+        return child.health is not None and child.health.state != "starting"
 
     def _kill(self, child: Child, number: signal.Signals) -> None:
         if child.process is not None and child.process.pid is not None:
@@ -329,22 +350,28 @@ class Arbiter:
                 pass
 
     def _stop_all(self) -> int:
+        deadline_s = time.monotonic() + STOP_S
         killed = 0
-        for kind in STOP_ORDER:
+        for after, kind in zip(range(len(STOP_ORDER) - 1, -1, -1), STOP_ORDER, strict=True):
             stage = [child for child in self._children.values() if child.plan.kind == kind and child.running]
             for child in stage:
                 self._ask_to_stop(child)
-            self._wait(lambda stage=stage: all(not child.running for child in stage), STAGE_STOP_S[kind])  # type: ignore[misc]
+            self._wait_for(stage, deadline_s - after * STAGE_LEAST_S)
             for child in (child for child in stage if child.running):
-                log.error("%s did not drain in time: killed", child.plan.name)
+                begun = self._has_begun(child)
+                log.error(
+                    "%s %s: killed",
+                    child.plan.name,
+                    "did not drain in time" if begun else "was still starting",
+                )
                 self._kill(child, signal.SIGKILL)
-                killed += 1
-        self._wait(lambda: not self._alive_pids(), 0.5)
+                killed += begun
+        self._wait_for(list(self._children.values()), time.monotonic() + STAGE_LEAST_S)
         return 1 if killed else 0
 
-    def _wait(self, done: Callable[[], bool], limit_s: float) -> None:
-        deadline_s = time.monotonic() + limit_s
-        while not done() and time.monotonic() < deadline_s:
+    def _wait_for(self, children: list[Child], deadline_s: float) -> None:
+        """Until these have ended or the deadline has passed."""
+        while any(child.running for child in children) and time.monotonic() < deadline_s:
             for key, _ in self._selector.select(timeout=0.05):
                 key.data()
 

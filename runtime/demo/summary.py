@@ -1,0 +1,84 @@
+"""What the demo found, in figures and in a table, and whether the job really ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from runtime.demo.score import Score
+
+STOP_LIMIT_S = 5.0
+LEAST_FPS_SHARE = 0.5
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """`summary.json`. `gates` is entrance -> [in, out]; `wanted_fps` is the camera's analysis rate."""
+
+    seconds: float
+    fps: float
+    wanted_fps: float
+    reads_per_s: float
+    gates: dict[str, tuple[int, int]]
+    visits: int
+    dwells: int
+    transitions: int
+    flips_true: int
+    flips_found: int
+    flips_false: int
+    matches_right: int
+    matches_wrong: int
+    matches_nobody: int
+    events_by_kind: dict[str, int]
+    events_sent: int
+    events_received: int
+    events_lost: int
+    stop_s: float
+
+    def failures(self) -> list[str]:
+        """Why the job did not really run, a sentence each; empty where it did."""
+        checks = (
+            (self.events_received == 0, "no event arrived at the subscriber"),
+            (self.events_lost > 0, f"{self.events_lost} events did not arrive"),
+            (
+                self.fps < LEAST_FPS_SHARE * self.wanted_fps,
+                f"only {self.fps:.1f} frames a second were analysed",
+            ),
+            (self.reads_per_s <= 0, "no tag read arrived"),
+            (self.visits + self.dwells == 0, "nobody was seen in any zone or entrance"),
+            (self.flips_true > 0 and self.flips_found == 0, f"none of {self.flips_true} flips was found"),
+            (self.stop_s >= STOP_LIMIT_S, f"the daemon took {self.stop_s:.1f} s to stop"),
+        )
+        return [sentence for failed, sentence in checks if failed]
+
+
+def named_share(score: Score) -> str:
+    """The share of named matches that are right, in words."""
+    share = score.right_share
+    return "none named" if share is None else f"{share:.0%} of {score.right + score.wrong} named"
+
+
+def write_summary(summary: Summary, path: Path) -> None:
+    """As indented JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+
+
+def print_summary(summary: Summary, score: Score, console: Console) -> None:
+    """The table at the end."""
+    table = Table(title="The plaza in figures", title_justify="left", show_header=False)
+    table.add_row(
+        "watched", f"{summary.seconds:.0f} s at {summary.fps:.1f} frames/s of {summary.wanted_fps:.0f}"
+    )
+    for gate, (entered, left) in summary.gates.items():
+        table.add_row(gate, f"{entered} in, {left} out")
+    table.add_row("stays in zones", f"{summary.dwells}, {summary.transitions} walks from zone to zone")
+    table.add_row("tag reads", f"{summary.reads_per_s:.0f}/s")
+    found = f"{summary.flips_found} of {summary.flips_true} found, {summary.flips_false} that were none"
+    table.add_row("garments turned over", found)
+    table.add_row("by whom", f"{named_share(score)} are right, {summary.matches_nobody} without a name")
+    delivered = f"{summary.events_received} of {summary.events_sent} received, {summary.events_lost} lost"
+    table.add_row("events", delivered)
+    table.add_row("stopped in", f"{summary.stop_s:.1f} s")
+    console.print(table)

@@ -1,0 +1,179 @@
+"""The daemon as real processes: kill them, stop them, change the configuration under them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+RUN = """
+import sys, logging
+from pathlib import Path
+from runtime.config import load
+from runtime.supervisor.arbiter import Arbiter, Patience
+from runtime.supervisor.child import configure_logging
+configure_logging(logging.INFO)
+path = Path(sys.argv[1])
+sys.exit(Arbiter(path, load(path), patience=Patience(silent_s=8.0)).run())
+"""
+STARTED = re.compile(r"(\S+) started, pid (\d+)")
+
+
+def write_clip(path: Path) -> None:
+    """Two seconds of an empty room with a little noise, so that it is neither black nor frozen."""
+    noise = np.random.default_rng(1)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10.0, (160, 128))
+    for _ in range(20):
+        writer.write(noise.integers(90, 120, (128, 160, 3), np.uint8))
+    writer.release()
+
+
+class Daemon:
+    """`tagsight run` in a process group of its own, and what its log says."""
+
+    def __init__(self, folder: Path) -> None:
+        write_clip(folder / "room.mp4")
+        self.config = folder / "store.yaml"
+        self.store = {
+            "site": {"name": "test", "device": "box"},
+            "floor": {"extent_m": [0, 0, 10, 10]},
+            "cameras": [
+                {
+                    "name": "room",
+                    "uri": f"file:{folder}/room.mp4?loop=1",
+                    "max_size": [160, 128],
+                    "homography": [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1]],
+                }
+            ],
+            "uplink": {"host": "127.0.0.1", "port": 9},
+            "state_dir": str(folder / "state"),
+        }
+        self.write_config()
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            command = [sys.executable, "-c", RUN, str(self.config)]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+    def write_config(self) -> None:
+        self.config.write_text(yaml.safe_dump(self.store))
+
+    def says(self) -> str:
+        return self.log.read_text()
+
+    def pids(self) -> dict[str, int]:
+        """The latest pid of every process that was started."""
+        return {name: int(pid) for name, pid in STARTED.findall(self.says())}
+
+    def starts(self, name: str) -> int:
+        return sum(found == name for found, _ in STARTED.findall(self.says()))
+
+    def wait_for(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
+        deadline_s = time.monotonic() + limit_s
+        while not done():
+            assert self.process.poll() is None, self.says()
+            assert time.monotonic() < deadline_s, self.says()
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for all tests of this file: each leaves it running as it found it."""
+    one = Daemon(tmp_path_factory.mktemp("daemon"))
+    try:
+        one.wait_for(lambda: "ready: all processes run" in one.says(), 90.0)
+        yield one
+    finally:
+        one.end()
+
+
+def test_a_hung_process_is_replaced_and_leaves_a_trace(daemon: Daemon) -> None:
+    pid, starts = daemon.pids()["uplink"], daemon.starts("uplink")
+    os.kill(pid, signal.SIGSTOP)
+    daemon.wait_for(lambda: "uplink makes no progress: stopping it with a trace" in daemon.says())
+    os.kill(pid, signal.SIGCONT)
+    daemon.wait_for(lambda: daemon.starts("uplink") > starts)
+    crash = Path(daemon.store["state_dir"]) / "crash"
+    daemon.wait_for(lambda: (crash / f"uplink.{pid}.trace").exists())
+    assert "Thread" in (crash / f"uplink.{pid}.trace").read_text()
+
+
+@pytest.mark.parametrize("victim", ["camera:room", "vision", "store", "uplink"])
+def test_a_killed_process_is_back_soon_and_the_others_carry_on(daemon: Daemon, victim: str) -> None:
+    before = daemon.pids()
+    starts = daemon.starts(victim)
+    os.kill(before[victim], signal.SIGKILL)
+    daemon.wait_for(lambda: daemon.starts(victim) > starts)
+    after = daemon.pids()
+    assert after.pop(victim) != before.pop(victim)
+    assert after == before
+    assert f"{victim} ended with signal SIGKILL" in daemon.says()
+
+
+def test_a_broken_configuration_is_refused_and_the_old_one_stays(daemon: Daemon) -> None:
+    before = daemon.pids()
+    good = daemon.config.read_text()
+    daemon.config.write_text(good.replace("extent_m", "extend_m"))
+    os.kill(daemon.process.pid, signal.SIGHUP)
+    daemon.wait_for(lambda: "the configuration was not reloaded, the old one stays" in daemon.says())
+    assert "extend_m" in daemon.says()
+    assert daemon.pids() == before
+    daemon.config.write_text(good)
+
+
+def test_a_changed_configuration_restarts_only_the_process_it_concerns(daemon: Daemon) -> None:
+    before = daemon.pids()
+    daemon.store["uplink"] = {"host": "127.0.0.1", "port": 10}
+    daemon.write_config()
+    os.kill(daemon.process.pid, signal.SIGHUP)
+    daemon.wait_for(lambda: daemon.pids()["uplink"] != before["uplink"])
+    after = daemon.pids()
+    assert {name for name in after if after[name] != before[name]} == {"uplink"}
+    assert "uplink has a changed configuration: restarting it" in daemon.says()
+
+
+def test_sigterm_drains_everything_within_five_seconds(daemon: Daemon) -> None:
+    pids = daemon.pids()
+    began_s = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(10.0) == 0, daemon.says()
+    assert time.monotonic() - began_s < 5.0
+    for pid in pids.values():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_children_do_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+    one = Daemon(tmp_path)
+    try:
+        one.wait_for(lambda: "ready: all processes run" in one.says(), 90.0)
+        one.process.kill()
+        one.process.wait()
+        deadline_s = time.monotonic() + 10.0
+        left = set(one.pids().values())
+        while left and time.monotonic() < deadline_s:
+            time.sleep(0.1)
+            left = {pid for pid in left if Path(f"/proc/{pid}").exists() and not _is_zombie(pid)}
+        assert not left
+    finally:
+        for pid in one.pids().values():
+            if Path(f"/proc/{pid}").exists():
+                os.kill(pid, signal.SIGKILL)
+
+
+def _is_zombie(pid: int) -> bool:
+    return ") Z " in Path(f"/proc/{pid}/stat").read_text()
