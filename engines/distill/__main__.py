@@ -32,6 +32,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--pool", type=Path, help="pool folder: measure its held-out photos and frames as well"
     )
+    command.add_argument(
+        "--record", action="store_true", help="write the figures into the manifest beside the net"
+    )
     command.add_argument("--size", type=int, nargs=2, action="append", metavar=("WIDTH", "HEIGHT"))
     return top
 
@@ -50,17 +53,22 @@ def train(given: argparse.Namespace) -> None:
 
 
 def measure(given: argparse.Namespace) -> None:
-    from engines.distill import evaluate
+    from engines.distill import evaluate, manifest
 
+    suffix = "_int8" if given.weights.stem.endswith("-int8") else ""
+    figures: dict[str, float] = {}
     predict = evaluate.onnx_predictor(given.weights)
     for width, height in given.size or [(416, 320)]:
         for name, examples in evaluate.measured_sets(given.data, given.pool).items():
             found = evaluate.measure(predict, examples, (width, height))
+            figures[f"{name.replace('-', '_')}_ap50_{width}x{height}{suffix}"] = round(found.ap50, 3)
             print(
                 f"{name} {width}x{height}: AP50 {found.ap50:.3f}; at score {found.threshold:.2f} precision "
                 f"{found.precision:.3f}, recall {found.recall:.3f}, mean IoU {found.mean_iou:.3f}",
                 flush=True,
             )
+    if given.record:
+        manifest.update(given.weights.parent, given.weights.stem.removesuffix("-int8"), {"measured": figures})
 
 
 def main(arguments: list[str] | None = None) -> int:

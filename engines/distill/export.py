@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,15 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from engines.distill.evaluate import letterboxed
+from engines.distill.manifest import digest, update
 from engines.distill.pool import Image, read_image, read_index
+from engines.distill.train import Progress, read_checkpoint
 from engines.models.detector import PersonDetector
 
 OPSET = 17
+NAME = "person-detector"
 QUANTISED_OPERATORS = ["Conv", "ConvTranspose", "MaxPool", "Concat", "Add", "Relu"]
+QUANTISED_PARTS = ("/backbone", "/fusion", "/heads")
 CALIBRATION_SIZES = [(416, 320), (640, 384), (320, 320)]
 
 
@@ -92,6 +95,11 @@ class _Calibration:
         return next(self._batches, None)
 
 
+def nodes_after_the_heads(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that turn head outputs into distances and scores; those are too wide for 8 bits."""
+    return [node.name for node in graph.node if not node.name.startswith(QUANTISED_PARTS)]
+
+
 def write_int8(source: Path, target: Path, images: list[Image], sizes: list[tuple[int, int]]) -> None:
     """Quantises an fp32 export (write_onnx) with calibration pictures.
 
@@ -115,13 +123,34 @@ def write_int8(source: Path, target: Path, images: list[Image], sizes: list[tupl
             _Calibration(images, sizes),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=QUANTISED_OPERATORS,
+            nodes_to_exclude=nodes_after_the_heads(onnx.load(str(prepared)).graph),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
             extra_options=options,
         )
-    onnx.checker.check_model(str(target), full_check=True)
+    quantised = onnx.load(str(target))
+    keep_predictions_exact(quantised.graph)
+    onnx.checker.check_model(quantised, full_check=True)
+    onnx.save(quantised, str(target))
+
+
+def keep_predictions_exact(graph: onnx.GraphProto) -> None:
+    """Takes the quantiser's rounding off the heads' outputs: log distances need more than 8 bits."""
+    exact = {output for node in graph.node if node.name.endswith("/predict/Conv") for output in node.output}
+    quantisers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] in exact]
+    rounded = {node.output[0]: node.input[0] for node in quantisers}
+    restorers = [
+        node for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in rounded
+    ]
+    source_of = {node.output[0]: rounded[node.input[0]] for node in restorers}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in source_of:
+                node.input[place] = source_of[name]
+    for node in quantisers + restorers:
+        graph.node.remove(node)
 
 
 def calibration_pictures(pool: Path, count: int = 120) -> list[Image]:
@@ -131,24 +160,30 @@ def calibration_pictures(pool: Path, count: int = 120) -> list[Image]:
 
 
 def export_all(checkpoint: Path, pool: Path, folder: Path) -> list[Path]:
-    """Writes `person-detector.onnx` and `person-detector-int8.onnx` into `folder`."""
+    """Writes `person-detector.onnx`, `person-detector-int8.onnx` and their manifest entry into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    half, quantised = folder / "person-detector.onnx", folder / "person-detector-int8.onnx"
+    net, training = trained(checkpoint)
+    half, quantised = folder / f"{NAME}.onnx", folder / f"{NAME}-int8.onnx"
     with tempfile.TemporaryDirectory() as scratch:
         full = Path(scratch) / "full.onnx"
-        write_onnx(trained(checkpoint), full)
+        write_onnx(net, full)
         store_as_half(full, half)
         write_int8(full, quantised, calibration_pictures(pool), CALIBRATION_SIZES)
+    files = [
+        {"file": half.name, "precision": "f32", "sha256": digest(half), "bf16": True},
+        {"file": quantised.name, "precision": "int8", "sha256": digest(quantised)},
+    ]
+    facts = {"steps": training.step, "minutes": round(training.trained_s / 60)}
+    update(folder, NAME, {"files": files, "training": facts})
     for path in (half, quantised):
-        print(f"{path}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+        print(f"{path}: {path.stat().st_size:,} bytes, sha256 {digest(path)}")
     return [half, quantised]
 
 
-def trained(checkpoint: Path) -> PersonDetector:
-    """The averaged net of a checkpoint."""
-    from engines.distill.train import read_average
-
+def trained(checkpoint: Path) -> tuple[PersonDetector, Progress]:
+    """The averaged net of a checkpoint, and how far its training had come."""
+    state = read_checkpoint(checkpoint)
     net = PersonDetector()
+    net.load_state_dict(state["average"])
     net.eval()
-    net.load_state_dict(read_average(checkpoint))
-    return net
+    return net, Progress(state["step"], state["trained_s"], state["best"])

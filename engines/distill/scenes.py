@@ -74,7 +74,7 @@ class SceneMaker:
     def _plain(self, size: tuple[int, int]) -> Example:
         image, labels = self._draw()
         return self._placed(
-            image, labels, size, float(np.exp(self._rng.uniform(math.log(0.5), math.log(1.6))))
+            image, labels, size, float(np.exp(self._rng.uniform(math.log(0.55), math.log(2.4))))
         )
 
     def _placed(self, image: Image, labels: Labels, size: tuple[int, int], zoom: float) -> Example:
@@ -100,7 +100,7 @@ class SceneMaker:
             (split_x, split_y, width, height),
         ):
             image, labels = self._draw()
-            zoom = float(np.exp(self._rng.uniform(math.log(0.6), math.log(2.2))))
+            zoom = float(np.exp(self._rng.uniform(math.log(0.6), math.log(3.0))))
             tile, labels = self._placed(image, labels, (x1 - x0, y1 - y0), zoom)
             canvas[y0:y1, x0:x1] = tile
             shift = np.array([x0, y0, x0, y0], np.float32)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,7 +76,7 @@ class DetectorTraining:
         self.net = PersonDetector().to(memory_format=torch.channels_last)
         self.progress = Progress()
         if recipe.start_from is not None:
-            self.net.load_state_dict(read_average(recipe.start_from))
+            self.net.load_state_dict(read_checkpoint(recipe.start_from)["average"])
         self.average = copy.deepcopy(self.net).eval()
         groups = parameter_groups(self.net, recipe.weight_decay)
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
@@ -184,7 +186,7 @@ class DetectorTraining:
     def _resume(self) -> None:
         if not self.checkpoint.exists():
             return
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = read_checkpoint(self.checkpoint)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -192,11 +194,12 @@ class DetectorTraining:
         print(f"resumed at step {self.progress.step}", flush=True)
 
 
-def read_average(path: Path) -> dict[str, torch.Tensor]:
-    """The averaged weights of a checkpoint. Raises TrainingError if it is not one of ours."""
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `DetectorTraining` has saved. Raises TrainingError if the file is not one of ours."""
     try:
-        state = torch.load(path, weights_only=True)
-        average: dict[str, torch.Tensor] = state["average"]
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        if missing := {"average", "step", "trained_s", "best"} - set(state):
+            raise KeyError(*sorted(missing))
+    except (OSError, KeyError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise TrainingError(f"{path}: not a checkpoint of this training: {error}") from error
-    return average
+    return state

@@ -1,0 +1,92 @@
+"""The weights in the repository: unbroken, small, and able to see people."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from engines.distill.evaluate import decode, letterboxed
+from engines.distill.labels import overlap
+from engines.distill.pool import with_heads, yolo_boxes
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+FILES = ("person-detector.onnx", "person-detector-int8.onnx")
+LARGEST_BYTES = 4_000_000
+
+
+@pytest.fixture(scope="module")
+def weights(repo: Path) -> Path:
+    return repo / "engines" / "weights"
+
+
+@pytest.fixture(scope="module")
+def entry(weights: Path) -> dict[str, Any]:
+    manifest = yaml.safe_load((weights / "manifest.yaml").read_text())
+    return next(item for item in manifest["engines"] if item["name"] == "person-detector")
+
+
+def run(path: Path, batch: np.ndarray) -> np.ndarray:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["predictions"], {"images": batch})[0])
+
+
+def test_every_file_of_the_manifest_is_the_one_that_was_measured(
+    weights: Path, entry: dict[str, Any]
+) -> None:
+    assert {file["file"] for file in entry["files"]} == set(FILES)
+    for file in entry["files"]:
+        content = (weights / file["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+        assert len(content) <= LARGEST_BYTES
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("size", [(416, 320), (320, 192)])
+def test_the_net_takes_any_multiple_of_32_and_answers_in_pixels(
+    weights: Path, file: str, size: tuple[int, int]
+) -> None:
+    width, height = size
+    rows = run(weights / file, np.full((2, 3, height, width), 114, np.float32))
+    assert rows.shape == (2, sum((width // s) * (height // s) for s in (8, 16, 32)), 5)
+    assert np.isfinite(rows).all()
+    assert (rows[..., :4] >= 0).all()
+    assert ((rows[..., 4] >= 0) & (rows[..., 4] <= 1)).all()
+    assert rows[..., 4].max() < 0.3, "a plain grey picture has nobody in it"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_net_finds_the_people_of_street_photos(
+    weights: Path, shared_data: Path, entry: dict[str, Any], file: str
+) -> None:
+    """Held-out photos; every boxed person counts. 0.8 leaves room for the labels' own faults."""
+    folder = shared_data / "img-street-people"
+    found = wanted = 0
+    for path in sorted((folder / "images").glob("*.jpg"))[:400:20]:
+        image = np.asarray(cv2.imread(str(path)), np.uint8)
+        batch, scale = letterboxed(image, (416, 320))
+        seen = decode(run(weights / file, batch)[0], (416, 320), scale)
+        boxes = with_heads(yolo_boxes(folder / "labels" / f"{path.stem}.txt", image.shape[1], image.shape[0]))
+        sure = seen.boxes[seen.scores >= entry["score"]]
+        wanted += len(boxes)
+        found += int((overlap(boxes, sure).max(1) > 0.5).sum()) if len(sure) else 0
+    assert wanted >= 20
+    assert found >= 0.8 * wanted
+
+
+def test_both_runtimes_read_the_same_answer_from_the_same_file(weights: Path) -> None:
+    openvino = pytest.importorskip("openvino")
+    batch = np.random.default_rng(1).integers(0, 256, (1, 3, 96, 128)).astype(np.float32)
+    core = openvino.Core()
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    compiled = core.compile_model(core.read_model(str(weights / FILES[0])), "CPU", options)
+    theirs, ours = np.asarray(compiled([batch])[0]), run(weights / FILES[0], batch)
+    assert np.allclose(theirs, ours, rtol=1e-3, atol=2e-2)
