@@ -10,14 +10,18 @@ import numpy as np
 from runtime.frames.ring import Image
 
 
-def quieten() -> None:
-    """Keep OpenCV and its FFmpeg to one thread and silent; what goes wrong is told by health.
+def silence() -> None:
+    """Keep OpenCV and its FFmpeg from printing: what goes wrong is told by health or an error.
 
     FFmpeg's own messages may quote an address with its password, so they are never let out.
     """
-    cv2.setNumThreads(1)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def use_one_thread() -> None:
+    """Keep OpenCV to the calling thread: a camera process has one core's worth of work at most."""
+    cv2.setNumThreads(1)
 
 
 def retrieve(capture: cv2.VideoCapture, into: Image | None) -> Image | None:

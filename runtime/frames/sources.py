@@ -93,10 +93,12 @@ def open_source(
     `sleep` is how a file paced in real time waits. Raises SourceFault where it cannot be opened and
     FrameError where the URI is wrong.
     """
+    from runtime.frames import decoder
     from runtime.frames.csi import CsiSource
     from runtime.frames.files import FileSource
     from runtime.frames.live import DeviceSource, StreamSource
 
+    decoder.silence()
     where = uri if isinstance(uri, SourceUri) else parse_uri(uri)
     clock = clock or HostClock()
     if where.kind == "file":

@@ -210,5 +210,6 @@ class CameraProcess:
 
 def main(control: socket.socket, spec: CameraSpec) -> None:
     """Read the camera of `spec` into its ring until told to stop."""
-    decoder.quieten()
+    decoder.silence()
+    decoder.use_one_thread()
     CameraProcess(control, spec).run()

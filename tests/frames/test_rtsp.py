@@ -120,6 +120,7 @@ def test_a_camera_process_tells_of_a_new_size_and_marks_the_frames(serve: Serve)
 
 CAMERA_PROGRAM = """
 import logging, sys, threading
+from runtime.processes import camera as camera_module
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config.model import Camera
@@ -127,6 +128,7 @@ from runtime.frames.ring import create_ring
 from runtime.processes.camera import CameraSpec, main
 
 logging.basicConfig(level=logging.DEBUG)
+camera_module.STALLED_AFTER_S = float(sys.argv[2])
 ours, theirs = messages.pair()
 spec = CameraSpec(Camera(name="door", uri=sys.argv[1]), HostClock().state)
 threading.Thread(target=main, args=(theirs, spec), daemon=True).start()
@@ -136,9 +138,15 @@ while True:
 """
 
 
-def output_until(uri: str, repo: Path, last_word: str, on_live: Callable[[], None] = lambda: None) -> str:
+def output_until(
+    uri: str,
+    repo: Path,
+    last_word: str,
+    on_live: Callable[[], None] = lambda: None,
+    stalled_after_s: float = 15.0,
+) -> str:
     """All that a camera process prints and logs until a line holds `last_word`."""
-    command = [sys.executable, "-c", CAMERA_PROGRAM, uri]
+    command = [sys.executable, "-c", CAMERA_PROGRAM, uri, str(stalled_after_s)]
     environment = {**os.environ, "PYTHONPATH": str(repo)}
     told = []
     with subprocess.Popen(
@@ -165,6 +173,14 @@ def test_no_password_reaches_the_log(serve: Serve, repo: Path) -> None:
     right = output_until(server.uri("ann:geheim@"), repo, "next try in", on_live=server.kill)
     assert "state='live'" in right and "next try in" in right
     assert "geheim" not in right
+
+
+def test_a_call_that_has_hung_is_stalled(repo: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/shop"
+        assert "a read has not come back for" in output_until(
+            uri, repo, "state='stalled'", stalled_after_s=0.5
+        )
 
 
 ANSWERS = {
