@@ -177,14 +177,7 @@ class _TrackSheet:
 
     def _write(self, rows: list[Row]) -> None:
         if self._stream is not None:
-            self._stream.writelines(mot_line(row) + "\n" for row in rows if self._on_plan(row))
-
-    def _on_plan(self, row: Row) -> bool:
-        if self._extent is None or row.floor_xy_m is None:
-            return True
-        x0, y0, x1, y1 = self._extent
-        x, y = row.floor_xy_m
-        return x0 <= x <= x1 and y0 <= y <= y1
+            self._stream.writelines(mot_line(row) + "\n" for row in rows if row.on_plan(self._extent))
 
 
 def _print(result: Counts, as_json: bool) -> None:

@@ -37,6 +37,13 @@ class Row:
     score: float
     floor_xy_m: FloorPoint | None
 
+    def on_plan(self, extent_m: tuple[float, float, float, float] | None) -> bool:
+        """Whether the person is on the plan (left, top, right, bottom edge); yes if either is unknown."""
+        if extent_m is None or self.floor_xy_m is None:
+            return True
+        x0, y0, x1, y1 = extent_m
+        return x0 <= self.floor_xy_m[0] <= x1 and y0 <= self.floor_xy_m[1] <= y1
+
 
 @dataclass
 class _Page:
