@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from engines.distill.augment import PAD, framed, mirrored, weathered
 from engines.distill.config import TrainingError
@@ -178,8 +178,10 @@ class SceneBatches(IterableDataset[tuple[np.ndarray, list[Labels]]]):
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, list[Labels]]]:
         cv2.setNumThreads(1)
-        maker = SceneMaker(self._folder, self._seed, self._shares)
-        rng = np.random.default_rng(self._seed + 1)
+        worker = get_worker_info()
+        seed = self._seed + (500 * worker.id if worker is not None else 0)
+        maker = SceneMaker(self._folder, seed, self._shares)
+        rng = np.random.default_rng(seed + 1)
         while True:
             size = self._sizes[int(rng.integers(len(self._sizes)))]
             examples = [maker.example(size) for _ in range(self._batch)]

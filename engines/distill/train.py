@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from engines.distill.scenes import SceneBatches
 from engines.models.detector import PersonDetector
 
 VALIDATION = {"street": ("street",), "coco": ("coco",), "clips": ("retail", "hall", "table")}
+T = TypeVar("T")
 LOG_EVERY_STEPS = 20
 GRADIENT_LIMIT = 10.0
 
@@ -63,6 +65,11 @@ def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
             mine.copy_(theirs)
 
 
+def unchanged(item: T) -> T:
+    """Passes a batch through the loader as it is."""
+    return item
+
+
 class DetectorTraining:
     """One run: net, average, optimiser, data, and the folder where it leaves checkpoints, log and curves."""
 
@@ -75,6 +82,7 @@ class DetectorTraining:
         self._journal = Journal(self.folder)
         self.net = PersonDetector().to(memory_format=torch.channels_last)
         self.progress = Progress()
+        self._stopped = False
         if recipe.start_from is not None:
             self.net.load_state_dict(read_checkpoint(recipe.start_from)["average"])
         self.average = copy.deepcopy(self.net).eval()
@@ -87,35 +95,48 @@ class DetectorTraining:
         return self.folder / "checkpoint.pt"
 
     def run(self) -> None:
-        """Trains until the recipe's steps or minutes are used up."""
+        """Trains until the recipe's steps or minutes are used up, or until SIGINT or SIGTERM.
+
+        However it ends, the checkpoint is of the last step.
+        """
         recipe = self.recipe
-        batches = SceneBatches(
-            self.pool, recipe.seed + 1000 * self.progress.step, recipe.batch, recipe.sizes, recipe.mix
-        )
-        loader = DataLoader(
-            batches, batch_size=None, num_workers=recipe.workers, collate_fn=lambda item: item
-        )
+        seed = recipe.seed + 1000 * self.progress.step
+        scenes = SceneBatches(self.pool, seed, recipe.batch, recipe.sizes, recipe.mix)
+        batches = iter(DataLoader(scenes, batch_size=None, num_workers=recipe.workers, collate_fn=unchanged))
+        self._listen_for_stop()
         sums = np.zeros(4)
         since = time.monotonic()
-        for images, labels in loader:
+        while not self._finished():
             self._set_learning_rate(learning_rate(recipe, self.progress.step))
+            images, labels = next(batches)
             sums += self._step(np.asarray(images), labels)
             self.progress.step += 1
             now = time.monotonic()
             self.progress.trained_s += now - since
             since = now
-            step = self.progress.step
-            if step % LOG_EVERY_STEPS == 0:
+            if self.progress.step % LOG_EVERY_STEPS == 0:
                 self._log(sums / LOG_EVERY_STEPS)
                 sums[:] = 0
-            finished = step >= recipe.steps or self.progress.trained_s >= recipe.minutes * 60
-            if step % recipe.checkpoint_every_steps == 0 or finished:
+            if self.progress.step % recipe.checkpoint_every_steps == 0:
                 self._save(self.checkpoint)
-            if step % recipe.validate_every_steps == 0 or finished:
+            if self.progress.step % recipe.validate_every_steps == 0:
                 self._validate()
                 since = time.monotonic()
-            if finished:
-                break
+        self._save(self.checkpoint)
+        if not self._stopped:
+            self._validate()
+
+    def _finished(self) -> bool:
+        progress, recipe = self.progress, self.recipe
+        return self._stopped or progress.step >= recipe.steps or progress.trained_s >= recipe.minutes * 60
+
+    def _listen_for_stop(self) -> None:
+        def note(number: int, _: object) -> None:
+            print(f"{signal.Signals(number).name}: stopping after this step", flush=True)
+            self._stopped = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, note)
 
     def _step(self, images: np.ndarray, labels: list[Labels]) -> np.ndarray:
         batch = torch.from_numpy(images).to(memory_format=torch.channels_last).float()

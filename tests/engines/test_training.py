@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -179,6 +182,28 @@ def test_a_run_stops_where_told_and_goes_on_from_its_checkpoint(pool_folder: Pat
     resumed.run()
     assert resumed.progress.step == 4
     assert (run / "validation.csv").read_text().count("\n") >= 2
+
+
+def test_a_run_told_to_stop_leaves_a_checkpoint_of_its_last_step(
+    pool_folder: Path, tmp_path: Path, repo: Path
+) -> None:
+    settings = {
+        "data": str(tmp_path),
+        "run": str(tmp_path / "run"),
+        "steps": 100_000,
+        "batch": 2,
+        "threads": 1,
+        "sizes": [[64, 64]],
+        "checkpoint_every_steps": 100_000,
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(settings))
+    command = [sys.executable, "-m", "engines.distill", "detector", "--config", str(tmp_path / "recipe.yaml")]
+    process = subprocess.Popen(command, cwd=repo, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "loss" in process.stdout.readline()
+    process.terminate()
+    assert process.wait(60) == 0
+    assert train.read_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] >= 20
 
 
 def test_the_export_gives_what_the_net_gives_at_any_size(tmp_path: Path) -> None:
