@@ -75,8 +75,8 @@ class Judged:
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What the bench prints. `right_share` is over flips whose person was seen, `named_right_share` over matches
-    that name somebody; `brier` and `reliability` (claimed, found, count) are of the best answer.
+    """What the bench prints. `right_share` is over flips whose person was seen, `named_right_share` over
+    matches that name somebody; `brier` and `reliability` (claimed, found, count) are of the best answer.
 
     The peer that takes the nearest person always names somebody.
     """

@@ -132,7 +132,7 @@ def _share(box: Floats, other: Floats) -> float:
 
 
 def records(camera: str, sequence: int, tracks: Sequence[Track], ended: tuple[int, ...]) -> list[PersonsSeen]:
-    """What the vision process tells of one frame: earlier sightings of people just confirmed, then all of now."""
+    """What the vision process tells of one frame: people just confirmed as seen before, then all of now."""
     if not tracks:
         return []
     early = [

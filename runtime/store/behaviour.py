@@ -54,9 +54,9 @@ class Behaviour:
         self._coverage = CoverageMeter(plan.cameras, begin_s, longest_s + SETTLING_S + 60)
         self._window: ReorderWindow[PersonsSeen | FramesMissed] = ReorderWindow(window_s)
         self._walkers = Walkers(plan.area_m2, appearance)
-        self._entrances = [EntranceCounter(each, self._coverage.seen_since) for each in plan.entrances]
+        self._entrances = [EntranceCounter(each, self._coverage) for each in plan.entrances]
         self._footfall = FootfallBook(plan.entrances, intervals.footfall_s, begin_s, self._coverage)
-        self._zones = ZoneKeeper(plan.zones)
+        self._zones = ZoneKeeper(plan.zones, self._coverage)
         self._flow = FlowCounter(intervals.flow_s, begin_s, self._coverage)
         self._heatmap = HeatmapBook(plan, begin_s, self._coverage)
         self._paths = Paths()

@@ -9,6 +9,8 @@ from runtime.store.facts import Coverage
 
 SILENCE_S = 1.0
 """Longer without a frame is blindness, from the last frame to the next."""
+STALLED_S = 30.0
+"""A camera silent for longer is not waited for."""
 MAX_SPANS = 1000
 """Blind spans kept a camera; at the limit the two oldest become one: never hiding blindness."""
 
@@ -61,6 +63,16 @@ class CoverageMeter:
         if sight is None:
             return self._start_s
         return max((end for _, end in sight.blind), default=self._start_s)
+
+    def watched_until(self, camera: str, now_s: float) -> float:
+        """Up to when the camera has told what it saw; `now_s` once it has been silent for `STALLED_S`.
+
+        Someone not seen after that is not gone: nobody looked.
+        """
+        sight = self._cameras.get(camera)
+        if sight is None or now_s - sight.last_frame_s > STALLED_S:
+            return now_s
+        return sight.last_frame_s
 
     def of(self, start_s: float, end_s: float, cameras: tuple[str, ...] = ()) -> tuple[Coverage, ...]:
         """Coverage from `start_s` to `end_s` of the cameras named, or of all."""

@@ -13,12 +13,13 @@ side, the crossing is taken back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
+from runtime.store.coverage import CoverageMeter
 from runtime.store.floorplan import Entrance
 from runtime.store.identity import MEMORY_S, Source, Step
 
@@ -79,11 +80,11 @@ class _Passage:
 
 
 class EntranceCounter:
-    """Counts one entrance. `seen_since(camera)` is since when that camera has been seeing without a break."""
+    """Counts one entrance; `coverage` says since when and until when its cameras have been watching."""
 
-    def __init__(self, entrance: Entrance, seen_since: Callable[[str], float]) -> None:
+    def __init__(self, entrance: Entrance, coverage: CoverageMeter) -> None:
         self.entrance = entrance
-        self._seen_since = seen_since
+        self._coverage = coverage
         self._passages: dict[int, _Passage] = {}
         self._margin_m = END_TOLERANCE_M
 
@@ -104,12 +105,13 @@ class EntranceCounter:
         """Crossings of walkers who were lost at the line `patience_s` ago; forgets those lost for long."""
         found: list[Crossing] = []
         for walker, passage in list(self._passages.items()):
-            unseen_s = time_s - passage.stands[-1].time_s
-            if unseen_s >= patience_s and not passage.gone:
+            watched_s = self._coverage.watched_until(passage.source[0], time_s)
+            unseen_s = watched_s - passage.stands[-1].time_s
+            if unseen_s >= MEMORY_S:
+                del self._passages[walker]
+            elif unseen_s >= patience_s and not passage.gone:
                 passage.gone = True
                 found += self._judge_end(walker, passage)
-            if unseen_s > MEMORY_S:
-                del self._passages[walker]
         return found
 
     def _counts(self, step: Step) -> bool:
@@ -196,7 +198,7 @@ class EntranceCounter:
             return [self._found(walker, side, passage.cut.time_s, False)] if seen else []
         speed, drift = _pace(starting)
         ago_s = self._away_s(born, side * speed, begun_m, -drift)
-        if ago_s is None or born.time_s - ago_s < self._seen_since(passage.source[0]):
+        if ago_s is None or born.time_s - ago_s < self._coverage.seen_since(passage.source[0]):
             return []
         return [self._found(walker, side, born.time_s - ago_s, True)]
 

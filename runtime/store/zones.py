@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runtime.store.coverage import CoverageMeter
 from runtime.store.floorplan import Zone
 from runtime.store.identity import Step
 
@@ -28,6 +29,7 @@ class Stay:
 
     walker: int
     zone: str
+    camera: str
     enter_s: float
     last_inside_s: float
     last_seen_s: float
@@ -47,8 +49,9 @@ class Change:
 class ZoneKeeper:
     """Stays of all walkers in all zones; at `MAX_STAYS` the oldest is closed early."""
 
-    def __init__(self, zones: tuple[Zone, ...]) -> None:
+    def __init__(self, zones: tuple[Zone, ...], coverage: CoverageMeter) -> None:
         self._zones = zones
+        self._coverage = coverage
         self._stays: dict[tuple[int, str], Stay] = {}
 
     def observe(self, steps: Sequence[Step]) -> list[Change]:
@@ -73,7 +76,7 @@ class ZoneKeeper:
         return [
             change
             for stay in list(self._stays.values())
-            if time_s - stay.last_seen_s > UNSEEN_S
+            if self._coverage.watched_until(stay.camera, time_s) - stay.last_seen_s > UNSEEN_S
             for change in self._leave(stay)
         ]
 
@@ -87,7 +90,7 @@ class ZoneKeeper:
         for stay in list(self._stays.values()):
             if stay.entered:
                 changes.append(Change(stay.walker, stay.zone, stay.enter_s, min(time_s, stay.last_seen_s)))
-            stay.enter_s = max(stay.enter_s, min(time_s, stay.last_seen_s))
+            stay.enter_s = max(stay.enter_s, time_s)
         return changes
 
     def _inside(self, step: Step, zone: Zone) -> list[Change]:
@@ -97,8 +100,9 @@ class ZoneKeeper:
         if stay is None:
             if len(self._stays) >= MAX_STAYS:
                 changes += self._leave(next(iter(self._stays.values())))
-            stay = Stay(step.walker, zone.name, time_s, time_s, time_s)
+            stay = Stay(step.walker, zone.name, step.source[0], time_s, time_s, time_s)
             self._stays[step.walker, zone.name] = stay
+        stay.camera = step.source[0]
         stay.last_inside_s = stay.last_seen_s = time_s
         if not stay.entered and time_s - stay.enter_s >= ENTER_S:
             stay.entered = True
@@ -107,6 +111,7 @@ class ZoneKeeper:
 
     def _outside(self, step: Step, zone: Zone, away_m: float) -> list[Change]:
         stay = self._stays[step.walker, zone.name]
+        stay.camera = step.source[0]
         stay.last_seen_s = step.fix.time_s
         if away_m > LEAVE_M or stay.last_seen_s - stay.last_inside_s > LEAVE_S or not stay.entered:
             return self._leave(stay)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,7 +86,9 @@ SCENES = {
         (walk((1.5, 0.0, -4.0), (5.0, 0.0, 0.0), *linger(10), (16.0, 0.0, 0.0), (20.0, 0.0, -4.0)),), 0, 0
     ),
     # stands half a metre inside for long, and never crosses
-    "lingers inside": Scene((walk((1.5, 0.0, 5.0), (5.0, 0.3, 0.6), (25.0, -0.3, 0.6), (29.0, 0.0, 5.0)),), 0, 0),
+    "lingers inside": Scene(
+        (walk((1.5, 0.0, 5.0), (5.0, 0.3, 0.6), (25.0, -0.3, 0.6), (29.0, 0.0, 5.0)),), 0, 0
+    ),
     # turns on the threshold, a hand's width before the line
     "u-turn before the line": Scene((walk((1.5, 0.0, -4.0), (5.0, 0.0, -0.1), (9.0, 0.5, -4.0)),), 0, 0),
     # goes in, looks round and leaves: both count
@@ -131,7 +133,9 @@ SCENES = {
     # slantwise through the door
     "diagonal": Scene((straight((-3.0, -3.0), (4.0, 4.0)),), 1, 0),
     # along the threshold, a little outside, then away
-    "along the line": Scene((walk((1.5, -4.0, -1.5), (4.0, -1.4, -0.15), (7.0, 1.4, -0.15), (9.0, 4.0, -1.5)),), 0, 0),
+    "along the line": Scene(
+        (walk((1.5, -4.0, -1.5), (4.0, -1.4, -0.15), (7.0, 1.4, -0.15), (9.0, 4.0, -1.5)),), 0, 0
+    ),
     # past the door's end, across the line's extension: through the wall's opening next door
     "beyond the end": Scene((straight((2.3, -4.0), (2.3, 5.0)),), 0, 0),
     # round the end of the line, then out through the door
@@ -139,7 +143,9 @@ SCENES = {
         (walk((1.5, 3.0, -3.0), (5.0, 3.0, 2.5), (7.5, 0.0, 2.5), (12.5, 0.0, -4.0)),), 0, 1
     ),
     # five people one after another, 1.4 m apart
-    "a queue": Scene(tuple(straight((0.0, -4.0), (0.0, 6.0), at_s=1.5 + 1.2 * k) for k in range(5)), 5, 0, camera=SLANTED),
+    "a queue": Scene(
+        tuple(straight((0.0, -4.0), (0.0, 6.0), at_s=1.5 + 1.2 * k) for k in range(5)), 5, 0, camera=SLANTED
+    ),
     # stands there from the first frame on, right at the line
     "there from the start": Scene((walk((0.0, 0.0, 0.4), (4.0, 0.0, 0.4), (8.0, 0.0, 5.0)),), 0, 0),
 }  # fmt: skip
@@ -205,10 +211,17 @@ def test_a_person_seen_by_two_cameras_is_counted_once(fps: float) -> None:
     other = SimulatedCamera(at=(6.0, 5.0, 4.0), aim=(0.0, 0.5))
     plan = FloorPlan(PLAN.extent_m, cameras=("cam", "side"), entrances=(DOOR,), intervals=PLAN.intervals)
     scene = Scene((IN, straight((-0.6, 5.0), (-0.6, -4.0), at_s=4.0)), 1, 1, fps=fps)
+    times_s = scene.times_s()
     both = [
-        list(tracked(name, FloorTracker(TrackerSettings(), camera.view), SimulatedDetector(camera, seed), scene.walks, scene.times_s()))
+        tracked(
+            name,
+            FloorTracker(TrackerSettings(), camera.view),
+            SimulatedDetector(camera, seed),
+            scene.walks,
+            times_s,
+        )
         for name, camera, seed in (("cam", FACING, 1), ("side", other, 2))
-    ]  # fmt: skip
+    ]
     records = sorted(itertools.chain(*both), key=lambda record: record.time_s)
     assert count(records, plan) == (1, 1)
 
