@@ -22,7 +22,7 @@ def antenna(still_reads: Path, out: Path, expected: tuple[int, ...], as_json: bo
 
     \b
     Example:
-      tagsight rfid capture --host 192.0.2.20 --seconds 60 --out still.csv
+      tagsight rfid capture 192.0.2.20 --seconds 60 --out still.csv
       tagsight calibrate antenna still.csv --out antenna.yaml
     """
     import msgspec

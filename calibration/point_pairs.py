@@ -91,7 +91,8 @@ def _csv_rows(text: str, file: Path) -> list[list[float]]:
         try:
             rows.append([float(row[column]) for column in CSV_COLUMNS])
         except (TypeError, ValueError) as error:
-            raise CalibrationError(f"{file}:{line}: four numbers u,v,x,y are right, not {row}") from error
+            given = ",".join(str(row[column]) for column in CSV_COLUMNS)
+            raise CalibrationError(f"{file}:{line}: {given!r} is not four numbers u,v,x,y") from error
     return rows
 
 
@@ -99,7 +100,8 @@ def _yaml_rows(text: str, file: Path) -> list[list[float]]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise CalibrationError(f"{file} is not YAML; {str(error).splitlines()[0]}") from error
+        told = " ".join(str(error).split())[:120]
+        raise CalibrationError(f"{file} is not YAML ({told}); write points as in store.yaml") from error
     points = document.get("points") if isinstance(document, dict) else document
     if not isinstance(points, list):
         raise CalibrationError(
