@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
+import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -23,10 +23,10 @@ from runtime.uplink.broker_options import broker_options
 from runtime.uplink.certificates import provision as write_key_and_request
 from runtime.uplink.cloud_store import Audit, CloudStore
 from runtime.uplink.describe import describe
-from runtime.uplink.errors import PayloadError
+from runtime.uplink.errors import PayloadError, UplinkError
 from runtime.uplink.events import KINDS, Origin, open_event
 from runtime.uplink.mqtt import Link, NotSubscribed, Received
-from runtime.uplink.receive import Receiver, receive_in_background
+from runtime.uplink.receive import Receiver
 from runtime.uplink.schema import async_api, json_schema
 
 POLL_S = 0.25
@@ -131,7 +131,7 @@ def tail(
         while (deadline_s is None or time.monotonic() < deadline_s) and left != 0:
             for happening in link.poll(POLL_S):
                 if isinstance(happening, NotSubscribed):
-                    raise PayloadError(
+                    raise UplinkError(
                         f"{broker.host}: the broker refuses the subscription: {happening.reason}"
                     )
                 if isinstance(happening, Received) and left != 0:
@@ -200,23 +200,26 @@ def receive(
       tagsight uplink receive --config store.yaml --db events.db
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    stop = threading.Event()
-    _on_signal(stop)
-    with ExitStack() as stack:
-        store = CloudStore(db)
-        stack.callback(store.close)
-        receiver = Receiver(broker, store, acknowledge=ack, jsonl=jsonl)
-        thread = receive_in_background(receiver)
-        stop.wait(seconds)
-        receiver.stopping.set()
-        thread.join()
+    store = CloudStore(db)
+    receiver = Receiver(broker, store, acknowledge=ack, jsonl=jsonl)
+    _stop_on_signal(receiver.stopping)
+    if seconds is not None:
+        timer = threading.Timer(seconds, receiver.stopping.set)
+        timer.daemon = True
+        timer.start()
+    try:
+        receiver.run()
         audits = store.audit()
+    except sqlite3.Error as error:
+        raise UplinkError(f"{db}: events cannot be stored ({error})") from error
+    finally:
+        store.close()
     _print_account(audits, as_json)
     if not all(audit.complete for audit in audits):
         sys.exit(1)
 
 
-def _on_signal(stop: threading.Event) -> None:
+def _stop_on_signal(stop: threading.Event) -> None:
     def note(number: int, frame: FrameType | None) -> None:
         stop.set()
 

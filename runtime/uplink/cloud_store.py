@@ -82,11 +82,14 @@ class Audit(msgspec.Struct, frozen=True):
 
 
 class CloudStore:
-    """SQLite, or ":memory:", on the consumer's side. What `take` was given is durable after `commit`."""
+    """SQLite, or ":memory:", on the consumer's side. What `take` was given is durable after `commit`.
+
+    One thread at a time.
+    """
 
     def __init__(self, path: Path | str) -> None:
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(TABLES)
@@ -164,6 +167,11 @@ class CloudStore:
         self._db.execute("COMMIT")
         self._touched.clear()
         return touched
+
+    def facts(self) -> list[tuple[str, int, bytes]]:
+        """What holds now: key, highest revision and event of every fact that was not withdrawn."""
+        rows = self._db.execute("SELECT key, rev, body FROM facts ORDER BY site, device, key")
+        return [(key, rev, body.encode()) for key, rev, body in rows]
 
     def origins(self) -> list[Origin]:
         """The devices we ever heard of."""

@@ -106,13 +106,21 @@ class Receiver:
                 status = wire.decode_status(message.data)
                 if status.state == "online":
                     self._store.gone(origin, status.oldest_seq - 1)
-                    if self._acknowledge:
-                        self._tell_position(link, origin)
+                    self._greet(link, origin, status.last_seq if message.retained else 0)
             elif leaf in KINDS:
                 self._keep(self._store.take(origin, wire.unpack(message.data)))
         except PayloadError as error:
             self.rejected += 1
             log.warning("receiver: a message on %s was left out: %s", message.topic, error)
+
+    def _greet(self, link: Link, origin: Origin, last_seq: int) -> None:
+        """Tell a device our position. One that was there before us does not know that we missed something."""
+        if not self._acknowledge:
+            return
+        self._tell_position(link, origin)
+        prefix = self._store.prefix(origin)
+        if prefix < last_seq:
+            self._publish(link, origin, "replay", wire.Replay(prefix + 1))
 
     def _keep(self, bodies: list[bytes]) -> None:
         for body in bodies:

@@ -1,0 +1,203 @@
+"""`tagsight events` and `tagsight uplink` as a user types them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from runtime.config import Uplink
+from runtime.store.facts import Visit
+from runtime.uplink import wire
+from runtime.uplink.broker import LocalBroker, free_port
+from runtime.uplink.cli import events, uplink
+from runtime.uplink.cloud_store import CloudStore
+from runtime.uplink.errors import UplinkError
+from runtime.uplink.events import Origin, gap_facts, seal
+from runtime.uplink.outbox import Outbox
+from runtime.uplink.sender import Sender
+
+ORIGIN = Origin("plaza", "box-1")
+
+
+def visit(number: int) -> Visit:
+    return Visit(
+        key=f"visit/{number}", time_s=1.7e9, visitor=f"v{number:06d}", direction="in", entrance="door"
+    )
+
+
+def bodies(count: int) -> list[bytes]:
+    return [seal(visit(seq), ORIGIN, seq, 1.7e9) for seq in range(1, count + 1)]
+
+
+def test_schema_is_json_for_every_kind() -> None:
+    for arguments in (["schema"], ["schema", "--asyncapi"]):
+        result = CliRunner().invoke(events, arguments)
+        assert result.exit_code == 0
+        assert "interaction" in result.output
+        msgspec.json.decode(result.output)
+
+
+@pytest.mark.parametrize("form", ["lines", "batch", "single"])
+def test_decode_reads_lines_and_payloads(tmp_path: Path, form: str) -> None:
+    sent = bodies(1 if form == "single" else 5)
+    data = b"\n".join(sent) if form == "lines" else wire.pack(sent, ORIGIN, "visit").data
+    (tmp_path / "file").write_bytes(data)
+    result = CliRunner().invoke(events, ["decode", str(tmp_path / "file")])
+    assert result.exit_code == 0
+    assert result.output.count("came in by door") == len(sent)
+    result = CliRunner().invoke(events, ["decode", "--json", "-"], input=data)
+    assert result.output.encode().split() == b"\n".join(sent).split()
+
+
+def test_decode_names_the_line_that_is_no_event(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join([*bodies(2), b'{"kind": "nonsense"}']))
+    result = CliRunner().invoke(events, ["decode", str(path)])
+    assert isinstance(result.exception, UplinkError)
+    assert "line 3: not an event" in str(result.exception)
+
+
+def test_tail_prints_what_comes_and_ends_after_count(broker: LocalBroker, tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=broker.port))
+    with Outbox(path, ORIGIN) as outbox:
+        sender.start()
+
+        ended = threading.Event()
+
+        def speak() -> None:
+            number = 0
+            while not ended.wait(0.05):
+                number += 1
+                outbox.append([visit(number)])
+                outbox.flush()
+                sender.wake()
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        arguments = [
+            "tail",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(broker.port),
+            "--count",
+            "3",
+            "--seconds",
+            "20",
+        ]
+        result = CliRunner().invoke(events, [*arguments, "--kind", "visit"])
+        ended.set()
+        speaker.join()
+        sender.stop()
+    assert result.exit_code == 0, result.output
+    assert result.output.count("came in by door") == 3
+
+
+def test_tail_without_a_broker_is_one_sentence() -> None:
+    result = CliRunner().invoke(events, ["tail", "--host", "127.0.0.1", "--port", str(free_port())])
+    assert isinstance(result.exception, UplinkError)
+    assert "nothing listens there" in str(result.exception)
+
+
+def test_receive_keeps_events_and_accounts_for_them_at_the_end(broker: LocalBroker, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "runtime.cli", "uplink", "receive", "--host", "127.0.0.1"]
+    command += [
+        "--port",
+        str(broker.port),
+        "--db",
+        str(tmp_path / "cloud.db"),
+        "--jsonl",
+        str(tmp_path / "lines"),
+    ]
+    receiver = subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE)
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(300)])
+    sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=broker.port, trust_broker=False))
+    sender.start()
+    assert sender.drain(20.0, 300)
+    sender.stop()
+    receiver.send_signal(signal.SIGTERM)
+    output, _ = receiver.communicate(timeout=10)
+    assert receiver.returncode == 0
+    (account,) = msgspec.json.decode(output)
+    assert (account["events"], account["last_seq"], account["missing"]) == (300, 300, [])
+    assert len((tmp_path / "lines").read_bytes().splitlines()) == 300
+
+
+def test_provision_writes_a_key_and_a_request(tmp_path: Path) -> None:
+    arguments = ["provision", "--site", "plaza", "--device", "box-1", "--out", str(tmp_path)]
+    assert CliRunner().invoke(uplink, arguments).exit_code == 0
+    assert (tmp_path / "device.csr").read_text().startswith("-----BEGIN CERTIFICATE REQUEST-----")
+
+
+class TestCloudStore:
+    """The consumer's ledger."""
+
+    def test_an_event_that_comes_twice_is_kept_once(self) -> None:
+        store = CloudStore(":memory:")
+        assert len(store.take(ORIGIN, bodies(1))) == 1
+        sent = bodies(3)
+        assert [len(store.take(ORIGIN, sent)) for _ in range(2)] == [3, 0]
+        assert store.audit()[0].duplicates == 3
+
+    def test_a_hole_is_missing_until_it_is_filled_or_named(self) -> None:
+        store = CloudStore(":memory:")
+        sent = bodies(10)
+        store.take(ORIGIN, sent[:3] + sent[6:])
+        assert store.audit()[0].missing == ((4, 6),)
+        assert (store.prefix(ORIGIN), store.first_missing(ORIGIN)) == (3, 4)
+        store.take(ORIGIN, [sent[4]])
+        gap = gap_facts([(4, 4), (6, 6)], "full", 1.7e9)[0]
+        store.take(ORIGIN, [seal(gap, ORIGIN, 11, 1.7e9)])
+        assert store.audit()[0].complete
+        assert store.prefix(ORIGIN) == 11
+
+    def test_what_the_device_no_longer_has_is_not_waited_for_but_stays_missing(self) -> None:
+        store = CloudStore(":memory:")
+        store.take(ORIGIN, bodies(10)[5:])
+        store.gone(ORIGIN, 5)
+        assert store.prefix(ORIGIN) == 10
+        assert store.first_missing(ORIGIN) is None
+        assert store.audit()[0].missing == ((1, 5),)
+
+    def test_the_account_survives_a_restart_and_uncommitted_events_do_not_count(self, tmp_path: Path) -> None:
+        path = tmp_path / "cloud.db"
+        store = CloudStore(path)
+        sent = bodies(10)
+        store.take(ORIGIN, sent[:6])
+        store.commit()
+        store.take(ORIGIN, sent[6:])
+        store._db.close()
+        again = CloudStore(path)
+        assert again.prefix(ORIGIN) == 6
+        assert again.take(ORIGIN, sent) == sent[6:]
+
+    def test_an_event_under_another_devices_topic_is_refused(self) -> None:
+        with pytest.raises(UplinkError, match="came on a topic of"):
+            CloudStore(":memory:").take(Origin("plaza", "box-2"), bodies(1))
+
+    def test_the_facts_view_shows_the_highest_revision_and_hides_what_was_withdrawn(
+        self, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "cloud.db"
+        store = CloudStore(path)
+        changes = [
+            visit(1),
+            msgspec.structs.replace(visit(1), rev=1, visitor="better"),
+            visit(2),
+            msgspec.structs.replace(visit(2), rev=1, retracted=True),
+        ]
+        store.take(ORIGIN, [seal(fact, ORIGIN, seq, 1.7e9) for seq, fact in enumerate(changes, start=1)])
+        rows = store.facts()
+        store.close()
+        assert [(key, rev) for key, rev, _ in rows] == [("visit/1", 1)]
+        assert b"better" in rows[0][2]
