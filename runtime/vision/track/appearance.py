@@ -37,11 +37,11 @@ def colour_signatures(image_bgr: npt.NDArray[np.uint8], boxes: npt.ArrayLike) ->
     height, width = image_bgr.shape[:2]
     for row, (left, top, right, bottom) in enumerate(box.tolist()):
         inset = (right - left) * (1 - WIDTH_SHARE) / 2
-        u0, u1 = max(0, int(left + inset)), min(width, int(np.ceil(right - inset)))
+        u0, u1 = max(0, int(left + inset)), max(0, min(width, int(np.ceil(right - inset))))
         parts = []
         for begin, end in PARTS:
             v0 = max(0, int(top + begin * (bottom - top)))
-            v1 = min(height, int(np.ceil(top + end * (bottom - top))))
+            v1 = max(0, min(height, int(np.ceil(top + end * (bottom - top)))))
             parts.append(image_bgr[v0:v1, u0:u1])
         if all(part.size for part in parts):
             found[row] = np.concatenate([_histogram(part) for part in parts])
