@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from runtime.config import epcs
 from runtime.config.draft import LISTS, Draft
@@ -27,11 +27,11 @@ def check_site(draft: Draft) -> None:
     """The time zone is one that this machine knows."""
     if draft.site is None:
         return
-    zones = available_timezones()
-    if draft.site.timezone not in zones:
-        right = did_you_mean(
-            draft.site.timezone, sorted(zones), otherwise="an IANA name such as Europe/Berlin"
-        )
+    try:
+        ZoneInfo(draft.site.timezone)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        known = sorted(available_timezones())
+        right = did_you_mean(draft.site.timezone, known, otherwise="an IANA name such as Europe/Berlin")
         draft.note("site.timezone", f"{draft.site.timezone!r} is not a known time zone", right)
 
 
