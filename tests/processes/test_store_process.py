@@ -1,0 +1,208 @@
+"""The store process on real sockets with a real outbox."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.model import (
+    Antenna,
+    Camera,
+    Entrance,
+    Fixture,
+    FloorPlan,
+    Reader,
+    Site,
+    Sku,
+    StoreConfig,
+    Zone,
+)
+from runtime.messages import (
+    Attach,
+    Committed,
+    Detach,
+    FrameDone,
+    Health,
+    Message,
+    Person,
+    PersonsSeen,
+    Stop,
+    TagFlip,
+)
+from runtime.processes import store
+from runtime.store.facts import Dwell, Fact, Flip, Footfall, Interaction, ProcessHealth, Visit
+from runtime.uplink.events import open_event
+from runtime.uplink.outbox_reader import OutboxReader
+
+EPC = "E28011600000000000000001"
+
+
+def config_of(folder: Path) -> StoreConfig:
+    return StoreConfig(
+        site=Site(name="shop", device="box"),
+        floor=FloorPlan(extent_m=(-5.0, -5.0, 10.0, 10.0)),
+        cameras=[Camera(name="cam", uri="clip.mp4", homography=((1, 0, 0), (0, 1, 0), (0, 0, 1)))],
+        entrances=[Entrance(name="door", line=((-1.5, 0.0), (1.5, 0.0)), inside=(0.0, 3.0))],
+        zones=[Zone(name="front", polygon=[(-3.0, 0.5), (3.0, 0.5), (3.0, 8.0), (-3.0, 8.0)])],
+        fixtures=[Fixture(name="rack", at=(0.5, 4.0), skus=[Sku(sku="shirt", epcs=["E2801160*"])])],
+        readers=[Reader(name="r", host="h", antennas=[Antenna(port=1, name="a", fixture="rack")])],
+        state_dir=folder,
+    )
+
+
+class Shop:
+    """A running store process, seen from the supervisor and its peers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = config_of(folder)
+        self.clock = HostClock()
+        self.control, theirs = messages.pair()
+        spec = store.spec_of(self.config, "store", self.clock.state)
+        self.thread = threading.Thread(target=store.main, args=(theirs, spec))
+        self.thread.start()
+        self.uplink = self.attach("uplink")
+        self.uplink.settimeout(5.0)
+
+    def attach(self, name: str) -> socket.socket:
+        ours, theirs = messages.pair()
+        messages.send(self.control, Attach("records", name), (theirs.fileno(),))
+        theirs.close()
+        return ours
+
+    def stop(self) -> float:
+        """Ask it to stop; how long that took."""
+        began_s = time.monotonic()
+        messages.send(self.control, Stop())
+        self.thread.join(10.0)
+        assert not self.thread.is_alive()
+        return time.monotonic() - began_s
+
+    def facts(self) -> list[Fact]:
+        reader = OutboxReader(self.config.outbox_path())
+        rows = reader.rows(1, limit=10_000)
+        reader.close()
+        return [open_event(row.body).fact for row in rows]
+
+    def health(self) -> Health:
+        """The next word of health."""
+        self.control.settimeout(5.0)
+        while True:
+            message, _ = messages.receive(self.control)
+            if isinstance(message, Health):
+                return message
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    running = Shop(tmp_path)
+    yield running
+    running.control.close()
+    running.uplink.close()
+    running.thread.join(10.0)
+    assert not running.thread.is_alive()
+
+
+def walk_in(begin_s: float) -> list[Message]:
+    """Through the door and to the rack, 10 frames a second, all of it in the past."""
+    records: list[Message] = []
+    for number in range(80):
+        y_m = min(-3.0 + 0.14 * number, 4.3)
+        person = Person(1, (0.0, 0.0, 1.0, 2.0), 0.9, (0.0, y_m))
+        records.append(PersonsSeen("cam", number, begin_s + number / 10, (person,)))
+    return records
+
+
+def send_all(sock: socket.socket, records: list[Message]) -> None:
+    for record in records:
+        messages.send(sock, record)
+
+
+def test_what_is_seen_is_on_disk_before_the_uplink_hears_of_it(shop: Shop) -> None:
+    vision = shop.attach("vision")
+    send_all(vision, walk_in(shop.clock.now() - 8.5))
+    told, _ = messages.receive(shop.uplink)
+    assert isinstance(told, Committed)
+    assert OutboxReader(shop.config.outbox_path()).last_seq() >= told.seq > 0
+
+
+def test_stop_takes_in_what_the_sockets_still_hold_and_tells_what_is_open(shop: Shop) -> None:
+    begin_s = shop.clock.now() - 8.5
+    vision, reader = shop.attach("vision"), shop.attach("reader:r")
+    send_all(vision, walk_in(begin_s))
+    messages.send(reader, TagFlip("r", 1, EPC, begin_s + 6.5, begin_s + 7.5, 0.9))
+    assert shop.stop() < 2.0
+    facts = shop.facts()
+    (visit,) = [fact for fact in facts if isinstance(fact, Visit)]
+    (dwell,) = [fact for fact in facts if isinstance(fact, Dwell)]
+    (flip,) = [fact for fact in facts if isinstance(fact, Flip)]
+    (found,) = [fact for fact in facts if isinstance(fact, Interaction)]
+    assert (visit.direction, visit.entrance) == ("in", "door")
+    assert (dwell.zone, dwell.partial, dwell.visitor) == ("front", True, visit.visitor)
+    assert (flip.sku, found.visitor) == ("shirt", visit.visitor)
+    assert all(fact.partial for fact in facts if isinstance(fact, Footfall))
+
+
+def test_a_crossing_before_the_start_is_not_counted_into_the_first_interval(shop: Shop) -> None:
+    vision = shop.attach("vision")
+    send_all(vision, walk_in(shop.clock.now() - 60.0))
+    shop.stop()
+    assert sum(fact.entered for fact in shop.facts() if isinstance(fact, Footfall)) == 0
+
+
+def test_a_peer_that_restarts_is_heard_again_and_its_last_words_count(shop: Shop) -> None:
+    reader = shop.attach("reader:r")
+    now_s = shop.clock.now()
+    messages.send(reader, TagFlip("r", 1, EPC, now_s - 2.0, now_s - 1.0, 0.9))
+    reader.close()
+    messages.send(shop.control, Detach("records", "reader:r"))
+    again = shop.attach("reader:r")
+    messages.send(again, TagFlip("r", 1, EPC, now_s - 0.5, now_s, 0.9))
+    shop.stop()
+    assert len([fact for fact in shop.facts() if isinstance(fact, Flip)]) == 2
+
+
+def test_health_of_the_processes_becomes_events(shop: Shop) -> None:
+    now_s = shop.clock.now()
+    health = Health("camera:cam", "live", now_s, now_s, "", {"fps": 9.9}, {"reader busy": 2})
+    messages.send(shop.control, health)
+    shop.health()
+    shop.stop()
+    told = [fact for fact in shop.facts() if isinstance(fact, ProcessHealth)]
+    assert [(fact.process, fact.values["fps"], fact.drops["reader busy"]) for fact in told] == [
+        ("camera:cam", 9.9, 2)
+    ]
+
+
+def test_records_that_cannot_be_are_dropped_and_counted(shop: Shop) -> None:
+    vision = shop.attach("vision")
+    messages.send(vision, PersonsSeen("cam", 1, shop.clock.now() + 3600.0, ()))
+    messages.send(vision, FrameDone(0, 0))
+    vision.send(b"\xc1 rubbish")
+    shop.health()
+    drops = shop.health().drops
+    assert (drops["from the future"], drops["not understood"]) == (1, 2)
+    assert shop.thread.is_alive()
+
+
+def test_when_the_supervisor_is_gone_it_tells_what_is_open_and_ends(shop: Shop) -> None:
+    vision = shop.attach("vision")
+    send_all(vision, walk_in(shop.clock.now() - 8.5))
+    while shop.health().values["peers"] == 0:
+        continue
+    shop.control.close()
+    shop.thread.join(10.0)
+    assert not shop.thread.is_alive()
+    assert any(isinstance(fact, Dwell) for fact in shop.facts())
+
+
+def test_a_change_of_a_cameras_address_leaves_the_store_as_it_is(tmp_path: Path) -> None:
+    one, other = config_of(tmp_path), config_of(tmp_path)
+    other.cameras[0] = Camera(name="cam", uri="other.mp4", homography=one.cameras[0].homography)
+    assert store.spec_of(one, "store", (0.0, 0.0)) == store.spec_of(other, "store", (0.0, 0.0))
