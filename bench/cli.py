@@ -12,6 +12,7 @@ BENCHMARKS = {
     "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
     "matching": ("bench.matching", "Tag x person matching on synthetic crowds."),
     "flips": ("bench.flips", "Flip detectors on unseen simulated stores and real reads."),
+    "soak": ("bench.soak", "Memory, descriptors and threads of the daemon over a long run."),
     "uplink": ("bench.uplink", "Outbox and broker against paho alone and the disk's fsync."),
 }
 

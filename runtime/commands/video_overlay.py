@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,15 @@ from runtime.vision.track import Track
 
 TRAIL_S = 4.0
 MAX_TRAIL = 100
+
+
+@dataclass(frozen=True)
+class FlipSign:
+    """A tag that was turned over: where, what to say of it, how long ago."""
+
+    at: FloorPoint
+    text: str
+    age_s: float
 
 
 class Overlay:
@@ -47,8 +57,14 @@ class Overlay:
         time_s: float,
         tracks: list[Track],
         through: Mapping[tuple[str, str], int],
+        flips: Sequence[FlipSign] = (),
+        notes: Sequence[str] = (),
     ) -> None:
-        """Draw and write one frame; `through` counts crossings by entrance and direction."""
+        """Draw and write one frame.
+
+        `through` counts crossings by entrance and direction, `flips` are shown where they happened, `notes`
+        are further lines of the panel.
+        """
         painter, canvas = self._painter, self._painter.canvas(picture)
         self._draw_floor(canvas, through)
         people = [track for track in tracks if track.confirmed and track.unseen_s == 0]
@@ -60,7 +76,9 @@ class Overlay:
         for track in sorted(people, key=lambda track: track.box[1] + track.box[3]):
             assert track.id is not None
             painter.person(canvas, track.id, track.box, track.floor_xy_m)
-        painter.panel(canvas, [f"{time_s:6.1f} s", f"{len(people)} in view"])
+        for flip in flips:
+            painter.flip(canvas, flip.at, flip.text, flip.age_s)
+        painter.panel(canvas, [f"{time_s:6.1f} s", f"{len(people)} in view", *notes])
         self._writer.write(canvas)
 
     def close(self) -> None:

@@ -89,7 +89,7 @@ def _narrator(tally: Tally, console: Console, zone: tzinfo) -> Callable[[Event],
     def hear(event: Event) -> None:
         tally.hear(event)
         if event.fact.kind not in QUIET_KINDS and not _says_nothing(event):
-            console.print(describe(event, zone), highlight=False)
+            console.print(describe(event, zone), highlight=False, soft_wrap=True)
 
     return hear
 
