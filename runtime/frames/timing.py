@@ -26,20 +26,23 @@ class SourceClock:
 
     A frame cannot arrive before it was taken, and some arrive with hardly any delay: the least difference
     between arrival and time stamp is the offset. It may grow by `drift` seconds a second, so that a slow
-    clock at the source is followed. A jump of the source's time stamps by `jump_s` starts afresh.
+    clock at the source is followed. Frames that are late by more than `jump_s` are a backlog that will drain;
+    where they stay late for `patience_s`, the source's clock was set back and the offset starts afresh.
     """
 
-    def __init__(self, drift: float = 200e-6, jump_s: float = 2.0) -> None:
+    def __init__(self, drift: float = 200e-6, jump_s: float = 2.0, patience_s: float = 3.0) -> None:
         self._drift = drift
         self._jump_s = jump_s
+        self._patience_s = patience_s
         self._offset_s: float | None = None
+        self._late_since_s: float | None = None
         self._arrived_s = 0.0
         self._time_s = 0.0
 
     def host_time(self, stamp_s: float, arrived_s: float) -> float:
         """When the frame stamped `stamp_s` was taken; never later than `arrived_s`, never going back."""
         delay_s = arrived_s - stamp_s
-        if self._offset_s is None or abs(delay_s - self._offset_s) > self._jump_s:
+        if self._offset_s is None or self._was_set_back(delay_s - self._offset_s, arrived_s):
             self._offset_s = delay_s
         else:
             allowed_s = self._offset_s + self._drift * (arrived_s - self._arrived_s)
@@ -47,3 +50,11 @@ class SourceClock:
         self._arrived_s = arrived_s
         self._time_s = min(arrived_s, max(self._time_s, stamp_s + self._offset_s))
         return self._time_s
+
+    def _was_set_back(self, late_s: float, arrived_s: float) -> bool:
+        if late_s <= self._jump_s:
+            self._late_since_s = None
+            return False
+        if self._late_since_s is None:
+            self._late_since_s = arrived_s
+        return arrived_s - self._late_since_s > self._patience_s

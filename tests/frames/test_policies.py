@@ -90,10 +90,29 @@ def test_a_source_clock_that_runs_slow_is_followed() -> None:
     assert found_s == pytest.approx(taken_s + 0.05, abs=0.02)
 
 
-def test_a_jump_of_the_source_clock_starts_afresh() -> None:
+def test_a_source_clock_that_is_set_forward_is_followed_at_once() -> None:
     clock = SourceClock()
     clock.host_time(10.0, 1000.0)
     assert clock.host_time(5000.0, 1000.1) == pytest.approx(1000.1)
+
+
+def test_a_source_clock_that_is_set_back_is_followed_after_a_while() -> None:
+    clock = SourceClock(patience_s=3.0)
+    clock.host_time(5000.0, 1000.0)
+    ages = []
+    for number in range(1, 50):
+        arrived_s = 1000.0 + number / 10
+        ages.append(arrived_s - clock.host_time(10.0 + number / 10, arrived_s))
+    assert ages[20] > 2.0
+    assert ages[-1] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_frames_that_were_held_up_keep_the_time_they_were_taken() -> None:
+    clock = SourceClock()
+    for number in range(100):
+        taken_s = number / 10
+        arrived_s = 1000.0 + max(taken_s, 5.0 if 1.0 < taken_s < 5.0 else 0.0) + 0.03
+        assert clock.host_time(taken_s, arrived_s) == pytest.approx(1000.03 + taken_s, abs=0.01)
 
 
 def test_time_never_goes_back_and_never_lies_ahead_of_the_arrival() -> None:
