@@ -152,6 +152,10 @@ class PersonDetector:
         """The network input (width, height) for pictures of that size."""
         return self._fixed or tight_input((width, height), self.source.recipe.long_side, INPUT_MULTIPLE)
 
+    def prepare(self, width: int, height: int) -> None:
+        """Compile the network for pictures of that size now, not when the first one comes."""
+        self._desk_of(self.input_size_for(width, height))
+
     def detect(self, image_bgr: Image) -> Detections:
         """Persons in one picture, (height, width, 3) uint8 BGR."""
         return self._finish(self._desk_for(image_bgr).start(image_bgr))
@@ -183,7 +187,9 @@ class PersonDetector:
             raise EngineError(
                 f"a picture must be uint8 [height, width, 3], not {image.dtype} {list(image.shape)}"
             )
-        size = self.input_size_for(image.shape[1], image.shape[0])
+        return self._desk_of(self.input_size_for(image.shape[1], image.shape[0]))
+
+    def _desk_of(self, size: tuple[int, int]) -> _Desk:
         desk = self._desks.get(size)
         if desk is None:
             desk = self._desks[size] = self._compile(*size)

@@ -2,7 +2,7 @@
 
 A camera's ring and socket come with `Attach("camera", NAME)`, the store's socket with
 `Attach("records", "store")`. `runtime.vision.batching` says which frames to take; each is looked at in place
-in its ring and given back, its people are tracked (`runtime.processes.watched`) and told to the store process.
+in its ring and given back, its people are tracked (`runtime.processes.watched`) and told to the store.
 """
 
 from __future__ import annotations
@@ -206,8 +206,11 @@ class VisionProcess:
         batch = [self._cameras[name] for name in names]
         if not batch or self._detector is None:
             return
+        pictures = [camera.picture() for camera in batch]
+        for height, width in {picture.shape[:2] for picture in pictures}:
+            self._detector.prepare(width, height)
         start_s = time.monotonic()
-        found = self._detector.detect_batch([camera.picture() for camera in batch])
+        found = self._detector.detect_batch(pictures)
         for name, camera, detections in zip(names, batch, found, strict=True):
             self._track(name, camera, detections)
         end_s = time.monotonic()

@@ -25,7 +25,7 @@ def first_track_id(now_s: float) -> int:
 
 
 class WatchedCamera:
-    """Holds at most one borrowed frame. A new picture size or a new turn of a looped file restarts tracking."""
+    """Holds at most one borrowed frame. A new picture size or turn of a looped file restarts tracking."""
 
     def __init__(self, camera: Camera, borrower: FrameBorrower, first_id: int) -> None:
         self.borrower = borrower

@@ -81,6 +81,7 @@ class _Camera:
     occupied_s: float
     waiting_since_s: float | None = None
     served_s: float = float("-inf")
+    turn: int = 0
 
 
 class BatchPolicy:
@@ -91,6 +92,7 @@ class BatchPolicy:
         self.cost_s: float | None = None
         """Mean seconds a frame takes; None until the first batch is through."""
         self._cameras: dict[str, _Camera] = {}
+        self._turns = 0
 
     def add(self, plan: CameraPlan, now_s: float) -> None:
         """A camera takes part from now on (again, if it was there before)."""
@@ -126,11 +128,13 @@ class BatchPolicy:
         waiting = [camera for camera in self._cameras.values() if camera.waiting_since_s is not None]
         if not waiting or not self._gathered(waiting, now_s):
             return []
-        waiting.sort(key=lambda camera: -self._urgency(camera, now_s))
+        waiting.sort(key=lambda camera: (-self._urgency(camera, now_s), camera.turn))
         batch = waiting[: self.settings.max_batch]
         for camera in batch:
             camera.waiting_since_s = None
             camera.served_s = now_s
+            self._turns += 1
+            camera.turn = self._turns
         return [camera.plan.name for camera in batch]
 
     def wait_s(self, now_s: float) -> float | None:
@@ -160,7 +164,10 @@ class BatchPolicy:
 
     @staticmethod
     def _urgency(camera: _Camera, now_s: float) -> float:
-        return (now_s - camera.served_s) * camera.rate_fps
+        """How many of its own intervals ago a camera was served, rounded so that equals take turns."""
+        if camera.served_s == float("-inf"):
+            return float("inf")
+        return round((now_s - camera.served_s) * camera.rate_fps, 6)
 
     def _deal(self, now_s: float) -> None:
         if not self.cost_s:

@@ -10,14 +10,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 STRIDES = (8, 16, 32)
-REACH = 0.5
-"""The networks' boxes reach this many strides from the cell's centre to every side: they are the cells."""
+SPOT_PX = 64
+"""Side of the bright square that the network looks for, and of all its boxes."""
 
 
 def bright_spot_detector(
     path: Path, *, size: tuple[int, int] | None = None, strides: Sequence[int] = STRIDES
 ) -> Path:
-    """A detector in our own format: a cell's score is its mean brightness (0..1), its box a square round it.
+    """A detector in our own format: a cell's score is the brightness (0..1) of the square round its middle.
 
     size: (width, height) of a fixed input; None leaves batch, height and width free.
     """
@@ -35,8 +35,9 @@ def bright_spot_detector(
                 "AveragePool",
                 ["grey"],
                 [f"{name}.mean"],
-                kernel_shape=[stride, stride],
+                kernel_shape=[SPOT_PX, SPOT_PX],
                 strides=[stride, stride],
+                pads=[(SPOT_PX - stride) // 2] * 4,
             ),
             helper.make_node("Mul", [f"{name}.mean", "scale"], [f"{name}.unit"]),
             helper.make_node("Reshape", [f"{name}.unit", "cells"], [f"{name}.score"]),
@@ -44,7 +45,7 @@ def bright_spot_detector(
             helper.make_node("Add", [f"{name}.zero", f"{name}.reach"], [f"{name}.side"]),
             helper.make_node("Concat", [f"{name}.side"] * 4 + [f"{name}.score"], [name], axis=2),
         ]
-        constants.append(_constant(f"{name}.reach", np.array(REACH * stride, np.float32)))
+        constants.append(_constant(f"{name}.reach", np.array(SPOT_PX / 2, np.float32)))
         rows.append(name)
     constants.append(_constant("nothing", np.array(0, np.float32)))
     nodes.append(helper.make_node("Concat", rows, ["predictions"], axis=1))

@@ -10,7 +10,6 @@ from networks import bright_spot_detector, constant_network
 
 from engines.detector import PersonDetector
 from engines.errors import EngineError, WeightsError
-from engines.nms import iou_matrix
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +25,15 @@ def spot(width: int, height: int, left: int, top: int, side: int) -> np.ndarray:
 
 def test_a_bright_square_is_found_where_it_is(backend: str, weights: Path) -> None:
     detector = PersonDetector.open(weights, backend=backend, score=0.9, threads=1)
-    found = detector.detect(spot(416, 320, 96, 64, 32))
-    assert found.scores[0] == pytest.approx(1.0, abs=1e-5)
-    overlap = iou_matrix(found.boxes, np.array([[96, 64, 128, 96]], np.float32))
-    assert overlap.max() == pytest.approx(1.0, abs=1e-4)
+    found = detector.detect(spot(416, 320, 68, 36, 64))
+    assert found.scores.tolist() == pytest.approx([1.0], abs=1e-5)
+    assert found.boxes[0] == pytest.approx([68, 36, 132, 100], abs=1e-3)
 
 
 def test_boxes_come_in_pixels_of_the_picture_not_of_the_input(weights: Path) -> None:
     detector = PersonDetector.open(weights, score=0.9, threads=1)
-    found = detector.detect(spot(832, 640, 192, 128, 64))
-    middle = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
-    assert np.abs(middle - (224, 160)).max() <= 32
+    found = detector.detect(spot(832, 640, 136, 72, 128))
+    assert found.boxes[0] == pytest.approx([136, 72, 264, 200], abs=1e-2)
 
 
 def test_scores_fall_and_boxes_stay_in_the_picture(weights: Path) -> None:
@@ -57,21 +54,22 @@ def test_nothing_is_found_in_the_dark(weights: Path) -> None:
 
 
 def test_pictures_of_several_cameras_keep_their_order_and_size(backend: str, weights: Path) -> None:
-    detector = PersonDetector.open(weights, backend=backend, score=0.9, threads=2, streams=2)
-    pictures = [spot(416, 320, 32 * n, 64, 32) if n % 3 else spot(320, 416, 64, 32 * n, 32) for n in range(9)]
+    detector = PersonDetector.open(weights, backend=backend, score=0.8, threads=2, streams=2)
+    pictures = [spot(416, 320, 32 * n, 64, 64) if n % 3 else spot(320, 416, 64, 32 * n, 64) for n in range(9)]
     together = detector.detect_batch(pictures)
     for picture, found in zip(pictures, together, strict=True):
         alone = detector.detect(picture)
+        assert len(alone) >= 1
         assert np.array_equal(found.boxes, alone.boxes)
         assert np.array_equal(found.scores, alone.scores)
 
 
 def test_a_stream_may_be_left_before_its_end(weights: Path) -> None:
-    detector = PersonDetector.open(weights, score=0.9, threads=2, streams=2)
-    stream = detector.detect_each(spot(416, 320, 96, 64, 32) for _ in range(20))
+    detector = PersonDetector.open(weights, score=0.8, threads=2, streams=2)
+    stream = detector.detect_each(spot(416, 320, 96, 64, 64) for _ in range(20))
     next(stream)
     stream.close()
-    assert len(detector.detect(spot(416, 320, 96, 64, 32))) > 0
+    assert len(detector.detect(spot(416, 320, 96, 64, 64))) > 0
 
 
 def test_the_input_follows_the_pictures_shape_unless_told(weights: Path) -> None:

@@ -1,0 +1,227 @@
+"""The vision process over real sockets and a real ring, with a network whose answers are known."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.model import Camera, Engines
+from runtime.frames.lending import FrameLender
+from runtime.frames.ring import FrameHeader, FrameRing
+from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop
+from runtime.processes.outbound import RecordSender
+from runtime.processes.vision import VisionSpec, main
+from tests.engines.networks import bright_spot_detector
+
+WIDTH, HEIGHT = 416, 320
+LIMIT_S = 20.0
+
+
+class FakeShop:
+    """The supervisor's, the store's and the cameras' ends of a running vision process."""
+
+    def __init__(self, weights: Path, names: tuple[str, ...]) -> None:
+        clock = HostClock()
+        self.now = clock.now
+        self.control, theirs = messages.pair()
+        spec = VisionSpec(
+            [Camera(name=name, uri="none", analysis_fps=1.0) for name in names],
+            Engines(detector=str(weights), threads=1),
+            clock.state,
+        )
+        self.ended: list[int | str | None] = []
+        self.thread = threading.Thread(target=self._run, args=(theirs, spec), daemon=True)
+        self.thread.start()
+        self.cameras: dict[str, FrameLender] = {}
+        self.sequence = 0
+        self.store = self.attach_store()
+
+    def _run(self, control: socket.socket, spec: VisionSpec) -> None:
+        try:
+            main(control, spec)
+            self.ended.append(0)
+        except SystemExit as end:
+            self.ended.append(end.code)
+
+    def attach_store(self) -> socket.socket:
+        ours, theirs = messages.pair()
+        messages.send(self.control, Attach("records", "store"), (theirs.fileno(),))
+        theirs.close()
+        self.store = ours
+        return ours
+
+    def attach_camera(self, name: str) -> FrameLender:
+        ring = FrameRing.create(4, WIDTH, HEIGHT)
+        lender = FrameLender(ring)
+        ours, theirs = messages.pair()
+        messages.send(self.control, Attach("camera", name), (ring.fd, theirs.fileno()))
+        theirs.close()
+        lender.add_reader("vision", ours)
+        self.cameras[name] = lender
+        return lender
+
+    def show(self, name: str, left: int, time_s: float, loop: int = 0) -> None:
+        """Lend one frame with a bright square at `left`, and wait until it is given back."""
+        lender = self.cameras[name]
+        self.sequence += 1
+        slot = lender.ledger.take()
+        assert slot is not None
+        image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        image[96:160, left : left + 64] = 255
+        header = FrameHeader(self.sequence, time_s, self.now(), WIDTH, HEIGHT, loop=loop)
+        lender.ring.write(slot, image, header)
+        assert lender.lend(slot, header) == 1
+        until(lambda: lender.take_back("vision") == 1)
+
+    def walk(self, name: str, frames: int, start_s: float, loop: int = 0) -> None:
+        for index in range(frames):
+            self.show(name, 32 + 6 * index, start_s + index / 10, loop)
+
+    def records(self) -> list[PersonsSeen]:
+        return [message for message in waiting(self.store) if isinstance(message, PersonsSeen)]
+
+    def health(self, wanted: Callable[[Health], bool]) -> Health:
+        deadline_s = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline_s:
+            if select.select([self.control], [], [], 0.1)[0]:
+                message, _ = messages.receive(self.control)
+                if isinstance(message, Health) and wanted(message):
+                    return message
+        raise AssertionError("no such health")
+
+    def stop(self) -> None:
+        if self.thread.is_alive():
+            messages.send(self.control, Stop())
+            self.thread.join(LIMIT_S)
+        assert not self.thread.is_alive()
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + LIMIT_S
+    while not done():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+
+
+def waiting(sock: socket.socket) -> list[Message]:
+    found: list[Message] = []
+    while select.select([sock], [], [], 0.05)[0]:
+        try:
+            found.append(messages.receive(sock)[0])
+        except messages.PeerGone:
+            break
+    return found
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = bright_spot_detector(tmp_path_factory.mktemp("networks") / "spots.onnx")
+    path.with_suffix(".yaml").write_text("score: 0.8")
+    return path
+
+
+@pytest.fixture
+def shop(weights: Path) -> Iterator[FakeShop]:
+    made = FakeShop(weights, ("door", "till"))
+    yield made
+    made.stop()
+
+
+def test_a_walker_becomes_one_person_with_one_id(shop: FakeShop) -> None:
+    shop.attach_camera("door")
+    shop.walk("door", 20, 100.0)
+    records = shop.records()
+    assert {record.camera for record in records} == {"door"}
+    assert len({record.sequence for record in records}) == 20
+    assert len({person.track for record in records for person in record.persons}) == 1
+    last = records[-1].persons[0]
+    assert last.box[0] + last.box[2] / 2 == pytest.approx(32 + 6 * 19 + 32, abs=40)
+    assert last.floor_xy_m is None, "a camera without a floor places nobody"
+
+
+def test_cameras_are_told_apart_and_health_counts_them(shop: FakeShop) -> None:
+    shop.attach_camera("door")
+    shop.attach_camera("till")
+    for index in range(10):
+        shop.show("door", 32 + 6 * index, 100 + index / 10)
+        shop.show("till", 200 - 6 * index, 100 + index / 10)
+    health = shop.health(lambda health: health.values.get("door_fps", 0) > 0)
+    assert health.values["till_fps"] > 0
+    assert health.process == "vision"
+    assert health.state == "live"
+    assert {record.camera for record in shop.records()} == {"door", "till"}
+
+
+def test_a_camera_that_dies_ends_its_people_and_may_come_back(shop: FakeShop) -> None:
+    shop.attach_camera("door")
+    shop.walk("door", 10, 100.0)
+    (first,) = {person.track for record in shop.records() for person in record.persons}
+    shop.cameras["door"].close()
+    messages.send(shop.control, Detach("camera", "door"))
+    until(lambda: any(first in record.ended for record in shop.records()))
+    shop.attach_camera("door")
+    shop.walk("door", 10, 110.0)
+    (second,) = {person.track for record in shop.records() for person in record.persons}
+    assert second != first
+
+
+def test_a_looped_file_starts_over_with_new_people(shop: FakeShop) -> None:
+    shop.attach_camera("door")
+    shop.walk("door", 10, 100.0)
+    shop.walk("door", 10, 101.0, loop=1)
+    records = shop.records()
+    tracks = sorted({person.track for record in records for person in record.persons})
+    assert len(tracks) == 2
+    assert [each for record in records for each in record.ended] == tracks[:1]
+
+
+def test_records_wait_for_a_store_that_is_being_restarted(shop: FakeShop) -> None:
+    shop.attach_camera("door")
+    shop.show("door", 32, 100.0)
+    assert len(shop.records()) == 1
+    shop.store.close()
+    shop.walk("door", 5, 100.1)
+    shop.attach_store()
+    assert len({record.sequence for record in shop.records()}) == 5
+
+
+def test_without_cameras_it_waits_and_says_so(shop: FakeShop) -> None:
+    assert shop.health(lambda health: health.state == "waiting").detail == "no camera yet"
+
+
+def test_stop_ends_it_with_success_and_eof_of_the_supervisor_ends_it_too(weights: Path) -> None:
+    told = FakeShop(weights, ("door",))
+    told.stop()
+    assert told.ended == [0]
+    orphan = FakeShop(weights, ("door",))
+    orphan.control.close()
+    orphan.thread.join(LIMIT_S)
+    assert orphan.ended == [0]
+
+
+def test_an_engine_that_cannot_be_opened_is_said_in_health_before_the_end(tmp_path: Path) -> None:
+    shop = FakeShop(tmp_path / "none.onnx", ("door",))
+    health = shop.health(lambda health: health.state == "no engine")
+    assert health.detail == f"{tmp_path / 'none.onnx'}: no such file"
+    shop.thread.join(LIMIT_S)
+    assert shop.ended == [1]
+
+
+def test_a_peer_that_takes_nothing_costs_the_oldest_records_only() -> None:
+    sender = RecordSender(max_waiting=3)
+    for sequence in range(5):
+        sender.put(PersonsSeen("door", sequence, 0.0, ()))
+    ours, theirs = messages.pair()
+    sender.attach(theirs)
+    sender.flush()
+    assert [message.sequence for message in waiting(ours) if isinstance(message, PersonsSeen)] == [2, 3, 4]
+    assert sender.dropped == 2
