@@ -1,4 +1,6 @@
-"""Generated stores as material for the flip detectors: their reads, their true flips, and how found flips compare."""
+"""Generated stores as material for the flip detectors: their reads, their true flips, and how found flips
+compare.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,7 @@ def thinned(recording: StoreRecording, rate_hz: float, seed: int = 5) -> StoreRe
 
 @dataclass(frozen=True)
 class Score:
-    """Found against true flips: counts, tag-hours watched, and seconds from a flip's end to its being said."""
+    """Found against true flips: counts, and the tag-hours watched."""
 
     found: int = 0
     false: int = 0
@@ -100,7 +102,9 @@ def match(found: list[Flip], recording: StoreRecording, warm_up_s: float = 0.0) 
     Flips (found and true) that begin in the first `warm_up_s` do not count.
     """
     true = [flip for flip in recording.flips if flip.start_s >= warm_up_s]
-    guesses = sorted((flip for flip in found if flip.start_s >= warm_up_s - TOLERANCE_S), key=lambda flip: -flip.score)
+    guesses = sorted(
+        (flip for flip in found if flip.start_s >= warm_up_s - TOLERANCE_S), key=lambda flip: -flip.score
+    )
     left = list(true)
     right = false = 0
     for guess in guesses:
@@ -108,8 +112,7 @@ def match(found: list[Flip], recording: StoreRecording, warm_up_s: float = 0.0) 
         near = [
             flip
             for flip in left
-            if flip.epc == guess.epc
-            and flip.start_s - TOLERANCE_S <= middle_s <= flip.end_s + TOLERANCE_S
+            if flip.epc == guess.epc and flip.start_s - TOLERANCE_S <= middle_s <= flip.end_s + TOLERANCE_S
         ]
         if near:
             left.remove(near[0])

@@ -2,17 +2,20 @@
 
     python -m bench.flip_training --stores 40 --out rfid_reader/flips/production.npz
 
-Every store is taken at several read rates. A row is one tag at one tick that the detector would judge; it is positive
-if the tag was being turned over at the judged moment, and left out within MARGIN_S of a flip's edges.
+Every store is taken at several read rates. A row is one tag at one tick that the detector would judge; it is
+positive if the tag was being turned over at the judged moment, and left out within MARGIN_S of a flip's
+edges.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,7 @@ from rfid_reader.flips.production import ProductionDetector, judged_s
 
 MARGIN_S = 0.3
 WARM_UP_S = 15.0
-RATES_HZ = (2.0, 4.0, 7.0, 20.0)
+RATES_HZ = (2.0, 4.0, 9.0)
 HIDDEN = (48, 24)
 FIRST_TRAINING_SEED = 1000
 Array = NDArray[np.float32]
@@ -71,13 +74,13 @@ def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3)
     sample = features[rng.permutation(len(features))[:100_000]].astype(np.float32)
     mean, scale = sample.mean(0), sample.std(0) + 1e-3
     sizes = (features.shape[1], *HIDDEN, 1)
-    weights = [rng.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(0, np.sqrt(2 / a), (a, b)).astype(np.float32) for a, b in itertools.pairwise(sizes)]
     biases = [np.zeros(b, np.float32) for b in sizes[1:]]
     biases[-1][:] = np.log(labels.mean() / (1 - labels.mean()))
     values = [*weights, *biases]
     first = [np.zeros_like(value) for value in values]
     second = [np.zeros_like(value) for value in values]
-    batch, step = 512, 0
+    batch, step = 1024, 0
     steps = epochs * (len(features) // batch)
     for _ in range(epochs):
         order = rng.permutation(len(features))
@@ -101,14 +104,16 @@ def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3)
                 first[place] = 0.9 * first[place] + 0.1 * gradient
                 second[place] = 0.999 * second[place] + 0.001 * gradient**2
                 move = first[place] / (1 - 0.9**step) / (np.sqrt(second[place] / (1 - 0.999**step)) + 1e-8)
-                value -= (rate * (move + 1e-2 * value * (value.ndim > 1))).astype(np.float32)
+                decay = 1e-2 * value * (value.ndim > 1)
+                values[place][...] -= (rate * (move + decay)).astype(np.float32)
     return Network(mean, scale, tuple(weights), tuple(biases))
 
 
 def save(network: Network, path: Path, note: dict[str, object]) -> None:
-    arrays = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
+    arrays: dict[str, NDArray[Any]] = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
     arrays |= {f"bias{layer}": value for layer, value in enumerate(network.biases)}
-    np.savez_compressed(path, mean=network.mean, scale=network.scale, note=json.dumps(note), **arrays)
+    arrays |= {"mean": network.mean, "scale": network.scale, "note": np.array(json.dumps(note))}
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """A quiet store's recording, made into what a technician and a detector need to know about its antennas.
 
-Pure functions over a read table of a time when nobody handled anything: the noise of every tag-antenna-channel
-cell, how often each tag is read, which antenna sees which tag, and what is dead or odd.
+Pure functions over a read table of a time when nobody handled anything: the noise of every
+tag-antenna-channel cell, how often each tag is read, which antenna sees which tag, and what is dead or odd.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ FORMAT = 1
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
-    """One tag on one antenna and channel: mean phase and its strength (mean resultant length, 1 = steady), phase
-    noise (circular standard deviation), mean RSSI and its noise, and the reads behind it."""
+    """One tag on one antenna and channel: mean phase and its strength (mean resultant length, 1 = steady),
+    phase noise (circular standard deviation), mean RSSI and its noise, and the reads behind it."""
 
     antenna: int
     channel: int
@@ -50,8 +50,8 @@ class AntennaSummary(msgspec.Struct, frozen=True):
 
 
 class AntennaCalibration(msgspec.Struct, frozen=True):
-    """The result of a quiet recording. rates are reads a second by EPC; strongest is the antenna that hears a tag
-    best; findings are sentences for the technician."""
+    """The result of a quiet recording. rates are reads a second by EPC; strongest is the antenna that hears a
+    tag best; findings are sentences for the technician."""
 
     duration_s: float
     antennas: list[AntennaSummary]
@@ -129,8 +129,8 @@ def _findings(
     for summary in summaries:
         if len(summaries) > 1 and summary.rssi_dbm < usual_dbm - 15:
             findings.append(
-                f"antenna {summary.antenna} hears tags {usual_dbm - summary.rssi_dbm:.0f} dB weaker than the others: "
-                "check its power, cable and direction"
+                f"antenna {summary.antenna} hears tags {usual_dbm - summary.rssi_dbm:.0f} dB weaker than "
+                "the others: check its power, cable and direction"
             )
         if summary.phase_noise_rad is not None and summary.phase_noise_rad > UNSTEADY_RAD:
             findings.append(
@@ -140,8 +140,8 @@ def _findings(
     seldom = [epc for epc, rate in rates.items() if rate < LEAST_RATE_HZ]
     if seldom:
         findings.append(
-            f"{len(seldom)} of {len(rates)} tags are read less than {LEAST_RATE_HZ} times a second (first: {seldom[0]}): "
-            "their flips cannot be seen; add an antenna or use a faster mode"
+            f"{len(seldom)} of {len(rates)} tags are read less than {LEAST_RATE_HZ} times a second "
+            f"(first: {seldom[0]}): their flips cannot be seen; add an antenna or use a faster mode"
         )
     weak = [epc for epc, own in cells.items() if max(cell.rssi_dbm for cell in own) < WEAK_DBM]
     if weak:
@@ -160,7 +160,7 @@ def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> Antenna
     duration_s = float(reads.time_s.max() - reads.time_s.min())
     if duration_s < LEAST_SECONDS:
         raise CalibrationError(
-            f"the recording lasts {duration_s:.1f} s; at least {LEAST_SECONDS:.0f} s of a quiet store would be right"
+            f"the recording lasts {duration_s:.1f} s; at least {LEAST_SECONDS:.0f} s would be right"
         )
     cells = _cells(reads)
     summaries = _summaries(reads, cells, duration_s)
@@ -177,7 +177,9 @@ def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> Antenna
 
 
 def _strongest(cells: list[Cell]) -> int:
-    """The antenna with the highest mean RSSI among those that read the tag at least a tenth as often as the best."""
+    """The antenna with the highest mean RSSI among those that read the tag at least a tenth as often as the
+    best.
+    """
     reads: dict[int, int] = {}
     power: dict[int, float] = {}
     for cell in cells:

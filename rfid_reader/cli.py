@@ -269,8 +269,8 @@ def _judge(batches: Iterable[ReadTable], detector: Detector, file: IO[str]) -> d
 def flips(reads: Path, out: Path, calibration: Path | None, method: str, as_json: bool) -> None:
     """Find handled garments in a read table: a JSON object a line (epc, start_s, end_s, score).
 
-    A tag that was read too seldom to be judged gets {"epc": ..., "insufficient_reads": true}. The same input gives
-    the same bytes.
+    A tag that was read too seldom to be judged gets {"epc": ..., "insufficient_reads": true}. The same input
+    gives the same bytes.
 
     \b
     Example:

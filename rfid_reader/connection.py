@@ -1,10 +1,12 @@
 """One LLRP connection, from the TCP connect to its end.
 
-A connection is used once. Nothing of it (bytes, transactions, specs) outlives it: the session makes a new one.
+A connection is used once. Nothing of it (bytes, transactions, specs) outlives it: the session makes a new
+one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
@@ -21,6 +23,7 @@ from rfid_reader.llrp.rospec import ROSPEC_ID, build_reader_config, build_rospec
 from rfid_reader.settings import ReaderSettings
 
 RECEIVE_BYTES = 1 << 16
+FAREWELL_S = 0.5
 OTHER_CLIENT = "Failed (a Client initiated connection already exists)"
 READER_CLIENT = "Failed (a Reader initiated connection already exists)"
 
@@ -56,7 +59,8 @@ def _connect(settings: ReaderSettings) -> socket.socket:
 class Connection:
     """Sends requests and hands every tag report and event to the callbacks, in order.
 
-    All methods raise ReaderLost, ReaderSilent, ReaderRefused or FrameError; after any of them only `close` is of use.
+    All methods raise ReaderLost, ReaderSilent, ReaderRefused or FrameError; after any of them only `close` is
+    of use.
     """
 
     def __init__(
@@ -79,16 +83,21 @@ class Connection:
         self._socket.settimeout(settings.timing.answer_s)
         self.heard_monotonic_s = time.monotonic()
 
+    def leave(self) -> None:
+        """End in good order: ask the reader to close, and take what it still had to say until it does.
+
+        Raises what `pump` raises; the reader closing the connection (ReaderLost) is the usual end.
+        """
+        self._send("CLOSE_CONNECTION")
+        deadline_s = time.monotonic() + min(FAREWELL_S, self.settings.timing.answer_s)
+        while time.monotonic() < deadline_s:
+            self.pump(deadline_s - time.monotonic())
+
     def close(self) -> None:
-        """Say goodbye if the reader still listens, then close. Never raises."""
-        try:
-            self._socket.settimeout(0.2)
-            self._socket.sendall(encode_message("CLOSE_CONNECTION", self._next_id()))
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-        finally:
-            self._socket.close()
+        """Close at once. Never raises."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
 
     def _next_id(self) -> int:
         self._message_id = self._message_id % 0x7FFFFFFF + 1

@@ -14,8 +14,9 @@ class ReaderHealth:
     """A snapshot of one session.
 
     state: "connecting", "configuring", "reading", "waiting" or "stopped". detail: the last error, or what is
-    missing (for example that the reader gives no phase). `progress_s` is the host time of the last whole frame.
-    Rates are reads a second over the last 10 s. Antennas in `antennas_lost` were reported disconnected.
+    missing (for example that the reader gives no phase). `progress_s` is the host time of the last whole
+    frame. Rates are reads a second over the last 10 s. Antennas in `antennas_lost` were reported
+    disconnected.
     """
 
     state: str = "connecting"

@@ -13,7 +13,8 @@ MAX_TAGS = 20_000
 class Presence:
     """A tag was in a fitting room from start_s to end_s (UTC seconds), read `reads` times by `antenna`.
 
-    While `open`, it is still there and end_s is the last read; the closed presence follows with the same start.
+    While `open`, it is still there and end_s is the last read; the closed presence follows with the same
+    start.
     """
 
     epc: str
@@ -36,8 +37,8 @@ class FittingRooms:
     """Follows tags on fitting-room antennas.
 
     A tag counts as present once it was read at least `least_reads` times over at least `least_s`, at RSSI of
-    `least_rssi_dbm` or more (a tag that only passes by is weak or short); it has left after `gone_s` without a read.
-    At most MAX_TAGS are followed; further tags are not.
+    `least_rssi_dbm` or more (a tag that only passes by is weak or short); it has left after `gone_s` without
+    a read. At most MAX_TAGS are followed; further tags are not.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class FittingRooms:
         """Take reads in arrival order; returns stays that became certain or ended."""
         said: list[Presence] = []
         columns = (reads.time_s.tolist(), reads.epc.tolist(), reads.antenna.tolist(), reads.rssi_dbm.tolist())
-        for time_s, epc, antenna, rssi_dbm in zip(*columns):
+        for time_s, epc, antenna, rssi_dbm in zip(*columns, strict=True):
             if antenna not in self.antennas or rssi_dbm < self.least_rssi_dbm:
                 continue
             key = (epc, antenna)

@@ -2,7 +2,8 @@
 
 A read arrives some latency after the reader stamped it. The smallest difference "host at arrival minus reader
 stamp" over the last minutes is the offset with the least latency in it; taking it in slices of a few seconds
-follows the drift of the two clocks. A reader clock that stands at 2000-01-01 or in the future is only another offset.
+follows the drift of the two clocks. A reader clock that stands at 2000-01-01 or in the future is only another
+offset.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class ReaderClock:
     """Maps a reader's stamps (microseconds) to host UTC seconds, following offset and drift.
 
     A mapped time is never later than the arrival. A stamp that is earlier than the one before by more than
-    STEP_BACK_S, or that would mean a latency over LONGEST_LATENCY_S, is a step of the reader's clock: the offset
-    starts afresh, and `steps` counts it.
+    STEP_BACK_S, or that would mean a latency over LONGEST_LATENCY_S, is a step of the reader's clock: the
+    offset starts afresh, and `steps` counts it.
     """
 
     def __init__(self) -> None:

@@ -145,7 +145,7 @@ def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
             for row in rows:
                 if not row:
                     continue
-                for values, name, place in zip(columns, COLUMNS, places):
+                for values, name, place in zip(columns, COLUMNS, places, strict=True):
                     try:
                         values.append(_PARSERS[name](row[place]))
                     except (ValueError, IndexError) as error:
@@ -171,7 +171,7 @@ def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
     parquet = _pyarrow(path)
     try:
         file = parquet.ParquetFile(path)
-    except Exception as error:
+    except (OSError, ValueError) as error:  # pyarrow's errors derive from these
         raise ReadTableError(f"{path}: not a Parquet file: {error}") from None
     missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
     if missing:
@@ -205,7 +205,7 @@ def load_reads(path: str | Path) -> ReadTable:
 
 def _csv_lines(reads: ReadTable) -> Iterator[str]:
     columns = (getattr(reads, name).tolist() for name in COLUMNS)
-    for time_s, epc, antenna, channel, rssi_dbm, phase_rad in zip(*columns):
+    for time_s, epc, antenna, channel, rssi_dbm, phase_rad in zip(*columns, strict=True):
         rssi = "" if math.isnan(rssi_dbm) else f"{rssi_dbm:.2f}"
         phase = "" if math.isnan(phase_rad) else f"{phase_rad:.5f}"
         yield f"{time_s:.6f},{epc},{antenna},{channel},{rssi},{phase}\n"

@@ -1,8 +1,8 @@
 """A reader session that never sticks: connect, configure, read; on any fault start over.
 
-`ReaderSession` owns one thread and one reader. Every fault (refusal, silence, a drop in the middle of a frame, bytes
-that are not LLRP) ends the connection and starts a fresh one after a jittered, growing wait; reads of whole frames
-before the fault are always delivered. Several sessions do not share anything.
+`ReaderSession` owns one thread and one reader. Every fault (refusal, silence, a drop in the middle of a
+frame, bytes that are not LLRP) ends the connection and starts a fresh one after a jittered, growing wait;
+reads of whole frames before the fault are always delivered. Several sessions do not share anything.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class ReaderSession:
 
     on_reads is called from that thread with every batch (at most MAX_BATCH_READS reads, at least every
     `Timing.batch_s` while reads come); an exception in it ends the session and is kept in `failure`.
-    clock gives host time in UTC seconds. A setting the reader cannot fulfil is reported in health and tried again
-    (the reader may be swapped), at the slowest back-off.
+    clock gives host time in UTC seconds. A setting the reader cannot fulfil is reported in health and tried
+    again (the reader may be swapped), at the slowest back-off.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class ReaderSession:
             )
             self._backoff.reset()
             self._read(connection)
+            connection.leave()
             return 0.0
         except ReaderSettingsError as error:
             self._note(state="waiting", detail=str(error))

@@ -33,10 +33,10 @@ class Timing:
 class ReaderSettings:
     """Where a reader is and how it should read.
 
-    antennas: LLRP antenna ids, empty for all. power_dbm: one for all, or by antenna; None for the reader's highest.
-    mode: the reader's RF mode identifier (Impinj: 0 max throughput, 2 dense M4, 1000 and up automatic), None for
-    its own choice. search_mode: one of SEARCH_MODES (Impinj only). session: C1G2 session 0..3. population: the
-    number of tags expected in view of one antenna.
+    antennas: LLRP antenna ids, empty for all. power_dbm: one for all, or by antenna; None for the reader's
+    highest. mode: the reader's RF mode identifier (Impinj: 0 max throughput, 2 dense M4, 1000 and up
+    automatic), None for its own choice. search_mode: one of SEARCH_MODES (Impinj only). session: C1G2 session
+    0..3. population: the number of tags expected in view of one antenna.
     """
 
     host: str

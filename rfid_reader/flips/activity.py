@@ -1,7 +1,7 @@
 """What every tag does, in bins of half a second, beside what its rack does.
 
-Per tag and bin: energies of phase and RSSI residuals, their size and direction, steps from the bin before, and
-missed reads. Per tag and bin, of the others that hang in the same place: how active they are, on average
+Per tag and bin: energies of phase and RSSI residuals, their size and direction, steps from the bin before,
+and missed reads. Per tag and bin, of the others that hang in the same place: how active they are, on average
 and at most, and where this tag ranks. A walker disturbs many tags a little, a hand one tag much.
 
 Over two seconds: the Jensen-Shannon divergence of the tag's distribution of residual phase and RSSI from its
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 BIN_S = 0.5
 BINS = 8
-OWN, SHARED = 9, 7
+OWN, SHARED = 12, 7
 PHASE_EDGES = np.linspace(-np.pi, np.pi, 9)[1:-1]
 RSSI_EDGES = np.array([-6.0, -3.0, -1.0, 1.0, 3.0, 6.0])
 HISTOGRAM = 8 + 7
@@ -31,7 +31,20 @@ LONG_RUN_BINS = 120.0
 ABSENT_BINS = 20
 STATICS = 5
 FEATURES = BINS * (OWN + SHARED) + 4 + STATICS
-_ENERGY, _RSSI_ENERGY, _TURN, _SHIFT, _PEAK, _PRESENCE, _HEARD, _PHASE_STEP, _RSSI_STEP = range(OWN)
+(
+    _ENERGY,
+    _RSSI_ENERGY,
+    _TURN,
+    _SHIFT,
+    _PEAK,
+    _PRESENCE,
+    _HEARD,
+    _PHASE_STEP,
+    _RSSI_STEP,
+    _LEAST_PAIR,
+    _MOST_PAIR,
+    _PAIRS,
+) = range(OWN)
 
 
 def _excluding_self(group: Rows, groups: int, value: Array, size: Array) -> tuple[Array, Array]:
@@ -78,7 +91,9 @@ class ActivityBins:
             setattr(self, name, new)
 
     def step(self, residuals: Residuals, all_tags: Rows, tags: int) -> Rows:
-        """Add one bin: its residuals, the tag rows of all its reads, the number of tags; returns tags' groups."""
+        """Add one bin: its residuals, the tag rows of all its reads, the number of tags; returns tags'
+        groups.
+        """
         self._grow(tags)
         heard = np.bincount(all_tags, minlength=tags).astype(np.float64)
         self._quiet[:tags] = np.where(heard > 0, 0, self._quiet[:tags] + 1)
@@ -109,13 +124,17 @@ class ActivityBins:
         own[:, _PEAK] = np.log1p(peak)
         own[:, _PRESENCE] = np.clip(heard / np.maximum(self._rate[:tags], 0.05), 0, 3) - 1
         own[:, _HEARD] = count > 0
-        own[:, _PHASE_STEP], own[:, _RSSI_STEP] = self._steps(residuals, tags)
+        own[:, _PHASE_STEP:] = self._pairs(residuals, tags)
         return own
 
-    def _steps(self, residuals: Residuals, tags: int) -> tuple[Array, Array]:
-        """How far each tag's mean phasor and RSSI residual moved since its pairs were last heard (weighted mean)."""
+    def _pairs(self, residuals: Residuals, tags: int) -> Array:
+        """What a tag's antennas say: (tags, 5) weighted mean steps of phasor and of RSSI residual since the
+        pair was last heard, energy of the calmest and of the most disturbed pair, number of pairs heard (of
+        3).
+        """
+        columns = np.zeros((tags, 5))
         if not len(residuals.tag):
-            return np.zeros(tags), np.zeros(tags)
+            return columns
         pair = residuals.tag * MAX_ANTENNAS + residuals.antenna
         flat, place = np.unique(pair, return_inverse=True)
         count = np.bincount(place).astype(np.float64)
@@ -129,8 +148,15 @@ class ActivityBins:
         last[flat], last_db[flat] = mean, level_db
         tag = flat // MAX_ANTENNAS
         total = np.maximum(np.bincount(tag, weight, tags), 1e-9)
-        steps = np.bincount(tag, weight * moved, tags) / total
-        return steps, np.clip(np.bincount(tag, weight * moved_db, tags) / total, 0, 3)
+        energy = np.log1p(np.bincount(place, residuals.phase_energy + residuals.rssi_energy) / count)
+        columns[:, 0] = np.bincount(tag, weight * moved, tags) / total
+        columns[:, 1] = np.clip(np.bincount(tag, weight * moved_db, tags) / total, 0, 3)
+        columns[:, 2] = 99.0
+        np.minimum.at(columns[:, 2], tag, energy)
+        columns[columns[:, 2] == 99.0, 2] = 0.0
+        np.maximum.at(columns[:, 3], tag, energy)
+        columns[:, 4] = np.minimum(np.bincount(tag, minlength=tags), 3) / 3
+        return columns
 
     def _shared(self, own: Array, group: Rows, tags: int) -> Array:
         shared = np.zeros((tags, SHARED))
@@ -138,7 +164,7 @@ class ActivityBins:
         if not len(here):
             return shared
         mine, groups = group[here], int(group.max()) + 1
-        size = np.bincount(mine, minlength=groups)
+        size = np.bincount(mine, minlength=groups).astype(np.float64)
         energy, rssi_energy = own[here, _ENERGY], own[here, _RSSI_ENERGY]
         columns = np.zeros((len(here), SHARED))
         columns[:, 0], columns[:, 1] = _excluding_self(mine, groups, energy, size)
@@ -180,7 +206,10 @@ class ActivityBins:
         long_run = self._long_run[rows].astype(np.float64)
         columns = []
         for part in (slice(0, 8), slice(8, HISTOGRAM)):
-            shares = [_shares(counts[:, part], prior) for counts, prior in ((now, 0.1), (before, 0.1), (long_run, 1e-3))]
+            shares = [
+                _shares(counts[:, part], prior)
+                for counts, prior in ((now, 0.1), (before, 0.1), (long_run, 1e-3))
+            ]
             columns += [js_divergence(shares[0], shares[2]), js_divergence(shares[0], shares[1])]
         return np.column_stack(columns)
 

@@ -17,7 +17,7 @@ METHODS = ("js", "raw", "production")
 class Flip:
     """A garment was handled from start_s to end_s (UTC seconds); score from 0 to 1.
 
-    antenna: the one that heard the tag best, 0 if that is not known.
+    antenna: the one that has read the tag most often.
     """
 
     epc: str

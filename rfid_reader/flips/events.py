@@ -1,4 +1,6 @@
-"""From a score per tag and tick to flips: hysteresis, a shortest and a longest length, one strongest at a time."""
+"""From a score per tag and tick to flips: hysteresis, a shortest and a longest length, one strongest at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ from rfid_reader.flips.detector import Flip
 class EventRules:
     """A flip starts where a score reaches `start` and ends once it stays below `stop` for `quiet_s`.
 
-    It must reach `start` on `least_ticks` ticks. One that lasts longer than `longest_s` is ended there. Of flips of
-    one group that overlap within `rival_s`, only those whose score is at least `rival_share` of the highest remain.
+    It must reach `start` on `least_ticks` ticks. One that lasts longer than `longest_s` is ended there. Of
+    flips of one group that overlap within `rival_s`, only those whose score is at least `rival_share` of the
+    highest remain.
     """
 
     start: float
@@ -47,7 +50,9 @@ class _Ended:
 
 @dataclass
 class EventMaker:
-    """Turns scores into flips. Holds at most one open flip a tag, and ended ones until their rivals are known."""
+    """Turns scores into flips. Holds at most one open flip a tag, and ended ones until their rivals are
+    known.
+    """
 
     rules: EventRules
     epcs: list[str]

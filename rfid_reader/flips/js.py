@@ -1,13 +1,13 @@
 """The published reference detector: Jensen-Shannon divergence of frequency shares in adjacent windows.
 
-Per tag and antenna: the spectrum of the RSSI and of the phase in a window of WINDOW_S, as shares of the frequencies
-1/WINDOW_S ... HIGHEST_HZ; its Jensen-Shannon divergence from the shares of the window before. Reads are
-uneven in time, so the spectrum is a Lomb-Scargle periodogram (`spectrum`); the reader hops, so RSSI and
-phase are residuals against the tag's own mean on that channel (`reference`). The two divergences and the reads they
-rest on go into a logistic decision; of a tag's antennas the most convinced counts.
+Per tag and antenna: the spectrum of the RSSI and of the phase in a window of WINDOW_S, as shares of the
+frequencies 1/WINDOW_S ... HIGHEST_HZ; its Jensen-Shannon divergence from the shares of the window before.
+Reads are uneven in time, so the spectrum is a Lomb-Scargle periodogram (`spectrum`); the reader hops, so RSSI
+and phase are residuals against the tag's own mean on that channel (`reference`). The two divergences and the
+reads they rest on go into a logistic decision; of a tag's antennas the most convinced counts.
 
-It is the core of what was published, kept as the yardstick. A calm tag has a spectrum of noise, whose shares differ
-from window to window almost as much as a turned garment's do: see `tagsight bench flips`.
+It is the core of what was published, kept as the yardstick. A calm tag has a spectrum of noise, whose shares
+differ from window to window almost as much as a turned garment's do: see `tagsight bench flips`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ WINDOW_S = 2.0
 HIGHEST_HZ = 4.0
 FREQUENCIES_HZ = np.arange(1, round(HIGHEST_HZ * WINDOW_S) + 1) / WINDOW_S
 LEAST_WINDOW_READS = 4
-# Logistic weights of: bias, divergence of RSSI shares, of phase shares, log of the reads in the thinner window.
+# Logistic weights of: bias, divergence of RSSI shares, of phase shares, log of the reads in the thinner
+# window.
 WEIGHTS = np.array([-4.6, 2.2, 4.6, 0.9])
 ANTENNAS = 256
 

@@ -1,9 +1,9 @@
 """The detector for a store.
 
-Residuals free of channel offsets (`residuals`), binned beside what the rack does and compared with the tag's own
-long run by Jensen-Shannon divergence (`activity`), judged by a small network (`network`), trained on generated stores
-that share nothing with the tested ones (`bench/flip_training.py`). Of overlapping candidates on one rack only the
-strong ones survive.
+Residuals free of channel offsets (`residuals`), binned beside what the rack does and compared with the tag's
+own long run by Jensen-Shannon divergence (`activity`), judged by a small network (`network`), trained on
+generated stores that share nothing with the tested ones (`bench/flip_training.py`). Of overlapping candidates
+on one rack only the strong ones survive.
 
 It decides about a moment LOOK_AHEAD_S after it; a flip is said at the latest `latency_s` after its end.
 """
@@ -54,7 +54,9 @@ class ProductionDetector(TickingDetector):
         self._new = (reads, tags)
 
     def step(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Turn the reads since the last tick into a bin; returns the rows worth judging and every row's group."""
+        """Turn the reads since the last tick into a bin; returns the rows worth judging and every row's
+        group.
+        """
         (reads, tags), self._new = self._new, (ReadTable.empty(), np.zeros(0, np.int64))
         count = len(self.tag_rows.epcs)
         residuals = self.tracker.take(reads, tags, self.tag_rows.epcs)

@@ -1,8 +1,9 @@
 """The baseline: the values of RSSI and phase in a window, as the published comparison used them.
 
-Per tag and antenna, over WINDOW_S: spread of the RSSI, range of the RSSI, circular spread of the phase, and the steps of
-both means from the window before; a logistic decision; of a tag's antennas the most convinced counts. The values
-are not referenced per channel: on a hopping reader the channels' own offsets are part of what it sees.
+Per tag and antenna, over WINDOW_S: spread of the RSSI, range of the RSSI, circular spread of the phase, and
+the steps of both means from the window before; a logistic decision; of a tag's antennas the most convinced
+counts. The values are not referenced per channel: on a hopping reader the channels' own offsets are part of
+what it sees.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Array = NDArray[np.float64]
 WINDOW_S = 2.0
 LEAST_WINDOW_READS = 3
 ANTENNAS = 256
-# Logistic weights of: bias, RSSI spread and range (dB), phase spread (0..1), RSSI step (dB), phase step (0..1).
+# Logistic weights of: bias, RSSI spread and range (dB), phase spread (0..1), RSSI step (dB), phase step
+# (0..1).
 WEIGHTS = np.array([-5.2, 0.35, 0.15, 2.4, 0.30, 1.2])
 
 

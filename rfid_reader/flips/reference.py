@@ -1,8 +1,8 @@
 """The channel reference: what a tag, seen by one antenna on one channel, usually looks like.
 
-A reader that hops adds another phase offset on every channel, so phases compare only within a channel. The reference
-keeps, per tag, antenna and channel, a running mean phasor and mean RSSI; residuals against it are one
-series across channels.
+A reader that hops adds another phase offset on every channel, so phases compare only within a channel. The
+reference keeps, per tag, antenna and channel, a running mean phasor and mean RSSI; residuals against it are
+one series across channels.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ FORGET = 0.05
 class ChannelReference:
     """Running references of (tag, antenna, channel) cells in dense arrays, at most MAX_CELLS cells.
 
-    A cell follows its reads with weight 1/n for its first reads and `forget` later. Cells beyond the bound have
-    no reference. A calibration gives cells a start.
+    A cell follows its reads with weight 1/n for its first reads and `forget` later. Cells beyond the bound
+    have no reference. A calibration gives cells a start.
     """
 
     def __init__(self, calibration: AntennaCalibration | None = None, forget: float = FORGET) -> None:
@@ -82,10 +82,11 @@ class ChannelReference:
         rssi_dbm: Array,
         phase_rad: Array,
     ) -> tuple[Array, Array, Array]:
-        """Residual RSSI (dB), residual phase (-pi..pi rad) and the number of reads behind each read's reference
-        (0: no reference yet, residuals are 0), before these reads are learned.
+        """Residual RSSI (dB), residual phase (-pi..pi rad) and the number of reads behind each read's
+        reference (0: no reference yet, residuals are 0), before these reads are learned.
 
-        epcs are all tags known so far by row; antenna holds dense numbers. Unknown RSSI or phase has residual 0.
+        epcs are all tags known so far by row; antenna holds dense numbers. Unknown RSSI or phase has residual
+        0.
         """
         channel_row = channel.astype(np.int64)
         self._grow(len(epcs), int(channel_row.max()) + 1 if len(channel_row) else 1)

@@ -2,8 +2,10 @@
 
 Three layers of "usual", each learned as reads come:
 
-- the cell (tag, antenna, channel): mean phasor and RSSI (`reference`), because every channel has its own offset;
-- the pair (tag, antenna): a slowly following offset of phase and RSSI over all channels, because a garment that
+- the cell (tag, antenna, channel): mean phasor and RSSI (`reference`), because every channel has its own
+offset;
+- the pair (tag, antenna): a slowly following offset of phase and RSSI over all channels, because a garment
+that
   was put back a centimetre away is at rest again, on every channel;
 - the pair's noise: how large its residuals usually are, because a weak link is noisier.
 """
@@ -31,8 +33,10 @@ MAX_ANTENNAS = 16
 
 @dataclass(frozen=True)
 class Residuals:
-    """Reads with a reference, as columns: rows of tag and antenna, phase (-pi..pi rad) and RSSI (dB) residuals, their
-    energies in units of the pair's own noise, and the read's weight (the steadier its pair, the heavier)."""
+    """Reads with a reference, as columns: rows of tag and antenna, phase (-pi..pi rad) and RSSI (dB)
+    residuals, their energies in units of the pair's own noise, and the read's weight (the steadier its pair,
+    the heavier).
+    """
 
     tag: Rows
     antenna: Rows
@@ -142,6 +146,8 @@ class ResidualTracker:
         times[flat] = np.maximum(times[flat], latest_s)
 
     def groups(self, tags: int) -> Rows:
-        """The rack a tag hangs on, as far as reads tell: the antenna that hears it best, often enough; (tags,)."""
+        """The rack a tag hangs on, as far as reads tell: the antenna that hears it best, often enough;
+        (tags,).
+        """
         often = self.heard[:tags] >= 0.15 * self.heard[:tags].max(axis=1, keepdims=True)
         return np.asarray(np.where(often, self.heard_db[:tags], -200.0).argmax(axis=1), np.int64)

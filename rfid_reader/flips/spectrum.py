@@ -39,7 +39,9 @@ def spectral_shares(
 
 
 def js_divergence(first: Array, second: Array) -> Array:
-    """Jensen-Shannon divergence of distributions along the last axis, in bits: 0 alike, 1 disjoint (Lin 1991)."""
+    """Jensen-Shannon divergence of distributions along the last axis, in bits: 0 alike, 1 disjoint (Lin
+    1991).
+    """
     middle = 0.5 * (first + second)
 
     def relative(shares: Array) -> Array:

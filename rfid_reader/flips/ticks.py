@@ -1,13 +1,15 @@
 """Reads in arrival order, cut at fixed steps of time.
 
-Everything a detector decides, it decides at ticks: multiples of `step_s` of the reads' own time. A tick runs once a
-read (or `advance`) is `REORDER_S` past it, so reads that are a little out of order still count, and the result does
-not depend on how the reads came in batches.
+Everything a detector decides, it decides at ticks: multiples of `step_s` of the reads' own time. A tick runs
+once a read (or `advance`) is `REORDER_S` past it, so reads that are a little out of order still count, and
+the result does not depend on how the reads came in batches.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +20,27 @@ from rfid_reader.reads import ReadTable
 REORDER_S = 0.3
 MAX_TAGS = 20_000
 MAX_BUFFERED = 400_000
+SILENCE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+HIGHEST_ANTENNA = 32
 LEAST_READS = 12
 LEAST_RATE_HZ = 0.4
 RATE_MEMORY_S = 120.0
 
 
 class TagRows:
-    """Numbers tags as they are first heard: EPC to row. At most MAX_TAGS; reads of further tags are `refused`."""
+    """Numbers tags as they are first heard: EPC to row. At most MAX_TAGS; reads of further tags are
+    `refused`.
+    """
 
     def __init__(self) -> None:
         self.epcs: list[str] = []
         self.refused = 0
         self._rows: dict[str, int] = {}
+
+    def row(self, epc: str) -> int:
+        """Row of a tag that was heard. Raises KeyError for another one."""
+        return self._rows[epc]
 
     def rows(self, epcs: NDArray[np.str_]) -> NDArray[np.int64]:
         """Row of each EPC, -1 for a refused one."""
@@ -50,18 +60,18 @@ class TagRows:
 
 
 class RecentReads:
-    """The reads of the last `keep_s` seconds as columns, plus columns a detector adds. At most MAX_BUFFERED."""
+    """The reads of the last `keep_s` seconds as columns, with those a detector adds; at most MAX_BUFFERED."""
 
     def __init__(self, keep_s: float, extra: tuple[str, ...] = ()) -> None:
         self.keep_s = keep_s
         self.names = ("time_s", "tag", "antenna", "channel", "rssi_dbm", "phase_rad", *extra)
-        self._columns = {
+        self._columns: dict[str, NDArray[Any]] = {
             name: np.empty(1024, np.int64 if name == "tag" else np.float64) for name in self.names
         }
         self._start = 0
         self._end = 0
 
-    def append(self, **columns: NDArray[np.float64] | NDArray[np.int64]) -> None:
+    def append(self, **columns: NDArray[Any]) -> None:
         count = len(columns["time_s"])
         size = self._end - self._start
         capacity = len(self._columns["time_s"])
@@ -94,7 +104,11 @@ class RecentReads:
 
 
 class TickingDetector:
-    """Base of the detectors: numbers tags, buffers reads, calls `_absorb` for reads and `_tick` at each step."""
+    """Base of the detectors: numbers tags, buffers reads, calls `_absorb` and `_tick` at each step.
+
+    `advance` lets time pass only up to SILENCE_S before the time it is told, so that reads on their way still
+    find their tick.
+    """
 
     step_s = 0.25
     keep_s = 5.0
@@ -109,6 +123,7 @@ class TickingDetector:
         self._pending: list[ReadTable] = []
         self._heard = np.zeros(0)
         self._first_s = np.zeros(0)
+        self._by_antenna = np.zeros((0, HIGHEST_ANTENNA + 1), np.int32)
 
     def feed(self, reads: ReadTable) -> list[Flip]:
         if not len(reads):
@@ -131,14 +146,14 @@ class TickingDetector:
         return flips
 
     def advance(self, time_s: float) -> list[Flip]:
-        self._now_s = max(self._now_s, time_s)
+        self._now_s = max(self._now_s, time_s - SILENCE_S)
         return self._run_ticks(self._now_s) if self._next_tick is not None else []
 
     def finish(self) -> list[Flip]:
         if self._next_tick is None:
             return []
         last_s = self._now_s + self.latency_s + 2 * self.step_s + REORDER_S
-        return self._run_ticks(last_s) + self._close(last_s)
+        return self._run_ticks(last_s) + [self._placed(flip) for flip in self._close(last_s)]
 
     def insufficient(self) -> list[str]:
         few = [
@@ -168,7 +183,11 @@ class TickingDetector:
             self._take_pending()
             flips += self._tick(self._next_tick * self.step_s)
             self._next_tick += 1
-        return flips
+        return [self._placed(flip) for flip in flips]
+
+    def _placed(self, flip: Flip) -> Flip:
+        """The flip with the antenna that has read its tag most often."""
+        return replace(flip, antenna=int(self._by_antenna[self.tag_rows.row(flip.epc)].argmax()))
 
     def _take_pending(self) -> None:
         """Absorb what came since the last tick, all at once, so that batches do not matter."""
@@ -184,8 +203,12 @@ class TickingDetector:
         if grown:
             self._heard = np.concatenate([self._heard, np.zeros(grown)])
             self._first_s = np.concatenate([self._first_s, np.full(grown, np.inf)])
+            self._by_antenna = np.concatenate(
+                [self._by_antenna, np.zeros((grown, HIGHEST_ANTENNA + 1), np.int32)]
+            )
         np.add.at(self._heard, tags, 1)
         np.minimum.at(self._first_s, tags, reads.time_s)
+        np.add.at(self._by_antenna, (tags, np.minimum(reads.antenna, HIGHEST_ANTENNA)), 1)
         self._absorb(reads, tags)
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:

@@ -15,8 +15,9 @@ MAX_TABLE_ENTRIES = 4096
 class Capabilities:
     """A reader's model, antennas, power table and channels.
 
-    `power_dbm[i]` belongs to power index `power_index[i]`. `frequencies_hz[k]` is the frequency of ChannelIndex
-    k + 1: for a hopping reader that is the position in its hop table, else in its table of fixed frequencies.
+    `power_dbm[i]` belongs to power index `power_index[i]`. `frequencies_hz[k]` is the frequency of
+    ChannelIndex k + 1: for a hopping reader that is the position in its hop table, else in its table of fixed
+    frequencies.
     """
 
     manufacturer: int
@@ -40,11 +41,12 @@ class Capabilities:
 
         Raises ReaderSettingsError where the table has none.
         """
-        entries = sorted(zip(self.power_dbm, self.power_index))
+        entries = sorted(zip(self.power_dbm, self.power_index, strict=True))
         fitting = [index for dbm, index in entries if power_dbm is None or dbm <= power_dbm + 1e-6]
         if not fitting or (power_dbm is not None and power_dbm > entries[-1][0] + 1e-6):
             raise ReaderSettingsError(
-                f"the reader cannot transmit {power_dbm} dBm; {entries[0][0]:g} to {entries[-1][0]:g} dBm would be right"
+                f"the reader cannot transmit {power_dbm} dBm; "
+                f"{entries[0][0]:g} to {entries[-1][0]:g} dBm would be right"
             )
         return fitting[-1]
 

@@ -52,7 +52,7 @@ def decode_message(frame: Frame) -> Message:
         message: Message = decode(body, name)
     except RecursionError:
         raise FrameError(f"{name} is {_MAX_DEPTH_ERROR}") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it raises, the frame is bad
         raise FrameError(f"{name} is malformed: {error}") from None
     return message
 

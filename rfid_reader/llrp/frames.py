@@ -79,7 +79,8 @@ class FrameSplitter:
                     raise FrameError(f"an LLRP header says version {version} (1 or 2 would be right)")
                 if not HEADER.size <= length <= self.max_frame_bytes:
                     raise FrameError(
-                        f"an LLRP header says {length} bytes ({HEADER.size} to {self.max_frame_bytes} would be right)"
+                        f"an LLRP header says {length} bytes "
+                        f"({HEADER.size} to {self.max_frame_bytes} would be right)"
                     )
                 if len(self._buffer) - start < length:
                     break

@@ -4,7 +4,8 @@ Reports are nearly all of a reader's traffic, so they are not turned into dictio
 checked against its container: a report that does not add up raises FrameError, never yields a wrong read.
 
 Fields (LLRP 1.0.1 section 16.2.7.3; Impinj Octane LLRP): PeakRSSI is whole dBm; ImpinjPeakRSSI is 1/100 dBm;
-ImpinjRFPhaseAngle is 0..4095 for 0..2 pi; timestamps are microseconds since 1970 (UTC) or since the reader started.
+ImpinjRFPhaseAngle is 0..4095 for 0..2 pi; timestamps are microseconds since 1970 (UTC) or since the reader
+started.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _epc_data(data: bytes, start: int, end: int) -> str:
     return data[start + 2 : end].hex()
 
 
-def _tag_report(data: bytes, start: int, end: int) -> TagReport:
+def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR0912 - one pass, for speed
     epc = None
     antenna = channel = rssi_dbm = fine_rssi_dbm = phase_rad = None
     first_utc = last_utc = first_uptime = last_uptime = None

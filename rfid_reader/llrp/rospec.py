@@ -1,7 +1,7 @@
 """What the reader is asked to do: report every read of every tag, for ever.
 
-The AISpec has a Null stop trigger and reports come at N = 1. A tag-observation stop trigger would end and restart
-inventory at every tag, which is what makes the usual client slow.
+The AISpec has a Null stop trigger and reports come at N = 1. A tag-observation stop trigger would end and
+restart inventory at every tag, which is what makes the usual client slow.
 """
 
 from __future__ import annotations

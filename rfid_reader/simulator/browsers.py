@@ -1,4 +1,4 @@
-"""Random customers of a generated store: they walk between racks, stand before one for a while, and move on."""
+"""Random customers of a generated store: they walk to a rack, stand there for a while, move on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STAND_S = (4.0, 20.0)
 def random_browsers(
     count: int, racks: list[Rack], duration_s: float, rng: np.random.Generator
 ) -> list[Track]:
-    """`count` people for `duration_s`, each on the floor the whole time, swaying a little where they stand."""
+    """`count` people for `duration_s`, each on the floor the whole time, swaying where they stand."""
     return [_browser(f"visitor-{number + 1}", racks, duration_s, rng) for number in range(count)]
 
 
@@ -37,5 +37,5 @@ def _browser(person: str, racks: list[Rack], duration_s: float, rng: np.random.G
         drift = np.cumsum(rng.normal(0, 0.012, (stand, 2)), axis=0)
         points += list(here + 0.1 * np.tanh(drift / 0.1))
         here = points[-1]
-    table = np.array(points)
-    return Track(person, np.arange(len(table)) * STEP_S, table)
+    table = np.asarray(np.array(points), np.float64)
+    return Track(person, np.asarray(np.arange(len(table)) * STEP_S, np.float64), table)

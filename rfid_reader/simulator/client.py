@@ -13,7 +13,7 @@ from rfid_reader.errors import FrameError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import Frame, FrameSplitter
 from rfid_reader.llrp.reports import IMPINJ, PHASE_STEP_RAD
-from rfid_reader.reads import ReadTable
+from rfid_reader.reads import COLUMNS, ReadTable
 from rfid_reader.simulator import rospecs as specs
 from rfid_reader.simulator.abilities import (
     POWERS_DBM,
@@ -45,6 +45,21 @@ ROSPEC_EVENT, OVERFLOW_EVENT, ANTENNA_EVENT, ATTEMPT_EVENT = 249, 251, 255, 256
 OTHER_ATTEMPT = tlv(ATTEMPT_EVENT, u16(4))
 EVENT_STATE = {ROSPEC_EVENT: 2, OVERFLOW_EVENT: 3, ANTENNA_EVENT: 8}
 MAX_REQUEST_BYTES = 1 << 16
+ROSPEC_CHANGES = {
+    frames.DELETE_ROSPEC: ROSpecs.delete,
+    frames.START_ROSPEC: ROSpecs.start,
+    frames.STOP_ROSPEC: ROSpecs.stop,
+    frames.ENABLE_ROSPEC: ROSpecs.enable,
+    frames.DISABLE_ROSPEC: ROSpecs.disable,
+}
+ACCEPTED_SILENTLY = {
+    frames.GET_ROSPECS,
+    frames.ADD_ACCESSSPEC,
+    frames.DELETE_ACCESSSPEC,
+    frames.ENABLE_ACCESSSPEC,
+    frames.DISABLE_ACCESSSPEC,
+    frames.GET_ACCESSSPECS,
+}
 
 
 def event_message(reader_us: int, event: bytes) -> bytes:
@@ -73,6 +88,7 @@ class Client:
         self._extensions = False
         self._splitter = FrameSplitter(MAX_REQUEST_BYTES)
         self._out = OutStream()
+        self.reports_made = 0
         self._keepalive_s = 0.0
         self._last_keepalive_s = time.monotonic()
         self._events: set[int] = set()
@@ -118,7 +134,7 @@ class Client:
         return self._cut or (self._closing and self._out.empty)
 
     def receive(self) -> bool:
-        """Read and answer requests; False once the client has gone. Raises FrameError for what is not LLRP."""
+        """Answer requests; False once the client has gone. Raises FrameError for what is not LLRP."""
         try:
             data = self.socket.recv(1 << 16)
         except BlockingIOError:
@@ -186,8 +202,7 @@ class Client:
                 self.rospecs.add(
                     parse_rospec(parameter, self._source.antennas, self._source.mode, POWERS_DBM[-1])
                 )
-        elif kind in (frames.DELETE_ROSPEC, frames.START_ROSPEC, frames.STOP_ROSPEC, frames.ENABLE_ROSPEC,
-                      frames.DISABLE_ROSPEC):  # fmt: skip
+        elif kind in ROSPEC_CHANGES:
             self._change_rospec(kind, fields("!I", body)[0])
         elif kind == frames.CLOSE_CONNECTION:
             self._closing = True
@@ -195,8 +210,7 @@ class Client:
             return frames.CLOSE_CONNECTION_RESPONSE, answer
         elif kind == frames.CUSTOM_MESSAGE:
             return self._carry_out_custom(body)
-        elif kind not in (frames.GET_ROSPECS, frames.ADD_ACCESSSPEC, frames.DELETE_ACCESSSPEC,
-                          frames.ENABLE_ACCESSSPEC, frames.DISABLE_ACCESSSPEC, frames.GET_ACCESSSPECS):  # fmt: skip
+        elif kind not in ACCEPTED_SILENTLY:
             return frames.ERROR_MESSAGE, status(UNSUPPORTED_MESSAGE, f"message type {kind}")
         return self._response_type(frame), answer
 
@@ -209,16 +223,7 @@ class Client:
 
     def _change_rospec(self, kind: int, identifier: int) -> None:
         was_active = self.rospecs.active()
-        if kind == frames.DELETE_ROSPEC:
-            self.rospecs.delete(identifier)
-        elif kind == frames.START_ROSPEC:
-            self.rospecs.start(identifier)
-        elif kind == frames.STOP_ROSPEC:
-            self.rospecs.stop(identifier)
-        elif kind == frames.ENABLE_ROSPEC:
-            self.rospecs.enable(identifier)
-        else:
-            self.rospecs.disable(identifier)
+        ROSPEC_CHANGES[kind](self.rospecs, identifier)
         is_active = self.rospecs.active()
         if (was_active is None) != (is_active is None):
             changed = is_active or was_active
@@ -243,9 +248,8 @@ class Client:
 
     def report(self, reads: ReadTable, spec: ROSpec, shift_us: float) -> None:
         """Queue tag reports as the ROSpec wants them; `shift_us` turns the source's time into reader time."""
-        columns = (column.tolist() for column in (
-            reads.time_s, reads.epc, reads.antenna, reads.channel, reads.rssi_dbm, reads.phase_rad))  # fmt: skip
-        for time_s, epc, antenna, channel, rssi_dbm, phase_rad in zip(*columns):
+        columns = (getattr(reads, name).tolist() for name in COLUMNS)
+        for time_s, epc, antenna, channel, rssi_dbm, phase_rad in zip(*columns, strict=True):
             stamp_us = max(0, round(time_s * 1e6 + shift_us))
             self._pending.append(
                 self._tag_report(spec, bytes.fromhex(epc), antenna, channel, rssi_dbm, phase_rad, stamp_us)
@@ -258,6 +262,7 @@ class Client:
 
     def _flush_reports(self) -> None:
         if self._pending:
+            self.reports_made += len(self._pending)
             body = b"".join(self._pending)
             self._put(Frame(frames.RO_ACCESS_REPORT, self._next_id(), body).encode(), len(self._pending))
             self._pending = []

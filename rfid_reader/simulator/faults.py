@@ -1,7 +1,8 @@
 """What can be made to go wrong with the simulated reader, and the stream that carries it out.
 
-`OutStream` sits between the reader's messages and the socket: whole messages go in, bytes come out, unless a fault
-says otherwise. It keeps count of the tag reports that left completely, so a test can say what must have arrived.
+`OutStream` sits between the reader's messages and the socket: whole messages go in, bytes come out, unless a
+fault says otherwise. It keeps count of the tag reports that left completely, so a test can say what must have
+arrived.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ MAX_OUT_BYTES = 4 << 20
 class Fault:
     """One thing to go wrong. `kind` is one of:
 
-    drop: send half a message, then close. split: dribble bytes for `seconds`, `size` at a time. coalesce: hold
-    everything for `seconds`, then send it at once. delay: the same (a stalled network). corrupt_length: a header with
-    an absurd length. corrupt_parameter: a tag report whose parameter runs over its end. garbage: random bytes.
-    silent: say nothing for `seconds`, keepalives included. refuse: no TCP connections for `seconds`, and drop
-    the present one. busy: tell new clients for `seconds` that there is another one, and drop the present one. reboot: like
-    refuse, and everything configured is lost and the clock is at 2000-01-01. clock: move the reader's clock by
-    `seconds`. unknown: a message of an unknown type. overflow: buffer overflow event. antenna: antenna `size`
-    disconnected (seconds < 0) or connected.
+    drop: send half a message, then close. split: dribble bytes for `seconds`, `size` at a time. coalesce:
+    hold everything for `seconds`, then send it at once. delay: the same (a stalled network). corrupt_length:
+    a header with an absurd length. corrupt_parameter: a tag report whose parameter runs over its end.
+    garbage: random bytes. silent: say nothing for `seconds`, keepalives included. refuse: no TCP connections
+    for `seconds`, and drop the present one. busy: tell new clients for `seconds` that there is another, and
+    drop the present one. reboot: like refuse, and everything configured is lost and the clock is at
+    2000-01-01. clock: move the reader's clock by `seconds`. unknown: a message of an unknown type. overflow:
+    buffer overflow event. antenna: antenna `size` disconnected (seconds < 0) or connected.
     """
 
     kind: str
@@ -33,13 +34,16 @@ class Fault:
 
 
 FAULTS = (
-    "drop", "split", "coalesce", "delay", "corrupt_length", "corrupt_parameter", "garbage", "silent", "refuse",
+    "drop", "split", "coalesce", "delay", "corrupt_length", "corrupt_parameter", "garbage", "silent",
+    "refuse",
     "busy", "reboot", "clock", "unknown", "overflow", "antenna",
 )  # fmt: skip
 
 
 class OutStream:
-    """Messages waiting to be sent to one client, at most MAX_OUT_BYTES; beyond it the reader's buffer overflows."""
+    """Messages waiting to be sent to one client, at most MAX_OUT_BYTES; beyond it the reader's buffer
+    overflows.
+    """
 
     def __init__(self) -> None:
         self._queue: deque[tuple[bytes, int]] = deque()

@@ -1,7 +1,7 @@
 """Who turns over which garment when.
 
-`Schedule` looks at where people stand and decides, seeded, the flips and pushes of one period after another, so an
-endless looped scenario has endless, different, reproducible flips.
+`Schedule` looks at where people stand and decides, seeded, the flips and pushes of one period after another,
+so an endless looped scenario has endless, different, reproducible flips.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Schedule:
                 edges = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(np.int8), [0]])))
                 visits += [
                     Visit(person, number, float(times[a]), float(times[b - 1]))
-                    for a, b in zip(edges[::2], edges[1::2])
+                    for a, b in zip(edges[::2], edges[1::2], strict=True)
                 ]
         return sorted(visits, key=lambda visit: (visit.start_s, visit.rack, visit.person))
 

@@ -1,9 +1,9 @@
 """How long a Gen2 inventory round takes, and which slot each tag answers in.
 
-Slotted ALOHA with a frame adapted to the population (the reader's Q algorithm, near its optimum of one slot a tag):
-a tag that answers alone in its slot is read, empty slots cost a little, collisions are retried in the same round.
-Slot times are set so that the simulated reader matches figures of a real R420 in its dense modes (one tag 70
-reads/s, 16 tags 8.6 reads/s each) and Impinj's published ratios for the faster ones.
+Slotted ALOHA with a frame adapted to the population (the reader's Q algorithm, near its optimum of one slot a
+tag): a tag that answers alone in its slot is read, empty slots cost a little, collisions are retried in the
+same round. Slot times are set so that the simulated reader matches figures of a real R420 in its dense modes
+(one tag 70 reads/s, 16 tags 8.6 reads/s each) and Impinj's published ratios for the faster ones.
 """
 
 from __future__ import annotations

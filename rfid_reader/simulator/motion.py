@@ -1,7 +1,7 @@
 """How a tag moves when its garment is handled, and when a neighbour is.
 
-A flip is the hand taking the garment out, turning it, and putting it back not quite where it was. A push is the short
-shove that neighbours on the rail get, with the swing that follows.
+A flip is the hand taking the garment out, turning it, and putting it back not quite where it was. A push is
+the short shove that neighbours on the rail get, with the swing that follows.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ TWO_PI = 2 * math.pi
 
 @dataclass(frozen=True)
 class Motion:
-    """One movement of one tag. Times are scenario seconds; reach_m (3,) is how far it is taken out, rest_m (3,) how
-    far from its old place it ends; turn_rad and rest_turn_rad likewise for its rotation; hand_loss_db is the two-way
-    loss while a hand is on the garment; wander_m and wander_hz the hand's unrest."""
+    """One movement of one tag. Times are scenario seconds; reach_m (3,) is how far it is taken out, rest_m
+    (3,) how far from its old place it ends; turn_rad and rest_turn_rad likewise for its rotation;
+    hand_loss_db is the two-way loss while a hand is on the garment; wander_m and wander_hz the hand's
+    unrest.
+    """
 
     tag: int
     kind: str
@@ -128,7 +130,7 @@ def make_flip(
 def make_push(
     tag: int, start_s: float, along: NDArray[np.float64], strength: float, rng: np.random.Generator
 ) -> Motion:
-    """The shove a neighbour gets along the rail; `strength` from 0 to 1 falls with the distance to the hand."""
+    """The shove a neighbour gets along the rail; `strength` (0..1) falls with the distance to the hand."""
     size_m = strength * rng.uniform(0.005, 0.035)
     return Motion(
         tag=tag,

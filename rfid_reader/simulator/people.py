@@ -1,7 +1,7 @@
 """Where people are on the simulated floor.
 
-People come from a track file (CSV `time_s,person,x_m,y_m`, floor metres, looped with a period), from paths given in
-the scenario, or from a seeded random walk between the racks of a generated store.
+People come from a track file (CSV `time_s,person,x_m,y_m`, floor metres, looped with a period), from paths
+given in the scenario, or from a seeded random walk between the racks of a generated store.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ GRID_S = 0.1
 
 @dataclass(frozen=True)
 class Track:
-    """One person's way: times (n,) seconds, rising, and floor_xy_m (n, 2). Between points it is straight; over a
-    gap of more than LONGEST_GAP_S the person is away."""
+    """One person's way: times (n,) seconds, rising, and floor_xy_m (n, 2). Between points it is straight;
+    over a gap of more than LONGEST_GAP_S the person is away."""
 
     person: str
     time_s: NDArray[np.float64]

@@ -2,12 +2,14 @@
 
 One-way field gain, relative to free space over 1 m times 4 pi / wavelength:
 
-    h = beam * (block * e^-jkd / d + sum_s a_s e^-jk(d + x_s) / d) + sum_p beam_p g e^-jk(d_ap + d_pt) / (d_ap d_pt)
+    h = beam * (block * e^-jkd / d + sum_s a_s e^-jk(d + x_s) / d) + sum_p beam_p g e^-jk(d_ap + d_pt) / (d_ap
+    d_pt)
 
-the direct path (with loss where a body stands in it), static scatterers s of the room, and every person p as a moving
-scatterer of radar cross-section 4 pi g^2. The antenna looks straight down; beam is its pattern. Backscatter goes the way twice, so the received signal is h^2 and its
-phase is twice that of h (Dobkin, The RF in RFID, chapters 3 and 5). The reader adds a phase offset per antenna
-and channel. A circularly polarised antenna turns a rotation of the tag into twice that angle of phase.
+the direct path (with loss where a body stands in it), static scatterers s of the room, and every person p as
+a moving scatterer of radar cross-section 4 pi g^2. The antenna looks straight down; beam is its pattern.
+Backscatter goes the way twice, so the received signal is h^2 and its phase is twice that of h (Dobkin, The RF
+in RFID, chapters 3 and 5). The reader adds a phase offset per antenna and channel. A circularly polarised
+antenna turns a rotation of the tag into twice that angle of phase.
 """
 
 from __future__ import annotations
@@ -51,8 +53,8 @@ class Radio:
 
 @dataclass(frozen=True)
 class Scatterers:
-    """Static multipath of each antenna-tag pair: relative amplitude (antennas, tags, paths), complex, and excess
-    length (antennas, tags, paths) in metres."""
+    """Static multipath of each antenna-tag pair: relative amplitude (antennas, tags, paths), complex, and
+    excess length (antennas, tags, paths) in metres."""
 
     amplitude: NDArray[np.complex128]
     excess_m: Array
@@ -63,7 +65,7 @@ class Scatterers:
         shape = (antennas, tags, 6)
         scale = ratio / math.sqrt(2 * shape[2])
         amplitude = scale * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
-        return cls(amplitude, rng.exponential(4.0, shape) + 0.3)
+        return cls(np.asarray(amplitude, np.complex128), rng.exponential(4.0, shape) + 0.3)
 
 
 def _distance(a: Array, b: Array) -> Array:
@@ -71,7 +73,7 @@ def _distance(a: Array, b: Array) -> Array:
 
 
 def _blockage(antenna: Array, tag_xyz: Array, people_xy: Array) -> Array:
-    """Field factor (n,) of bodies standing in the direct path: antenna (3,), tags (n, 3), people (p, n, 2)."""
+    """Depth (n,) of bodies standing in the direct path: antenna (3,), tags (n, 3), people (p, n, 2)."""
     way = tag_xyz[:, :2] - antenna[:2]
     length2 = np.maximum((way**2).sum(-1), 1e-6)
     share = np.clip(((people_xy - antenna[:2]) * way).sum(-1) / length2, 0.0, 1.0)
@@ -83,7 +85,9 @@ def _blockage(antenna: Array, tag_xyz: Array, people_xy: Array) -> Array:
 
 
 def beam(radio: Radio, antenna_xyz: Array, target_xyz: Array) -> Array:
-    """Field factor of an antenna that looks down, at targets (..., 3): -3 dB at half its beam width, at least -20 dB."""
+    """Field factor of an antenna that looks down, at targets (..., 3): -3 dB at half its beam width, at least
+    -20 dB.
+    """
     down_m = antenna_xyz[2] - target_xyz[..., 2]
     aside_m = np.sqrt(((target_xyz[..., :2] - antenna_xyz[:2]) ** 2).sum(-1))
     angle_deg = np.degrees(np.arctan2(aside_m, np.maximum(down_m, 1e-3)))
@@ -129,13 +133,14 @@ def one_way_gain(
 
 def turn_loss_db(turn_rad: Array) -> Array:
     """Two-way loss of a label turned away by `turn_rad`: a dipole's pattern, at most 14 dB."""
-    return np.minimum(-40 * np.log10(np.maximum(np.abs(np.cos(0.5 * turn_rad)), 0.05)), 14.0)
+    loss_db = -40 * np.log10(np.maximum(np.abs(np.cos(0.5 * turn_rad)), 0.05))
+    return np.asarray(np.minimum(loss_db, 14.0), np.float64)
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a set of tags would get and give: power at the tag, backscatter at the reader (dBm), and its phase (rad)
-    before noise, offsets and wrapping."""
+    """What a set of tags would get and give: power at the tag, backscatter at the reader (dBm), and its phase
+    (rad) before noise, offsets and wrapping."""
 
     at_tag_dbm: Array
     at_reader_dbm: Array

@@ -31,7 +31,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class ReportSpec:
-    """What a tag report holds and how many tags make a message; n = 0 means none before the end of the spec."""
+    """What a tag report holds and how many tags make a message; n = 0: none before the spec ends."""
 
     n: int = 0
     content: frozenset[int] = frozenset()
@@ -137,7 +137,7 @@ def _parse_boundary(body: bytes) -> tuple[bool, float | None]:
 
 
 def parse_rospec(parameter: Parameter, available: int, mode: int, highest_dbm: float) -> ROSpec:
-    """An ADD_ROSPEC's ROSpec. Raises Rejected for what the reader cannot do, FrameError for what is not LLRP."""
+    """An ADD_ROSPEC's ROSpec. Raises Rejected (cannot be done) or FrameError (is not LLRP)."""
     if parameter.kind != 177:
         raise FrameError(f"ADD_ROSPEC holds parameter {parameter.kind}; an ROSpec (177) would be right")
     identifier, _, state = fields("!IBB", parameter.body)

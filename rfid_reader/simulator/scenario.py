@@ -31,7 +31,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import yaml
@@ -43,6 +43,7 @@ from rfid_reader.simulator.physics import Radio
 
 MAX_TAGS = 20_000
 MAX_FILE_BYTES = 4 << 20
+EPC_DIGITS = frozenset("0123456789abcdef")
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,8 +97,8 @@ class PeopleSpec(_Strict, frozen=True, forbid_unknown_fields=True):
 class AutoFlips(_Strict, frozen=True, forbid_unknown_fields=True):
     """People flip a garment of a rack when they are within reach_m of it.
 
-    chance: of a flip in one visit to a rack. alone: only while nobody else is within reach_m + alone_margin_m of the
-    rack. highest_per_minute: flips beyond it (over the store) do not happen.
+    chance: of a flip in one visit to a rack. alone: only while nobody else is within reach_m + alone_margin_m
+    of the rack. highest_per_minute: flips beyond it (over the store) do not happen.
     """
 
     reach_m: float = 1.3
@@ -178,47 +179,56 @@ class ScenarioFile:
     folder: Path
 
 
-def _check(scenario: Scenario) -> None:
-    def fail(key: str, wrong: object, right: str) -> None:
-        raise ScenarioError(f"{key}: {wrong!r} is wrong; {right} would be right")
+def _fail(key: str, wrong: object, right: str) -> NoReturn:
+    raise ScenarioError(f"{key}: {wrong!r} is wrong; {right} would be right")
 
+
+def _check(scenario: Scenario) -> None:
     hop_plan(scenario.hop_plan)
     scenario.radio_model()
     if scenario.reader.mode not in MODES:
-        fail("reader.mode", scenario.reader.mode, ", ".join(map(str, MODES)))
+        _fail("reader.mode", scenario.reader.mode, ", ".join(map(str, MODES)))
     if not scenario.antennas:
-        fail("antennas", [], "at least one antenna")
+        _fail("antennas", [], "at least one antenna")
     for number, antenna in enumerate(scenario.antennas):
         if not 1 <= antenna.port <= scenario.reader.antennas:
-            fail(f"antennas.{number}.port", antenna.port, f"1 to {scenario.reader.antennas}")
-    epcs: set[str] = set()
-    for number, rack in enumerate(scenario.racks):
-        if isinstance(rack.tags, TagRun) and (
-            not 0 <= rack.tags.count <= MAX_TAGS or len(rack.tags.prefix) > 22
-        ):
-            fail(f"racks.{number}.tags", rack.tags, f"count to {MAX_TAGS} and a prefix of at most 22 digits")
-        for epc in rack.epcs():
-            if epc in epcs:
-                fail(f"racks.{number}.tags", epc, "an EPC that no other tag has")
-            try:
-                bytes.fromhex(epc)
-            except ValueError:
-                fail(f"racks.{number}.tags", epc, "an even number of hex digits")
-            epcs.add(epc)
-    names = {rack.name: len(rack.epcs()) for rack in scenario.racks}
-    if len(epcs) > MAX_TAGS:
-        fail("racks", f"{len(epcs)} tags", f"at most {MAX_TAGS}")
-    for number, flip in enumerate(scenario.flips.given):
-        if flip.rack not in names:
-            fail(f"flips.given.{number}.rack", flip.rack, " or ".join(names))
-        if not 1 <= flip.tag <= names[flip.rack]:
-            fail(f"flips.given.{number}.tag", flip.tag, f"1 to {names[flip.rack]}")
-        if flip.end_s <= flip.start_s:
-            fail(f"flips.given.{number}.end_s", flip.end_s, "a time after start_s")
+            _fail(f"antennas.{number}.port", antenna.port, f"1 to {scenario.reader.antennas}")
+    _check_tags(scenario)
+    _check_flips(scenario)
     if scenario.people.period_s is not None and scenario.people.period_s <= 0:
-        fail("people.period_s", scenario.people.period_s, "a positive number of seconds")
+        _fail("people.period_s", scenario.people.period_s, "a positive number of seconds")
     if scenario.people.random and scenario.duration_s is None:
-        fail("duration_s", None, "a number of seconds (random people need an end)")
+        _fail("duration_s", None, "a number of seconds (random people need an end)")
+
+
+def _check_tags(scenario: Scenario) -> None:
+    seen: set[str] = set()
+    for number, rack in enumerate(scenario.racks):
+        key = f"racks.{number}.tags"
+        if isinstance(rack.tags, TagRun) and not (
+            0 <= rack.tags.count <= MAX_TAGS and len(rack.tags.prefix) <= 22
+        ):
+            _fail(key, rack.tags, f"count to {MAX_TAGS} and a prefix of at most 22 digits")
+        for epc in rack.epcs():
+            if epc in seen:
+                _fail(key, epc, "an EPC that no other tag has")
+            if len(epc) % 2 or not EPC_DIGITS.issuperset(epc) or not epc:
+                _fail(key, epc, "an even number of hex digits")
+            seen.add(epc)
+    if len(seen) > MAX_TAGS:
+        _fail("racks", f"{len(seen)} tags", f"at most {MAX_TAGS}")
+
+
+def _check_flips(scenario: Scenario) -> None:
+    tags_of = {rack.name: len(rack.epcs()) for rack in scenario.racks}
+    for number, flip in enumerate(scenario.flips.given):
+        key = f"flips.given.{number}"
+        if flip.rack not in tags_of:
+            _fail(f"{key}.rack", flip.rack, " or ".join(tags_of))
+        if not 1 <= flip.tag <= tags_of[flip.rack]:
+            _fail(f"{key}.tag", flip.tag, f"1 to {tags_of[flip.rack]}")
+        if flip.end_s <= flip.start_s:
+            _fail(f"{key}.end_s", flip.end_s, "a time after start_s")
 
 
 def load_scenario(path: str | Path) -> ScenarioFile:

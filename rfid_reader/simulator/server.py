@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import select
 import socket
@@ -25,9 +26,9 @@ EPOCH_2000_S = 946_684_800.0
 class SimulatedReader:
     """A reader in a thread of its own; use it as a context manager, or `start` and `stop`.
 
-    source: a scenario (path or loaded), or any ReadSource. port 0 picks a free one; see `.port`. epoch: host UTC
-    seconds at which the scenario's time is 0 (default: now). on_flip gets every true flip when it ends, as
-    (TrueFlip, epoch). impinj False makes it a reader without Impinj's extensions.
+    source: a scenario (path or loaded), or any ReadSource. port 0 picks a free one; see `.port`. epoch: host
+    UTC seconds at which the scenario's time is 0 (default: now). on_flip gets every true flip when it ends,
+    as (TrueFlip, epoch). impinj False makes it a reader without Impinj's extensions.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SimulatedReader:
         self.connects = 0
         self.reports_sent = 0
         self.faults_done = 0
+        self.reports_before_fault = 0
         self._on_flip = on_flip
         self._clock_shift_s = 0.0
         self._refuse_until_s = 0.0
@@ -177,10 +179,8 @@ class SimulatedReader:
         incoming.setblocking(False)
         incoming.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._client is not None or now_s < self._busy_until_s:
-            try:
+            with contextlib.suppress(OSError):
                 incoming.send(busy_greeting(self.reader_us()))
-            except OSError:
-                pass
             incoming.close()
             if self._client is not None:
                 self._client.notify(OTHER_ATTEMPT)
@@ -213,5 +213,6 @@ class SimulatedReader:
             elif fault.kind == "clock":
                 self._clock_shift_s += fault.seconds
             elif self._client is not None:
+                self.reports_before_fault = self._client.reports_made
                 self._client.suffer(fault, now_s)
             self.faults_done += 1

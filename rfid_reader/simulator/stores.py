@@ -20,10 +20,15 @@ from rfid_reader.simulator.scenario import (
 )
 
 RACK_SPACING_M = 2.6
+DENSE_MODE, FAST_MODE, MANY_TAGS = 2, 4, 45
 
 
 def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
-    """A store that follows from `seed` alone: hop plan, racks, tags, antennas, radio, multipath, people, flips."""
+    """A store that follows from `seed` alone: hop plan, racks, tags, antennas, radio, multipath, people,
+    flips.
+
+    Somebody who looks at a garment holds it for 1.5 to 6 s here.
+    """
     rng = np.random.default_rng([seed, 4711])
     racks_wide = int(rng.integers(1, 4))
     racks = int(rng.integers(max(2, racks_wide), 7))
@@ -31,10 +36,12 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
     rack_specs: list[RackSpec] = []
     antennas: list[AntennaSpec] = []
     shared_antennas = bool(rng.random() < 0.3)
+    tags_in_store = 0
     for number in range(racks):
         x, y = spacing_m * (number % racks_wide), spacing_m * (number // racks_wide)
         at = (x + rng.uniform(-0.4, 0.4), y + rng.uniform(-0.4, 0.4))
         tags = int(rng.integers(5, 17))
+        tags_in_store += tags
         rack_specs.append(
             RackSpec(
                 name=f"rack-{number + 1}",
@@ -63,9 +70,15 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
                 "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
                 "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
             },
-            reader=ReaderSpec(antennas=max(4, len(antennas)), mode=0),
+            reader=ReaderSpec(
+                antennas=max(4, len(antennas)), mode=FAST_MODE if tags_in_store > MANY_TAGS else DENSE_MODE
+            ),
             people=PeopleSpec(random=int(rng.integers(1, 5))),
-            flips=FlipsSpec(auto=AutoFlips(reach_m=1.2, chance=float(rng.uniform(0.5, 0.8)), longest_s=4.0)),
+            flips=FlipsSpec(
+                auto=AutoFlips(
+                    reach_m=1.2, chance=float(rng.uniform(0.5, 0.8)), shortest_s=1.5, longest_s=6.0
+                )
+            ),
             browsing=Browsing(float(rng.uniform(0.2, 0.6))),
             multipath=float(rng.uniform(0.15, 0.6)),
             sway_m=float(rng.uniform(0.0003, 0.002)),

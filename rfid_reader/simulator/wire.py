@@ -1,6 +1,7 @@
 """Building and taking apart LLRP parameters, the reader's side.
 
-Written apart from the client's codec on purpose: a mistake in one does not hide the same mistake in the other.
+Written apart from the client's codec on purpose: a mistake in one does not hide the same mistake in the
+other.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ SINGLE_TARGET_QUIET_S = {0: 0.0, 1: 2.0, 2: 8.0, 3: 8.0}
 
 @dataclass(frozen=True)
 class InventorySetup:
-    """How the reader was told to read: antenna ports and their power, RF mode, C1G2 session, and whether each tag
-    answers every round (dual target) or keeps quiet for its session's persistence (single target)."""
+    """How the reader was told to read: antenna ports and their power, RF mode, C1G2 session, and whether each
+    tag answers every round (dual target) or keeps quiet for its session's persistence (single target)."""
 
     power_dbm: dict[int, float]
     mode: int
@@ -168,7 +168,9 @@ class World:
         return xyz, turn, loss_db
 
     def reads(self, until_s: float, setup: InventorySetup) -> ReadTable:
-        """Everything heard up to `until_s` (scenario seconds) since the last call; times are scenario seconds."""
+        """Everything heard up to `until_s` (scenario seconds) since the last call; times are scenario
+        seconds.
+        """
         ports = [port for port in self._ports if port in setup.power_dbm]
         mode = MODES[setup.mode]
         tables = []

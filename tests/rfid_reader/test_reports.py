@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import contextlib
+import struct
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rfid_reader.errors import FrameError
+from rfid_reader.llrp.codec import decode_message
+from rfid_reader.llrp.frames import Frame
+from rfid_reader.llrp.reports import TagReport, decode_report
+from rfid_reader.simulator.wire import impinj, tlv, tv, u16, u64
+
+EPC = bytes.fromhex("e2801160600002040000abcd")
+
+
+def report(*parts: bytes) -> bytes:
+    return tlv(240, *parts)
+
+
+tag_reports = st.builds(
+    lambda epc, antenna, rssi, channel, stamp, phase, fine: report(
+        tv(13, epc) if len(epc) == 12 else tlv(241, u16(8 * len(epc)), epc),
+        tv(1, u16(antenna)),
+        tv(6, struct.pack("!b", rssi)),
+        tv(7, u16(channel)),
+        tv(4, u64(stamp)),
+        tv(8, u16(1)),
+        impinj(56, u16(phase)),
+        impinj(57, struct.pack("!h", fine)),
+        impinj(68, struct.pack("!h", -3)),
+    ),
+    st.binary(min_size=12, max_size=12) | st.binary(min_size=2, max_size=30),
+    st.integers(1, 16),
+    st.integers(-100, 0),
+    st.integers(0, 50),
+    st.integers(0, 2**50),
+    st.integers(0, 4095),
+    st.integers(-9000, 0),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(tag_reports, min_size=1, max_size=4))
+def test_the_quick_decoder_agrees_with_the_codec(reports: list[bytes]) -> None:
+    body = b"".join(reports)
+    slow = decode_message(Frame(61, 1, body))["TagReportData"]
+    quick = decode_report(body)
+    assert len(quick) == len(slow)
+    for mine, theirs in zip(quick, slow, strict=True):
+        assert mine.epc.encode() == theirs["EPC"]
+        assert mine.antenna == theirs["AntennaID"]
+        assert mine.channel == theirs["ChannelIndex"]
+        assert mine.utc_us == theirs["LastSeenTimestampUTC"]
+        assert mine.rssi_dbm == theirs["ImpinjPeakRSSI"] / 100
+        assert mine.phase_rad == pytest.approx(theirs["ImpinjRFPhaseAngle"] / 4096 * 6.283185307)
+
+
+def test_a_report_without_extensions_has_no_phase_and_whole_decibels() -> None:
+    body = report(tv(13, EPC), tv(1, u16(2)), tv(6, b"\xc4"), tv(2, u64(10)), tv(4, u64(12)))
+    assert decode_report(body) == [TagReport(EPC.hex(), 2, None, -60.0, None, 12, None)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x00",
+        report(tv(13, EPC))[:-1],
+        report(tv(13, EPC[:5])),
+        report(tv(1, u16(1))),
+        report(tv(13, EPC), tv(99, b"")),
+        report(tv(13, EPC), struct.pack("!HH", 241, 500)),
+        report(tv(13, EPC), struct.pack("!HH", 241, 2)),
+        report(tlv(241, u16(96), EPC[:4])),
+        report(tlv(241, u16(60_000), bytes(7500))),
+        report(tv(13, EPC), tlv(1023, bytes(4))),
+        report(tv(13, EPC), impinj(56, b"\x00")),
+    ],
+)
+def test_a_report_that_does_not_add_up_is_refused(body: bytes) -> None:
+    with pytest.raises(FrameError):
+        decode_report(body)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(tag_reports, st.data())
+def test_a_corrupted_report_is_a_frame_error_or_a_report(whole: bytes, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(whole) - 1))
+    changed = whole[:place] + data.draw(st.binary(max_size=6)) + whole[place + 1 :]
+    try:
+        for one in decode_report(changed):
+            assert len(one.epc) <= 124
+    except FrameError:
+        pass
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from([4, 11, 12, 13, 30, 31, 34, 32, 61, 63, 100, 1023]), st.binary(max_size=120))
+def test_any_bytes_of_any_message_decode_or_raise_a_frame_error(kind: int, body: bytes) -> None:
+    with contextlib.suppress(FrameError):
+        decode_message(Frame(kind, 1, body))
