@@ -1,7 +1,7 @@
 """`tagsight bench soak`: the daemon on the plaza for a long time; memory, descriptors and threads over it.
 
-The baseline is the same daemon a minute after it was ready, when every buffer has been filled once: a figure that
-is flat stays near 1 times that.
+The baseline is the same daemon a minute after it was ready, when every buffer has been filled once: a
+figure that is flat stays near 1 times that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Sample:
-    """One process at one moment: proportional memory in bytes (shared pages are divided among their users)."""
+    """One process at one moment; `memory` in bytes, shared pages divided among their users (Pss)."""
 
     memory: int
     descriptors: int
@@ -118,15 +119,16 @@ def soak(seconds: float, as_json: bool) -> None:
         nonlocal seen
         seen += 1
 
-    with tempfile.TemporaryDirectory(prefix="tagsight-soak-") as folder, LocalBroker() as broker:
-        with open_plaza(Path(folder), find_clip(), broker.port) as plaza:
-            site = load(plaza.config).site
-            events = Path(folder) / "events.jsonl"
-            listener = Listener(broker.host, broker.port, site.name, site.device, events, count)
-            with console.status("warming up") as status:
-                samples = watch(plaza, seconds, status.update)
-            stop_s = plaza.stop()
-            listener.close()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagsight-soak-")))
+        broker = stack.enter_context(LocalBroker())
+        plaza = stack.enter_context(open_plaza(folder, find_clip(), broker.port))
+        site = load(plaza.config).site
+        listener = Listener(broker.host, broker.port, site.name, site.device, folder / "events.jsonl", count)
+        stack.callback(listener.close)
+        status = stack.enter_context(console.status("warming up"))
+        samples = watch(plaza, seconds, status.update)
+        stop_s = plaza.stop()
     courses = [course_of(name, course) for name, course in sorted(samples.items())]
     if as_json:
         figures = {"seconds": seconds, "events": seen, "stop_s": round(stop_s, 2)}
