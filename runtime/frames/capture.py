@@ -180,12 +180,14 @@ class Capture(threading.Thread):
                 source.close()
 
     def _read_on(self, source: Source) -> None:
-        rate, watch, skipped = AnalysisRate(self._analysis_fps), self._new_watch(), 0
+        rate, watch = AnalysisRate(self._analysis_fps), self._new_watch()
+        stale = spoiled = 0
         while not self._stopping.is_set():
             with self._busy():
                 grab = source.grab()
-            self.drops[STALE] += source.stale - skipped
-            skipped = source.stale
+            self.drops[STALE] += source.stale - stale
+            self.drops[DECODE_ERROR] += source.spoiled - spoiled
+            stale, spoiled = source.stale, source.spoiled
             if grab is None:
                 self._say(SourceState.ENDED, f"{source.label}: the file has ended")
                 self.finished = True

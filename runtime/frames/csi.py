@@ -36,6 +36,7 @@ class CsiSource:
         self.label = where.label
         self.remark = ""
         self.stale = 0
+        self.spoiled = 0
         self.fps = 0.0
         self._clock = clock
         self._number = 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 
 import cv2
 import numpy as np
 
 from runtime.frames.ring import Image
+
+TIME_LIMIT_MET_S = 1.0
 
 
 def silence() -> None:
@@ -22,6 +25,21 @@ def silence() -> None:
 def use_one_thread() -> None:
     """Keep OpenCV to the calling thread: a camera process has one core's worth of work at most."""
     cv2.setNumThreads(1)
+
+
+def grab_past_errors(capture: cv2.VideoCapture, tries: int) -> int | None:
+    """Grab the next picture that can be decoded: how many before it could not; None where none comes.
+
+    OpenCV answers a spoiled picture just as it does the end: only going on tells them apart. `tries` pictures
+    may be spoiled. A call that took long has met its time limit and is not repeated.
+    """
+    for spoiled in range(tries + 1):
+        asked_s = time.monotonic()
+        if capture.grab():
+            return spoiled
+        if time.monotonic() - asked_s > TIME_LIMIT_MET_S:
+            break
+    return None
 
 
 def retrieve(capture: cv2.VideoCapture, into: Image | None) -> Image | None:

@@ -19,6 +19,8 @@ MISSING_SHARE = 0.02
 """A file that ends before this share of the frames its index tells of is truncated."""
 SEEK_FROM = 250
 """Frames to catch up from which seeking is worth it."""
+MAX_SPOILED = 250
+"""Spoiled frames in a row after which a file is given up."""
 LATE_S = 0.2
 LATE_FRAMES = 1.5
 """A frame that is overdue by more than the larger of the two is skipped."""
@@ -43,6 +45,7 @@ class FileSource:
         self.label = where.label
         self.remark = ""
         self.stale = 0
+        self.spoiled = 0
         self.waits = where.pace == "fast"
         self._where = where
         self._clock = clock
@@ -66,7 +69,7 @@ class FileSource:
         """The next frame when it is due; None at the end. Raises SourceFault where the file is spoiled."""
         if self._where.pace == "real":
             self._catch_up()
-        while not self._capture.grab():
+        while not self._grab():
             if not self._begin_again():
                 return None
         due_s = self._due_s()
@@ -112,10 +115,20 @@ class FileSource:
         if late > SEEK_FROM and self._position + late < self._declared:
             self._seek(self._position + late)
         while self._clock.now() - self._due_s() > max(LATE_S, LATE_FRAMES / self.fps):
-            if not self._capture.grab():
+            if not self._grab():
                 return
             self._advance(1)
             self.stale += 1
+
+    def _grab(self) -> bool:
+        """Grab the next frame that can be decoded; those before it count as spoiled."""
+        missing = self._declared - self._position - 1
+        spoiled = decoder.grab_past_errors(self._capture, min(max(missing, 0), MAX_SPOILED))
+        if spoiled is None:
+            return False
+        self.spoiled += spoiled
+        self._advance(spoiled)
+        return True
 
     def _seek(self, position: int) -> None:
         """Go on at frame `position`, or wherever the file's index leads us."""

@@ -21,6 +21,8 @@ READ_TIMEOUT_S = 5.0
 PARAMETERS_EVERY_S = 15.0
 """How often a stream's description is asked for again: it tells of a new picture size."""
 ASK_TIMEOUT_S = 1.0
+MAX_SPOILED = 25
+"""Spoiled pictures in a row after which a stream is opened anew."""
 STALE_S = 1.0
 """A frame that is this old when it can be read is part of a backlog: skip to the present."""
 
@@ -39,6 +41,7 @@ class StreamSource:
         self.label = where.label
         self.remark = ""
         self.stale = 0
+        self.spoiled = 0
         self._where = where
         self._clock = clock
         self._source_clock = SourceClock()
@@ -54,8 +57,10 @@ class StreamSource:
     def grab(self) -> Grab:
         """Wait for the next picture. Raises SourceFault where none comes or their size has changed."""
         while True:
-            if not self._capture.grab():
+            spoiled = decoder.grab_past_errors(self._capture, MAX_SPOILED)
+            if spoiled is None:
                 raise SourceFault(SourceState.CONNECTING, f"{self.label}: the stream broke off")
+            self.spoiled += spoiled
             arrived_s = self._clock.now()
             stamp_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
             time_s = self._source_clock.host_time(stamp_s, arrived_s)
@@ -102,6 +107,7 @@ class DeviceSource:
         self.label = where.label
         self.remark = ""
         self.stale = 0
+        self.spoiled = 0
         self._clock = clock
         self._number = 0
         device = Path(where.target)
@@ -125,8 +131,10 @@ class DeviceSource:
 
     def grab(self) -> Grab:
         """Wait for the next picture. Raises SourceFault where none comes."""
-        if not self._capture.grab():
+        spoiled = decoder.grab_past_errors(self._capture, MAX_SPOILED)
+        if spoiled is None:
             raise SourceFault(SourceState.CONNECTING, f"{self.label}: the device gives no more pictures")
+        self.spoiled += spoiled
         self._number += 1
         arrived_s = self._clock.now()
         return Grab(arrived_s, arrived_s, self._number - 1)

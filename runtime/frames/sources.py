@@ -69,6 +69,8 @@ class Source(Protocol):
     """True where pictures do not get lost while nobody takes them: a file that is read fast."""
     stale: int
     """Pictures skipped so far because they were due long ago."""
+    spoiled: int
+    """Pictures lost so far because they could not be decoded."""
     remark: str
     """What is to be said of the source beyond its state; empty if nothing."""
 

@@ -153,3 +153,17 @@ def test_a_truncated_file_that_is_looped_goes_on_and_says_so(tmp_path: Path) -> 
 def test_a_missing_device_and_a_missing_gstreamer_say_so() -> None:
     with pytest.raises(SourceFault, match="no such device"):
         open_source("v4l2:/dev/video-of-nobody")
+
+
+def test_spoiled_frames_in_the_middle_are_counted_and_the_rest_keeps_its_time(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", size=(320, 240))
+    content = bytearray(clip.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 6000] = bytes(6000)
+    clip.write_bytes(content)
+    source = open_source(f"file:{clip}?pace=fast")
+    times = [round(frame.grab.time_s * 10) for frame in frames_of(source, 100)]
+    lost = sorted(set(range(30)) - set(times))
+    assert len(lost) == source.spoiled > 5
+    assert times[-1] == 29
+    assert source.remark == ""
