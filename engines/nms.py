@@ -5,24 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_CANDIDATES = 512
+MAX_CANDIDATES = 400
 """Only the best candidates are compared with each other: the cost is bounded whatever the network says."""
 
 MAX_BOXES = 200
 """More persons than a camera can usefully show."""
 
+SMALLEST_AREA = np.float32(1e-9)
+
 
 def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of boxes (n, 4) and (m, 4), left, top, right, bottom: (n, m)."""
-    left_top = np.maximum(a[:, None, :2], b[None, :, :2])
-    right_bottom = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    sides = np.maximum(right_bottom - left_top, 0.0)
-    shared = sides[..., 0] * sides[..., 1]
-    area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
-    area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
-    union = area_a[:, None] + area_b[None, :] - shared
-    result: NDArray[np.float32] = shared / np.maximum(union, np.float32(1e-9))
-    return result
+    width = np.minimum(a[:, None, 2], b[None, :, 2])
+    width -= np.maximum(a[:, None, 0], b[None, :, 0])
+    np.maximum(width, 0.0, out=width)
+    shared = np.minimum(a[:, None, 3], b[None, :, 3])
+    shared -= np.maximum(a[:, None, 1], b[None, :, 1])
+    np.maximum(shared, 0.0, out=shared)
+    shared *= width
+    union = np.add(_area(a)[:, None], _area(b)[None, :], out=width)
+    union -= shared
+    np.maximum(union, SMALLEST_AREA, out=union)
+    shared /= union
+    return shared
+
+
+def _area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    area: NDArray[np.float32] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return area
 
 
 def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], iou_limit: float) -> NDArray[np.intp]:
@@ -34,7 +44,8 @@ def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], iou_limit:
     order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     if len(order) == 0:
         return order
-    overlapping = iou_matrix(boxes[order], boxes[order]) > iou_limit
+    columns = np.asfortranarray(boxes[order], np.float32)
+    apart = iou_matrix(columns, columns) <= iou_limit
     alive = np.ones(len(order), bool)
     kept: list[int] = []
     for rank in range(len(order)):
@@ -42,5 +53,5 @@ def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], iou_limit:
             kept.append(rank)
             if len(kept) == MAX_BOXES:
                 break
-            alive &= ~overlapping[rank]
+            alive &= apart[rank]
     return order[kept]
