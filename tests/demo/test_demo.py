@@ -1,4 +1,4 @@
-"""The whole path as the user sees it: real video, LLRP over TCP, a real broker, the daemon's own processes."""
+"""The whole path as the user sees it: real video, LLRP over TCP, a real broker, the real processes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_pictures_and_figures_are_left_behind(
 def test_no_picture_leaves_the_daemon(
     summary: Summary, outcome: tuple[Path, subprocess.CompletedProcess[str]]
 ) -> None:
-    """What the daemon writes are events and logs: no file in its state folder begins like a picture or a video."""
+    """What the daemon writes are events and logs: no file of its state begins like a picture or a video."""
     signatures = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"\x00\x00\x00 ftyp")
     for path in (outcome[0] / "box/state").rglob("*"):
         if path.is_file():
