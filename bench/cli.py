@@ -14,6 +14,7 @@ BENCHMARKS = {
     "flips": ("bench.flips", "Flip detectors on unseen simulated stores and real reads."),
     "soak": ("bench.soak", "Memory, descriptors and threads of the daemon over a long run."),
     "uplink": ("bench.uplink", "Outbox and broker against paho alone and the disk's fsync."),
+    "faults": ("bench.faults", "Break the way to the cloud in every way we know; account for every event."),
 }
 
 

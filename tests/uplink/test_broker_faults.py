@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.deaf_proxy import DeafProxy
 from runtime.config import Uplink
 from runtime.store.facts import ProcessHealth, Visit
 from runtime.uplink import wire
@@ -207,62 +206,10 @@ def test_a_cloud_that_lost_everything_can_ask_for_all_that_is_retained(
             wait_until(lambda: second.has(500), 15)
 
 
-class Proxy:
-    """A TCP proxy that can go deaf: connections stay open and nothing passes (a half-open link)."""
-
-    def __init__(self, target_port: int) -> None:
-        self.port = free_port()
-        self.deaf = False
-        self._target_port = target_port
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._dead: list[tuple[socket.socket, socket.socket]] = []
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._closing:
-            sockets = [self._listener, *(end for pair in self._pairs for end in pair)]
-            readable, _, _ = select.select([] if self.deaf else sockets, [], [], 0.02)
-            for sock in readable:
-                if sock is self._listener:
-                    near, _ = self._listener.accept()
-                    self._pairs.append((near, socket.create_connection(("127.0.0.1", self._target_port))))
-                else:
-                    self._pass_on(sock)
-
-    def _pass_on(self, sock: socket.socket) -> None:
-        pair = next((pair for pair in self._pairs if sock in pair), None)
-        if pair is None:
-            return
-        other = pair[1] if sock is pair[0] else pair[0]
-        try:
-            data = sock.recv(65_536)
-            other.sendall(data)
-        except OSError:
-            data = b""
-        if not data:
-            self._pairs.remove(pair)
-            for end in pair:
-                end.close()
-
-    def forget(self) -> None:
-        """The link is back, but what was open before is dead without a word."""
-        self._dead += self._pairs
-        self._pairs = []
-        self.deaf = False
-
-    def close(self) -> None:
-        self._closing = True
-        self._thread.join()
-        self._listener.close()
-
-
 def test_a_half_open_connection_is_noticed_and_replaced(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
-    proxy = Proxy(broker.port)
+    proxy = DeafProxy(broker.port)
     with (
         cloud_of(tmp_path / "cloud.db", broker.port) as cloud,
         device_of(tmp_path, proxy.port, ack_timeout_s=1.0) as device,
@@ -281,7 +228,7 @@ def test_a_half_open_connection_is_noticed_and_replaced(
 def test_the_first_message_after_a_silent_cut_is_not_lost(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
-    proxy = Proxy(broker.port)
+    proxy = DeafProxy(broker.port)
     with (
         cloud_of(tmp_path / "cloud.db", broker.port) as cloud,
         device_of(tmp_path, proxy.port, trust_broker=True, ack_timeout_s=1.0) as device,
