@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.vision.track import Sighting, Track
-from runtime.vision.track.tracker import EARLY_S
+from runtime.vision.track.people import EARLY_S
 
 GAP_S = 2.0
 """The longest gap that is filled in."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from runtime.geometry import Floats, Homography
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
-from runtime.vision.track.stature import pixel_width_m
 
 PLAZA = Homography(
     [
@@ -63,7 +62,7 @@ def hidden(path: Path, from_s: float, to_s: float) -> Path:
 def box_of(place: tuple[float, float], height_m: float = 1.75) -> Floats:
     """The box of an upright person at a place, ltrb px."""
     foot = PLAZA.to_image([place])
-    height = height_m / pixel_width_m(PLAZA, foot)[0]
+    height = height_m / VIEW.plane().pixel_width_m(foot)[0]
     u, v = foot[0]
     return np.array([u - 0.18 * height, v - height, u + 0.18 * height, v])
 

@@ -13,7 +13,8 @@ from runtime.geometry import Homography
 from runtime.vision.track import CameraView, TrackerSettings, motion
 from runtime.vision.track.appearance import SIZE, colour_signatures
 from runtime.vision.track.association import NO_MATCH, pair_up
-from runtime.vision.track.stature import TypicalHeight, pixel_width_m, place
+from runtime.vision.track.plane import Plane
+from runtime.vision.track.stature import TypicalHeight, place
 from runtime.vision.track.view import feet_behind_others, overlaps, sight, singled_out
 
 STATE = np.array([[1.0, 2.0, 1.2, -0.4]])
@@ -105,22 +106,36 @@ def test_feet_are_hidden_by_who_stands_nearer_and_in_front() -> None:
 
 def test_edges_of_the_picture_cut_people() -> None:
     boxes = np.array([[0, 100, 20, 200], [300, 500, 340, 576], [300, 0, 340, 90], [100, 100, 130, 200.0]])
-    seen = sight(CameraView(768, 576), boxes, np.full(4, 0.9))
+    view = CameraView(768, 576)
+    seen = sight(view, view.plane(), boxes, np.full(4, 0.9))
     assert seen.side_cut.tolist() == [True, False, False, False]
     assert seen.foot_hidden.tolist() == [False, True, False, False]
     assert seen.head_cut.tolist() == [False, False, True, False]
 
 
-def test_the_pixel_width_is_the_jacobians_first_column() -> None:
-    plane = Homography([[0.05, -0.6, 88], [-0.14, -0.4, 120], [0.0009, 0.0196, 1]])
-    points = np.array([[100.0, 300.0], [600.0, 200.0]])
-    assert np.allclose(pixel_width_m(plane, points), np.linalg.norm(plane.jacobian(points)[:, :, 0], axis=1))
+def test_the_plane_agrees_with_its_homography() -> None:
+    homography = Homography([[0.05, -0.6, 88], [-0.14, -0.4, 120], [0.0009, 0.0196, 1]])
+    plane = Plane(homography)
+    pixels, sigma = np.array([[100.0, 300.0], [600.0, 200.0]]), np.array([[1.0, 2.0], [3.0, 0.5]])
+    floor, spread = plane.place(pixels, sigma)
+    assert np.allclose(floor, homography.to_floor(pixels))
+    assert np.allclose(spread, homography.floor_covariance(pixels, sigma))
+    assert np.allclose(plane.to_image(floor), pixels)
+    across = np.linalg.norm(homography.jacobian(pixels)[:, :, 0], axis=1)
+    assert np.allclose(plane.pixel_width_m(pixels), across)
+
+
+def test_beyond_the_horizon_and_behind_the_camera_nothing_is_known() -> None:
+    plane = Plane(Homography([[1, 0, 0], [0, 0, 100], [0, 1, 0]]))
+    assert np.isnan(plane.pixel_width_m(np.array([[0.0, -5.0]]))).all()
+    assert np.isnan(plane.place(np.array([[0.0, -5.0]]), np.ones((1, 2)))[0]).all()
+    assert np.isnan(plane.to_image(np.array([[0.0, -5.0]]))).all()
 
 
 def test_a_short_box_is_placed_by_the_head_and_a_whole_one_by_both_ends() -> None:
-    plane, guess = Homography(np.diag([0.02, 0.02, 1.0])), TrackerSettings()
+    plane, guess = Plane(Homography(np.diag([0.02, 0.02, 1.0]))), TrackerSettings()
     boxes = np.array([[100, 100, 130, 185], [200, 100, 230, 140], [300, 100, 330, 189.0]])
-    seen = sight(CameraView(768, 576), boxes, np.full(3, 0.9))
+    seen = sight(CameraView(768, 576), plane, boxes, np.full(3, 0.9))
     floor, spread, whole = place(plane, guess, seen, np.full(3, 1.7), np.full(3, 0.05))
     assert whole.tolist() == [True, False, True]
     assert floor[0, 1] == pytest.approx(3.7)

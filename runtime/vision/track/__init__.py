@@ -1,15 +1,19 @@
 """Tracking of people before one camera, in floor metres and seconds.
 
 settings      what is assumed about people and detectors
-view          what a camera sees: cut and covered boxes, the image-to-floor map
+plane         the image-to-floor map, with the local scale
+view          what a camera sees: boxes, and what cuts or covers them
 stature       people's height as a ruler: where hidden feet must be
 motion        the Kalman filter on the floor, for many tracks at once
 association   which box is which track
+appearance    colours, for those who want them in the cost
+people        what is said of people, and the table of tracks
 tracker       FloorTracker: births, confirmation, coasting, ends
 """
 
+from runtime.vision.track.people import Sighting, Track
 from runtime.vision.track.settings import TrackerSettings
-from runtime.vision.track.tracker import FloorTracker, Sighting, Track
+from runtime.vision.track.tracker import FloorTracker
 from runtime.vision.track.view import CameraView
 
 __all__ = ["CameraView", "FloorTracker", "Sighting", "Track", "TrackerSettings"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.geometry import Bools, Floats, Homography
+from runtime.geometry import Bools, Floats
+from runtime.vision.track.plane import Plane
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.view import Sightings
 
@@ -20,44 +21,32 @@ SLOWEST_LEARNING = 400.0
 """Boxes the camera's typical height is averaged over."""
 
 
-def pixel_width_m(plane: Homography, points_px: Floats) -> Floats:
-    """Metres (n,) that one pixel sideways covers on the floor at points (n, 2); nan beyond the horizon."""
-    h = plane.matrix
-    weight = points_px @ h[2, :2] + h[2, 2]
-    weight = np.where(weight > 0, weight, np.nan)
-    floor = (points_px @ h[:2, :2].T + h[:2, 2]) / weight[:, None]
-    step = (h[:2, 0] - floor * h[2, 0]) / weight[:, None]
-    width: Floats = np.sqrt(step[:, 0] ** 2 + step[:, 1] ** 2)
-    return width
-
-
 def place(
-    plane: Homography, settings: TrackerSettings, seen: Sightings, height_m: Floats, height_sd: Floats
+    plane: Plane, settings: TrackerSettings, seen: Sightings, height_m: Floats, height_sd: Floats
 ) -> tuple[Floats, Floats, Bools]:
     """Floor positions (n, 2), their covariance (n, 2, 2) and which boxes showed the whole person.
 
     The feet are where the lower edge says, and where the head and a height of `height_m` (n,), known to
     `height_sd` (n,) of itself, say; each as far as it can be trusted.
     """
+    top, edge = seen.boxes[:, 1], seen.boxes[:, 3]
+    expected_px = height_m / seen.pixel_width_m
+    hidden = seen.foot_hidden | (~seen.head_cut & (seen.height_px < SHORT * expected_px))
     foot = seen.foot_px.copy()
-    top = seen.boxes[:, 1]
-    width_m = pixel_width_m(plane, foot)
-    expected_px = height_m / width_m
-    short = ~seen.head_cut & (seen.height_px < SHORT * expected_px)
-    hidden = seen.foot_hidden | short
-    for _ in range(2):
-        foot[:, 1] = np.where(hidden, top + expected_px, seen.foot_px[:, 1])
-        expected_px = height_m / pixel_width_m(plane, foot)
+    if hidden.any():
+        for _ in range(2):
+            foot[:, 1] = np.where(hidden, top + expected_px, edge)
+            expected_px = height_m / plane.pixel_width_m(foot)
     by_edge = np.where(hidden, settings.hidden_foot_noise, settings.foot_noise) * expected_px
-    by_head = np.sqrt(settings.foot_noise**2 + height_sd**2) * expected_px
-    trust_head = np.where(seen.head_cut, 0.0, by_edge**2 / (by_edge**2 + by_head**2))
-    foot[:, 1] = seen.foot_px[:, 1] + trust_head * (top + expected_px - seen.foot_px[:, 1])
-    along = np.where(seen.head_cut, by_edge, by_edge * np.sqrt(1 - trust_head))
-    across = np.where(seen.side_cut, 4.0, 1.0) * settings.side_noise * expected_px
-    weak = np.where(seen.scores < settings.confident_score, settings.weak_noise_factor, 1.0)
-    sigma = np.stack([across * weak, along * weak], axis=1)
-    whole = ~(hidden | seen.head_cut | seen.side_cut)
-    return plane.to_floor(foot), plane.floor_covariance(foot, sigma), whole
+    by_head2 = (settings.foot_noise**2 + height_sd**2) * expected_px**2
+    trust_head = np.where(seen.head_cut, 0.0, by_edge**2 / (by_edge**2 + by_head2))
+    foot[:, 1] = edge + trust_head * (top + expected_px - edge)
+    sigma = np.empty((len(foot), 2))
+    sigma[:, 0] = np.where(seen.side_cut, 4.0, 1.0) * settings.side_noise * expected_px
+    sigma[:, 1] = by_edge * np.sqrt(1 - trust_head)
+    sigma[seen.scores < settings.confident_score] *= settings.weak_noise_factor
+    floor, spread = plane.place(foot, sigma)
+    return floor, spread, ~(hidden | seen.head_cut | seen.side_cut)
 
 
 class TypicalHeight:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,19 +10,26 @@ import numpy.typing as npt
 
 from runtime.geometry import Bools, Floats
 from runtime.vision.track import motion
-from runtime.vision.track.association import NO_MATCH, pair_costs, pair_up
+from runtime.vision.track.association import NO_MATCH, Pairs, pair_costs, pair_up
+from runtime.vision.track.people import EarlySightings, Table, Track, boxes_of, fixtures, table_type, told
 from runtime.vision.track.settings import TrackerSettings
-from runtime.vision.track.stature import TypicalHeight, pixel_width_m, place
-from runtime.vision.track.view import CameraView, Sightings, overlaps, sight, singled_out
+from runtime.vision.track.stature import TypicalHeight, place
+from runtime.vision.track.view import CameraView, Sightings, foot_of, overlaps, sight, singled_out
 
-Box = tuple[float, float, float, float]
+UNKNOWN_HEIGHT_SD, HEIGHT_DRIFT = 0.35, 0.2
+"""Without a floor: relative spread of apparent heights, and how fast one changes, per square root second."""
 
-EARLY_S = 3.0
-MAX_EARLY = 100
-"""Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
+FLOOR_HEIGHT_DRIFT = 0.02
+"""The same on a floor, where height stays put."""
+
+LEAST_HEIGHT, MOST_HEIGHT = 0.4, 1.6
+"""Shares of the typical height between which a box may be a person, on a floor."""
 
 WHOLE_ENOUGH = 0.75
 """Less of a person's width than this in the picture, and they are half out of it."""
+
+USUAL_ASPECT = 0.4
+"""Width over height of a new person's box."""
 
 FIXTURE_SPEED = 0.1
 """Share of a walker's speed that is expected of what never moved."""
@@ -32,65 +39,14 @@ FIXTURE_MEMORY_S = 5.0
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A person in one frame: box left, top, width, height in px, and the place on the floor, if any."""
+class _Judged:
+    """The boxes of a frame that may be people, and their place before it is known who they are."""
 
-    time_s: float
-    box: Box
-    score: float
-    floor_xy_m: tuple[float, float] | None
-    half_out: bool = False
-
-
-@dataclass(frozen=True)
-class Track:
-    """One tracked person after a frame.
-
-    `id` is None until the track is confirmed. `box` is left, top, width, height in px. `unseen_s` is 0 where
-    the frame showed the person, else how long ago one did; place and box are then predicted. `half_out` says
-    that the left or right edge of the picture cuts more than a quarter of the person off. `early` holds, only
-    in the frame that confirms the track, what was seen of it in the seconds before.
-    """
-
-    id: int | None
-    time_s: float
-    box: Box
-    score: float
-    floor_xy_m: tuple[float, float] | None
-    velocity_mps: tuple[float, float] | None
-    floor_sd_m: float | None
-    unseen_s: float = 0.0
-    half_out: bool = False
-    early: tuple[Sighting, ...] = ()
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether this person counts."""
-        return self.id is not None
-
-
-def _table(appearance_size: int) -> np.dtype[np.void]:
-    return np.dtype(
-        [
-            ("birth", np.int64),
-            ("id", np.int64),
-            ("confirmed", np.bool_),
-            ("mean", np.float64, (4,)),
-            ("covariance", np.float64, (4, 4)),
-            ("height_m", np.float64),
-            ("height_sd", np.float64),
-            ("aspect", np.float64),
-            ("score", np.float64),
-            ("first_s", np.float64),
-            ("seen_s", np.float64),
-            ("sightings", np.int64),
-            ("stood_at", np.float64, (2,)),
-            ("stood_sd", np.float64),
-            ("box", np.float64, (4,)),
-            ("half_out", np.bool_),
-            ("appearance", np.float64, (appearance_size,)),
-        ]
-    )
+    seen: Sightings
+    looks: Floats | None
+    floor: Floats
+    spread: Floats
+    whole: Bools
 
 
 class FloorTracker:
@@ -108,13 +64,13 @@ class FloorTracker:
         self.typical = TypicalHeight(settings)
         self.ended: tuple[int, ...] = ()
         self.refused = 0
-        self._tracks = np.zeros(0, dtype=_table(appearance_size))
-        self._early: dict[int, deque[Sighting]] = {}
+        self._tracks: Table = np.zeros(0, dtype=table_type(appearance_size))
+        self._early = EarlySightings()
         self._births = 0
         self._ids = 0
-        self._time_s: float | None = None
-        self._height_sd = settings.person_height_sd if self.has_floor else 0.35
-        self._height_drift = 0.02 if self.has_floor else 0.2
+        self._time_s = -math.inf
+        self._height_sd = settings.person_height_sd if self.has_floor else UNKNOWN_HEIGHT_SD
+        self._height_drift = FLOOR_HEIGHT_DRIFT if self.has_floor else HEIGHT_DRIFT
 
     def update(
         self,
@@ -129,33 +85,31 @@ class FloorTracker:
         showed, unconfirmed ones, and confirmed ones out of sight (`unseen_s` > 0).
         """
         self._advance(time_s)
-        seen, looks, floor, spread, whole = self._judge(boxes, scores, appearances)
-        predicted = self._boxes_of(self._tracks)
-        rows, columns, free = self._associate(seen, looks, floor, spread, whole, predicted)
-        self._continue(rows, columns, seen, looks, time_s)
-        self._begin(free, seen, looks, floor, spread, time_s)
-        newly = self._confirm(time_s)
-        self._end(time_s)
-        return self._report(time_s, newly)
+        judged = self._judge(boxes, scores, appearances)
+        (rows, columns), free = self._associate(judged)
+        self._continue(rows, columns, judged)
+        self._begin(free, judged)
+        newly = self._confirm()
+        self._end()
+        return self._report(newly)
 
     def _advance(self, time_s: float) -> None:
-        dt_s = 0.0 if self._time_s is None else max(0.0, time_s - self._time_s)
+        """Move every track to `time_s`; a time that does not rise moves nobody."""
+        dt_s = max(0.0, time_s - self._time_s)
         self._time_s = time_s
         tracks = self._tracks
         if not len(tracks) or dt_s == 0:
             return
+        still = fixtures(tracks, self.settings.fixture_s)
+        speed_sd = self.settings.speed_sd_mps * self._scale() * np.where(still, FIXTURE_SPEED, 1.0)
         tracks["mean"], tracks["covariance"] = motion.predict(
-            tracks["mean"],
-            tracks["covariance"],
-            dt_s,
-            self.settings.speed_sd_mps * self._scale() * np.where(self._fixtures(), FIXTURE_SPEED, 1.0),
-            self.settings.speed_memory_s,
+            tracks["mean"], tracks["covariance"], dt_s, speed_sd, self.settings.speed_memory_s
         )
-        settling = np.where(self._fixtures(), 1 - np.exp(-dt_s / FIXTURE_MEMORY_S), 0.0)
-        tracks["stood_at"] += settling[:, None] * (tracks["mean"][:, :2] - tracks["stood_at"])
-        tracks["height_sd"] = np.minimum(
-            np.sqrt(tracks["height_sd"] ** 2 + self._height_drift**2 * dt_s), self._height_sd
-        )
+        if still.any():
+            settling = np.where(still, 1 - math.exp(-dt_s / FIXTURE_MEMORY_S), 0.0)[:, None]
+            tracks["stood_at"] += settling * (tracks["mean"][:, :2] - tracks["stood_at"])
+        drifted = np.sqrt(tracks["height_sd"] ** 2 + self._height_drift**2 * dt_s)
+        tracks["height_sd"] = np.minimum(drifted, self._height_sd)
 
     def _scale(self) -> Floats:
         """Units of the plane a metre, for each track: 1 on a floor; by the person's size on the picture."""
@@ -166,250 +120,205 @@ class FloorTracker:
 
     def _judge(
         self, boxes: npt.ArrayLike, scores: npt.ArrayLike, appearances: npt.ArrayLike | None
-    ) -> tuple[Sightings, Floats | None, Floats, Floats, Bools]:
-        """The boxes that may be people, with their place as far as one can tell before knowing who it is."""
+    ) -> _Judged:
         box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         score = np.asarray(scores, dtype=np.float64).reshape(-1)
-        looks = None if appearances is None else np.asarray(appearances, dtype=np.float64)
-        sane = (score >= self.settings.weak_score) & np.isfinite(box).all(axis=1)
-        sane &= (box[:, 2] > box[:, 0] + 1) & (box[:, 3] > box[:, 1] + 1)
-        apparent_m = (box[:, 3] - box[:, 1]) * pixel_width_m(
-            self.plane, np.stack([(box[:, 0] + box[:, 2]) / 2, box[:, 3]], axis=1)
-        )
-        sane &= np.isfinite(apparent_m)
+        sane = self._sane(box, score)
+        seen = sight(self.view, self.plane, box[sane], score[sane])
         if self.has_floor:
-            sane &= (apparent_m < 1.6 * self.typical.height_m) & (apparent_m > 0.4 * self.typical.height_m)
-        sane[sane] = singled_out(box[sane], score[sane], self.settings.double_overlap)
-        seen = sight(self.view, box[sane], score[sane])
-        count = len(seen.scores)
-        height_m = np.full(count, self.typical.height_m) if self.has_floor else apparent_m[sane]
-        floor, spread, whole = place(
-            self.plane, self.settings, seen, height_m, np.full(count, self._height_sd)
-        )
-        return seen, None if looks is None else looks[sane], floor, spread, whole
+            height_m = np.full(len(seen.scores), self.typical.height_m)
+        else:
+            height_m = seen.height_px * seen.pixel_width_m
+        height_sd = np.full(len(seen.scores), self._height_sd)
+        floor, spread, whole = place(self.plane, self.settings, seen, height_m, height_sd)
+        looks = None if appearances is None else np.asarray(appearances, dtype=np.float64)[sane]
+        return _Judged(seen, looks, floor, spread, whole)
 
-    def _boxes_of(self, tracks: npt.NDArray[np.void]) -> Floats:
-        """Where each track's person is in the picture, left, top, right, bottom."""
-        foot = self.plane.to_image(tracks["mean"][:, :2])
-        height = tracks["height_m"] / pixel_width_m(self.plane, foot)
-        half = tracks["aspect"] * height / 2
-        return np.stack([foot[:, 0] - half, foot[:, 1] - height, foot[:, 0] + half, foot[:, 1]], axis=1)
+    def _sane(self, box: Floats, score: Floats) -> npt.NDArray[np.intp]:
+        """The boxes that may be people: of some size, on the floor, of human height, and no doubles."""
+        size = box[:, 2:] - box[:, :2]
+        sane = (score >= self.settings.weak_score) & (size > 1).all(axis=1)
+        apparent_m = size[:, 1] * self.plane.pixel_width_m(foot_of(box))
+        most_m = MOST_HEIGHT * self.typical.height_m if self.has_floor else math.inf
+        least_m = LEAST_HEIGHT * self.typical.height_m if self.has_floor else 0.0
+        sane &= (apparent_m > least_m) & (apparent_m < most_m)
+        index = np.flatnonzero(sane)
+        return index[singled_out(box[index], score[index], self.settings.double_overlap)]
 
-    def _associate(
-        self,
-        seen: Sightings,
-        looks: Floats | None,
-        floor: Floats,
-        spread: Floats,
-        whole: Bools,
-        predicted: Floats,
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Bools]:
+    def _associate(self, judged: _Judged) -> tuple[Pairs, Bools]:
         """Matched track rows and sighting columns, and which confident sightings found no track.
 
         All tracks choose among the confident boxes, then those left over that were seen a moment ago among
         the weak ones.
         """
-        settings, tracks = self.settings, self._tracks
+        settings, tracks, seen = self.settings, self._tracks, judged.seen
         confident = seen.scores >= settings.confident_score
         if not len(tracks) or not len(confident):
             none = np.zeros(0, dtype=np.intp)
-            return none, none, confident
-        squared, spread_log = motion.surprise(tracks["mean"], tracks["covariance"], floor, spread)
-        spread_log -= 4 * np.log(self._scale())[:, None]
+            return (none, none), confident
+        predicted = boxes_of(tracks, self.plane)
+        squared, spread_log = motion.surprise(
+            tracks["mean"], tracks["covariance"], judged.floor, judged.spread
+        )
+        if not self.has_floor:
+            spread_log -= 4 * np.log(self._scale())[:, None]
         overlap = np.nan_to_num(overlaps(predicted, seen.boxes))
-        gap = np.abs(seen.height_px / np.maximum(predicted[:, 3] - predicted[:, 1], 1e-6)[:, None] - 1)
-        gap = np.where(whole, gap, 0) / np.sqrt(tracks["height_sd"] ** 2 + settings.foot_noise**2)[:, None]
-        likeness = None if looks is None else tracks["appearance"] @ looks.T
+        predicted_px = np.maximum(predicted[:, 3] - predicted[:, 1], 1e-6)
+        gap = np.abs(seen.height_px / predicted_px[:, None] - 1) * judged.whole
+        gap /= np.sqrt(tracks["height_sd"] ** 2 + settings.foot_noise**2)[:, None]
+        likeness = None if judged.looks is None else tracks["appearance"] @ judged.looks.T
         cost = pair_costs(squared, spread_log, overlap, gap, likeness, settings)
 
-        recent = self._now() - tracks["seen_s"] <= settings.weak_patience_s
         rows, columns = pair_up(cost, np.ones(len(tracks), np.bool_), confident)
-        recent[rows] = False
-        near = np.where(overlap >= settings.weak_overlap, cost, NO_MATCH)
-        weak_rows, weak_columns = pair_up(near, recent, ~confident)
         free = confident.copy()
         free[columns] = False
-        return np.concatenate([rows, weak_rows]), np.concatenate([columns, weak_columns]), free
+        if not confident.all():
+            recent = self._time_s - tracks["seen_s"] <= settings.weak_patience_s
+            recent[rows] = False
+            near = np.where(overlap >= settings.weak_overlap, cost, NO_MATCH)
+            weak_rows, weak_columns = pair_up(near, recent, ~confident)
+            rows, columns = np.concatenate([rows, weak_rows]), np.concatenate([columns, weak_columns])
+        return (rows, columns), free
 
-    def _now(self) -> float:
-        assert self._time_s is not None
-        return self._time_s
-
-    def _continue(
-        self,
-        rows: npt.NDArray[np.intp],
-        columns: npt.NDArray[np.intp],
-        seen: Sightings,
-        looks: Floats | None,
-        time_s: float,
-    ) -> None:
+    def _continue(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], judged: _Judged) -> None:
+        """Correct the matched tracks by their sightings."""
         if not len(rows):
             return
-        tracks, mine = self._tracks, seen.take(columns)
+        tracks, mine = self._tracks, judged.seen.take(columns)
         matched = tracks[rows]
         floor, spread, whole = place(
             self.plane, self.settings, mine, matched["height_m"], matched["height_sd"]
         )
-        mean, covariance = motion.correct(matched["mean"], matched["covariance"], floor, spread)
-        matched["mean"], matched["covariance"] = mean, covariance
-        apparent_m = mine.height_px * pixel_width_m(self.plane, mine.foot_px)
-        noise = 1.4 * self.settings.foot_noise
-        gain = matched["height_sd"] ** 2 / (matched["height_sd"] ** 2 + noise**2) * whole
+        matched["mean"], matched["covariance"] = motion.correct(
+            matched["mean"], matched["covariance"], floor, spread
+        )
+        apparent_m = mine.height_px * mine.pixel_width_m
+        variance = matched["height_sd"] ** 2
+        gain = variance / (variance + 2 * self.settings.foot_noise**2) * whole
         matched["height_m"] += gain * (apparent_m - matched["height_m"])
         matched["height_sd"] *= np.sqrt(1 - gain)
-        aspect = (mine.boxes[:, 2] - mine.boxes[:, 0]) / mine.height_px
-        matched["aspect"] += np.where(whole, 0.2, 0.0) * (aspect - matched["aspect"])
+        width_px = mine.boxes[:, 2] - mine.boxes[:, 0]
+        matched["aspect"] += 0.2 * whole * (width_px / mine.height_px - matched["aspect"])
         matched["score"] = mine.scores
-        matched["seen_s"] = time_s
+        matched["seen_s"] = self._time_s
         matched["sightings"] += 1
-        expected = self._boxes_of(matched)
-        seen_box = np.where(whole[:, None], mine.boxes, _completed(mine, expected))
-        matched["box"] = (seen_box + expected) / 2
-        width_px = matched["aspect"] * (expected[:, 3] - expected[:, 1])
-        matched["half_out"] = mine.side_cut & (mine.boxes[:, 2] - mine.boxes[:, 0] < WHOLE_ENOUGH * width_px)
-        if looks is not None:
-            matched["appearance"] += 0.1 * (looks[columns] - matched["appearance"])
+        expected = boxes_of(matched, self.plane)
+        matched["box"] = (_completed(mine, expected, whole) + expected) / 2
+        matched["half_out"] = mine.side_cut & (width_px < WHOLE_ENOUGH * (expected[:, 2] - expected[:, 0]))
+        if judged.looks is not None:
+            matched["appearance"] += 0.1 * (judged.looks[columns] - matched["appearance"])
         tracks[rows] = matched
         if self.has_floor:
             self.typical.learn(apparent_m[whole & matched["confirmed"]])
-        for row in rows[~matched["confirmed"]]:
-            self._remember(tracks[row], time_s)
+        self._early.note(matched[~matched["confirmed"]], self._time_s, self.has_floor)
 
-    def _begin(
-        self, free: Bools, seen: Sightings, looks: Floats | None, floor: Floats, spread: Floats, time_s: float
-    ) -> None:
+    def _begin(self, free: Bools, judged: _Judged) -> None:
+        """Begin tracks with confident boxes that nobody claims."""
+        seen = judged.seen
         born = np.flatnonzero(free & (seen.scores >= self.settings.birth_score))
-        born = born[~self._known(seen.boxes[born], time_s)]
+        if not len(born):
+            return
+        born = born[~self._known(seen.boxes[born])]
         room = self.settings.max_tracks - len(self._tracks)
         if len(born) > room:
             self.refused += len(born) - room
             born = born[np.argsort(-seen.scores[born], kind="stable")[:room]]
-        if not len(born):
-            return
         new = np.zeros(len(born), dtype=self._tracks.dtype)
         new["birth"] = self._births + np.arange(len(born))
         self._births += len(born)
-        new["mean"][:, :2] = floor[born]
-        new["covariance"][:, :2, :2] = spread[born]
-        new["stood_at"] = floor[born]
-        new["stood_sd"] = np.sqrt(spread[born, 0, 0] + spread[born, 1, 1])
+        new["mean"][:, :2] = new["stood_at"] = judged.floor[born]
+        spread = judged.spread[born]
+        new["covariance"][:, :2, :2] = spread
+        new["stood_sd"] = np.sqrt(spread[:, 0, 0] + spread[:, 1, 1])
         if self.has_floor:
             new["height_m"] = self.typical.height_m
             scale = np.ones(len(born))
         else:
-            new["height_m"] = seen.height_px[born] * pixel_width_m(self.plane, seen.foot_px[born])
+            new["height_m"] = (seen.height_px * seen.pixel_width_m)[born]
             scale = new["height_m"] / self.settings.person_height_m
         new["covariance"][:, 2, 2] = new["covariance"][:, 3, 3] = (self.settings.speed_sd_mps * scale) ** 2
         new["height_sd"] = self._height_sd
-        new["aspect"] = 0.4
+        new["aspect"] = USUAL_ASPECT
         new["score"] = seen.scores[born]
-        new["first_s"] = new["seen_s"] = time_s
+        new["first_s"] = new["seen_s"] = self._time_s
         new["sightings"] = 1
         new["box"] = seen.boxes[born]
-        if looks is not None:
-            new["appearance"] = looks[born]
+        if judged.looks is not None:
+            new["appearance"] = judged.looks[born]
         self._tracks = np.concatenate([self._tracks, new])
-        for track in new:
-            self._remember(track, time_s)
+        self._early.note(new, self._time_s, self.has_floor)
 
-    def _known(self, boxes: Floats, time_s: float) -> Bools:
+    def _known(self, boxes: Floats) -> Bools:
         """Which boxes (n, 4) mostly show a confirmed person whom this frame has already found."""
-        found = self._tracks[self._tracks["confirmed"] & (self._tracks["seen_s"] == time_s)]
+        found = self._tracks[self._tracks["confirmed"] & (self._tracks["seen_s"] == self._time_s)]
         overlap = overlaps(boxes, found["box"])
         known: Bools = np.asarray((overlap > self.settings.double_overlap).any(axis=1))
         return known
 
-    def _remember(self, track: np.void, time_s: float) -> None:
-        early = self._early.setdefault(int(track["birth"]), deque(maxlen=MAX_EARLY))
-        while early and early[0].time_s < time_s - EARLY_S:
-            early.popleft()
-        x, y = track["mean"][:2].tolist()
-        early.append(
-            Sighting(
-                time_s=time_s,
-                box=_ltwh(track["box"]),
-                score=float(track["score"]),
-                floor_xy_m=(x, y) if self.has_floor else None,
-                half_out=bool(track["half_out"]),
-            )
-        )
-
-    def _confirm(self, time_s: float) -> set[int]:
-        """Confirm what was seen often enough; returns the births of tracks that are new to the world."""
+    def _confirm(self) -> list[int]:
+        """Confirm what was seen often enough and moved; returns the births of those that are now people."""
         settings, tracks = self.settings, self._tracks
-        age_s = time_s - tracks["first_s"] + 1e-6
+        if tracks["confirmed"].all():
+            return []
+        age_s = self._time_s - tracks["first_s"] + 1e-6
         ready = (tracks["sightings"] >= 3) & (age_s >= settings.confirm_s)
         ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
-        moved_m = np.linalg.norm(tracks["mean"][:, :2] - tracks["stood_at"], axis=1) / self._scale()
+        moved_m = np.hypot(*(tracks["mean"][:, :2] - tracks["stood_at"]).T) / self._scale()
         now_var = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
         sd_m = np.sqrt(now_var + tracks["stood_sd"] ** 2) / self._scale()
-        enough_m = np.where(self._fixtures(), settings.fixture_move_m, settings.confirm_move_m)
+        still = fixtures(tracks, settings.fixture_s)
+        enough_m = np.where(still, settings.fixture_move_m, settings.confirm_move_m)
         ready &= moved_m > np.maximum(enough_m, settings.confirm_move_sd * sd_m)
-        ready &= ~tracks["confirmed"] & (tracks["seen_s"] == time_s)
-        for row in np.flatnonzero(ready):
-            self._ids += 1
-            tracks["id"][row] = self._ids
+        ready &= ~tracks["confirmed"] & (tracks["seen_s"] == self._time_s)
+        rows = np.flatnonzero(ready)
+        tracks["id"][rows] = self._ids + 1 + np.arange(len(rows))
+        self._ids += len(rows)
         tracks["confirmed"] |= ready
-        return set(tracks["birth"][ready].tolist())
+        births: list[int] = tracks["birth"][rows].tolist()
+        return births
 
-    def _end(self, time_s: float) -> None:
+    def _end(self) -> None:
+        """End what has been out of sight for longer than its patience."""
         settings, tracks = self.settings, self._tracks
-        unseen_s = time_s - tracks["seen_s"]
+        unseen_s = self._time_s - tracks["seen_s"]
+        self.ended = ()
+        if not (unseen_s > 0).any():
+            return
         patience = np.where(tracks["confirmed"], settings.lost_patience_s, settings.tentative_patience_s)
-        patience[self._fixtures()] = settings.fixture_patience_s
         patience[tracks["confirmed"] & self._leaving()] = settings.exit_patience_s
+        patience[fixtures(tracks, settings.fixture_s)] = settings.fixture_patience_s
         over = unseen_s > patience
         self.ended = tuple(tracks["id"][over & tracks["confirmed"]].tolist())
         for birth in tracks["birth"][over & ~tracks["confirmed"]].tolist():
-            self._early.pop(birth, None)
+            self._early.take(birth)
         if over.any():
             self._tracks = tracks[~over]
 
-    def _fixtures(self) -> Bools:
-        """Which tracks look like people and never moved: mannequins, posters, signs."""
-        tracks = self._tracks
-        lasting = tracks["seen_s"] - tracks["first_s"] > self.settings.fixture_s
-        fixtures: Bools = lasting & ~tracks["confirmed"]
-        return fixtures
-
     def _leaving(self) -> Bools:
         """Which tracks have their predicted middle out of the picture."""
-        box = self._boxes_of(self._tracks)
+        box = boxes_of(self._tracks, self.plane)
         middle = (box[:, :2] + box[:, 2:]) / 2
         inside = (middle > 0) & (middle < [self.view.width_px, self.view.height_px])
         leaving: Bools = np.asarray(~inside.all(axis=1))
         return leaving
 
-    def _report(self, time_s: float, newly: set[int]) -> list[Track]:
-        predicted = self._boxes_of(self._tracks)
-        return [self._track(track, predicted[row], time_s, newly) for row, track in enumerate(self._tracks)]
-
-    def _track(self, track: np.void, predicted: Floats, time_s: float, newly: set[int]) -> Track:
-        birth, unseen_s = int(track["birth"]), time_s - float(track["seen_s"])
-        x, y, vx, vy = track["mean"].tolist()
-        deviation = float(np.sqrt(track["covariance"][0, 0] + track["covariance"][1, 1]))
-        return Track(
-            id=int(track["id"]) if track["confirmed"] else None,
-            time_s=time_s,
-            box=_ltwh(track["box"] if unseen_s == 0 else predicted),
-            score=float(track["score"]),
-            floor_xy_m=(x, y) if self.has_floor else None,
-            velocity_mps=(vx, vy) if self.has_floor else None,
-            floor_sd_m=deviation if self.has_floor else None,
-            unseen_s=unseen_s,
-            half_out=bool(track["half_out"]),
-            early=tuple(self._early.pop(birth))[:-1] if birth in newly else (),
-        )
+    def _report(self, newly: list[int]) -> list[Track]:
+        tracks = self._tracks
+        boxes = tracks["box"]
+        unseen = tracks["seen_s"] < self._time_s
+        if unseen.any():
+            boxes = boxes.copy()
+            boxes[unseen] = boxes_of(tracks[unseen], self.plane)
+        early = {birth: self._early.take(birth) for birth in newly}
+        return told(tracks, boxes, self._time_s, self.has_floor, early)
 
 
-def _completed(seen: Sightings, expected: Floats) -> Floats:
-    """Boxes (n, 4) of half-hidden people: what was seen of them, stretched to where the person must be."""
+def _completed(seen: Sightings, expected: Floats, whole: Bools) -> Floats:
+    """Boxes (n, 4), those of half-hidden people stretched to where the person must be."""
+    if whole.all():
+        return seen.boxes
     boxes: Floats = seen.boxes.copy()
-    boxes[:, 3] = np.maximum(boxes[:, 3], expected[:, 3])
-    boxes[:, 1] = np.where(seen.head_cut, np.minimum(boxes[:, 1], expected[:, 1]), boxes[:, 1])
+    lower, upper = np.maximum(boxes[:, 3], expected[:, 3]), np.minimum(boxes[:, 1], expected[:, 1])
+    boxes[:, 3] = np.where(whole, boxes[:, 3], lower)
+    boxes[:, 1] = np.where(seen.head_cut, upper, boxes[:, 1])
     return boxes
-
-
-def _ltwh(box: Floats) -> Box:
-    left, top, right, bottom = box.tolist()
-    return left, top, right - left, bottom - top

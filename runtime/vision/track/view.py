@@ -1,4 +1,4 @@
-"""What a camera sees of a person: from a box in the picture to a place on the floor, with its uncertainty."""
+"""What a camera sees of people: boxes in the picture, and where something cuts or covers them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.geometry import Bools, Floats, Homography
+from runtime.vision.track.plane import Plane
 
 PSEUDO_PERSON_SHARE = 0.3
 """Without a floor, a person this share of the picture's height tall counts as 1.7 pseudo metres."""
 
 EDGE_PX = 3.0
 """A box this close to the picture's edge is taken as cut by it."""
+
+COVERED_SHARE = 0.35
+"""Feet are hidden if someone nearer covers this share of their width."""
 
 
 @dataclass(frozen=True)
@@ -27,26 +31,28 @@ class CameraView:
     height_px: int
     homography: Homography | None = None
 
-    def plane(self) -> Homography:
+    def plane(self) -> Plane:
         """The image-to-floor map the tracker works on."""
         if self.homography is not None:
-            return self.homography
+            return Plane(self.homography)
         metres = 1.7 / (PSEUDO_PERSON_SHARE * self.height_px)
-        return Homography(np.diag([metres, metres, 1.0]))
+        return Plane(Homography(np.diag([metres, metres, 1.0])))
 
 
 @dataclass(frozen=True)
 class Sightings:
     """The boxes of one frame that may be people, arrays over n boxes.
 
-    boxes (n, 4) left, top, right, bottom px; `head_cut` and `foot_hidden` say which upper and lower edges
-    do not show the person's own head and feet, `side_cut` which boxes the picture's left or right edge cuts.
+    boxes (n, 4) left, top, right, bottom px; `pixel_width_m` is that at the middle of the lower edge,
+    `foot_px`. `head_cut` and `foot_hidden` say which upper and lower edges do not show the person's own head
+    and feet, `side_cut` which boxes the picture's left or right edge cuts.
     """
 
     boxes: Floats
     scores: Floats
     foot_px: Floats
     height_px: Floats
+    pixel_width_m: Floats
     head_cut: Bools
     foot_hidden: Bools
     side_cut: Bools
@@ -58,54 +64,61 @@ class Sightings:
             self.scores[index],
             self.foot_px[index],
             self.height_px[index],
+            self.pixel_width_m[index],
             self.head_cut[index],
             self.foot_hidden[index],
             self.side_cut[index],
         )
 
 
-def sight(view: CameraView, boxes: Floats, scores: Floats) -> Sightings:
+def sight(view: CameraView, plane: Plane, boxes: Floats, scores: Floats) -> Sightings:
     """Judge the boxes of one frame: where their edges are the person's own, and where something cuts them."""
     left, top, right, bottom = boxes.T
-    height = bottom - top
-    foot = np.stack([(left + right) / 2, bottom], axis=1)
+    foot = foot_of(boxes)
     return Sightings(
         boxes=boxes,
         scores=scores,
         foot_px=foot,
-        height_px=height,
+        height_px=bottom - top,
+        pixel_width_m=plane.pixel_width_m(foot),
         head_cut=top <= EDGE_PX,
         foot_hidden=(bottom >= view.height_px - EDGE_PX) | feet_behind_others(boxes),
         side_cut=(left <= EDGE_PX) | (right >= view.width_px - EDGE_PX),
     )
 
 
-def feet_behind_others(boxes: Floats, share: float = 0.35) -> Bools:
+def foot_of(boxes: Floats) -> Floats:
+    """The middle of the lower edge, (n, 2) px, of boxes (n, 4)."""
+    foot = np.empty((len(boxes), 2))
+    foot[:, 0] = (boxes[:, 0] + boxes[:, 2]) / 2
+    foot[:, 1] = boxes[:, 3]
+    return foot
+
+
+def feet_behind_others(boxes: Floats) -> Bools:
     """Which boxes (n, 4) have their lower end covered by a person standing nearer to the camera.
 
-    Nearer is who stands lower in the picture; covered means that `share` of the width of the lowest fifth
-    lies behind the other's box.
+    Nearer is who stands lower in the picture.
     """
     if len(boxes) < 2:
         return np.zeros(len(boxes), dtype=np.bool_)
     left, top, right, bottom = boxes.T
-    width = np.maximum(right - left, 1e-9)
     across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     ankle = bottom - 0.1 * (bottom - top)
     nearer = (bottom[None] > bottom[:, None]) & (top[None] < ankle[:, None])
-    covered: Bools = np.asarray((nearer & (across > share * width[:, None])).any(axis=1))
+    covered: Bools = np.asarray((nearer & (across > COVERED_SHARE * (right - left)[:, None])).any(axis=1))
     return covered
 
 
 def overlaps(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
     """Intersection over union (n, m) of boxes (n, 4) with others (m, 4), all left, top, right, bottom."""
     a, b = np.asarray(boxes, dtype=np.float64), np.asarray(others, dtype=np.float64)
-    across = np.minimum(a[:, None, 2], b[:, 2]) - np.maximum(a[:, None, 0], b[:, 0])
-    down = np.minimum(a[:, None, 3], b[:, 3]) - np.maximum(a[:, None, 1], b[:, 1])
-    shared = np.maximum(across, 0) * np.maximum(down, 0)
-    area_a = (a[:, 2] - a[:, 0]) * (a[:, 3] - a[:, 1])
-    area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
-    found: Floats = shared / np.maximum(area_a[:, None] + area_b - shared, 1e-9)
+    size_a, size_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
+    shared_size = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    np.maximum(shared_size, 0, out=shared_size)
+    shared = shared_size[..., 0] * shared_size[..., 1]
+    area = (size_a[:, 0] * size_a[:, 1])[:, None] + size_b[:, 0] * size_b[:, 1] - shared
+    found: Floats = shared / np.maximum(area, 1e-9)
     return found
 
 
@@ -113,6 +126,8 @@ def singled_out(boxes: Floats, scores: Floats, overlap: float) -> Bools:
     """Which boxes (n, 4) to keep so that no two overlap by more than `overlap`: the better one stays."""
     kept = np.ones(len(boxes), dtype=np.bool_)
     too_close = overlaps(boxes, boxes) > overlap
+    if np.count_nonzero(too_close) <= len(boxes):
+        return kept
     for row in np.argsort(-scores, kind="stable")[:-1]:
         if kept[row]:
             rivals = too_close[row] & kept

@@ -1,0 +1,178 @@
+"""What the tracker says of people, and the table in which it keeps them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.geometry import Bools, Floats
+from runtime.vision.track.plane import Plane
+
+Box = tuple[float, float, float, float]
+Table = npt.NDArray[np.void]
+
+EARLY_S = 3.0
+MAX_EARLY = 100
+"""Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A person in one frame: box left, top, width, height in px, and the place on the floor, if any."""
+
+    time_s: float
+    box: Box
+    score: float
+    floor_xy_m: tuple[float, float] | None
+    half_out: bool = False
+
+
+@dataclass(frozen=True)
+class Track:
+    """One tracked person after a frame.
+
+    `id` is None until the track is confirmed. `box` is left, top, width, height in px. `unseen_s` is 0 where
+    the frame showed the person, else how long ago one did; place and box are then predicted. `half_out` says
+    that the left or right edge of the picture cuts more than a quarter of the person off. `early` holds, only
+    in the frame that confirms the track, what was seen of it in the seconds before.
+    """
+
+    id: int | None
+    time_s: float
+    box: Box
+    score: float
+    floor_xy_m: tuple[float, float] | None
+    velocity_mps: tuple[float, float] | None
+    floor_sd_m: float | None
+    unseen_s: float = 0.0
+    half_out: bool = False
+    early: tuple[Sighting, ...] = ()
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether this person counts."""
+        return self.id is not None
+
+
+def table_type(appearance_size: int) -> np.dtype[np.void]:
+    """A row for each track; places and speeds are on the plane the tracker works on."""
+    return np.dtype(
+        [
+            ("birth", np.int64),
+            ("id", np.int64),
+            ("confirmed", np.bool_),
+            ("mean", np.float64, (4,)),
+            ("covariance", np.float64, (4, 4)),
+            ("height_m", np.float64),
+            ("height_sd", np.float64),
+            ("aspect", np.float64),
+            ("score", np.float64),
+            ("first_s", np.float64),
+            ("seen_s", np.float64),
+            ("sightings", np.int64),
+            ("stood_at", np.float64, (2,)),
+            ("stood_sd", np.float64),
+            ("box", np.float64, (4,)),
+            ("half_out", np.bool_),
+            ("appearance", np.float64, (appearance_size,)),
+        ]
+    )
+
+
+def boxes_of(tracks: Table, plane: Plane) -> Floats:
+    """Where each track's person is in the picture, (n, 4) left, top, right, bottom px."""
+    foot = plane.to_image(tracks["mean"][:, :2])
+    height = tracks["height_m"] / plane.pixel_width_m(foot)
+    half = tracks["aspect"] * height / 2
+    boxes = np.empty((len(tracks), 4))
+    boxes[:, 0] = foot[:, 0] - half
+    boxes[:, 1] = foot[:, 1] - height
+    boxes[:, 2] = foot[:, 0] + half
+    boxes[:, 3] = foot[:, 1]
+    return boxes
+
+
+class EarlySightings:
+    """What was seen of tracks before they were confirmed."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, deque[Sighting]] = {}
+
+    def note(self, tracks: Table, time_s: float, has_floor: bool) -> None:
+        """Remember how these tracks look at this time."""
+        for birth, sighting in zip(
+            tracks["birth"].tolist(), _sightings(tracks, time_s, has_floor), strict=True
+        ):
+            seen = self._seen.setdefault(birth, deque(maxlen=MAX_EARLY))
+            while seen and seen[0].time_s < time_s - EARLY_S:
+                seen.popleft()
+            seen.append(sighting)
+
+    def take(self, birth: int) -> tuple[Sighting, ...]:
+        """All but the latest sighting of a track, which is forgotten here."""
+        return tuple(self._seen.pop(birth, ()))[:-1]
+
+
+def _sightings(tracks: Table, time_s: float, has_floor: bool) -> list[Sighting]:
+    columns = zip(
+        ltwh(tracks["box"]),
+        tracks["score"].tolist(),
+        tracks["mean"][:, :2].tolist(),
+        tracks["half_out"].tolist(),
+        strict=True,
+    )
+    return [
+        Sighting(time_s, box, score, (x, y) if has_floor else None, half_out)
+        for box, score, (x, y), half_out in columns
+    ]
+
+
+def told(
+    tracks: Table, boxes: Floats, time_s: float, has_floor: bool, early: dict[int, tuple[Sighting, ...]]
+) -> list[Track]:
+    """The table as the world sees it. `boxes` (n, 4) are left, top, right, bottom px; `early` is by birth."""
+    variance = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
+    columns = zip(
+        tracks["birth"].tolist(),
+        tracks["id"].tolist(),
+        tracks["confirmed"].tolist(),
+        ltwh(boxes),
+        tracks["score"].tolist(),
+        tracks["mean"].tolist(),
+        np.sqrt(variance).tolist(),
+        (time_s - tracks["seen_s"]).tolist(),
+        tracks["half_out"].tolist(),
+        strict=True,
+    )
+    return [
+        Track(
+            id=number if confirmed else None,
+            time_s=time_s,
+            box=box,
+            score=score,
+            floor_xy_m=(x, y) if has_floor else None,
+            velocity_mps=(vx, vy) if has_floor else None,
+            floor_sd_m=deviation if has_floor else None,
+            unseen_s=unseen_s,
+            half_out=half_out,
+            early=early.get(birth, ()),
+        )
+        for birth, number, confirmed, box, score, (x, y, vx, vy), deviation, unseen_s, half_out in columns
+    ]
+
+
+def ltwh(boxes: Floats) -> list[Box]:
+    """Boxes (n, 4) left, top, right, bottom as tuples of left, top, width, height."""
+    return [
+        (left, top, right - left, bottom - top) for left, top, right, bottom in boxes.reshape(-1, 4).tolist()
+    ]
+
+
+def fixtures(tracks: Table, after_s: float) -> Bools:
+    """Which tracks look like people and never moved in `after_s`: mannequins, posters, signs."""
+    lasting = tracks["seen_s"] - tracks["first_s"] > after_s
+    found: Bools = lasting & ~tracks["confirmed"]
+    return found
