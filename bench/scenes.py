@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.geometry import Floats, Homography
-from runtime.messages import Person, PersonsSeen
-from runtime.vision.track import CameraView, FloorTracker, Track
+from runtime.messages import PersonsSeen
+from runtime.vision.records import persons_seen, seen_before
+from runtime.vision.track import CameraView, FloorTracker
 
 Waypoint = tuple[float, float, float]
 """time_s, x_m, y_m"""
@@ -131,29 +132,6 @@ def _share(box: Floats, other: Floats) -> float:
     return float(max(across, 0.0) * max(down, 0.0) / area)
 
 
-def records(camera: str, sequence: int, tracks: Sequence[Track], ended: tuple[int, ...]) -> list[PersonsSeen]:
-    """What the vision process tells of one frame: people just confirmed as seen before, then all of now."""
-    if not tracks:
-        return []
-    early = [
-        PersonsSeen(
-            camera,
-            sequence,
-            sighting.time_s,
-            (Person(track.id, sighting.box, sighting.score, sighting.floor_xy_m),),
-        )
-        for track in tracks
-        if track.id is not None
-        for sighting in track.early
-    ]
-    now = tuple(
-        Person(track.id, track.box, track.score, track.floor_xy_m)
-        for track in tracks
-        if track.id is not None and track.unseen_s == 0
-    )
-    return [*early, PersonsSeen(camera, sequence, tracks[0].time_s, now, ended)]
-
-
 def tracked(
     camera: str,
     tracker: FloorTracker,
@@ -165,6 +143,5 @@ def tracked(
     for sequence, time_s in enumerate(times_s):
         boxes, scores = detector.detect(walks, time_s)
         tracks = tracker.update(boxes, scores, time_s)
-        yield from records(camera, sequence, tracks, tracker.ended) or [
-            PersonsSeen(camera, sequence, time_s, (), tracker.ended)
-        ]
+        yield from seen_before(camera, sequence, tracks)
+        yield persons_seen(camera, sequence, time_s, tracks, tracker.ended)

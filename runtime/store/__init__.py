@@ -1,18 +1,21 @@
 """What people do in the shop, from where they stand and which tags move. Pure: time is an argument.
 
-    floorplan    entrances, zones, fixtures, antennas in floor metres
-    ordering     records of all cameras and readers into one timeline
-    identity     tracks of several cameras into walkers: one person is one walker
-    paths        where each walker was in the last minute
-    visits       anonymous visitor ids that change at local midnight
-    entrances    crossings of an entrance line, with direction
-    zones        entering, leaving and dwelling
-    flow         from zone to zone
-    heatmap      person-seconds per grid cell and zone
-    coverage     what the cameras could not see
-    matching     which walker turned which tag
-    tryon        tags in fitting rooms
-    behaviour    all of it behind five inputs and one output: facts
-
-`facts` are what the room says; nothing else of it is meant for other rooms.
+facts         what the room says; nothing else of it is meant for other rooms but `Behaviour`
+floorplan     entrances, zones, fixtures, antennas in floor metres
+behaviour     everything below behind a few inputs and one output: facts
+ordering      records of all cameras and readers into one timeline
+identity      tracks of several cameras into walkers: one person is one walker
+motion        the last seconds of one walker
+paths         where each walker was in the last minute
+visits        anonymous visitor ids that change at local midnight
+entrances     crossings of an entrance line, with direction
+footfall      crossings into counts per interval
+zones         entering, leaving and dwelling
+flow          from zone to zone
+heatmap       person-seconds per grid cell and zone
+intervals     when an interval is over
+coverage      what the cameras could not see
+matching      which walker turned which tag
+interactions  flips that wait to be matched
+tryon         tags in fitting rooms
 """

@@ -26,6 +26,8 @@ from runtime.store.zones import Change, ZoneKeeper
 LEAST_DWELL_S = 2.0
 SETTLING_S = LOST_S + PROBATION_S + 1.0
 """After this long (and the reorder window) a crossing or stay is known, so an interval may be told."""
+TURN_S = 0.05
+"""Records of many cameras are judged together, so often."""
 MAX_PROCESSES = 128
 
 
@@ -48,7 +50,7 @@ class Behaviour:
         appearance: Appearance | None = None,
     ) -> None:
         self.plan = plan
-        self._now_s = begin_s
+        self._now_s = self._turned_s = begin_s
         intervals = plan.intervals
         longest_s = max(intervals.footfall_s, intervals.heatmap_s, intervals.flow_s)
         self._coverage = CoverageMeter(plan.cameras, begin_s, longest_s + SETTLING_S + 60)
@@ -70,12 +72,12 @@ class Behaviour:
     def persons(self, seen: PersonsSeen) -> list[Fact]:
         """The persons of one analysed frame."""
         self._window.push(seen.time_s, seen)
-        return self.advance(seen.time_s)
+        return self._turn(seen.time_s)
 
     def missed(self, missed: FramesMissed) -> list[Fact]:
         """A span in which a camera saw nothing."""
         self._window.push(missed.end_s, missed)
-        return self.advance(missed.end_s)
+        return self._turn(missed.end_s)
 
     def flip(self, flip: TagFlip) -> list[Fact]:
         """A tag was turned over; its interaction follows seconds later."""
@@ -108,10 +110,8 @@ class Behaviour:
 
     def advance(self, time_s: float) -> list[Fact]:
         """What is settled at `time_s`."""
-        self._now_s = max(self._now_s, time_s)
-        facts: list[Fact] = []
-        for record_s, record in self._window.release(self._now_s):
-            facts += self._record(record_s, record)
+        self._now_s = self._turned_s = max(self._now_s, time_s)
+        facts = self._records(self._window.release(self._now_s))
         reached_s = self._now_s - self._window.window_s
         facts += self._roll_day(reached_s)
         facts += self._steps(self._walkers.advance(reached_s))
@@ -124,9 +124,7 @@ class Behaviour:
     def finish(self, time_s: float) -> list[Fact]:
         """Everything still open, cut at `time_s`: nothing is lost when watching stops."""
         self._now_s = max(self._now_s, time_s)
-        facts: list[Fact] = []
-        for record_s, record in self._window.drain():
-            facts += self._record(record_s, record)
+        facts = self._records(self._window.drain())
         facts += self._steps(self._walkers.drain(self._now_s))
         facts += self._lost(self._now_s, REACH_S)
         facts += self._dwells(self._zones.cut(self._now_s), partial=True)
@@ -141,15 +139,23 @@ class Behaviour:
         parts = (self._window.counts, self._walkers.counts, self._interactions.counts, self._footfall.counts)
         return dict(sum((Counter(part) for part in parts), Counter()))
 
-    def _record(self, record_s: float, record: PersonsSeen | FramesMissed) -> list[Fact]:
-        if isinstance(record, FramesMissed):
-            self._coverage.missed(record.camera, record.start_s, record.end_s)
-            return []
-        facts = self._roll_day(record_s)
-        self._coverage.frame(record.camera, record_s)
-        return facts + self._steps(
-            self._walkers.observe(record.camera, record_s, record.persons, record.ended)
-        )
+    def _turn(self, time_s: float) -> list[Fact]:
+        self._now_s = max(self._now_s, time_s)
+        return self.advance(self._now_s) if self._now_s >= self._turned_s + TURN_S else []
+
+    def _records(self, released: list[tuple[float, PersonsSeen | FramesMissed]]) -> list[Fact]:
+        facts: list[Fact] = []
+        steps: list[Step] = []
+        for record_s, record in released:
+            if record_s >= self._midnight_s:
+                facts += self._steps(steps) + self._roll_day(record_s)
+                steps = []
+            if isinstance(record, FramesMissed):
+                self._coverage.missed(record.camera, record.start_s, record.end_s)
+            else:
+                self._coverage.frame(record.camera, record_s)
+                steps += self._walkers.observe(record.camera, record_s, record.persons, record.ended)
+        return facts + self._steps(steps)
 
     def _steps(self, steps: list[Step]) -> list[Fact]:
         if not steps:

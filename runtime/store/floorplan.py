@@ -69,10 +69,20 @@ class Zone:
     name: str
     polygon: tuple[Point, ...]
     kind: Literal["area", "fitting_room"] = "area"
+    _low: Floats = field(init=False, repr=False, compare=False)
+    _high: Floats = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        corners = np.array(self.polygon)
+        object.__setattr__(self, "_low", corners.min(axis=0))
+        object.__setattr__(self, "_high", corners.max(axis=0))
 
     def holds(self, points: Floats) -> Bools:
         """Which of the points (n, 2) lie inside."""
-        return in_polygon(points, self.polygon)
+        near: Bools = np.all((points >= self._low) & (points <= self._high), axis=1)
+        if near.any():
+            near[near] = in_polygon(points[near], self.polygon)
+        return near
 
     def distance_m(self, points: Floats) -> Floats:
         """Distance (n,) of points from the zone, 0 inside."""
