@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import multiprocessing as mp
 import multiprocessing.queues
+import os
 import select
 import socket
 import time
@@ -95,6 +96,8 @@ class RingReport(msgspec.Struct, frozen=True):
     width: int
     height: int
     rounds: int
+    load_average: float
+    """When the run began: on a busy machine the methods that need the writer's help suffer most."""
     methods: dict[str, MethodReport]
 
 
@@ -240,6 +243,7 @@ def measure(width: int, height: int, rounds: int) -> RingReport:
             f"{width} x {height} pixels do not make whole 8-byte words; choose a width divisible by 8"
         )
     times = {method: Times() for method in METHODS}
+    load_average = os.getloadavg()[0]
     sequence = 0
     with _reader(width, height) as reader:
         for first in range(0, rounds + WARM_UP, BLOCK):
@@ -247,10 +251,10 @@ def measure(width: int, height: int, rounds: int) -> RingReport:
                 for turn in range(first, min(first + BLOCK, rounds + WARM_UP)):
                     sequence += 1
                     reader.take(method, sequence, times[method] if turn >= WARM_UP else Times())
-    return _report(width, height, rounds, times)
+    return _report(width, height, rounds, load_average, times)
 
 
-def _report(width: int, height: int, rounds: int, times: dict[str, Times]) -> RingReport:
+def _report(width: int, height: int, rounds: int, load_average: float, times: dict[str, Times]) -> RingReport:
     ring_read = float(np.median(times["ring"].read_s))
     ring_handover = float(np.median(times["ring"].handover_s))
     methods = {
@@ -263,7 +267,7 @@ def _report(width: int, height: int, rounds: int, times: dict[str, Times]) -> Ri
         )
         for method, taken in times.items()
     }
-    return RingReport(width, height, rounds, methods)
+    return RingReport(width, height, rounds, load_average, methods)
 
 
 def _spread(seconds: list[float]) -> Spread:
@@ -285,7 +289,10 @@ def _table(report: RingReport) -> Table:
             f"{method.handover_ratio:.1f}",
             _cell(method.one_pass),
         )
-    table.caption = "median (p10 to p90); how it is timed: the docstring of bench/ring.py"
+    table.caption = (
+        f"median (p10 to p90), {os.cpu_count()} cores, load average {report.load_average:.1f}; "
+        "how it is timed: the docstring of bench/ring.py"
+    )
     return table
 
 

@@ -12,7 +12,8 @@ def test_every_method_hands_over_the_right_frames_and_the_ring_is_read_fastest()
     assert result.exit_code == 0, result.output
     report = json.loads(result.output)
     assert set(report["methods"]) == set(METHODS)
-    assert all(report["methods"][method]["read_ratio"] > 2 for method in METHODS if method != "ring")
+    assert report["methods"]["shm"]["read_ratio"] > 2
+    assert report["methods"]["pipe"]["read_ratio"] > 30
 
 
 def test_a_size_that_cannot_be_checked_is_refused() -> None:
