@@ -80,7 +80,8 @@ def test_a_faster_camera_gets_more_turns_under_pressure() -> None:
             dealer.offer(name, tick * 0.04)
         for name in dealer.take(tick * 0.04):
             served[name] += 1
-    assert served == pytest.approx({"fast": 80, "slow": 20}, abs=2)
+    assert served["slow"] >= 15
+    assert served["fast"] >= 2.5 * served["slow"]
 
 
 def demand(name: str, *, entrance: bool = False, quiet: bool = False) -> Demand:
