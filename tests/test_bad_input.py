@@ -161,6 +161,16 @@ BAD_CONFIGS = {
         ),
         "cameras[0].points: the horizon runs through the lower half of the picture; measure the points again",
     ),
+    "an entrance behind the camera": (
+        edited("line: [[5, 10], [9, 10]]", "line: [[19, 0], [19.5, 0]]"),
+        "entrances[0].cameras: the line is in the picture of none of 'door'; move the line, or name another",
+    ),
+    "an entrance for a camera without a floor map": (
+        edited("    image_size: [1920", "  - name: till\n    uri: csi:0\n    image_size: [1920").replace(
+            "cameras: [door]", "cameras: [door, till]"
+        ),
+        "entrances[0].cameras: camera 'door' has no floor map, so it cannot count; tagsight calibrate floor",
+    ),
     # tags and readers
     "an EPC that is not hex": (
         edited("3034257BF7194E4000001A85", "SHIRT"),
@@ -314,7 +324,7 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a quiet second for a quiet minute": (
         {"r.csv": f"{READS}1.0,aabb,1,1,-50,1\n2.0,aabb,1,1,-50,1\n"},
         "calibrate antenna DIR/r.csv --out DIR/c.yaml",
-        "the recording lasts 1.0 s; at least 10 s of a quiet store would be right",
+        "the recording lasts 1.0 s; at least 10 s",
     ),
     "a calibration that is something else": (
         {"r.csv": f"{READS}1.0,aabb,1,1,-50,1\n", "c.yaml": "x: 1\n"},

@@ -1,9 +1,9 @@
 """The store's config: `store.yaml` as typed sections, checked as a whole.
 
 Read in this order: `model` (what can be configured), `yaml_tree` (text to nodes, bounded), `decode` and
-`draft` (nodes to sections, noting every mistake), `checks`, `camera_checks` and `files` (whether they fit
-together), `loading` (all of it in order). `cameras` and `epcs` say what an address, a floor map and a tag
-pattern mean.
+`draft` (nodes to sections, noting every mistake), `checks`, `camera_checks`, `sight_checks` and `files`
+(whether they fit together), `loading` (all of it in order). `cameras` and `epcs` say what an address, a floor
+map and a tag pattern mean.
 """
 
 from runtime.config.cameras import image_to_floor, read_secret, source_uri

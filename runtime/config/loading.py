@@ -20,6 +20,7 @@ from runtime.config.draft import read
 from runtime.config.files import check_files, complete_floor, resolve_paths
 from runtime.config.mistakes import ConfigErrors
 from runtime.config.model import StoreConfig
+from runtime.config.sight_checks import check_sight
 
 CHECKS = (
     check_files,
@@ -28,6 +29,7 @@ CHECKS = (
     check_names,
     check_cameras,
     check_entrances,
+    check_sight,
     check_areas,
     check_articles,
     check_readers,
