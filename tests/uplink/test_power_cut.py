@@ -11,6 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runtime.store.facts import Visit
+from runtime.uplink.events import Origin
+from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_reader import OutboxReader
 
 WRITER = """
@@ -31,6 +34,10 @@ while True:
     visit = Visit(key=f"visit/{number}", time_s=1.7e9, visitor="v", direction="in", entrance="door")
     outbox.append([visit] * (1 + number % 7))
 """
+
+
+def visit(number: int) -> Visit:
+    return Visit(key=f"visit/{number}", time_s=1.7e9, visitor="v", direction="in", entrance="door")
 
 
 @pytest.mark.parametrize("group_events", [1, 64])
@@ -62,3 +69,31 @@ def test_kill_at_random_moments_loses_nothing_promised_and_skips_no_number(
     bodies = [msgspec.json.decode(row.body) for row in rows]
     assert [body["seq"] for body in bodies] == [row.seq for row in rows]
     assert len({body["id"] for body in bodies}) == len(bodies)
+
+
+def test_a_journal_that_is_torn_anywhere_leaves_an_unbroken_run_of_events(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    limits = OutboxLimits(group_events=8, group_delay_s=0.001)
+    with Outbox(path, Origin("plaza", "box-1"), limits) as outbox:
+        for number in range(300):
+            outbox.append([visit(number)])
+        outbox.flush()
+        database = path.read_bytes()
+        journal = path.with_name("outbox.db-wal").read_bytes()
+    assert len(journal) > 50_000
+    chance = random.Random(3)
+    lengths = []
+    for cut_number in range(25):
+        torn = tmp_path / str(cut_number) / "outbox.db"
+        torn.parent.mkdir()
+        torn.write_bytes(database)
+        cut = chance.randrange(len(journal))
+        torn.with_name("outbox.db-wal").write_bytes(journal[:cut] + b"\xa5" * chance.randrange(3_000))
+        with Outbox(torn, Origin("plaza", "box-1")) as outbox:
+            outbox.append([visit(0)])
+            last_seq = outbox.flush()
+        reader = OutboxReader(torn)
+        assert [row.seq for row in reader.rows(1, limit=10**6)] == list(range(1, last_seq + 1))
+        reader.close()
+        lengths.append(last_seq)
+    assert len(set(lengths)) > 10
