@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -77,15 +77,18 @@ def video(
     camera = pick_camera(store, camera_name) if store is not None else None
     engines = store.engines if store is not None else None
     weights = detector or (engines.detector if engines else DEFAULT_WEIGHTS)
-    finder = PersonDetector.open(
-        weights,
-        input_size=engines.input_size if engines else None,
-        backend=backend or (engines.backend if engines else "auto"),
-        threads=threads or (engines.threads if engines else 0),
-        streams=OFFLINE_STREAMS,
-        score=engines.score if engines else None,
-    )
-    result = run(Job(file, store, camera, tracks, overlay), finder, weights)
+    source = open_source(f"file:{file}?pace=fast")
+    assert isinstance(source, FileSource)
+    with closing(source):
+        finder = PersonDetector.open(
+            weights,
+            input_size=engines.input_size if engines else None,
+            backend=backend or (engines.backend if engines else "auto"),
+            threads=threads or (engines.threads if engines else 0),
+            streams=OFFLINE_STREAMS,
+            score=engines.score if engines else None,
+        )
+        result = run(Job(file, store, camera, tracks, overlay), source, finder, weights)
     if counts is not None:
         result.write(counts)
     _print(result, as_json)
@@ -106,15 +109,12 @@ def pick_camera(store: StoreConfig, name: str | None) -> Camera:
     raise TagsightError(f"the config has no camera {name!r}; it has: {names}")
 
 
-def run(job: Job, detector: PersonDetector, weights: str) -> Counts:
+def run(job: Job, source: FileSource, detector: PersonDetector, weights: str) -> Counts:
     """Analyse the clip and write what was asked for. Raises TagsightError and EngineError.
 
-    Where the file breaks off, what was found up to there is written before the error is raised.
+    Where the file breaks off, tracks and overlay hold what was found up to there.
     """
     with ExitStack() as stack:
-        source = open_source(f"file:{job.file}?pace=fast")
-        assert isinstance(source, FileSource)
-        stack.callback(source.close)
         homography = image_to_floor(job.camera, source.size) if job.camera is not None else None
         if job.camera is not None and homography is None:
             raise TagsightError(
