@@ -100,7 +100,7 @@ def _annotate(
             tracker = FloorTracker(TrackerSettings(), CameraView(*size, homography))
             for seen in analyse(frames, detector, tracker):
                 time_s = epoch_s + (loop * CLIP_FRAMES + seen.frame.index) / CLIP_FPS
-                through = Counter(
+                through: Counter[tuple[str, str]] = Counter(
                     (visit.entrance, visit.direction)
                     for visit in visits
                     if watched[0] <= visit.time_s <= time_s

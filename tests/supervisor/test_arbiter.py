@@ -20,7 +20,8 @@ RUN = """
 import sys, logging
 from pathlib import Path
 from runtime.config import load
-from runtime.supervisor.arbiter import Arbiter, Patience
+from runtime.supervisor.arbiter import Arbiter
+from runtime.supervisor.children import Patience
 from runtime.supervisor.child import configure_logging
 configure_logging(logging.INFO)
 path = Path(sys.argv[1])

@@ -1,0 +1,151 @@
+"""One process of the box as its supervisor knows it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from runtime.frames.ring import create_ring
+from runtime.messages import Attach, Health, Message, PeerGone, Stop, pair, receive, send
+from runtime.supervisor.child import run_child
+from runtime.supervisor.restarts import Restarts
+from runtime.supervisor.topology import ProcessPlan
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a child may make no progress before it is replaced, seconds.
+
+    `silent_s`: without a word, though it speaks every second; `first_word_s`: the same while it starts, when
+    a network is loaded; `stalled_s`: while it says itself that it is stalled; `abort_s`: from the signal that
+    leaves a trace to the one that cannot be refused.
+    """
+
+    silent_s: float = 10.0
+    first_word_s: float = 60.0
+    stalled_s: float = 15.0
+    abort_s: float = 1.0
+
+
+@dataclass
+class Child:
+    """A planned process, running or not. Times are monotonic seconds."""
+
+    plan: ProcessPlan
+    restarts: Restarts
+    process: ForkServerProcess | None = None
+    control: socket.socket | None = None
+    ring_fd: int | None = None
+    health: Health | None = None
+    heard_s: float = 0.0
+    start_at_s: float = 0.0
+    retired: bool = False
+    _stalled_since_s: float | None = None
+    _aborted_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is past loading what it needs; before that it holds nothing that could be lost."""
+        return self.health is not None and self.health.state != "starting"
+
+    @property
+    def pid(self) -> int | None:
+        return None if self.process is None else self.process.pid
+
+    def start(self, context: ForkServerContext, crash_dir: str, log_level: int, now_s: float) -> None:
+        """Fork it, and give a camera its ring."""
+        plan = self.plan
+        ours, theirs = pair()
+        arguments = (plan.kind, plan.name, theirs, plan.spec, crash_dir, log_level)
+        self.process = context.Process(target=run_child, args=arguments, name=plan.name)
+        self.process.start()
+        theirs.close()
+        ours.setblocking(False)
+        self.control = ours
+        self.heard_s = now_s
+        self.health, self._stalled_since_s, self._aborted_s = None, None, None
+        if plan.kind == "camera":
+            self.ring_fd = create_ring(plan.spec.slots, *plan.spec.max_size)
+            self.tell(Attach("ring", plan.name), (self.ring_fd,))
+
+    def tell(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
+        """Say something; False where it does not listen (it is then found silent or dead)."""
+        if self.control is None:
+            return False
+        try:
+            send(self.control, message, fds)
+        except (BlockingIOError, PeerGone, OSError):
+            return False
+        return True
+
+    def hear(self, now_s: float) -> list[Health]:
+        """What it has said since; its control socket is closed where it has closed it."""
+        said: list[Health] = []
+        while self.control is not None:
+            try:
+                message, _ = receive(self.control)
+            except BlockingIOError:
+                break
+            except (PeerGone, OSError):
+                self.control.close()
+                self.control = None
+                break
+            if isinstance(message, Health):
+                said.append(message)
+        if said:
+            self.health, self.heard_s = said[-1], now_s
+        return said
+
+    def ask_to_stop(self) -> None:
+        """Stop in order; killed where it does not listen."""
+        if self.running and not self.tell(Stop()):
+            self.kill(signal.SIGKILL)
+
+    def kill(self, number: signal.Signals) -> None:
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def check(self, now_s: float, patience: Patience) -> bool:
+        """End it where it makes no progress: first with a trace, then for good. True when that begins."""
+        if self._aborted_s is not None:
+            if now_s - self._aborted_s > patience.abort_s:
+                self.kill(signal.SIGKILL)
+            return False
+        if self.health is not None and self.health.state == "stalled":
+            self._stalled_since_s = self._stalled_since_s or now_s
+        else:
+            self._stalled_since_s = None
+        stalled = self._stalled_since_s is not None and now_s - self._stalled_since_s > patience.stalled_s
+        limit_s = patience.silent_s if self.begun else patience.first_word_s
+        if now_s - self.heard_s <= limit_s and not stalled:
+            return False
+        self._aborted_s = now_s
+        self.kill(signal.SIGABRT)
+        return True
+
+    def bury(self) -> int:
+        """Take leave of the ended process and free what was its own; returns its exit code."""
+        assert self.process is not None
+        self.process.join()
+        code = self.process.exitcode
+        self.process = None
+        if self.control is not None:
+            self.control.close()
+            self.control = None
+        if self.ring_fd is not None:
+            os.close(self.ring_fd)
+            self.ring_fd = None
+        return -signal.SIGKILL if code is None else code
