@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import stat
 import time
 from functools import partial
+from pathlib import Path
 
-from runtime.config import Camera, Reader, StoreConfig, Uplink, source_uri
+from runtime.config import Camera, Reader, StoreConfig, Tls, Uplink, source_uri
 from runtime.doctor.findings import Check, Finding
 
 SOON_DAYS = 30.0
@@ -25,6 +27,9 @@ def checks(store: StoreConfig, limit_s: float) -> list[Check]:
         Check(f"reader {entry.name}", partial(reader, entry, limit_s), "see that it has power and LLRP is on")
         for entry in store.readers
     ]
+    secrets = _secret_files(store)
+    if secrets:
+        found.append(Check("secrets", partial(private, secrets), "chmod 600 them"))
     found.append(Check("broker", partial(broker, store.uplink), "see that it runs and this box may connect"))
     if store.uplink.tls:
         remedy = "get new certificates before they expire"
@@ -78,6 +83,23 @@ def reader(entry: Reader, limit_s: float) -> Finding:
     return Finding(
         "ok", f"{entry.host}:{entry.tcp_port()} answers LLRP in {(time.monotonic() - began_s) * 1e3:.0f} ms"
     )
+
+
+def private(secrets: list[Path]) -> Finding:
+    """Files of passwords and keys are their owner's alone. Raises OSError."""
+    loose = [file for file in secrets if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    if loose:
+        listed = ", ".join(str(file) for file in loose)
+        return Finding("missing", f"other users can read {listed}", f"chmod 600 {' '.join(map(str, loose))}")
+    return Finding("ok", f"{len(secrets)} file{'s' if len(secrets) > 1 else ''}, readable by the owner only")
+
+
+def _secret_files(store: StoreConfig) -> list[Path]:
+    named = [entry.password_file for entry in store.cameras]
+    named.append(store.uplink.password_file)
+    if isinstance(store.uplink.tls, Tls):
+        named.append(store.uplink.tls.key)
+    return [file for file in named if file is not None]
 
 
 def broker(uplink: Uplink) -> Finding:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -82,6 +86,26 @@ def test_what_is_not_a_list_of_points_is_refused(page: ClickingPage, body: Any) 
 def test_a_body_without_end_is_refused(page: ClickingPage) -> None:
     headers = {"X-Token": page.token, "Content-Length": str(10**9)}
     assert ask(page, "POST", "/done", None, **headers)[0] == 400
+
+
+def test_the_command_goes_on_with_the_points_of_the_page(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "door.png"), np.zeros((480, 640, 3), np.uint8))
+    command = ("calibrate", "floor", str(tmp_path / "door.png"), "--click", "--minutes", "0.5", "--json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "runtime.cli", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        port, token = re.search(r"127\.0\.0\.1:(\d+)/\?token=(\S+)", running.stderr.readline()).groups()
+        link = http.client.HTTPConnection("127.0.0.1", int(port), timeout=5)
+        link.request("POST", "/done", body=json.dumps(ROWS), headers={"X-Token": token})
+        assert link.getresponse().status == 200
+        link.close()
+        output, _ = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert [point["floor"] for point in json.loads(output)["points"]] == [row[2:] for row in ROWS]
 
 
 def test_the_page_ends_when_nobody_comes() -> None:

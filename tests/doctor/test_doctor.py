@@ -166,6 +166,15 @@ def test_a_check_that_hangs_or_breaks_does_not_take_the_others_along() -> None:
     assert "ZeroDivisionError" in found[1].found
 
 
+def test_a_password_that_others_can_read_is_found(tmp_path: Path) -> None:
+    (tmp_path / "door.password").write_text("secret\n")
+    (tmp_path / "door.password").chmod(0o644)
+    found = store.private([tmp_path / "door.password"])
+    assert found.verdict == "missing" and found.remedy == f"chmod 600 {tmp_path}/door.password"
+    (tmp_path / "door.password").chmod(0o600)
+    assert store.private([tmp_path / "door.password"]).verdict == "ok"
+
+
 def test_a_full_disk_is_missing_before_the_outbox_finds_out(tmp_path: Path) -> None:
     huge_mib = 10**9
     assert machine.disk(tmp_path / "not" / "yet", 1).verdict == "ok"
