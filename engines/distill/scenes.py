@@ -18,7 +18,7 @@ from engines.distill.pool import Image, Labels, PoolEntry, read_image, read_inde
 
 Example = tuple[Image, Labels]
 
-KINDS = {"plain": 0.3, "mosaic": 0.4, "pasted": 0.3}
+KINDS = {"plain": 0.42, "mosaic": 0.28, "pasted": 0.3}
 SOURCE_SHARES = {
     "street": 0.42,
     "coco": 0.14,
@@ -74,7 +74,7 @@ class SceneMaker:
     def _plain(self, size: tuple[int, int]) -> Example:
         image, labels = self._draw()
         return self._placed(
-            image, labels, size, float(np.exp(self._rng.uniform(math.log(0.55), math.log(2.4))))
+            image, labels, size, float(np.exp(self._rng.uniform(math.log(0.65), math.log(2.4))))
         )
 
     def _placed(self, image: Image, labels: Labels, size: tuple[int, int], zoom: float) -> Example:
@@ -114,7 +114,7 @@ class SceneMaker:
             image, labels = self._placed(empty, Labels(), size, self._rng.uniform(1.0, 2.2))
         image = image.copy()
         width, height = size
-        low, high = sorted(self._rng.uniform(0.06, 0.42, 2) * height)
+        low, high = sorted(np.exp(self._rng.uniform(math.log(0.07), math.log(0.8), 2)) * height)
         feet = np.sort(self._rng.uniform(0.15, 1.05, int(self._rng.integers(1, 11)))) * height
         for foot_y in feet:
             tall = (low + (high - low) * foot_y / height) * self._rng.uniform(0.88, 1.12)
