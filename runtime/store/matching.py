@@ -34,6 +34,10 @@ class MatchSettings:
         default_factory=lambda: {"fixture": 1.3, "antenna": 2.0, "zone": 0.6}
     )
     """How far from its expected place someone turns a tag."""
+    stretch_m: float = 0.8
+    """How much further away the tag may be: taken off its place, or the place has a length nobody measured."""
+    stretch_share: float = 0.12
+    """How often it is."""
     fade_m: float = 0.15
     """How gradually reach ends, apart from the uncertainty of the person's place."""
     timing_sigma_s: float = 0.5
@@ -164,8 +168,11 @@ def _explain(
     reach_m = settings.reach_m[flip.place.kind]
     distance_m = flip.place.distance_m(where.points)
     fade_m = np.hypot(settings.fade_m, where.sigma_m)
-    beyond = np.clip(1.7 * (distance_m - reach_m) / fade_m, -50, 50)
-    within = where.known / (1.0 + np.exp(beyond))
+    near, far = (
+        1.0 / (1.0 + np.exp(np.clip(1.7 * (distance_m - limit_m) / fade_m, -50, 50)))
+        for limit_m in (reach_m, reach_m + settings.stretch_m)
+    )
+    within = where.known * ((1 - settings.stretch_share) * near + settings.stretch_share * far)
     runs = np.convolve(np.log(np.maximum(within, settings.elsewhere)), np.ones(moments.span), "valid")
     throughout = moments.weights * np.exp(runs / moments.span)
     best = int(np.argmax(throughout)) + moments.span // 2
