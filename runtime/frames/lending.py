@@ -6,6 +6,7 @@ Every message moves the ownership of one slot. Both ends of the socket are non-b
 
 from __future__ import annotations
 
+import os
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -85,6 +86,8 @@ class FrameLender:
         while (sock := self._readers.get(name)) is not None:
             try:
                 message, fds = messages.receive(sock)
+                for fd in fds:
+                    os.close(fd)
                 if fds or not isinstance(message, FrameDone):
                     raise LedgerError(f"reader {name} sent {type(message).__name__}, which is not FrameDone")
                 self.ledger.give_back(name, message.slot, message.sequence)

@@ -119,22 +119,18 @@ class CameraProcess:
             self._stopping = True
 
     def _obey(self, message: messages.Message, fds: tuple[int, ...]) -> None:
-        if isinstance(message, Stop):
-            self._stopping = True
-        elif isinstance(message, Attach) and message.role == "ring" and len(fds) == 1 and self._ring is None:
-            self._start(FrameRing.attach(fds[0], writable=True))
-            return
-        elif (
-            isinstance(message, Attach)
-            and message.role == "frames"
-            and len(fds) == 1
-            and self._ring is not None
-        ):
-            self._add_reader(self._ring, message.name, socket.socket(fileno=fds[0]))
-            return
-        elif isinstance(message, Detach) and self._ring is not None:
-            with self._ring.lock:
-                self._ring.lender.remove_reader(message.name)
+        match message:
+            case Stop():
+                self._stopping = True
+            case Attach(role="ring") if len(fds) == 1 and self._ring is None:
+                self._start(FrameRing.attach(fds[0], writable=True))
+                return
+            case Attach(role="frames", name=reader) if len(fds) == 1 and self._ring is not None:
+                self._add_reader(self._ring, reader, socket.socket(fileno=fds[0]))
+                return
+            case Detach(role="frames", name=reader) if self._ring is not None:
+                with self._ring.lock:
+                    self._ring.lender.remove_reader(reader)
         for fd in fds:
             log.warning("a descriptor that came with %s was not expected", message)
             os.close(fd)

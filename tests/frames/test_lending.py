@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,18 @@ def test_bytes_that_are_no_message_remove_the_reader(lender: FrameLender) -> Non
     borrower.sock.send(b"\xc1garbage")
     lender.take_back("vision")
     assert not lender.readers
+
+
+def test_a_reader_that_sends_descriptors_is_removed_and_leaves_none_behind(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    lend(lender, 1)
+    ready = borrower.receive()
+    assert ready is not None
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    messages.send(borrower.sock, messages.FrameDone(ready.slot, ready.sequence), (0, 1))
+    lender.take_back("vision")
+    assert not lender.readers
+    assert len(list(Path("/proc/self/fd").iterdir())) == before - 1
 
 
 def test_a_reader_under_a_known_name_replaces_the_old_one(lender: FrameLender) -> None:
