@@ -21,7 +21,7 @@ from runtime.errors import TagsightError
 from runtime.frames.files import FileSource
 from runtime.frames.sources import open_source, read
 from runtime.vision.pipeline import OFFLINE_STREAMS, VideoFrame, analyse
-from runtime.vision.records import persons_seen
+from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 from runtime.vision.tracklog import Row, TrackLog, mot_line
 
@@ -133,6 +133,8 @@ def run(job: Job, source: FileSource, detector: PersonDetector, weights: str) ->
         for seen in analyse(_frames(source, stack), detector, tracker):
             frame = seen.frame
             frames += 1
+            for earlier in seen_before(name, frame.index, seen.tracks):
+                counter.add(earlier)
             counter.add(persons_seen(name, frame.index, frame.time_s, seen.tracks, seen.ended))
             sheet.add(seen.frame, seen.tracks, seen.ended)
             if overlay is not None:

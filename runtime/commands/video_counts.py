@@ -86,8 +86,8 @@ class ClipCounter:
         self._entrances = [each.name for each in config.entrances] if config is not None else []
 
     def add(self, seen: PersonsSeen) -> None:
-        """One analysed frame."""
-        self._end_s = seen.time_s
+        """What one frame showed, or an earlier one of people confirmed since."""
+        self._end_s = max(self._end_s, seen.time_s)
         interval = int(seen.time_s // INTERVAL_S)
         self._heads.setdefault(interval, set()).update(person.track for person in seen.persons)
         if self._store is not None:
