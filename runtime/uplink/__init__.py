@@ -6,6 +6,7 @@ schema          JSON Schema and AsyncAPI of all of it
 outbox          the writing end: facts become events on disk, in groups, numbered without a gap
 outbox_file     its SQLite file: tables, version, notes
 outbox_repair   what to do with a damaged one
+outbox_salvage  what can still be read of it
 outbox_room     its size limit: what goes first
 outbox_reader   the reading end
 losses, ranges  what was dropped, what was delivered: sets of sequence numbers

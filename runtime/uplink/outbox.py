@@ -26,9 +26,15 @@ from runtime.store.facts import Fact
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.events import DROP_RANK, Origin, seal
-from runtime.uplink.losses import DISK_REFUSED, OUTBOX_LOST, Losses
+from runtime.uplink.losses import DISK_REFUSED, Losses
 from runtime.uplink.outbox_file import HighWater, Row
-from runtime.uplink.outbox_repair import find_damage, note_progress, open_for_writing, quarantine, suspicion
+from runtime.uplink.outbox_repair import (
+    find_damage,
+    note_progress,
+    open_for_writing,
+    replace_damaged,
+    suspicion,
+)
 from runtime.uplink.outbox_room import ROWS_AT_ONCE, make_room, purge_delivered
 
 log = logging.getLogger(__name__)
@@ -264,15 +270,9 @@ class Outbox:
     def _replace(self, damage: str) -> None:
         """Set the damaged file aside and go on in a new one; what only the old one held is lost, and told."""
         self._db.close()
-        aside = quarantine(self.path, self._clock())
-        log.error("%s is damaged (%s): moved to %s; a new outbox begins", self.path, damage, aside)
-        lost = Losses()
-        if self._committed > 0:
-            lost.add(OUTBOX_LOST, 1, self._committed)
-        self._db = outbox_file.connect(self.path, "FULL")
-        note_progress(self._db, self._committed, lost)
+        self._db = replace_damaged(self.path, damage, self._committed, self._clock())
         with self._changed:
-            self._losses.update(lost)
+            self._losses.update(Losses.from_note(outbox_file.read_note(self._db, "losses")))
 
     def _keep_house(self) -> None:
         """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion."""

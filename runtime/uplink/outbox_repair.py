@@ -1,7 +1,7 @@
 """Opening an outbox for writing, whatever state its file is in.
 
-A damaged file is set aside, never deleted, and a new one begins; the number beside the outbox makes sure
-that no `seq` is used twice, and a gap event names what was lost with the file.
+A damaged file is set aside, never deleted, and a new one begins with what can be read of it; the number
+beside the outbox makes sure that no `seq` is used twice, and a gap event names what was lost with the file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.losses import OUTBOX_LOST, Losses
 from runtime.uplink.outbox_file import HighWater
+from runtime.uplink.outbox_salvage import salvage
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,7 @@ def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3
     try:
         damage = find_damage(path)
         if damage is not None:
-            aside = quarantine(path, now_s)
-            log.error("%s is damaged (%s): moved to %s; a new outbox begins", path, damage, aside)
+            return replace_damaged(path, damage, high_water.value, now_s)
         db = outbox_file.connect(path, "FULL")
         if outbox_file.read_note(db, "last_seq") is None:
             losses = Losses()
@@ -37,6 +37,25 @@ def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3
             note_progress(db, high_water.value, losses)
     except sqlite3.OperationalError as error:
         raise OutboxError(f"{path}: the outbox cannot be used ({error}); check the disk it is on") from error
+    return db
+
+
+def replace_damaged(path: Path, damage: str, last_seq: int, now_s: float) -> sqlite3.Connection:
+    """Set a damaged outbox aside and begin a new one after `last_seq` with what could be read of the old."""
+    aside = quarantine(path, now_s)
+    db = outbox_file.connect(path, "FULL")
+    kept = salvage(aside, db, last_seq)
+    losses = Losses()
+    for first, last in kept.missing(last_seq):
+        losses.add(OUTBOX_LOST, first, last)
+    note_progress(db, last_seq, losses)
+    log.error(
+        "%s is damaged (%s): moved to %s; a new outbox begins with %d of its events",
+        path,
+        damage,
+        aside,
+        kept.count(),
+    )
     return db
 
 

@@ -356,3 +356,33 @@ def test_a_clock_that_steps_neither_reorders_nor_repeats(tmp_path: Path) -> None
     reader.close()
     assert [body.seq for body in bodies] == list(range(1, 301))
     assert len({body.id for body in bodies}) == 300
+
+
+def test_what_can_be_read_of_a_damaged_outbox_is_kept_and_only_the_rest_is_called_lost(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(1, 5_001)])
+    reader = OutboxReader(path)
+    reader.note_delivered(SeqRanges([(1, 100)]))
+    reader.close()
+    with path.open("r+b") as file:
+        for page in range(100, 110):
+            file.seek(page * 4096)
+            file.write(b"\xff" * 4096)
+    with Outbox(path, ORIGIN):
+        pass
+    facts = stored(path)
+    kept = {seq for seq, fact in facts if isinstance(fact, Visit)}
+    assert 4_000 < len(kept) < 5_000
+    assert all(fact.key == f"visit/{seq}" for seq, fact in facts if isinstance(fact, Visit))
+    (gap,) = [fact for _, fact in facts if isinstance(fact, Gap)]
+    named = SeqRanges(gap.ranges)
+    assert not any(seq in named for seq in kept)
+    known = accounted(path)
+    known.add(1, 100)
+    assert list(known) == [(1, facts[-1][0])]
+    reader = OutboxReader(path)
+    assert list(reader.delivered()) == [(1, 100)]
+    reader.close()
