@@ -114,6 +114,10 @@ def check_readers(draft: Draft) -> None:
             wrong = f"{reader.host}:{reader.tcp_port()} is also readers[{addresses[address]}]"
             draft.note(f"readers[{index}].host", wrong, "one entry a reader, with all its antennas")
         addresses.setdefault(address, index)
+        if reader.tls_ca is not None and not reader.tls:
+            draft.note(
+                f"readers[{index}].tls_ca", "a certificate authority without TLS", "write tls: true too"
+            )
         _check_antennas(draft, reader, f"readers[{index}]")
 
 

@@ -47,6 +47,7 @@ def check_files(draft: Draft) -> None:
     for index, camera in draft.cameras:
         _check_file(draft, f"cameras[{index}].password_file", camera.password_file, "one line of text")
     for index, reader in draft.readers:
+        _check_file(draft, f"readers[{index}].tls_ca", reader.tls_ca, "a PEM file")
         right = "tagsight calibrate antenna writes it"
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
     _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")

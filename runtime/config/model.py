@@ -163,10 +163,10 @@ class Fixture(Section, frozen=True, kw_only=True):
     """A rack or a fitting room, and the articles on it."""
 
     name: Label
-    kind: Literal["rack", "fitting_room"] = "rack"
+    kind: Annotated[Literal["rack", "fitting_room"], Meta(description="what stands there")] = "rack"
     at: Annotated[FloorPoint | None, Meta(description="[x, y] of its centre; or give polygon")] = None
-    polygon: Polygon | None = None
-    skus: Annotated[list[Sku], Meta(max_length=10_000)] = []
+    polygon: Annotated[Polygon | None, Meta(description="its corners in order, in metres; or give at")] = None
+    skus: Annotated[list[Sku], Meta(max_length=10_000, description="the articles on it")] = []
 
     def centre(self) -> tuple[float, float]:
         """Where it stands, in metres: `at`, or the centroid of its polygon."""
@@ -200,7 +200,10 @@ class Reader(Section, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=65_535)] | None, Meta(description="empty: 5084, or 5085 with tls")
     ] = None
     tls: Annotated[bool, Meta(description="speak LLRP over TLS")] = False
-    antennas: Annotated[list[Antenna], Meta(min_length=1, max_length=64)]
+    tls_ca: Annotated[
+        Path | None, Meta(description="PEM file that vouches for the reader; empty: the system's")
+    ] = None
+    antennas: Annotated[list[Antenna], Meta(min_length=1, max_length=64, description="its antennas")]
     session: Annotated[int, Meta(ge=0, le=3, description="Gen2 session")] = 1
     mode: Annotated[
         Annotated[int, Meta(ge=0, le=65_535)] | None,
@@ -229,7 +232,9 @@ class Engines(Section, frozen=True, kw_only=True):
         tuple[Annotated[int, Meta(ge=32, le=4_096)], Annotated[int, Meta(ge=32, le=4_096)]] | None,
         Meta(description="[width, height] of the network's input, multiples of 32; empty: from the pictures"),
     ] = None
-    backend: Literal["auto", "openvino", "onnxruntime", "tensorrt"] = "auto"
+    backend: Annotated[
+        Literal["auto", "openvino", "onnxruntime", "tensorrt"], Meta(description="auto: the fastest one here")
+    ] = "auto"
     threads: Annotated[int, Meta(ge=0, le=256, description="CPU threads; 0: all")] = 0
     score: Annotated[
         Annotated[float, Meta(gt=0, lt=1)] | None,
@@ -248,15 +253,21 @@ class Tls(Section, frozen=True, kw_only=True):
 class Uplink(Section, frozen=True, kw_only=True):
     """The broker that events go to, and the outbox that keeps them until they are there."""
 
-    host: Annotated[str, Meta(min_length=1, max_length=253)] = "localhost"
+    host: Annotated[str, Meta(min_length=1, max_length=253, description="address or name of the broker")] = (
+        "localhost"
+    )
     port: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)] | None, Meta(description="empty: 1883, or 8883 with tls")
     ] = None
     tls: Annotated[
         bool | Tls, Meta(description="false, true (the system's authorities), or {ca, cert, key}")
     ] = False
-    username: Annotated[str, Meta(min_length=1)] | None = None
-    password_file: Path | None = None
+    username: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="name to log in with")
+    ] = None
+    password_file: Annotated[
+        Path | None, Meta(description="file of the password, readable by the service only")
+    ] = None
     protocol: Annotated[Literal[5, 311], Meta(description="MQTT 5, or 311 for MQTT 3.1.1")] = 5
     trust_broker: Annotated[
         bool, Meta(description="true: the broker's acknowledgement is enough to forget an event")
@@ -286,10 +297,10 @@ class Retention(Section, frozen=True, kw_only=True):
 class Intervals(Section, frozen=True, kw_only=True):
     """How often each count is reported, in seconds."""
 
-    footfall_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
-    heatmap_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
-    flow_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
-    health_s: Annotated[float, Meta(ge=1, le=3_600)] = 10.0
+    footfall_s: Annotated[float, Meta(ge=1, le=86_400, description="entrance counts")] = 60.0
+    heatmap_s: Annotated[float, Meta(ge=1, le=86_400, description="person-seconds on the floor")] = 300.0
+    flow_s: Annotated[float, Meta(ge=1, le=86_400, description="walks between zones")] = 300.0
+    health_s: Annotated[float, Meta(ge=1, le=3_600, description="the state of every process")] = 10.0
 
 
 class StoreConfig(Section, frozen=True, kw_only=True):
@@ -297,11 +308,17 @@ class StoreConfig(Section, frozen=True, kw_only=True):
 
     site: Site
     floor: FloorPlan
-    cameras: Annotated[list[Camera], Meta(max_length=MAX_CAMERAS)] = []
-    entrances: Annotated[list[Entrance], Meta(max_length=MAX_ZONES)] = []
-    zones: Annotated[list[Zone], Meta(max_length=MAX_ZONES)] = []
-    fixtures: Annotated[list[Fixture], Meta(max_length=MAX_FIXTURES)] = []
-    readers: Annotated[list[Reader], Meta(max_length=MAX_READERS)] = []
+    cameras: Annotated[list[Camera], Meta(max_length=MAX_CAMERAS, description="the cameras of this box")] = []
+    entrances: Annotated[
+        list[Entrance], Meta(max_length=MAX_ZONES, description="lines people are counted at")
+    ] = []
+    zones: Annotated[list[Zone], Meta(max_length=MAX_ZONES, description="areas of dwell, flow and heat")] = []
+    fixtures: Annotated[
+        list[Fixture], Meta(max_length=MAX_FIXTURES, description="racks and fitting rooms")
+    ] = []
+    readers: Annotated[
+        list[Reader], Meta(max_length=MAX_READERS, description="the RFID readers of this box")
+    ] = []
     engines: Engines = Engines()
     uplink: Uplink = Uplink()
     retention: Retention = Retention()

@@ -72,7 +72,12 @@ def reader(entry: Reader, limit_s: float) -> Finding:
 
     timing = Timing(connect_s=limit_s / 2, answer_s=limit_s / 2)
     settings = ReaderSettings(
-        host=entry.host, port=entry.tcp_port(), name=entry.name, tls=entry.tls, timing=timing
+        host=entry.host,
+        port=entry.tcp_port(),
+        name=entry.name,
+        tls=entry.tls,
+        tls_ca=str(entry.tls_ca) if entry.tls_ca is not None else None,
+        timing=timing,
     )
     began_s = time.monotonic()
     connection = Connection(settings, lambda _: None, lambda _: None, lambda: None)

@@ -64,6 +64,7 @@ def settings_of(reader: Reader) -> ReaderSettings:
         port=reader.tcp_port(),
         name=reader.name,
         tls=reader.tls,
+        tls_ca=str(reader.tls_ca) if reader.tls_ca is not None else None,
         antennas=tuple(antenna.port for antenna in reader.antennas),
         antenna_power_dbm=powers,
         session=reader.session,

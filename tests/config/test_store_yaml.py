@@ -64,6 +64,16 @@ def test_every_key_of_the_example_is_in_the_schema_with_its_default() -> None:
     json.dumps(schema)
 
 
+def test_every_key_is_described() -> None:
+    undescribed = [
+        f"{section}.{key}"
+        for section, schema in json_schema()["$defs"].items()
+        for key, declared in schema["properties"].items()
+        if "description" not in declared and "$ref" not in declared
+    ]
+    assert undescribed == []
+
+
 def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
     text = EXAMPLE.replace("analysis_fps: 10", "analysis_fps: often").replace("[17, 3]]", "[17, 30]]")
     text = text.replace("health_s: 10", "helth_s: 10").replace("cameras: [door]", "cameras: [dor]")
