@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.fault_rig import Outcome, Rig, fresh_rig
+from runtime.uplink.outbox_reader import OutboxReader
 
 BURST = 2_000
 
@@ -113,15 +114,14 @@ def disk_full(rig: Rig, times: int) -> Outcome:
 
 
 def outbox_damaged(rig: Rig, times: int) -> Outcome:
-    """Pages of the outbox are overwritten while the device is down."""
+    """A quarter of the outbox's pages is overwritten while the device is down."""
     for _ in range(times):
         rig.start_device()
         goal = rig.promised + BURST
         rig.tell("say", BURST)
         rig.wait_for_promise(goal)
         rig.kill_device()
-        for journal in ("-wal", "-shm"):
-            rig.outbox.with_name(rig.outbox.name + journal).unlink(missing_ok=True)
+        OutboxReader(rig.outbox).close()
         size = rig.outbox.stat().st_size
         with rig.outbox.open("r+b") as file:
             file.seek(size // 2)

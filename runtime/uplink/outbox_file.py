@@ -17,7 +17,7 @@ from runtime.uplink.errors import OutboxError
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
-RESERVE = 100_000
+RESERVE = 10_000
 """`seq` numbers that the high-water mark beside the file runs ahead: written once for so many events."""
 
 TABLES = """
