@@ -71,7 +71,13 @@ def _settings(config: Path | None, reader: str | None) -> list[Any]:
         chosen.append(ReaderSettings(host=host if colon else reader, port=int(port) if colon else LLRP_PORT))
     if config is not None:
         chosen += [
-            ReaderSettings(host=entry.host, port=entry.tcp_port(), name=entry.name, tls=entry.tls)
+            ReaderSettings(
+                host=entry.host,
+                port=entry.tcp_port(),
+                name=entry.name,
+                tls=entry.tls,
+                tls_ca=str(entry.tls_ca) if entry.tls_ca is not None else None,
+            )
             for entry in load(config).readers
         ]
     return chosen
