@@ -35,7 +35,7 @@ class MatchSettings:
     )
     """How far from its expected place someone turns a tag."""
     stretch_m: float = 0.8
-    """How much further away the tag may be: taken off its place, or the place has a length nobody measured."""
+    """How much further away the tag may be: taken off its place, or the place is longer than told."""
     stretch_share: float = 0.12
     """How often it is."""
     fade_m: float = 0.15
