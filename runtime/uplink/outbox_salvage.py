@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from runtime.uplink.errors import PayloadError
@@ -11,7 +12,8 @@ from runtime.uplink.events import open_envelope
 from runtime.uplink.outbox_file import Row, read_note, write_note
 from runtime.uplink.ranges import SeqRanges
 
-ROWS_AT_ONCE = 256
+LONGEST_SKIP = 16
+"""Numbers left out at once where nothing can be read: about as many as share a page."""
 MAX_READS = 20_000
 """Bound of the work on a file that fails everywhere."""
 
@@ -48,23 +50,31 @@ def _delivered(old: sqlite3.Connection) -> SeqRanges:
 
 
 def _readable_rows(old: sqlite3.Connection, until_seq: int) -> Iterator[Row]:
-    """Rows that can be read and are events, in rising `seq`; past damage, it goes on further along."""
-    seq, step, reads = 1, 1, 0
-    while seq <= until_seq and reads < MAX_READS:
-        reads += 1
-        try:
-            rows = old.execute(
-                "SELECT seq, rank, kind, time_s, body FROM events"
-                " WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?",
-                (seq, until_seq, ROWS_AT_ONCE if step == 1 else 1),
-            ).fetchall()
-        except sqlite3.Error:
-            seq, step = seq + step, min(2 * step, ROWS_AT_ONCE)
-            continue
-        if not rows:
+    """Rows that can be read and are events, in rising `seq`; past damage, it goes on further along.
+
+    A damaged page may also look like the end of the table, so only the last number is taken for the end.
+    """
+    seq, skip, last_seq = 1, 1, min(until_seq, _last_seq(old, until_seq))
+    for _ in range(MAX_READS):
+        with suppress(sqlite3.Error):
+            for values in old.execute(
+                "SELECT seq, rank, kind, time_s, body FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                (seq, last_seq),
+            ):
+                seq, skip = max(seq, int(values[0])) + 1, 1
+                if _is_event(values):
+                    yield Row(*values)
+        if seq > last_seq:
             return
-        yield from (Row(*values) for values in rows if _is_event(values))
-        seq, step = max(seq, rows[-1][0]) + 1, 1
+        seq, skip = seq + skip, min(2 * skip, LONGEST_SKIP)
+
+
+def _last_seq(old: sqlite3.Connection, otherwise: int) -> int:
+    try:
+        (last_seq,) = old.execute("SELECT max(seq) FROM events").fetchone()
+    except sqlite3.Error:
+        return otherwise
+    return int(last_seq or 0)
 
 
 def _is_event(values: tuple[object, ...]) -> bool:
