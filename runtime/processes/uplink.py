@@ -17,9 +17,9 @@ import msgspec
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config import StoreConfig, Uplink
+from runtime.config import StoreConfig, Tls, Uplink
 from runtime.messages import Attach, Committed, Detach, Health, Message, Stop
-from runtime.uplink.certificates import days_left
+from runtime.uplink.certificates import expiry_of
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.events import Origin
 from runtime.uplink.sender import Sender
@@ -29,6 +29,8 @@ HEALTH_EVERY_S = 1.0
 DRAIN_S = 0.4
 GOODBYE_S = 0.4
 EXPIRY_WARNING_DAYS = 14.0
+CERTIFICATE_EVERY_S = 60.0
+DAY_S = 86_400.0
 
 log = logging.getLogger("tagsight.uplink")
 
@@ -55,6 +57,26 @@ def main(control: socket.socket, spec: UplinkSpec) -> None:
     UplinkProcess(control, spec, sender, clock).run()
 
 
+class Certificate:
+    """Our own certificate as it lies on disk: read again now and then, for it may be renewed."""
+
+    def __init__(self, tls: Tls | bool) -> None:
+        self._tls = tls
+        self._expires_s: float | None = None
+        self._read_due_s = 0.0
+
+    def days_left(self, now_s: float) -> float | None:
+        """Days until it expires; None where there is none or it cannot be read (which the sender says)."""
+        if now_s >= self._read_due_s:
+            self._read_due_s = now_s + CERTIFICATE_EVERY_S
+            try:
+                self._expires_s = expiry_of(self._tls)
+            except UplinkError as error:
+                log.warning("%s", error)
+                self._expires_s = None
+        return None if self._expires_s is None else (self._expires_s - now_s) / DAY_S
+
+
 class UplinkProcess:
     """Everything but the sending: the store's word, the supervisor, health."""
 
@@ -66,7 +88,7 @@ class UplinkProcess:
         self._clock = clock
         self._store: socket.socket | None = None
         self._stopping = False
-        self._certificate_days = days_left(spec.broker.tls)
+        self._certificate = Certificate(spec.broker.tls)
 
     def run(self) -> None:
         """Serve until told to stop. Raises UplinkError where the sender has died of a fault."""
@@ -152,8 +174,9 @@ class UplinkProcess:
             "connects": float(tally.connects),
             "resends": float(tally.resends),
         }
-        if self._certificate_days is not None:
-            values["certificate_days"] = self._certificate_days(now_s)
+        days = self._certificate.days_left(now_s)
+        if days is not None:
+            values["certificate_days"] = days
         state, detail = self._judge(tally, values)
         return Health(
             process="uplink",

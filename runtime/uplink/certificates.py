@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
@@ -15,18 +14,10 @@ from runtime.config import Tls
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.events import Origin
 
-DAY_S = 86_400.0
 
-
-def days_left(tls: Tls | bool) -> Callable[[float], float] | None:
-    """A function from UTC seconds to the days until the first of the configured certificates expires.
-
-    None where no certificate of our own is configured. Raises UplinkError for a file that is none.
-    """
-    if isinstance(tls, bool) or tls.cert is None:
-        return None
-    expires_s = expiry_s(tls.cert)
-    return lambda now_s: (expires_s - now_s) / DAY_S
+def expiry_of(tls: Tls | bool) -> float | None:
+    """When our own certificate expires, UTC seconds; None where none is configured. Raises UplinkError."""
+    return None if isinstance(tls, bool) or tls.cert is None else expiry_s(tls.cert)
 
 
 def expiry_s(path: Path) -> float:

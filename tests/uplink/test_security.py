@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from runtime.config import Tls, Uplink
+from runtime.processes.uplink import Certificate
 from runtime.store.facts import Visit
 from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker
-from runtime.uplink.certificates import days_left, expiry_s, provision
+from runtime.uplink.certificates import expiry_s, provision
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.events import Origin
 from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Refused
@@ -181,8 +182,20 @@ def test_an_expired_certificate_is_refused_and_health_counts_the_days(
     with pytest.raises(ConnectionLost, match="certificate"):
         Link(secured.settings(expired), "expired").connect()
     now_s = datetime.datetime.now(datetime.timezone.utc).timestamp()
-    left = days_left(expired)
-    assert left is not None and left(now_s) == pytest.approx(-2, abs=0.1)
+    assert Certificate(expired).days_left(now_s) == pytest.approx(-2, abs=0.1)
+    assert Certificate(False).days_left(now_s) is None
+    assert Certificate(Tls(cert=tmp_path / "absent", key=expired.key)).days_left(now_s) is None
+
+
+def test_a_renewed_certificate_is_noticed(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = authority.issue("plaza/box-1", days=3)
+    assert tls.cert is not None
+    certificate = Certificate(tls)
+    now_s = datetime.datetime.now(datetime.timezone.utc).timestamp()
+    assert certificate.days_left(now_s) == pytest.approx(3, abs=0.1)
+    authority.sign(tls.cert.with_suffix(".csr"), days=300)
+    assert certificate.days_left(now_s + 120) == pytest.approx(300, abs=0.1)
 
 
 def test_a_broker_of_another_authority_is_not_believed(secured: Secured, tmp_path: Path) -> None:
