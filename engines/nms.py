@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_CANDIDATES = 400
+MAX_CANDIDATES = 300
 """Only the best candidates are compared with each other: the cost is bounded whatever the network says."""
 
 MAX_BOXES = 200
