@@ -132,7 +132,7 @@ def test_a_person_who_leaves_the_picture_ends_sooner_than_one_who_is_hidden() ->
 def test_weak_boxes_continue_a_track_but_begin_none() -> None:
     fading = list(frames([ACROSS], steady(10, 7)))
     for frame in fading[20:50]:
-        frame.scores[:] = 0.2
+        frame.scores[:] = 0.38
     answers = follow(fading)
     assert ids_of(answers) == {1}
     assert all(tracks[0].unseen_s == 0 for tracks in answers[5:])

@@ -14,7 +14,7 @@ class TrackerSettings:
 
     confident_score: float = 0.45
     """Boxes from here on may find any track; those that find none may begin a new one."""
-    weak_score: float = 0.12
+    weak_score: float = 0.35
     """Boxes from here up to `confident_score` only continue tracks that were seen a moment ago."""
     birth_score: float = 0.5
     """A new track begins with a box of at least this score."""
