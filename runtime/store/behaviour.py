@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 
@@ -137,7 +136,7 @@ class Behaviour:
     def counts(self) -> dict[str, int]:
         """What the core has counted about itself: late records, identities, limits reached."""
         parts = (self._window.counts, self._walkers.counts, self._interactions.counts, self._footfall.counts)
-        return dict(sum((Counter(part) for part in parts), Counter()))
+        return {name: count for part in parts for name, count in part.items()}
 
     def _turn(self, time_s: float) -> list[Fact]:
         self._now_s = max(self._now_s, time_s)

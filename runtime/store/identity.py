@@ -20,6 +20,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from runtime.messages import Person
+from runtime.store.meetings import Meetings
 from runtime.store.motion import Fix, Motion
 
 Source: TypeAlias = tuple[str, int]
@@ -98,8 +99,15 @@ class Walkers:
         self._walkers: dict[int, _Walker] = {}
         self._bound: dict[Source, int] = {}
         self._pending: dict[Source, _Pending] = {}
+        self._meetings: dict[str, Meetings] = {}
         self._next = 1
-        self.counts: dict[str, int] = {"new": 0, "continued": 0, "second_camera": 0, "forgotten": 0}
+        self.counts: dict[str, int] = {
+            "new": 0,
+            "continued": 0,
+            "second_camera": 0,
+            "exchanged": 0,
+            "forgotten": 0,
+        }
 
     def __len__(self) -> int:
         return len(self._walkers)
@@ -120,6 +128,7 @@ class Walkers:
                 steps.append(self._step(walker, source, fix, tracks))
             else:
                 self._wait(source, fix)
+        self._part(camera, time_s, steps)
         for track in ended:
             self._end((camera, track))
         return steps + self._decide(time_s)
@@ -135,6 +144,23 @@ class Walkers:
         for pending in self._pending.values():
             pending.ended = True
         return self._decide(time_s)
+
+    def _part(self, camera: str, time_s: float, steps: list[Step]) -> None:
+        """Give two walkers who passed each other their own tracks back if the tracker exchanged them."""
+        leading = {step.walker: step.source for step in steps if step.lead}
+        motions = {number: self._walkers[number].motion for number in leading}
+        meetings = self._meetings.setdefault(camera, Meetings())
+        for one, other in meetings.observe(time_s, leading, motions):
+            first, second = self._walkers[one], self._walkers[other]
+            first.motion, second.motion = second.motion, first.motion
+            for walker, own, new in (
+                (first, leading[one], leading[other]),
+                (second, leading[other], leading[one]),
+            ):
+                walker.sources[new] = walker.sources.pop(own)
+                walker.lead = new
+                self._bound[new] = walker.number
+            self.counts["exchanged"] += 1
 
     def _step(self, walker: _Walker, source: Source, fix: Fix, tracks: set[int]) -> Step:
         lead = walker.lead

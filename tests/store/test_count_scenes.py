@@ -44,6 +44,8 @@ class Scene:
     dropped: tuple[tuple[float, float], ...] = ()
     broken: dict[int, tuple[float, ...]] = field(default_factory=dict)
     """Person -> moments at which the perfect tracks give them a new number."""
+    exchanged_s: float | None = None
+    """When the perfect tracks exchange the numbers of the first two persons."""
     camera: SimulatedCamera = FACING
 
     def times_s(self) -> list[float]:
@@ -122,6 +124,17 @@ SCENES = {
     "lost on the line and found again": Scene(
         (walk((1.5, 0.2, -4.0), (9.0, 0.2, 5.0), hidden=((4.3, 5.8),)),), 1, 0, broken={0: (5.0,)}
     ),
+    # two pass each other in the door, and from there on each has the other's number
+    "ids exchanged on the line": Scene(
+        (straight((0.25, -4.0), (0.25, 5.0)), straight((-0.25, 4.0), (-0.25, -4.5))), 1, 1, exchanged_s=4.85
+    ),
+    # two meet at the door and one of them turns back: nobody is taken for the other
+    "one in, one turns back": Scene(
+        (
+            straight((0.25, -4.0), (0.25, 5.0)),
+            walk((1.5, -0.3, 5.0), (5.0, -0.3, 0.7), (5.8, -0.3, 0.7), (9.5, -0.3, 5.0)),
+        ), 1, 0,
+    ),
     # hidden for longer than any tracker waits: the way they went is all there is
     "lost on the line for long": Scene(
         (walk((1.5, 0.2, -4.0), (4.5, 0.2, -0.4), (12.0, 0.2, 5.0), hidden=((4.5, 11.0),)),), 1, 0,
@@ -163,7 +176,8 @@ def perfect(scene: Scene) -> Iterator[PersonsSeen]:
                 continue
             if scene.camera.cut(whole) is None or whole[3] > scene.camera.size_px[1]:
                 continue
-            track = 100 * number + sum(time_s >= moment for moment in scene.broken.get(number, ()))
+            body = 1 - number if scene.exchanged_s is not None and time_s >= scene.exchanged_s else number
+            track = 100 * body + sum(time_s >= moment for moment in scene.broken.get(number, ()))
             left, top, right, bottom = whole.tolist()
             x_m, y_m = (np.array(xy) + rng.normal(0, 0.07, 2)).tolist()
             persons.append(Person(track, (left, top, right - left, bottom - top), 0.9, (x_m, y_m)))

@@ -102,6 +102,42 @@ def test_of_two_lost_people_each_is_found_again(swap: bool) -> None:
     assert (second[lower], second[upper]) == (first[1], first[2])
 
 
+def pass_by(walkers: Walkers, exchange_s: float | None, turn_s: float | None = None) -> list[Step]:
+    """Two people walk towards each other and on, or both stop at `turn_s` for 1.3 s and turn back."""
+    steps: list[Step] = []
+    for number in range(60):
+        time_s = number / 10
+        walked_s = time_s if turn_s is None or time_s < turn_s else max(2 * turn_s - time_s + 1.3, 0.0)
+        walked_s = min(walked_s, turn_s) if turn_s is not None else walked_s
+        bodies = [(-3.0 + 1.2 * walked_s, 0.2), (3.0 - 1.2 * walked_s, -0.2)]
+        if exchange_s is not None and time_s >= exchange_s:
+            bodies.reverse()
+        steps += show(walkers, "a", time_s, (1, *bodies[0]), (2, *bodies[1]))
+    return steps
+
+
+def test_two_who_pass_each_other_stay_who_they_are_when_their_numbers_are_exchanged() -> None:
+    walkers = Walkers(200.0)
+    steps = pass_by(walkers, exchange_s=2.5)
+    ends = {step.walker: step.fix.x_m for step in steps}
+    starts = {step.walker: step.fix.x_m for step in reversed(steps)}
+    assert walkers.counts["exchanged"] == 1
+    assert all(starts[walker] * ends[walker] < 0 for walker in starts)
+
+
+def test_two_who_pass_each_other_are_not_taken_for_one_another() -> None:
+    walkers = Walkers(200.0)
+    pass_by(walkers, exchange_s=None)
+    assert walkers.counts["exchanged"] == 0
+
+
+def test_two_who_meet_and_turn_back_are_not_taken_for_one_another() -> None:
+    walkers = Walkers(200.0)
+    steps = pass_by(walkers, exchange_s=None, turn_s=2.2)
+    assert walkers.counts["exchanged"] == 0
+    assert {step.walker for step in steps if step.source[1] == 1} == {1}
+
+
 def test_a_walker_gone_for_long_is_forgotten() -> None:
     walkers = Walkers(200.0)
     walk(walkers, "a", 1, 0.0, line(0, 0, 1.2, 0))

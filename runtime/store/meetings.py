@@ -1,0 +1,121 @@
+"""Two people who pass each other before one camera: did the tracker exchange their numbers?
+
+When two walkers come together, where each would be if they walked on is noted. Once they should be apart
+again, their tracks are compared with that: if each is where the *other* was expected, the numbers were
+exchanged. People who stop and turn back are late for either place, and are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import hypot
+
+from runtime.store.motion import Motion, Point
+
+TOGETHER_M = 1.5
+APART_M = 2.0
+THERE_M = 0.45
+"""How near to where they were expected both must be to be taken for the other."""
+LONGEST_S = 2.5
+"""A meeting that takes longer is no passing by."""
+WALKING_M_PER_S = 0.6
+CLOSING_M_PER_S = 1.2
+SPREAD_M, SPREAD_M_PER_S = 0.25, 0.2
+"""Standard deviation of where a walker is expected: at once, and added with every second."""
+SURE = 4.0
+"""Log-likelihood ratio from which numbers are taken as exchanged."""
+MAX_MEETINGS = 256
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """Where one walker was and how they walked when the meeting began."""
+
+    at: Point
+    velocity: Point
+
+    def after(self, seconds: float) -> Point:
+        return self.at[0] + self.velocity[0] * seconds, self.at[1] + self.velocity[1] * seconds
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    begun_s: float
+    one: _Heading
+    other: _Heading
+
+
+class Meetings:
+    """Open meetings before one camera; at `MAX_MEETINGS` no further ones are watched."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, int], _Meeting] = {}
+
+    def observe(
+        self, time_s: float, present: Iterable[int], motions: Mapping[int, Motion]
+    ) -> list[tuple[int, int]]:
+        """Pairs of walkers whose tracks were exchanged, told once; `present` are those of this frame."""
+        exchanged = []
+        for pair in combinations(sorted(present), 2):
+            one, other = motions[pair[0]], motions[pair[1]]
+            meeting = self._open.get(pair)
+            if meeting is None:
+                self._begin(pair, time_s, one, other)
+            elif _should_be_apart(meeting, time_s):
+                del self._open[pair]
+                if _exchange(meeting, time_s, one, other) > SURE:
+                    exchanged.append(pair)
+        self._open = {
+            pair: meeting for pair, meeting in self._open.items() if time_s - meeting.begun_s <= LONGEST_S
+        }
+        return exchanged
+
+    def _begin(self, pair: tuple[int, int], time_s: float, one: Motion, other: Motion) -> None:
+        if hypot(one.last.x_m - other.last.x_m, one.last.y_m - other.last.y_m) > TOGETHER_M:
+            return
+        first, second = _heading(one), _heading(other)
+        if first is None or second is None or len(self._open) >= MAX_MEETINGS:
+            return
+        if _closing(first, second) >= CLOSING_M_PER_S:
+            self._open[pair] = _Meeting(time_s, first, second)
+
+
+def _heading(motion: Motion) -> _Heading | None:
+    velocity = motion.velocity()
+    if velocity is None or hypot(*velocity) < WALKING_M_PER_S:
+        return None
+    return _Heading((motion.last.x_m, motion.last.y_m), velocity)
+
+
+def _closing(one: _Heading, other: _Heading) -> float:
+    """How fast two walkers come closer, m/s."""
+    apart = (other.at[0] - one.at[0], other.at[1] - one.at[1])
+    against = (other.velocity[0] - one.velocity[0], other.velocity[1] - one.velocity[1])
+    return -(apart[0] * against[0] + apart[1] * against[1]) / max(hypot(*apart), 1e-6)
+
+
+def _should_be_apart(meeting: _Meeting, time_s: float) -> bool:
+    """Whether the two, had they walked on, have passed each other and are apart again."""
+    elapsed_s = time_s - meeting.begun_s
+    one = _Heading(meeting.one.after(elapsed_s), meeting.one.velocity)
+    other = _Heading(meeting.other.after(elapsed_s), meeting.other.velocity)
+    return _closing(one, other) < 0 and _apart(one.at, other.at) > APART_M
+
+
+def _exchange(meeting: _Meeting, time_s: float, one: Motion, other: Motion) -> float:
+    """Log-likelihood ratio of "numbers exchanged" against "walked on"; 0 if an exchange explains nothing."""
+    elapsed_s = time_s - meeting.begun_s
+    expected, expected_other = meeting.one.after(elapsed_s), meeting.other.after(elapsed_s)
+    at, at_other = (one.last.x_m, one.last.y_m), (other.last.x_m, other.last.y_m)
+    sigma_m = SPREAD_M + SPREAD_M_PER_S * elapsed_s
+    kept = _apart(at, expected) ** 2 + _apart(at_other, expected_other) ** 2
+    swapped = _apart(at, expected_other), _apart(at_other, expected)
+    if max(swapped) > THERE_M:
+        return 0.0
+    return (kept - swapped[0] ** 2 - swapped[1] ** 2) / (2 * sigma_m**2)
+
+
+def _apart(one: Point, other: Point) -> float:
+    return hypot(one[0] - other[0], one[1] - other[1])
