@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip, shared_file
+from engines.errors import EngineError
 from runtime.errors import TagsightError
 
 REPETITION_LIMIT_S = 300.0
@@ -121,7 +122,7 @@ def _perform(job: Job, answer: Connection) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
     try:
         answer.send(_timed(job))
-    except TagsightError as error:
+    except (TagsightError, EngineError) as error:
         answer.send(str(error))
 
 
