@@ -15,8 +15,9 @@ from typing import Any
 
 CRASH_REPORTS_KEPT = 20
 
-PRELOAD = ["runtime.processes.camera", "runtime.supervisor.child"]
-"""Imported once in the fork server, so that every child shares the pages."""
+PRELOAD = ["runtime.processes.camera", "runtime.supervisor.child", "runtime.cli"]
+"""Imported once in the fork server, so that every child shares the pages; each child imports the command line
+again (it is the main module), which costs 5 MB of its own where it is not among them."""
 
 log = logging.getLogger("tagsight")
 
