@@ -6,12 +6,21 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from engines.distill import cutouts
 from engines.distill.labels import Teachers
-from engines.distill.pool import PoolEntry, all_pictures, save_picture, shrink, write_index
+from engines.distill.pool import (
+    EMPTY,
+    Image,
+    Labels,
+    Picture,
+    PoolEntry,
+    all_pictures,
+    save_picture,
+    shrink,
+    write_index,
+)
 
 
 def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
@@ -20,7 +29,7 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
     teachers = Teachers(data, threads)
     entries: list[PoolEntry] = []
     persons: list[cutouts.Cutout] = []
-    frames_of: dict[str, list[np.ndarray]] = {}
+    frames_of: dict[str, list[Image]] = {}
     start = time.monotonic()
     for original in all_pictures(data):
         original.labels = teachers.label(original)
@@ -28,7 +37,7 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
         entries.append(save_picture(folder, picture))
         if picture.source == "street" and not picture.held_out:
             persons.extend(cutouts.from_picture(picture))
-        if picture.source in ("retail", "hall", "table") and not picture.held_out:
+        if picture.source in ("retail", "hall") and not picture.held_out:
             frames_of.setdefault(picture.source, []).append(picture.image)
         if len(entries) % 250 == 0:
             print(
@@ -36,8 +45,7 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
                 flush=True,
             )
     for source, frames in frames_of.items():
-        median = np.median(np.stack(frames[:: max(1, len(frames) // 25)]), 0).astype(np.uint8)
-        cv2.imwrite(str(folder / f"empty-{source}.png"), median)
+        entries.append(save_picture(folder, empty_scene(source, frames, teachers)))
     write_index(folder, entries)
     persons.extend(cutouts.from_crops(data / "img-inria-person-crops" / "pos", teachers.yolox))
     cutouts.save_cutouts(folder / "cutouts", persons)
@@ -46,3 +54,12 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
         file=sys.stdout,
     )
     return entries
+
+
+def empty_scene(name: str, frames: list[Image], teachers: Teachers) -> Picture:
+    """The median of a clip; whoever stood still and is still seen in it is a place to look away from."""
+    image = np.median(np.stack(frames[:: max(1, len(frames) // 25)]), 0).astype(np.uint8)
+    seen = teachers.yolox.look(image, (416, 640, 960))
+    labels = Labels.certain(seen.boxes)
+    labels.trust[:] = 0
+    return Picture(name, EMPTY, False, image, labels, complete=True)

@@ -14,9 +14,12 @@ from engines.distill.augment import PAD, framed, mirrored, weathered
 from engines.distill.config import TrainingError
 from engines.distill.cutouts import Cutout, read_cutouts
 from engines.distill.labels import covered
-from engines.distill.pool import Image, Labels, PoolEntry, read_image, read_index
+from engines.distill.pool import EMPTY, Image, Labels, PoolEntry, read_image, read_index
 
 Example = tuple[Image, Labels]
+
+COMPANY_SHARE = 0.35
+"""How often a pasted person walks close beside the one before, half hiding it."""
 
 KINDS = {"plain": 0.42, "mosaic": 0.28, "pasted": 0.3}
 SOURCE_SHARES = {
@@ -42,12 +45,12 @@ class SceneMaker:
         self._by_source: dict[str, list[PoolEntry]] = {}
         for entry in entries:
             self._by_source.setdefault(entry.source, []).append(entry)
+        self._empty = self._by_source.pop(EMPTY, [])
         wanted = {**SOURCE_SHARES, **(shares or {})}
         self._sources = sorted(self._by_source)
         weights = np.array([wanted.get(source, 0.05) for source in self._sources])
         self._weights = weights / weights.sum()
         self._cutouts: list[Cutout] = read_cutouts(folder / "cutouts")
-        self._empty = [read_image(path) for path in sorted(folder.glob("empty-*.png"))]
         self._decoded: dict[str, Image] = {}
 
     def example(self, size: tuple[int, int]) -> Example:
@@ -67,9 +70,12 @@ class SceneMaker:
     def _draw(self) -> Example:
         source = self._sources[int(self._rng.choice(len(self._sources), p=self._weights))]
         entry = self._by_source[source][int(self._rng.integers(len(self._by_source[source])))]
+        return self._image(entry), entry.labels()
+
+    def _image(self, entry: PoolEntry) -> Image:
         if entry.file not in self._decoded:
             self._decoded[entry.file] = read_image(self._folder / entry.file)
-        return self._decoded[entry.file], entry.labels()
+        return self._decoded[entry.file]
 
     def _plain(self, size: tuple[int, int]) -> Example:
         image, labels = self._draw()
@@ -111,21 +117,31 @@ class SceneMaker:
         """People of a height that grows down the picture, as a raised camera sees them, with soft shadows."""
         if self._empty and self._rng.random() < 0.35:
             empty = self._empty[int(self._rng.integers(len(self._empty)))]
-            image, labels = self._placed(empty, Labels(), size, self._rng.uniform(1.0, 2.2))
+            image, labels = self._placed(
+                self._image(empty), empty.labels(), size, self._rng.uniform(1.0, 2.2)
+            )
         image = image.copy()
         width, height = size
         low, high = sorted(np.exp(self._rng.uniform(math.log(0.07), math.log(0.8), 2)) * height)
         feet = np.sort(self._rng.uniform(0.15, 1.05, int(self._rng.integers(1, 11)))) * height
-        for foot_y in feet:
+        beside: np.ndarray | None = None
+        for foot in feet.tolist():
+            foot_y = foot
             tall = (low + (high - low) * foot_y / height) * self._rng.uniform(0.88, 1.12)
             cutout = self._cutouts[int(self._rng.integers(len(self._cutouts)))]
-            left = float(self._rng.uniform(-0.02, 0.98) * width)
+            if beside is not None and self._rng.random() < COMPANY_SHARE:
+                tall = float(beside[3] - beside[1]) * self._rng.uniform(0.9, 1.1)
+                foot_y = float(beside[3]) + tall * self._rng.uniform(-0.02, 0.12)
+                left = float(beside[0] + (beside[2] - beside[0]) * self._rng.uniform(-1.0, 1.0))
+            else:
+                left = float(self._rng.uniform(-0.02, 0.98) * width)
             box = paste(image, cutout, left, foot_y - tall, tall, self._rng)
             if box is None:
                 continue
             hidden = covered(labels.boxes, box[None])[:, 0] if len(labels.boxes) else np.zeros(0)
             labels.trust = np.where(hidden > 0.7, 0, labels.trust).astype(np.float32)
             labels = Labels.joined([labels, Labels.certain(box[None])])
+            beside = box
         return image, labels
 
 
