@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import random
 import select
 import socket
@@ -19,7 +18,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from runtime import messages
 from runtime.clock import HostClock
 from runtime.config.cameras import source_uri
 from runtime.config.model import Camera, StoreConfig
@@ -31,7 +29,8 @@ from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameRing
 from runtime.frames.sources import Source, SourceState, open_source
-from runtime.messages import Attach, Detach, Health, Stop
+from runtime.messages import Attach, Detach, Health, Message
+from runtime.processes.control import ControlLine
 
 SOURCES = (csi, files, live)
 """Imported here, and so in the fork server, for every camera to share."""
@@ -67,19 +66,17 @@ class CameraProcess:
     """Everything but the reading: readers, slots that come back, the supervisor, health."""
 
     def __init__(self, control: socket.socket, spec: CameraSpec) -> None:
-        control.setblocking(False)
-        self._control = control
+        self._control = ControlLine(control)
         self._spec = spec
         self._clock = HostClock(state=spec.clock)
         self._ring: LentRing | None = None
         self._capture: Capture | None = None
-        self._stopping = False
         self._told_state = ""
 
     def run(self) -> None:
         """Serve until told to stop or the supervisor is gone."""
         health_s = 0.0
-        while not self._stopping:
+        while not self._control.stopping:
             now_s = time.monotonic()
             if now_s - health_s >= HEALTH_EVERY_S:
                 health_s = now_s
@@ -104,37 +101,24 @@ class CameraProcess:
             poller.register(fd, select.POLLIN)
         for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
             if fd == self._control.fileno():
-                self._hear_supervisor()
+                self._control.hear(self._obey)
             elif self._ring is not None:
                 with self._ring.lock:
                     self._ring.lender.take_back(readers[fd])
 
-    def _hear_supervisor(self) -> None:
-        try:
-            while not self._stopping:
-                message, fds = messages.receive(self._control)
-                self._obey(message, fds)
-        except BlockingIOError:
-            return
-        except messages.PeerGone:
-            self._stopping = True
-
-    def _obey(self, message: messages.Message, fds: tuple[int, ...]) -> None:
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
+        ring = self._ring
         match message:
-            case Stop():
-                self._stopping = True
-            case Attach(role="ring") if len(fds) == 1 and self._ring is None:
+            case Attach(role="ring") if len(fds) == 1 and ring is None:
                 self._start(FrameRing.attach(fds[0], writable=True))
-                return
-            case Attach(role="frames", name=reader) if len(fds) == 1 and self._ring is not None:
-                self._add_reader(self._ring, reader, socket.socket(fileno=fds[0]))
-                return
-            case Detach(role="frames", name=reader) if self._ring is not None:
-                with self._ring.lock:
-                    self._ring.lender.remove_reader(reader)
-        for fd in fds:
-            log.warning("a descriptor that came with %s was not expected", message)
-            os.close(fd)
+                return True
+            case Attach(role="frames", name=name) if len(fds) == 1 and ring is not None:
+                self._add_reader(ring, name, socket.socket(fileno=fds[0]))
+                return True
+            case Detach(role="frames", name=name) if ring is not None:
+                with ring.lock:
+                    ring.lender.remove_reader(name)
+        return False
 
     def _add_reader(self, ring: LentRing, name: str, sock: socket.socket) -> None:
         try:
@@ -171,19 +155,14 @@ class CameraProcess:
         if health.state != self._told_state:
             log.info("%s: %s %s", self._spec.camera.name, health.state, health.detail)
             self._told_state = health.state
-        try:
-            messages.send(self._control, health)
-        except BlockingIOError:
-            log.warning("the supervisor does not listen")
-        except messages.PeerGone:
-            self._stopping = True
+        self._control.tell(health)
 
     def _health(self) -> Health:
         name, now_s = f"camera:{self._spec.camera.name}", self._clock.now()
         if self._capture is None or self._ring is None:
             return Health(name, SourceState.CONNECTING.value, now_s, now_s, "no ring yet")
         status = self._capture.status
-        if not (self._stopping or self._capture.is_alive() or self._capture.finished):
+        if not (self._control.stopping or self._capture.is_alive() or self._capture.finished):
             raise FrameError(f"{name}: the capture thread has died")
         state, detail = status.state.value, status.detail
         busy_s = 0.0 if status.busy_since_s is None else now_s - status.busy_since_s

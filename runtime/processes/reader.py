@@ -23,10 +23,10 @@ from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
 from rfid_reader.session import ReaderSession
 from rfid_reader.settings import ReaderSettings
-from runtime import messages
 from runtime.clock import HostClock
 from runtime.config.model import Reader, StoreConfig
-from runtime.messages import Attach, Detach, Health, PeerGone, Stop, TagFlip, TagPresence
+from runtime.messages import Attach, Detach, Health, Message, TagFlip, TagPresence
+from runtime.processes.control import ControlLine
 from runtime.processes.outbound import RecordSender
 
 MAX_BATCHES = 256
@@ -78,8 +78,7 @@ class ReaderProcess:
     """Judges the reads of one reader and passes on what they mean."""
 
     def __init__(self, control: socket.socket, spec: ReaderSpec) -> None:
-        control.setblocking(False)
-        self._control = control
+        self._control = ControlLine(control)
         self._spec = spec
         self._clock = HostClock(state=spec.clock)
         path = spec.reader.calibration
@@ -92,13 +91,12 @@ class ReaderProcess:
         self._store = RecordSender()
         self._reads_dropped = 0
         self._flips = 0
-        self._stopping = False
 
     def run(self) -> None:
         """Serve until told to stop or the supervisor is gone."""
         self._session.start()
         told_s = advanced_s = 0.0
-        while not self._stopping:
+        while not self._control.stopping:
             now_s = time.monotonic()
             if now_s - told_s >= HEALTH_EVERY_S:
                 told_s = now_s
@@ -135,24 +133,18 @@ class ReaderProcess:
             poller.register(self._store.blocked_on, select.POLLOUT)
         for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
             if fd == self._control.fileno():
-                self._hear_supervisor()
+                self._control.hear(self._obey)
             elif fd == self._wake_out:
                 os.read(self._wake_out, 4096)
 
-    def _hear_supervisor(self) -> None:
-        try:
-            while not self._stopping:
-                message, fds = messages.receive(self._control)
-                if isinstance(message, Stop):
-                    self._stopping = True
-                elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
-                    self._store.attach(socket.socket(fileno=fds[0]))
-                elif isinstance(message, Detach):
-                    self._store.detach()
-        except BlockingIOError:
-            return
-        except PeerGone:
-            self._stopping = True
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
+        match message:
+            case Attach(role="records") if len(fds) == 1:
+                self._store.attach(socket.socket(fileno=fds[0]))
+                return True
+            case Detach(role="records"):
+                self._store.detach()
+        return False
 
     def _judge_waiting(self) -> None:
         while True:
@@ -204,12 +196,7 @@ class ReaderProcess:
             values,
             drops,
         )
-        try:
-            messages.send(self._control, health)
-        except BlockingIOError:
-            log.debug("the supervisor does not listen at the moment")
-        except PeerGone:
-            self._stopping = True
+        self._control.tell(health)
 
 
 def main(control: socket.socket, spec: ReaderSpec) -> None:

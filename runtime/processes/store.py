@@ -31,10 +31,10 @@ from runtime.messages import (
     Message,
     PeerGone,
     PersonsSeen,
-    Stop,
     TagFlip,
     TagPresence,
 )
+from runtime.processes.control import ControlLine
 from runtime.store.behaviour import Behaviour
 from runtime.store.facts import Fact
 from runtime.store.floorplan import FloorPlan
@@ -82,9 +82,8 @@ class StoreProcess:
     """Sockets, time and the outbox around the pure core."""
 
     def __init__(self, control: socket.socket, spec: StoreSpec) -> None:
-        control.setblocking(False)
         config = spec.config
-        self._control = control
+        self._control = ControlLine(control)
         self._clock = HostClock(state=spec.clock)
         self._behaviour = Behaviour(
             FloorPlan.from_config(config), self._clock.now(), lambda: secrets.token_hex(8)
@@ -106,12 +105,11 @@ class StoreProcess:
         self._records: Counter[str] = Counter()
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
         self._progress_s = self._clock.now()
-        self._stopping = False
 
     def run(self) -> None:
         """Serve until told to stop, then tell all that is open."""
         advanced_s = told_s = 0.0
-        while not self._stopping:
+        while not self._control.stopping:
             now_s = time.monotonic()
             if now_s - advanced_s >= ADVANCE_EVERY_S:
                 advanced_s = now_s
@@ -131,7 +129,7 @@ class StoreProcess:
             poller.register(fd, select.POLLIN)
         for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
             if fd == self._control.fileno():
-                self._hear_supervisor()
+                self._control.hear(self._obey)
             elif fd == self._wake_out:
                 self._tell_uplink()
             elif names[fd] in self._peers:
@@ -206,26 +204,16 @@ class StoreProcess:
         except PeerGone:
             self._forget("uplink")
 
-    def _hear_supervisor(self) -> None:
-        try:
-            while not self._stopping:
-                self._obey(*messages.receive(self._control))
-        except BlockingIOError:
-            return
-        except PeerGone:
-            self._stopping = True
-
-    def _obey(self, message: Message, fds: tuple[int, ...]) -> None:
-        if isinstance(message, Stop):
-            self._stopping = True
-        elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
-            self._attach(message.name, socket.socket(fileno=fds[0]))
-            return
-        elif isinstance(message, Detach):
-            self._detach(message.name)
-        elif isinstance(message, Health):
-            self._tell(self._behaviour.health(message))
-        _close_all(fds)
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
+        match message:
+            case Attach(role="records", name=name) if len(fds) == 1:
+                self._attach(name, socket.socket(fileno=fds[0]))
+                return True
+            case Detach(role="records", name=name):
+                self._detach(name)
+            case Health():
+                self._tell(self._behaviour.health(message))
+        return False
 
     def _attach(self, name: str, sock: socket.socket) -> None:
         self._detach(name)
@@ -250,12 +238,7 @@ class StoreProcess:
             self._uplink = None
 
     def _tell_health(self) -> None:
-        try:
-            messages.send(self._control, self._health())
-        except BlockingIOError:
-            log.warning("the supervisor does not listen")
-        except PeerGone:
-            self._stopping = True
+        self._control.tell(self._health())
 
     def _health(self) -> Health:
         outbox, now_s = self._outbox.state(), self._clock.now()

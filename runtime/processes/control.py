@@ -1,0 +1,60 @@
+"""A child's line to its supervisor: commands and descriptors in, health out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+
+from runtime import messages
+from runtime.messages import Health, Message, PeerGone, Stop
+
+Obey = Callable[[Message, tuple[int, ...]], bool]
+"""Acts on a command; True where it has taken over the descriptors that came with it."""
+
+log = logging.getLogger("tagsight.process")
+
+
+class ControlLine:
+    """The control socket of one child. `stopping` is set by `Stop` and by the supervisor's end."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self.stopping = False
+        self.unheard = 0
+        """Health reports that the supervisor did not take."""
+
+    def fileno(self) -> int:
+        """For select and poll."""
+        return self._sock.fileno()
+
+    def hear(self, obey: Obey) -> None:
+        """Hand every waiting command to `obey`; descriptors that it does not take over are closed."""
+        while not self.stopping:
+            try:
+                message, fds = messages.receive(self._sock)
+            except BlockingIOError:
+                return
+            except PeerGone:
+                self.stopping = True
+                return
+            self.stopping = isinstance(message, Stop)
+            if not obey(message, fds):
+                _close_unexpected(message, fds)
+
+    def tell(self, health: Health) -> None:
+        """Report health; one that the supervisor does not take at once is counted, not waited for."""
+        try:
+            messages.send(self._sock, health)
+        except BlockingIOError:
+            self.unheard += 1
+        except PeerGone:
+            self.stopping = True
+
+
+def _close_unexpected(message: Message, fds: tuple[int, ...]) -> None:
+    for fd in fds:
+        log.warning("a descriptor that came with %s was not expected", message)
+        os.close(fd)
