@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import multiprocessing as mp
 import os
-import resource
 import tempfile
 import threading
 import time
@@ -141,12 +140,11 @@ def deliver_events(path: Path, port: int, events: int, told: Connection) -> None
     began_s = time.time()
     sender.start()
     _wait_for(lambda: sender.tally().delivered_seq >= min(events // 10, 50_000))
-    early_mib = _resident_mib()
+    early_mib = _memory_mib("VmRSS")
     _wait_for(lambda: sender.tally().delivered_seq >= events)
     done_s = time.time()
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sender.stop()
-    told.send((began_s, done_s, early_mib, _resident_mib(), peak_mib))
+    told.send((began_s, done_s, early_mib, _memory_mib("VmRSS"), _memory_mib("VmHWM")))
 
 
 def measure_through(path: Path, port: int, events: int) -> Figure:
@@ -181,9 +179,10 @@ def measure_drain(folder: Path, port: int, events: int) -> Figure:
     return Figure("drain", events, done_s - began_s, memory)
 
 
-def _resident_mib() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def _memory_mib(field: str) -> float:
+    """A line of /proc/self/status: VmRSS is what is resident now, VmHWM the most that ever was."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

@@ -29,6 +29,17 @@ from runtime.uplink.sender import Sender
 
 ORIGIN = Origin("plaza", "box-1")
 DAY = datetime.timedelta(days=1)
+MAY_SIGN = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 WaitUntil = Callable[[Callable[[], object], float], None]
 
 
@@ -43,6 +54,7 @@ class Authority:
         certificate = self._builder(self._name, self._key.public_key(), 30).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
+        certificate = certificate.add_extension(MAY_SIGN, critical=True)
         self.path.write_bytes(self._signed(certificate))
 
     def sign(self, request: Path, days: int = 30) -> Path:
@@ -89,6 +101,10 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 60 * DAY)
             .not_valid_after(now + days * DAY)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
         )
 
     def _signed(self, builder: x509.CertificateBuilder) -> bytes:
