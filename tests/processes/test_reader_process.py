@@ -1,0 +1,128 @@
+"""The reader process against the simulated reader, over real TCP, as a thread of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rfid_reader.simulator.server import SimulatedReader
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config.model import Antenna, FloorPlan, Reader, Site, StoreConfig, Zone
+from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence
+from runtime.processes import reader
+
+SCENARIO = """
+name: fitting room
+seed: 3
+reader: {antennas: 1, mode: 0}
+antennas: [{port: 1, at: [1.0, 1.0]}]
+racks: [{name: hook, at: [1.0, 1.0], tags: {count: 3, prefix: e2806894}}]
+"""
+PATIENCE_S = 40.0
+
+
+def config_for(port: int) -> StoreConfig:
+    room = Zone(name="cabin", polygon=[(0.0, 0.0), (2.0, 0.0), (2.0, 2.0)], kind="fitting_room")
+    antenna = Antenna(port=1, name="above", zone="cabin")
+    one = Reader(name="r", host="127.0.0.1", port=port, antennas=[antenna], mode=0, detector="raw")
+    return StoreConfig(site=Site(name="s", device="d"), floor=FloorPlan(), zones=[room], readers=[one])
+
+
+class Bench:
+    """The reader process in a thread, and both its sockets' other ends."""
+
+    def __init__(self, port: int) -> None:
+        clock = HostClock().state
+        self.control, theirs = messages.pair()
+        self.control.setblocking(False)
+        self.health: list[Health] = []
+        spec = reader.spec_of(config_for(port), "r", clock)
+        self.rooms = spec.rooms
+        self.thread = threading.Thread(target=reader.main, args=(theirs, spec), daemon=True)
+        self.thread.start()
+
+    def attach_store(self) -> socket.socket:
+        ours, theirs = messages.pair()
+        ours.setblocking(False)
+        messages.send(self.control, Attach("records", "store"), (theirs.fileno(),))
+        theirs.close()
+        return ours
+
+    def hear(self) -> None:
+        for message in drain(self.control):
+            if isinstance(message, Health):
+                self.health.append(message)
+
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not done():
+            self.hear()
+            assert time.monotonic() < deadline_s, self.health[-3:]
+            time.sleep(0.05)
+
+
+def drain(sock: socket.socket) -> list[Message]:
+    found: list[Message] = []
+    while True:
+        try:
+            found.append(messages.receive(sock)[0])
+        except (BlockingIOError, PeerGone):
+            return found
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Iterator[SimulatedReader]:
+    (tmp_path / "room.yaml").write_text(SCENARIO)
+    with SimulatedReader(tmp_path / "room.yaml") as one:
+        yield one
+
+
+def test_presence_in_a_fitting_room_waits_for_a_store_that_is_away(simulated: SimulatedReader) -> None:
+    bench = Bench(simulated.port)
+    assert bench.rooms == (1,)
+    first = bench.attach_store()
+    messages.send(bench.control, Detach("records", "store"))
+    first.close()
+    bench.wait_for(lambda: any(health.values.get("reads_per_s", 0) > 0 for health in bench.health))
+    time.sleep(11.0)
+    store = bench.attach_store()
+    heard: list[Message] = []
+
+    def all_three() -> bool:
+        heard.extend(drain(store))
+        return {one.epc for one in heard if isinstance(one, TagPresence)} == {
+            f"e280689400000000000000{number:02x}" for number in (1, 2, 3)
+        }
+
+    bench.wait_for(all_three)
+    messages.send(bench.control, Stop())
+    bench.thread.join(5.0)
+    assert not bench.thread.is_alive()
+    left = [one for one in drain(store) if isinstance(one, TagPresence)]
+    assert all(one.gone for one in left) and len(left) == 3, "an open stay is closed when the process stops"
+
+
+def test_a_reader_that_is_not_there_is_said_and_stop_still_works() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    bench = Bench(port)
+    bench.wait_for(lambda: any(health.state == "waiting" and health.detail for health in bench.health))
+    assert str(port) in bench.health[-1].detail
+    messages.send(bench.control, Stop())
+    bench.thread.join(5.0)
+    assert not bench.thread.is_alive()
+
+
+def test_the_process_ends_with_its_supervisor(simulated: SimulatedReader) -> None:
+    bench = Bench(simulated.port)
+    bench.wait_for(lambda: bool(bench.health))
+    bench.control.close()
+    bench.thread.join(5.0)
+    assert not bench.thread.is_alive()
