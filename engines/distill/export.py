@@ -151,6 +151,9 @@ def keep_predictions_exact(graph: onnx.GraphProto) -> None:
                 node.input[place] = source_of[name]
     for node in quantisers + restorers:
         graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
 
 
 def calibration_pictures(pool: Path, count: int = 120) -> list[Image]:

@@ -104,19 +104,19 @@ class DetectorTraining:
         scenes = SceneBatches(self.pool, seed, recipe.batch, recipe.sizes, recipe.mix)
         batches = iter(DataLoader(scenes, batch_size=None, num_workers=recipe.workers, collate_fn=unchanged))
         self._listen_for_stop()
-        sums = np.zeros(4)
+        parts: list[np.ndarray] = []
         since = time.monotonic()
         while not self._finished():
             self._set_learning_rate(learning_rate(recipe, self.progress.step))
             images, labels = next(batches)
-            sums += self._step(np.asarray(images), labels)
+            parts.append(self._step(np.asarray(images), labels))
             self.progress.step += 1
             now = time.monotonic()
             self.progress.trained_s += now - since
             since = now
             if self.progress.step % LOG_EVERY_STEPS == 0:
-                self._log(sums / LOG_EVERY_STEPS)
-                sums[:] = 0
+                self._log(np.mean(parts, 0))
+                parts.clear()
             if self.progress.step % recipe.checkpoint_every_steps == 0:
                 self._save(self.checkpoint)
             if self.progress.step % recipe.validate_every_steps == 0:
