@@ -20,6 +20,7 @@ from rfid_reader.reads import ReadTable
 LEAST_SECONDS = 10.0
 LEAST_RATE_HZ = 0.4
 WEAK_DBM = -72.0
+DEAF_DB = 15.0
 UNSTEADY_RAD = 0.6
 MAX_FILE_BYTES = 256 << 20
 FORMAT = 1
@@ -125,9 +126,10 @@ def _findings(
         for antenna in antennas
         if antenna not in heard
     ]
-    usual_dbm = float(np.median([summary.rssi_dbm for summary in summaries]))
     for summary in summaries:
-        if len(summaries) > 1 and summary.rssi_dbm < usual_dbm - 15:
+        others = [other.rssi_dbm for other in summaries if other is not summary]
+        usual_dbm = float(np.median(others)) if others else summary.rssi_dbm
+        if summary.rssi_dbm < usual_dbm - DEAF_DB:
             findings.append(
                 f"antenna {summary.antenna} hears tags {usual_dbm - summary.rssi_dbm:.0f} dB weaker than "
                 "the others: check its power, cable and direction"

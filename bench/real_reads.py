@@ -1,0 +1,72 @@
+"""Tag reads that others recorded with a real reader, as read tables."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+from rfid_reader.reads import TWO_PI, ReadTable
+
+COLUMNS = ("timestamp", "antenna", "rssi", "epc", "phase_angle", "channel_index")
+
+
+def load_locate(path: Path) -> ReadTable:
+    """One file of the set rfid-r420-locate (sllurp's log of an Impinj R420) in time order.
+
+    EPCs are written as Python bytes there, phases as 0..4095, RSSI as whole dBm.
+    """
+    rows: list[tuple[float, str, int, int, float, float]] = []
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            values = [row.get(name) for name in COLUMNS]
+            if any(value in (None, "") for value in values):
+                continue
+            time_s, antenna, rssi, epc, phase, channel = (str(value) for value in values)
+            rows.append(
+                (
+                    float(time_s),
+                    epc.strip("b'\" ").lower(),
+                    int(float(antenna)),
+                    int(float(channel)),
+                    float(rssi),
+                    float(phase) % 4096 * TWO_PI / 4096,
+                )
+            )
+    return ReadTable.from_columns(*zip(*rows, strict=True)).in_time_order() if rows else ReadTable.empty()
+
+
+def load_rda(path: Path) -> ReadTable:
+    """One file of the set rfid-cwnu-rda (an Impinj R420, one antenna, one channel; no channel column)."""
+    rows: list[tuple[float, str, float, float]] = []
+    for line in path.read_text().splitlines():
+        parts = line.split()
+        if len(parts) < 6:
+            continue
+        tag, micros, _, rssi, phase = parts[-6:-1] if len(parts) > 6 else parts[:5]
+        rows.append((float(micros) / 1e6, f"{int(tag):04x}", float(rssi), float(phase) % TWO_PI))
+    if not rows:
+        return ReadTable.empty()
+    times, tags, rssi_dbm, phases = zip(*rows, strict=True)
+    ones = [1] * len(rows)
+    return ReadTable.from_columns(times, tags, ones, ones, rssi_dbm, phases).in_time_order()
+
+
+def spread_in_cells(reads: ReadTable, gap_s: float = 0.25, least: int = 5) -> tuple[list[float], list[float]]:
+    """Phase and RSSI standard deviations within dwells: reads of one tag, antenna and channel without a gap.
+
+    Phase in radians (circular), RSSI in dB; one value a dwell with at least `least` reads.
+    """
+    import numpy as np
+
+    phase_sd, rssi_sd = [], []
+    _, tag = np.unique(reads.epc, return_inverse=True)
+    key = (tag.astype(np.int64) * 256 + reads.antenna) * 1024 + reads.channel
+    order = np.lexsort((reads.time_s, key))
+    breaks = np.flatnonzero((np.diff(key[order]) != 0) | (np.diff(reads.time_s[order]) > gap_s)) + 1
+    for rows in np.split(order, breaks):
+        if len(rows) >= least:
+            length = abs(np.exp(1j * reads.phase_rad[rows]).mean())
+            phase_sd.append(math.sqrt(-2 * math.log(max(min(length, 1.0), 1e-9))))
+            rssi_sd.append(float(reads.rssi_dbm[rows].std()))
+    return phase_sd, rssi_sd
