@@ -13,7 +13,7 @@ import yaml
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from engines.distill import export, losses, scenes, train  # noqa: E402
+from engines.distill import export, losses, manifest, scenes, train  # noqa: E402
 from engines.distill.assign import assign, cell_centres, iou_by_row, pad  # noqa: E402
 from engines.distill.config import DetectorRecipe, TrainingError, read_recipe  # noqa: E402
 from engines.distill.evaluate import decode, matches, summarise  # noqa: E402
@@ -172,6 +172,7 @@ def test_scenes_depend_on_the_seed_only_and_leave_held_out_pictures_alone(pool_f
     assert (first[0] == second[0]).all()
     assert first[0].shape == (96, 128, 3)
     maker = scenes.SceneMaker(pool_folder, 8)
+    assert maker._by_source
     assert not any(entry.held_out for entries in maker._by_source.values() for entry in entries)
 
 
@@ -222,6 +223,46 @@ def test_the_export_gives_what_the_net_gives_at_any_size(tmp_path: Path) -> None
         with torch.no_grad():
             wanted = net(torch.from_numpy(images)).numpy()
         assert np.abs(session.run(None, {"images": images})[0] - wanted).max() < 0.2
+
+
+def test_the_8_bit_export_keeps_the_predictions_exact_and_takes_any_size(tmp_path: Path) -> None:
+    import onnxruntime
+
+    torch.manual_seed(6)
+    net = PersonDetector(SMALL).eval()
+    full, quantised = tmp_path / "full.onnx", tmp_path / "int8.onnx"
+    export.write_onnx(net, full, (128, 96))
+    rng = np.random.default_rng(7)
+    pictures = [rng.integers(0, 255, (96, 128, 3)).astype(np.uint8) for _ in range(4)]
+    export.write_int8(full, quantised, pictures, [(128, 96)])
+    graph = onnx.load(str(quantised)).graph
+    predictions = {node.output[0] for node in graph.node if node.name.endswith("/predict/Conv")}
+    assert len(predictions) == 3
+    assert not any(node.op_type == "QuantizeLinear" and node.input[0] in predictions for node in graph.node)
+    assert sum(node.op_type == "QuantizeLinear" for node in graph.node) > 20
+    session = onnxruntime.InferenceSession(str(quantised), providers=["CPUExecutionProvider"])
+    images = rng.uniform(0, 255, (1, 3, 64, 160)).astype(np.float32)
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(images)).numpy()
+    rows = session.run(None, {"images": images})[0]
+    assert np.abs(np.log(rows[..., :4]) - np.log(wanted[..., :4])).max() < 0.1
+
+
+def test_an_export_updates_its_own_entry_of_the_manifest_only(tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_text(
+        "engines:\n- {name: other, decoder: yolox}\n- {name: mine, score: 0.1, measured: {a: 1}}\n"
+    )
+    manifest.update(tmp_path, "mine", {"measured": {"b": 2}, "score": 0.2})
+    manifest.update(tmp_path, "new", {"score": 0.3})
+    found = yaml.safe_load((tmp_path / "manifest.yaml").read_text())["engines"]
+    assert found == [
+        {"name": "other", "decoder": "yolox"},
+        {"name": "mine", "score": 0.2, "measured": {"a": 1, "b": 2}},
+        {"name": "new", "score": 0.3},
+    ]
+    (tmp_path / "manifest.yaml").write_text("nets: []\n")
+    with pytest.raises(TrainingError, match="not a manifest"):
+        manifest.update(tmp_path, "mine", {})
 
 
 def test_average_precision_of_known_answers() -> None:
