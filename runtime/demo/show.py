@@ -30,7 +30,7 @@ from runtime.uplink.outbox_reader import OutboxReader
 READY_WITHIN_S = 60.0
 ARRIVE_WITHIN_S = 5.0
 SETTLE_S = 4.0
-"""A flip is known this long after it ends: the detector's latency. Its match is told when the daemon stops."""
+"""A flip is known this long after it ends (the detector's latency), its match when the daemon stops."""
 QUIET_KINDS = ("health", "heatmap")
 RESULTS = ("events.jsonl", "summary.json", "annotated.mp4", "heatmap.png", "floor.png")
 

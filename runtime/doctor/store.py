@@ -123,14 +123,14 @@ def broker(uplink: Uplink) -> Finding:
 
 def certificates(uplink: Uplink, limit_s: float) -> Finding:
     """How long this box's and the broker's certificates are still good. Raises UplinkError, OSError."""
-    from runtime.uplink.certificates import days_left
+    from runtime.uplink.certificates import expiry_of
     from runtime.uplink.secrets import tls_context
 
     now_s = time.time()
     left = {}
-    own = days_left(uplink.tls)
-    if own is not None:
-        left["this box's"] = own(now_s)
+    own_s = expiry_of(uplink.tls)
+    if own_s is not None:
+        left["this box's"] = (own_s - now_s) / DAY_S
     context = tls_context(uplink.tls)
     if context is not None:
         with contextlib.suppress(ssl.SSLError), _tls(context, uplink, limit_s) as link:

@@ -7,9 +7,9 @@ outbox, so nothing is lost when either of the two is restarted.
 from __future__ import annotations
 
 import logging
-import os
 import select
 import socket
+import sqlite3
 import time
 from pathlib import Path
 
@@ -18,15 +18,18 @@ import msgspec
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, Tls, Uplink
-from runtime.messages import Attach, Committed, Detach, Health, Message, Stop
+from runtime.messages import Attach, Committed, Detach, Health, Message
+from runtime.processes.control import ControlLine
 from runtime.uplink.certificates import expiry_of
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.events import Origin
+from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.sender import Sender
 from runtime.uplink.session import Tally
 
 HEALTH_EVERY_S = 1.0
-DRAIN_S = 0.4
+DRAIN_S = 1.2
+"""How long, when told to stop, to wait for the broker to take what is on disk; the rest goes next time."""
 GOODBYE_S = 0.4
 EXPIRY_WARNING_DAYS = 14.0
 CERTIFICATE_EVERY_S = 60.0
@@ -81,20 +84,18 @@ class UplinkProcess:
     """Everything but the sending: the store's word, the supervisor, health."""
 
     def __init__(self, control: socket.socket, spec: UplinkSpec, sender: Sender, clock: HostClock) -> None:
-        control.setblocking(False)
-        self._control = control
+        self._control = ControlLine(control)
         self._spec = spec
         self._sender = sender
         self._clock = clock
         self._store: socket.socket | None = None
-        self._stopping = False
         self._certificate = Certificate(spec.broker.tls)
 
     def run(self) -> None:
         """Serve until told to stop. Raises UplinkError where the sender has died of a fault."""
         self._sender.start()
         health_due_s = time.monotonic()
-        while not self._stopping:
+        while not self._control.stopping:
             now_s = time.monotonic()
             if now_s >= health_due_s:
                 self._tell_health()
@@ -102,16 +103,19 @@ class UplinkProcess:
             self._wait(health_due_s - now_s)
             if not self._sender.is_alive():
                 raise UplinkError("the sender has ended by a fault of the program; its trace is in the log")
-        self._sender.drain(DRAIN_S)
+        if self._sender.tally().connected:
+            self._sender.drain(DRAIN_S, self._committed_seq())
         self._sender.stop(GOODBYE_S)
 
     def _wait(self, timeout_s: float) -> None:
-        sockets = [self._control] if self._store is None else [self._control, self._store]
+        sockets: list[ControlLine | socket.socket] = [self._control]
+        if self._store is not None:
+            sockets.append(self._store)
         readable, _, _ = select.select(sockets, [], [], max(0.0, timeout_s))
         if self._store is not None and self._store in readable:
             self._hear_store(self._store)
         if self._control in readable:
-            self._hear_supervisor()
+            self._control.hear(self._obey)
 
     def _hear_store(self, store: socket.socket) -> None:
         committed = False
@@ -122,44 +126,42 @@ class UplinkProcess:
         except BlockingIOError:
             pass
         except messages.PeerGone:
-            store.close()
-            self._store = None
+            self._let_go_of_store()
         if committed:
             self._sender.wake()
 
-    def _hear_supervisor(self) -> None:
-        try:
-            while not self._stopping:
-                self._obey(*messages.receive(self._control))
-        except BlockingIOError:
-            return
-        except messages.PeerGone:
-            self._stopping = True
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
+        match message:
+            case Attach(role="records") if len(fds) == 1:
+                self._let_go_of_store()
+                self._store = socket.socket(fileno=fds[0])
+                self._store.setblocking(False)
+                self._sender.wake()
+                return True
+            case Detach(role="records"):
+                self._let_go_of_store()
+        return False
 
-    def _obey(self, message: Message, fds: tuple[int, ...]) -> None:
-        if isinstance(message, Stop):
-            self._stopping = True
-        elif isinstance(message, Attach) and message.role == "records" and len(fds) == 1:
-            if self._store is not None:
-                self._store.close()
-            self._store = socket.socket(fileno=fds[0])
-            self._store.setblocking(False)
-            self._sender.wake()
-            return
-        elif isinstance(message, Detach) and self._store is not None:
+    def _committed_seq(self) -> int:
+        """The last event on disk: the store process has written its farewell by now."""
+        try:
+            reader = OutboxReader(self._spec.outbox)
+        except (OSError, sqlite3.Error):
+            return 0
+        try:
+            return reader.last_seq()
+        except sqlite3.Error:
+            return 0
+        finally:
+            reader.close()
+
+    def _let_go_of_store(self) -> None:
+        if self._store is not None:
             self._store.close()
             self._store = None
-        for fd in fds:
-            log.warning("a descriptor that came with %s was not expected", message)
-            os.close(fd)
 
     def _tell_health(self) -> None:
-        try:
-            messages.send(self._control, self._health(self._sender.tally()))
-        except BlockingIOError:
-            log.warning("the supervisor does not listen")
-        except messages.PeerGone:
-            self._stopping = True
+        self._control.tell(self._health(self._sender.tally()))
 
     def _health(self, tally: Tally) -> Health:
         now_s = self._clock.now()

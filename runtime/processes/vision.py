@@ -8,7 +8,6 @@ in its ring and given back, its people are tracked (`runtime.processes.watched`)
 from __future__ import annotations
 
 import logging
-import os
 import select
 import socket
 import time
@@ -20,13 +19,13 @@ import msgspec
 from engines.backends.cpu import available_threads
 from engines.detector import Detections, PersonDetector
 from engines.errors import EngineError
-from runtime import messages
 from runtime.clock import HostClock
 from runtime.config.model import Camera, Engines, StoreConfig
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameRing
-from runtime.messages import Attach, Detach, Health, PeerGone, Stop
+from runtime.messages import Attach, Detach, Health, Message, PeerGone
+from runtime.processes.control import ControlLine
 from runtime.processes.outbound import RecordSender
 from runtime.processes.watched import WatchedCamera, first_track_id
 from runtime.vision.batching import BatchPolicy, CameraPlan
@@ -65,8 +64,7 @@ class VisionProcess:
     """Serves the cameras that are attached, until told to stop."""
 
     def __init__(self, control: socket.socket, spec: VisionSpec) -> None:
-        control.setblocking(False)
-        self._control = control
+        self._control = ControlLine(control)
         self._plans = {camera.name: camera for camera in spec.cameras}
         self._engines = spec.engines
         self._clock = HostClock(state=spec.clock)
@@ -80,13 +78,12 @@ class VisionProcess:
         self._frames = self._batches = 0
         self._told_s = time.monotonic()
         self._detector: PersonDetector | None = None
-        self._stopping = False
 
     def run(self) -> None:
         """Compile the network, then serve."""
-        self._send(self._health("starting", f"compiling {self._engines.detector}"))
+        self._control.tell(self._health("starting", f"compiling {self._engines.detector}"))
         self._detector = self._open()
-        while not self._stopping:
+        while not self._control.stopping:
             now_s = time.monotonic()
             if now_s - self._told_s >= HEALTH_EVERY_S:
                 self._tell(now_s)
@@ -113,7 +110,7 @@ class VisionProcess:
             )
         except EngineError as error:
             log.error("%s", error)
-            self._send(self._health("no engine", str(error)))
+            self._control.tell(self._health("no engine", str(error)))
             raise SystemExit(1) from error
 
     def _wait(self, now_s: float) -> None:
@@ -131,37 +128,23 @@ class VisionProcess:
         timeout_s = health_s if gather_s is None else min(gather_s, health_s)
         for fd, _ in poller.poll(timeout_s * 1e3):
             if fd == self._control.fileno():
-                self._hear_supervisor()
+                self._control.hear(self._obey)
             elif fd in speakers and speakers[fd] in self._cameras:
                 self._hear_camera(speakers[fd])
 
-    def _hear_supervisor(self) -> None:
-        try:
-            while not self._stopping:
-                message, fds = messages.receive(self._control)
-                self._obey(message, fds)
-        except BlockingIOError:
-            return
-        except PeerGone:
-            self._stopping = True
-
-    def _obey(self, message: messages.Message, fds: tuple[int, ...]) -> None:
+    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
         match message:
-            case Stop():
-                self._stopping = True
             case Attach(role="camera", name=name) if len(fds) == 2 and name in self._plans:
                 self._watch(name, fds[0], fds[1])
-                return
+                return True
             case Attach(role="records") if len(fds) == 1:
                 self._store.attach(socket.socket(fileno=fds[0]))
-                return
+                return True
             case Detach(role="camera", name=name):
                 self._let_go(name)
             case Detach(role="records"):
                 self._store.detach()
-        for fd in fds:
-            log.warning("a descriptor that came with %s was not expected", message)
-            os.close(fd)
+        return False
 
     def _watch(self, name: str, ring_fd: int, socket_fd: int) -> None:
         self._let_go(name)
@@ -247,23 +230,17 @@ class VisionProcess:
             health.values[f"{name}_allowed_fps"] = rate_fps
             health.values[f"{name}_latency_ms"] = camera.latency_s * 1e3
         self._busy_s, self._frames, self._batches = 0.0, 0, 0
-        self._send(health)
+        self._control.tell(health)
 
     def _health(self, state: str, detail: str) -> Health:
         drops = dict(self._drops)
+        if self._control.unheard:
+            drops["health the supervisor did not take"] = self._control.unheard
         if self._store.dropped:
             drops["records the store did not take"] = self._store.dropped
         now_s = self._clock.now()
         progress_s = self._progress_s if state == "live" else now_s
         return Health("vision", state, now_s, progress_s, detail, {}, drops)
-
-    def _send(self, health: Health) -> None:
-        try:
-            messages.send(self._control, health)
-        except BlockingIOError:
-            self._drops["health the supervisor did not take"] += 1
-        except PeerGone:
-            self._stopping = True
 
 
 def main(control: socket.socket, spec: VisionSpec) -> None:

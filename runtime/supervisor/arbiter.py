@@ -23,7 +23,7 @@ from runtime.supervisor.topology import STOP_ORDER, Link, plan_links, plan_proce
 
 READY_WITHIN_S = 30.0
 """systemd is told READY at the latest then, with what is missing in the status line."""
-STOP_S = 4.5
+STOP_S = 3.8
 """Time for all to drain, one kind after the other in `STOP_ORDER`."""
 STAGE_LEAST_S = 0.4
 """Each kind may use what is left of it, less this much for each kind that comes after."""
