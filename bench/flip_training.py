@@ -1,6 +1,6 @@
 """Training of the production flip detector's network, on generated stores only.
 
-    python -m bench.flip_training --stores 40 --out rfid_reader/flips/production.npz
+    python -m bench.flip_training --stores 61 --out rfid_reader/flips/production.npz
 
 Every store is taken at several read rates. A row is one tag at one tick that the detector would judge; it is
 positive if the tag was being turned over at the judged moment, and left out within MARGIN_S of a flip's
@@ -14,11 +14,13 @@ import itertools
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
 from rfid_reader.flips.activity import FEATURES
@@ -29,6 +31,7 @@ MARGIN_S = 0.3
 WARM_UP_S = 15.0
 RATES_HZ = (2.0, 4.0, 9.0)
 HIDDEN = (48, 24)
+CALM_SHARE = 0.4
 FIRST_TRAINING_SEED = 1000
 Array = NDArray[np.float32]
 
@@ -109,6 +112,34 @@ def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3)
     return Network(mean, scale, tuple(weights), tuple(biases))
 
 
+def merged(networks: list[Network]) -> Network:
+    """One network whose logit is the mean of the given networks' (they share inputs, mean and scale)."""
+    first = np.concatenate([network.weights[0] for network in networks], axis=1)
+    inner = [block_diag(*(network.weights[1] for network in networks)).astype(np.float32)]
+    last = (np.concatenate([network.weights[2] for network in networks]) / len(networks)).astype(np.float32)
+    biases = [np.concatenate([network.biases[layer] for network in networks]) for layer in (0, 1)]
+    biases.append(np.asarray(np.mean([network.biases[2] for network in networks], axis=0), np.float32))
+    return Network(
+        networks[0].mean, networks[0].scale, (first.astype(np.float32), *inner, last), tuple(biases)
+    )
+
+
+def without_most_calm(features: Array, labels: NDArray[np.int8], seed: int) -> tuple[Array, NDArray[np.int8]]:
+    """All flips and a random share CALM_SHARE of the rest: another share for every member of the ensemble."""
+    keep = (labels == 1) | (np.random.default_rng(seed).random(len(labels)) < CALM_SHARE)
+    return features[keep], labels[keep]
+
+
+def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, members: int = 3) -> Network:
+    """The mean of `members` networks, with the prior of the full data."""
+    networks = []
+    for seed in range(11, 11 + members):
+        network = train(*without_most_calm(features, labels, seed), epochs, seed)
+        biases = (*network.biases[:-1], network.biases[-1] + np.float32(np.log(CALM_SHARE)))
+        networks.append(replace(network, biases=biases))
+    return merged(networks)
+
+
 def save(network: Network, path: Path, note: dict[str, object]) -> None:
     arrays: dict[str, NDArray[Any]] = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
     arrays |= {f"bias{layer}": value for layer, value in enumerate(network.biases)}
@@ -118,9 +149,9 @@ def save(network: Network, path: Path, note: dict[str, object]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--stores", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=200.0)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--stores", type=int, default=61)
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
     options = parser.parse_args()
     features, labels = [], []
@@ -133,7 +164,7 @@ def main() -> None:
                 labels.append(y)
         print(f"store {number + 1} of {options.stores}: {sum(map(len, labels))} rows", file=sys.stderr)
     started_s = time.monotonic()
-    network = train(np.concatenate(features), np.concatenate(labels), options.epochs)
+    network = train_ensemble(np.concatenate(features), np.concatenate(labels), options.epochs)
     note = {"stores": options.stores, "first_seed": FIRST_TRAINING_SEED, "seconds": options.seconds}
     save(network, options.out, note)
     print(f"{options.out}: trained in {time.monotonic() - started_s:.0f} s")

@@ -23,7 +23,7 @@ from rfid_reader.flips.ticks import REORDER_S, TickingDetector
 from rfid_reader.reads import ReadTable
 
 LOOK_AHEAD_S = 1.5
-RULES = EventRules(start=0.5, stop=0.25, quiet_s=0.75, least_ticks=1, rival_s=0.5, rival_share=0.8)
+RULES = EventRules(start=0.5, stop=0.25, quiet_s=0.75, least_ticks=2, rival_s=0.5, rival_share=0.8)
 
 
 def judged_s(tick_s: float) -> float:
