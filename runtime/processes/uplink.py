@@ -146,7 +146,7 @@ class UplinkProcess:
         """The last event on disk: the store process has written its farewell by now."""
         try:
             reader = OutboxReader(self._spec.outbox)
-        except (OSError, sqlite3.Error):
+        except (OSError, sqlite3.Error, UplinkError):
             return 0
         try:
             return reader.last_seq()

@@ -109,7 +109,7 @@ def test_a_hung_process_is_replaced_and_leaves_a_trace(daemon: Daemon) -> None:
     os.kill(pid, signal.SIGCONT)
     daemon.wait_for(lambda: daemon.starts("uplink") > starts)
     crash = Path(daemon.store["state_dir"]) / "crash"
-    daemon.wait_for(lambda: (crash / f"uplink.{pid}.trace").exists())
+    daemon.wait_for((crash / f"uplink.{pid}.trace").exists)
     assert "Thread" in (crash / f"uplink.{pid}.trace").read_text()
 
 
