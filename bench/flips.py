@@ -197,5 +197,6 @@ def flips(stores: int, seconds: float, rates: str, methods: str, with_realism: b
         latency = "   -" if row.latency_s is None else f"{row.latency_s:>4.1f}"
         click.echo(
             f"{row.rate_hz:>7g}  {row.method:<11} {row.precision:>10.2f} {row.recall:>7.2f} {row.f1:>5.2f} "
-            f"{row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>15.2f}  {latency:>9} {row.judged_per_s:>9.0f}"
+            f"{row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>15.2f}  {latency:>9}"
+            f" {row.judged_per_s:>9.0f}"
         )

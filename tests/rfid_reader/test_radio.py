@@ -245,3 +245,11 @@ def test_a_good_scenario_loads(tmp_path: Path) -> None:
     path = tmp_path / "store.yaml"
     path.write_text(GOOD)
     assert load_scenario(path).scenario.racks[0].epcs() == ["ab" + "0" * 21 + "1", "ab" + "0" * 21 + "2"]
+
+
+def test_the_shipped_scenarios_load_and_are_read(repo: Path) -> None:
+    paths = sorted((repo / "rfid_reader" / "simulator" / "scenarios").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        world = World(load_scenario(path))
+        assert len(world.reads(2.0, world.setup())) > 100
