@@ -31,7 +31,7 @@ LOOP_S = CLIP_FRAMES / CLIP_FPS
 QUIET_S = 60.0
 """How long the empty store is listened to before it opens, in simulated time."""
 STOP_LIMIT_S = 8.0
-TAGSIGHT = (sys.executable, "-m", "runtime.cli")
+TAGSIGHT = (sys.executable, "-m", "runtime")
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def test_the_command_goes_on_with_the_points_of_the_page(tmp_path: Path) -> None
     cv2.imwrite(str(tmp_path / "door.png"), np.zeros((480, 640, 3), np.uint8))
     command = ("calibrate", "floor", str(tmp_path / "door.png"), "--click", "--minutes", "0.5", "--json")
     with subprocess.Popen(
-        [sys.executable, "-m", "runtime.cli", *command],
+        [sys.executable, "-m", "runtime", *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

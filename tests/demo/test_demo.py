@@ -28,7 +28,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     except TagsightError as error:
         pytest.skip(str(error))
     out = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "runtime.cli", "demo", "--seconds", "25", "--out", str(out), "--json"]
+    command = [sys.executable, "-m", "runtime", "demo", "--seconds", "25", "--out", str(out), "--json"]
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
     return out, done

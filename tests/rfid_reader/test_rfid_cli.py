@@ -111,7 +111,7 @@ def test_capture_without_a_reader_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_replay_plays_a_recording_to_an_llrp_client(folder: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "runtime.cli", "rfid", "replay", str(folder / "reads.csv")]
+    command = [sys.executable, "-m", "runtime", "rfid", "replay", str(folder / "reads.csv")]
     with subprocess.Popen(
         [*command, "--port", "0", "--speed", "40"], stdout=subprocess.PIPE, text=True
     ) as process:

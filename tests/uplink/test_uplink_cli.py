@@ -108,7 +108,7 @@ def test_tail_without_a_broker_is_one_sentence() -> None:
 
 
 def test_receive_keeps_events_and_accounts_for_them_at_the_end(broker: LocalBroker, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "runtime.cli", "uplink", "receive", "--host", "127.0.0.1"]
+    command = [sys.executable, "-m", "runtime", "uplink", "receive", "--host", "127.0.0.1"]
     command += [
         "--port",
         str(broker.port),
