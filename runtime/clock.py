@@ -16,7 +16,7 @@ MAX_SLEW = 500e-6
 
 
 class HostClock:
-    """UTC seconds on a timeline that never steps back.
+    """UTC seconds on a timeline that never steps back; threads may share one.
 
     Processes started from the same `HostClock.state` agree to within the slew.
     """
@@ -29,22 +29,24 @@ class HostClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        self._utc_s, self._mono_s = state if state is not None else (wall(), monotonic())
+        self._state = state if state is not None else (wall(), monotonic())
 
     @property
     def state(self) -> tuple[float, float]:
         """(UTC seconds, monotonic seconds) of the last reading: hand it to another process."""
-        return self._utc_s, self._mono_s
+        return self._state
 
     def now(self) -> float:
         """UTC seconds now; each call is at least as late as the one before."""
-        mono_s = self._monotonic()
-        elapsed_s = max(0.0, mono_s - self._mono_s)
-        steady_s = self._utc_s + elapsed_s
+        # Read and written as one: the two halves of two threads' readings do not belong together.
+        utc_s, last_mono_s = self._state
+        mono_s = max(last_mono_s, self._monotonic())
+        elapsed_s = mono_s - last_mono_s
+        steady_s = utc_s + elapsed_s
         allowed_s = MAX_SLEW * elapsed_s
-        correction_s = min(allowed_s, max(-allowed_s, self._wall() - steady_s))
-        self._utc_s, self._mono_s = steady_s + correction_s, mono_s
-        return self._utc_s
+        now_s = steady_s + min(allowed_s, max(-allowed_s, self._wall() - steady_s))
+        self._state = now_s, mono_s
+        return now_s
 
     def offset_s(self) -> float:
         """How far the wall clock is ahead of this timeline, in seconds."""

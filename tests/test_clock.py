@@ -45,3 +45,21 @@ def test_a_child_started_from_the_parents_state_agrees_with_it() -> None:
     child = HostClock(lambda: clocks.wall_s, lambda: clocks.mono_s, parent.state)
     clocks.pass_time(5.0)
     assert child.now() == pytest.approx(parent.now(), abs=1e-9)
+
+
+def test_a_thread_that_asks_in_the_middle_of_anothers_reading_does_not_push_time_ahead() -> None:
+    clocks = Clocks()
+    clock = HostClock(lambda: clocks.wall_s, lambda: clocks.mono_s)
+    before_s = clock.now()
+
+    class SwitchingThreads(float):
+        """Another thread has its turn while this reading is worked on."""
+
+        def __sub__(self, other: float) -> float:
+            clock._monotonic = lambda: clocks.mono_s
+            clock.now()
+            return float(self) - other
+
+    clocks.pass_time(1.0)
+    clock._monotonic = lambda: SwitchingThreads(clocks.mono_s)
+    assert clock.now() - before_s == pytest.approx(1.0, abs=1e-9)
