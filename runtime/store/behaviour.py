@@ -28,6 +28,8 @@ SETTLING_S = LOST_S + PROBATION_S + 1.0
 TURN_S = 0.05
 """Records of many cameras are judged together, so often."""
 MAX_PROCESSES = 128
+SEEING_NOTHING = frozenset({"black", "frozen"})
+"""States of a camera whose pictures come, and show nothing."""
 
 
 class Behaviour:
@@ -66,6 +68,7 @@ class Behaviour:
         self._interactions = Interactions(plan, self._paths, self._ids, matching)
         self._rooms = FittingRooms(plan, self._paths, self._ids)
         self._health: dict[str, ProcessHealth] = {}
+        self._blind: dict[str, Health] = {}
         self._midnight_s = next_midnight_s(begin_s, plan.timezone)
 
     def persons(self, seen: PersonsSeen) -> list[Fact]:
@@ -98,14 +101,27 @@ class Behaviour:
             values=health.values,
             drops=health.drops,
         )
+        found = self._blindness(health)
         told = self._health.get(health.process)
         if told is not None and told.state == fact.state:
             if fact.time_s - told.time_s < self.plan.intervals.health_s:
-                return []
+                return found
         elif told is None and len(self._health) >= MAX_PROCESSES:
             del self._health[next(iter(self._health))]
         self._health[health.process] = fact
-        return [fact]
+        return [*found, fact]
+
+    def _blindness(self, health: Health) -> list[Fact]:
+        """A camera that shows nothing is blind from one word of it to the next, however many frames come."""
+        kind, _, camera = health.process.partition(":")
+        if kind != "camera" or camera not in self.plan.cameras:
+            return []
+        before = self._blind.pop(camera, None)
+        if health.state in SEEING_NOTHING:
+            self._blind[camera] = health
+        if before is None:
+            return []
+        return self.missed(FramesMissed(camera, before.time_s, health.time_s, before.state))
 
     def advance(self, time_s: float) -> list[Fact]:
         """What is settled at `time_s`."""

@@ -50,6 +50,9 @@ class CoverageMeter:
             self._blind(self._cameras.setdefault(camera, _Sight(self._start_s)), start_s, end_s)
 
     def _blind(self, sight: _Sight, start_s: float, end_s: float) -> None:
+        if sight.blind and sight.blind[-1][0] <= start_s <= sight.blind[-1][1]:
+            start_s, last_end_s = sight.blind.pop()
+            end_s = max(end_s, last_end_s)
         sight.blind.append((start_s, end_s))
         oldest_s = end_s - self._keep_s
         sight.blind = [span for span in sight.blind if span[1] >= oldest_s]

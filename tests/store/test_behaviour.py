@@ -140,6 +140,22 @@ def test_a_blind_camera_is_not_an_empty_shop() -> None:
     assert footfall.coverage[0].blind_s == 30.0
 
 
+@pytest.mark.parametrize("state", ["black", "frozen"])
+def test_a_camera_whose_pictures_show_nothing_is_blind_although_frames_come(state: str) -> None:
+    behaviour = core()
+    facts: list[Fact] = []
+    for number in range(300):
+        time_s = BEGIN_S + number / 10
+        if number % 10 == 0:
+            shown = state if 100 <= number < 200 else "live"
+            facts += behaviour.health(Health("camera:cam", shown, time_s, time_s))
+        facts += behaviour.persons(seen(number / 10))
+    facts += run(behaviour, [])
+    (footfall,) = of(facts, Footfall)
+    assert footfall.coverage[0].effective_fps == pytest.approx(10.0, abs=0.1)
+    assert footfall.coverage[0].blind_s == pytest.approx(10.0)
+
+
 def test_a_flip_is_told_at_once_and_matched_when_all_is_known() -> None:
     behaviour = core()
     facts: list[Fact] = []

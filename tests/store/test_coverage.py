@@ -53,3 +53,13 @@ def test_a_frame_told_twice_counts_once() -> None:
     for _ in range(2):
         feed(cover, 100.0, 110.0)
     assert cover.of(100.0, 110.0)[0].effective_fps == pytest.approx(10.0)
+
+
+def test_blindness_told_second_by_second_is_one_span() -> None:
+    cover = meter()
+    feed(cover, 100.0, 160.0)
+    for second in range(110, 130):
+        cover.missed("cam", second, second + 1.0)
+    assert cover.of(100.0, 160.0)[0].blind_s == pytest.approx(20.0)
+    assert cover.seen_since("cam") == 130.0
+    assert len(cover._cameras["cam"].blind) == 1
