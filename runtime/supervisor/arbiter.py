@@ -13,6 +13,7 @@ from pathlib import Path
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
 from runtime.errors import TagsightError
+from runtime.frames.errors import RingError
 from runtime.messages import Attach, Detach, Health, pair
 from runtime.supervisor.child import PRELOAD, prune_crash_reports
 from runtime.supervisor.children import Child, Patience
@@ -122,7 +123,16 @@ class Arbiter:
         self._notifier.send("READY=1")
 
     def _start(self, child: Child, now_s: float) -> None:
-        child.start(self._context, str(self._crash_dir), log.getEffectiveLevel(), now_s)
+        utc_s = self._clock.now()
+        try:
+            child.start(
+                self._context, self._clock.state, str(self._crash_dir), log.getEffectiveLevel(), now_s
+            )
+        except RingError as error:
+            child.start_at_s = child.restarts.died(now_s)
+            log.error("%s cannot start: %s", child.name, error)
+            self._forward(Health(child.name, "unusable", utc_s, utc_s, str(error)))
+            return
         assert child.control is not None and child.process is not None
         self._selector.register(child.control, selectors.EVENT_READ, lambda: self._hear(child))
         self._selector.register(child.process.sentinel, selectors.EVENT_READ, lambda: self._bury(child))
@@ -201,7 +211,11 @@ class Arbiter:
             log.info("ready: %s", status)
         utc_s = self._clock.now()
         restarts = sum(child.restarts.total for child in self._children.values())
-        values = {"processes": float(len(self._alive())), "restarts": float(restarts)}
+        values = {
+            "processes": float(len(self._alive())),
+            "restarts": float(restarts),
+            "clock_offset_s": self._clock.offset_s(),
+        }
         drops = {"health not heard by the store": self._health_lost}
         self._forward(Health("supervisor", "live", utc_s, utc_s, status, values, drops))
 

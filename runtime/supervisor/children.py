@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
+import msgspec
+
 from runtime.frames.ring import create_ring
 from runtime.messages import Attach, Health, Message, PeerGone, Stop, pair, receive, send
 from runtime.supervisor.child import run_child
@@ -64,21 +66,31 @@ class Child:
     def pid(self) -> int | None:
         return None if self.process is None else self.process.pid
 
-    def start(self, context: ForkServerContext, crash_dir: str, log_level: int, now_s: float) -> None:
-        """Fork it, and give a camera its ring."""
+    def start(
+        self,
+        context: ForkServerContext,
+        clock: tuple[float, float],
+        crash_dir: str,
+        log_level: int,
+        now_s: float,
+    ) -> None:
+        """Fork it with the state of our clock, and give a camera its ring.
+
+        Raises RingError where there is no memory for the ring.
+        """
         plan = self.plan
+        ring_fd = create_ring(plan.spec.slots, *plan.spec.max_size) if plan.kind == "camera" else None
         ours, theirs = pair()
-        arguments = (plan.kind, plan.name, theirs, plan.spec, crash_dir, log_level)
-        self.process = context.Process(target=run_child, args=arguments, name=plan.name)
-        self.process.start()
+        arguments = (plan.kind, plan.name, theirs, plan.spec_at(clock), crash_dir, log_level)
+        process = context.Process(target=run_child, args=arguments, name=plan.name)
+        process.start()
         theirs.close()
         ours.setblocking(False)
-        self.control = ours
+        self.process, self.control, self.ring_fd = process, ours, ring_fd
         self.heard_s = now_s
         self.health, self._stalled_since_s, self._aborted_s = None, None, None
-        if plan.kind == "camera":
-            self.ring_fd = create_ring(plan.spec.slots, *plan.spec.max_size)
-            self.tell(Attach("ring", plan.name), (self.ring_fd,))
+        if ring_fd is not None:
+            self.tell(Attach("ring", plan.name), (ring_fd,))
 
     def tell(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
         """Say something; False where it does not listen (it is then found silent or dead)."""
@@ -91,14 +103,14 @@ class Child:
         return True
 
     def hear(self, now_s: float) -> list[Health]:
-        """What it has said since; its control socket is closed where it has closed it."""
+        """What it has said since; its control socket is closed where it has closed it or talks nonsense."""
         said: list[Health] = []
         while self.control is not None:
             try:
                 message, _ = receive(self.control)
             except BlockingIOError:
                 break
-            except (PeerGone, OSError):
+            except (PeerGone, OSError, msgspec.DecodeError):
                 self.control.close()
                 self.control = None
                 break

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from runtime.config import StoreConfig
 from runtime.processes import camera, reader, store, uplink, vision
 
@@ -27,6 +29,10 @@ class ProcessPlan:
     kind: str
     name: str
     spec: Any
+
+    def spec_at(self, clock: tuple[float, float]) -> Any:
+        """The spec for a process that starts now: with the clock as it reads, not as it read at our start."""
+        return msgspec.structs.replace(self.spec, clock=clock)
 
 
 @dataclass(frozen=True)

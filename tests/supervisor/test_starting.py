@@ -1,0 +1,89 @@
+"""What a process is started with, and what happens where it cannot be started."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from runtime.clock import HostClock
+from runtime.config import StoreConfig, load
+from runtime.messages import Health, pair, send
+from runtime.supervisor.arbiter import Arbiter
+from runtime.supervisor.children import Child
+from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.topology import ProcessPlan, plan_processes
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def store_yaml(tmp_path: Path) -> Path:
+    (tmp_path / "room.mp4").touch()
+    path = tmp_path / "store.yaml"
+    store = {
+        "site": {"name": "test", "device": "box"},
+        "floor": {"extent_m": [0, 0, 10, 10]},
+        "cameras": [{"name": "room", "uri": f"file:{tmp_path}/room.mp4", "max_size": [160, 128]}],
+        "state_dir": str(tmp_path / "state"),
+    }
+    path.write_text(yaml.safe_dump(store))
+    return path
+
+
+def camera_plan(config: StoreConfig, clock: tuple[float, float]) -> ProcessPlan:
+    return next(plan for plan in plan_processes(config, clock) if plan.kind == "camera")
+
+
+def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
+    store_yaml: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = load(store_yaml)
+    arbiter = Arbiter(store_yaml, config)
+    plan = camera_plan(config, (0.0, 0.0))
+    impossible = replace(plan, spec=msgspec.structs.replace(plan.spec, slots=1))
+    child = Child(impossible, Restarts(RestartPolicy(), arbiter._rng))
+    arbiter._children = {plan.name: child}
+    now_s = time.monotonic()
+    with caplog.at_level(logging.ERROR):
+        arbiter.step(now_s)
+    assert not child.running
+    assert child.start_at_s > now_s
+    assert child.restarts.total == 1
+    assert "camera:room cannot start: a ring of 1 slots is not possible" in caplog.text
+
+
+def test_a_process_started_long_after_a_step_of_the_wall_clock_agrees_with_the_others(
+    store_yaml: Path,
+) -> None:
+    wall_s, mono_s = 1e9, 0.0
+    supervisor = HostClock(lambda: wall_s, lambda: mono_s)
+    plan = camera_plan(load(store_yaml), supervisor.state)
+    for passed_s in (30 * DAY_S, 10.0):
+        wall_s, mono_s = wall_s + passed_s, mono_s + passed_s
+        supervisor.now()
+        wall_s += 3600.0
+    child = HostClock(lambda: wall_s, lambda: mono_s, plan.spec_at(supervisor.state).clock)
+    wall_s, mono_s = wall_s + 1.0, mono_s + 1.0
+    assert child.now() == pytest.approx(supervisor.now(), abs=1e-6)
+
+
+def test_a_child_that_talks_nonsense_is_cut_off_and_does_not_end_the_supervisor(store_yaml: Path) -> None:
+    plan = camera_plan(load(store_yaml), (0.0, 0.0))
+    ours, theirs = pair()
+    ours.setblocking(False)
+    child = Child(plan, Restarts(RestartPolicy(), Arbiter(store_yaml, load(store_yaml))._rng), control=ours)
+    send(theirs, Health("camera:room", "live", 1.0, 1.0))
+    theirs.send(b"\xc1 no record")
+    assert [said.state for said in child.hear(5.0)] == ["live"]
+    assert child.control is None
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        theirs.send(b"more")
+    theirs.close()
+    assert isinstance(ours, socket.socket) and ours.fileno() == -1
