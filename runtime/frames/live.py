@@ -13,7 +13,7 @@ from runtime.clock import HostClock
 from runtime.frames import decoder, rtsp
 from runtime.frames.ring import Image
 from runtime.frames.sources import Grab, SourceFault, SourceState
-from runtime.frames.timing import SourceClock
+from runtime.frames.timing import JUMP_S, SourceClock
 from runtime.frames.uri import SourceUri
 
 OPEN_TIMEOUT_S = 5.0
@@ -23,8 +23,11 @@ PARAMETERS_EVERY_S = 15.0
 ASK_TIMEOUT_S = 1.0
 MAX_SPOILED = 25
 """Spoiled pictures in a row after which a stream is opened anew."""
-STALE_S = 1.0
-"""A frame that is this old when it can be read is part of a backlog: skip to the present."""
+STALE_S = JUMP_S
+"""A frame that is this old when it can be read is part of a backlog: skip to the present.
+
+Not less than the jump after which the source's clock is followed, or a stream could stay stale for good.
+"""
 
 _FFMPEG_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|analyzeduration;1500000"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+JUMP_S = 1.0
+"""A frame that is this old when it arrives is part of a backlog, or its source's clock was set back."""
+
 
 class AnalysisRate:
     """Chooses frames so that about `fps` of them a second are analysed, however uneven they come."""
@@ -30,7 +33,7 @@ class SourceClock:
     where they stay late for `patience_s`, the source's clock was set back and the offset starts afresh.
     """
 
-    def __init__(self, drift: float = 200e-6, jump_s: float = 2.0, patience_s: float = 3.0) -> None:
+    def __init__(self, drift: float = 200e-6, jump_s: float = JUMP_S, patience_s: float = 3.0) -> None:
         self._drift = drift
         self._jump_s = jump_s
         self._patience_s = patience_s

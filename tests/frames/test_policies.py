@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.frames.backoff import Backoff
+from runtime.frames.live import STALE_S
 from runtime.frames.timing import AnalysisRate, SourceClock
 from runtime.frames.watch import Finding, PictureWatch
 
@@ -105,6 +106,16 @@ def test_a_source_clock_that_is_set_back_is_followed_after_a_while() -> None:
         ages.append(arrived_s - clock.host_time(10.0 + number / 10, arrived_s))
     assert ages[20] > 2.0
     assert ages[-1] == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("set_back_s", [1.2, 1.5, 1.9, 2.5])
+def test_a_stream_does_not_stay_stale_for_good(set_back_s: float) -> None:
+    clock = SourceClock()
+    clock.host_time(100.0, 1000.0)
+    for number in range(1, 100):
+        arrived_s = 1000.0 + number / 10
+        age_s = arrived_s - clock.host_time(100.0 + number / 10 - set_back_s, arrived_s)
+    assert age_s <= STALE_S
 
 
 def test_frames_that_were_held_up_keep_the_time_they_were_taken() -> None:
