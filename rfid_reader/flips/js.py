@@ -33,7 +33,7 @@ class JsDetector(WindowDetector):
     least_reads = 4
     # Bias; divergence of the RSSI shares; of the phase shares; log of the reads in the thinner window.
     weights = np.array([-5.797, 0.943, 0.41, 0.172])
-    rules = EventRules(start=0.012, stop=0.009, least_ticks=2)
+    rules = EventRules(start=0.0048, stop=0.0043, least_ticks=2)
 
     def __init__(self, calibration: AntennaCalibration | None = None) -> None:
         super().__init__()

@@ -25,7 +25,6 @@ LONGEST_PAUSE_S = 60.0
 HIGHEST_ANTENNA = 32
 LEAST_READS = 12
 LEAST_RATE_HZ = 0.4
-RATE_MEMORY_S = 120.0
 
 
 class TagRows:
@@ -153,15 +152,10 @@ class TickingDetector:
         if self._next_tick is None:
             return []
         last_s = self._now_s + self.latency_s + 2 * self.step_s + REORDER_S
-        return self._run_ticks(last_s) + [self._placed(flip) for flip in self._close(last_s)]
+        return self._run_ticks(last_s) + self._judgeable(self._close(last_s))
 
     def insufficient(self) -> list[str]:
-        few = [
-            epc
-            for row, epc in enumerate(self.tag_rows.epcs)
-            if self._heard[row] < LEAST_READS
-            or self._heard[row] / max(self._now_s - self._first_s[row], 1.0) < LEAST_RATE_HZ
-        ]
+        few = [epc for row, epc in enumerate(self.tag_rows.epcs) if self._seldom(row)]
         return sorted(few)
 
     def _start_at(self, time_s: float) -> None:
@@ -183,7 +177,16 @@ class TickingDetector:
             self._take_pending()
             flips += self._tick(self._next_tick * self.step_s)
             self._next_tick += 1
-        return [self._placed(flip) for flip in flips]
+        return self._judgeable(flips)
+
+    def _judgeable(self, flips: list[Flip]) -> list[Flip]:
+        """Flips of tags that are read often enough to be judged, each with its antenna."""
+        return [self._placed(flip) for flip in flips if not self._seldom(self.tag_rows.row(flip.epc))]
+
+    def _seldom(self, row: int) -> bool:
+        heard = self._heard[row]
+        passed_s = max(self._now_s - self._first_s[row], 1.0)
+        return bool(heard < LEAST_READS or heard / passed_s < LEAST_RATE_HZ)
 
     def _placed(self, flip: Flip) -> Flip:
         """The flip with the antenna that has read its tag most often."""

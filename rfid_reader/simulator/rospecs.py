@@ -12,6 +12,7 @@ from rfid_reader.simulator.world import InventorySetup
 
 DISABLED, INACTIVE, ACTIVE = range(3)
 MAX_ROSPECS = 1
+TAG_OBSERVATION = 3
 _IMPINJ_CUSTOM = 1023
 
 # TagReportContentSelector's bits from the highest (LLRP 1.0.1 section 16.2.7.1).
@@ -108,6 +109,17 @@ def _parse_aispec(body: bytes, available: int, mode: int, highest_dbm: float) ->
     return InventorySetup(found.power_dbm, found.mode, found.session, found.dual_target)
 
 
+def _tags_until_end(body: bytes) -> int:
+    """How many tags end an AISpec by its tag observation trigger (184 holding 185), 0 for another trigger."""
+    count = fields("!H", body)[0]
+    for parameter in parameters(body[2 + 2 * count :]):
+        if parameter.kind == 184 and fields("!BI", parameter.body)[0] == TAG_OBSERVATION:
+            for inner in parameters(parameter.body[5:]):
+                if inner.kind == 185:
+                    return fields("!BBH", inner.body)[2]
+    return 0
+
+
 def _parse_report(body: bytes) -> ReportSpec:
     trigger, n = fields("!BH", body)
     content: set[int] = set()
@@ -144,15 +156,19 @@ def parse_rospec(parameter: Parameter, available: int, mode: int, highest_dbm: f
     if identifier == 0 or state != DISABLED:
         raise Rejected(FIELD_ERROR, f"ROSpec {identifier} in state {state}: it has to be disabled and not 0")
     immediate, duration_s, setup, report = False, None, None, ReportSpec()
+    ends_after = 0
     for inner in parameters(parameter.body[6:]):
         if inner.kind == 178:
             immediate, duration_s = _parse_boundary(inner.body)
         elif inner.kind == 183:
             setup = _parse_aispec(inner.body, available, mode, highest_dbm)
+            ends_after = _tags_until_end(inner.body)
         elif inner.kind == 237:
             report = _parse_report(inner.body)
     if setup is None:
         raise Rejected(INVALID, "the ROSpec has no AISpec")
+    if report.n == 0:
+        report = replace(report, n=ends_after)
     return ROSpec(identifier, DISABLED, immediate, duration_s, setup, report)
 
 

@@ -97,7 +97,8 @@ def test_a_tag_read_too_seldom_is_said_to_be_not_judged(method: str) -> None:
         np.ones(len(often) + len(seldom)),
     ).in_time_order()
     detector = make_detector(method)
-    assert detector.feed(reads) + detector.finish() == []
+    flips = detector.feed(reads) + detector.finish()
+    assert "bb" not in {flip.epc for flip in flips}
     assert detector.insufficient() == ["bb"]
 
 

@@ -219,3 +219,16 @@ def test_a_taken_port_and_an_unknown_fault_are_one_sentence(reader: SimulatedRea
         SimulatedReader(small_store(), port=reader.port)
     with pytest.raises(ReaderError, match="fault 'earthquake' is unknown"):
         reader.fault("earthquake")
+
+
+def test_an_aispec_that_ends_after_n_tags_reports_at_its_end(caller: Caller) -> None:
+    spec = rospec(caller, "Immediate")
+    spec["ROReportSpec"]["N"] = 0  # type: ignore[index]
+    trigger = {"TriggerType": "UponNTags", "NumberOfTags": 3, "NumberOfAttempts": 0, "T": 0, "Timeout": 0}
+    spec["AISpec"][0]["AISpecStopTrigger"] = {  # type: ignore[index]
+        "AISpecStopTriggerType": "Tag observation",
+        "TagObservationTrigger": trigger,
+    }
+    caller.ask("ADD_ROSPEC", 30, ROSpec=spec)
+    caller.ask("ENABLE_ROSPEC", 34, ROSpecID=1)
+    assert len(decode_report(caller.next(frames.RO_ACCESS_REPORT).body)) == 3
