@@ -1,0 +1,111 @@
+"""The yardstick of the flip benchmark, and real reads through the importers."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bench.flip_stores import Score, StoreRecording, flip_mask, match, thinned
+from bench.flips import flips
+from bench.real_reads import load_locate, load_rda, spread_in_cells
+from rfid_reader.flips import Flip
+from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.network import load_network
+from rfid_reader.reads import ReadTable
+from rfid_reader.simulator.handling import TrueFlip
+
+
+def recording(*true: tuple[str, float, float], reads: int = 0) -> StoreRecording:
+    rows = np.arange(reads)
+    table = ReadTable.from_columns(
+        rows * 0.01, ["aa"] * reads, rows * 0 + 1, rows * 0 + 1, rows * 0.0, rows * 0.0
+    )
+    return StoreRecording(
+        "store",
+        3600.0,
+        2,
+        table,
+        [TrueFlip(epc, "rack", None, start_s, end_s) for epc, start_s, end_s in true],
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "score"),
+    [
+        ([("aa", 101.0, 102.0)], Score(1, 0, 0, 2.0)),
+        ([("aa", 103.0, 105.9)], Score(1, 0, 0, 2.0)),
+        ([("aa", 104.0, 106.0)], Score(0, 1, 1, 2.0)),
+        ([("bb", 101.0, 102.0)], Score(0, 1, 1, 2.0)),
+        ([("aa", 100.0, 101.0), ("aa", 102.0, 103.0)], Score(1, 1, 0, 2.0)),
+        ([], Score(0, 0, 1, 2.0)),
+    ],
+)
+def test_a_found_flip_is_right_once_near_in_time_and_for_its_own_tag(
+    found: list[tuple[str, float, float]], score: Score
+) -> None:
+    guesses = [Flip(epc, start_s, end_s, 0.9) for epc, start_s, end_s in found]
+    assert match(guesses, recording(("aa", 100.0, 103.0))) == score
+
+
+def test_the_warm_up_counts_neither_way() -> None:
+    early = recording(("aa", 5.0, 8.0), ("aa", 100.0, 103.0))
+    guesses = [Flip("aa", 5.0, 8.0, 1.0), Flip("aa", 9.0, 9.4, 1.0), Flip("aa", 100.0, 103.0, 1.0)]
+    score = match(guesses, early, warm_up_s=15.0)
+    assert (score.found, score.false, score.missed) == (1, 0, 0)
+
+
+def test_thinning_reaches_the_rate_asked_for() -> None:
+    store = recording(reads=36_000)
+    assert store.rate_hz == pytest.approx(5.0)
+    assert thinned(store, 2.0).rate_hz == pytest.approx(2.0, rel=0.03)
+    assert thinned(store, 50.0).rate_hz == pytest.approx(5.0)
+
+
+def test_labels_leave_the_edges_of_a_flip_undecided() -> None:
+    store = recording(("aa", 10.0, 12.0))
+    mask = flip_mask(store.flips, ["aa", "bb"], np.array([9.0, 9.8, 10.5, 12.2, 13.0]), 0.3)
+    assert mask.tolist() == [[0, -1, 1, -1, 0], [0, 0, 0, 0, 0]]
+
+
+def test_the_shipped_network_fits_the_features() -> None:
+    network = load_network("production", FEATURES)
+    calm = network(np.zeros((3, FEATURES), np.float32))
+    assert calm.shape == (3,) and np.all((calm >= 0) & (calm <= 1))
+
+
+def test_production_beats_raw_on_an_unseen_store() -> None:
+    arguments = ["--stores", "1", "--seconds", "90", "--rates", "8", "--methods", "raw,production", "--json"]
+    result = CliRunner().invoke(flips, arguments)
+    assert result.exit_code == 0, result.output
+    raw, production = json.loads(result.stdout)
+    assert production["f1"] >= raw["f1"] + 0.2
+    assert production["judged_per_s"] >= 5000
+
+
+def test_real_still_tags_are_steady_within_a_dwell(shared_data: Path) -> None:
+    reads = load_locate(shared_data / "rfid-r420-locate" / "Test12" / "3ft.csv")
+    assert len(reads) > 300
+    assert set(reads.channel.tolist()) <= set(range(1, 51))
+    phase_sd, rssi_sd = spread_in_cells(reads)
+    assert 0.003 < np.median(phase_sd) < 0.06
+    assert np.median(rssi_sd) < 0.6
+
+
+def test_a_moving_person_spreads_the_phases_of_real_still_tags(shared_data: Path) -> None:
+    folder = shared_data / "rfid-cwnu-rda" / "0000"
+    still = [load_rda(path) for path in sorted(folder.glob("*_14.txt"))[:3]]
+    moving = [load_rda(path) for path in sorted(folder.glob("*_8.txt"))[:3]]
+    assert all(
+        len(table) > 100 and math.isclose(table.time_s.max() - table.time_s.min(), 5, abs_tol=3)
+        for table in still
+    )
+
+    def spread(tables: list[ReadTable]) -> float:
+        return float(np.median([value for table in tables for value in spread_in_cells(table, 2.0)[0]]))
+
+    assert spread(moving) > 2 * spread(still)
