@@ -6,6 +6,7 @@ import faulthandler
 import importlib
 import logging
 import os
+import re
 import resource
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 CRASH_REPORTS_KEPT = 20
+REPORT = re.compile(r"\.(\d{1,10})\.trace$")
 
 PRELOAD = ["runtime.processes.camera", "runtime.supervisor.child", "runtime.cli"]
 """Imported once in the fork server, so that every child shares the pages; each child imports the command line
@@ -36,7 +38,7 @@ def run_child(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure_logging(log_level)
-    report = Path(crash_dir) / f"{name.replace(':', '-')}.{os.getpid()}.trace"
+    report = report_of(Path(crash_dir), name, os.getpid())
     with report.open("w") as trace:
         faulthandler.enable(trace, all_threads=True)
         module = importlib.import_module(f"runtime.processes.{kind}")
@@ -72,9 +74,15 @@ class JournalFormatter(logging.Formatter):
         return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
 
 
+def report_of(crash_dir: Path, name: str, pid: int) -> Path:
+    """The file of one process's traces; a name from the configuration may hold any character."""
+    return crash_dir / f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)}.{pid}.trace"
+
+
 def prune_crash_reports(crash_dir: Path, alive: Collection[int]) -> None:
     """Keep the newest reports; empty ones belong to processes that were killed and say nothing."""
-    ended = [path for path in crash_dir.glob("*.trace") if int(path.suffixes[-2][1:]) not in alive]
+    found = ((path, REPORT.search(path.name)) for path in crash_dir.glob("*.trace"))
+    ended = [path for path, ours in found if ours is not None and int(ours[1]) not in alive]
     ended.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for number, path in enumerate(ended):
         if number >= CRASH_REPORTS_KEPT or path.stat().st_size == 0:

@@ -16,6 +16,7 @@ from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
 from runtime.messages import Health, pair, send
 from runtime.supervisor.arbiter import Arbiter
+from runtime.supervisor.child import prune_crash_reports, report_of
 from runtime.supervisor.children import Child
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan, plan_processes
@@ -39,6 +40,25 @@ def store_yaml(tmp_path: Path) -> Path:
 
 def camera_plan(config: StoreConfig, clock: tuple[float, float]) -> ProcessPlan:
     return next(plan for plan in plan_processes(config, clock) if plan.kind == "camera")
+
+
+@pytest.mark.parametrize(
+    "name", ["camera:door", "camera:door 1/2 (left)", "reader:../ceiling", "camera:门口"]
+)
+def test_the_trace_of_a_process_of_any_name_lies_in_the_crash_folder(tmp_path: Path, name: str) -> None:
+    report = report_of(tmp_path, name, 77)
+    report.write_text("trace")
+    assert report.parent.resolve() == tmp_path.resolve()
+    prune_crash_reports(tmp_path, alive={77})
+    assert report.exists()
+
+
+def test_files_that_are_no_reports_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "camera-door.5.trace").touch()
+    for name in ("notes.trace", "notes.old.trace", "notes.txt"):
+        (tmp_path / name).touch()
+    prune_crash_reports(tmp_path, alive=())
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.trace", "notes.old.trace", "notes.txt"}
 
 
 def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
