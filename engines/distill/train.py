@@ -123,7 +123,7 @@ class DetectorTraining:
                 self._validate()
                 since = time.monotonic()
         self._save(self.checkpoint)
-        if not self._stopped:
+        if not self._stopped and self.progress.step % recipe.validate_every_steps:
             self._validate()
 
     def _finished(self) -> bool:
