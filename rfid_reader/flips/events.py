@@ -109,6 +109,8 @@ class EventMaker:
 
     def _beaten(self, flip: _Ended) -> bool:
         margin_s, share = self.rules.rival_s, self.rules.rival_share
+        if share <= 0:
+            return False
         for rival in (*self._ended, *self._past):
             if rival.tag == flip.tag or rival.group != flip.group:
                 continue
