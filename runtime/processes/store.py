@@ -65,7 +65,9 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
     It leaves out what the store does not depend on, so that a new address restarts only whom it concerns.
     """
     cameras = [
-        Camera(name=camera.name, uri="-") for camera in config.cameras if camera.homography or camera.points
+        Camera(name=camera.name, uri="-", analysis_fps=camera.analysis_fps)
+        for camera in config.cameras
+        if camera.homography or camera.points
     ]
     readers = [msgspec.structs.replace(reader, host="-", port=None) for reader in config.readers]
     uplink = Uplink(outbox=config.uplink.outbox, max_mb=config.uplink.max_mb)

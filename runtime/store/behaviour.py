@@ -54,7 +54,7 @@ class Behaviour:
         self._now_s = self._turned_s = begin_s
         intervals = plan.intervals
         longest_s = max(intervals.footfall_s, intervals.heatmap_s, intervals.flow_s)
-        self._coverage = CoverageMeter(plan.cameras, begin_s, longest_s + SETTLING_S + 60)
+        self._coverage = CoverageMeter(plan.cameras, begin_s, longest_s + SETTLING_S + 60, plan.analysis_fps)
         self._window: ReorderWindow[PersonsSeen | FramesMissed] = ReorderWindow(window_s)
         self._walkers = Walkers(plan.area_m2, appearance)
         self._entrances = [EntranceCounter(each, self._coverage) for each in plan.entrances]

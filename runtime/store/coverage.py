@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runtime.store.facts import Coverage
 
-SILENCE_S = 1.0
-"""Longer without a frame is blindness, from the last frame to the next."""
+SILENCE_FRAMES, LEAST_SILENCE_S = 1.5, 1.5
+"""No frame for longer than so many of the camera's intervals is blindness, from the last frame to the next.
+
+At least the seconds: a quiet camera may be looked at only once a second.
+"""
 STALLED_S = 30.0
 """A camera silent for longer is not waited for."""
 MAX_SPANS = 1000
@@ -20,24 +24,38 @@ class _Sight:
     """What is remembered of one camera."""
 
     last_frame_s: float
+    silence_s: float = LEAST_SILENCE_S
     frames: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     blind: list[tuple[float, float]] = field(default_factory=list)
 
 
 class CoverageMeter:
-    """Frames and blind spans per camera, by whole seconds, back to `keep_s` ago."""
+    """Frames and blind spans per camera, by whole seconds, back to `keep_s` ago.
 
-    def __init__(self, cameras: tuple[str, ...], start_s: float, keep_s: float) -> None:
+    `analysis_fps` says of slow cameras how often a frame of them is to be expected.
+    """
+
+    def __init__(
+        self,
+        cameras: tuple[str, ...],
+        start_s: float,
+        keep_s: float,
+        analysis_fps: Mapping[str, float] | None = None,
+    ) -> None:
         self._keep_s = keep_s
         self._start_s = start_s
-        self._cameras = {camera: _Sight(start_s) for camera in cameras}
+        rates = analysis_fps or {}
+        self._cameras = {
+            camera: _Sight(start_s, max(LEAST_SILENCE_S, SILENCE_FRAMES / rates.get(camera, SILENCE_FRAMES)))
+            for camera in cameras
+        }
 
     def frame(self, camera: str, time_s: float) -> None:
         """A frame of `camera` was analysed; told twice, or late, it counts once."""
         sight = self._cameras.setdefault(camera, _Sight(self._start_s))
         if time_s <= sight.last_frame_s and sight.frames:
             return
-        if time_s - sight.last_frame_s > SILENCE_S:
+        if time_s - sight.last_frame_s > sight.silence_s:
             self._blind(sight, sight.last_frame_s, time_s)
         sight.last_frame_s = time_s
         sight.frames[int(time_s)] += 1
@@ -87,7 +105,7 @@ class CoverageMeter:
 
     def _coverage(self, name: str, sight: _Sight, start_s: float, end_s: float) -> Coverage:
         spans = list(sight.blind)
-        if end_s - sight.last_frame_s > SILENCE_S:
+        if end_s - sight.last_frame_s > sight.silence_s:
             spans.append((sight.last_frame_s, end_s))
         frames = sum(
             count * _share(second, start_s, end_s)

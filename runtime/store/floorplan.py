@@ -122,6 +122,8 @@ class FloorPlan:
     timezone: tzinfo = timezone.utc
     cell_m: float = 0.5
     cameras: tuple[str, ...] = ()
+    analysis_fps: dict[str, float] = field(default_factory=dict)
+    """How often a frame of each camera is looked at, frames a second."""
     entrances: tuple[Entrance, ...] = ()
     zones: tuple[Zone, ...] = ()
     fixtures: dict[str, Place] = field(default_factory=dict)
@@ -155,6 +157,7 @@ class FloorPlan:
             timezone=ZoneInfo(config.site.timezone),
             cell_m=config.floor.grid_m,
             cameras=tuple(camera.name for camera in config.cameras),
+            analysis_fps={camera.name: camera.analysis_fps for camera in config.cameras},
             entrances=tuple(
                 Entrance(entrance.name, entrance.line, entrance.inside, tuple(entrance.cameras))
                 for entrance in config.entrances

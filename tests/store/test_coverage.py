@@ -63,3 +63,13 @@ def test_blindness_told_second_by_second_is_one_span() -> None:
     assert cover.of(100.0, 160.0)[0].blind_s == pytest.approx(20.0)
     assert cover.seen_since("cam") == 130.0
     assert len(cover._cameras["cam"].blind) == 1
+
+
+@pytest.mark.parametrize("fps", [0.2, 0.5, 1.0, 2.0, 15.0])
+def test_a_camera_that_is_looked_at_as_seldom_as_it_should_be_is_not_blind(fps: float) -> None:
+    cover = CoverageMeter(("cam",), 100.0, 600.0, {"cam": fps})
+    for number in range(1, int(60 * fps) + 2):
+        cover.frame("cam", 100.0 + (number + 0.1 * (number % 2)) / fps)
+    (seen,) = cover.of(100.0, 160.0)
+    assert seen.blind_s == 0.0
+    assert seen.effective_fps == pytest.approx(fps, rel=0.02, abs=0.03)
