@@ -1,0 +1,290 @@
+"""What the kernels are called with: argument types, launch shapes, the frame descriptor.
+
+A `Launch` is complete: any driver, and the host double of the tests, runs it as it is. Pointers are integers
+(addresses as the GPU sees them).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.cuda.errors import LaunchError
+
+MAX_CANDIDATES = 300
+MAX_KEPT = 200
+"""As in engines.nms and kernels/suppress.cu."""
+
+MAX_SIDE_PX = 8192
+MAX_BATCH = 1024
+
+BGR, NV12 = 0, 1
+
+FRAME = np.dtype(
+    [
+        ("pixels", "<u8"),
+        ("bytes", "<u8"),
+        ("chroma_offset", "<u8"),
+        ("width", "<i4"),
+        ("height", "<i4"),
+        ("row_bytes", "<i4"),
+        ("format", "<i4"),
+        ("step_x", "<f4"),
+        ("step_y", "<f4"),
+        ("left", "<i4"),
+        ("top", "<i4"),
+        ("placed_width", "<i4"),
+        ("placed_height", "<i4"),
+    ]
+)
+"""`struct Frame` of kernels/common.cu."""
+
+
+class PixelRule(ctypes.Structure):
+    """`struct PixelRule` of kernels/common.cu: (value - mean) / std in the network's order of channels."""
+
+    _fields_ = (
+        ("mean", ctypes.c_float * 3),
+        ("std", ctypes.c_float * 3),
+        ("pad", ctypes.c_float),
+        ("rgb", ctypes.c_int32),
+    )
+
+
+Triple = tuple[float, float, float]
+Argument = int | float | PixelRule
+
+
+def pixel_rule(mean: Triple, std: Triple, *, rgb: bool, pad: float = 114.0) -> PixelRule:
+    """How pixels become network input. Raises LaunchError for a std that is not above zero."""
+    if min(std) <= 0:
+        raise LaunchError(f"std {std} must be above zero in every channel")
+    return PixelRule((ctypes.c_float * 3)(*mean), (ctypes.c_float * 3)(*std), pad, int(rgb))
+
+
+_POINTER, _INT, _FLOAT = ctypes.c_uint64, ctypes.c_int32, ctypes.c_float
+
+SIGNATURES: dict[str, tuple[type[ctypes._SimpleCData[int] | ctypes._SimpleCData[float] | PixelRule], ...]] = {
+    "letterbox": (_POINTER, _INT, _POINTER, _INT, _INT, _INT, _INT, PixelRule),
+    "crop_boxes": (*(_POINTER,) * 3, _INT, _INT, _POINTER, _INT, _POINTER, _INT, _INT, _INT, PixelRule),
+    "decode_ltrb": (_POINTER, *(_INT,) * 5, _FLOAT, *(_POINTER,) * 3),
+    "decode_yolox": (_POINTER, *(_INT,) * 7, _FLOAT, *(_POINTER,) * 3),
+    "decode_yolov8": (_POINTER, *(_INT,) * 4, _FLOAT, *(_POINTER,) * 3),
+    "suppress": (*(_POINTER,) * 3, _INT, _INT, _FLOAT, *(_POINTER,) * 4),
+    "l2_normalise": (_POINTER, _POINTER, _INT, _INT),
+}
+"""Kernel -> the types of its arguments, in order; a test holds it against the .cu files."""
+
+Shape3 = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One call of a kernel: blocks, threads a block, arguments as the kernel's signature wants them."""
+
+    kernel: str
+    grid: Shape3
+    block: Shape3
+    arguments: tuple[Argument, ...]
+
+    def packed(self) -> list[ctypes._SimpleCData[int] | ctypes._SimpleCData[float] | PixelRule]:
+        """The arguments as C values, in order. Raises LaunchError where number, type or range is wrong."""
+        kinds = SIGNATURES[self.kernel]
+        if len(kinds) != len(self.arguments):
+            raise LaunchError(f"{self.kernel} takes {len(kinds)} arguments, not {len(self.arguments)}")
+        return [
+            _packed(self.kernel, place, kind, value)
+            for place, (kind, value) in enumerate(zip(kinds, self.arguments, strict=True))
+        ]
+
+
+def _packed(kernel: str, place: int, kind: type, value: Argument) -> ctypes._SimpleCData[int] | PixelRule:
+    limits = {_POINTER: (0, 2**64 - 1), _INT: (-(2**31), 2**31 - 1)}
+    if kind in limits:
+        low, high = limits[kind]
+        if isinstance(value, bool | float | PixelRule) or not low <= value <= high:
+            raise LaunchError(f"{kernel}: argument {place} is {value!r}, not a whole number {low} to {high}")
+    elif kind is _FLOAT and not isinstance(value, int | float):
+        raise LaunchError(f"{kernel}: argument {place} is {value!r}, not a number")
+    elif kind is PixelRule and not isinstance(value, PixelRule):
+        raise LaunchError(f"{kernel}: argument {place} is {value!r}, not a PixelRule")
+    packed: ctypes._SimpleCData[int] | PixelRule = value if isinstance(value, PixelRule) else kind(value)
+    return packed
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A frame in memory and where it goes in the network's input (pixels)."""
+
+    address: int
+    """As the GPU sees it; 0 leaves this place of the batch empty."""
+    bytes: int
+    """That may be read there: the size of the ring's slot."""
+    width: int
+    height: int
+    offset_xy: tuple[int, int]
+    size_wh: tuple[int, int]
+    format: int = BGR
+    row_bytes: int = 0
+    """0: rows without a gap."""
+    chroma_offset: int = 0
+    """0: the chroma follows the luma."""
+
+
+def descriptors(frames: Sequence[Placed]) -> NDArray[np.void]:
+    """The frames as an array of FRAME, to be copied to the GPU.
+
+    Raises LaunchError for a frame that does not lie in its memory; the kernels check it once more.
+    """
+    table = np.zeros(len(frames), FRAME)
+    for row, frame in zip(table, frames, strict=True):
+        if not frame.address:
+            continue
+        _check_frame(frame)
+        row_bytes = frame.row_bytes or (
+            3 * frame.width if frame.format == BGR else frame.width + frame.width % 2
+        )
+        chroma_offset = frame.chroma_offset or (0 if frame.format == BGR else row_bytes * frame.height)
+        if _needed_bytes(frame, row_bytes, chroma_offset) > frame.bytes:
+            raise LaunchError(
+                f"a frame of {frame.width} x {frame.height}, {row_bytes} bytes a row, "
+                f"does not fit its {frame.bytes} bytes"
+            )
+        row["pixels"], row["bytes"], row["chroma_offset"] = frame.address, frame.bytes, chroma_offset
+        row["width"], row["height"] = frame.width, frame.height
+        row["row_bytes"], row["format"] = row_bytes, frame.format
+        row["step_x"], row["step_y"] = frame.width / frame.size_wh[0], frame.height / frame.size_wh[1]
+        (row["left"], row["top"]), (row["placed_width"], row["placed_height"]) = (
+            frame.offset_xy,
+            frame.size_wh,
+        )
+    return table
+
+
+def _check_frame(frame: Placed) -> None:
+    if frame.format not in (BGR, NV12):
+        raise LaunchError(f"pixel format {frame.format} is unknown; 0 is BGR, 1 is NV12")
+    sides = (frame.width, frame.height, *frame.size_wh)
+    if min(sides) < 1 or max(sides) > MAX_SIDE_PX:
+        raise LaunchError(f"sides {sides} must be 1 to {MAX_SIDE_PX} pixels")
+    least_row = 3 * frame.width if frame.format == BGR else frame.width + frame.width % 2
+    if frame.row_bytes and frame.row_bytes < least_row:
+        raise LaunchError(
+            f"{frame.row_bytes} bytes a row are too few for {frame.width} pixels: at least {least_row}"
+        )
+
+
+def _needed_bytes(frame: Placed, row_bytes: int, chroma_offset: int) -> int:
+    if frame.format == BGR:
+        return (frame.height - 1) * row_bytes + 3 * frame.width
+    chroma_rows, chroma_bytes = (frame.height + 1) // 2, frame.width + frame.width % 2
+    luma = (frame.height - 1) * row_bytes + frame.width
+    return max(luma, chroma_offset + (chroma_rows - 1) * row_bytes + chroma_bytes)
+
+
+def _tiles(width: int, height: int, images: int) -> tuple[Shape3, Shape3]:
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and 0 < images <= MAX_BATCH):
+        raise LaunchError(
+            f"{images} pictures of {width} x {height} cannot be made: "
+            f"1 to {MAX_BATCH}, sides 1 to {MAX_SIDE_PX}"
+        )
+    return (-(-width // 32), -(-height // 8), images), (32, 8, 1)
+
+
+def letterbox(
+    frames: int, count: int, out: int, out_shape: tuple[int, int, int], rule: PixelRule, *, half: bool
+) -> Launch:
+    """Lay `count` frames (FRAME array at address `frames`) into out [batch, 3, height, width]."""
+    batch, height, width = out_shape
+    grid, block = _tiles(width, height, batch)
+    return Launch("letterbox", grid, block, (frames, count, out, int(half), batch, width, height, rule))
+
+
+def crop_boxes(
+    frames: int,
+    boxes: int,
+    counts: int,
+    images: int,
+    out: int,
+    owners: int,
+    out_shape: tuple[int, int, int],
+    rule: PixelRule,
+    *,
+    half: bool,
+) -> Launch:
+    """Cut what `suppress` kept out of the frames: out [crops, 3, height, width], owners int32 [crops]."""
+    crops, height, width = out_shape
+    grid, block = _tiles(width, height, crops)
+    arguments = (frames, boxes, counts, images, MAX_KEPT, out, int(half), owners, crops, width, height, rule)
+    return Launch("crop_boxes", grid, block, arguments)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Addresses of what a decoder writes: boxes float32 [images, cells, 4], scores float32 and kinds int32
+    [images, cells]."""
+
+    boxes: int
+    scores: int
+    kinds: int
+
+
+def decode(
+    decoder: str,
+    predictions: int,
+    images: int,
+    cells: int,
+    out: Decoded,
+    *,
+    input_wh: tuple[int, int],
+    levels: int = 3,
+    classes: int = 1,
+    only: int = -1,
+    least_score: float,
+) -> Launch:
+    """Decode `ltrb`, `yolox` or `yolov8` outputs. `only` asks for one class, -1 for the best of all.
+
+    Raises LaunchError for another decoder.
+    """
+    if not (0 < images <= MAX_BATCH and cells > 0 and classes > 0 and 0 < levels <= 8):
+        raise LaunchError(
+            f"{images} images of {cells} cells, {classes} classes, {levels} levels cannot be decoded"
+        )
+    written = (out.boxes, out.scores, out.kinds)
+    arguments: dict[str, tuple[Argument, ...]] = {
+        "ltrb": (predictions, images, cells, *input_wh, levels, least_score, *written),
+        "yolox": (predictions, images, cells, classes, only, *input_wh, levels, least_score, *written),
+        "yolov8": (predictions, images, cells, classes, only, least_score, *written),
+    }
+    if decoder not in arguments:
+        raise LaunchError(f"no kernel decodes {decoder!r}: {', '.join(arguments)}")
+    return Launch(f"decode_{decoder}", (-(-cells // 256), images, 1), (256, 1, 1), arguments[decoder])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Addresses of what `suppress` writes: boxes float32 [images, 200, 4], scores float32 and kinds int32
+    [images, 200], counts int32 [images]."""
+
+    boxes: int
+    scores: int
+    kinds: int
+    counts: int
+
+
+def suppress(decoded: Decoded, images: int, cells: int, iou_limit: float, out: Kept) -> Launch:
+    """Keep the best of each heap of boxes, class by class."""
+    read, written = (
+        (decoded.boxes, decoded.scores, decoded.kinds),
+        (out.boxes, out.scores, out.kinds, out.counts),
+    )
+    return Launch("suppress", (images, 1, 1), (256, 1, 1), (*read, images, cells, iou_limit, *written))
+
+
+def l2_normalise(rows_in: int, rows_out: int, rows: int, columns: int) -> Launch:
+    """Rows of float32 [rows, columns] to length 1."""
+    return Launch("l2_normalise", (rows, 1, 1), (128, 1, 1), (rows_in, rows_out, rows, columns))

@@ -1,0 +1,163 @@
+"""The CUDA kernels' own source, built for this processor, against the oracle and against the CPU path."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.kernel_double import checks, lane, mutants
+from bench.kernel_double.build import DoubleError, HostDouble, build, compiler
+from bench.kernel_double.checks import address, rubbish
+from engines import nms, preprocess
+from engines.cuda import launches
+from engines.cuda.launches import FRAME, SIGNATURES, Decoded, Kept, Placed
+from engines.cuda.sources import source
+from engines.decoders import DECODERS, Scene
+
+needs_compiler = pytest.mark.skipif(
+    compiler() is None, reason="no C++ compiler (g++) to build the kernels with"
+)
+
+
+@pytest.fixture(scope="module")
+def double(tmp_path_factory: pytest.TempPathFactory) -> HostDouble:
+    if compiler() is None:
+        pytest.skip("no C++ compiler (g++) to build the kernels with")
+    return HostDouble(build(tmp_path_factory.mktemp("double")))
+
+
+@pytest.mark.parametrize("name", checks.CHECKS)
+def test_a_kernel_agrees_with_the_oracle(double: HostDouble, name: str) -> None:
+    errors = checks.run_checks(double, 1.0, (name,))
+    assert all(error <= 1e-3 for error in errors.values()), errors
+
+
+@needs_compiler
+def test_no_kernel_leaves_its_buffers_or_its_language() -> None:
+    try:
+        lane.address_sanitizer()
+    except DoubleError as error:
+        pytest.skip(str(error))
+    verdict = lane.run_lane(sanitize=True, rounds=0.3)
+    assert verdict.fault is None, verdict.fault
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["blue and red exchanged", "barrier only for some threads"])
+def test_a_fault_put_into_a_kernel_is_found(name: str) -> None:
+    found = mutants.judge(next(mutant for mutant in mutants.MUTANTS if mutant.name == name))
+    assert found.by == "comparison"
+
+
+def test_every_fault_has_its_place_in_the_kernels() -> None:
+    assert len({mutants.mutated(mutant) for mutant in mutants.MUTANTS}) == len(mutants.MUTANTS) >= 12
+
+
+def test_arguments_are_packed_as_the_kernels_take_them() -> None:
+    kinds = {"int": "c_int", "float": "c_float", "PixelRule": "PixelRule"}
+    declared = re.findall(r'extern "C" __global__ void (\w+)\(([^)]*)\)', source())
+    assert {name for name, _ in declared} == set(SIGNATURES)
+    for name, arguments in declared:
+        wanted = [
+            "c_ulong" if "*" in argument else kinds[argument.split()[0]] for argument in arguments.split(",")
+        ]
+        assert [kind.__name__ for kind in SIGNATURES[name]] == wanted, name
+
+
+def test_the_frame_descriptor_is_laid_out_as_the_kernels_read_it() -> None:
+    struct = source().split("struct Frame {")[1].split("};")[0]
+    fields = [
+        name.strip(" *")
+        for line in struct.strip().splitlines()
+        for name in re.sub(r"//.*|const u8|u64|int|float|;", "", line).split(",")
+    ]
+    assert fields == list(FRAME.names or ())
+    assert FRAME.itemsize == 64
+
+
+def test_a_frame_that_does_not_fit_its_memory_is_refused() -> None:
+    with pytest.raises(launches.LaunchError, match="does not fit its 191 bytes"):
+        launches.descriptors([Placed(4096, 191, 8, 8, (0, 0), (8, 8))])
+    with pytest.raises(launches.LaunchError, match="too few for 8 pixels"):
+        launches.descriptors([Placed(4096, 999, 8, 8, (0, 0), (8, 8), row_bytes=23)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((1, 2, 3), "takes 4 arguments, not 3"),
+        ((1, 2, 3, 4.0), "argument 3 is 4.0, not a whole number"),
+        ((-1, 2, 3, 4), "argument 0 is -1"),
+        ((1, 2, 3, 2**31), "argument 3 is 2147483648"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_the_launch(arguments: tuple[int, ...], said: str) -> None:
+    with pytest.raises(launches.LaunchError, match=said):
+        launches.Launch("l2_normalise", (1, 1, 1), (128, 1, 1), arguments).packed()
+
+
+def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostDouble) -> None:
+    picture = np.random.default_rng(5).integers(0, 256, (288, 384, 3), np.uint8)
+    canvas = np.empty((160, 224, 3), np.uint8)
+    lies = preprocess.Canvas(canvas, "corner").lay(picture)
+    out = rubbish((1, 3, 160, 224), np.float32)
+    table = launches.descriptors(
+        [Placed(address(picture), picture.nbytes, 384, 288, lies.offset_xy, lies.size_wh)]
+    )
+    rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)
+    double.run(launches.letterbox(address(table), 1, address(out), (1, 160, 224), rule, half=False))
+    assert np.abs(out[0].transpose(1, 2, 0) - canvas).max() < 0.9, "cv2 rounds to whole levels"
+
+
+@pytest.mark.parametrize("name", ["ltrb", "yolox", "yolov8"])
+def test_persons_are_those_of_the_cpu_path(double: HostDouble, name: str) -> None:
+    rng = np.random.default_rng(7)
+    cells, classes = 28 * 20 + 14 * 10 + 7 * 5, 3
+    table = rng.uniform(0, 1, (cells, {"ltrb": 5, "yolox": 5 + classes, "yolov8": 4 + classes}[name]))
+    table[:, :4] = rng.uniform(0.5, 3, (cells, 4)) if name == "yolox" else rng.uniform(5, 60, (cells, 4))
+    if name == "yolov8":
+        table[:, :2] *= 3
+    given = np.ascontiguousarray(table.T if name == "yolov8" else table, np.float32)[None]
+    candidates = DECODERS[name].decode([given], Scene(224, 160, 0, 0.3))
+    best = nms.suppress(candidates.boxes, candidates.scores, 0.5)
+
+    decoded = (
+        rubbish((1, cells, 4), np.float32),
+        rubbish((1, cells), np.float32),
+        rubbish((1, cells), np.int32),
+    )
+    kept = (
+        rubbish((1, 200, 4), np.float32),
+        rubbish((1, 200), np.float32),
+        rubbish((1, 200), np.int32),
+        rubbish((1,), np.int32),
+    )
+    between, out = Decoded(*map(address, decoded)), Kept(*map(address, kept))
+    double.run(
+        launches.decode(
+            name,
+            address(given),
+            1,
+            cells,
+            between,
+            input_wh=(224, 160),
+            classes=1 if name == "ltrb" else classes,
+            only=-1 if name == "ltrb" else 0,
+            least_score=0.3,
+        )
+    )
+    double.run(launches.suppress(between, 1, cells, 0.5, out))
+    count = int(kept[3][0])
+    assert count == len(best) > 5
+    np.testing.assert_allclose(kept[0][0, :count], candidates.boxes[best], rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(kept[1][0, :count], candidates.scores[best])
+
+
+def test_a_kernel_that_cannot_be_built_is_one_sentence(tmp_path: Path) -> None:
+    if compiler() is None:
+        pytest.skip("no C++ compiler (g++) to build the kernels with")
+    with pytest.raises(DoubleError, match=r"cannot build the kernels: .*error"):
+        build(tmp_path, kernels="this is no kernel")
