@@ -25,6 +25,8 @@ LONGEST_PAUSE_S = 60.0
 HIGHEST_ANTENNA = 32
 LEAST_READS = 12
 LEAST_RATE_HZ = 0.4
+ABSENT_S = 60.0
+"""A tag that was not heard for longer was away: how often it is read counts from its return."""
 
 
 class TagRows:
@@ -122,6 +124,7 @@ class TickingDetector:
         self._pending: list[ReadTable] = []
         self._heard = np.zeros(0)
         self._first_s = np.zeros(0)
+        self._last_s = np.zeros(0)
         self._by_antenna = np.zeros((0, HIGHEST_ANTENNA + 1), np.int32)
 
     def feed(self, reads: ReadTable) -> list[Flip]:
@@ -206,11 +209,15 @@ class TickingDetector:
         if grown:
             self._heard = np.concatenate([self._heard, np.zeros(grown)])
             self._first_s = np.concatenate([self._first_s, np.full(grown, np.inf)])
+            self._last_s = np.concatenate([self._last_s, np.full(grown, -np.inf)])
             self._by_antenna = np.concatenate(
                 [self._by_antenna, np.zeros((grown, HIGHEST_ANTENNA + 1), np.int32)]
             )
+        back = tags[reads.time_s - self._last_s[tags] > ABSENT_S]
+        self._heard[back], self._first_s[back] = 0, np.inf
         np.add.at(self._heard, tags, 1)
         np.minimum.at(self._first_s, tags, reads.time_s)
+        np.maximum.at(self._last_s, tags, reads.time_s)
         np.add.at(self._by_antenna, (tags, np.minimum(reads.antenna, HIGHEST_ANTENNA)), 1)
         self._absorb(reads, tags)
 

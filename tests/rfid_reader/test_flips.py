@@ -103,6 +103,17 @@ def test_a_tag_read_too_seldom_is_said_to_be_not_judged(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_tag_that_was_away_for_hours_is_judged_again_when_it_is_back(method: str) -> None:
+    detector = make_detector(method)
+    for begin_s in (0.0, 3 * 3600.0):
+        time_s = begin_s + np.arange(100) / 5
+        columns = ["e2801160aa"] * 100, [1] * 100, [3] * 100, [-60.0] * 100, [1.0] * 100
+        detector.feed(ReadTable.from_columns(time_s, *columns))
+        detector.advance(begin_s + 22.0)
+        assert detector.insufficient() == []
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_reads_without_phase_or_rssi_and_long_pauses_do_no_harm(method: str) -> None:
     nan = float("nan")
     reads = ReadTable.from_columns(
