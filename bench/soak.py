@@ -33,7 +33,7 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Sample:
-    """One process at one moment; `memory` in bytes, shared pages divided among their users (Pss)."""
+    """One process at one moment; `memory` is what it has for itself alone, in bytes (private pages)."""
 
     memory: int
     descriptors: int
@@ -61,8 +61,8 @@ def sample(pid: int) -> Sample | None:
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except OSError:
         return None
-    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-    return None if found is None else Sample(int(found.group(1)) * 1024, descriptors, threads)
+    private = re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", rollup, re.MULTILINE)
+    return Sample(sum(map(int, private)) * 1024, descriptors, threads)
 
 
 def sample_all(plaza: Opened) -> dict[str, Sample]:
