@@ -108,8 +108,11 @@ class Arbiter:
                 child.start_at_s = 0.0
                 child.ask_to_stop()
         for name, plan in plans.items():
-            if name not in self._children or self._children[name].retired:
+            known = self._children.get(name)
+            if known is None:
                 self._children[name] = Child(plan, Restarts(self._policy, self._rng))
+            elif known.retired:
+                known.plan, known.retired, known.start_at_s = plan, False, 0.0
 
     def _reload(self) -> None:
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
@@ -179,6 +182,8 @@ class Arbiter:
             if link.there == child.name and link.here in self._children:
                 self._children[link.here].tell(Detach(link.here_role, link.here_peer))
         prune_crash_reports(self._crash_dir, self._alive())
+        if child.retired:
+            self._children.pop(child.name, None)
         if child.retired or self._signals.stop:
             return
         if code == 0:

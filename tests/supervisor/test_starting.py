@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import socket
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ import yaml
 
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
-from runtime.messages import Health, pair, send
+from runtime.messages import Health, Stop, pair, receive, send
 from runtime.supervisor.arbiter import Arbiter
 from runtime.supervisor.child import prune_crash_reports, report_of
 from runtime.supervisor.children import Child
@@ -77,6 +78,27 @@ def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
     assert child.start_at_s > now_s
     assert child.restarts.total == 1
     assert "camera:room cannot start: a ring of 1 slots is not possible" in caplog.text
+
+
+def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(store_yaml: Path) -> None:
+    config = load(store_yaml)
+    arbiter = Arbiter(store_yaml, config)
+    child = arbiter._children["camera:room"]
+    ours, theirs = pair()
+    process = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(30.0,))
+    process.start()
+    child.process, child.control = process, ours
+    try:
+        arbiter._adopt(msgspec.structs.replace(config, cameras=[]))
+        assert child.retired
+        assert receive(theirs) == (Stop(), ())
+        arbiter._adopt(config)
+        assert arbiter._children["camera:room"] is child
+        assert not child.retired
+    finally:
+        process.kill()
+        process.join()
+        theirs.close()
 
 
 def test_a_process_started_long_after_a_step_of_the_wall_clock_agrees_with_the_others(
