@@ -11,9 +11,17 @@ import resource
 import signal
 import socket
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engines.errors import EngineError
+from rfid_reader.errors import ReaderError
+from runtime.clock import HostClock
+from runtime.errors import TagsightError
+from runtime.messages import Health, PeerGone, send
+
+USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20
 REPORT = re.compile(r"\.(\d{1,10})\.trace$")
 
@@ -44,6 +52,10 @@ def run_child(
         module = importlib.import_module(f"runtime.processes.{kind}")
         try:
             module.main(control, spec)
+        except USER_ERRORS as error:
+            log.error("%s cannot go on: %s", name, error)
+            _tell_why(control, name, spec.clock, str(error))
+            raise SystemExit(1) from error
         except Exception:
             log.exception("%s stopped by a fault", name)
             faulthandler.dump_traceback(trace)
@@ -51,6 +63,13 @@ def run_child(
         finally:
             faulthandler.disable()
     report.unlink(missing_ok=True)
+
+
+def _tell_why(control: socket.socket, name: str, clock: tuple[float, float], why: str) -> None:
+    """The last word of a process that ends by a fault somebody can mend: its health says what it is."""
+    now_s = HostClock(state=clock).now()
+    with suppress(BlockingIOError, PeerGone):
+        send(control, Health(name, "failed", now_s, now_s, why))
 
 
 def configure_logging(level: int) -> None:

@@ -17,10 +17,12 @@ from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
 from runtime.messages import Health, Stop, pair, receive, send
 from runtime.supervisor.arbiter import Arbiter
-from runtime.supervisor.child import prune_crash_reports, report_of
+from runtime.supervisor.child import prune_crash_reports, report_of, run_child
 from runtime.supervisor.children import Child
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan, plan_processes
+from runtime.uplink.events import Origin
+from runtime.uplink.outbox import Outbox
 
 DAY_S = 86_400.0
 
@@ -129,3 +131,24 @@ def test_a_child_that_talks_nonsense_is_cut_off_and_does_not_end_the_supervisor(
         theirs.send(b"more")
     theirs.close()
     assert isinstance(ours, socket.socket) and ours.fileno() == -1
+
+
+def test_a_process_that_ends_by_a_fault_one_can_mend_says_which(
+    store_yaml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = load(store_yaml)
+    plan = next(plan for plan in plan_processes(config, HostClock().state) if plan.kind == "store")
+    ours, theirs = pair()
+    with Outbox(config.outbox_path(), Origin("test", "box")):
+        arguments = (plan.kind, plan.name, theirs, plan.spec, str(tmp_path), logging.INFO)
+        process = multiprocessing.get_context("spawn").Process(target=run_child, args=arguments)
+        process.start()
+        theirs.close()
+        process.join(30.0)
+    health, _ = receive(ours)
+    ours.close()
+    assert process.exitcode == 1
+    assert isinstance(health, Health)
+    assert (health.process, health.state) == ("store", "failed")
+    assert "another process writes this outbox" in health.detail
+    assert "Traceback" not in capfd.readouterr().err
