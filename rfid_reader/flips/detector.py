@@ -48,6 +48,10 @@ class Detector(Protocol):
     def insufficient(self) -> list[str]:
         """EPCs that have been read too seldom to be judged, sorted."""
 
+    @property
+    def reads_refused(self) -> int:
+        """Reads of tags beyond those it can keep apart: they are not judged."""
+
 
 def make_detector(method: str, calibration: AntennaCalibration | None = None) -> Detector:
     """A detector by name, `METHODS`. Raises ReaderError for another name."""

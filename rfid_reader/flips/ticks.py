@@ -161,6 +161,10 @@ class TickingDetector:
         few = [epc for row, epc in enumerate(self.tag_rows.epcs) if self._seldom(row)]
         return sorted(few)
 
+    @property
+    def reads_refused(self) -> int:
+        return self.tag_rows.refused
+
     def _start_at(self, time_s: float) -> None:
         self._next_tick = math.floor(time_s / self.step_s) + 1
 

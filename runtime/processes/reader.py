@@ -33,6 +33,8 @@ MAX_BATCHES = 256
 """Batches of reads waiting to be judged; what comes on top is dropped and counted."""
 HEALTH_EVERY_S = 1.0
 ADVANCE_EVERY_S = 0.25
+RENEW_EVERY_S = 3_600.0
+"""A detector keeps every tag it ever met; one that is full is replaced, at most so often."""
 
 log = logging.getLogger("tagsight.reader")
 
@@ -82,8 +84,10 @@ class ReaderProcess:
         self._spec = spec
         self._clock = HostClock(state=spec.clock)
         path = spec.reader.calibration
-        calibration = load_calibration(Path(path)) if path is not None else None
-        self._detector = make_detector(spec.reader.detector, calibration)
+        self._calibration = load_calibration(Path(path)) if path is not None else None
+        self._detector = make_detector(spec.reader.detector, self._calibration)
+        self._renewed_s = float("-inf")
+        self._reads_refused = 0
         self._presence = FittingRooms(set(spec.rooms))
         self._batches: queue.Queue[ReadTable] = queue.Queue(MAX_BATCHES)
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -157,6 +161,16 @@ class ReaderProcess:
     def _advance(self) -> None:
         now_s = self._clock.now()
         self._pass_on(self._detector.advance(now_s), self._presence.advance(now_s))
+        if self._detector.reads_refused and now_s - self._renewed_s >= RENEW_EVERY_S:
+            self._renew_detector(now_s)
+
+    def _renew_detector(self, now_s: float) -> None:
+        """Begin with an empty table of tags: those sold long ago leave room for those on the racks."""
+        log.warning("%s: more tags were met than a detector keeps: beginning anew", self._spec.reader.name)
+        self._pass_on(self._detector.finish(), [])
+        self._reads_refused += self._detector.reads_refused
+        self._renewed_s = now_s
+        self._detector = make_detector(self._spec.reader.detector, self._calibration)
 
     def _pass_on(self, flips: list[Flip], presences: list[Presence]) -> None:
         name = self._spec.reader.name
@@ -184,6 +198,7 @@ class ReaderProcess:
             values[f"antenna_{antenna}_reads_per_s"] = rate
         drops = {
             "reads not judged in time": self._reads_dropped,
+            "reads of more tags than can be kept": self._reads_refused + self._detector.reads_refused,
             "records the store did not take": self._store.dropped,
         }
         failed = self._session.failure is not None

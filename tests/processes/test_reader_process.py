@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rfid_reader.flips import ticks
+from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.server import SimulatedReader
 from runtime import messages
 from runtime.clock import HostClock
@@ -126,3 +128,26 @@ def test_the_process_ends_with_its_supervisor(simulated: SimulatedReader) -> Non
     bench.control.close()
     bench.thread.join(5.0)
     assert not bench.thread.is_alive()
+
+
+def test_a_detector_full_of_tags_is_replaced_but_not_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticks, "MAX_TAGS", 3)
+    ours, theirs = messages.pair()
+    process = reader.ReaderProcess(theirs, reader.spec_of(config_for(5084), "r", HostClock().state))
+    first, detectors = process._detector, []
+    for _ in range(2):
+        now_s = time.time()
+        columns = [1] * 5, [1] * 5, [-60.0] * 5, [1.0] * 5
+        epcs = [f"e2801160{number:02x}" for number in range(5)]
+        process._take(ReadTable.from_columns([now_s - 10.0] * 5, epcs, *columns))
+        process._judge_waiting()
+        process._advance()
+        detectors.append(process._detector)
+    assert detectors[0] is not first
+    assert detectors[0] is detectors[1]
+    assert detectors[1].reads_refused == 2
+    process._tell_health()
+    health, _ = messages.receive(ours)
+    assert isinstance(health, Health)
+    assert health.drops["reads of more tags than can be kept"] == 2 + 2
+    ours.close()
