@@ -214,7 +214,10 @@ class Reader(Section, frozen=True, kw_only=True):
         Meta(description="Impinj inventory search mode"),
     ] = "dual_target"
     population: Annotated[int, Meta(ge=1, le=65_535, description="tags expected in the field")] = 32
-    detector: Annotated[Literal["js", "raw", "production"], Meta(description="how flips are found")] = "js"
+    detector: Annotated[
+        Literal["production", "js", "raw"],
+        Meta(description="how flips are found; js is the published method and raw a baseline, to compare"),
+    ] = "production"
     calibration: Annotated[Path | None, Meta(description="file written by tagsight calibrate antenna")] = None
 
     def tcp_port(self) -> int:

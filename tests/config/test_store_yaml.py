@@ -14,10 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rfid_reader.cli import flips
 from runtime.config import (
+    Antenna,
     ArticleTable,
     Camera,
     ConfigErrors,
+    Reader,
     image_to_floor,
     load,
     parse,
@@ -202,3 +205,10 @@ def test_any_value_in_place_of_a_sound_one_is_taken_or_named(data: st.DataObject
     except ConfigErrors as errors:
         assert errors.mistakes
         assert all(mistake.wrong and mistake.right for mistake in errors.mistakes)
+
+
+def test_a_store_finds_flips_as_well_as_the_command_line_does_unless_told_otherwise() -> None:
+    method = next(option for option in flips.params if option.name == "method")
+    unsaid = Reader(name="r", host="192.0.2.20", antennas=[Antenna(port=1, name="a")])
+    (example,) = parse(EXAMPLE, HERE).readers
+    assert unsaid.detector == example.detector == method.default
