@@ -13,6 +13,7 @@ from engines.cuda.sources import source
 from runtime.errors import TagsightError
 
 SHIM = Path(__file__).with_name("shim.hpp")
+STAND_IN = Path(__file__).with_name("libcuda.hpp")
 BUILD_LIMIT_S = 120.0
 
 WITH_BARRIERS = ("suppress", "l2_normalise")
@@ -60,24 +61,25 @@ extern "C" int launch(const char* name, const unsigned* grid, const unsigned* bl
 
 def build(folder: Path, *, kernels: str | None = None, sanitize: bool = False) -> Path:
     """A shared library of the kernels for this processor, in `folder`. Raises DoubleError."""
+    text = unit(source() if kernels is None else kernels)
+    return _compiled(text, folder / "double.so", SANITIZERS if sanitize else ())
+
+
+def build_stand_in(folder: Path) -> Path:
+    """A libcuda.so.1 in `folder` that runs the kernels on this processor. Raises DoubleError."""
+    text = f'{unit(source())}#include "{STAND_IN}"\n'
+    return _compiled(text, folder / "libcuda.so.1", ("-Wl,-soname,libcuda.so.1", "-ldl"))
+
+
+def _compiled(text: str, library: Path, more: tuple[str, ...]) -> Path:
     command = compiler()
     if command is None:
         raise DoubleError("no C++ compiler is here (g++): the kernels cannot be built for the processor")
-    text = unit(source() if kernels is None else kernels)
-    path, library = folder / "double.cpp", folder / "double.so"
+    path = library.with_suffix(".cpp")
     path.write_text(text)
-    flags = [
-        "-std=c++17",
-        "-O1",
-        "-g",
-        "-fPIC",
-        "-shared",
-        "-w",
-        "-ffp-contract=off",
-        *(SANITIZERS if sanitize else ()),
-    ]
+    flags = ("-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-w", "-ffp-contract=off")
     made = subprocess.run(
-        [command, *flags, str(path), "-o", str(library)],
+        [command, *flags, str(path), "-o", str(library), *more],
         capture_output=True,
         text=True,
         timeout=BUILD_LIMIT_S,

@@ -90,7 +90,24 @@ template <class... A> static void call(void (*kernel)(A...), void** arguments) {
     call(kernel, arguments, std::index_sequence_for<A...>{});
 }
 
-struct Entry { const char* name; bool barriers; void (*body)(void**); };
+// Where the arguments lie in one block, each at its natural alignment, and how long the block is.
+template <class... A> static std::size_t unpack(void (*)(A...), char* block, void** places) {
+    std::size_t offset = 0, number = 0;
+    const auto place = [&](std::size_t size, std::size_t alignment) {
+        offset = (offset + alignment - 1) / alignment * alignment;
+        places[number++] = block + offset;
+        offset += size;
+    };
+    (place(sizeof(A), alignof(A)), ...);
+    return offset;
+}
+
+struct Entry {
+    const char* name;
+    bool barriers;
+    void (*body)(void**);
+    std::size_t (*unpack)(char*, void**);
+};
 
 static int launch(const Entry& entry, Index3 grid, Index3 block, void** arguments, unsigned order) {
     gridDim = grid, blockDim = block;
@@ -121,4 +138,6 @@ static void __syncthreads() {
     swapcontext(&host::running->context, &host::scheduler);
 }
 
-#define KERNEL(name, barriers) {#name, barriers, [](void** arguments) { host::call(name, arguments); }}
+#define KERNEL(name, barriers) \
+    {#name, barriers, [](void** arguments) { host::call(name, arguments); }, \
+     [](char* block, void** places) { return host::unpack(name, block, places); }}

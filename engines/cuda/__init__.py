@@ -3,7 +3,8 @@
     launches   the kernels' arguments and launch shapes; the frame descriptor
     sources    the kernels' source as one unit
     compile    that unit to a cubin, by NVRTC or nvcc, cached
-    driver     device, memory, streams, registration of a frame ring, launches: pycuda or cuda-bindings
+    driver     the GPU: what it can, a frame ring opened to it, launches
+    libraries  pycuda (`by_pycuda`) or cuda-bindings (`by_bindings`) below it; `libcuda` for what both lack
 
 `kernels/*.cu` is plain CUDA C++ without a header. The same text is built for the CPU by `tagsight bench
 kernels` and compared with an oracle there. docs/frame-path.md follows one frame through it and says what has

@@ -101,6 +101,15 @@ class Launch:
             for place, (kind, value) in enumerate(zip(kinds, self.arguments, strict=True))
         ]
 
+    def buffer(self) -> bytes:
+        """The arguments as one block, each at its natural alignment. Raises LaunchError."""
+        block = bytearray()
+        for value in self.packed():
+            alignment = ctypes.alignment(value)
+            block.extend(bytes(-len(block) % alignment))
+            block.extend(bytes(value))
+        return bytes(block)
+
 
 def _packed(kernel: str, place: int, kind: type, value: Argument) -> ctypes._SimpleCData[int] | PixelRule:
     limits = {_POINTER: (0, 2**64 - 1), _INT: (-(2**31), 2**31 - 1)}

@@ -1,0 +1,109 @@
+"""The driver module over real pycuda and real cuda-bindings, with a stand-in for libcuda below them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.kernel_double.build import build_stand_in, compiler
+from engines.cuda import libcuda as libcuda_calls
+from engines.cuda import libraries
+from engines.cuda.driver import FrameWay, GpuFacts, choose_way, open_gpu
+from engines.cuda.errors import GpuError
+
+REPO = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if compiler() is None:
+        pytest.skip("no C++ compiler (g++) to build the stand-in for libcuda with")
+    return build_stand_in(tmp_path_factory.mktemp("libcuda"))
+
+
+@pytest.fixture(params=["pycuda", "cuda-bindings"])
+def library(request: pytest.FixtureRequest) -> str:
+    if request.param not in libraries.installed():
+        pytest.skip(f"{request.param} is not installed")
+    return str(request.param)
+
+
+def told(libcuda: Path, library: str, abilities: str) -> dict[str, object]:
+    environment = {
+        **os.environ,
+        "LD_LIBRARY_PATH": str(libcuda.parent),
+        "TAGSIGHT_STAND_IN": abilities,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPO), os.environ.get("PYTHONPATH")))),
+    }
+    script = Path(__file__).with_name("gpu_path.py")
+    ended = subprocess.run(
+        [sys.executable, str(script), library],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return dict(json.loads(ended.stdout))
+
+
+@pytest.mark.parametrize(
+    ("abilities", "way", "read_only_way"),
+    [
+        ("integrated,register,read_only", "IN_PLACE", "IN_PLACE"),
+        ("integrated,register", "IN_PLACE", "STAGED_IN_PLACE"),
+        ("integrated", "STAGED_IN_PLACE", "STAGED_IN_PLACE"),
+        ("register,read_only", "DMA", "DMA"),
+        ("", "STAGED_DMA", "STAGED_DMA"),
+    ],
+)
+def test_a_frame_reaches_the_kernels_the_way_the_gpu_allows(
+    libcuda: Path, library: str, abilities: str, way: str, read_only_way: str
+) -> None:
+    result = told(libcuda, library, abilities)
+    assert result["exact"], "the kernel read another picture"
+    assert result["again"] == way
+    assert result["read_only"] == read_only_way
+    assert result["in_place"] == (way == "IN_PLACE")
+    assert result["says"] == f"stand-in, sm_87, CUDA 13.0 by {library}; frames: {FrameWay[way].value}"
+
+
+def test_what_would_go_wrong_on_the_gpu_is_refused_in_words(libcuda: Path, library: str) -> None:
+    result = told(libcuda, library, "register,integrated")
+    assert "registered already" in str(result["twice"])
+    assert "are not in a ring of" in str(result["beyond"])
+    assert "are no frame of this ring" in str(result["too_long"])
+    assert result["wrong_cubin"] != "not refused"
+    assert result["foreign"] != "not refused"
+
+
+def test_a_discrete_gpu_never_reads_the_ring_in_place() -> None:
+    facts = GpuFacts("any", 89, (12, 6), 10, 1 << 30, False, True, True)
+    assert choose_way(facts, writable=True) is FrameWay.DMA
+
+
+@pytest.mark.skipif(bool(libraries.installed()), reason="a CUDA library is installed")
+def test_without_a_cuda_library_the_reason_is_one_sentence() -> None:
+    with pytest.raises(GpuError, match="pip install pycuda, or cuda-bindings"):
+        open_gpu()
+
+
+def test_a_library_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "installed", lambda: ("cuda-bindings",))
+    with pytest.raises(GpuError, match="pycuda is not here"):
+        libraries.open_library("pycuda")
+
+
+def test_without_a_driver_the_reason_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_library(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(libcuda_calls.ctypes, "CDLL", no_library)
+    with pytest.raises(GpuError, match=r"no NVIDIA driver is here \(libcuda\.so\.1"):
+        libcuda_calls.LibCuda(0)
