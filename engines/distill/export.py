@@ -174,7 +174,7 @@ def export_all(checkpoint: Path, pool: Path, folder: Path) -> list[Path]:
         write_int8(full, quantised, calibration_pictures(pool), CALIBRATION_SIZES)
     files = [
         {"file": half.name, "precision": "f32", "sha256": digest(half), "bf16": True},
-        {"file": quantised.name, "precision": "int8", "sha256": digest(quantised)},
+        {"file": quantised.name, "precision": "int8", "sha256": digest(quantised), "bf16": True},
     ]
     facts = {"steps": training.step, "minutes": round(training.trained_s / 60)}
     update(folder, NAME, {"files": files, "training": facts})
