@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from rfid_reader.errors import ReaderSettingsError
 
 LLRP_PORT = 5084
-LLRP_TLS_PORT = 5085
 SEARCH_MODES = {"dual_target": 2, "single_target": 1, "single_target_suppression": 3, "reader_selected": 0}
 
 

@@ -4,11 +4,11 @@ MessagePack (msgspec), one record a datagram, over inherited `SOCK_SEQPACKET` so
 this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`).
 
     camera <-> vision       FrameReady, FrameDone
-    vision  -> store        PersonsSeen, FramesMissed
+    vision  -> store        PersonsSeen (FramesMissed the store makes itself, of the health of cameras)
     reader  -> store        TagFlip, TagPresence
     store   -> uplink       Committed
     child   -> supervisor   Health
-    supervisor -> child     Attach, Detach, Reload, Stop; Health of the others to the store process
+    supervisor -> child     Attach, Detach, Stop; Health of the others to the store process
 """
 
 from __future__ import annotations
@@ -135,12 +135,6 @@ class Detach(msgspec.Struct, frozen=True, tag=True, array_like=True):
     name: str
 
 
-class Reload(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Read the configuration file again and apply what can be applied live."""
-
-    path: str
-
-
 class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Drain and exit with 0."""
 
@@ -156,7 +150,6 @@ Message = (
     | Health
     | Attach
     | Detach
-    | Reload
     | Stop
 )
 

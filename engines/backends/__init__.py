@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from engines.errors import BackendError
 
-BackendName = Literal["auto", "openvino", "onnxruntime"]
 Precision = Literal["f32", "bf16"]
 Colour = Literal["bgr", "rgb"]
 Triple = tuple[float, float, float]

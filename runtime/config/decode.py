@@ -21,7 +21,6 @@ from runtime.config.mistakes import Mistake, did_you_mean
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 TAG = "tag:yaml.org,2002:"
-KIND = {"null": "nothing", "bool": "yes/no", "int": "a number", "float": "a number", "str": "text"}
 HINTS = {
     "password": "put it in a file of its own and give password_file",
     "url": "the key is uri",
