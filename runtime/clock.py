@@ -3,7 +3,8 @@
 All records carry UTC seconds that never step: the wall clock is read once, and from then on time
 advances with the machine's monotonic clock. The small difference that NTP builds up is slewed away
 at no more than `MAX_SLEW` so that intervals stay true; a step of the wall clock (an operator, a dead
-RTC battery) is slewed at the same pace and reported by `offset_s`.
+RTC battery) is slewed at the same pace and reported by `offset_s`: beyond half a minute the supervisor
+starts every process anew on the new time.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ from runtime.supervisor.topology import STOP_ORDER, Link, plan_links, plan_proce
 
 READY_WITHIN_S = 30.0
 """systemd is told READY at the latest then, with what is missing in the status line."""
+CLOCK_STEP_S = 30.0
+"""A wall clock that is further off was set (no battery, a late time server): slewing takes too long."""
 STOP_S = 3.8
 """Time for all to drain, one kind after the other in `STOP_ORDER`."""
 STAGE_LEAST_S = 0.4
@@ -208,6 +210,9 @@ class Arbiter:
         if now_s - self._told_s < 1.0:
             return
         self._told_s = now_s
+        offset_s = self._clock.offset_s()
+        if abs(offset_s) > CLOCK_STEP_S:
+            self._begin_anew(offset_s)
         missing = [name for name, child in self._children.items() if not child.health and not child.retired]
         status = "all processes run" if not missing else "not there yet: " + ", ".join(missing)
         if not self._ready and (not missing or now_s - self._began_s > READY_WITHIN_S):
@@ -219,10 +224,17 @@ class Arbiter:
         values = {
             "processes": float(len(self._alive())),
             "restarts": float(restarts),
-            "clock_offset_s": self._clock.offset_s(),
+            "clock_offset_s": offset_s,
         }
         drops = {"health not heard by the store": self._health_lost}
         self._forward(Health("supervisor", "live", utc_s, utc_s, status, values, drops))
+
+    def _begin_anew(self, offset_s: float) -> None:
+        """The wall clock was set: every process drains, and starts again on the new time."""
+        log.warning("the wall clock was set by %+.0f s: all processes begin anew on the new time", offset_s)
+        self._clock = HostClock()
+        for child in self._children.values():
+            child.ask_to_stop()
 
     def _stop_all(self) -> int:
         deadline_s = time.monotonic() + STOP_S

@@ -103,6 +103,38 @@ def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(s
         theirs.close()
 
 
+@pytest.mark.parametrize("set_by_s", [40.0, -3600.0, 50 * 365 * DAY_S])
+def test_a_wall_clock_that_was_set_starts_all_anew_on_the_new_time(
+    store_yaml: Path, set_by_s: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    arbiter = Arbiter(store_yaml, load(store_yaml))
+    process = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(30.0,))
+    process.start()
+    told = []
+    try:
+        for child in arbiter._children.values():
+            child.control, theirs = pair()
+            child.process = process
+            theirs.setblocking(False)
+            told.append(theirs)
+        arbiter._clock = HostClock(state=(time.time() - set_by_s, time.monotonic()))
+        arbiter._tell(time.monotonic())
+        assert abs(arbiter._clock.offset_s()) < 1.0
+        assert all(receive(theirs) == (Stop(), ()) for theirs in told)
+        assert "the wall clock was set by" in caplog.text
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_a_clock_that_is_a_little_off_disturbs_nobody(store_yaml: Path) -> None:
+    arbiter = Arbiter(store_yaml, load(store_yaml))
+    clock = HostClock(state=(time.time() - 5.0, time.monotonic()))
+    arbiter._clock = clock
+    arbiter._tell(time.monotonic())
+    assert arbiter._clock is clock
+
+
 def test_a_process_started_long_after_a_step_of_the_wall_clock_agrees_with_the_others(
     store_yaml: Path,
 ) -> None:
