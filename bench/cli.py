@@ -9,6 +9,7 @@ from runtime.cli import LazyGroup
 BENCHMARKS = {
     "ring": ("bench.ring", "Frame ring against pipe, queue and named shared memory."),
     "kernels": ("bench.kernels", "The CUDA kernels against an oracle, without a GPU."),
+    "parity": ("bench.parity", "Persons and tracks by the GPU path against the CPU path."),
     "throughput": ("bench.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
     "matching": ("bench.matching", "Tag x person matching on synthetic crowds."),
