@@ -75,6 +75,8 @@ def _placed(rng: np.random.Generator, picture: Picture | None, width: int, heigh
 
 
 def _random_rule(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    if rng.random() < 0.4:
+        return np.zeros(3), np.full(3, 255.0), bool(rng.random() < 0.5)
     mean = rng.uniform(0, 130, 3).astype(np.float32).astype(np.float64)
     std = rng.uniform(50, 255, 3).astype(np.float32).astype(np.float64)
     return mean, std, bool(rng.random() < 0.5)
@@ -126,7 +128,10 @@ def _compared(
     expect(error <= limit, f"{name}: float32 is {error:.3g} off, {limit:.3g} is allowed")
     same = np.array_equal(halves.view(np.uint16), whole.astype(np.float16).view(np.uint16))
     expect(same, f"{name}: float16 is not the float32 result rounded to nearest even")
-    return {f"{name} fp32": error, f"{name} fp16": float(np.abs(halves - expected).max(initial=0.0))}
+    if expected.min(initial=0.0) < 0 or expected.max(initial=0.0) > 1:
+        return {f"{name} fp32, other means and scales": error}
+    half_error = float(np.abs(halves - expected).max(initial=0.0))
+    return {f"{name} fp32, values 0 to 1": error, f"{name} fp16, values 0 to 1": half_error}
 
 
 def check_half(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:

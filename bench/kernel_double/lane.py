@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from bench.inputs import REPO
@@ -23,8 +24,9 @@ class Verdict:
     fault: str | None = None
 
 
+@lru_cache(maxsize=1)
 def address_sanitizer() -> Path:
-    """The sanitizer's library, to be loaded before Python. Raises DoubleError where it is not here."""
+    """The sanitizer's library, to be loaded before Python. Raises DoubleError where that does not work."""
     command = compiler()
     if command is None:
         raise DoubleError("no C++ compiler is here (g++)")
@@ -34,7 +36,22 @@ def address_sanitizer() -> Path:
     library = Path(found.stdout.strip())
     if not library.is_absolute() or not library.exists():
         raise DoubleError(f"{command} has no AddressSanitizer here (libasan)")
+    trial = subprocess.run(
+        [sys.executable, "-c", ""],
+        env={**os.environ, **_preloaded(library)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if trial.returncode:
+        raise DoubleError(f"Python does not run with {library} loaded: {_gist(trial.stderr)}")
     return library.resolve()
+
+
+def _preloaded(library: Path) -> dict[str, str]:
+    options = "detect_leaks=0:detect_stack_use_after_return=0"
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": options}
 
 
 def run_lane(
@@ -47,8 +64,7 @@ def run_lane(
     command = [sys.executable, "-m", "bench.kernel_double", "--rounds", str(rounds)]
     command += [f"--only={name}" for name in only]
     if sanitize:
-        environment["LD_PRELOAD"] = str(address_sanitizer())
-        environment["ASAN_OPTIONS"] = "detect_leaks=0:detect_stack_use_after_return=0"
+        environment.update(_preloaded(address_sanitizer()))
         command.append("--sanitize")
     if kernels is not None:
         command.append(str(kernels))
