@@ -8,7 +8,7 @@
 
 namespace stand_in {
 
-enum { OK = 0, INVALID_VALUE = 1, INVALID_IMAGE = 200, REGISTERED = 712, NOT_REGISTERED = 713, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum { OK = 0, INVALID_VALUE = 1, INVALID_IMAGE = 200, REGISTERED = 712, NOT_REGISTERED = 713, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719 };
 
 static std::map<std::uintptr_t, std::size_t> device_memory, pinned_memory, registered_memory;
 static int module_mark, context_mark;
@@ -25,6 +25,26 @@ static bool inside(const std::map<std::uintptr_t, std::size_t>& memory, std::uin
     if (next == memory.begin()) return false;
     --next;
     return address + size <= next->first + next->second;
+}
+
+// Whether a GPU could reach `size` bytes there: its own memory, pinned or registered memory.
+static bool reachable(const void* address, std::size_t size) {
+    const auto place = (std::uintptr_t)address;
+    return inside(device_memory, place, size) || inside(pinned_memory, place, size) || inside(registered_memory, place, size);
+}
+
+// Whether all that the kernel is given lies where a GPU could reach it, the pictures of its frames too.
+static bool arguments_reachable(const host::Entry& entry, void** arguments) {
+    void* found[32];
+    const std::size_t count = entry.pointers(arguments, found);
+    for (std::size_t number = 0; number < count; ++number)
+        if (found[number] && !reachable(found[number], 1)) return false;
+    const int counted_by = !std::strcmp(entry.name, "letterbox") ? 1 : !std::strcmp(entry.name, "crop_boxes") ? 3 : 0;
+    if (!counted_by) return true;
+    const Frame* frames = (const Frame*)found[0];
+    for (int number = 0; number < *(int*)arguments[counted_by]; ++number)
+        if (frames[number].pixels && !reachable(frames[number].pixels, frames[number].bytes)) return false;
+    return true;
 }
 
 }  // namespace stand_in
@@ -136,12 +156,13 @@ int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsign
         if (entry.unpack((char*)extra[1], places) != *(std::size_t*)extra[3]) return INVALID_VALUE;
         arguments = places;
     }
+    if (!arguments_reachable(entry, arguments)) return ILLEGAL_ADDRESS;
     return host::launch(entry, {gx, gy, gz}, {bx, by, bz}, arguments, 0) ? LAUNCH_FAILED : OK;
 }
 
 int cuGetErrorName(int fault, const char** name) {
     static const std::map<int, const char*> names = {{1, "CUDA_ERROR_INVALID_VALUE"}, {101, "CUDA_ERROR_INVALID_DEVICE"}, {200, "CUDA_ERROR_INVALID_IMAGE"},
-        {500, "CUDA_ERROR_NOT_FOUND"}, {712, "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"}, {713, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"}};
+        {500, "CUDA_ERROR_NOT_FOUND"}, {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {712, "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"}, {713, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"}};
     const auto found = names.find(fault);
     return *name = found == names.end() ? "CUDA_ERROR_UNKNOWN" : found->second, OK;
 }

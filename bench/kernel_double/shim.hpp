@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 #include <ucontext.h>
 #include <utility>
 #include <vector>
@@ -102,11 +103,23 @@ template <class... A> static std::size_t unpack(void (*)(A...), char* block, voi
     return offset;
 }
 
+// The kernel's pointers, null for every argument that is none; how many arguments there are.
+template <class... A> static std::size_t pointers(void (*)(A...), void** arguments, void** found) {
+    std::size_t number = 0;
+    const auto look = [&](bool pointer) {
+        found[number] = pointer ? *static_cast<void**>(arguments[number]) : nullptr;
+        ++number;
+    };
+    (look(std::is_pointer<A>::value), ...);
+    return number;
+}
+
 struct Entry {
     const char* name;
     bool barriers;
     void (*body)(void**);
     std::size_t (*unpack)(char*, void**);
+    std::size_t (*pointers)(void**, void**);
 };
 
 static int launch(const Entry& entry, Index3 grid, Index3 block, void** arguments, unsigned order) {
@@ -140,4 +153,5 @@ static void __syncthreads() {
 
 #define KERNEL(name, barriers) \
     {#name, barriers, [](void** arguments) { host::call(name, arguments); }, \
-     [](char* block, void** places) { return host::unpack(name, block, places); }}
+     [](char* block, void** places) { return host::unpack(name, block, places); }, \
+     [](void** arguments, void** found) { return host::pointers(name, arguments, found); }}

@@ -38,8 +38,9 @@ class LibCuda:
 
     def attribute(self, attribute: Attribute) -> int:
         """As the protocol says."""
-        value = ctypes.c_int(0)
-        fault = self._libcuda.cuDeviceGetAttribute(ctypes.byref(value), int(attribute), self._device)
+        value, device = ctypes.c_int(0), ctypes.c_int(0)
+        self._call("cuDeviceGet", ctypes.byref(device), ctypes.c_int(self._device))
+        fault = self._libcuda.cuDeviceGetAttribute(ctypes.byref(value), ctypes.c_int(attribute), device)
         return 0 if fault else value.value
 
     def register(self, address: int, length: int, *, read_only: bool) -> int:

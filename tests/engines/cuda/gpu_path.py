@@ -76,7 +76,12 @@ def main(library: str) -> dict[str, object]:
     told["beyond"] = refused(shared.fetch, length - 5, 6, stream)
     told["too_long"] = refused(shared.fetch, 0, ring.frame_bytes + 1, stream)
     told["foreign"] = refused(gpu.library.copy_to_host, start, start, 8, stream)
+    rows = np.ones((1, 4), np.float32)
+    launch = launches.l2_normalise(rows.ctypes.data, rows.ctypes.data, 1, 4)
+    told["ordinary_memory"] = refused(gpu.run, launch, stream)
     shared.close()
+    if told["in_place"]:
+        told["closed_ring"] = refused(letterboxed, gpu, place, stream, picture.nbytes)
     again = gpu.share(start, length, ring.frame_bytes, writable=True)
     told["again"] = again.way.name
     again.close()

@@ -81,6 +81,8 @@ def test_what_would_go_wrong_on_the_gpu_is_refused_in_words(libcuda: Path, libra
     assert "are no frame of this ring" in str(result["too_long"])
     assert result["wrong_cubin"] != "not refused"
     assert result["foreign"] != "not refused"
+    assert result["ordinary_memory"] != "not refused"
+    assert result["closed_ring"] != "not refused"
 
 
 def test_a_discrete_gpu_never_reads_the_ring_in_place() -> None:
