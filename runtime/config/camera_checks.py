@@ -16,7 +16,7 @@ from runtime.geometry import GeometryError, Homography, in_polygon
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)
 FILE_OPTIONS = {
     "loop": (re.compile("[01]"), "loop=0 or loop=1"),
-    "pace": (re.compile("real|fast"), "pace=real or pace=fast"),
+    "pace": (re.compile("real"), "pace=real; as fast as it can be read is what tagsight video does"),
     "epoch": (re.compile(r"\d{1,12}(\.\d{1,9})?"), "epoch=UTC_SECONDS"),
 }
 FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")

@@ -236,7 +236,7 @@ class Engines(Section, frozen=True, kw_only=True):
         Meta(description="[width, height] of the network's input, multiples of 32; empty: from the pictures"),
     ] = None
     backend: Annotated[
-        Literal["auto", "openvino", "onnxruntime", "tensorrt"], Meta(description="auto: the fastest one here")
+        Literal["auto", "openvino", "onnxruntime"], Meta(description="auto: the fastest one here")
     ] = "auto"
     threads: Annotated[int, Meta(ge=0, le=256, description="CPU threads; 0: all")] = 0
     score: Annotated[
@@ -292,9 +292,6 @@ class Retention(Section, frozen=True, kw_only=True):
     events_days: Annotated[
         float, Meta(gt=0, le=366, description="how long sent events stay in the outbox")
     ] = 7.0
-    attributes: Annotated[
-        bool, Meta(description="opt in to aggregated age bands and gender presentation")
-    ] = False
 
 
 class Intervals(Section, frozen=True, kw_only=True):
