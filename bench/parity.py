@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +99,25 @@ class GpuDetector:
         return self._path.finish(self._stream)[0]
 
     def close(self) -> None:
-        """Give the GPU back."""
+        """Give the buffers back."""
         self._path.close()
-        self._gpu.close()
 
 
 def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     """Run both paths on the first frames of the clip. Raises TagsightError, EngineError."""
-    gpu = open_gpu(library)
     stand_in = STAND_IN in os.environ
-    gpu.load(b"\x7fELF" if stand_in else cubin_for(gpu.facts.target, gpu.facts.driver_version))
     pictures = _pictures(clip, frames)
     first = next(pictures)
     height, width = first.shape[:2]
+    gpu = open_gpu(library)
+    with closing(gpu):
+        gpu.load(b"\x7fELF" if stand_in else cubin_for(gpu.facts.target, gpu.facts.driver_version))
+        where = gpu.describe(writable=True) + (" (host double, no GPU)" if stand_in else "")
+        return _compare(gpu, where, _with_first(first, pictures), (width, height))
+
+
+def _compare(gpu: Gpu, where: str, pictures: Iterator[Any], size_wh: tuple[int, int]) -> Parity:
+    width, height = size_wh
     ring = FrameRing.create(SLOTS, width, height)
     for slot in range(SLOTS):
         ring.stamp(slot, FrameHeader(1, 0.0, 0.0, width, height))
@@ -119,7 +126,7 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     trackers = [FloorTracker(TrackerSettings(), CameraView(width, height)) for _ in range(2)]
     total: Counter[str] = Counter()
     largest = np.zeros(2)
-    for number, picture in enumerate(_with_first(first, pictures)):
+    for number, picture in enumerate(pictures):
         slot = number % SLOTS
         ring.slot_view(slot, width, height)[...] = picture
         by_cpu, by_gpu = reference.detect(picture), ours.detect(slot)
@@ -135,7 +142,6 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
         total["unmatched"] += len(differences) - len(matched)
         total["points"] += len(tracks[0])
         total["other"] += _other(tracks[0], tracks[1])
-    where = gpu.describe(writable=True) + (" (host double, no GPU)" if stand_in else "")
     ours.close()
     return Parity(
         where,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -76,6 +77,25 @@ def _described(engine: KnownEngine) -> dict[str, str]:
         "origin": "tagsight" if engine.shipped else str(engine.folder),
         "about": engine.entry.about,
     }
+
+
+@engines.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+def gpu(as_json: bool) -> None:
+    """The GPU here, how frames would reach it, or why there is none and what is used instead.
+
+    \b
+    Example:
+      tagsight engines gpu
+    """
+    from engines.cuda import probe
+
+    found = probe.probe()
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+        return
+    for line in probe.lines(found):
+        click.echo(line)
 
 
 @engines.command()

@@ -4,6 +4,8 @@
     sources    the kernels' source as one unit
     compile    that unit to a cubin, by NVRTC or nvcc, cached
     driver     the GPU: what it can, a frame ring opened to it, launches
+    framepath  the kernels around a network, from frames to persons
+    probe      what is here, in words
     libraries  pycuda (`by_pycuda`) or cuda-bindings (`by_bindings`) below it; `libcuda` for what both lack
 
 `kernels/*.cu` is plain CUDA C++ without a header. The same text is built for the CPU by `tagsight bench

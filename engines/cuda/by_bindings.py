@@ -19,7 +19,10 @@ class BindingsLibrary(LibCuda):
 
     def __init__(self, device: int) -> None:
         super().__init__(device)
-        self._cuda: ModuleType = importlib.import_module("cuda.bindings.driver")
+        try:
+            self._cuda: ModuleType = importlib.import_module("cuda.bindings.driver")
+        except ImportError as error:
+            raise GpuError(f"{self.name} cannot be loaded: {error}") from error
         self._do("cuInit", 0)
         self._gpu = self._do("cuDeviceGet", device)
         self._do("cuCtxSetCurrent", self._do("cuDevicePrimaryCtxRetain", self._gpu))

@@ -20,7 +20,10 @@ class PycudaLibrary(LibCuda):
 
     def __init__(self, device: int) -> None:
         super().__init__(device)
-        self._cuda: Any = importlib.import_module("pycuda.driver")
+        try:
+            self._cuda: Any = importlib.import_module("pycuda.driver")
+        except ImportError as error:
+            raise GpuError(f"{self.name} cannot be loaded: {error}") from error
         try:
             self._cuda.init()
             self._gpu = self._cuda.Device(device)

@@ -109,3 +109,15 @@ def test_without_a_driver_the_reason_is_one_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(libcuda_calls.ctypes, "CDLL", no_library)
     with pytest.raises(GpuError, match=r"no NVIDIA driver is here \(libcuda\.so\.1"):
         libcuda_calls.LibCuda(0)
+
+
+def test_a_library_that_cannot_be_loaded_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise ImportError("undefined symbol: cuSomething")
+
+    monkeypatch.setattr(libcuda_calls.ctypes, "CDLL", lambda name: None)
+    monkeypatch.setattr(libraries, "installed", lambda: ("pycuda", "cuda-bindings"))
+    monkeypatch.setattr("importlib.import_module", broken)
+    for name in ("pycuda", "cuda-bindings"):
+        with pytest.raises(GpuError, match=f"{name} cannot be loaded: undefined symbol"):
+            libraries.open_library(name)  # type: ignore[arg-type]
