@@ -121,12 +121,8 @@ class Connection:
 
         Raises ReaderSilent once the reader has sent no frame for the time that `Timing.silence_s` allows.
         """
-        silent_s = time.monotonic() - self.heard_monotonic_s
         if not self._readable(timeout_s):
-            if silent_s > self.settings.timing.silence_s:
-                raise ReaderSilent(
-                    f"reader {self.settings.label}: nothing heard for {silent_s:.1f} s, not even a keepalive"
-                )
+            self._check_silence()
             return False
         try:
             data = self._socket.recv(RECEIVE_BYTES)
@@ -137,7 +133,16 @@ class Connection:
         for frame in self._splitter.feed(data):
             self.heard_monotonic_s = time.monotonic()
             self._handle(frame)
+        self._check_silence()
         return True
+
+    def _check_silence(self) -> None:
+        """Bytes alone are no sign of life: a frame that never ends is silence too."""
+        silent_s = time.monotonic() - self.heard_monotonic_s
+        if silent_s > self.settings.timing.silence_s:
+            raise ReaderSilent(
+                f"reader {self.settings.label}: nothing heard for {silent_s:.1f} s, not even a keepalive"
+            )
 
     def _handle(self, frame: Frame) -> None:
         if frame.type == frames.RO_ACCESS_REPORT:
