@@ -33,7 +33,7 @@ MB = 1e6
 
 @dataclass(frozen=True)
 class Sample:
-    """One process at one moment; `memory` is what it has for itself alone, in bytes (private pages)."""
+    """One process at one moment; `memory` is what it has written for itself alone, in bytes."""
 
     memory: int
     descriptors: int
@@ -61,8 +61,8 @@ def sample(pid: int) -> Sample | None:
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except OSError:
         return None
-    private = re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", rollup, re.MULTILINE)
-    return Sample(sum(map(int, private)) * 1024, descriptors, threads)
+    private = re.search(r"^Private_Dirty:\s+(\d+) kB", rollup, re.MULTILINE)
+    return None if private is None else Sample(int(private.group(1)) * 1024, descriptors, threads)
 
 
 def sample_all(plaza: Opened) -> dict[str, Sample]:

@@ -85,7 +85,7 @@ def test_the_configuration_knows_the_options_that_a_source_takes(tmp_path: Path)
     from runtime.config.camera_checks import FILE_OPTIONS, FROM_ENVIRONMENT
 
     clip = tmp_path / "a.mp4"
-    for key, value in (("loop", "1"), ("pace", "fast"), ("epoch", "1763769600.5")):
+    for key, value in (("loop", "1"), ("pace", "real"), ("epoch", "1763769600.5")):
         assert FILE_OPTIONS[key][0].fullmatch(value)
         parse_uri(f"file:{clip}?{key}={value}")
     assert FROM_ENVIRONMENT.fullmatch("${DOOR_PASSWORD}")
