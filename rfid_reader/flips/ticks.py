@@ -8,6 +8,7 @@ the result does not depend on how the reads came in batches.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -104,7 +105,7 @@ class RecentReads:
         return column
 
 
-class TickingDetector:
+class TickingDetector(ABC):
     """Base of the detectors: numbers tags, buffers reads, calls `_absorb` and `_tick` at each step.
 
     `advance` lets time pass only up to SILENCE_S before the time it is told, so that reads on their way still
@@ -225,14 +226,14 @@ class TickingDetector:
         np.add.at(self._by_antenna, (tags, np.minimum(reads.antenna, HIGHEST_ANTENNA)), 1)
         self._absorb(reads, tags)
 
+    @abstractmethod
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
         """Take reads of known tags; called in arrival order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _tick(self, time_s: float) -> list[Flip]:
         """Decide at `time_s`; reads up to it have been absorbed (and up to REORDER_S after it)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _close(self, time_s: float) -> list[Flip]:
         """Hand out what is still open at the end."""
-        raise NotImplementedError

@@ -7,6 +7,7 @@ function of the pair's features is its score; of a tag's antennas the most convi
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,9 +50,9 @@ class WindowDetector(TickingDetector):
         self._events = EventMaker(self.rules, self.tag_rows.epcs, self.step_s / 2)
         self.latency_s = WINDOW_S / 2 + self._events.latency_s
 
+    @abstractmethod
     def features(self, now: Window, before: Window, time_s: float) -> Array:
         """Features (pairs, n) of pairs seen in either window; times count from `time_s`."""
-        raise NotImplementedError
 
     def pair_features(self, time_s: float) -> tuple[Rows, Array, NDArray[np.bool_]]:
         """Tag row and features of every pair at a tick, and whether it was read often enough."""
