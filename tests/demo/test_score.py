@@ -37,19 +37,20 @@ def match(key: str, epc: str, middle_s: float, place: Point | None) -> Interacti
 
 
 def test_right_wrong_nobody_and_false_are_told_apart(paths: Paths) -> None:
-    at = [EPOCH_S + 2.0, EPOCH_S + 4.0, EPOCH_S + 6.0, EPOCH_S + 8.0]
-    truth = [TrueFlip(f"e{n}", t - 0.5, t + 0.5, "ann") for n, t in enumerate(at[:3])]
+    at = [EPOCH_S + second for second in (1.0, 2.0, 4.0, 6.0, 8.0)]
+    truth = [TrueFlip(f"e{n}", t - 0.5, t + 0.5, "ann") for n, t in enumerate(at[:4])]
     flips = [flip(f"f{n}", f"e{n}", t) for n, t in enumerate(at)]
     matches = [
-        match("f0", "e0", at[0], (2.2, 0.1)),
-        match("f1", "e1", at[1], (5.0, 5.1)),
-        match("f2", "e2", at[2], None),
-        match("f3", "e3", at[3], (8.0, 0.0)),
+        match("f0", "e0", at[0], (1.1, 0.0)),
+        match("f1", "e1", at[1], (2.2, 0.1)),
+        match("f2", "e2", at[2], (5.0, 5.1)),
+        match("f3", "e3", at[3], None),
+        match("f4", "e4", at[4], (8.0, 0.0)),
     ]
     result = score(truth, flips, matches, paths, EPOCH_S)
-    assert (result.right, result.wrong, result.nobody, result.false_flips) == (1, 1, 1, 1)
-    assert result.found_flips == result.true_flips == 3
-    assert result.right_share == 0.5
+    assert (result.right, result.wrong, result.nobody, result.false_flips) == (2, 1, 1, 1)
+    assert result.found_flips == result.true_flips == 4
+    assert result.right_share == pytest.approx(2 / 3)
 
 
 def test_a_flip_of_the_same_tag_at_another_time_is_false(paths: Paths) -> None:
