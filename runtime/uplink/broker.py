@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +17,16 @@ from runtime.uplink.errors import UplinkError
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+try:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+except (OSError, AttributeError):
+    pass
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Asks Linux (prctl(2), PR_SET_PDEATHSIG) to kill this process with its parent, then becomes the broker."""
 USUAL_PLACES = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
 
 
@@ -50,7 +61,8 @@ def free_port() -> int:
 class LocalBroker:
     """One Mosquitto process; `settings` are further lines of its configuration file.
 
-    Anybody on this machine may connect unless `settings` say otherwise. Usable as a context manager.
+    Anybody on this machine may connect unless `settings` say otherwise. Usable as a context manager. It is
+    killed with the thread that started it, however that ends; what it keeps on disk goes with this object.
     """
 
     host = "127.0.0.1"
@@ -59,17 +71,24 @@ class LocalBroker:
         self._program = find_mosquitto()
         self._settings = tuple(settings)
         self.port = port or free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="tagsight-broker-"))
+        self._kept = tempfile.TemporaryDirectory(prefix="tagsight-broker-", ignore_cleanup_errors=True)
+        self.folder = Path(self._kept.name)
         self.log_path = self.folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it accepts connections. Raises UplinkError with its own words otherwise."""
+        """Start it and wait until it accepts connections.
+
+        Raises UplinkError with its own words otherwise, and nothing of it is left then.
+        """
         config = self.folder / "mosquitto.conf"
         config.write_text(self._config())
         with self.log_path.open("ab") as log_file:
             self._process = subprocess.Popen(  # noqa: S603
-                [str(self._program), "-c", str(config)],
+                [
+                    *(sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid())),
+                    *(str(self._program), "-c", str(config)),
+                ],
                 stdout=log_file,
                 stderr=log_file,
                 stdin=subprocess.DEVNULL,
@@ -77,8 +96,9 @@ class LocalBroker:
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while not self._accepts():
             if self._process.poll() is not None or time.monotonic() > deadline_s:
-                self.kill()
                 said = self.log_path.read_text(errors="replace").strip().splitlines()
+                self.kill()
+                self._kept.cleanup()
                 raise UplinkError(f"Mosquitto does not start: {said[-1] if said else 'it says nothing'}")
             time.sleep(0.01)
 
@@ -93,7 +113,7 @@ class LocalBroker:
     def remove(self) -> None:
         """End it and remove its folder."""
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._kept.cleanup()
 
     @property
     def pid(self) -> int:

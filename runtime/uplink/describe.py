@@ -27,13 +27,20 @@ MINUTE_S = 60.0
 def describe(event: Event, zone: tzinfo | None = None) -> str:
     """Local time (of `zone`, or this machine's), kind, and what happened."""
     fact = event.fact
-    local = datetime.fromtimestamp(fact.time_s, zone)
     words = _WORDS[type(fact)](fact)
     if fact.retracted:
         words = f"withdrawn: {words}"
     elif fact.rev > 0:
         words = f"{words} (corrected, revision {fact.rev})"
-    return f"{local:%H:%M:%S}  {fact.kind:<11}  {words}"
+    return f"{_clock_time(fact.time_s, zone)}  {fact.kind:<11}  {words}"
+
+
+def _clock_time(time_s: float, zone: tzinfo | None) -> str:
+    """HH:MM:SS, or question marks for a moment that no calendar has."""
+    try:
+        return f"{datetime.fromtimestamp(time_s, zone):%H:%M:%S}"
+    except (OverflowError, ValueError, OSError):
+        return "??:??:??"
 
 
 def _footfall(fact: Footfall) -> str:

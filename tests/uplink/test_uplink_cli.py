@@ -64,6 +64,15 @@ def test_decode_names_the_line_that_is_no_event(tmp_path: Path) -> None:
     assert "line 3: not an event" in str(result.exception)
 
 
+@pytest.mark.parametrize("time_s", ["1e300", "-1e300", "1e11", "-62135596801"])
+def test_decode_prints_an_event_of_a_moment_that_no_calendar_has(tmp_path: Path, time_s: str) -> None:
+    body = bodies(1)[0].replace(b'"time_s":1700000000.0', f'"time_s":{time_s}'.encode())
+    (tmp_path / "events.jsonl").write_bytes(body)
+    result = CliRunner().invoke(events, ["decode", str(tmp_path / "events.jsonl")])
+    assert result.exit_code == 0
+    assert "came in by door" in result.output
+
+
 def test_tail_prints_what_comes_and_ends_after_count(broker: LocalBroker, tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=broker.port))
