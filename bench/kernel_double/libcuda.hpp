@@ -1,14 +1,21 @@
 // A stand-in for libcuda.so.1 that runs the kernels of the host double: what engines/cuda calls through pycuda,
-// cuda-bindings and ctypes, and nothing else. GPU memory is this process's memory, every call is done when it
-// returns. $TAGSIGHT_STAND_IN names the device's abilities: integrated, register, read_only.
+// cuda-bindings and ctypes, and nothing else. GPU memory is this process's memory. $TAGSIGHT_STAND_IN names the
+// device's abilities: integrated, register, read_only, graphs; and `late`: what is queued on a stream runs only
+// when somebody has to wait for it, so that what is read too early, or written again too soon, shows.
+#include <array>
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <dlfcn.h>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 namespace stand_in {
 
-enum { OK = 0, INVALID_VALUE = 1, INVALID_IMAGE = 200, REGISTERED = 712, NOT_REGISTERED = 713, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719 };
+enum { OK = 0, INVALID_VALUE = 1, INVALID_IMAGE = 200, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700, REGISTERED = 712, NOT_REGISTERED = 713, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901 };
+enum { PRIORITY_LEAST = 0, PRIORITY_GREATEST = -5 };
 
 static std::map<std::uintptr_t, std::size_t> device_memory, pinned_memory, registered_memory;
 static int module_mark, context_mark;
@@ -47,6 +54,61 @@ static bool arguments_reachable(const host::Entry& entry, void** arguments) {
     return true;
 }
 
+typedef std::function<int()> Work;
+
+// What a stream has been told to do and has not done; while it is captured, what a graph will do.
+struct Stream {
+    std::deque<Work> waiting;
+    int priority = 0;
+    bool captured = false, spoilt = false;
+    std::vector<Work> graph;
+};
+typedef std::vector<Work> Graph;
+struct Event {
+    Stream* stream = nullptr;
+    int outstanding = 0;
+    std::chrono::steady_clock::time_point time;
+};
+
+static std::set<Stream*> streams;
+static int fault_so_far = OK;
+
+static void run_one(Stream* stream) {
+    Work work = std::move(stream->waiting.front());
+    stream->waiting.pop_front();
+    const int fault = work();
+    if (!fault_so_far) fault_so_far = fault;
+}
+static void run_all(Stream* stream) {
+    while (!stream->waiting.empty()) run_one(stream);
+}
+static void run_until(Event* event) {
+    while (event->outstanding && !event->stream->waiting.empty()) run_one(event->stream);
+}
+static void run_everything() {
+    for (Stream* stream : streams) run_all(stream);
+}
+// The first fault that nobody has been told of. (A real driver repeats it for ever.)
+static int told() { return std::exchange(fault_so_far, OK); }
+
+static int queue(Stream* stream, Work work) {
+    if (!streams.count(stream)) return INVALID_HANDLE;
+    if (stream->captured) {
+        stream->graph.push_back(std::move(work));
+        return OK;
+    }
+    stream->waiting.push_back(std::move(work));
+    if (has("late")) return OK;
+    return run_all(stream), told();
+}
+
+// Memory that a GPU can copy from and to while this thread goes on.
+static bool pinned(const void* host, std::size_t size) {
+    const auto place = (std::uintptr_t)host;
+    return inside(pinned_memory, place, size) || inside(registered_memory, place, size);
+}
+static int spoil(Stream* stream) { return stream->spoilt = true, CAPTURE_UNSUPPORTED; }
+
 }  // namespace stand_in
 
 using namespace stand_in;
@@ -60,6 +122,11 @@ int cuDeviceGetCount(int* count) { return *count = 1, OK; }
 int cuDeviceGet(int* device, int number) { return *device = 0, number == 0 ? OK : 101; }
 int cuDeviceGetName(char* name, int size, int) { return std::snprintf(name, size, "stand-in"), OK; }
 int cuDeviceTotalMem_v2(std::size_t* bytes, int) { return *bytes = std::size_t(1) << 30, OK; }
+int cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
+    *free = *total = std::size_t(1) << 30;
+    for (const auto& [start, size] : device_memory) *free -= size;
+    return OK;
+}
 
 int cuDeviceGetAttribute(int* value, int attribute, int) {
     const std::map<int, int> known = {{16, 8}, {18, has("integrated")}, {75, 8}, {76, 7}, {99, has("register")}, {113, has("read_only")}};
@@ -79,7 +146,7 @@ int cuCtxPopCurrent_v2(void** context) {
 }
 int cuCtxGetDevice(int* device) { return *device = 0, OK; }
 int cuCtxDetach(void*) { return OK; }
-int cuCtxSynchronize() { return OK; }
+int cuCtxSynchronize() { return run_everything(), told(); }
 
 int cuMemAlloc_v2(DevicePointer* address, std::size_t size) {
     *address = (DevicePointer)std::malloc(size);
@@ -87,6 +154,7 @@ int cuMemAlloc_v2(DevicePointer* address, std::size_t size) {
     return OK;
 }
 int cuMemFree_v2(DevicePointer address) {
+    run_everything();
     if (!device_memory.erase((std::uintptr_t)address)) return INVALID_VALUE;
     std::free((void*)address);
     return OK;
@@ -97,6 +165,7 @@ int cuMemHostAlloc(void** address, std::size_t size, unsigned) {
     return OK;
 }
 int cuMemFreeHost(void* address) {
+    run_everything();
     if (!pinned_memory.erase((std::uintptr_t)address)) return INVALID_VALUE;
     std::free(address);
     return OK;
@@ -114,26 +183,91 @@ int cuMemHostGetDevicePointer_v2(DevicePointer* device, void* host, unsigned) {
     *device = (DevicePointer)host;
     return known ? OK : INVALID_VALUE;
 }
-int cuMemcpyHtoDAsync_v2(DevicePointer device, const void* host, std::size_t size, void*) {
+int cuMemcpyHtoDAsync_v2(DevicePointer device, const void* host, std::size_t size, void* handle) {
+    Stream* stream = (Stream*)handle;
     if (!inside(device_memory, (std::uintptr_t)device, size)) return INVALID_VALUE;
-    std::memcpy((void*)device, host, size);
-    return OK;
+    if (pinned(host, size))
+        return queue(stream, [=] { return pinned(host, size) ? (std::memcpy((void*)device, host, size), OK) : ILLEGAL_ADDRESS; });
+    if (stream && stream->captured) return spoil(stream);
+    const std::string staged((const char*)host, size);
+    return queue(stream, [=] { return std::memcpy((void*)device, staged.data(), size), OK; });
 }
-int cuMemcpyDtoHAsync_v2(void* host, DevicePointer device, std::size_t size, void*) {
+int cuMemcpyDtoHAsync_v2(void* host, DevicePointer device, std::size_t size, void* handle) {
+    Stream* stream = (Stream*)handle;
     if (!inside(device_memory, (std::uintptr_t)device, size)) return INVALID_VALUE;
-    std::memcpy(host, (void*)device, size);
-    return OK;
+    const bool asynchronous = pinned(host, size);
+    if (!asynchronous && stream && stream->captured) return spoil(stream);
+    const int fault = queue(stream, [=] { return std::memcpy(host, (void*)device, size), OK; });
+    if (fault || asynchronous) return fault;
+    return run_all(stream), told();
 }
 
-int cuStreamCreate(void** stream, unsigned) { return *stream = std::malloc(1), OK; }
-int cuStreamDestroy_v2(void* stream) { return std::free(stream), OK; }
-int cuStreamSynchronize(void*) { return OK; }
-int cuEventCreate(void** event, unsigned) { return *event = std::malloc(1), OK; }
-int cuEventDestroy_v2(void* event) { return std::free(event), OK; }
-int cuEventRecord(void*, void*) { return OK; }
-int cuEventSynchronize(void*) { return OK; }
-int cuEventElapsedTime(float* ms, void*, void*) { return *ms = 0.0f, OK; }
-int cuEventElapsedTime_v2(float* ms, void*, void*) { return *ms = 0.0f, OK; }
+static void* new_stream(int priority) {
+    Stream* stream = new Stream;
+    stream->priority = priority;
+    return streams.insert(stream), stream;
+}
+int cuStreamCreate(void** stream, unsigned) { return *stream = new_stream(0), OK; }
+int cuCtxGetStreamPriorityRange(int* least, int* greatest) { return *least = PRIORITY_LEAST, *greatest = PRIORITY_GREATEST, OK; }
+int cuStreamCreateWithPriority(void** stream, unsigned, int priority) { return *stream = new_stream(priority), OK; }
+int cuStreamGetPriority(void* stream, int* priority) { return *priority = ((Stream*)stream)->priority, OK; }
+int cuStreamDestroy_v2(void* handle) {
+    Stream* stream = (Stream*)handle;
+    if (!streams.count(stream)) return INVALID_HANDLE;
+    return run_all(stream), streams.erase(stream), delete stream, told();
+}
+int cuStreamSynchronize(void* handle) {
+    Stream* stream = (Stream*)handle;
+    if (!streams.count(stream)) return INVALID_HANDLE;
+    if (stream->captured) return spoil(stream);
+    return run_all(stream), told();
+}
+int cuStreamWaitEvent(void* stream, void* handle, unsigned) {
+    Event* event = (Event*)handle;
+    return queue((Stream*)stream, [=] { return run_until(event), OK; });
+}
+int cuLaunchHostFunc(void* stream, void (*function)(void*), void* with) {
+    return queue((Stream*)stream, [=] { return function(with), OK; });
+}
+int cuEventCreate(void** event, unsigned) { return *event = new Event, OK; }
+int cuEventDestroy_v2(void* event) { return run_until((Event*)event), delete (Event*)event, OK; }
+int cuEventRecord(void* handle, void* stream) {
+    Event* event = (Event*)handle;
+    if (stream && ((Stream*)stream)->captured) return spoil((Stream*)stream);
+    event->stream = (Stream*)stream;
+    ++event->outstanding;
+    return queue((Stream*)stream, [=] { return --event->outstanding, event->time = std::chrono::steady_clock::now(), OK; });
+}
+int cuEventSynchronize(void* event) { return run_until((Event*)event), told(); }
+int cuEventQuery(void* event) { return ((Event*)event)->outstanding ? NOT_READY : OK; }
+int cuEventElapsedTime(float* ms, void* start, void* end) {
+    if (((Event*)start)->outstanding || ((Event*)end)->outstanding) return NOT_READY;
+    return *ms = std::chrono::duration<float, std::milli>(((Event*)end)->time - ((Event*)start)->time).count(), OK;
+}
+int cuEventElapsedTime_v2(float* ms, void* start, void* end) { return cuEventElapsedTime(ms, start, end); }
+
+int cuStreamBeginCapture_v2(void* handle, int) {
+    Stream* stream = (Stream*)handle;
+    if (!has("graphs")) return NOT_SUPPORTED;
+    if (!streams.count(stream) || stream->captured) return INVALID_VALUE;
+    return stream->captured = true, stream->spoilt = false, stream->graph.clear(), OK;
+}
+int cuStreamIsCapturing(void* stream, int* status) { return *status = ((Stream*)stream)->captured, OK; }
+int cuStreamEndCapture(void* handle, void** graph) {
+    Stream* stream = (Stream*)handle;
+    if (!stream->captured) return INVALID_VALUE;
+    stream->captured = false;
+    *graph = stream->spoilt ? nullptr : new Graph(std::move(stream->graph));
+    return stream->spoilt ? CAPTURE_INVALIDATED : OK;
+}
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) { return *executable = new Graph(*(Graph*)graph), OK; }
+int cuGraphDestroy(void* graph) { return delete (Graph*)graph, OK; }
+int cuGraphExecDestroy(void* graph) { return run_everything(), delete (Graph*)graph, OK; }
+int cuGraphLaunch(void* graph, void* stream) {
+    for (const Work& work : *(Graph*)graph)
+        if (const int fault = queue((Stream*)stream, work)) return fault;
+    return OK;
+}
 
 int cuModuleLoadDataEx(void** module, const void* image, unsigned, int*, void**) {
     *module = &module_mark;
@@ -148,21 +282,29 @@ int cuModuleGetFunction(void** function, void*, const char* name) {
 }
 int cuFuncSetBlockShape(void*, int, int, int) { return OK; }
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
-                   void*, void** arguments, void** extra) {
+                   void* stream, void** arguments, void** extra) {
     const host::Entry& entry = *(const host::Entry*)function;
+    std::array<char, 256> block;
     void* places[32];
-    if (!arguments) {
-        if (!extra || extra[0] != (void*)1 || extra[2] != (void*)2) return INVALID_VALUE;
-        if (entry.unpack((char*)extra[1], places) != *(std::size_t*)extra[3]) return INVALID_VALUE;
-        arguments = places;
-    }
-    if (!arguments_reachable(entry, arguments)) return ILLEGAL_ADDRESS;
-    return host::launch(entry, {gx, gy, gz}, {bx, by, bz}, arguments, 0) ? LAUNCH_FAILED : OK;
+    if (arguments)
+        entry.pack(arguments, block.data());
+    else if (!extra || extra[0] != (void*)1 || extra[2] != (void*)2)
+        return INVALID_VALUE;
+    else if (entry.unpack((char*)extra[1], places) != *(std::size_t*)extra[3])
+        return INVALID_VALUE;
+    else
+        std::memcpy(block.data(), extra[1], *(std::size_t*)extra[3]);
+    return queue((Stream*)stream, [=, &entry]() mutable {
+        void* given[32];
+        entry.unpack(block.data(), given);
+        if (!arguments_reachable(entry, given)) return (int)ILLEGAL_ADDRESS;
+        return host::launch(entry, {gx, gy, gz}, {bx, by, bz}, given, 0) ? (int)LAUNCH_FAILED : (int)OK;
+    });
 }
 
 int cuGetErrorName(int fault, const char** name) {
     static const std::map<int, const char*> names = {{1, "CUDA_ERROR_INVALID_VALUE"}, {101, "CUDA_ERROR_INVALID_DEVICE"}, {200, "CUDA_ERROR_INVALID_IMAGE"},
-        {500, "CUDA_ERROR_NOT_FOUND"}, {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {712, "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"}, {713, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"}};
+        {400, "CUDA_ERROR_INVALID_HANDLE"}, {500, "CUDA_ERROR_NOT_FOUND"}, {600, "CUDA_ERROR_NOT_READY"}, {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {712, "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"}, {713, "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {801, "CUDA_ERROR_NOT_SUPPORTED"}, {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"}, {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
     const auto found = names.find(fault);
     return *name = found == names.end() ? "CUDA_ERROR_UNKNOWN" : found->second, OK;
 }

@@ -103,6 +103,15 @@ template <class... A> static std::size_t unpack(void (*)(A...), char* block, voi
     return offset;
 }
 
+// The arguments as one block, to be unpacked when the kernel runs; how long the block is.
+template <class... A> static std::size_t pack(void (*kernel)(A...), void** arguments, char* block) {
+    void* places[sizeof...(A)];
+    std::size_t number = 0;
+    const std::size_t size = unpack(kernel, block, places);
+    ((std::memcpy(places[number], arguments[number], sizeof(A)), ++number), ...);
+    return size;
+}
+
 // The kernel's pointers, null for every argument that is none; how many arguments there are.
 template <class... A> static std::size_t pointers(void (*)(A...), void** arguments, void** found) {
     std::size_t number = 0;
@@ -119,6 +128,7 @@ struct Entry {
     bool barriers;
     void (*body)(void**);
     std::size_t (*unpack)(char*, void**);
+    std::size_t (*pack)(void**, char*);
     std::size_t (*pointers)(void**, void**);
 };
 
@@ -154,4 +164,5 @@ static void __syncthreads() {
 #define KERNEL(name, barriers) \
     {#name, barriers, [](void** arguments) { host::call(name, arguments); }, \
      [](char* block, void** places) { return host::unpack(name, block, places); }, \
+     [](void** arguments, char* block) { return host::pack(name, arguments, block); }, \
      [](void** arguments, void** found) { return host::pointers(name, arguments, found); }}

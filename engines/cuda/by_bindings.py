@@ -9,7 +9,7 @@ from typing import Any
 
 from engines.cuda.errors import GpuError
 from engines.cuda.launches import SIGNATURES, Launch
-from engines.cuda.libcuda import REGISTER_DEVICE_MAP, REGISTER_PORTABLE, LibCuda
+from engines.cuda.libcuda import NON_BLOCKING, REGISTER_DEVICE_MAP, REGISTER_PORTABLE, LibCuda
 
 
 class BindingsLibrary(LibCuda):
@@ -60,31 +60,7 @@ class BindingsLibrary(LibCuda):
 
     def stream(self) -> int:
         """As the protocol says."""
-        return int(self._do("cuStreamCreate", 1))
-
-    def wait(self, stream: int) -> None:
-        """As the protocol says."""
-        self._do("cuStreamSynchronize", stream)
-
-    def copy_to_device(self, device: int, host: int, size: int, stream: int) -> None:
-        """As the protocol says."""
-        self._do("cuMemcpyHtoDAsync", device, host, size, stream)
-
-    def copy_to_host(self, host: int, device: int, size: int, stream: int) -> None:
-        """As the protocol says."""
-        self._do("cuMemcpyDtoHAsync", host, device, size, stream)
-
-    def event(self) -> int:
-        """As the protocol says."""
-        return int(self._do("cuEventCreate", 0))
-
-    def record(self, event: int, stream: int) -> None:
-        """As the protocol says."""
-        self._do("cuEventRecord", event, stream)
-
-    def elapsed_ms(self, start: int, end: int) -> float:
-        """As the protocol says."""
-        return float(self._do("cuEventElapsedTime", start, end))
+        return int(self._do("cuStreamCreate", NON_BLOCKING))
 
     def load(self, cubin: bytes) -> None:
         """As the protocol says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from engines.cuda.errors import GpuError
 from engines.cuda.launches import SIGNATURES, Launch
-from engines.cuda.libcuda import LibCuda
+from engines.cuda.libcuda import NON_BLOCKING, LibCuda
 
 
 class PycudaLibrary(LibCuda):
@@ -68,38 +67,9 @@ class PycudaLibrary(LibCuda):
 
     def stream(self) -> int:
         """As the protocol says."""
-        stream = self._try("Stream")
+        stream = self._try("Stream", NON_BLOCKING)
         self._held[stream.handle] = stream
         return int(stream.handle)
-
-    def wait(self, stream: int) -> None:
-        """As the protocol says."""
-        try:
-            self._held[stream].synchronize()
-        except self._cuda.Error as error:
-            raise GpuError(f"the GPU failed: {error}") from error
-
-    def copy_to_device(self, device: int, host: int, size: int, stream: int) -> None:
-        """As the protocol says."""
-        self._try("memcpy_htod_async", device, _bytes_at(host, size), self._held[stream])
-
-    def copy_to_host(self, host: int, device: int, size: int, stream: int) -> None:
-        """As the protocol says."""
-        self._try("memcpy_dtoh_async", _bytes_at(host, size), device, self._held[stream])
-
-    def event(self) -> int:
-        """As the protocol says."""
-        event = self._try("Event")
-        self._held[id(event)] = event
-        return id(event)
-
-    def record(self, event: int, stream: int) -> None:
-        """As the protocol says."""
-        self._held[event].record(self._held[stream])
-
-    def elapsed_ms(self, start: int, end: int) -> float:
-        """As the protocol says."""
-        return float(self._held[end].time_since(self._held[start]))
 
     def load(self, cubin: bytes) -> None:
         """As the protocol says."""
@@ -135,7 +105,3 @@ class PycudaLibrary(LibCuda):
     def _hold(self, allocation: Any) -> int:
         self._held[int(allocation)] = allocation
         return int(allocation)
-
-
-def _bytes_at(address: int, size: int) -> ctypes.Array[ctypes.c_char]:
-    return (ctypes.c_char * size).from_address(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from engines.cuda.errors import GpuError
@@ -47,8 +48,17 @@ class Library(Protocol):
     def unregister(self, address: int) -> None:
         """Undo `register`."""
 
+    def free_memory_bytes(self) -> int:
+        """What nobody has of it now."""
+
     def stream(self) -> int:
-        """Handle of a new stream."""
+        """Handle of a new stream of ordinary priority: the only kind that kernels are launched on."""
+
+    def first_stream(self) -> int:
+        """Handle of a new stream whose work goes before that of ordinary ones: for graphs and copies."""
+
+    def close_first_stream(self, stream: int) -> None:
+        """Give it back."""
 
     def wait(self, stream: int) -> None:
         """Until everything queued on the stream is done."""
@@ -62,11 +72,35 @@ class Library(Protocol):
     def event(self) -> int:
         """Handle of a new event."""
 
+    def free_event(self, event: int) -> None:
+        """Give it back."""
+
     def record(self, event: int, stream: int) -> None:
         """The event happens when what is queued on the stream so far is done."""
 
+    def wait_event(self, event: int) -> None:
+        """Until the event has happened."""
+
+    def happened(self, event: int) -> bool:
+        """Whether it has, or was never recorded."""
+
+    def let_wait(self, stream: int, event: int) -> None:
+        """What is queued on the stream from now on begins after the event; this thread goes on at once."""
+
     def elapsed_ms(self, start: int, end: int) -> float:
         """Between two events that have happened."""
+
+    def capture(self, stream: int, queue: Callable[[], None]) -> int:
+        """Handle of a graph of all that `queue` queues on the stream; nothing of it runs yet.
+
+        It runs at the priority of the stream it is replayed on. Raises what `queue` raises.
+        """
+
+    def replay(self, graph: int, stream: int) -> None:
+        """Queue a graph, as one piece of work."""
+
+    def free_graph(self, graph: int) -> None:
+        """Give it back."""
 
     def load(self, cubin: bytes) -> None:
         """Load all kernels of a cubin."""
