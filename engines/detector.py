@@ -16,7 +16,7 @@ from engines.catalogue import Recipe
 from engines.decoders import Decoder, Scene
 from engines.errors import EngineError, WeightsError
 from engines.nms import suppress
-from engines.preprocess import Canvas, Placement, tight_input
+from engines.preprocess import Canvas, Fit, Placement, tight_input
 
 DEFAULT_WEIGHTS = "person-detector"
 LEAST_SCORE = 0.1
@@ -52,6 +52,19 @@ class Source:
     path: Path
     recipe: Recipe
     precision: Precision = "f32"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a network is fed and its outputs are read, whatever runs it (see `engines.decoders`)."""
+
+    decoder: str
+    pixels: PixelFormat
+    fit: Fit
+    person_class: int
+    least_score: float
+    overlap: float
+    """Boxes that share more than this (intersection over union) are one person."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,13 @@ class PersonDetector:
             score=score,
             cache_dir=cache_dir,
         )
+
+    @property
+    def reading(self) -> Reading:
+        """For who runs the same network elsewhere, as `engines.cuda.execution` does."""
+        fit = self.source.recipe.fit or self.decoder.fit
+        settings = (self._person_class, self.least_score, self._overlap)
+        return Reading(self.decoder.name, self._pixels, fit, *settings)
 
     def input_size_for(self, width: int, height: int) -> tuple[int, int]:
         """The network input (width, height) for pictures of that size."""
