@@ -20,6 +20,7 @@ from rfid_reader.simulator.server import SimulatedReader
 from runtime.cli import main
 
 EXAMPLE = files("runtime.config").joinpath("example.yaml").read_text(encoding="utf-8")
+TLS = "tls: {ca: keys/ca.pem, cert: keys/device.pem, key: keys/device.key}"
 CAMERA = "uri: rtsp://192.0.2.10:554/stream1"
 Says = Callable[[list[str]], str]
 
@@ -194,12 +195,12 @@ BAD_CONFIGS = {
     ),
     # the uplink
     "a certificate without its key": (
-        edited("tls: false ", "tls: {cert: store.yaml} "),
+        edited(TLS, "tls: {cert: store.yaml}"),
         "uplink.tls.cert: cert without key; a certificate and its key go together",
     ),
-    "a CA that is not there": (
-        edited("tls: false ", "tls: {ca: ca.pem} "),
-        "uplink.tls.ca: DIR/ca.pem: there is no such file; a PEM file; relative paths start at DIR",
+    "a password that is not there": (
+        edited("# password_file: broker.password", "password_file: broker.password\n  username: my-store"),
+        "uplink.password_file: DIR/broker.password: there is no such file; one line of text; relative paths",
     ),
 }
 

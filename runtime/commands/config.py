@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from runtime.config import ConfigErrors, StoreConfig, load
+from runtime.config.files import absent_certificates
 from runtime.config.schema import json_schema
 from runtime.errors import TagsightError
 
@@ -63,7 +64,13 @@ def check(file: Path, as_json: bool) -> None:
             raise
         click.echo(json.dumps(_verdict(errors), indent=2))
         raise SystemExit(1) from errors
-    click.echo(json.dumps({"ok": True, "mistakes": []}) if as_json else f"{file} is sound: {_summary(store)}")
+    absent = [str(certificate) for certificate in absent_certificates(store.uplink)]
+    if as_json:
+        click.echo(json.dumps({"ok": True, "mistakes": [], "absent_certificates": absent}))
+        return
+    click.echo(f"{file} is sound: {_summary(store)}")
+    if absent:
+        click.echo(f"not there yet: {', '.join(absent)}; events wait on disk until the uplink can use them")
 
 
 @config.command()

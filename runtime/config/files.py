@@ -9,7 +9,7 @@ import msgspec
 
 from runtime.config.cameras import resolve_uri
 from runtime.config.draft import Draft
-from runtime.config.model import Tls
+from runtime.config.model import Tls, Uplink
 from runtime.config.pictures import picture_size
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
@@ -51,14 +51,23 @@ def check_files(draft: Draft) -> None:
         right = "tagsight calibrate antenna writes it"
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
     _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")
-    if isinstance(draft.uplink.tls, Tls):
-        for key in ("ca", "cert", "key"):
-            _check_file(draft, f"uplink.tls.{key}", getattr(draft.uplink.tls, key), "a PEM file")
     if is_model_file(draft.engines.detector):
         right = "an .onnx file, or a name from tagsight engines list"
         _check_file(draft, "engines.detector", Path(draft.engines.detector), right)
     if draft.state_dir.exists() and not draft.state_dir.is_dir():
         draft.note("state_dir", f"{draft.state_dir} is a file", "a folder, made when it is missing")
+
+
+def absent_certificates(uplink: Uplink) -> list[Path]:
+    """The files of `uplink.tls` that are not there.
+
+    No mistake of the config: a box may count before its authority has answered, and keys are renewed while it
+    runs. The uplink says it in its health.
+    """
+    if isinstance(uplink.tls, bool):
+        return []
+    named = (uplink.tls.ca, uplink.tls.cert, uplink.tls.key)
+    return [file for file in named if file is not None and not file.is_file()]
 
 
 def complete_floor(draft: Draft) -> None:

@@ -273,8 +273,11 @@ class Uplink(Section, frozen=True, kw_only=True):
     ] = None
     protocol: Annotated[Literal[5, 311], Meta(description="MQTT 5, or 311 for MQTT 3.1.1")] = 5
     trust_broker: Annotated[
-        bool, Meta(description="true: the broker's acknowledgement is enough to forget an event")
-    ] = True
+        bool,
+        Meta(
+            description="false: an event is kept until the cloud acknowledges it; true: until the broker does"
+        ),
+    ] = False
     outbox: Annotated[Path | None, Meta(description="SQLite file; empty: outbox.db in state_dir")] = None
     max_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="the outbox's size limit")] = 512
 

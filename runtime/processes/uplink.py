@@ -32,6 +32,8 @@ DRAIN_S = 1.2
 """How long, when told to stop, to wait for the broker to take what is on disk; the rest goes next time."""
 GOODBYE_S = 0.4
 EXPIRY_WARNING_DAYS = 14.0
+UNANSWERED_WARNING_S = 120.0
+"""A cloud that acknowledges nothing for so long is not merely slow."""
 CERTIFICATE_EVERY_S = 60.0
 DAY_S = 86_400.0
 
@@ -170,6 +172,7 @@ class UplinkProcess:
             "backlog": float(tally.backlog),
             "oldest_waiting_s": waiting_s,
             "in_flight": float(tally.in_flight),
+            "unanswered_s": tally.unanswered_s,
             "last_seq": float(tally.last_seq),
             "delivered_seq": float(tally.delivered_seq),
             "events_delivered": float(tally.events_delivered),
@@ -191,12 +194,23 @@ class UplinkProcess:
         )
 
     def _judge(self, tally: Tally, values: dict[str, float]) -> tuple[str, str]:
+        warning = _certificate_warning(values.get("certificate_days"))
         if not tally.connected:
-            return "disconnected", tally.detail
+            return "disconnected", "; ".join(filter(None, (tally.detail, warning)))
         if tally.held_kinds:
             kinds = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(tally.held_kinds.items()))
             return "refused", f"the broker refuses {kinds}"
-        days = values.get("certificate_days")
-        if days is not None and days < EXPIRY_WARNING_DAYS:
-            return "ok", f"the certificate of the uplink expires in {days:.0f} days"
-        return "ok", ""
+        if tally.unanswered_s > UNANSWERED_WARNING_S:
+            return "unacknowledged", (
+                f"the cloud has acknowledged nothing for {tally.unanswered_s:.0f} s; run a consumer that "
+                "acknowledges (tagsight uplink receive), or set uplink.trust_broker"
+            )
+        return "ok", warning
+
+
+def _certificate_warning(days_left: float | None) -> str:
+    if days_left is None or days_left >= EXPIRY_WARNING_DAYS:
+        return ""
+    if days_left <= 0:
+        return f"the uplink's certificate expired {-days_left:.0f} days ago: ask the authority for a new one"
+    return f"the uplink's certificate expires in {days_left:.0f} days: ask the authority for a new one"

@@ -65,6 +65,7 @@ class Delivery:
         self._live_turn = False
         self._confirmed_s = 0.0
         self._resend_after_s = self.limits.resend_after_s
+        self._unanswered_since_s: float | None = None
         self.resends = 0
 
     def connected(self, last_seq: int, now_s: float) -> None:
@@ -152,6 +153,8 @@ class Delivery:
         self._in_flight[message] = kind, tuple(SeqRanges((seq, seq) for seq in seqs))
         if self._sent_last <= self.delivered.prefix_end():
             self._confirmed_s = now_s
+        if self._unanswered_since_s is None and not self._trust_broker:
+            self._unanswered_since_s = now_s
         self._sent_last = max(self._sent_last, seqs[-1])
 
     def acknowledged(self, message: int) -> int:
@@ -176,6 +179,7 @@ class Delivery:
             return 0
         self.delivered.add(1, seq)
         self._confirmed_s = now_s
+        self._unanswered_since_s = now_s if seq < self._sent_last else None
         self._resend_after_s = self.limits.resend_after_s
         return self.delivered.prefix_end() - before
 
@@ -198,6 +202,10 @@ class Delivery:
             self.resends += 1
             self._rewind = True
             self._resend_after_s = min(2 * self._resend_after_s, self.limits.max_resend_after_s)
+
+    def unanswered_s(self, now_s: float) -> float:
+        """How long the cloud has acknowledged nothing of what waits for its word; 0 with `trust_broker`."""
+        return 0.0 if self._unanswered_since_s is None else now_s - self._unanswered_since_s
 
     def in_flight(self) -> int:
         """Messages the broker has not acknowledged."""

@@ -58,6 +58,7 @@ class Tally:
     delivered_seq: int = 0
     backlog: int = 0
     in_flight: int = 0
+    unanswered_s: float = 0.0
     oldest_s: float | None = None
     events_delivered: int = 0
     messages_sent: int = 0
@@ -298,4 +299,5 @@ class Session:
         tally.delivered_seq = delivered.prefix_end()
         tally.backlog = max(0, self._last_seq - delivered.count())
         tally.in_flight = self._delivery.in_flight()
+        tally.unanswered_s = self._delivery.unanswered_s(time.monotonic())
         tally.resends = self._delivery.resends

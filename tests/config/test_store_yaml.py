@@ -11,16 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rfid_reader.cli import flips
+from runtime.commands.config import config
 from runtime.config import (
     Antenna,
     ArticleTable,
     Camera,
     ConfigErrors,
     Reader,
+    Tls,
+    Uplink,
     image_to_floor,
     load,
     parse,
@@ -54,8 +58,28 @@ def test_the_example_is_a_sound_config() -> None:
     store = parse(EXAMPLE, HERE)
     assert [camera.name for camera in store.cameras] == ["door"]
     assert store.floor.extent() == (0, 0, 20, 12)
-    assert store.uplink.tcp_port() == 1883
+    assert store.uplink.tcp_port() == 8883
     assert store.readers[0].tcp_port() == 5084
+
+
+def test_the_example_speaks_tls_with_a_certificate_of_its_own_and_trusts_no_broker(tmp_path: Path) -> None:
+    uplink = parse(EXAMPLE, tmp_path / "store.yaml").uplink
+    assert uplink.tls == Tls(
+        ca=tmp_path / "keys/ca.pem", cert=tmp_path / "keys/device.pem", key=tmp_path / "keys/device.key"
+    )
+    assert not uplink.trust_broker
+    assert not Uplink().trust_broker
+
+
+def test_certificates_that_are_not_there_yet_are_named_and_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "store.yaml").write_text(EXAMPLE)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/ca.pem").write_text("-")
+    said = CliRunner().invoke(config, ["check", str(tmp_path / "store.yaml")])
+    assert said.exit_code == 0
+    assert f"not there yet: {tmp_path}/keys/device.pem, {tmp_path}/keys/device.key;" in said.output
+    said = CliRunner().invoke(config, ["check", str(tmp_path / "store.yaml"), "--json"])
+    assert len(json.loads(said.output)["absent_certificates"]) == 2
 
 
 def test_every_key_of_the_example_is_in_the_schema_with_its_default() -> None:

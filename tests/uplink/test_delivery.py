@@ -133,6 +133,26 @@ def test_what_the_cloud_does_not_confirm_goes_again_later_and_later() -> None:
     assert bench.send_all(10_000.0) == []
 
 
+def test_how_long_the_cloud_has_been_silent_counts_from_the_first_event_it_owes_a_word_for() -> None:
+    bench = Bench(list(range(1, 6)), fresh(trust_broker=False, resend_after_s=60.0))
+    bench.delivery.connected(5, 0.0)
+    assert bench.delivery.unanswered_s(10.0) == 0.0
+    bench.send_all(20.0)
+    bench.send_all(90.0)
+    assert bench.delivery.unanswered_s(100.0) == 80.0
+    bench.delivery.confirmed(3, 5, 110.0)
+    assert bench.delivery.unanswered_s(115.0) == 5.0
+    bench.delivery.confirmed(5, 5, 120.0)
+    assert bench.delivery.unanswered_s(500.0) == 0.0
+
+
+def test_a_trusted_broker_leaves_the_cloud_nothing_to_answer() -> None:
+    bench = Bench(list(range(1, 6)), fresh())
+    bench.delivery.connected(5, 0.0)
+    bench.send_all(0.0)
+    assert bench.delivery.unanswered_s(1000.0) == 0.0
+
+
 def test_a_trickle_of_new_events_does_not_put_off_the_resend() -> None:
     bench = Bench([1], fresh(trust_broker=False, resend_after_s=60.0))
     bench.delivery.connected(1, 0.0)

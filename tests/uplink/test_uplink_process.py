@@ -8,9 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from bench.authority import Authority
 from runtime import messages
-from runtime.config import Uplink
+from runtime.config import Tls, Uplink
 from runtime.messages import Attach, Committed, Health, Stop
+from runtime.processes import uplink as uplink_process
 from runtime.processes.uplink import UplinkSpec, main
 from runtime.store.facts import Visit
 from runtime.uplink.broker import LocalBroker, free_port
@@ -23,12 +27,15 @@ WaitUntil = Callable[[Callable[[], object], float], None]
 class Supervised:
     """The process's `main` in a thread, and our end of its control socket."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(
+        self, folder: Path, port: int, *, tls: Tls | bool = False, trust_broker: bool = True
+    ) -> None:
         self.path = folder / "outbox.db"
         self.control, theirs = messages.pair()
         self.control.settimeout(5.0)
         clock = (time.time(), time.monotonic())
-        spec = UplinkSpec(self.path, "plaza", "box-1", Uplink(host="127.0.0.1", port=port), clock)
+        broker = Uplink(host="127.0.0.1", port=port, tls=tls, trust_broker=trust_broker)
+        spec = UplinkSpec(self.path, "plaza", "box-1", broker, clock)
         self.thread = threading.Thread(target=main, args=(theirs, spec), daemon=True)
         self.thread.start()
 
@@ -94,3 +101,32 @@ def test_without_a_broker_it_keeps_answering_and_says_what_is_missing(tmp_path: 
     messages.send(supervised.control, Stop())
     supervised.thread.join(2.0)
     assert not supervised.thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(-2, "expired 2 days ago"), (3, "expires in 3 days"), (90, "")], ids=str
+)
+def test_health_says_when_the_certificate_expires(tmp_path: Path, days: int, words: str) -> None:
+    supervised = Supervised(tmp_path, free_port(), tls=Authority(tmp_path).issue("plaza/box-1", days=days))
+    supervised.health()
+    health = supervised.health()
+    assert health.values["certificate_days"] == pytest.approx(days, abs=0.1)
+    assert health.state == "disconnected"
+    assert words in health.detail
+    assert ("certificate expire" in health.detail) == bool(words)
+    messages.send(supervised.control, Stop())
+    supervised.thread.join(2.0)
+
+
+def test_a_cloud_that_never_acknowledges_is_said(
+    broker: LocalBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uplink_process, "UNANSWERED_WARNING_S", 0.5)
+    with Outbox(tmp_path / "outbox.db", Origin("plaza", "box-1")) as outbox:
+        outbox.append([visit()] * 5)
+    supervised = Supervised(tmp_path, broker.port, trust_broker=False)
+    health = supervised.next_health("unacknowledged")
+    assert health.values["delivered_seq"] == 0
+    assert "uplink.trust_broker" in health.detail
+    messages.send(supervised.control, Stop())
+    supervised.thread.join(2.0)
