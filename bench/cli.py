@@ -16,6 +16,7 @@ BENCHMARKS = {
     "flips": ("bench.flips", "Flip detectors on unseen simulated stores and real reads."),
     "soak": ("bench.soak", "Memory, descriptors and threads of the daemon over a long run."),
     "uplink": ("bench.uplink", "Outbox and broker against paho alone and the disk's fsync."),
+    "interop": ("bench.llrp.interop", "Other LLRP clients, an emulator and tshark against ours."),
     "faults": ("bench.faults", "Break the way to the cloud in every way we know; account for every event."),
 }
 

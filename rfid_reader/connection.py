@@ -213,6 +213,15 @@ class Connection:
             )
         return answer
 
+    def _clear(self) -> None:
+        """Delete whatever another client left. Some readers refuse that when there is nothing to delete;
+        where something is in the way after all, adding our own ROSpec is refused with the reason.
+        """
+        with contextlib.suppress(ReaderRefused):
+            self.request("DELETE_ROSPEC", {"ROSpecID": 0})
+        with contextlib.suppress(ReaderRefused):
+            self.request("DELETE_ACCESSSPEC", {"AccessSpecID": 0})
+
     def configure(self) -> Capabilities:
         """From a fresh connection to a reading reader: ask what it can do, clear it, set it up, start it."""
         capabilities = parse_capabilities(self.request("GET_READER_CAPABILITIES", {"RequestedData": 0}))
@@ -223,8 +232,7 @@ class Connection:
             except ReaderRefused:
                 self.extensions = False
         rospec = build_rospec(self.settings, capabilities, self.extensions)
-        self.request("DELETE_ROSPEC", {"ROSpecID": 0})
-        self.request("DELETE_ACCESSSPEC", {"AccessSpecID": 0})
+        self._clear()
         self.request("SET_READER_CONFIG", build_reader_config(self.settings))
         self.request("ADD_ROSPEC", {"ROSpec": rospec})
         self.request("ENABLE_ROSPEC", {"ROSpecID": ROSPEC_ID})

@@ -1,0 +1,1 @@
+"""LLRP measured: faults over real TCP, hostile bytes, decoding speed, and other people's programs."""
