@@ -1,4 +1,4 @@
-"""Command line of training: `python -m engines.distill pool|detector|measure|export --help`."""
+"""Command line of training: `python -m engines.distill pool|detector|reid|action|measure|export --help`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from engines.distill.config import TrainingError, read_recipe
+from engines.distill.crops import commands as crop_commands
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--config", type=Path, required=True, help="recipe, e.g. engines/distill/detector.yaml"
         )
+    crop_commands.add_commands(commands)
     command = commands.add_parser(
         "export", help="write a checkpoint as ONNX, in half-precision storage and in 8 bits"
     )
@@ -78,6 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
             from engines.distill.export import export_all
 
             export_all(given.checkpoint, given.pool, given.out)
+        elif given.command in crop_commands.NETS:
+            crop_commands.run(given)
         elif given.command == "measure":
             measure(given)
         else:
