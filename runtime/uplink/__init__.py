@@ -5,6 +5,7 @@ describe        an event in words
 schema          JSON Schema and AsyncAPI of all of it
 outbox          the writing end: facts become events on disk, in groups, numbered without a gap
 outbox_file     its SQLite file: tables, version, notes
+migrations      versions of SQLite files: forward, never backward
 outbox_repair   what to do with a damaged one
 outbox_salvage  what can still be read of it
 outbox_room     its size limit: what goes first

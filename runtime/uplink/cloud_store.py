@@ -10,9 +10,11 @@ import msgspec
 
 from runtime.uplink.errors import PayloadError, UplinkError
 from runtime.uplink.events import Gap, Origin, open_envelope, open_event
+from runtime.uplink.migrations import migrate
 from runtime.uplink.ranges import SeqRanges
 
-TABLES = """
+STEPS = (
+    """
 CREATE TABLE IF NOT EXISTS events (
     id TEXT PRIMARY KEY,
     site TEXT NOT NULL,
@@ -37,7 +39,8 @@ CREATE TABLE IF NOT EXISTS accounts (
 CREATE VIEW IF NOT EXISTS facts AS
     SELECT site, device, kind, key, max(rev) AS rev, time, body FROM events
     GROUP BY site, device, key HAVING NOT retracted;
-"""
+""",
+)
 
 
 class Account(msgspec.Struct):
@@ -92,7 +95,7 @@ class CloudStore:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(TABLES)
+            migrate(self._db, STEPS, path, "event store")
         except sqlite3.Error as error:
             raise UplinkError(f"{path}: cannot be used to store events ({error})") from error
         self._accounts = {

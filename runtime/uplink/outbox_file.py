@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runtime.uplink.errors import OutboxError
+from runtime.uplink.migrations import migrate
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
 RESERVE = 10_000
 """`seq` numbers that the high-water mark beside the file runs ahead: written once for so many events."""
 
-TABLES = """
+STEPS = (
+    """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     rank INTEGER NOT NULL,
@@ -30,7 +31,9 @@ CREATE TABLE events (
 );
 CREATE INDEX events_rank ON events (rank);
 CREATE TABLE notes (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-"""
+""",
+)
+"""From version to version; a change of the tables is a further step, never an edit of an old one."""
 
 
 class Row(NamedTuple):
@@ -44,7 +47,7 @@ class Row(NamedTuple):
 
 
 def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:
-    """Open an existing or new outbox file and bring its tables up to `SCHEMA_VERSION`.
+    """Open an existing or new outbox file and bring its tables up to the version of the last of `STEPS`.
 
     Raises OutboxError for a file written by a newer version; for a damaged one sqlite3.DatabaseError, but
     none of its subclasses, see `is_corruption`.
@@ -60,7 +63,7 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Conne
         _switch_to_wal(db)
         db.execute(f"PRAGMA synchronous={synchronous}")
         db.execute("PRAGMA journal_size_limit=16777216")
-        _migrate(db, path)
+        migrate(db, STEPS, path, "outbox")
     except BaseException:
         db.close()
         raise
@@ -79,25 +82,6 @@ def _switch_to_wal(db: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise OutboxError(
-                f"{path}: written by a newer tagsight (outbox version {version}, this one knows "
-                f"{SCHEMA_VERSION}); upgrade tagsight or give another outbox path"
-            )
-        if version == 0:
-            for statement in filter(str.strip, TABLES.split(";")):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
 
 
 def is_corruption(error: Exception) -> bool:

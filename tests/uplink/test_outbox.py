@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from runtime.store.facts import Fact, Flip, ProcessHealth, Visit
+from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import Gap, Origin, open_event
+from runtime.uplink.events import DROP_RANK, Gap, Origin, open_event
 from runtime.uplink.losses import OUTBOX_FULL
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.outbox_repair import suspicion
+from runtime.uplink.outbox_room import make_room
 from runtime.uplink.ranges import SeqRanges
 
 ORIGIN = Origin("plaza", "box-1")
@@ -167,6 +169,32 @@ def test_at_the_size_limit_health_goes_first_flips_stay_and_a_gap_names_what_wen
     assert sum(gap.kinds.get("health", 0) for gap in gaps) == state.dropped > 1_000
     assert state.used_bytes < 1_300_000
     assert list(accounted(path)) == [(1, max(last_seq, facts[-1][0]))]
+
+
+def test_at_the_size_limit_each_class_goes_only_after_all_of_the_class_below(tmp_path: Path) -> None:
+    classes = [
+        {"heatmap", "health"},
+        {"flow", "dwell"},
+        {"footfall", "visit"},
+        {"flip", "tryon"},
+        {"interaction"},
+    ]
+    kinds = [kind for one in classes for kind in sorted(one)]
+    assert sorted([*kinds, "gap"]) == sorted(DROP_RANK)
+    db = outbox_file.connect(tmp_path / "outbox.db", "NORMAL")
+    told = [kind for kind in ("gap", *reversed(kinds)) for _ in range(200)]
+    rows = [(seq, DROP_RANK[kind], kind, 0.0, b"x" * 400) for seq, kind in enumerate(told, start=1)]
+    db.execute("BEGIN")
+    db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+    db.execute("COMMIT")
+    dropped: list[int] = []
+    while losses := make_room(db, outbox_file.used_bytes(db) - 1):
+        ranges = [one for gap in losses.gaps(0.0) for one in gap.ranges]
+        now = {told[seq - 1] for first, last in ranges for seq in range(first, last + 1)}
+        dropped += [rank for rank, one in enumerate(classes) if one & now]
+    assert dropped == sorted(dropped) and set(dropped) == {0, 1, 2, 3, 4}
+    assert {kind for (kind,) in db.execute("SELECT DISTINCT kind FROM events")} == {"gap"}
+    db.close()
 
 
 def test_at_the_size_limit_delivered_events_go_before_any_other(tmp_path: Path) -> None:
