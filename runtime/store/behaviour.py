@@ -53,8 +53,7 @@ class Behaviour:
         self.plan = plan
         self._now_s = self._turned_s = begin_s
         intervals = plan.intervals
-        longest_s = max(intervals.footfall_s, intervals.heatmap_s, intervals.flow_s)
-        self._coverage = CoverageMeter(plan.cameras, begin_s, longest_s + SETTLING_S + 60, plan.analysis_fps)
+        self._coverage = CoverageMeter(plan.cameras, begin_s, _kept_s(plan), plan.analysis_fps)
         self._window: ReorderWindow[PersonsSeen | FramesMissed] = ReorderWindow(window_s)
         self._walkers = Walkers(plan.area_m2, appearance)
         self._entrances = [EntranceCounter(each, self._coverage) for each in plan.entrances]
@@ -70,6 +69,31 @@ class Behaviour:
         self._health: dict[str, ProcessHealth] = {}
         self._blind: dict[str, Health] = {}
         self._midnight_s = next_midnight_s(begin_s, plan.timezone)
+
+    def adopt(self, plan: FloorPlan) -> list[Fact]:
+        """Go on by another plan of the same floor and time zone: people, their ids and counts stay.
+
+        What changed begins anew: an interval is cut and told, a stay in a zone that is not the same any more
+        ends, and who is on the floor already did not come through a line that was not there.
+        """
+        settled_s = self._now_s - self._window.window_s - SETTLING_S
+        facts = self._records(self._window.release(self._now_s))
+        self.plan = plan
+        self._coverage.adopt(plan.cameras, self._now_s, _kept_s(plan), plan.analysis_fps)
+        left = self._zones.adopt(plan.zones)
+        self._flow.observe(left)
+        facts += self._dwells(left, partial=True)
+        counters = {counter.entrance: counter for counter in self._entrances}
+        here = self._paths.walkers()
+        self._entrances = [
+            counters.get(each) or EntranceCounter(each, self._coverage, here) for each in plan.entrances
+        ]
+        facts += self._footfall.adopt(plan.entrances, plan.intervals.footfall_s, settled_s)
+        facts += self._flow.adopt({zone.name for zone in plan.zones}, plan.intervals.flow_s, settled_s)
+        facts += self._heatmap.adopt(plan, self._now_s)
+        self._interactions.plan = self._rooms.plan = plan
+        self._ids.keep_hours = plan.visitor_hours
+        return facts
 
     def persons(self, seen: PersonsSeen) -> list[Fact]:
         """The persons of one analysed frame."""
@@ -231,3 +255,9 @@ class Behaviour:
             *self._flow.close(settled_s),
             *self._heatmap.close(settled_s),
         ]
+
+
+def _kept_s(plan: FloorPlan) -> float:
+    """How long coverage is remembered: until the longest interval is told."""
+    intervals = plan.intervals
+    return max(intervals.footfall_s, intervals.heatmap_s, intervals.flow_s) + SETTLING_S + 60

@@ -45,10 +45,21 @@ class CoverageMeter:
         self._keep_s = keep_s
         self._start_s = start_s
         rates = analysis_fps or {}
-        self._cameras = {
-            camera: _Sight(start_s, max(LEAST_SILENCE_S, SILENCE_FRAMES / rates.get(camera, SILENCE_FRAMES)))
-            for camera in cameras
-        }
+        self._cameras = {camera: _Sight(start_s, _silence_s(rates.get(camera))) for camera in cameras}
+
+    def adopt(
+        self, cameras: tuple[str, ...], now_s: float, keep_s: float, analysis_fps: Mapping[str, float]
+    ) -> None:
+        """Go on with these cameras; one that is new is known to have been blind until `now_s`."""
+        known = self._cameras
+        self._keep_s = keep_s
+        self._cameras = {}
+        for camera in cameras:
+            sight = known.get(camera)
+            if sight is None:
+                sight = _Sight(now_s, blind=[(self._start_s, now_s)])
+            sight.silence_s = _silence_s(analysis_fps.get(camera))
+            self._cameras[camera] = sight
 
     def frame(self, camera: str, time_s: float) -> None:
         """A frame of `camera` was analysed; told twice, or late, it counts once."""
@@ -114,6 +125,10 @@ class CoverageMeter:
         )
         length_s = max(end_s - start_s, 1e-9)
         return Coverage(name, round(frames / length_s, 2), round(_union_s(spans, start_s, end_s), 3))
+
+
+def _silence_s(fps: float | None) -> float:
+    return LEAST_SILENCE_S if fps is None else max(LEAST_SILENCE_S, SILENCE_FRAMES / fps)
 
 
 def _share(second: int, start_s: float, end_s: float) -> float:

@@ -80,10 +80,16 @@ class _Passage:
 
 
 class EntranceCounter:
-    """Counts one entrance; `coverage` says since when and until when its cameras have been watching."""
+    """Counts one entrance; `coverage` says since when and until when its cameras have been watching.
 
-    def __init__(self, entrance: Entrance, coverage: CoverageMeter) -> None:
+    `already_here` are walkers who were on the floor before the line was drawn: they did not come through it.
+    """
+
+    def __init__(
+        self, entrance: Entrance, coverage: CoverageMeter, already_here: frozenset[int] = frozenset()
+    ) -> None:
         self.entrance = entrance
+        self._already_here = already_here
         self._coverage = coverage
         self._passages: dict[int, _Passage] = {}
         self._margin_m = END_TOLERANCE_M
@@ -122,7 +128,8 @@ class EntranceCounter:
         if passage is None:
             if len(self._passages) >= MAX_WALKERS:
                 del self._passages[next(iter(self._passages))]
-            passage = self._passages[step.walker] = _Passage(step.source)
+            here = step.walker in self._already_here
+            passage = self._passages[step.walker] = _Passage(step.source, came_from_judged=here)
         if not self._takes(passage, step.source, stand):
             return []
         found = self._returned(passage, stand)

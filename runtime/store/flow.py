@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from runtime.store.coverage import CoverageMeter
 from runtime.store.facts import Flow
@@ -22,6 +23,17 @@ class FlowCounter:
         self._coverage = coverage
         self._came_from: dict[int, tuple[str, float]] = {}
         self._transitions: dict[int, Counter[tuple[str, str]]] = {}
+
+    def adopt(self, zones: Collection[str], length_s: float, settled_s: float) -> list[Flow]:
+        """Go on with these zones; where the interval changed, what was counted by now is told."""
+        self._came_from = {walker: left for walker, left in self._came_from.items() if left[0] in zones}
+        if length_s == self._intervals.length_s:
+            return []
+        facts = self.cut(settled_s)
+        unsettled = sum(self._transitions.values(), Counter[tuple[str, str]]())
+        self._intervals = Intervals(length_s, max(settled_s, self._intervals.begin_s))
+        self._transitions = {self._intervals.oldest_open: unsettled}
+        return facts
 
     def observe(self, changes: list[Change]) -> None:
         """Zones entered and left."""

@@ -23,6 +23,11 @@ class _Count:
     left: int = 0
     inferred: int = 0
 
+    def join(self, other: _Count) -> None:
+        self.entered += other.entered
+        self.left += other.left
+        self.inferred += other.inferred
+
     def add(self, crossing: Crossing) -> None:
         by = -1 if crossing.retracted else 1
         self.inferred += by * crossing.inferred
@@ -45,6 +50,24 @@ class FootfallBook:
         self._closed: dict[tuple[str, int], Footfall] = {}
         self._corrected: set[tuple[str, int]] = set()
         self.counts: Counter[str] = Counter(uncounted_late=0)
+
+    def adopt(self, entrances: tuple[Entrance, ...], length_s: float, settled_s: float) -> list[Footfall]:
+        """Go on with these entrances; where they or the interval changed, what was counted by now is told."""
+        changed = {entrance.name: entrance for entrance in entrances}
+        length_stays = length_s == self._intervals.length_s
+        if length_stays and changed == self._entrances:
+            return []
+        facts = self.cut(settled_s)
+        begin_s = max(settled_s, self._intervals.begin_s)
+        self._entrances = changed
+        self._intervals = Intervals(length_s, begin_s)
+        if not length_stays:
+            self._closed.clear()
+        unsettled = [(name, count) for (name, _), count in self._open.items() if name in changed]
+        self._open.clear()
+        for name, count in unsettled:
+            self._open.setdefault((name, self._intervals.oldest_open), _Count()).join(count)
+        return facts
 
     def add(self, crossing: Crossing) -> None:
         """Count a crossing in the interval it happened in, even if that is closed already."""

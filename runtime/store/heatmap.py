@@ -39,6 +39,18 @@ class HeatmapBook:
         self._last_s: dict[int, float] = {}
         self._heat: dict[int, _Heat] = {}
 
+    def adopt(self, plan: FloorPlan, now_s: float) -> list[Heatmap]:
+        """Go on by another plan; where its zones or the interval changed, the heat so far is told."""
+        before, length_s = self._plan, plan.intervals.heatmap_s
+        if plan.zones == before.zones and length_s == self._intervals.length_s:
+            self._plan = plan
+            return []
+        facts = self.cut(now_s)
+        self._plan = plan
+        self._intervals = Intervals(length_s, max(now_s, self._intervals.begin_s))
+        self._heat.clear()
+        return facts
+
     def observe(self, steps: Sequence[Step]) -> None:
         """Add the time since each walker's last step to where they are now."""
         leading = [step for step in steps if step.lead]

@@ -23,7 +23,7 @@ class Interactions:
     def __init__(
         self, plan: FloorPlan, paths: Paths, ids: VisitorIds, settings: MatchSettings | None = None
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._paths = paths
         self._ids = ids
         self._settings = settings or MatchSettings()
@@ -32,7 +32,7 @@ class Interactions:
 
     def add(self, flip: TagFlip, now_s: float) -> Flip:
         """The fact of a flip; its interaction follows from `advance`."""
-        article = self._plan.article_of(flip.epc)
+        article = self.plan.article_of(flip.epc)
         fact = Flip(
             key=f"flip:{flip.reader}:{flip.epc}:{round(flip.start_s * 1000)}",
             time_s=flip.end_s,
@@ -74,7 +74,7 @@ class Interactions:
                 flip.start_s,
                 flip.end_s,
                 flip.score,
-                self._plan.place_of(flip.epc, flip.reader, flip.antenna),
+                self.plan.place_of(flip.epc, flip.reader, flip.antenna),
             )
             for flip in flips
         ]

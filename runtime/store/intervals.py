@@ -26,7 +26,7 @@ class Intervals:
 
     def __init__(self, length_s: float, begin_s: float) -> None:
         self.length_s = length_s
-        self._begin_s = begin_s
+        self.begin_s = begin_s
         self._next = self.index(begin_s)
 
     def index(self, time_s: float) -> int:
@@ -41,7 +41,7 @@ class Intervals:
     def window(self, index: int, until_s: float = float("inf")) -> Window:
         """The window `index`, cut at `until_s`."""
         start_s, end_s = index * self.length_s, (index + 1) * self.length_s
-        cut_start_s, cut_end_s = max(start_s, self._begin_s), min(end_s, until_s)
+        cut_start_s, cut_end_s = max(start_s, self.begin_s), min(end_s, until_s)
         return Window(index, cut_start_s, cut_end_s, (cut_start_s, cut_end_s) != (start_s, end_s))
 
     def closed(self, settled_s: float) -> list[Window]:

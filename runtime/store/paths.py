@@ -68,6 +68,10 @@ class Paths:
             if not path:
                 del self._paths[walker]
 
+    def walkers(self) -> frozenset[int]:
+        """Everybody who was on the floor in the last `KEEP_S`."""
+        return frozenset(self._paths)
+
     def whereabouts(self, times_s: Floats) -> list[Whereabouts]:
         """Every walker who was, or may have been, on the floor at one of the times (n,), rising."""
         found = [

@@ -35,14 +35,14 @@ class FittingRooms:
     """Tags now in fitting rooms; at `MAX_TAGS` the one heard longest ago is taken as gone."""
 
     def __init__(self, plan: FloorPlan, paths: Paths, ids: VisitorIds) -> None:
-        self._plan = plan
+        self.plan = plan
         self._paths = paths
         self._ids = ids
         self._stays: dict[tuple[str, str], _Stay] = {}
 
     def observe(self, presence: TagPresence) -> list[TryOn]:
         """A presence report; a try-on if it ends one."""
-        antenna = self._plan.antennas.get((presence.reader, presence.antenna))
+        antenna = self.plan.antennas.get((presence.reader, presence.antenna))
         if antenna is None or antenna.fitting_room is None:
             return []
         at = (antenna.fitting_room, presence.epc)
@@ -62,7 +62,7 @@ class FittingRooms:
         """Try-ons of tags not heard any more."""
         for (room, _), stay in self._stays.items():
             if not stay.visitor_sought and time_s >= stay.latest.first_s + AFTER_S + 2:
-                self._seek(self._plan.rooms.get(room), stay)
+                self._seek(self.plan.rooms.get(room), stay)
         silent = [at for at, stay in self._stays.items() if time_s - stay.latest.last_s > SILENCE_S]
         return [fact for at in silent for fact in self._over(at, partial=True)]
 
@@ -91,7 +91,7 @@ class FittingRooms:
         heard = stay.latest
         if heard.last_s - heard.first_s < LEAST_S:
             return []
-        article = self._plan.article_of(epc)
+        article = self.plan.article_of(epc)
         return [
             TryOn(
                 key=f"tryon:{room}:{epc}:{round(heard.first_s * 1000)}",

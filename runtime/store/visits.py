@@ -33,14 +33,14 @@ class VisitorIds:
     def __init__(self, token: Token, timezone: tzinfo, keep_hours: float) -> None:
         self._token = token
         self._timezone = timezone
-        self._keep_s = keep_hours * 3600
+        self.keep_hours = keep_hours
         self._ids: dict[tuple[int, int], tuple[str, float]] = {}
 
     def of(self, walker: int, time_s: float) -> str:
         """The walker's id on the local day of `time_s`."""
         at = (walker, self.day(time_s))
         visitor, first_s = self._ids.pop(at, ("", time_s))
-        if not visitor or time_s - first_s > self._keep_s:
+        if not visitor or time_s - first_s > self.keep_hours * 3600:
             visitor, first_s = self._token(), time_s
         self._ids[at] = visitor, first_s
         while len(self._ids) > MAX_VISITORS:
@@ -53,7 +53,9 @@ class VisitorIds:
 
     def forget(self, time_s: float) -> None:
         """Forget ids first given longer than `keep_hours` ago."""
-        self._ids = {at: known for at, known in self._ids.items() if time_s - known[1] <= self._keep_s}
+        self._ids = {
+            at: known for at, known in self._ids.items() if time_s - known[1] <= self.keep_hours * 3600
+        }
 
 
 class VisitBook:

@@ -80,6 +80,13 @@ class ZoneKeeper:
             for change in self._leave(stay)
         ]
 
+    def adopt(self, zones: tuple[Zone, ...]) -> list[Change]:
+        """Go on with these zones: whoever is in one that changed or is no more leaves it where it was."""
+        same = {zone.name for zone in zones if zone in self._zones}
+        self._zones = zones
+        gone = [stay for stay in self._stays.values() if stay.zone not in same]
+        return [change for stay in gone for change in self._leave(stay)]
+
     def present(self, zone: str) -> list[int]:
         """The walkers who are in a zone now."""
         return [stay.walker for stay in self._stays.values() if stay.zone == zone and stay.entered]
