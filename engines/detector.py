@@ -126,7 +126,7 @@ class PersonDetector:
         self._pixels = _pixel_format(recipe, self.decoder)
         self._person_class = recipe.person_class(default=1 if self.decoder.name == "ssd" else 0)
         _check_person_class(source.path, self.decoder, shapes, self._person_class)
-        self.least_score = score if score is not None else (recipe.score or LEAST_SCORE)
+        self.least_score = self._least_score(score)
         self._overlap = recipe.overlap or OVERLAP_LIMIT
         self._desks: OrderedDict[tuple[int, int], _Desk] = OrderedDict()
 
@@ -167,6 +167,13 @@ class PersonDetector:
         fit = self.source.recipe.fit or self.decoder.fit
         settings = (self._person_class, self.least_score, self._overlap)
         return Reading(self.decoder.name, self._pixels, fit, *settings)
+
+    def require(self, score: float | None) -> None:
+        """The least score of a box from now on; None: the network's own."""
+        self.least_score = self._least_score(score)
+
+    def _least_score(self, score: float | None) -> float:
+        return score if score is not None else (self.source.recipe.score or LEAST_SCORE)
 
     def input_size_for(self, width: int, height: int) -> tuple[int, int]:
         """The network input (width, height) for pictures of that size."""
