@@ -6,7 +6,10 @@ import random
 
 
 class Backoff:
-    """Jittered exponential waits: each is 50 % to 100 % of a bound that doubles up to `highest_s`."""
+    """Jittered exponential waits: each is 100 % to 150 % of a bound that doubles up to `highest_s`.
+
+    Never less than `first_s`, so that a reader that refuses is not asked more often than that.
+    """
 
     def __init__(self, first_s: float, highest_s: float, random_source: random.Random) -> None:
         self.first_s = first_s
@@ -20,4 +23,4 @@ class Backoff:
     def next_wait_s(self) -> float:
         bound_s = self._bound_s
         self._bound_s = min(2 * bound_s, self.highest_s)
-        return bound_s * self._random.uniform(0.5, 1.0)
+        return bound_s * self._random.uniform(1.0, 1.5)

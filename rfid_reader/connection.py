@@ -12,13 +12,16 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from rfid_reader.errors import FrameError, ReaderLost, ReaderRefused, ReaderSilent
-from rfid_reader.llrp import frames
+from rfid_reader.dialogue import Dialogue, Event
+from rfid_reader.errors import (
+    ReaderLost,
+    ReaderRefused,
+    ReaderSettingsError,
+    ReaderSilent,
+)
 from rfid_reader.llrp.capabilities import Capabilities, parse_capabilities
-from rfid_reader.llrp.codec import Message, decode_message, encode_message, message_name
-from rfid_reader.llrp.frames import Frame, FrameSplitter
+from rfid_reader.llrp.codec import Message, encode_message
 from rfid_reader.llrp.rospec import ROSPEC_ID, build_reader_config, build_rospec
 from rfid_reader.settings import ReaderSettings
 
@@ -26,13 +29,20 @@ RECEIVE_BYTES = 1 << 16
 FAREWELL_S = 0.5
 OTHER_CLIENT = "Failed (a Client initiated connection already exists)"
 READER_CLIENT = "Failed (a Reader initiated connection already exists)"
+NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-@dataclass(frozen=True)
-class Event:
-    """A READER_EVENT_NOTIFICATION: its decoded data, by sllurp's field names."""
-
-    data: Message
+def _trust(settings: ReaderSettings) -> ssl.SSLContext:
+    """Whom to believe that it is the reader. Raises ReaderSettingsError for a CA file that is of no use."""
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca)
+    except OSError as error:
+        raise ReaderSettingsError(
+            f"reader {settings.label}: tls_ca {settings.tls_ca}: {error.strerror or error}; "
+            "a PEM file with the certificate that vouches for the reader would be right"
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _connect(settings: ReaderSettings) -> socket.socket:
@@ -48,10 +58,16 @@ def _connect(settings: ReaderSettings) -> socket.socket:
     if not settings.tls:
         return plain
     try:
-        context = ssl.create_default_context(cafile=settings.tls_ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context.wrap_socket(plain, server_hostname=settings.host)
-    except (OSError, ssl.SSLError) as error:
+        return _trust(settings).wrap_socket(plain, server_hostname=settings.host)
+    except ReaderSettingsError:
+        plain.close()
+        raise
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        raise ReaderLost(
+            f"reader {settings.label}: its certificate is not to be trusted: {error.verify_message}"
+        ) from None
+    except OSError as error:
         plain.close()
         raise ReaderLost(f"reader {settings.label}: TLS failed: {error}") from None
 
@@ -72,16 +88,12 @@ class Connection:
     ) -> None:
         self.settings = settings
         self.extensions = False
-        self._on_report = on_report
-        self._on_event = on_event
-        self._on_unknown = on_unknown
-        self._splitter = FrameSplitter()
-        self._answers: list[Frame] = []
-        self._greetings: list[str] = []
+        self._dialogue = Dialogue(settings.label, on_report, on_event, on_unknown, self._acknowledge)
         self._message_id = 0
         self._socket = _connect(settings)
         self._socket.settimeout(settings.timing.answer_s)
         self.heard_monotonic_s = time.monotonic()
+        self._silence_s = max(settings.timing.silence_s, settings.timing.answer_s)
 
     def leave(self) -> None:
         """End in good order: ask the reader to close, and take what it still had to say until it does.
@@ -119,65 +131,55 @@ class Connection:
     def pump(self, timeout_s: float) -> bool:
         """Wait up to `timeout_s` for bytes and handle every whole frame in them; False if nothing came.
 
-        Raises ReaderSilent once the reader has sent no frame for the time that `Timing.silence_s` allows.
+        Raises ReaderSilent once the reader has sent no frame for `Timing.silence_s`; before it was told to
+        send keepalives, for `Timing.answer_s` if that is longer.
         """
         if not self._readable(timeout_s):
             self._check_silence()
             return False
+        data = self._received()
+        if data is not None and self._dialogue.take(data):
+            self.heard_monotonic_s = time.monotonic()
+        self._check_silence()
+        return data is not None
+
+    def _received(self) -> bytes | None:
+        """What has come, None for nothing that can be read yet (TLS has bytes of its own)."""
+        self._socket.settimeout(0.0)
         try:
             data = self._socket.recv(RECEIVE_BYTES)
+        except NOTHING_YET:
+            return None
         except OSError as error:
             raise ReaderLost(f"reader {self.settings.label}: the connection broke: {error}") from None
+        finally:
+            self._socket.settimeout(self.settings.timing.answer_s)
         if not data:
             raise ReaderLost(f"reader {self.settings.label}: the reader closed the connection")
-        for frame in self._splitter.feed(data):
-            self.heard_monotonic_s = time.monotonic()
-            self._handle(frame)
-        self._check_silence()
-        return True
+        return data
+
+    def _acknowledge(self) -> None:
+        self._send("KEEPALIVE_ACK")
 
     def _check_silence(self) -> None:
         """Bytes alone are no sign of life: a frame that never ends is silence too."""
         silent_s = time.monotonic() - self.heard_monotonic_s
-        if silent_s > self.settings.timing.silence_s:
+        if silent_s > self._silence_s:
             raise ReaderSilent(
                 f"reader {self.settings.label}: nothing heard for {silent_s:.1f} s, not even a keepalive"
             )
 
-    def _handle(self, frame: Frame) -> None:
-        if frame.type == frames.RO_ACCESS_REPORT:
-            self._on_report(frame.body)
-        elif frame.type == frames.KEEPALIVE:
-            self._send("KEEPALIVE_ACK")
-        elif frame.type == frames.READER_EVENT_NOTIFICATION:
-            self._handle_event(decode_message(frame))
-        elif message_name(frame):
-            if len(self._answers) >= 16:
-                raise FrameError(f"reader {self.settings.label}: sends answers that nobody asked for")
-            self._answers.append(frame)
-        else:
-            self._on_unknown()
-
-    def _handle_event(self, message: Message) -> None:
-        data: Message = message.get("ReaderEventNotificationData", {})
-        self._on_event(Event(data))
-        if "ConnectionCloseEvent" in data:
-            raise ReaderLost(f"reader {self.settings.label}: the reader said that it closes the connection")
-        if "ConnectionAttemptEvent" in data:
-            del self._greetings[:-1]
-            self._greetings.append(str(data["ConnectionAttemptEvent"]["Status"]))
-
     def greet(self) -> None:
         """Wait for the reader's first event. Raises ReaderRefused where it has another client."""
         deadline_s = time.monotonic() + self.settings.timing.answer_s
-        while not self._greetings:
+        while not self._dialogue.greetings:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 raise ReaderSilent(
                     f"reader {self.settings.label}: accepted the connection, then said nothing"
                 )
             self.pump(left_s)
-        status = self._greetings[0]
+        status = self._dialogue.greetings[0]
         if status in (OTHER_CLIENT, READER_CLIENT):
             raise ReaderRefused(
                 f"reader {self.settings.label}: it already serves another LLRP client; "
@@ -194,10 +196,9 @@ class Connection:
         message_id = self._send(name, fields)
         deadline_s = time.monotonic() + self.settings.timing.answer_s
         while True:
-            for frame in self._answers:
-                if frame.message_id == message_id:
-                    self._answers.remove(frame)
-                    return self._checked(name, decode_message(frame))
+            answer = self._dialogue.answer(message_id)
+            if answer is not None:
+                return self._checked(name, answer)
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 raise ReaderSilent(f"reader {self.settings.label}: no answer to {name}")
@@ -238,4 +239,5 @@ class Connection:
         self.request("ENABLE_ROSPEC", {"ROSpecID": ROSPEC_ID})
         self._send("ENABLE_EVENTS_AND_REPORTS")
         self.request("START_ROSPEC", {"ROSpecID": ROSPEC_ID})
+        self._silence_s = self.settings.timing.silence_s
         return capabilities

@@ -12,7 +12,7 @@ from collections import deque
 
 SLICE_S = 5.0
 SLICES = 12
-STEP_BACK_S = 0.5
+STEP_BACK_S = 0.1
 LONGEST_LATENCY_S = 30.0
 HIGHEST_DRIFT = 5e-4
 

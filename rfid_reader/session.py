@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rfid_reader.backoff import Backoff
-from rfid_reader.connection import Connection, Event
+from rfid_reader.connection import Connection
+from rfid_reader.dialogue import Event
 from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
 from rfid_reader.health import RateMeter, ReaderHealth
 from rfid_reader.llrp.capabilities import Capabilities
@@ -35,7 +36,7 @@ class ReaderSession:
     on_reads is called from that thread with every batch (at most MAX_BATCH_READS reads, at least every
     `Timing.batch_s` while reads come); an exception in it ends the session and is kept in `failure`.
     clock gives host time in UTC seconds. A setting the reader cannot fulfil is reported in health and tried
-    again (the reader may be swapped), at the slowest back-off.
+    again (the reader may be swapped) every `Timing.settings_retry_s`.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class ReaderSession:
             return 0.0
         except ReaderSettingsError as error:
             self._note(state="waiting", detail=str(error))
-            return self.settings.timing.backoff_highest_s
+            return self.settings.timing.settings_retry_s
         except ReaderError as error:
             if isinstance(error, FrameError):
                 self._note(malformed=self._health.malformed + 1)
@@ -179,14 +180,11 @@ class ReaderSession:
         self._note(unknown_messages=self._health.unknown_messages + 1)
 
     def _take_event(self, event: Event) -> None:
-        data = event.data
-        if "AntennaEvent" in data:
-            antenna = int(data["AntennaEvent"]["AntennaID"])
-            lost = set(self._health.antennas_lost) - {antenna}
-            if data["AntennaEvent"]["EventType"] == "Disconnected":
-                lost.add(antenna)
-            self._note(antennas_lost=tuple(sorted(lost)))
-        if "ReportBufferOverflowErrorEvent" in data:
+        if event.antenna is not None:
+            antenna, connected = event.antenna
+            others = set(self._health.antennas_lost) - {antenna}
+            self._note(antennas_lost=tuple(sorted(others if connected else others | {antenna})))
+        if event.overflow:
             self._note(overflows=self._health.overflows + 1)
-        if "ReportBufferLevelWarning" in data:
-            self._note(buffer_percent=int(data["ReportBufferLevelWarning"]["ReportBufferPercentageFull"]))
+        if event.buffer_percent is not None:
+            self._note(buffer_percent=event.buffer_percent)

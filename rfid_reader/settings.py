@@ -12,14 +12,20 @@ SEARCH_MODES = {"dual_target": 2, "single_target": 1, "single_target_suppression
 
 @dataclass(frozen=True)
 class Timing:
-    """When a session loses patience, seconds. The defaults suit a store network; tests use shorter ones."""
+    """When a session loses patience, seconds. The defaults suit a store network; tests use shorter ones.
 
-    keepalive_s: float = 2.0
+    With the defaults a fault is noticed and the reader reads again within 5 s of being able to, and a reader
+    that refuses is asked at most once a second. settings_retry_s: when to try settings again that the reader
+    could not fulfil.
+    """
+
+    keepalive_s: float = 1.0
     missed_keepalives: float = 2.5
-    connect_s: float = 5.0
+    connect_s: float = 3.0
     answer_s: float = 5.0
     backoff_first_s: float = 1.0
-    backoff_highest_s: float = 30.0
+    backoff_highest_s: float = 3.0
+    settings_retry_s: float = 30.0
     batch_s: float = 0.1
 
     @property

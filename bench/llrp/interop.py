@@ -111,7 +111,7 @@ def session_meets_emulator(seconds: float) -> Meeting:
 
 
 def tshark_sees(seconds: float) -> Meeting:
-    """tshark looks at our session with our simulated reader, from connect to close, with every kind of event."""
+    """tshark looks at our session with our simulated reader: from connect to close, with events."""
     program = tshark()
     heard: list[int] = []
     with SimulatedReader(NumberedSource(RATE_HZ)) as reader, RecordingRelay(reader.port) as relay:

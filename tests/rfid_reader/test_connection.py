@@ -27,7 +27,9 @@ def test_bytes_that_never_make_a_frame_are_silence() -> None:
 
     thread = threading.Thread(target=dribble)
     thread.start()
-    settings = ReaderSettings("127.0.0.1", listener.getsockname()[1], timing=Timing(keepalive_s=0.2))
+    settings = ReaderSettings(
+        "127.0.0.1", listener.getsockname()[1], timing=Timing(keepalive_s=0.2, answer_s=0.5)
+    )
     connection = Connection(settings, lambda body: None, lambda event: None, lambda: None)
     try:
         began_s = time.monotonic()

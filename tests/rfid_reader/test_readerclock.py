@@ -36,7 +36,7 @@ def test_a_mapped_time_is_never_after_the_arrival() -> None:
     assert clock.to_host(12_000_000, 101.0) <= 101.0
 
 
-@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0, -1.0, -1e9])
+@pytest.mark.parametrize("jump_s", [-3600.0, 3600.0, -1.0, -0.2, -1e9])
 def test_a_step_of_the_readers_clock_does_not_move_our_times(jump_s: float) -> None:
     clock = ReaderClock()
     for step in range(600):
@@ -59,7 +59,7 @@ def test_waits_grow_to_their_bound_are_jittered_and_start_over() -> None:
     backoff = Backoff(1.0, 8.0, random.Random(1))
     waits = [backoff.next_wait_s() for _ in range(8)]
     for wait_s, bound_s in zip(waits, [1, 2, 4, 8, 8, 8, 8, 8], strict=True):
-        assert 0.5 * bound_s <= wait_s <= bound_s
+        assert bound_s <= wait_s <= 1.5 * bound_s
     assert len(set(waits)) == 8
     backoff.reset()
-    assert backoff.next_wait_s() <= 1.0
+    assert backoff.next_wait_s() <= 1.5
