@@ -9,6 +9,11 @@ from engines.distill.pool import Image, Labels
 
 PAD = 114
 SMALLEST_SIDE_PX = 5.0
+LEAST_VISIBLE = 0.35
+LEAST_VISIBLE_LARGE = 0.12
+LARGE_PICTURE_SHARE = 0.08
+"""A person cut off by the picture still counts with `LEAST_VISIBLE` of it in view; one so near that what is
+in view fills `LARGE_PICTURE_SHARE` of the picture already with `LEAST_VISIBLE_LARGE`."""
 
 
 def framed(
@@ -46,7 +51,9 @@ def clipped(labels: Labels, window: tuple[int, int, int, int]) -> Labels:
     sides = boxes[:, 2:] - boxes[:, :2]
     visible = sides.clip(0).prod(1) / before
     there = (sides > 1).all(1)
-    trust = np.where((visible < 0.35) | (sides < SMALLEST_SIDE_PX).any(1), 0, labels.trust)
+    large = sides.clip(0).prod(1) >= LARGE_PICTURE_SHARE * (right - left) * (bottom - top)
+    enough = visible >= np.where(large, LEAST_VISIBLE_LARGE, LEAST_VISIBLE)
+    trust = np.where(~enough | (sides < SMALLEST_SIDE_PX).any(1), 0, labels.trust)
     return Labels(boxes, trust.astype(np.float32), labels.teacher_iou).pick(there)
 
 
@@ -54,6 +61,15 @@ def mirrored(image: Image, labels: Labels) -> tuple[Image, Labels]:
     boxes = labels.boxes.copy()
     boxes[:, [0, 2]] = image.shape[1] - labels.boxes[:, [2, 0]]
     return np.ascontiguousarray(image[:, ::-1]), Labels(boxes, labels.trust, labels.teacher_iou)
+
+
+def stretched(image: Image, labels: Labels, factor: float) -> tuple[Image, Labels]:
+    """The picture made wider by `factor` (narrower below 1), its height kept."""
+    height, width = image.shape[:2]
+    wide = max(8, round(width * factor))
+    resized = np.asarray(cv2.resize(image, (wide, height), interpolation=cv2.INTER_AREA), np.uint8)
+    scale = np.array([wide / width, 1, wide / width, 1], np.float32)
+    return resized, Labels(labels.boxes * scale, labels.trust, labels.teacher_iou)
 
 
 def weathered(image: Image, rng: np.random.Generator) -> Image:

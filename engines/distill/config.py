@@ -17,7 +17,11 @@ class TrainingError(EngineError):
 
 @dataclass(frozen=True)
 class DetectorRecipe:
-    """Settings of `python -m engines.distill detector`; sizes are (width, height) in pixels."""
+    """Settings of `python -m engines.distill detector`; sizes are (width, height) in pixels.
+
+    width: which of `engines.models.detector.WIDTHS` is trained. imitate: a checkpoint of the full net, whose
+    answer in every cell is followed as well, with `imitation_gain`.
+    """
 
     data: Path
     run: Path
@@ -33,12 +37,20 @@ class DetectorRecipe:
     ema_decay: float = 0.998
     bound_margin: float = 0.05
     bound_gain: float = 1.0
+    soft_gain: float = 0.0
+    hint: str = "none"
+    hint_gain: float = 1.0
+    hard_labels: bool = False
     sizes: list[tuple[int, int]] = field(default_factory=lambda: [(416, 320)])
     validation_size: tuple[int, int] = (416, 320)
     checkpoint_every_steps: int = 300
     validate_every_steps: int = 600
+    width: str = "full"
     start_from: Path | None = None
+    imitate: Path | None = None
+    imitation_gain: float = 1.0
     mix: dict[str, float] = field(default_factory=dict)
+    kinds: dict[str, float] = field(default_factory=dict)
 
 
 def read_recipe(path: Path) -> DetectorRecipe:
@@ -59,7 +71,7 @@ def read_recipe(path: Path) -> DetectorRecipe:
     if missing := sorted({"data", "run"} - set(given)):
         raise TrainingError(f"{path}: the setting {missing[0]!r} is missing")
     values: dict[str, Any] = dict(given)
-    for name in ("data", "run", "start_from"):
+    for name in ("data", "run", "start_from", "imitate"):
         if values.get(name) is not None:
             values[name] = Path(values[name])
     for name in ("sizes",):

@@ -19,10 +19,10 @@ from engines.distill.evaluate import letterboxed
 from engines.distill.manifest import digest, update
 from engines.distill.pool import Image, read_image, read_index
 from engines.distill.train import Progress, read_checkpoint
-from engines.models.detector import PersonDetector
+from engines.models.detector import WIDTHS, PersonDetector
 
 OPSET = 17
-NAME = "person-detector"
+NAMES = {"full": "person-detector", "lite": "person-detector-lite"}
 QUANTISED_OPERATORS = ["Conv", "ConvTranspose", "MaxPool", "Concat", "Add", "Relu"]
 QUANTISED_PARTS = ("/backbone", "/fusion", "/heads")
 CALIBRATION_SIZES = [(416, 320), (640, 384), (320, 320)]
@@ -163,10 +163,10 @@ def calibration_pictures(pool: Path, count: int = 120) -> list[Image]:
 
 
 def export_all(checkpoint: Path, pool: Path, folder: Path) -> list[Path]:
-    """Writes `person-detector.onnx`, `person-detector-int8.onnx` and their manifest entry into `folder`."""
+    """Writes `NAME.onnx`, `NAME-int8.onnx` (NAMES has them) and their manifest entry into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    net, training = trained(checkpoint)
-    half, quantised = folder / f"{NAME}.onnx", folder / f"{NAME}-int8.onnx"
+    net, training, name = trained(checkpoint)
+    half, quantised = folder / f"{name}.onnx", folder / f"{name}-int8.onnx"
     with tempfile.TemporaryDirectory() as scratch:
         full = Path(scratch) / "full.onnx"
         write_onnx(net, full)
@@ -177,16 +177,17 @@ def export_all(checkpoint: Path, pool: Path, folder: Path) -> list[Path]:
         {"file": quantised.name, "precision": "int8", "sha256": digest(quantised), "bf16": True},
     ]
     facts = {"steps": training.step, "minutes": round(training.trained_s / 60)}
-    update(folder, NAME, {"files": files, "training": facts})
+    update(folder, name, {"files": files, "training": facts})
     for path in (half, quantised):
         print(f"{path}: {path.stat().st_size:,} bytes, sha256 {digest(path)}")
     return [half, quantised]
 
 
-def trained(checkpoint: Path) -> tuple[PersonDetector, Progress]:
-    """The averaged net of a checkpoint, and how far its training had come."""
+def trained(checkpoint: Path) -> tuple[PersonDetector, Progress, str]:
+    """The averaged net of a checkpoint, how far its training had come, and the net's name."""
     state = read_checkpoint(checkpoint)
-    net = PersonDetector()
+    width = state.get("width", "full")
+    net = PersonDetector(WIDTHS[width])
     net.load_state_dict(state["average"])
     net.eval()
-    return net, Progress(state["step"], state["trained_s"], state["best"])
+    return net, Progress(state["step"], state["trained_s"], state["best"]), NAMES[width]

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engines.distill.assign import Padded, assign, boxes_from, cell_centres
+from engines.distill.assign import Assigned, Padded, assign, boxes_from, cell_centres
 
 SCORE_GAIN = 1.0
 BOX_GAIN = 5.0
 FOCUS = 1.5
 BACKGROUND_SHARE = 0.75
+LEAST_IMITATED_SCORE = 0.2
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class LossParts:
     score: float
     box: float
     behind_teacher: float
+    soft: float = 0.0
 
 
 def generalised_iou(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,13 +42,21 @@ def generalised_iou(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def detector_loss(
-    raw: Tensor, height: int, width: int, labels: Padded, margin: float, bound_gain: float
+    raw: Tensor,
+    height: int,
+    width: int,
+    labels: Padded,
+    margin: float,
+    bound_gain: float,
+    teacher: Tensor | None = None,
+    soft_gain: float = 0.0,
 ) -> LossParts:
     """Loss of the net's raw rows [n, a, 5] (distances in pixels, score logit).
 
     Scores: cross entropy towards the assigned overlap, background focused (Zhang et al., VarifocalNet, 2021).
     Boxes: 1 - GIoU towards the labels, weighted by the target. Where the student's overlap is below the
     teacher's less `margin`, a box counts `1 + bound_gain` times (Chen et al., 2017: the teacher only bounds).
+    `teacher` (n, a): a teacher's score for every cell, see `soft_score_loss`.
     """
     centres, _ = cell_centres(height, width)
     boxes = boxes_from(raw[..., :4], centres)
@@ -67,4 +77,44 @@ def detector_loss(
     box_weight = target[image, cell] * (1 + bound_gain * behind)
     box = ((1 - giou) * box_weight).sum() / amount
     share = float(behind.float().mean()) if len(behind) else 0.0
-    return LossParts(SCORE_GAIN * score + BOX_GAIN * box, float(score.detach()), float(box.detach()), share)
+    total = SCORE_GAIN * score + BOX_GAIN * box
+    soft = 0.0
+    if teacher is not None:
+        imitation = soft_score_loss(logits, teacher, assigned)
+        total = total + soft_gain * imitation
+        soft = float(imitation.detach())
+    return LossParts(total, float(score.detach()), float(box.detach()), share, soft)
+
+
+def soft_score_loss(logits: Tensor, teacher: Tensor, assigned: Assigned) -> Tensor:
+    """Cross entropy towards the teacher's scores (n, a), weighted by how far the student is off (Li et al.,
+    quality focal loss, 2020); the entropy of the teacher's own doubt is taken off.
+
+    Where the labels ask for more than the teacher sees, they are right: such a cell does not count.
+    """
+    distance = (teacher - logits.detach().sigmoid()).abs().pow(FOCUS)
+    known_better = assigned.positive & (assigned.target >= teacher)
+    doubt = functional.binary_cross_entropy(teacher, teacher, reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(logits, teacher, reduction="none") - doubt
+    return (entropy * distance * ~known_better).sum() / teacher.sum().clamp(min=1.0)
+
+
+def imitation_loss(raw: Tensor, model: Tensor, height: int, width: int) -> Tensor:
+    """How far the raw rows [n, a, 5] are from another net's on the same pictures, cell by cell.
+
+    Scores: cross entropy towards the model's probability, weighted by the larger of the two (both near
+    nothing teaches nothing). Boxes: 1 - GIoU towards the model's, where it scores above LEAST_IMITATED_SCORE,
+    weighted by that score.
+    """
+    centres, _ = cell_centres(height, width)
+    target, probability = model[..., 4].sigmoid(), raw[..., 4].detach().sigmoid()
+    weight = torch.maximum(target, BACKGROUND_SHARE * probability.pow(FOCUS))
+    entropy = functional.binary_cross_entropy_with_logits(raw[..., 4], target, reduction="none")
+    seen = target > LEAST_IMITATED_SCORE
+    amount = target[seen].sum().clamp(min=1.0)
+    _, giou = generalised_iou(
+        boxes_from(raw[..., :4], centres)[seen], boxes_from(model[..., :4], centres)[seen]
+    )
+    return (
+        SCORE_GAIN * (entropy * weight).sum() / amount + BOX_GAIN * ((1 - giou) * target[seen]).sum() / amount
+    )

@@ -1,4 +1,4 @@
-"""Training pictures: plain frames, mosaics of four, and surveillance-like scenes with persons pasted in."""
+"""Training pictures: plain frames, one person close up, mosaics of four, scenes with persons pasted in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from torch.utils.data import IterableDataset, get_worker_info
 
-from engines.distill.augment import PAD, framed, mirrored, weathered
+from engines.distill.augment import PAD, framed, mirrored, stretched, weathered
 from engines.distill.config import TrainingError
 from engines.distill.cutouts import Cutout, read_cutouts
 from engines.distill.labels import covered
@@ -21,7 +21,12 @@ Example = tuple[Image, Labels]
 COMPANY_SHARE = 0.35
 """How often a pasted person walks close beside the one before, half hiding it."""
 
-KINDS = {"plain": 0.42, "mosaic": 0.28, "pasted": 0.3}
+STRETCH_SHARE = 0.3
+CLOSE_SMALLEST_PX = 60
+CLOSE_TALLEST = 1.9
+"""Of the picture's height: how tall the person of a close-up can be."""
+
+KINDS = {"plain": 0.42, "close": 0.0, "mosaic": 0.28, "pasted": 0.3}
 SOURCE_SHARES = {
     "street": 0.42,
     "coco": 0.14,
@@ -36,7 +41,13 @@ SOURCE_SHARES = {
 class SceneMaker:
     """Draws endless training examples from a pool, held-out pictures left alone."""
 
-    def __init__(self, folder: Path, seed: int, shares: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        shares: dict[str, float] | None = None,
+        kinds: dict[str, float] | None = None,
+    ) -> None:
         self._folder = folder
         self._rng = np.random.default_rng(seed)
         entries = [entry for entry in read_index(folder) if not entry.held_out]
@@ -50,15 +61,20 @@ class SceneMaker:
         self._sources = sorted(self._by_source)
         weights = np.array([wanted.get(source, 0.05) for source in self._sources])
         self._weights = weights / weights.sum()
+        self._kinds = {**KINDS, **(kinds or {})}
+        if unknown := sorted(set(self._kinds) - set(KINDS)):
+            raise TrainingError(f"kinds: unknown kind of scene {unknown[0]!r}; known are {', '.join(KINDS)}")
         self._cutouts: list[Cutout] = read_cutouts(folder / "cutouts")
         self._decoded: dict[str, Image] = {}
 
     def example(self, size: tuple[int, int]) -> Example:
         """One picture of `size` (width, height) with its persons."""
-        kinds = list(KINDS)
-        kind = kinds[int(self._rng.choice(len(kinds), p=list(KINDS.values())))]
+        kinds, chances = list(self._kinds), np.array(list(self._kinds.values()))
+        kind = kinds[int(self._rng.choice(len(kinds), p=chances / chances.sum()))]
         if kind == "mosaic":
             image, labels = self._mosaic(size)
+        elif kind == "close":
+            image, labels = self._close(size)
         else:
             image, labels = self._plain(size)
             if kind == "pasted" and self._cutouts:
@@ -70,7 +86,10 @@ class SceneMaker:
     def _draw(self) -> Example:
         source = self._sources[int(self._rng.choice(len(self._sources), p=self._weights))]
         entry = self._by_source[source][int(self._rng.integers(len(self._by_source[source])))]
-        return self._image(entry), entry.labels()
+        image, labels = self._image(entry), entry.labels()
+        if self._rng.random() < STRETCH_SHARE:
+            image, labels = stretched(image, labels, float(np.exp(self._rng.uniform(-0.25, 0.25))))
+        return image, labels
 
     def _image(self, entry: PoolEntry) -> Image:
         if entry.file not in self._decoded:
@@ -82,6 +101,29 @@ class SceneMaker:
         return self._placed(
             image, labels, size, float(np.exp(self._rng.uniform(math.log(0.65), math.log(2.4))))
         )
+
+    def _close(self, size: tuple[int, int]) -> Example:
+        """A person half as tall as the picture and up to beyond it, so that the picture's edges cut it."""
+        image, labels = self._draw()
+        sure = labels.boxes[labels.trust >= 0.7]
+        tall = sure[:, 3] - sure[:, 1]
+        sure = sure[tall >= CLOSE_SMALLEST_PX]
+        if not len(sure):
+            zoom = float(np.exp(self._rng.uniform(0, math.log(2.0))))
+            return self._placed(image, labels, size, zoom)
+        left, top, right, bottom = sure[int(self._rng.integers(len(sure)))].tolist()
+        share = float(np.exp(self._rng.uniform(math.log(0.45), math.log(CLOSE_TALLEST))))
+        scale = share * size[1] / max(bottom - top, 0.75 * (right - left))
+        at = self._rng.uniform(0.1, 0.9), self._rng.uniform(0.1, 0.9)
+        aim_x = left + (right - left) * self._rng.uniform(0.25, 0.75)
+        aim_y = top + (bottom - top) * self._rng.uniform(0.05, 0.85)
+        offset = (size[0] * at[0] - aim_x * scale, size[1] * at[1] - aim_y * scale)
+        height, width = image.shape[:2]
+        held = tuple(
+            float(np.clip(place, min(0, room), max(0, room)))
+            for place, room in zip(offset, (size[0] - width * scale, size[1] - height * scale), strict=True)
+        )
+        return framed(image, labels, scale, (held[0], held[1]), size)
 
     def _placed(self, image: Image, labels: Labels, size: tuple[int, int], zoom: float) -> Example:
         """The picture at `zoom` times the scale at which it just fits, shifted at random."""
@@ -122,7 +164,7 @@ class SceneMaker:
             )
         image = image.copy()
         width, height = size
-        low, high = sorted(np.exp(self._rng.uniform(math.log(0.07), math.log(0.8), 2)) * height)
+        low, high = sorted(np.exp(self._rng.uniform(math.log(0.07), math.log(1.0), 2)) * height)
         feet = np.sort(self._rng.uniform(0.15, 1.05, int(self._rng.integers(1, 11)))) * height
         beside: np.ndarray | None = None
         for foot in feet.tolist():
@@ -188,15 +230,22 @@ class SceneBatches(IterableDataset[tuple[np.ndarray, list[Labels]]]):
     """Endless batches: images (n, 3, H, W) uint8 and their labels; one size a batch, drawn from `sizes`."""
 
     def __init__(
-        self, folder: Path, seed: int, batch: int, sizes: list[tuple[int, int]], shares: dict[str, float]
+        self,
+        folder: Path,
+        seed: int,
+        batch: int,
+        sizes: list[tuple[int, int]],
+        shares: dict[str, float],
+        kinds: dict[str, float],
     ) -> None:
-        self._folder, self._seed, self._batch, self._sizes, self._shares = folder, seed, batch, sizes, shares
+        self._folder, self._seed, self._batch, self._sizes = folder, seed, batch, sizes
+        self._shares, self._kinds = shares, kinds
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, list[Labels]]]:
         cv2.setNumThreads(1)
         worker = get_worker_info()
         seed = self._seed + (500 * worker.id if worker is not None else 0)
-        maker = SceneMaker(self._folder, seed, self._shares)
+        maker = SceneMaker(self._folder, seed, self._shares, self._kinds)
         rng = np.random.default_rng(seed + 1)
         while True:
             size = self._sizes[int(rng.integers(len(self._sizes)))]

@@ -7,26 +7,29 @@ import math
 import pickle
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from engines.distill import evaluate
 from engines.distill.assign import pad
 from engines.distill.config import DetectorRecipe, TrainingError
+from engines.distill.hint import distribution_loss, plain_l2_loss
 from engines.distill.journal import Journal
-from engines.distill.losses import detector_loss
+from engines.distill.losses import detector_loss, imitation_loss
 from engines.distill.pool import Labels
 from engines.distill.scenes import SceneBatches
-from engines.models.detector import PersonDetector
+from engines.distill.soft import Taught, TaughtBatches
+from engines.models.detector import WIDTHS, PersonDetector
 
 VALIDATION = {"street": ("street",), "coco": ("coco",), "clips": ("retail", "hall", "table")}
 T = TypeVar("T")
+TEACHER = Path("det-yolox-nano/yolox_nano.onnx")
 LOG_EVERY_STEPS = 20
 GRADIENT_LIMIT = 10.0
 
@@ -40,11 +43,12 @@ class Progress:
     best: float = 0.0
 
 
-def learning_rate(recipe: DetectorRecipe, step: int) -> float:
-    """Linear warm-up, then a cosine down to 2 %."""
+def learning_rate(recipe: DetectorRecipe, step: int, trained_s: float = 0.0) -> float:
+    """Linear warm-up, then a cosine down to 2 % when the steps or the minutes end, whichever is nearer."""
     if step < recipe.warmup_steps:
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
     share = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    share = max(share, trained_s / (recipe.minutes * 60))
     return recipe.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
@@ -80,7 +84,10 @@ class DetectorTraining:
         self.folder = recipe.run
         self.folder.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(self.folder)
-        self.net = PersonDetector().to(memory_format=torch.channels_last)
+        if recipe.width not in WIDTHS:
+            raise TrainingError(f"width {recipe.width!r} is not one of {', '.join(WIDTHS)}")
+        self.net = PersonDetector(WIDTHS[recipe.width]).to(memory_format=torch.channels_last)
+        self.model = model_to_imitate(recipe.imitate) if recipe.imitate is not None else None
         self.progress = Progress()
         self._stopped = False
         if recipe.start_from is not None:
@@ -94,6 +101,11 @@ class DetectorTraining:
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has asked the run to end before its time."""
+        return self._stopped
+
     def run(self) -> None:
         """Trains until the recipe's steps or minutes are used up, or until SIGINT or SIGTERM.
 
@@ -101,15 +113,18 @@ class DetectorTraining:
         """
         recipe = self.recipe
         seed = recipe.seed + 1000 * self.progress.step
-        scenes = SceneBatches(self.pool, seed, recipe.batch, recipe.sizes, recipe.mix)
-        batches = iter(DataLoader(scenes, batch_size=None, num_workers=recipe.workers, collate_fn=unchanged))
+        scenes = SceneBatches(self.pool, seed, recipe.batch, recipe.sizes, recipe.mix, recipe.kinds)
+        hinted = recipe.hint != "none"
+        teacher = recipe.data / TEACHER if recipe.soft_gain or hinted else None
+        taught = TaughtBatches(scenes, teacher, features=hinted)
+        batches = iter(DataLoader(taught, batch_size=None, num_workers=recipe.workers, collate_fn=unchanged))
         self._listen_for_stop()
         parts: list[np.ndarray] = []
         since = time.monotonic()
         while not self._finished():
-            self._set_learning_rate(learning_rate(recipe, self.progress.step))
-            images, labels = next(batches)
-            parts.append(self._step(np.asarray(images), labels))
+            self._set_learning_rate(learning_rate(recipe, self.progress.step, self.progress.trained_s))
+            images, labels, said = next(batches)
+            parts.append(self._step(np.asarray(images), labels, said))
             self.progress.step += 1
             now = time.monotonic()
             self.progress.trained_s += now - since
@@ -138,23 +153,49 @@ class DetectorTraining:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, note)
 
-    def _step(self, images: np.ndarray, labels: list[Labels]) -> np.ndarray:
+    def _step(self, images: np.ndarray, labels: list[Labels], taught: Taught | None) -> np.ndarray:
         batch = torch.from_numpy(images).to(memory_format=torch.channels_last).float()
         with torch.autocast("cpu", torch.bfloat16):
-            raw = self.net.raw(batch)
+            raw, features = self.net.raw_and_features(batch)
         recipe = self.recipe
+        wanted = pad(labels)
+        if recipe.hard_labels:
+            wanted = replace(wanted, trust=(wanted.trust > 0).float())
+        scores = torch.from_numpy(taught.scores) if taught is not None and recipe.soft_gain else None
+        height, width = batch.shape[2:]
         parts = detector_loss(
-            raw.float(), batch.shape[2], batch.shape[3], pad(labels), recipe.bound_margin, recipe.bound_gain
+            raw.float(),
+            height,
+            width,
+            wanted,
+            recipe.bound_margin,
+            recipe.bound_gain,
+            scores,
+            recipe.soft_gain,
         )
-        if not torch.isfinite(parts.total):
+        hint = self._hint(features, taught)
+        total = parts.total + recipe.hint_gain * hint
+        if self.model is not None:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                followed = self.model.raw(batch).float()
+            total = total + recipe.imitation_gain * imitation_loss(raw.float(), followed, height, width)
+        if not torch.isfinite(total):
             raise TrainingError(f"the loss is not finite at step {self.progress.step}; lower learning_rate")
         self.optimiser.zero_grad(set_to_none=True)
-        parts.total.backward()
+        total.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_LIMIT)
         self.optimiser.step()
         step = self.progress.step
         follow(self.average, self.net, min(self.recipe.ema_decay, (1 + step) / (20 + step)))
-        return np.array([float(parts.total.detach()), parts.score, parts.box, parts.behind_teacher])
+        amounts = float(total.detach()), parts.score, parts.box, parts.behind_teacher, parts.soft
+        return np.array([*amounts, float(hint.detach())])
+
+    def _hint(self, features: tuple[Tensor, ...], taught: Taught | None) -> Tensor:
+        if self.recipe.hint == "none" or taught is None or taught.features is None:
+            return torch.zeros(())
+        student = torch.cat([level.flatten(2).transpose(1, 2) for level in features], 1).float()
+        teacher = torch.from_numpy(taught.features).float()
+        return (distribution_loss if self.recipe.hint == "distribution" else plain_l2_loss)(student, teacher)
 
     def _set_learning_rate(self, rate: float) -> None:
         for group in self.optimiser.param_groups:
@@ -162,7 +203,7 @@ class DetectorTraining:
 
     def _log(self, mean: np.ndarray) -> None:
         progress = self.progress
-        names = ("loss", "score", "box", "behind_teacher")
+        names = ("loss", "score", "box", "behind_teacher", "soft", "hint")
         speed = progress.step * self.recipe.batch / max(progress.trained_s, 1e-6)
         where = {"step": progress.step, "minutes": progress.trained_s / 60, "images_per_s": speed}
         self._journal.note("loss", {**where, **dict(zip(names, mean.tolist(), strict=True))})
@@ -199,6 +240,7 @@ class DetectorTraining:
                 "step": self.progress.step,
                 "trained_s": self.progress.trained_s,
                 "best": self.progress.best,
+                "width": self.recipe.width,
             },
             partial,
         )
@@ -213,6 +255,15 @@ class DetectorTraining:
         self.optimiser.load_state_dict(state["optimiser"])
         self.progress = Progress(state["step"], state["trained_s"], state["best"])
         print(f"resumed at step {self.progress.step}", flush=True)
+
+
+def model_to_imitate(checkpoint: Path) -> PersonDetector:
+    """The averaged net of a checkpoint, ready to be asked. Raises TrainingError."""
+    state = read_checkpoint(checkpoint)
+    net = PersonDetector(WIDTHS[state.get("width", "full")])
+    net.load_state_dict(state["average"])
+    net.eval()
+    return net.to(memory_format=torch.channels_last)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

@@ -34,6 +34,13 @@ class DetectorWidth:
     head: int = 64
 
 
+WIDTHS = {
+    "full": DetectorWidth(),
+    "lite": DetectorWidth((16, 32, 64, 128, 256), (16, 32, 32, 64), (0, 1, 3, 2), neck=32, head=32),
+}
+"""The nets that are trained: `full` 1.86 M parameters, `lite` 1.04 M and two fifths of the work."""
+
+
 class ConvUnit(nn.Sequential):
     """Convolution without bias, batch normalisation, ReLU."""
 
@@ -166,13 +173,17 @@ class PersonDetector(nn.Module):
 
     def raw(self, images: Tensor) -> Tensor:
         """Distances in pixels and score logits: [N, A, 5]."""
+        return self.raw_and_features(images)[0]
+
+    def raw_and_features(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """What `raw` gives, and the merged features at strides 8, 16, 32 that the heads stand on."""
         levels = self.fusion(self.backbone(images if self.pixel_scale == 1.0 else images * self.pixel_scale))
         rows = []
         for head, level, stride in zip(self.heads, levels, STRIDES, strict=True):
             cells = head(level).flatten(2).transpose(1, 2).float()
             distances = torch.exp(cells[..., :4].clamp(max=6.0)) * stride
             rows.append(torch.cat((distances, cells[..., 4:]), -1))
-        return torch.cat(rows, 1)
+        return torch.cat(rows, 1), levels
 
     def forward(self, images: Tensor) -> Tensor:
         raw = self.raw(images)
