@@ -81,6 +81,11 @@ def _status(text: str, last: bool = False) -> None:
 )
 @click.option("--population", type=int, default=32, show_default=True, help="Tags in view of an antenna.")
 @click.option("--tls", is_flag=True, help="LLRP over TLS.")
+@click.option(
+    "--tls-ca",
+    type=click.Path(path_type=Path),
+    help="PEM file that vouches for the reader, with --tls; the system's by default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the session's figures as JSON at the end.")
 def capture(
     reader: str,
@@ -93,6 +98,7 @@ def capture(
     search_mode: str,
     population: int,
     tls: bool,
+    tls_ca: Path | None,
     as_json: bool,
 ) -> None:
     """Write what a reader hears to a read table.
@@ -106,6 +112,7 @@ def capture(
         host,
         port,
         tls=tls,
+        tls_ca=str(tls_ca) if tls_ca is not None else None,
         antennas=_antenna_list(antennas),
         power_dbm=power_dbm,
         mode=mode,
@@ -189,6 +196,11 @@ def _wait(failed: Callable[[], BaseException | None], finished: Callable[[], boo
     "--reads", type=click.Path(path_type=Path), help="Write --seconds of reads here at once; no reader."
 )
 @click.option("--no-impinj", is_flag=True, help="A reader without Impinj's extensions: no phase.")
+@click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    help="Speak TLS with this certificate and key (one PEM file).",
+)
 def simulate(
     scenario: Path,
     host: str,
@@ -199,6 +211,7 @@ def simulate(
     seconds: float,
     reads: Path | None,
     no_impinj: bool,
+    tls_cert: Path | None,
 ) -> None:
     """Simulate a reader in a store: real LLRP over TCP, physics underneath, the truth beside it.
 
@@ -211,7 +224,7 @@ def simulate(
     """
     from rfid_reader.simulator.offline import write_simulated_reads
     from rfid_reader.simulator.scenario import load_scenario
-    from rfid_reader.simulator.server import SimulatedReader
+    from rfid_reader.simulator.server import SimulatedReader, reader_certificate
     from rfid_reader.simulator.truth import TruthFile
 
     source = load_scenario(scenario)
@@ -223,7 +236,14 @@ def simulate(
             click.echo(f"{reads}: {rows} reads, {truth_file.flips} flips")
             return
         with SimulatedReader(
-            source, port, host=host, epoch=epoch, seed=seed, impinj=not no_impinj, on_flip=truth_file.write
+            source,
+            port,
+            host=host,
+            epoch=epoch,
+            seed=seed,
+            impinj=not no_impinj,
+            on_flip=truth_file.write,
+            tls=reader_certificate(tls_cert) if tls_cert is not None else None,
         ) as simulated:
             click.echo(f"simulating {source.scenario.name} on {host}:{simulated.port}")
             end_s = time.monotonic() + (seconds or float("inf"))

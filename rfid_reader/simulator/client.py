@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import random
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -12,19 +12,18 @@ from collections.abc import Callable
 from rfid_reader.errors import FrameError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import Frame, FrameSplitter
-from rfid_reader.llrp.reports import IMPINJ, PHASE_STEP_RAD
-from rfid_reader.reads import COLUMNS, ReadTable
-from rfid_reader.simulator import rospecs as specs
+from rfid_reader.llrp.reports import IMPINJ
+from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.abilities import (
     POWERS_DBM,
     capabilities,
-    impinj_report,
     keepalive_ms,
     reader_config,
 )
 from rfid_reader.simulator.faults import Fault, OutStream, corrupt_report
 from rfid_reader.simulator.rospecs import Rejected, ROSpec, ROSpecs, parse_rospec
 from rfid_reader.simulator.sources import ReadSource
+from rfid_reader.simulator.tagreports import tag_reports
 from rfid_reader.simulator.wire import (
     PARAMETER_ERROR,
     UNSUPPORTED_MESSAGE,
@@ -33,7 +32,6 @@ from rfid_reader.simulator.wire import (
     parameters,
     status,
     tlv,
-    tv,
     u8,
     u16,
     u32,
@@ -45,6 +43,7 @@ ROSPEC_EVENT, OVERFLOW_EVENT, ANTENNA_EVENT, ATTEMPT_EVENT = 249, 251, 255, 256
 OTHER_ATTEMPT = tlv(ATTEMPT_EVENT, u16(4))
 EVENT_STATE = {ROSPEC_EVENT: 2, OVERFLOW_EVENT: 3, ANTENNA_EVENT: 8}
 MAX_REQUEST_BYTES = 1 << 16
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 ROSPEC_CHANGES = {
     frames.DELETE_ROSPEC: ROSpecs.delete,
     frames.START_ROSPEC: ROSpecs.start,
@@ -76,7 +75,12 @@ class Client:
     """State that lives and dies with one connection."""
 
     def __init__(
-        self, client_socket: socket.socket, source: ReadSource, reader_us: Callable[[], int], impinj: bool
+        self,
+        client_socket: socket.socket,
+        source: ReadSource,
+        reader_us: Callable[[], int],
+        impinj: bool,
+        on_report_sent: Callable[[bytes], None] | None = None,
     ) -> None:
         self.socket = client_socket
         self.rospecs = ROSpecs()
@@ -87,7 +91,7 @@ class Client:
         self._impinj = impinj
         self._extensions = False
         self._splitter = FrameSplitter(MAX_REQUEST_BYTES)
-        self._out = OutStream()
+        self._out = OutStream(on_report_sent)
         self.reports_made = 0
         self._keepalive_s = 0.0
         self._last_keepalive_s = time.monotonic()
@@ -124,7 +128,7 @@ class Client:
         chunk = self._out.chunk(now_s)
         try:
             self._out.sent(self.socket.send(chunk))
-        except BlockingIOError:
+        except NOT_NOW:
             return
         self._cut = self._out.cut_next
 
@@ -137,7 +141,7 @@ class Client:
         """Answer requests; False once the client has gone. Raises FrameError for what is not LLRP."""
         try:
             data = self.socket.recv(1 << 16)
-        except BlockingIOError:
+        except NOT_NOW:
             return True
         if not data:
             return False
@@ -248,12 +252,8 @@ class Client:
 
     def report(self, reads: ReadTable, spec: ROSpec, shift_us: float) -> None:
         """Queue tag reports as the ROSpec wants them; `shift_us` turns the source's time into reader time."""
-        columns = (getattr(reads, name).tolist() for name in COLUMNS)
-        for time_s, epc, antenna, channel, rssi_dbm, phase_rad in zip(*columns, strict=True):
-            stamp_us = max(0, round(time_s * 1e6 + shift_us))
-            self._pending.append(
-                self._tag_report(spec, bytes.fromhex(epc), antenna, channel, rssi_dbm, phase_rad, stamp_us)
-            )
+        for report in tag_reports(reads, spec, shift_us, self._extensions):
+            self._pending.append(report)
             if spec.report.n and len(self._pending) >= spec.report.n:
                 self._flush_reports()
         started_s = self._active_since_s
@@ -266,37 +266,6 @@ class Client:
             body = b"".join(self._pending)
             self._put(Frame(frames.RO_ACCESS_REPORT, self._next_id(), body).encode(), len(self._pending))
             self._pending = []
-
-    def _tag_report(
-        self,
-        spec: ROSpec,
-        epc: bytes,
-        antenna: int,
-        channel: int,
-        rssi_dbm: float,
-        phase_rad: float,
-        stamp_us: int,
-    ) -> bytes:
-        content = spec.report.content
-        parts = [tv(13, epc) if len(epc) == 12 else tlv(241, u16(8 * len(epc)), epc)]
-        for place, kind, value in (
-            (specs.ROSPEC_ID, 9, u32(spec.identifier)),
-            (specs.SPEC_INDEX, 14, u16(1)),
-            (specs.INVENTORY_ID, 10, u16(1)),
-            (specs.ANTENNA, 1, u16(antenna)),
-            (specs.RSSI, 6, struct.pack("!b", max(-128, min(127, round(rssi_dbm))))),
-            (specs.CHANNEL, 7, u16(channel)),
-            (specs.FIRST_SEEN, 2, u64(stamp_us)),
-            (specs.LAST_SEEN, 4, u64(stamp_us)),
-            (specs.SEEN_COUNT, 8, u16(1)),
-            (specs.ACCESS_ID, 16, u32(0)),
-        ):
-            if place in content:
-                parts.append(tv(kind, value))
-        if self._extensions and spec.report.impinj and not math.isnan(phase_rad):
-            steps = round(phase_rad / PHASE_STEP_RAD) % 4096
-            parts.append(impinj_report(rssi_dbm, steps, 0, spec.report.impinj))
-        return tlv(240, *parts)
 
     def suffer(self, fault: Fault, now_s: float) -> None:
         """Let `fault` happen to this connection."""

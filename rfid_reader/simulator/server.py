@@ -6,6 +6,7 @@ import contextlib
 import queue
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -20,15 +21,32 @@ from rfid_reader.simulator.scenario import ScenarioFile, load_scenario
 from rfid_reader.simulator.sources import ReadSource, ScenarioSource
 
 TICK_S = 0.02
+HANDSHAKE_S = 1.0
 EPOCH_2000_S = 946_684_800.0
+
+
+def reader_certificate(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
+    """TLS with a reader's certificate (PEM, with its key or beside it). Raises ReaderError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise ReaderError(
+            f"{certificate}: {error.strerror or error}; a PEM file with the reader's certificate and its key "
+            "would be right"
+        ) from None
+    return context
 
 
 class SimulatedReader:
     """A reader in a thread of its own; use it as a context manager, or `start` and `stop`.
 
-    source: a scenario (path or loaded), or any ReadSource. port 0 picks a free one; see `.port`. epoch: host
-    UTC seconds at which the scenario's time is 0 (default: now). on_flip gets every true flip when it ends,
-    as (TrueFlip, epoch). impinj False makes it a reader without Impinj's extensions.
+    source: a scenario (path or loaded), or any ReadSource. port 0 picks a free one; see `.port`. epoch:
+    host UTC seconds at which the scenario's time is 0 (default: now). on_flip gets every true flip when it
+    ends, as (TrueFlip, epoch). impinj False makes it a reader without Impinj's extensions. on_report_sent
+    gets every RO_ACCESS_REPORT message that has left completely. tls: speak LLRP over TLS, with the
+    reader's certificate.
     """
 
     def __init__(
@@ -41,6 +59,8 @@ class SimulatedReader:
         seed: int | None = None,
         impinj: bool = True,
         on_flip: Callable[[TrueFlip, float], None] | None = None,
+        on_report_sent: Callable[[bytes], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         if isinstance(source, (str, Path)):
             source = load_scenario(source)
@@ -53,6 +73,8 @@ class SimulatedReader:
         self.faults_done = 0
         self.reports_before_fault = 0
         self._on_flip = on_flip
+        self._on_report_sent = on_report_sent
+        self._tls = tls
         self._clock_shift_s = 0.0
         self._refuse_until_s = 0.0
         self._busy_until_s = 0.0
@@ -176,8 +198,15 @@ class SimulatedReader:
         except OSError:
             return
         self.connects += 1
+        try:
+            incoming.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                incoming.settimeout(HANDSHAKE_S)
+                incoming = self._tls.wrap_socket(incoming, server_side=True)
+        except OSError:
+            incoming.close()
+            return
         incoming.setblocking(False)
-        incoming.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._client is not None or now_s < self._busy_until_s:
             with contextlib.suppress(OSError):
                 incoming.send(busy_greeting(self.reader_us()))
@@ -185,7 +214,7 @@ class SimulatedReader:
             if self._client is not None:
                 self._client.notify(OTHER_ATTEMPT)
             return
-        self._client = Client(incoming, self.source, self.reader_us, self.impinj)
+        self._client = Client(incoming, self.source, self.reader_us, self.impinj, self._on_report_sent)
 
     def _drop_client(self) -> None:
         if self._client is not None:

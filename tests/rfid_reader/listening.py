@@ -1,0 +1,56 @@
+"""A session that listens to a simulated reader, for tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from small_stores import IMPATIENT
+
+from rfid_reader.reads import ReadTable
+from rfid_reader.session import ReaderSession
+from rfid_reader.settings import ReaderSettings
+from rfid_reader.simulator.server import SimulatedReader
+
+RECOVERY_S = 5.0
+
+
+class Ear:
+    """Collects what a session hears."""
+
+    def __init__(self) -> None:
+        self.batches: list[ReadTable] = []
+
+    def __call__(self, reads: ReadTable) -> None:
+        self.batches.append(reads)
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.batches))
+
+    def table(self) -> ReadTable:
+        return ReadTable.concatenate(self.batches)
+
+
+def until(condition: Callable[[], bool], limit_s: float = RECOVERY_S) -> float:
+    """Wait for a condition; returns how long it took. Fails after limit_s."""
+    start_s = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start_s < limit_s, "waited in vain"
+        time.sleep(0.01)
+    return time.monotonic() - start_s
+
+
+@contextmanager
+def listening(reader: SimulatedReader, **settings: object) -> Iterator[tuple[ReaderSession, Ear]]:
+    ear = Ear()
+    options = ReaderSettings("127.0.0.1", reader.port, timing=IMPATIENT, **settings)  # type: ignore[arg-type]
+    session = ReaderSession(options, ear, seed=1)
+    session.start()
+    try:
+        yield session, ear
+    finally:
+        session.stop()
+        assert session.failure is None
+        assert reader.failure is None
