@@ -39,6 +39,9 @@ MAX_MANIFEST_BYTES = 256_000
 MAX_ENGINES = 500
 
 _T = TypeVar("_T")
+Task = Literal["detector", "reid", "action"]
+"""What a network is for: boxes of persons; who a crop shows; whether a crop shows somebody handling goods."""
+
 Side = Annotated[int, Meta(ge=32, le=4_096)]
 
 
@@ -94,6 +97,7 @@ class EngineEntry(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """An engine in a manifest."""
 
     name: Annotated[str, Meta(pattern=NAME_PATTERN)]
+    task: Task = "detector"
     files: Annotated[list[EngineFile], Meta(max_length=16)]
     about: str = ""
     licence: str = ""
