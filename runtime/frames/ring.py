@@ -109,6 +109,7 @@ class FrameRing:
     def __init__(self, fd: int, *, writable: bool) -> None:
         """Map the ring behind `fd`, which now belongs to this object."""
         self.fd = fd
+        self.writable = writable
         self._map: mmap.mmap | None = None
         try:
             self.slots, self.frame_bytes = _read_descriptor(fd)
@@ -140,6 +141,16 @@ class FrameRing:
     def fits(self, width: int, height: int) -> bool:
         """Whether a BGR frame of that size fits a slot."""
         return width * height * 3 <= self.frame_bytes
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Where the slots lie in this process, from the first frame on: address and length in bytes."""
+        self._mapping()
+        return int(self._frames[0].ctypes.data), self.offset_of(self.slots - 1) + self.frame_bytes
+
+    def offset_of(self, slot: int) -> int:
+        """Where the frame of `slot` begins, in bytes from the ring's first frame. Raises RingError."""
+        return self._header_offset(slot) - self._header_offsets[0]
 
     def header(self, slot: int) -> FrameHeader:
         """The header of `slot`. Raises RingError where there is no such slot."""

@@ -2,7 +2,8 @@
 
 A camera's ring and socket come with `Attach("camera", NAME)`, the store's socket with
 `Attach("records", "store")`. `runtime.vision.batching` says which frames to take; each is looked at in place
-in its ring and given back, its people are tracked (`runtime.processes.watched`) and told to the store.
+in its ring (`runtime.processes.sight`) and given back, its people are tracked (`runtime.processes.watched`)
+and told to the store. With a GPU the next batch is on its way while this one's people are tracked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import logging
 import select
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 
 import cv2
 import msgspec
@@ -27,6 +29,7 @@ from runtime.frames.ring import FrameRing
 from runtime.messages import Attach, Detach, Health, Message, PeerGone
 from runtime.processes.control import ControlLine
 from runtime.processes.outbound import RecordSender
+from runtime.processes.sight import Sight, Ticket, choose_sight
 from runtime.processes.watched import WatchedCamera, first_track_id
 from runtime.vision.batching import BatchPolicy, CameraPlan
 
@@ -63,7 +66,12 @@ def plan_of(camera: Camera) -> CameraPlan:
 class VisionProcess:
     """Serves the cameras that are attached, until told to stop."""
 
-    def __init__(self, control: socket.socket, spec: VisionSpec) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        spec: VisionSpec,
+        choose: Callable[[Engines, PersonDetector], Sight] = choose_sight,
+    ) -> None:
         self._control = ControlLine(control)
         self._plans = {camera.name: camera for camera in spec.cameras}
         self._engines = spec.engines
@@ -77,18 +85,31 @@ class VisionProcess:
         self._busy_s = 0.0
         self._frames = self._batches = 0
         self._told_s = time.monotonic()
-        self._detector: PersonDetector | None = None
+        self._choose_sight = choose
+        self._sight: Sight | None = None
+        self._under_way: deque[tuple[Ticket, float]] = deque()
+        self._finished_s = self._told_s
 
     def run(self) -> None:
         """Compile the network, then serve."""
         self._control.tell(self._health("starting", f"compiling {self._engines.detector}"))
-        self._detector = self._open()
+        self._sight = sight = self._choose_sight(self._engines, self._open())
+        log.info("persons are detected by %s", sight.way)
+        try:
+            self._serve(sight)
+        except EngineError as error:
+            log.error("%s", error)
+            self._control.tell(self._health("engine failed", str(error)))
+            raise SystemExit(1) from error
+        sight.close()
+
+    def _serve(self, sight: Sight) -> None:
         while not self._control.stopping:
             now_s = time.monotonic()
             if now_s - self._told_s >= HEALTH_EVERY_S:
                 self._tell(now_s)
             self._wait(now_s)
-            self._work()
+            self._work(sight)
             self._store.flush()
         for name in tuple(self._cameras):
             self._let_go(name)
@@ -126,6 +147,8 @@ class VisionProcess:
         gather_s = self._policy.wait_s(now_s)
         health_s = max(0.0, self._told_s + HEALTH_EVERY_S - now_s)
         timeout_s = health_s if gather_s is None else min(gather_s, health_s)
+        if self._under_way:
+            timeout_s = 0.0
         for fd, _ in poller.poll(timeout_s * 1e3):
             if fd == self._control.fileno():
                 self._control.hear(self._obey)
@@ -148,9 +171,12 @@ class VisionProcess:
 
     def _watch(self, name: str, ring_fd: int, socket_fd: int) -> None:
         self._let_go(name)
-        sock = socket.socket(fileno=socket_fd)
+        sight, sock = self._sight, socket.socket(fileno=socket_fd)
+        assert sight is not None
         try:
-            borrower = FrameBorrower(FrameRing.attach(ring_fd), sock)
+            ring = FrameRing.attach(ring_fd, writable=sight.maps_writable)
+            borrower = FrameBorrower(ring, sock)
+            sight.watch(name, ring)
         except FrameError as error:
             log.error("camera %s: %s", name, error)
             sock.close()
@@ -159,10 +185,14 @@ class VisionProcess:
         self._policy.add(plan_of(self._plans[name]), time.monotonic())
 
     def _let_go(self, name: str) -> None:
+        if self._sight is not None and name in self._cameras:
+            self._finish_all(self._sight)
         camera = self._cameras.pop(name, None)
         if camera is None:
             return
         self._policy.remove(name, time.monotonic())
+        if self._sight is not None:
+            self._sight.forget(name)
         farewell = camera.close()
         self._first_ids[name] = camera.first_id
         if farewell is not None:
@@ -183,27 +213,44 @@ class VisionProcess:
             log.warning("camera %s is gone: %s", name, error or "its process ended")
             self._let_go(name)
 
-    def _work(self) -> None:
-        """Detect in what is due, give the frames back, track, and tell the store."""
+    def _work(self, sight: Sight) -> None:
+        """Start what is due; then, unless the sight has room for more of it, finish the oldest."""
         names = self._policy.take(time.monotonic())
-        batch = [self._cameras[name] for name in names]
-        if not batch or self._detector is None:
-            return
-        pictures = [camera.picture() for camera in batch]
-        for height, width in {picture.shape[:2] for picture in pictures}:
-            self._detector.prepare(width, height)
-        start_s = time.monotonic()
-        found = self._detector.detect_batch(pictures)
-        for name, camera, detections in zip(names, batch, found, strict=True):
-            self._track(name, camera, detections)
+        if names:
+            start_s = time.monotonic()
+            frames = [self._cameras[name].take() for name in names]
+            self._under_way.append((sight.start(frames), start_s))
+        if self._under_way and not (names and sight.has_room):
+            self._finish(sight)
+
+    def _finish_all(self, sight: Sight) -> None:
+        while self._under_way:
+            self._finish(sight)
+
+    def _finish(self, sight: Sight) -> None:
+        """Wait for the oldest ticket, track, give its frames back, and tell the store."""
+        ticket, start_s = self._under_way.popleft()
+        found = sight.finish(ticket)
+        gone = [
+            frame.camera
+            for frame, detections in zip(ticket.frames, found, strict=True)
+            if not self._track(frame.camera, detections)
+        ]
         end_s = time.monotonic()
-        self._busy_s += end_s - start_s
-        self._frames += len(batch)
+        # Tickets overlap: what passed before the one before it was finished is on that one's account.
+        busy_s = end_s - max(start_s, self._finished_s)
+        self._finished_s = end_s
+        self._busy_s += busy_s
+        self._frames += len(found)
         self._batches += 1
         self._progress_s = self._clock.now()
-        self._policy.finished(len(batch), end_s - start_s, end_s)
+        self._policy.finished(len(found), busy_s, end_s)
+        for name in gone:
+            self._let_go(name)
 
-    def _track(self, name: str, camera: WatchedCamera, detections: Detections) -> None:
+    def _track(self, name: str, detections: Detections) -> bool:
+        """Whether the camera is still there to take its frame back."""
+        camera = self._cameras[name]
         records = camera.follow(detections, self._clock.now())
         self._policy.saw(name, len(records[-1].persons), time.monotonic())
         for record in records:
@@ -211,7 +258,8 @@ class VisionProcess:
         try:
             camera.give_back()
         except PeerGone:
-            self._let_go(name)
+            return False
+        return True
 
     def _tell(self, now_s: float) -> None:
         elapsed_s = max(1e-3, now_s - self._told_s)

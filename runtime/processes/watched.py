@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +13,7 @@ from engines.detector import Detections
 from runtime.config.cameras import image_to_floor
 from runtime.config.model import Camera
 from runtime.frames.lending import FrameBorrower
-from runtime.frames.ring import FrameHeader, PixelFormat
+from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import FrameReady, PersonsSeen
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
@@ -24,8 +27,31 @@ def first_track_id(now_s: float) -> int:
     return int(now_s % 86_400) * IDS_PER_SECOND
 
 
+class Lent(NamedTuple):
+    """A frame in a ring that is being looked at."""
+
+    camera: str
+    ring: FrameRing
+    slot: int
+
+    @property
+    def header(self) -> FrameHeader:
+        """What the slot says of it."""
+        return self.ring.header(self.slot)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The frame, BGR, in place where the ring has it so."""
+        frame = self.ring.frame(self.slot)
+        if self.header.pixel_format == PixelFormat.NV12:
+            return np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_NV12), np.uint8)
+        return frame
+
+
 class WatchedCamera:
-    """Holds at most one borrowed frame. A new picture size or turn of a looped file restarts tracking."""
+    """Holds at most one borrowed frame that waits, and those that are being looked at, oldest first.
+
+    A new picture size or turn of a looped file restarts tracking.
+    """
 
     def __init__(self, camera: Camera, borrower: FrameBorrower, first_id: int) -> None:
         self.borrower = borrower
@@ -33,6 +59,7 @@ class WatchedCamera:
         self.latency_s = 0.0
         self._camera = camera
         self._held: FrameReady | None = None
+        self._under_way: deque[FrameReady] = deque()
         self._tracker: FloorTracker | None = None
         self._scene: tuple[int, int, int] | None = None
         self._last: tuple[int, float] | None = None
@@ -48,23 +75,21 @@ class WatchedCamera:
             self.borrower.give_back(overtaken)
         return overtaken is not None
 
-    def give_back(self) -> None:
-        """Done with the frame that is held. Raises messages.PeerGone."""
+    def take(self) -> Lent:
+        """Begin to look at the frame that waits; `follow` and `give_back` come later, in the same order."""
+        if self._held is None:
+            raise ValueError(f"camera {self._camera.name} holds no frame")
         held, self._held = self._held, None
-        if held is not None:
-            self.borrower.give_back(held)
+        self._under_way.append(held)
+        return Lent(self._camera.name, self.borrower.ring, held.slot)
 
-    def picture(self) -> NDArray[np.uint8]:
-        """The held frame, BGR, in place where the ring has it so."""
-        held = self._require()
-        frame = self.borrower.frame(held)
-        if self.borrower.header(held).pixel_format == PixelFormat.NV12:
-            return np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_NV12), np.uint8)
-        return frame
+    def give_back(self) -> None:
+        """Done with the oldest frame that was taken. Raises messages.PeerGone."""
+        self.borrower.give_back(self._under_way.popleft())
 
     def follow(self, detections: Detections, now_s: float) -> list[PersonsSeen]:
-        """Track the people of the held frame; what the store is to be told, this frame last."""
-        header = self.borrower.header(self._require())
+        """Track the people of the oldest frame taken; what the store is to be told, this frame last."""
+        header = self.borrower.header(self._under_way[0])
         farewell = self._restart_for(header)
         assert self._tracker is not None
         tracks = self._tracker.update(detections.boxes, detections.scores, header.time_s)
@@ -90,12 +115,8 @@ class WatchedCamera:
         farewell = self._farewell()
         self.borrower.close()
         self._held = None
+        self._under_way.clear()
         return farewell
-
-    def _require(self) -> FrameReady:
-        if self._held is None:
-            raise ValueError(f"camera {self._camera.name} holds no frame")
-        return self._held
 
     def _restart_for(self, header: FrameHeader) -> list[PersonsSeen]:
         scene = (header.width, header.height, header.loop)
