@@ -99,12 +99,10 @@ class EntranceCounter:
         mine = [step for step in steps if self._counts(step)]
         if not mine:
             return []
-        points = np.array([(step.fix.x_m, step.fix.y_m) for step in mine])
-        depths = self.entrance.depth_m(points)
-        alongs = self.entrance.along(points) * self.entrance.length_m
         found: list[Crossing] = []
-        for step, depth_m, along_m in zip(mine, depths, alongs, strict=True):
-            found += self._stand(step, _Stand(step.fix.time_s, float(depth_m), float(along_m)))
+        for step in mine:
+            depth_m, along_m = self.entrance.stand(step.fix.x_m, step.fix.y_m)
+            found += self._stand(step, _Stand(step.fix.time_s, depth_m, along_m))
         return found
 
     def advance(self, time_s: float, patience_s: float = LOST_S) -> list[Crossing]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from runtime.store.coverage import CoverageMeter
 from runtime.store.facts import Cell, Heatmap
@@ -56,22 +55,20 @@ class HeatmapBook:
         leading = [step for step in steps if step.lead]
         if not leading:
             return
-        points = np.array([(step.fix.x_m, step.fix.y_m) for step in leading])
         x0, y0, x1, y1 = self._plan.extent_m
-        on_floor = np.all((points >= (x0, y0)) & (points < (x1, y1)), axis=1)
-        cells = np.floor((points - (x0, y0)) / self._plan.cell_m).astype(int)
-        in_zones = [(zone.name, zone.holds(points).tolist()) for zone in self._plan.zones]
-        for index, step in enumerate(leading):
+        for step in leading:
             spent_s = self._spent(step.walker, step.fix.time_s)
             if spent_s <= 0:
                 continue
             heat = self._of(step.fix.time_s)
-            at = (int(cells[index, 0]), int(cells[index, 1]))
-            if on_floor[index] and (at in heat.cells or len(heat.cells) < MAX_CELLS):
+            x_m, y_m = step.fix.x_m, step.fix.y_m
+            at = (math.floor((x_m - x0) / self._plan.cell_m), math.floor((y_m - y0) / self._plan.cell_m))
+            on_floor = x0 <= x_m < x1 and y0 <= y_m < y1
+            if on_floor and (at in heat.cells or len(heat.cells) < MAX_CELLS):
                 heat.cells[at] += spent_s
-            for name, inside in in_zones:
-                if inside[index]:
-                    heat.zones[name] += spent_s
+            for zone in self._plan.zones:
+                if zone.holds(x_m, y_m):
+                    heat.zones[zone.name] += spent_s
 
     def _spent(self, walker: int, time_s: float) -> float:
         last_s = self._last_s.pop(walker, time_s)

@@ -59,15 +59,13 @@ class ZoneKeeper:
         leading = [step for step in steps if step.lead]
         if not leading:
             return []
-        points = np.array([(step.fix.x_m, step.fix.y_m) for step in leading])
         changes: list[Change] = []
         for zone in self._zones:
-            inside = zone.holds(points)
-            for index, step in enumerate(leading):
-                if inside[index]:
+            for step in leading:
+                if zone.holds(step.fix.x_m, step.fix.y_m):
                     changes += self._inside(step, zone)
                 elif (step.walker, zone.name) in self._stays:
-                    away_m = float(zone.distance_m(points[index : index + 1])[0])
+                    away_m = float(zone.distance_m(np.array([(step.fix.x_m, step.fix.y_m)]))[0])
                     changes += self._outside(step, zone, away_m)
         return changes
 
