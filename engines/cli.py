@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engines import adding, backends, catalogue
+from engines.build_cli import build
 from engines.catalogue import KnownEngine, Recipe
 from engines.decoders import DECODERS
 from engines.detector import PersonDetector
@@ -181,3 +182,6 @@ def add(
     recipe = Recipe(**{**{key: getattr(recipe, key) for key in Recipe.__struct_fields__}, **changes})
     engine = adding.add(file, name, recipe, backend=backend, replace=replace)
     click.echo(f"{name}: decoder {engine.entry.decoder}, kept in {engine.folder}")
+
+
+engines.add_command(build)

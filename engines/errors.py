@@ -21,3 +21,11 @@ class BackendError(EngineError):
 
 class CatalogueError(EngineError):
     """An engine's name is unknown or taken, or its manifest or checksum is wrong."""
+
+
+class StoreError(EngineError):
+    """A file or folder of our own is missing, changed, or could have been written by somebody else."""
+
+
+class BuildError(EngineError):
+    """A network cannot be made into an engine here, or the engine does not do what the network does."""
