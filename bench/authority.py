@@ -26,6 +26,9 @@ MAY_SIGN = x509.KeyUsage(
 )
 
 
+EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "broker"
+
+
 class Authority:
     """Signs requests and issues keys; everything lies in `folder`."""
 
@@ -94,3 +97,20 @@ class Authority:
 
     def _signed(self, builder: x509.CertificateBuilder) -> bytes:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def secured_settings(authority: Authority) -> list[str]:
+    """Mosquitto's settings as docs/broker has them, with certificates of `authority` for localhost."""
+    server = authority.issue("localhost")
+    places = {
+        "cafile": authority.path,
+        "certfile": server.cert,
+        "keyfile": server.key,
+        "acl_file": EXAMPLE / "acl",
+    }
+    settings = []
+    for line in (EXAMPLE / "mosquitto.conf").read_text().splitlines():
+        key = line.partition(" ")[0]
+        if line and not line.startswith(("#", "listener", "persistence")):
+            settings.append(f"{key} {places[key]}" if key in places else line)
+    return settings

@@ -19,6 +19,9 @@ from runtime.uplink.outbox_salvage import salvage
 
 log = logging.getLogger(__name__)
 
+DAMAGED_KEPT = 3
+PARTS = ("", "-wal", "-shm")
+
 
 def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3.Connection:
     """A sound outbox at `path`: the one that is there, or a new one in the place of a damaged one.
@@ -83,15 +86,28 @@ def find_damage(path: Path) -> str | None:
 
 
 def quarantine(path: Path, now_s: float) -> Path:
-    """Move a damaged outbox with its journals aside; returns where to."""
+    """Move a damaged outbox with its journals aside, and keep the last DAMAGED_KEPT; returns where to."""
+    earlier = _set_aside(path)
+    for old in earlier[: len(earlier) + 1 - DAMAGED_KEPT]:
+        log.warning("%s is removed to make room for the next damaged outbox", old)
+        for suffix in PARTS:
+            old.with_name(old.name + suffix).unlink(missing_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now_s))
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
+    aside = path.with_name(f"{path.name}.damaged-{stamp}-{time.monotonic_ns()}")
+    for suffix in PARTS:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
     suspicion(path).unlink(missing_ok=True)
     return aside
+
+
+def _set_aside(path: Path) -> list[Path]:
+    """The damaged outboxes that are kept, oldest first."""
+    kept = [
+        aside for aside in path.parent.glob(f"{path.name}.damaged-*") if not aside.name.endswith(PARTS[1:])
+    ]
+    return sorted(kept, key=lambda aside: aside.stat().st_mtime_ns)
 
 
 def suspicion(path: Path) -> Path:

@@ -19,7 +19,7 @@ from runtime.uplink.losses import OUTBOX_FULL
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.outbox_repair import suspicion
+from runtime.uplink.outbox_repair import DAMAGED_KEPT, suspicion
 from runtime.uplink.outbox_room import make_room
 from runtime.uplink.ranges import SeqRanges
 
@@ -267,6 +267,16 @@ def test_a_damaged_outbox_is_set_aside_and_numbering_never_goes_back(tmp_path: P
     facts = stored(path)
     assert any(isinstance(fact, Gap) and "damaged" in fact.why for _, fact in facts)
     assert len(accounted(path)) == 1 and accounted(path).prefix_end() == facts[-1][0]
+
+
+def test_only_the_last_damaged_outboxes_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    for number in range(DAMAGED_KEPT + 2):
+        path.write_bytes(b"damaged %d " % number * 1000)
+        with Outbox(path, ORIGIN) as outbox:
+            outbox.append([visit(number)])
+    kept = [aside.read_bytes()[8:9] for aside in tmp_path.glob("outbox.db.damaged-*")]
+    assert sorted(kept) == [b"%d" % number for number in range(2, DAMAGED_KEPT + 2)]
 
 
 def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.authority import Authority
+from bench.authority import Authority, secured_settings
 from runtime.config import Tls, Uplink
 from runtime.processes.uplink import Certificate
 from runtime.store.facts import Visit
@@ -40,22 +40,9 @@ class Secured:
 
 
 @pytest.fixture
-def secured(mosquitto: None, tmp_path: Path, repo: Path) -> Iterator[Secured]:
+def secured(mosquitto: None, tmp_path: Path) -> Iterator[Secured]:
     authority = Authority(tmp_path)
-    server = authority.issue("localhost")
-    example = (repo / "docs/broker/mosquitto.conf").read_text()
-    places = {
-        "cafile": authority.path,
-        "certfile": server.cert,
-        "keyfile": server.key,
-        "acl_file": repo / "docs/broker/acl",
-    }
-    settings = []
-    for line in example.splitlines():
-        key = line.partition(" ")[0]
-        if line and not line.startswith(("#", "listener", "persistence")):
-            settings.append(f"{key} {places[key]}" if key in places else line)
-    with LocalBroker(settings) as broker:
+    with LocalBroker(secured_settings(authority)) as broker:
         yield Secured(broker, authority)
 
 
