@@ -1,10 +1,13 @@
 """`tagsight bench parity`: persons and tracks by the GPU path against the CPU path, on a real clip.
 
-Every frame goes through a frame ring, is opened to the GPU, letterboxed, decoded and suppressed by the
-kernels, called through pycuda or cuda-bindings. The network between them runs in onnxruntime on the
-processor on both sides: TensorRT is not part of this. The CPU path rounds the scaled picture to whole
-levels, the kernels do not, so scores differ a little. On a machine without a GPU libcuda is a stand-in
-that runs the kernels on the processor; the report says which it was.
+Two cameras show the clip, one as BGR and one as NV12. Every frame goes through a frame ring that is open to
+the GPU; `runtime.processes.sight` starts the next pair of frames before it takes the persons of the last one.
+The reference is the vision process's other way: `PersonDetector` on onnxruntime, NV12 converted by OpenCV.
+
+On a machine with a GPU the network is the engine of the store. Without one, with `--stand-in`, libcuda is a
+stand-in that runs the kernels on the processor, as late as it may, and TensorRT is a double over onnxruntime;
+the report says which it was. The CPU path rounds the scaled picture to whole levels, the kernels do not, so
+scores differ a little.
 """
 
 from __future__ import annotations
@@ -26,18 +29,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.inputs import REPO, sample_clip
+from bench.inputs import sample_clip
 from bench.kernel_double.build import build_stand_in
 from engines.cuda.compile import cubin_for
 from engines.cuda.driver import Gpu, open_gpu
-from engines.cuda.framepath import FramePath, FrameThere, PathPlan, rule_of
+from engines.cuda.execution import Execution, buckets_of
+from engines.cuda.inference import read_network
+from engines.cuda.lane import LanePlan
 from engines.cuda.libraries import LibraryName
-from engines.detector import OVERLAP_LIMIT, Detections, PersonDetector
+from engines.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
-from runtime.frames.ring import FrameHeader, FrameRing
+from runtime.frames.ring import FrameHeader, FrameRing, Image, PixelFormat
+from runtime.processes.sight import GpuSight, Ticket
+from runtime.processes.watched import Lent
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 
-WEIGHTS = REPO / "engines" / "weights" / "person-detector.onnx"
+DETECTOR = "person-detector"
 INPUT_WH = (416, 320)
 LEAST_SCORE = 0.1
 SURE_SCORE = 0.35
@@ -45,14 +52,14 @@ MATCHED_PX = 2.0
 FRAME_S = 0.1
 SLOTS = 4
 STAND_IN = "TAGSIGHT_STAND_IN"
+ABILITIES = "integrated,register,read_only,graphs,late"
 RUN_LIMIT_S = 550.0
 
 
-class Parity(msgspec.Struct, frozen=True):
-    """What differed between the two paths."""
+class CameraParity(msgspec.Struct, frozen=True):
+    """What differed between the two paths for one camera."""
 
-    where: str
-    frames: int
+    camera: str
     boxes: int
     """By the CPU path, of a score that a track can begin with."""
     unmatched_boxes: int
@@ -66,41 +73,53 @@ class Parity(msgspec.Struct, frozen=True):
     """Of these, with another id or more than a pixel away by the GPU path, or missing there."""
 
 
-class GpuDetector:
-    """The GPU path around onnxruntime, for one ring."""
+class Parity(msgspec.Struct, frozen=True):
+    """What differed between the two paths."""
 
-    def __init__(self, gpu: Gpu, ring: FrameRing) -> None:
-        import onnxruntime
+    where: str
+    engine: str
+    """What ran, in which batches, by graphs or not."""
+    frames: int
+    """Of each camera."""
+    cameras: list[CameraParity]
 
-        self._gpu, self._ring = gpu, ring
-        self._network: Any = onnxruntime.InferenceSession(str(WEIGHTS), providers=["CPUExecutionProvider"])
-        width, height = INPUT_WH
-        shape = self._network.run(None, {"images": np.zeros((1, 3, height, width), np.float32)})[0].shape
-        rule = rule_of((0.0,) * 3, (1.0,) * 3, rgb=False)
-        plan = PathPlan(1, INPUT_WH, "ltrb", shape[1], shape[2], rule, LEAST_SCORE, OVERLAP_LIMIT)
-        self._stream = gpu.library.stream()
-        self._path = FramePath(gpu, plan)
-        self._start = ring.frame(0).ctypes.data
-        last = ring.frame(ring.slots - 1).ctypes.data
-        length = last - self._start + ring.frame_bytes
-        self._shared = gpu.share(self._start, length, ring.frame_bytes, writable=True)
 
-    def detect(self, slot: int) -> Detections:
-        """Persons in the frame of that slot."""
-        library, picture = self._gpu.library, self._ring.frame(slot)
-        place = self._shared.fetch(picture.ctypes.data - self._start, picture.nbytes, self._stream)
-        height, width = picture.shape[:2]
-        self._path.prepare([FrameThere(place, picture.nbytes, width, height)], self._stream)
-        given = np.empty((1, 3, INPUT_WH[1], INPUT_WH[0]), np.float32)
-        library.copy_to_host(given.ctypes.data, self._path.input, given.nbytes, self._stream)
-        library.wait(self._stream)
-        found = np.ascontiguousarray(self._network.run(None, {"images": given})[0])
-        library.copy_to_device(self._path.predictions, found.ctypes.data, found.nbytes, self._stream)
-        return self._path.finish(self._stream)[0]
+class ComparedCamera:
+    """A camera of the comparison: its ring, a tracker for each path, and the tally."""
 
-    def close(self) -> None:
-        """Give the buffers back."""
-        self._path.close()
+    def __init__(self, name: str, pixel_format: PixelFormat, size_wh: tuple[int, int]) -> None:
+        self.name, self._format = name, pixel_format
+        self.ring = FrameRing.create(SLOTS, *size_wh)
+        self._trackers = [FloorTracker(TrackerSettings(), CameraView(*size_wh)) for _ in range(2)]
+        self._total: Counter[str] = Counter()
+        self._largest = np.zeros(2)
+
+    def show(self, number: int, picture: Image) -> Lent:
+        """Frame `number` in its slot."""
+        slot, (height, width) = number % SLOTS, picture.shape[:2]
+        header = FrameHeader(number + 1, 0.0, 0.0, width, height, self._format)
+        self.ring.write(slot, _nv12(picture) if self._format is PixelFormat.NV12 else picture, header)
+        return Lent(self.name, self.ring, slot)
+
+    def compare(self, number: int, by_cpu: Detections, by_gpu: Detections) -> None:
+        """Track both and note what differs."""
+        differences = _differences(by_cpu, by_gpu)
+        matched = differences[differences[:, 0] <= MATCHED_PX]
+        self._largest = np.maximum(self._largest, matched.max(0, initial=0.0))
+        tracks = [
+            _points(tracker.update(found.boxes, found.scores, number * FRAME_S))
+            for tracker, found in zip(self._trackers, (by_cpu, by_gpu), strict=True)
+        ]
+        self._total["boxes"] += len(differences)
+        self._total["unmatched"] += len(differences) - len(matched)
+        self._total["points"] += len(tracks[0])
+        self._total["other"] += _other(tracks[0], tracks[1])
+
+    def result(self) -> CameraParity:
+        """What differed so far."""
+        total = self._total
+        boxes, tracks = (total["boxes"], total["unmatched"]), (total["points"], total["other"])
+        return CameraParity(self.name, *boxes, float(self._largest[0]), float(self._largest[1]), *tracks)
 
 
 def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
@@ -108,51 +127,70 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     stand_in = STAND_IN in os.environ
     pictures = _pictures(clip, frames)
     first = next(pictures)
-    height, width = first.shape[:2]
     gpu = open_gpu(library)
-    with closing(gpu):
-        gpu.load(b"\x7fELF" if stand_in else cubin_for(gpu.facts.target, gpu.facts.driver_version))
-        where = gpu.describe(writable=True) + (" (host double, no GPU)" if stand_in else "")
-        return _compare(gpu, where, _with_first(first, pictures), (width, height))
+    gpu.load(b"\x7fELF" if stand_in else cubin_for(gpu.facts.target, gpu.facts.driver_version))
+    where = gpu.describe(writable=True) + (" (host double, no GPU)" if stand_in else "")
+    engine: list[str] = []
+
+    def opened(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+        if stand_in:
+            execution = open_double(gpu, detector, size)
+        else:
+            from engines.cuda.stored import open_stored
+
+            execution = open_stored(gpu, detector, size)
+        engine.append(execution.describe())
+        return execution
+
+    with closing(GpuSight(gpu, _detector(), opened)) as sight:
+        cameras = _run(sight, _with_first(first, pictures), (first.shape[1], first.shape[0]))
+    if not engine:
+        raise TagsightError("no verified TensorRT engine was found: run `tagsight engines build`")
+    return Parity(where, engine[0], frames, cameras)
 
 
-def _compare(gpu: Gpu, where: str, pictures: Iterator[Any], size_wh: tuple[int, int]) -> Parity:
-    width, height = size_wh
-    ring = FrameRing.create(SLOTS, width, height)
-    for slot in range(SLOTS):
-        ring.stamp(slot, FrameHeader(1, 0.0, 0.0, width, height))
-    ours = GpuDetector(gpu, ring)
-    reference = PersonDetector.open(WEIGHTS, input_size=INPUT_WH, backend="onnxruntime", score=LEAST_SCORE)
-    trackers = [FloorTracker(TrackerSettings(), CameraView(width, height)) for _ in range(2)]
-    total: Counter[str] = Counter()
-    largest = np.zeros(2)
+def open_double(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+    """The detector's network run by the double of TensorRT."""
+    from bench.tensorrt_double import DoubleEngine
+
+    buckets = buckets_of(2)
+    network = read_network(DoubleEngine(detector.source.path, size, buckets), "double of TensorRT")
+    return Execution(gpu, LanePlan(network, detector.reading, buckets))
+
+
+def _detector() -> PersonDetector:
+    return PersonDetector.open(DETECTOR, input_size=INPUT_WH, backend="onnxruntime", score=LEAST_SCORE)
+
+
+def _run(sight: GpuSight, pictures: Iterator[Image], size_wh: tuple[int, int]) -> list[CameraParity]:
+    reference = _detector()
+    cameras = [ComparedCamera(each.name, each, size_wh) for each in PixelFormat]
+    for camera in cameras:
+        sight.watch(camera.name, camera.ring)
+    under_way: tuple[int, Ticket, list[Detections]] | None = None
+
+    def finish() -> None:
+        if under_way is None:
+            return
+        number, ticket, by_cpu = under_way
+        for camera, cpu, gpu in zip(cameras, by_cpu, sight.finish(ticket), strict=True):
+            camera.compare(number, cpu, gpu)
+
     for number, picture in enumerate(pictures):
-        slot = number % SLOTS
-        ring.slot_view(slot, width, height)[...] = picture
-        by_cpu, by_gpu = reference.detect(picture), ours.detect(slot)
-        differences = _differences(by_cpu, by_gpu)
-        matched = differences[differences[:, 0] <= MATCHED_PX]
-        largest = np.maximum(largest, matched.max(0, initial=0.0))
-        tracks = [
-            _points(tracker.update(found.boxes, found.scores, number * FRAME_S))
-            for tracker, found in zip(trackers, (by_cpu, by_gpu), strict=True)
-        ]
-        total["frames"] += 1
-        total["boxes"] += len(differences)
-        total["unmatched"] += len(differences) - len(matched)
-        total["points"] += len(tracks[0])
-        total["other"] += _other(tracks[0], tracks[1])
-    ours.close()
-    return Parity(
-        where,
-        total["frames"],
-        total["boxes"],
-        total["unmatched"],
-        float(largest[0]),
-        float(largest[1]),
-        total["points"],
-        total["other"],
-    )
+        shown = [camera.show(number, picture) for camera in cameras]
+        ticket = sight.start(shown)
+        finish()
+        under_way = (number, ticket, [reference.detect(frame.picture()) for frame in shown])
+    finish()
+    return [camera.result() for camera in cameras]
+
+
+def _nv12(picture: Image) -> Image:
+    """BGR to NV12, by OpenCV."""
+    height, width = picture.shape[:2]
+    planar = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+    luma, chroma = planar[:height], planar[height:].reshape(2, -1)
+    return np.concatenate((luma, chroma.T.reshape(height // 2, width)))
 
 
 def _differences(by_cpu: Detections, by_gpu: Detections) -> NDArray[np.float64]:
@@ -215,7 +253,7 @@ def _in_stand_in(clip: Path, frames: int, library: LibraryName) -> str:
     """The same command in a process that finds the stand-in where it looks for libcuda."""
     with tempfile.TemporaryDirectory() as folder:
         build_stand_in(Path(folder))
-        environment = {**os.environ, "LD_LIBRARY_PATH": folder, STAND_IN: "integrated,register,read_only"}
+        environment = {**os.environ, "LD_LIBRARY_PATH": folder, STAND_IN: ABILITIES}
         # pycuda wants all of libcuda; bound lazily, it does without what is never called.
         script = f"import os, sys; sys.setdlopenflags({os.RTLD_LAZY}); from runtime.cli import main; main()"
         options = ["bench", "parity", "--clip", str(clip), "--frames", str(frames), "--library", library]

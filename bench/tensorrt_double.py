@@ -2,9 +2,9 @@
 
 It is no inference back end. It lets `engines.cuda.execution` run where no GPU is, over the stand-in for
 libcuda: a context is told names, shapes and addresses, and what it is asked to run is queued on the stream
-as a host function, which graphs capture as well. Like TensorRT it refuses, by answering False, a shape outside
-its profile, a tensor without an address, memory that the GPU cannot reach, and a capture before the first run
-at that shape.
+as a host function, which graphs capture as well. Like TensorRT it refuses, by answering False, a shape
+outside its profile, a tensor without an address, memory that the GPU cannot reach, and a capture before the
+first run at that shape.
 """
 
 from __future__ import annotations
