@@ -8,7 +8,7 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
     reader  -> store        TagFlip, TagPresence
     store   -> uplink       Committed
     child   -> supervisor   Health
-    supervisor -> child     Attach, Detach, Stop; Health of the others to the store process
+    supervisor -> child     Attach, Detach, Configure, Stop; Health of the others to the store process
 """
 
 from __future__ import annotations
@@ -135,6 +135,15 @@ class Detach(msgspec.Struct, frozen=True, tag=True, array_like=True):
     name: str
 
 
+class Configure(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Go on by the spec in the descriptor that comes along (`runtime.processes.handover`), and log so much.
+
+    Only what a process can change while it runs is different in it; see `fixed` of its spec.
+    """
+
+    log_level: int
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Drain and exit with 0."""
 
@@ -150,6 +159,7 @@ Message = (
     | Health
     | Attach
     | Detach
+    | Configure
     | Stop
 )
 

@@ -19,7 +19,9 @@ from runtime.config import load
 def run(config_path: Path, verbose: bool) -> None:
     """Run the daemon for one store until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the configuration again. The exit code is 0 where every process drained in time.
+    SIGHUP reads the configuration again: what a running process can take up is in force at once, the rest
+    restarts the one process that it concerns. A broken file changes nothing. The exit code is 0 where every
+    process drained in time.
 
     \b
     Example:
@@ -27,7 +29,8 @@ def run(config_path: Path, verbose: bool) -> None:
     """
     from runtime.supervisor.arbiter import Arbiter
     from runtime.supervisor.child import configure_logging
+    from runtime.supervisor.configuration import LEVELS
 
     config = load(config_path)
-    configure_logging(logging.DEBUG if verbose else logging.INFO)
-    sys.exit(Arbiter(config_path, config).run())
+    configure_logging(logging.DEBUG if verbose else LEVELS[config.log.level])
+    sys.exit(Arbiter(config_path, config, verbose=verbose).run())

@@ -29,6 +29,7 @@ class Draft:
     uplink: model.Uplink = field(default_factory=model.Uplink)
     retention: model.Retention = field(default_factory=model.Retention)
     intervals: model.Intervals = field(default_factory=model.Intervals)
+    log: model.Log = field(default_factory=model.Log)
     state_dir: Path = Path("state")
     cameras: list[tuple[int, model.Camera]] = field(default_factory=list)
     entrances: list[tuple[int, model.Entrance]] = field(default_factory=list)
@@ -82,6 +83,8 @@ def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
         draft.retention = notes.section(model.Retention, found["retention"], "retention") or draft.retention
     if "intervals" in found:
         draft.intervals = notes.section(model.Intervals, found["intervals"], "intervals") or draft.intervals
+    if "log" in found:
+        draft.log = notes.section(model.Log, found["log"], "log") or draft.log
     if "state_dir" in found:
         draft.state_dir = notes.path(found["state_dir"], "state_dir") or draft.state_dir
 

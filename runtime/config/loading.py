@@ -69,5 +69,6 @@ def parse(text: str, file: Path, *, clips_needed: bool = True) -> StoreConfig:
         uplink=draft.uplink,
         retention=draft.retention,
         intervals=draft.intervals,
+        log=draft.log,
         state_dir=draft.state_dir,
     )

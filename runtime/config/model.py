@@ -306,6 +306,15 @@ class Intervals(Section, frozen=True, kw_only=True):
     health_s: Annotated[float, Meta(ge=1, le=3_600, description="the state of every process")] = 10.0
 
 
+class Log(Section, frozen=True, kw_only=True):
+    """What the daemon says in the journal."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="the least severe messages that are logged"),
+    ] = "info"
+
+
 class StoreConfig(Section, frozen=True, kw_only=True):
     """One store, one box: everything `tagsight run` needs to know."""
 
@@ -326,6 +335,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     uplink: Uplink = Uplink()
     retention: Retention = Retention()
     intervals: Intervals = Intervals()
+    log: Log = Log()
     state_dir: Annotated[Path, Meta(description="where the outbox and other state live")] = field(
         default_factory=lambda: Path("state")
     )

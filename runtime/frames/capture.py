@@ -117,7 +117,8 @@ class Capture(threading.Thread):
         self._ring = ring
         self._clock = clock
         self._backoff = backoff
-        self._analysis_fps = analysis_fps
+        self.analysis_fps = analysis_fps
+        """May be set while the thread runs."""
         self._max_size = max_size
         self._new_watch = watch
         self._stopping = threading.Event()
@@ -180,7 +181,7 @@ class Capture(threading.Thread):
                 source.close()
 
     def _read_on(self, source: Source) -> None:
-        rate, watch = AnalysisRate(self._analysis_fps), self._new_watch()
+        rate, watch = AnalysisRate(self.analysis_fps), self._new_watch()
         stale = spoiled = 0
         while not self._stopping.is_set():
             with self._busy():
@@ -194,6 +195,8 @@ class Capture(threading.Thread):
                 return
             self._backoff.worked(grab.arrived_s)
             self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
+            if rate.fps != self.analysis_fps:
+                rate = AnalysisRate(self.analysis_fps)
             if rate.wants(grab.time_s):
                 self._take(source, grab, watch)
             else:

@@ -10,6 +10,7 @@ class AnalysisRate:
     """Chooses frames so that about `fps` of them a second are analysed, however uneven they come."""
 
     def __init__(self, fps: float) -> None:
+        self.fps = fps
         self._interval_s = 1.0 / fps
         self._due_s: float | None = None
 

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from runtime.clock import HostClock
 from runtime.config.cameras import source_uri
@@ -29,8 +30,9 @@ from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameRing
 from runtime.frames.sources import Source, SourceState, open_source
-from runtime.messages import Attach, Detach, Health, Message
+from runtime.messages import Attach, Configure, Detach, Health, Message
 from runtime.processes.control import ControlLine
+from runtime.processes.handover import take_up
 
 SOURCES = (csi, files, live)
 """Imported here, and so in the fork server, for every camera to share."""
@@ -56,10 +58,16 @@ class CameraSpec(msgspec.Struct, frozen=True):
         """Width and height of the largest frame the ring takes."""
         return self.camera.max_size
 
+    def fixed(self) -> CameraSpec:
+        """The spec without what can change while the process runs: how often a frame is looked at."""
+        return replace(self, camera=replace(self.camera, analysis_fps=1.0))
+
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> CameraSpec:
-    """The spec of the camera called `name`."""
-    return CameraSpec(next(camera for camera in config.cameras if camera.name == name), clock)
+    """The spec of the camera called `name`, without what only others need to know of it."""
+    camera = next(camera for camera in config.cameras if camera.name == name)
+    needed = replace(camera, homography=None, points=[], image_size=None, entrance=False)
+    return CameraSpec(needed, clock)
 
 
 class CameraProcess:
@@ -118,7 +126,15 @@ class CameraProcess:
             case Detach(role="frames", name=name) if ring is not None:
                 with ring.lock:
                     ring.lender.remove_reader(name)
+            case Configure() if len(fds) == 1:
+                self._adopt(take_up(fds[0], CameraSpec))
+                return True
         return False
+
+    def _adopt(self, spec: CameraSpec) -> None:
+        self._spec = spec
+        if self._capture is not None:
+            self._capture.analysis_fps = spec.camera.analysis_fps
 
     def _add_reader(self, ring: LentRing, name: str, sock: socket.socket) -> None:
         try:

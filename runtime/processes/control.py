@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from runtime import messages
-from runtime.messages import Health, Message, PeerGone, Stop
+from runtime.messages import Configure, Health, Message, PeerGone, Stop
 
 Obey = Callable[[Message, tuple[int, ...]], bool]
 """Acts on a command; True where it has taken over the descriptors that came with it."""
@@ -41,6 +41,8 @@ class ControlLine:
                 self.stopping = True
                 return
             self.stopping = isinstance(message, Stop)
+            if isinstance(message, Configure):
+                logging.getLogger().setLevel(message.log_level)
             if not obey(message, fds):
                 _close_unexpected(message, fds)
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.flips import Flip, make_detector
@@ -25,8 +26,9 @@ from rfid_reader.session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from runtime.clock import HostClock
 from runtime.config.model import Reader, StoreConfig
-from runtime.messages import Attach, Detach, Health, Message, TagFlip, TagPresence
+from runtime.messages import Attach, Configure, Detach, Health, Message, TagFlip, TagPresence
 from runtime.processes.control import ControlLine
+from runtime.processes.handover import take_up
 from runtime.processes.outbound import RecordSender
 
 MAX_BATCHES = 256
@@ -46,16 +48,22 @@ class ReaderSpec(msgspec.Struct, frozen=True):
     rooms: tuple[int, ...]
     clock: tuple[float, float]
 
+    def fixed(self) -> ReaderSpec:
+        """The spec without what can change while the process runs: which ports cover a fitting room."""
+        return replace(self, rooms=())
+
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> ReaderSpec:
-    """The spec of the reader called `name`."""
+    """The spec of the reader called `name`, without where its antennas hang: that is the store's business."""
     reader = next(reader for reader in config.readers if reader.name == name)
     rooms = {zone.name for zone in config.zones if zone.kind == "fitting_room"}
     rooms |= {fixture.name for fixture in config.fixtures if fixture.kind == "fitting_room"}
     ports = tuple(
         antenna.port for antenna in reader.antennas if antenna.zone in rooms or antenna.fixture in rooms
     )
-    return ReaderSpec(reader, ports, clock)
+    unneeded = {"name": "-", "at": None, "zone": None, "fixture": None}
+    antennas = [replace(antenna, **unneeded) for antenna in reader.antennas]
+    return ReaderSpec(replace(reader, antennas=antennas), ports, clock)
 
 
 def settings_of(reader: Reader) -> ReaderSettings:
@@ -148,6 +156,10 @@ class ReaderProcess:
                 return True
             case Detach(role="records"):
                 self._store.detach()
+            case Configure() if len(fds) == 1:
+                self._spec = take_up(fds[0], ReaderSpec)
+                self._presence.antennas = set(self._spec.rooms)
+                return True
         return False
 
     def _judge_waiting(self) -> None:

@@ -18,13 +18,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import Camera, Engines, StoreConfig, Uplink
+from runtime.config import model
+from runtime.config.model import Camera, Engines, Intervals, StoreConfig, Uplink
 from runtime.messages import (
     Attach,
     Committed,
+    Configure,
     Detach,
     FramesMissed,
     Health,
@@ -35,6 +38,7 @@ from runtime.messages import (
     TagPresence,
 )
 from runtime.processes.control import ControlLine
+from runtime.processes.handover import take_up
 from runtime.store.behaviour import Behaviour
 from runtime.store.facts import Fact
 from runtime.store.floorplan import FloorPlan
@@ -58,6 +62,20 @@ class StoreSpec(msgspec.Struct, frozen=True):
     config: StoreConfig
     clock: tuple[float, float]
 
+    def fixed(self) -> StoreSpec:
+        """The spec without what can change while the process runs: what `Behaviour.adopt` takes up."""
+        config = replace(
+            self.config,
+            cameras=[],
+            entrances=[],
+            zones=[],
+            fixtures=[],
+            readers=[],
+            intervals=Intervals(),
+            retention=replace(self.config.retention, visitor_hours=1.0),
+        )
+        return replace(self, config=config)
+
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> StoreSpec:
     """The spec of the store process; there is one, whatever `name` says.
@@ -69,10 +87,13 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         for camera in config.cameras
         if camera.homography or camera.points
     ]
-    readers = [msgspec.structs.replace(reader, host="-", port=None) for reader in config.readers]
+    readers = [
+        model.Reader(name=reader.name, host="-", antennas=reader.antennas) for reader in config.readers
+    ]
+    floor = model.FloorPlan(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
     uplink = Uplink(outbox=config.uplink.outbox, max_mb=config.uplink.max_mb)
-    changes = {"cameras": cameras, "readers": readers, "uplink": uplink, "engines": Engines()}
-    return StoreSpec(msgspec.structs.replace(config, **changes), clock)
+    parts = {"floor": floor, "cameras": cameras, "readers": readers, "uplink": uplink}
+    return StoreSpec(replace(config, **parts, engines=Engines(), log=model.Log()), clock)
 
 
 def main(control: socket.socket, spec: StoreSpec) -> None:
@@ -215,6 +236,10 @@ class StoreProcess:
                 self._detach(name)
             case Health():
                 self._tell(self._behaviour.health(message))
+            case Configure() if len(fds) == 1:
+                spec = take_up(fds[0], StoreSpec)
+                self._tell(self._behaviour.adopt(FloorPlan.from_config(spec.config)))
+                return True
         return False
 
     def _attach(self, name: str, sock: socket.socket) -> None:

@@ -34,6 +34,8 @@ GOODBYE_S = 0.4
 EXPIRY_WARNING_DAYS = 14.0
 UNANSWERED_WARNING_S = 120.0
 """A cloud that acknowledges nothing for so long is not merely slow."""
+UNSEEN_S = 20.0
+"""The sender looks at the outbox every second."""
 CERTIFICATE_EVERY_S = 60.0
 DAY_S = 86_400.0
 
@@ -48,6 +50,10 @@ class UplinkSpec(msgspec.Struct, frozen=True):
     device: str
     broker: Uplink
     clock: tuple[float, float]
+
+    def fixed(self) -> UplinkSpec:
+        """All of it: nothing of the way to the broker can change while the process runs."""
+        return self
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> UplinkSpec:
@@ -91,6 +97,8 @@ class UplinkProcess:
         self._sender = sender
         self._clock = clock
         self._store: socket.socket | None = None
+        self._committed = 0
+        self._unseen_since_s: float | None = None
         self._certificate = Certificate(spec.broker.tls)
 
     def run(self) -> None:
@@ -124,7 +132,8 @@ class UplinkProcess:
         try:
             while True:
                 message, _ = messages.receive(store)
-                committed = committed or isinstance(message, Committed)
+                if isinstance(message, Committed):
+                    committed, self._committed = True, message.seq
         except BlockingIOError:
             pass
         except messages.PeerGone:
@@ -183,6 +192,8 @@ class UplinkProcess:
         if days is not None:
             values["certificate_days"] = days
         state, detail = self._judge(tally, values)
+        if self._sender_hangs(tally):
+            state, detail = "stalled", "the sender has not looked at what the store wrote"
         return Health(
             process="uplink",
             state=state,
@@ -193,8 +204,19 @@ class UplinkProcess:
             drops={},
         )
 
+    def _sender_hangs(self, tally: Tally) -> bool:
+        """Whether the sender has been connected for long and not looked at what is on disk."""
+        if not tally.connected or tally.last_seq >= self._committed:
+            self._unseen_since_s = None
+            return False
+        now_s = time.monotonic()
+        self._unseen_since_s = self._unseen_since_s or now_s
+        return now_s - self._unseen_since_s > UNSEEN_S
+
     def _judge(self, tally: Tally, values: dict[str, float]) -> tuple[str, str]:
         warning = _certificate_warning(values.get("certificate_days"))
+        if tally.detail == Tally.detail:
+            return "connecting", ""
         if not tally.connected:
             return "disconnected", "; ".join(filter(None, (tally.detail, warning)))
         if tally.held_kinds:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import cv2
 import msgspec
+from msgspec.structs import replace
 
 from engines.backends.cpu import available_threads
 from engines.detector import Detections, PersonDetector
@@ -26,8 +27,9 @@ from runtime.config.model import Camera, Engines, StoreConfig
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameRing
-from runtime.messages import Attach, Detach, Health, Message, PeerGone
+from runtime.messages import Attach, Configure, Detach, Health, Message, PeerGone
 from runtime.processes.control import ControlLine
+from runtime.processes.handover import take_up
 from runtime.processes.outbound import RecordSender
 from runtime.processes.sight import Sight, Ticket, choose_sight
 from runtime.processes.watched import WatchedCamera, first_track_id
@@ -51,10 +53,15 @@ class VisionSpec(msgspec.Struct, frozen=True):
     engines: Engines
     clock: tuple[float, float]
 
+    def fixed(self) -> VisionSpec:
+        """The spec without what can change while the process runs: the cameras and the least score."""
+        return replace(self, cameras=[], engines=replace(self.engines, score=None))
+
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> VisionSpec:
-    """The spec of the one vision process."""
-    return VisionSpec(config.cameras, config.engines, clock)
+    """The spec of the one vision process, without what only the cameras' own processes need to know."""
+    unneeded = {"uri": "-", "username": None, "password_file": None, "max_size": (0, 0)}
+    return VisionSpec([replace(camera, **unneeded) for camera in config.cameras], config.engines, clock)
 
 
 def plan_of(camera: Camera) -> CameraPlan:
@@ -167,7 +174,27 @@ class VisionProcess:
                 self._let_go(name)
             case Detach(role="records"):
                 self._store.detach()
+            case Configure() if len(fds) == 1:
+                self._adopt(take_up(fds[0], VisionSpec))
+                return True
         return False
+
+    def _adopt(self, spec: VisionSpec) -> None:
+        """Go on with other cameras, floors under their pictures, rates and least score."""
+        before = self._plans
+        self._plans = {camera.name: camera for camera in spec.cameras}
+        for name in before.keys() - self._plans.keys():
+            self._let_go(name)
+        for name, camera in self._plans.items():
+            self._first_ids.setdefault(name, first_track_id(self._clock.now()))
+            watched = self._cameras.get(name)
+            if watched is not None and camera != before.get(name):
+                watched.describe(camera)
+                self._policy.add(plan_of(camera), time.monotonic())
+        self._engines = spec.engines
+        if self._sight is not None:
+            self._finish_all(self._sight)
+            self._sight.require(spec.engines.score)
 
     def _watch(self, name: str, ring_fd: int, socket_fd: int) -> None:
         self._let_go(name)
@@ -210,7 +237,7 @@ class VisionProcess:
                     self._drops["overtaken by a newer frame"] += 1
                 self._policy.offer(name, now_s)
         except (PeerGone, FrameError) as error:
-            log.warning("camera %s is gone: %s", name, error or "its process ended")
+            log.warning("camera %s is gone: %s", name, str(error) or "its process ended")
             self._let_go(name)
 
     def _work(self, sight: Sight) -> None:

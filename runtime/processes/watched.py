@@ -67,6 +67,16 @@ class WatchedCamera:
         self._highest = 0
         self._count = 0
 
+    def describe(self, camera: Camera) -> None:
+        """Go on with another description of the camera; another floor under the picture restarts tracking."""
+        before, self._camera = self._camera, camera
+        if (camera.homography, camera.points, camera.image_size) != (
+            before.homography,
+            before.points,
+            before.image_size,
+        ):
+            self._scene = None
+
     def hold(self, ready: FrameReady) -> bool:
         """Keep this frame; True where an older one was given back for it. Raises messages.PeerGone."""
         overtaken = self._held

@@ -5,25 +5,30 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import random
+import resource
 import selectors
 import signal
 import time
 from pathlib import Path
 
 from runtime.clock import HostClock
-from runtime.config import StoreConfig, load
-from runtime.errors import TagsightError
+from runtime.config import StoreConfig
 from runtime.frames.errors import RingError
 from runtime.messages import Attach, Detach, Health, pair
 from runtime.supervisor.child import PRELOAD, prune_crash_reports
 from runtime.supervisor.children import Child, Patience
+from runtime.supervisor.configuration import Configuration
 from runtime.supervisor.notify import Notifier, watchdog_interval_s
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.signals import Signals
+from runtime.supervisor.standing import sentence, unknown
+from runtime.supervisor.statefolder import StateError, prepare_state_folder
 from runtime.supervisor.topology import STOP_ORDER, Link, plan_links, plan_processes
 
 READY_WITHIN_S = 30.0
 """systemd is told READY at the latest then, with what is missing in the status line."""
+NOBODY_HEARD_S = 90.0
+"""No process at all has said a word for so long: more than the pause of one that has used up its budget."""
 CLOCK_STEP_S = 30.0
 """A wall clock that is further off was set (no battery, a late time server): slewing takes too long."""
 STOP_S = 3.8
@@ -43,8 +48,8 @@ class Arbiter:
         config: StoreConfig,
         policy: RestartPolicy = RestartPolicy(),  # noqa: B008 - frozen
         patience: Patience = Patience(),  # noqa: B008 - frozen
+        verbose: bool = False,
     ) -> None:
-        self._config_path = config_path
         self._policy = policy
         self._patience = patience
         self._rng = random.Random()
@@ -55,26 +60,43 @@ class Arbiter:
         self._notifier = Notifier()
         self._clock = HostClock()
         self._clock_state = self._clock.state
-        self._crash_dir = Path(config.state_dir) / "crash"
         self._children: dict[str, Child] = {}
         self._links: list[Link] = []
         self._ready = False
         self._began_s = time.monotonic()
         self._fed_s = 0.0
         self._told_s = 0.0
+        self._status = ""
         self._health_lost = 0
-        self._adopt(config)
+        self._configuration = Configuration(config_path, config, verbose)
+        self._adopt()
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; 0 where every process drained in time, 1 where one was killed."""
-        self._crash_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-        prune_crash_reports(self._crash_dir, alive=())
+        """Run until SIGTERM or SIGINT; 0 where every process drained in time, 1 where one was killed.
+
+        Raises StateError where the state folder is not ours to use.
+        """
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        self._prepare_folders()
         self._signals.install()
         self._selector.register(self._signals.wake[0], selectors.EVENT_READ, self._signals.drain)
         while not self._signals.stop:
             self.step(time.monotonic())
         self._notifier.send("STOPPING=1")
-        return self._stop_all()
+        log.info("stopping all processes")
+        began_s = time.monotonic()
+        code = self._stop_all()
+        log.info("all processes have ended, in %.1f s", time.monotonic() - began_s)
+        return code
+
+    def _prepare_folders(self) -> None:
+        prepare_state_folder(self._configuration.current.state_dir)
+        self._crash_dir.mkdir(exist_ok=True, mode=0o750)
+        prune_crash_reports(self._crash_dir, self._alive())
+
+    @property
+    def _crash_dir(self) -> Path:
+        return self._configuration.crash_folder
 
     def step(self, now_s: float) -> None:
         """One turn: start what is due, hear the children, judge them, tell systemd."""
@@ -84,8 +106,9 @@ class Arbiter:
         self._hear_all(timeout_s=0.2)
         now_s = time.monotonic()
         for child in self._children.values():
-            if child.running and child.check(now_s, self._patience):
-                log.error("%s makes no progress: stopping it with a trace", child.name)
+            why = child.check(now_s, self._patience) if child.running else ""
+            if why:
+                log.error("%s makes no progress (%s): stopping it with a trace", child.name, why)
         if self._signals.reload:
             self._signals.reload = False
             self._reload()
@@ -95,8 +118,12 @@ class Arbiter:
         for key, _ in self._selector.select(timeout_s):
             key.data()
 
-    def _adopt(self, config: StoreConfig) -> None:
-        """Make the processes and links of `config` the ones to run; changed ones are replaced."""
+    def _adopt(self) -> None:
+        """Make the processes and links of the configuration the ones to run.
+
+        A process takes up what it can while it runs, and begins anew for the rest.
+        """
+        config, level = self._configuration.current, self._configuration.log_level
         plans = {plan.name: plan for plan in plan_processes(config, self._clock_state)}
         self._links = plan_links(config)
         for name, child in self._children.items():
@@ -104,10 +131,12 @@ class Arbiter:
                 log.info("%s is no longer configured: stopping it", name)
                 child.retired = True
                 child.ask_to_stop()
-            elif plans[name].spec != child.plan.spec:
-                log.info("%s has a changed configuration: restarting it", name)
+            elif plans[name].fixed != child.plan.fixed:
                 child.plan = plans[name]
                 child.start_at_s = 0.0
+                child.ask_to_stop()
+            elif not child.go_on_with(plans[name], self._clock.state, level):
+                log.warning("%s does not listen: restarting it", name)
                 child.ask_to_stop()
         for name, plan in plans.items():
             known = self._children.get(name)
@@ -118,20 +147,20 @@ class Arbiter:
 
     def _reload(self) -> None:
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        try:
-            config = load(self._config_path)
-        except TagsightError as error:
-            log.error("the configuration was not reloaded, the old one stays: %s", error)
-        else:
-            self._adopt(config)
-            log.info("configuration reloaded from %s", self._config_path)
+        if self._configuration.reload():
+            try:
+                self._prepare_folders()
+            except (StateError, OSError) as error:
+                self._configuration.fault = str(error)
+                log.error("%s", error)
+            self._adopt()
         self._notifier.send("READY=1")
 
     def _start(self, child: Child, now_s: float) -> None:
         utc_s = self._clock.now()
         try:
             child.start(
-                self._context, self._clock.state, str(self._crash_dir), log.getEffectiveLevel(), now_s
+                self._context, self._clock.state, str(self._crash_dir), self._configuration.log_level, now_s
             )
         except RingError as error:
             child.start_at_s = child.restarts.died(now_s)
@@ -203,31 +232,47 @@ class Arbiter:
 
     def _tell(self, now_s: float) -> None:
         """Feed systemd's watchdog, announce readiness, report the supervisor's own health."""
-        interval_s = watchdog_interval_s()
-        if interval_s is not None and now_s - self._fed_s >= interval_s / 2:
-            self._notifier.send("WATCHDOG=1")
-            self._fed_s = now_s
+        self._feed(now_s)
         if now_s - self._told_s < 1.0:
             return
         self._told_s = now_s
         offset_s = self._clock.offset_s()
         if abs(offset_s) > CLOCK_STEP_S:
             self._begin_anew(offset_s)
-        missing = [name for name, child in self._children.items() if not child.health and not child.retired]
-        status = "all processes run" if not missing else "not there yet: " + ", ".join(missing)
-        if not self._ready and (not missing or now_s - self._began_s > READY_WITHIN_S):
+        standing = {child.name: child.health for child in self._children.values() if not child.retired}
+        status = sentence(standing)
+        if not self._ready and (not unknown(standing) or now_s - self._began_s > READY_WITHIN_S):
             self._ready = True
             self._notifier.send("READY=1", f"STATUS={status}")
             log.info("ready: %s", status)
+        elif self._ready and status != self._status:
+            self._notifier.send(f"STATUS={status}")
+        self._status = status
+        self._forward(self._health(status, offset_s, now_s))
+
+    def _feed(self, now_s: float) -> None:
+        """Feed systemd's watchdog while anybody at all makes progress; else it is to start us anew."""
+        interval_s = watchdog_interval_s()
+        if interval_s is None or now_s - self._fed_s < interval_s / 2:
+            return
+        heard_s = max((child.heard_s for child in self._children.values()), default=now_s)
+        if now_s - max(heard_s, self._began_s) <= NOBODY_HEARD_S:
+            self._notifier.send("WATCHDOG=1")
+            self._fed_s = now_s
+
+    def _health(self, status: str, offset_s: float, now_s: float) -> Health:
         utc_s = self._clock.now()
-        restarts = sum(child.restarts.total for child in self._children.values())
+        children = self._children.values()
+        degraded = [child.name for child in children if child.restarts.degraded(now_s) and not child.running]
         values = {
             "processes": float(len(self._alive())),
-            "restarts": float(restarts),
+            "restarts": float(sum(child.restarts.total for child in children)),
+            "degraded": float(len(degraded)),
             "clock_offset_s": offset_s,
         }
+        detail = "; ".join(told for told in (status, self._configuration.fault) if told)
         drops = {"health not heard by the store": self._health_lost}
-        self._forward(Health("supervisor", "live", utc_s, utc_s, status, values, drops))
+        return Health("supervisor", "degraded" if degraded else "live", utc_s, utc_s, detail, values, drops)
 
     def _begin_anew(self, offset_s: float) -> None:
         """The wall clock was set: every process drains, and starts again on the new time."""

@@ -10,6 +10,7 @@ import re
 import resource
 import signal
 import socket
+import traceback
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from runtime.messages import Health, PeerGone, send
 
 USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20
+CRASH_BYTES_KEPT = 2_000_000
 REPORT = re.compile(r"\.(\d{1,10})\.trace$")
 
 PRELOAD = ["runtime.processes.camera", "runtime.supervisor.child", "runtime.cli"]
@@ -58,6 +60,8 @@ def run_child(
             raise SystemExit(1) from error
         except Exception:
             log.exception("%s stopped by a fault", name)
+            traceback.print_exc(file=trace)
+            trace.flush()
             faulthandler.dump_traceback(trace)
             raise
         finally:
@@ -99,10 +103,15 @@ def report_of(crash_dir: Path, name: str, pid: int) -> Path:
 
 
 def prune_crash_reports(crash_dir: Path, alive: Collection[int]) -> None:
-    """Keep the newest reports; empty ones belong to processes that were killed and say nothing."""
+    """Keep the newest reports, so many and so much; empty ones are of processes that were killed."""
     found = ((path, REPORT.search(path.name)) for path in crash_dir.glob("*.trace"))
     ended = [path for path, ours in found if ours is not None and int(ours[1]) not in alive]
     ended.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for number, path in enumerate(ended):
-        if number >= CRASH_REPORTS_KEPT or path.stat().st_size == 0:
+    kept = size = 0
+    for path in ended:
+        length = path.stat().st_size
+        if length and kept < CRASH_REPORTS_KEPT and size + length <= CRASH_BYTES_KEPT:
+            kept += 1
+            size += length
+        else:
             path.unlink(missing_ok=True)

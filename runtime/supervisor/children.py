@@ -8,11 +8,13 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import NamedTuple
 
 import msgspec
 
 from runtime.frames.ring import create_ring
-from runtime.messages import Attach, Health, Message, PeerGone, Stop, pair, receive, send
+from runtime.messages import Attach, Configure, Health, Message, PeerGone, Stop, pair, receive, send
+from runtime.processes.handover import lay_down
 from runtime.supervisor.child import run_child
 from runtime.supervisor.restarts import Restarts
 from runtime.supervisor.topology import ProcessPlan
@@ -24,13 +26,30 @@ class Patience:
 
     `silent_s`: without a word, though it speaks every second; `first_word_s`: the same while it starts, when
     a network is loaded; `stalled_s`: while it says itself that it is stalled; `abort_s`: from the signal that
-    leaves a trace to the one that cannot be refused.
+    leaves a trace to the one that cannot be refused. How old the last frame, keepalive or delivery of a
+    process may be that says all is well, is in `PROGRESS`.
     """
 
     silent_s: float = 10.0
     first_word_s: float = 60.0
     stalled_s: float = 15.0
     abort_s: float = 1.0
+
+
+class Progress(NamedTuple):
+    """In this state of a process its progress must not be older; and what it means where it is."""
+
+    state: str
+    limit_s: float
+    meaning: str
+
+
+PROGRESS = {
+    "camera": Progress("live", 60.0, "no frame"),
+    "reader": Progress("reading", 60.0, "no word of the reader"),
+    "uplink": Progress("ok", 300.0, "nothing delivered of what waits"),
+}
+"""By kind of process."""
 
 
 @dataclass
@@ -47,6 +66,7 @@ class Child:
     start_at_s: float = 0.0
     retired: bool = False
     _stalled_since_s: float | None = None
+    _well_since_s: float | None = None
     _aborted_s: float | None = None
 
     @property
@@ -88,7 +108,7 @@ class Child:
         ours.setblocking(False)
         self.process, self.control, self.ring_fd = process, ours, ring_fd
         self.heard_s = now_s
-        self.health, self._stalled_since_s, self._aborted_s = None, None, None
+        self.health, self._stalled_since_s, self._well_since_s, self._aborted_s = None, None, None, None
         if ring_fd is not None:
             self.tell(Attach("ring", plan.name), (ring_fd,))
 
@@ -120,6 +140,16 @@ class Child:
             self.health, self.heard_s = said[-1], now_s
         return said
 
+    def go_on_with(self, plan: ProcessPlan, clock: tuple[float, float], log_level: int) -> bool:
+        """Take another plan up while it runs; False where it does not listen."""
+        self.plan = plan
+        if not self.running:
+            return True
+        fd = lay_down(plan.spec_at(clock))
+        told = self.tell(Configure(log_level), (fd,))
+        os.close(fd)
+        return told
+
     def ask_to_stop(self) -> None:
         """Stop in order; killed where it does not listen."""
         if self.running and not self.tell(Stop()):
@@ -130,23 +160,44 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def check(self, now_s: float, patience: Patience) -> bool:
-        """End it where it makes no progress: first with a trace, then for good. True when that begins."""
+    def check(self, now_s: float, patience: Patience) -> str:
+        """End it where it makes no progress: first with a trace, then for good. Says why when that begins."""
         if self._aborted_s is not None:
             if now_s - self._aborted_s > patience.abort_s:
                 self.kill(signal.SIGKILL)
-            return False
-        if self.health is not None and self.health.state == "stalled":
-            self._stalled_since_s = self._stalled_since_s or now_s
-        else:
-            self._stalled_since_s = None
-        stalled = self._stalled_since_s is not None and now_s - self._stalled_since_s > patience.stalled_s
+            return ""
+        why = self._hangs(now_s, patience)
+        if why:
+            self._aborted_s = now_s
+            self.kill(signal.SIGABRT)
+        return why
+
+    def _hangs(self, now_s: float, patience: Patience) -> str:
+        """Why it is thought to hang; empty where it is not."""
         limit_s = patience.silent_s if self.begun else patience.first_word_s
-        if now_s - self.heard_s <= limit_s and not stalled:
-            return False
-        self._aborted_s = now_s
-        self.kill(signal.SIGABRT)
-        return True
+        if now_s - self.heard_s > limit_s:
+            return f"not a word for {limit_s:.0f} s"
+        health = self.health
+        if health is None or health.state != "stalled":
+            self._stalled_since_s = None
+        elif self._stalled_since_s is None:
+            self._stalled_since_s = now_s
+        elif now_s - self._stalled_since_s > patience.stalled_s:
+            return f"stalled for {patience.stalled_s:.0f} s: {health.detail}"
+        return self._idles(now_s)
+
+    def _idles(self, now_s: float) -> str:
+        """Why it is thought to hang although it says that all is well."""
+        expected, health = PROGRESS.get(self.plan.kind), self.health
+        if expected is None or health is None or health.state != expected.state:
+            self._well_since_s = None
+            return ""
+        if self._well_since_s is None:
+            self._well_since_s = now_s
+        idle_s = min(health.time_s - health.progress_s, now_s - self._well_since_s)
+        if idle_s <= expected.limit_s:
+            return ""
+        return f"{expected.meaning} for {idle_s:.0f} s, though it is {expected.state}"
 
     def bury(self) -> int:
         """Take leave of the ended process and free what was its own; returns its exit code."""

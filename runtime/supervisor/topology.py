@@ -30,6 +30,11 @@ class ProcessPlan:
     name: str
     spec: Any
 
+    @property
+    def fixed(self) -> Any:
+        """What only a restart can change of it."""
+        return self.spec.fixed()
+
     def spec_at(self, clock: tuple[float, float]) -> Any:
         """The spec for a process that starts now: with the clock as it reads, not as it read at our start."""
         return msgspec.structs.replace(self.spec, clock=clock)

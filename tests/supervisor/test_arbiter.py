@@ -105,7 +105,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def test_a_hung_process_is_replaced_and_leaves_a_trace(daemon: Daemon) -> None:
     pid, starts = daemon.pids()["uplink"], daemon.starts("uplink")
     os.kill(pid, signal.SIGSTOP)
-    daemon.wait_for(lambda: "uplink makes no progress: stopping it with a trace" in daemon.says())
+    sentence = "uplink makes no progress (not a word for 8 s): stopping it with a trace"
+    daemon.wait_for(lambda: sentence in daemon.says())
     os.kill(pid, signal.SIGCONT)
     daemon.wait_for(lambda: daemon.starts("uplink") > starts)
     crash = Path(daemon.store["state_dir"]) / "crash"
@@ -144,7 +145,7 @@ def test_a_changed_configuration_restarts_only_the_process_it_concerns(daemon: D
     daemon.wait_for(lambda: daemon.pids()["uplink"] != before["uplink"])
     after = daemon.pids()
     assert {name for name in after if after[name] != before[name]} == {"uplink"}
-    assert "uplink has a changed configuration: restarting it" in daemon.says()
+    assert "uplink.port changed: uplink must be restarted for it" in daemon.says()
 
 
 def test_sigterm_drains_everything_within_five_seconds(daemon: Daemon) -> None:
