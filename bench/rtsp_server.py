@@ -1,6 +1,6 @@
-"""A real RTSP server on loopback for the tests: GStreamer's, with an H.264 picture that can be steered.
+"""A real RTSP server on loopback: GStreamer's, with an H.264 picture that can be steered.
 
-Run by a Python that can import GstRtspServer (see scripts/fetch-rtsp-server), not by the tests' own:
+Run by a Python that can import GstRtspServer (see scripts/fetch-rtsp-server), not by our own:
 
     PYTHON rtsp_server.py PORT [basic|digest USER PASSWORD]
 
