@@ -91,6 +91,12 @@ class Execution:
         self._idle.append(batch.lane)
         return answers
 
+    def measure(self, frames: Sequence[RingFrame]) -> dict[str, float]:
+        """Milliseconds of each stage for such a batch, without graphs. Raises Busy and GpuError."""
+        if not self._idle:
+            raise Busy("a lane is needed to measure; finish a batch first")
+        return self._idle[0].measure(frames)
+
     def close(self) -> None:
         """Wait for what is under way and give everything back."""
         for lane in self._lanes:

@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from bench.kernel_double.build import build_stand_in, compiler
 from engines.cuda import libcuda as libcuda_calls
 from engines.cuda import libraries
 from engines.cuda.driver import FrameWay, GpuFacts, choose_way, open_gpu
 from engines.cuda.errors import GpuError
 
-REPO = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if compiler() is None:
-        pytest.skip("no C++ compiler (g++) to build the stand-in for libcuda with")
-    return build_stand_in(tmp_path_factory.mktemp("libcuda"))
-
-
-@pytest.fixture(params=["pycuda", "cuda-bindings"])
-def library(request: pytest.FixtureRequest) -> str:
-    if request.param not in libraries.installed():
-        pytest.skip(f"{request.param} is not installed")
-    return str(request.param)
-
-
-def told(libcuda: Path, library: str, abilities: str) -> dict[str, object]:
-    environment = {
-        **os.environ,
-        "LD_LIBRARY_PATH": str(libcuda.parent),
-        "TAGSIGHT_STAND_IN": abilities,
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(REPO), os.environ.get("PYTHONPATH")))),
-    }
-    script = Path(__file__).with_name("gpu_path.py")
-    ended = subprocess.run(
-        [sys.executable, str(script), library],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return dict(json.loads(ended.stdout))
+Run = Callable[..., dict[str, object]]
 
 
 @pytest.mark.parametrize(
@@ -64,9 +25,9 @@ def told(libcuda: Path, library: str, abilities: str) -> dict[str, object]:
     ],
 )
 def test_a_frame_reaches_the_kernels_the_way_the_gpu_allows(
-    libcuda: Path, library: str, abilities: str, way: str, read_only_way: str
+    over_stand_in: Run, library: str, abilities: str, way: str, read_only_way: str
 ) -> None:
-    result = told(libcuda, library, abilities)
+    result = over_stand_in("gpu_path.py", abilities, library)
     assert result["exact"], "the kernel read another picture"
     assert result["again"] == way
     assert result["read_only"] == read_only_way
@@ -74,8 +35,8 @@ def test_a_frame_reaches_the_kernels_the_way_the_gpu_allows(
     assert result["says"] == f"stand-in, sm_87, CUDA 13.0 by {library}; frames: {FrameWay[way].value}"
 
 
-def test_what_would_go_wrong_on_the_gpu_is_refused_in_words(libcuda: Path, library: str) -> None:
-    result = told(libcuda, library, "register,integrated")
+def test_what_would_go_wrong_on_the_gpu_is_refused_in_words(over_stand_in: Run, library: str) -> None:
+    result = over_stand_in("gpu_path.py", "register,integrated", library)
     assert "registered already" in str(result["twice"])
     assert "are not in a ring of" in str(result["beyond"])
     assert "are no frame of this ring" in str(result["too_long"])
