@@ -12,10 +12,12 @@ BENCHMARKS = {
     "parity": ("bench.parity", "Persons and tracks by the GPU path against the CPU path."),
     "throughput": ("bench.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
+    "engines": ("bench.engines", "Our networks against the ones they replace: speed and accuracy."),
     "matching": ("bench.matching", "Tag x person matching on synthetic crowds."),
     "flips": ("bench.flips", "Flip detectors on unseen simulated stores and real reads."),
     "soak": ("bench.soak", "Memory, descriptors and threads of the daemon over a long run."),
     "uplink": ("bench.uplink", "Outbox and broker against paho alone and the disk's fsync."),
+    "llrp": ("bench.llrp.command", "The reader session against faults, hostile bytes and time."),
     "interop": ("bench.llrp.interop", "Other LLRP clients, an emulator and tshark against ours."),
     "faults": ("bench.faults", "Break the way to the cloud in every way we know; account for every event."),
 }

@@ -1,4 +1,4 @@
-"""Command line of training: `python -m engines.distill pool|detector|reid|action|measure|export --help`."""
+"""Command line of training: `python -m engines.distill --help`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     for name, text in (
         ("pool", "gather pictures, let the teachers label them, cut persons out"),
         ("detector", "train the person detector; goes on where a stopped run ended"),
+        ("ablation", "train it with and without each part of the distillation, and write the table"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument(
@@ -52,6 +53,10 @@ def train(given: argparse.Namespace) -> None:
         from engines.distill.train import DetectorTraining
 
         DetectorTraining(recipe, pool).run()
+    elif given.command == "ablation":
+        from engines.distill.ablation import ablate
+
+        ablate(recipe, pool)
 
 
 def measure(given: argparse.Namespace) -> None:

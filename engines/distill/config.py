@@ -10,6 +10,8 @@ import yaml
 
 from engines.errors import EngineError
 
+HINTS = ("none", "plain_l2", "distribution")
+
 
 class TrainingError(EngineError):
     """A recipe, pool or checkpoint that training cannot use."""
@@ -19,6 +21,9 @@ class TrainingError(EngineError):
 class DetectorRecipe:
     """Settings of `python -m engines.distill detector`; sizes are (width, height) in pixels.
 
+    bound_margin, bound_gain: see `engines.distill.losses.detector_loss`. soft_gain: weight of YOLOX-nano's
+    scores in every cell. hint, hint_gain: which of HINTS compares features, and its weight. hard_labels:
+    every box is taken for certain. mix: shares of the pool's sources, kinds: of the kinds of scenes.
     width: which of `engines.models.detector.WIDTHS` is trained. imitate: a checkpoint of the full net, whose
     answer in every cell is followed as well, with `imitation_gain`.
     """
@@ -80,4 +85,7 @@ def read_recipe(path: Path) -> DetectorRecipe:
     if "validation_size" in values:
         width, height = values["validation_size"]
         values["validation_size"] = (int(width), int(height))
-    return DetectorRecipe(**values)
+    recipe = DetectorRecipe(**values)
+    if recipe.hint not in HINTS:
+        raise TrainingError(f"{path}: hint {recipe.hint!r} is not one of {', '.join(HINTS)}")
+    return recipe

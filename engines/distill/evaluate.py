@@ -123,19 +123,32 @@ def held_out_truth(
             continue
         image = read_image(folder / entry.file)
         stem = entry.file.removeprefix(f"{source}-").removesuffix(".jpg")
-        root = data / ("img-street-people" if source == "street" else "img-coco256") / "labels"
-        label = next(root.glob(f"{stem}.txt"), None) or next(root.glob(f"*/{stem}.txt"))
-        boxes = yolo_boxes(label, image.shape[1], image.shape[0])
-        truth = Labels.certain(with_heads(boxes) if heads else boxes)
-        extra = entry.labels()
-        if len(boxes):
-            extra = extra.pick(overlap(extra.boxes, boxes).max(1) <= 0.4)
-        extra.trust = np.zeros(len(extra.boxes), np.float32)
-        yield image, Labels.joined([truth, extra])
+        boxes = published_boxes(data, source, stem, image)
+        yield image, published_truth(boxes, entry.labels(), heads=heads)
 
 
-def mot_clip(video: Path, truth: Path, every: int) -> Iterator[tuple[Image, Labels]]:
-    """Every n-th frame of a MOT clip and its persons. For measuring only."""
+def published_boxes(data: Path, source: str, stem: str, image: Image) -> Boxes:
+    """A street or COCO photo's boxes (n, 4) as they were published, in pixels of `image`."""
+    root = data / ("img-street-people" if source == "street" else "img-coco256") / "labels"
+    label = next(root.glob(f"{stem}.txt"), None) or next(root.glob(f"*/{stem}.txt"))
+    return yolo_boxes(label, image.shape[1], image.shape[0])
+
+
+def published_truth(boxes: Boxes, known: Labels, *, heads: bool) -> Labels:
+    """Published boxes as truth, grown by the heads if wanted; who else is known is a place to look away."""
+    if len(boxes):
+        known = known.pick(overlap(known.boxes, boxes).max(1) <= 0.4)
+    away = Labels(known.boxes, np.zeros(len(known.boxes), np.float32), known.teacher_iou)
+    return Labels.joined([Labels.certain(with_heads(boxes) if heads else boxes), away])
+
+
+def mot_clip(
+    video: Path, truth: Path, every: int, *, unmarked_ignored: bool = False
+) -> Iterator[tuple[Image, Labels]]:
+    """Every n-th frame of a MOT clip and its persons. For measuring only.
+
+    Boxes marked not to count are left out, or with `unmarked_ignored` places to look away from.
+    """
     table = np.loadtxt(truth, delimiter=",")
     capture = cv2.VideoCapture(str(video))
     number = 0
@@ -145,15 +158,18 @@ def mot_clip(video: Path, truth: Path, every: int) -> Iterator[tuple[Image, Labe
             break
         number += 1
         if (number - 1) % every == 0:
-            rows = table[(table[:, 0] == number) & (table[:, 6] > 0)]
+            rows = table[(table[:, 0] == number) & ((table[:, 6] > 0) | unmarked_ignored)]
             boxes: Boxes = np.concatenate((rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]), 1).astype(np.float32)
-            yield np.asarray(frame, np.uint8), Labels.certain(boxes)
+            labels = Labels.certain(boxes)
+            labels.trust = (rows[:, 6] > 0).astype(np.float32)
+            yield np.asarray(frame, np.uint8), labels
     capture.release()
 
 
-def pets(data: Path, every: int = 5) -> Iterator[tuple[Image, Labels]]:
+def pets(data: Path, every: int = 5, *, unmarked_ignored: bool = False) -> Iterator[tuple[Image, Labels]]:
     folder = data / "video-mot15-pets09-s2l1"
-    return mot_clip(folder / "PETS09-S2L1.mp4", folder / "gt.txt", every)
+    clip, truth = folder / "PETS09-S2L1.mp4", folder / "gt.txt"
+    return mot_clip(clip, truth, every, unmarked_ignored=unmarked_ignored)
 
 
 def tud_campus(data: Path, every: int = 1) -> Iterator[tuple[Image, Labels]]:

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-HINTS = ("none", "plain_l2", "distribution")
-
 
 def shares(features: Tensor) -> Tensor:
     """Each channel's share of all positive responses at a cell: [..., c], not negative, sums to 1.

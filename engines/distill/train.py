@@ -263,7 +263,8 @@ def model_to_imitate(checkpoint: Path) -> PersonDetector:
     net = PersonDetector(WIDTHS[state.get("width", "full")])
     net.load_state_dict(state["average"])
     net.eval()
-    return net.to(memory_format=torch.channels_last)
+    net.to(memory_format=torch.channels_last)
+    return net
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
