@@ -21,6 +21,8 @@ SEEK_FROM = 250
 """Frames to catch up from which seeking is worth it."""
 MAX_SPOILED = 250
 """Spoiled frames in a row after which a file is given up."""
+CATCH_UP_S = 2.0
+"""A machine too slow to catch up at all shows a late frame now and then instead of none for good."""
 LATE_S = 0.2
 LATE_FRAMES = 1.5
 """A frame that is overdue by more than the larger of the two is skipped."""
@@ -114,7 +116,10 @@ class FileSource:
         late = int((self._clock.now() - self._due_s()) * self.fps)
         if late > SEEK_FROM and self._position + late < self._declared:
             self._seek(self._position + late)
+        until_s = time.monotonic() + CATCH_UP_S
         while self._clock.now() - self._due_s() > max(LATE_S, LATE_FRAMES / self.fps):
+            if time.monotonic() > until_s:
+                return
             if not self._grab():
                 return
             self._advance(1)

@@ -56,6 +56,13 @@ class ControlLine:
             self.stopping = True
 
 
+def close_all(fds: tuple[int, ...]) -> bool:
+    """Close descriptors that are of no use here; True, for `Obey`."""
+    for fd in fds:
+        os.close(fd)
+    return True
+
+
 def _close_unexpected(message: Message, fds: tuple[int, ...]) -> None:
     for fd in fds:
         log.warning("a descriptor that came with %s was not expected", message)

@@ -61,7 +61,7 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Reade
     ports = tuple(
         antenna.port for antenna in reader.antennas if antenna.zone in rooms or antenna.fixture in rooms
     )
-    unneeded = {"name": "-", "at": None, "zone": None, "fixture": None}
+    unneeded = {"name": "antenna", "at": None, "zone": None, "fixture": None}
     antennas = [replace(antenna, **unneeded) for antenna in reader.antennas]
     return ReaderSpec(replace(reader, antennas=antennas), ports, clock)
 

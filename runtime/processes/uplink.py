@@ -18,8 +18,8 @@ import msgspec
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, Tls, Uplink
-from runtime.messages import Attach, Committed, Detach, Health, Message
-from runtime.processes.control import ControlLine
+from runtime.messages import Attach, Committed, Configure, Detach, Health, Message
+from runtime.processes.control import ControlLine, close_all
 from runtime.uplink.certificates import expiry_of
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.events import Origin
@@ -151,6 +151,8 @@ class UplinkProcess:
                 return True
             case Detach(role="records"):
                 self._let_go_of_store()
+            case Configure():
+                return close_all(fds)
         return False
 
     def _committed_seq(self) -> int:

@@ -60,7 +60,7 @@ class VisionSpec(msgspec.Struct, frozen=True):
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> VisionSpec:
     """The spec of the one vision process, without what only the cameras' own processes need to know."""
-    unneeded = {"uri": "-", "username": None, "password_file": None, "max_size": (0, 0)}
+    unneeded = {"uri": "-", "username": None, "password_file": None, "max_size": (64, 64)}
     return VisionSpec([replace(camera, **unneeded) for camera in config.cameras], config.engines, clock)
 
 

@@ -69,6 +69,7 @@ class Arbiter:
         self._status = ""
         self._health_lost = 0
         self._configuration = Configuration(config_path, config, verbose)
+        self._told_level = self._configuration.log_level
         self._adopt()
 
     def run(self) -> int:
@@ -135,9 +136,12 @@ class Arbiter:
                 child.plan = plans[name]
                 child.start_at_s = 0.0
                 child.ask_to_stop()
+            elif (plans[name].spec, level) == (child.plan.spec, self._told_level):
+                continue
             elif not child.go_on_with(plans[name], self._clock.state, level):
                 log.warning("%s does not listen: restarting it", name)
                 child.ask_to_stop()
+        self._told_level = level
         for name, plan in plans.items():
             known = self._children.get(name)
             if known is None:

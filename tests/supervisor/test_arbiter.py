@@ -10,11 +10,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import yaml
+
+from runtime.store.facts import Fact, Heatmap, ProcessHealth
+from runtime.uplink.events import open_event
+from runtime.uplink.outbox_reader import OutboxReader
 
 RUN = """
 import sys, logging
@@ -45,7 +50,7 @@ class Daemon:
     def __init__(self, folder: Path) -> None:
         write_clip(folder / "room.mp4")
         self.config = folder / "store.yaml"
-        self.store = {
+        self.store: dict[str, Any] = {
             "site": {"name": "test", "device": "box"},
             "floor": {"extent_m": [0, 0, 10, 10]},
             "cameras": [
@@ -84,6 +89,13 @@ class Daemon:
             assert self.process.poll() is None, self.says()
             assert time.monotonic() < deadline_s, self.says()
             time.sleep(0.05)
+
+    def facts(self) -> list[Fact]:
+        """Everything in the outbox: nothing is delivered here."""
+        reader = OutboxReader(Path(self.store["state_dir"]) / "outbox.db")
+        rows = reader.rows(1, limit=100_000, max_bytes=2**40)
+        reader.close()
+        return [open_event(row.body).fact for row in rows]
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -135,6 +147,45 @@ def test_a_broken_configuration_is_refused_and_the_old_one_stays(daemon: Daemon)
     assert "extend_m" in daemon.says()
     assert daemon.pids() == before
     daemon.config.write_text(good)
+
+
+def test_zones_intervals_and_rates_are_taken_up_by_the_processes_that_run(daemon: Daemon) -> None:
+    before = daemon.pids()
+    daemon.store["zones"] = [{"name": "counter", "polygon": [[1, 1], [4, 1], [4, 4], [1, 4]]}]
+    daemon.store["intervals"] = {"heatmap_s": 1, "health_s": 1}
+    daemon.store["cameras"][0]["analysis_fps"] = 2.0
+    daemon.write_config()
+    os.kill(daemon.process.pid, signal.SIGHUP)
+    daemon.wait_for(lambda: "4 changes" in daemon.says())
+    for key in ("zones[counter] added", "intervals.heatmap_s changed", "cameras[room].analysis_fps changed"):
+        assert f"{key}: in force at once" in daemon.says()
+    begin = len(daemon.facts())
+    daemon.wait_for(
+        lambda: any(isinstance(fact, Heatmap) and "counter" in fact.zones for fact in daemon.facts()[begin:])
+    )
+    daemon.wait_for(
+        lambda: any(
+            isinstance(fact, ProcessHealth) and fact.process == "camera:room" and 1.5 < fact.values["fps"] < 3
+            for fact in daemon.facts()[begin:]
+        )
+    )
+    assert daemon.pids() == before
+
+
+def test_a_camera_is_added_and_removed_while_the_others_carry_on(daemon: Daemon) -> None:
+    before = daemon.pids()
+    second = {**daemon.store["cameras"][0], "name": "yard"}
+    daemon.store["cameras"].append(second)
+    daemon.write_config()
+    os.kill(daemon.process.pid, signal.SIGHUP)
+    daemon.wait_for(lambda: "camera:yard: yard: live" in daemon.says())
+    daemon.store["cameras"].remove(second)
+    daemon.write_config()
+    os.kill(daemon.process.pid, signal.SIGHUP)
+    daemon.wait_for(lambda: not Path(f"/proc/{daemon.pids()['camera:yard']}").exists())
+    after = daemon.pids()
+    assert "cameras[yard] removed: camera:yard stops" in daemon.says()
+    assert {name: pid for name, pid in after.items() if name != "camera:yard"} == before
 
 
 def test_a_changed_configuration_restarts_only_the_process_it_concerns(daemon: Daemon) -> None:

@@ -91,10 +91,12 @@ def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(s
     process.start()
     child.process, child.control = process, ours
     try:
-        arbiter._adopt(msgspec.structs.replace(config, cameras=[]))
+        arbiter._configuration.current = msgspec.structs.replace(config, cameras=[])
+        arbiter._adopt()
         assert child.retired
         assert receive(theirs) == (Stop(), ())
-        arbiter._adopt(config)
+        arbiter._configuration.current = config
+        arbiter._adopt()
         assert arbiter._children["camera:room"] is child
         assert not child.retired
     finally:

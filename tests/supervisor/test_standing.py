@@ -1,0 +1,50 @@
+"""Who is there and who is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.messages import Health
+from runtime.supervisor.standing import sentence, unknown
+
+
+def said(process: str, state: str) -> Health:
+    return Health(process, state, 10.0, 10.0)
+
+
+STANDING = {
+    "store": said("store", "live"),
+    "vision": said("vision", "waiting"),
+    "camera:door": said("camera:door", "live"),
+    "reader:rail": said("reader:rail", "reading"),
+    "uplink": said("uplink", "ok"),
+}
+
+
+def test_all_is_well() -> None:
+    assert unknown(STANDING) == []
+    assert sentence(STANDING) == "all processes run"
+
+
+@pytest.mark.parametrize(
+    ("process", "state"),
+    [("camera:door", "connecting"), ("vision", "starting"), ("reader:rail", "configuring")],
+)
+def test_whether_a_thing_is_there_is_unknown_until_it_was_tried(process: str, state: str) -> None:
+    standing = {**STANDING, process: said(process, state)}
+    assert unknown(standing) == [process]
+    assert sentence(standing) == f"not there yet: {process}"
+
+
+def test_who_has_said_nothing_is_unknown() -> None:
+    assert unknown({**STANDING, "uplink": None}) == ["uplink"]
+
+
+@pytest.mark.parametrize(
+    ("process", "state"),
+    [("camera:door", "no such file"), ("reader:rail", "waiting"), ("uplink", "disconnected")],
+)
+def test_an_absence_that_is_stated_is_known(process: str, state: str) -> None:
+    standing = {**STANDING, process: said(process, state)}
+    assert unknown(standing) == []
+    assert sentence(standing) == f"all processes run; absent: {process} ({state})"
