@@ -1,7 +1,8 @@
 // A stand-in for libcuda.so.1 that runs the kernels of the host double: what engines/cuda calls through pycuda,
 // cuda-bindings and ctypes, and nothing else. GPU memory is this process's memory. $TAGSIGHT_STAND_IN names the
 // device's abilities: integrated, register, read_only, graphs; and `late`: what is queued on a stream runs only
-// when somebody has to wait for it, so that what is read too early, or written again too soon, shows.
+// when somebody has to wait for it, so that what is read too early, or written again too soon, shows; `unfair`: the
+// same for streams with a priority only, which shows where an ordinary one should have waited for them.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -98,7 +99,7 @@ static int queue(Stream* stream, Work work) {
         return OK;
     }
     stream->waiting.push_back(std::move(work));
-    if (has("late")) return OK;
+    if (has("late") || (has("unfair") && stream->priority)) return OK;
     return run_all(stream), told();
 }
 

@@ -16,9 +16,11 @@ from engines.cuda.execution import buckets_of
 Run = Callable[..., dict[str, object]]
 
 WAYS = [
-    # abilities; whether graphs are captured. `late`: the stand-in does everything as late as it may.
+    # abilities; whether graphs are captured. `late`: the stand-in does everything as late as it may;
+    # `unfair`: only what goes first
     ("integrated,register,graphs,late", True),
     ("register,graphs,late", True),
+    ("integrated,register,graphs,unfair", True),
     ("graphs,late", True),
     ("integrated,register,late", False),
     ("", False),
@@ -56,7 +58,7 @@ def way(request: pytest.FixtureRequest) -> tuple[str, bool]:
 def test_overlapped_batches_give_each_frame_its_own_persons(
     run: Run, library: str, way: tuple[str, bool]
 ) -> None:
-    if library == "cuda-bindings" and way not in WAYS[:2]:
+    if library == "cuda-bindings" and way not in WAYS[:3]:
         pytest.skip("pycuda goes all ways; cuda-bindings differs from it only in launches and memory")
     abilities, graphs = way
     result = run(abilities, library)
@@ -70,8 +72,11 @@ def test_overlapped_batches_give_each_frame_its_own_persons(
     assert result["runs_to_make_ready"] == 6, "each of three batch sizes runs once on each of two lanes"
 
 
-def test_crops_are_looked_at_where_they_are_and_answers_find_their_person(run: Run, library: str) -> None:
-    result = run(IN_PLACE, library)
+@pytest.mark.parametrize("abilities", [WAYS[0][0], WAYS[2][0]])
+def test_crops_are_looked_at_where_they_are_and_answers_find_their_person(
+    run: Run, library: str, abilities: str
+) -> None:
+    result = run(abilities, library)
     white, warm, nobody = result["answers"]  # type: ignore[misc]
     assert np.allclose(white, [[3**-0.5] * 3], atol=1e-3)
     colour = np.array([230.0, 245.0, 255.0])
