@@ -98,6 +98,11 @@ class Dialogue:
             del self.greetings[: 1 - MAX_GREETINGS]
             self.greetings.append(event.attempt)
 
+    @property
+    def waiting(self) -> list[int]:
+        """Message ids of the answers that nobody has asked for yet."""
+        return [frame.message_id for frame in self._answers]
+
     def answer(self, message_id: int) -> Message | None:
         """The answer to a request, None while it has not come. Raises FrameError if it makes no sense."""
         for frame in self._answers:

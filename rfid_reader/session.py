@@ -1,8 +1,9 @@
 """A reader session that never sticks: connect, configure, read; on any fault start over.
 
 `ReaderSession` owns one thread and one reader. Every fault (refusal, silence, a drop in the middle of a
-frame, bytes that are not LLRP) ends the connection and starts a fresh one after a jittered, growing wait;
-reads of whole frames before the fault are always delivered. Several sessions do not share anything.
+frame, bytes that are not LLRP) ends the connection and starts a fresh one; attempts are spaced by a
+jittered, growing wait; reads of whole frames before the fault are always delivered. Several sessions do not
+share anything.
 """
 
 from __future__ import annotations
@@ -17,17 +18,14 @@ from rfid_reader.backoff import Backoff
 from rfid_reader.connection import Connection
 from rfid_reader.dialogue import Event
 from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
+from rfid_reader.gathering import MAX_BATCH_READS, Gatherer
 from rfid_reader.health import RateMeter, ReaderHealth
 from rfid_reader.llrp.capabilities import Capabilities
-from rfid_reader.llrp.reports import TagReport, decode_report
-from rfid_reader.readerclock import ReaderClock
 from rfid_reader.reads import ReadTable
 from rfid_reader.settings import ReaderSettings
 
-MAX_BATCH_READS = 4096
+__all__ = ["MAX_BATCH_READS", "ReaderSession"]
 POLL_S = 0.05
-HIGHEST_ANTENNA = 255
-HIGHEST_CHANNEL = 1023
 
 
 class ReaderSession:
@@ -57,9 +55,8 @@ class ReaderSession:
         self._health = ReaderHealth()
         self._lock = threading.Lock()
         self._meter = RateMeter()
-        self._reader_clock = ReaderClock()
-        self._batch: list[tuple[float, TagReport]] = []
-        self._batch_since_s = 0.0
+        self._gatherer = Gatherer()
+        self._clock_steps = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reader {settings.label}", daemon=True)
 
@@ -96,9 +93,14 @@ class ReaderSession:
         self._note(state="stopped", detail="")
 
     def _serve_one_connection(self) -> float:
-        """Connect, read until a fault or a stop; returns how long to wait before the next connection."""
+        """Connect, read until a fault or a stop; returns how long to wait before the next connection.
+
+        The back-off counts from one attempt to the next: a connection that lasted is made again at once.
+        """
         connection: Connection | None = None
-        self._reader_clock = ReaderClock()
+        began_s = time.monotonic()
+        self._clock_steps += self._gatherer.clock.steps
+        self._gatherer = Gatherer()
         self._note(state="connecting", connects=self._health.connects + 1)
         try:
             connection = Connection(self.settings, self._take_report, self._take_event, self._count_unknown)
@@ -122,7 +124,7 @@ class ReaderSession:
             if isinstance(error, FrameError):
                 self._note(malformed=self._health.malformed + 1)
             self._note(state="waiting", detail=str(error))
-            return self._backoff.next_wait_s()
+            return max(0.0, self._backoff.next_wait_s() - (time.monotonic() - began_s))
         finally:
             self._deliver()
             if connection is not None:
@@ -132,49 +134,30 @@ class ReaderSession:
         while not self._stop.is_set():
             if connection.pump(POLL_S):
                 self._note(progress_s=self._clock())
-            if self._batch and self._clock() - self._batch_since_s >= self.settings.timing.batch_s:
+            if self._gatherer and self._clock() - self._gatherer.since_s >= self.settings.timing.batch_s:
                 self._deliver()
 
     def _take_report(self, body: bytes) -> None:
-        arrived_s = self._clock()
-        for report in decode_report(body):
-            if not report.antenna or report.antenna > HIGHEST_ANTENNA or not report.epc:
-                self._note(reports_ignored=self._health.reports_ignored + 1)
-                continue
-            stamp_us = report.utc_us if report.utc_us is not None else report.uptime_us
-            time_s = arrived_s if stamp_us is None else self._reader_clock.to_host(stamp_us, arrived_s)
-            if not self._batch:
-                self._batch_since_s = arrived_s
-            self._batch.append((time_s, report))
-            if len(self._batch) >= MAX_BATCH_READS:
-                self._deliver()
+        self._gatherer.take(body, self._clock())
+        if self._gatherer.full:
+            self._deliver()
 
     def _deliver(self) -> None:
-        if not self._batch:
-            return
-        batch, self._batch = self._batch, []
-        reports = [report for _, report in batch]
-        nan = float("nan")
-        reads = ReadTable.from_columns(
-            [time_s for time_s, _ in batch],
-            [report.epc for report in reports],
-            [report.antenna for report in reports],
-            [
-                report.channel if report.channel and report.channel <= HIGHEST_CHANNEL else 0
-                for report in reports
-            ],
-            [nan if report.rssi_dbm is None else report.rssi_dbm for report in reports],
-            [nan if report.phase_rad is None else report.phase_rad for report in reports],
-        )
-        with self._lock:
-            self._meter.count(self._clock(), reads.antenna.tolist(), reads.epc.tolist())
-            self._health = replace(
-                self._health,
-                reads=self._health.reads + len(reads),
-                clock_steps=self._reader_clock.steps,
-                clock_offset_s=self._reader_clock.offset_s,
-            )
-        self._on_reads(reads)
+        gatherer = self._gatherer
+        ignored, gatherer.ignored = gatherer.ignored, 0
+        if ignored:
+            self._note(reports_ignored=self._health.reports_ignored + ignored)
+        while gatherer:
+            reads = gatherer.hand_out()
+            with self._lock:
+                self._meter.count(self._clock(), reads.antenna.tolist(), reads.epc.tolist())
+                self._health = replace(
+                    self._health,
+                    reads=self._health.reads + len(reads),
+                    clock_steps=self._clock_steps + gatherer.clock.steps,
+                    clock_offset_s=gatherer.clock.offset_s,
+                )
+            self._on_reads(reads)
 
     def _count_unknown(self) -> None:
         self._note(unknown_messages=self._health.unknown_messages + 1)

@@ -80,7 +80,7 @@ class Client:
         source: ReadSource,
         reader_us: Callable[[], int],
         impinj: bool,
-        on_report_sent: Callable[[bytes], None] | None = None,
+        on_sent: Callable[[bytes], None] | None = None,
     ) -> None:
         self.socket = client_socket
         self.rospecs = ROSpecs()
@@ -91,7 +91,7 @@ class Client:
         self._impinj = impinj
         self._extensions = False
         self._splitter = FrameSplitter(MAX_REQUEST_BYTES)
-        self._out = OutStream(on_report_sent)
+        self._out = OutStream(on_sent)
         self.reports_made = 0
         self._keepalive_s = 0.0
         self._last_keepalive_s = time.monotonic()

@@ -43,11 +43,11 @@ FAULTS = (
 
 class OutStream:
     """Messages waiting to be sent to one client, at most MAX_OUT_BYTES; beyond it the reader's buffer
-    overflows. on_report_sent gets every message with tag reports that has left completely.
+    overflows. on_sent gets every message that has left completely.
     """
 
-    def __init__(self, on_report_sent: Callable[[bytes], None] | None = None) -> None:
-        self._on_report_sent = on_report_sent
+    def __init__(self, on_sent: Callable[[bytes], None] | None = None) -> None:
+        self._on_sent = on_sent
         self._queue: deque[tuple[bytes, int]] = deque()
         self._head_sent = 0
         self._bytes = 0
@@ -90,8 +90,8 @@ class OutStream:
             message, reports = self._queue.popleft()
             self._head_sent -= len(message)
             self.reports_sent += reports
-            if reports and self._on_report_sent is not None:
-                self._on_report_sent(message)
+            if self._on_sent is not None:
+                self._on_sent(message)
 
     @property
     def empty(self) -> bool:

@@ -44,7 +44,7 @@ class SimulatedReader:
 
     source: a scenario (path or loaded), or any ReadSource. port 0 picks a free one; see `.port`. epoch:
     host UTC seconds at which the scenario's time is 0 (default: now). on_flip gets every true flip when it
-    ends, as (TrueFlip, epoch). impinj False makes it a reader without Impinj's extensions. on_report_sent
+    ends, as (TrueFlip, epoch). impinj False makes it a reader without Impinj's extensions. on_sent
     gets every RO_ACCESS_REPORT message that has left completely. tls: speak LLRP over TLS, with the
     reader's certificate.
     """
@@ -59,7 +59,7 @@ class SimulatedReader:
         seed: int | None = None,
         impinj: bool = True,
         on_flip: Callable[[TrueFlip, float], None] | None = None,
-        on_report_sent: Callable[[bytes], None] | None = None,
+        on_sent: Callable[[bytes], None] | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         if isinstance(source, (str, Path)):
@@ -73,7 +73,7 @@ class SimulatedReader:
         self.faults_done = 0
         self.reports_before_fault = 0
         self._on_flip = on_flip
-        self._on_report_sent = on_report_sent
+        self._on_sent = on_sent
         self._tls = tls
         self._clock_shift_s = 0.0
         self._refuse_until_s = 0.0
@@ -214,7 +214,7 @@ class SimulatedReader:
             if self._client is not None:
                 self._client.notify(OTHER_ATTEMPT)
             return
-        self._client = Client(incoming, self.source, self.reader_us, self.impinj, self._on_report_sent)
+        self._client = Client(incoming, self.source, self.reader_us, self.impinj, self._on_sent)
 
     def _drop_client(self) -> None:
         if self._client is not None:

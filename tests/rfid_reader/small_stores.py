@@ -11,7 +11,7 @@ from rfid_reader.settings import Timing
 from rfid_reader.simulator.scenario import Scenario, ScenarioFile
 
 IMPATIENT = Timing(
-    keepalive_s=0.2,
+    keepalive_s=0.3,
     missed_keepalives=2.5,
     connect_s=1.0,
     answer_s=1.0,

@@ -1,0 +1,164 @@
+"""A session and a simulated reader over TCP, and a ledger of every single read between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from bench.llrp.numbered_source import NumberedSource, antenna_of, number_of, phase_rad_of, rssi_dbm_of
+from rfid_reader.errors import FrameError
+from rfid_reader.llrp import frames
+from rfid_reader.llrp.frames import FrameSplitter
+from rfid_reader.llrp.reports import decode_report
+from rfid_reader.reads import ReadTable
+from rfid_reader.session import ReaderSession
+from rfid_reader.settings import ReaderSettings, Timing
+from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.wire import tlv, u16
+from runtime.errors import TagsightError
+
+SETTLE_S = 2.0
+ATTEMPT_EVENT = tlv(256, u16(0))
+"""ConnectionAttemptEvent "Success": a reader's first words on a connection."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """sent: reads that left the reader completely, with nothing malformed before them on their connection.
+    unowed: those that left behind something malformed (the session has to close there). heard: reads the
+    session delivered. lost: sent and never heard. twice: heard more than once. wrong: heard with other values
+    than were sent.
+    """
+
+    sent: int
+    unowed: int
+    heard: int
+    lost: int
+    twice: int
+    wrong: int
+
+    @property
+    def sound(self) -> bool:
+        return not (self.lost or self.twice or self.wrong)
+
+
+class Ledger:
+    """How often each of at most `capacity` numbered reads was sent and heard."""
+
+    def __init__(self, capacity: int) -> None:
+        self._sent = np.zeros(capacity, np.uint8)
+        self._heard = np.zeros(capacity, np.uint8)
+        self._wrong = 0
+        self._unowed = 0
+        self._spoilt = False
+        self.heard_at_s = 0.0
+        """Monotonic time of the last read heard."""
+
+    def note_sent(self, message: bytes) -> None:
+        """Called by the reader for everything that has left completely."""
+        splitter = FrameSplitter()
+        try:
+            frame = next(splitter.feed(message), None)
+            if frame is None:
+                self._spoilt = True
+            elif frame.type == frames.READER_EVENT_NOTIFICATION and ATTEMPT_EVENT in frame.body:
+                self._spoilt = False
+            elif frame.type == frames.RO_ACCESS_REPORT:
+                self._note_reports(frame.body)
+        except FrameError:
+            self._spoilt = True
+
+    def _note_reports(self, body: bytes) -> None:
+        numbers = [number_of(report.epc) for report in decode_report(body)]
+        if self._spoilt:
+            self._unowed += len(numbers)
+            return
+        for number in numbers:
+            self._sent[number] += 1
+
+    def note_heard(self, reads: ReadTable) -> None:
+        """Called by the session."""
+        number = np.array([number_of(epc) for epc in reads.epc.tolist()], np.int64)
+        np.add.at(self._heard, number, 1)
+        right = (
+            (reads.antenna == antenna_of(number))
+            & np.isclose(reads.rssi_dbm, rssi_dbm_of(number), atol=1e-3)
+            & np.isclose(reads.phase_rad, phase_rad_of(number), atol=1e-3)
+        )
+        self._wrong += int((~right).sum())
+        self.heard_at_s = time.monotonic()
+
+    def heard(self) -> int:
+        return int(self._heard.sum(dtype=np.int64))
+
+    def account(self) -> Account:
+        return Account(
+            int(self._sent.sum(dtype=np.int64)),
+            self._unowed,
+            self.heard(),
+            int((self._sent > self._heard).sum()),
+            int((self._heard > 1).sum()),
+            self._wrong,
+        )
+
+
+class Rig:
+    """A session reading a simulated reader at `rate_hz` for up to `longest_s`; use as a context manager."""
+
+    def __init__(self, rate_hz: float, longest_s: float, timing: Timing | None = None, seed: int = 1) -> None:
+        self.ledger = Ledger(int(rate_hz * (longest_s + 60)))
+        self.source = NumberedSource(rate_hz)
+        self.reader = SimulatedReader(self.source, on_sent=self.ledger.note_sent)
+        settings = ReaderSettings("127.0.0.1", self.reader.port, timing=timing or Timing())
+        self.session = ReaderSession(settings, self.ledger.note_heard, seed=seed)
+
+    def __enter__(self) -> Rig:
+        self.reader.start()
+        self.session.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.session.stop()
+        self.reader.stop()
+
+    def power_on(self) -> None:
+        """Put a reader that was stopped back on its port."""
+        port = self.reader.port
+        self.reader = SimulatedReader(self.source, port, on_sent=self.ledger.note_sent).start()
+
+    def wait(self, condition: Callable[[], bool], limit_s: float) -> float:
+        """Seconds until a condition came true. Raises TagsightError if it does not within `limit_s`."""
+        start_s = time.monotonic()
+        while not condition():
+            for failure in (self.session.failure, self.reader.failure):
+                if failure is not None:
+                    raise TagsightError(f"a thread failed: {failure!r}") from failure
+            if time.monotonic() - start_s > limit_s:
+                raise TagsightError(
+                    f"waited {limit_s:.0f} s in vain; the session says: {self.session.health().detail}"
+                )
+            time.sleep(0.005)
+        return time.monotonic() - start_s
+
+    def hear_more(self, count: int = 1, limit_s: float = 60.0) -> float:
+        """Wait until `count` further reads were heard; returns the seconds it took."""
+        goal = self.ledger.heard() + count
+        return self.wait(lambda: self.ledger.heard() >= goal, limit_s)
+
+    def strike(self, kind: str, seconds: float = 0.0, size: int = 1) -> None:
+        """Let a fault happen, and return once it has begun."""
+        before = self.reader.faults_done
+        self.reader.fault(kind, seconds, size)
+        self.wait(lambda: self.reader.faults_done > before, 5.0)
+
+    def settle(self) -> Account:
+        """Stop the session in good order; what was sent to it and what it heard."""
+        self.session.stop()
+        self.wait(self.reader.idle, SETTLE_S)
+        return self.ledger.account()
