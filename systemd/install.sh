@@ -5,11 +5,13 @@ set -eu
 usage() {
     cat <<'TEXT'
 Usage: install.sh [--prefix DIR] [--root DIR] [--no-venv] [--dry-run]
+       install.sh --keys [--root DIR] [--dry-run]
        install.sh --uninstall [--purge] [--root DIR] [--dry-run]
 
   --prefix DIR   where the program lives (default /opt/tagsight): a Python virtual environment
   --root DIR     install under this folder instead of /, for images and tests; nothing is started
   --no-venv      the program is at PREFIX already: install only the service's files
+  --keys         only hand the files of /etc/tagsight/keys over to the service anew, after adding one
   --dry-run      say what would be done, change nothing
   --uninstall    stop the service and remove its files; config and data stay
   --purge        with --uninstall: remove config and data too
@@ -25,7 +27,7 @@ fail() {
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 source_dir=$(dirname -- "$here")
-prefix=/opt/tagsight root='' venv=yes dry=no uninstall=no purge=no
+prefix=/opt/tagsight root='' venv=yes dry=no uninstall=no purge=no keys_only=no
 while [ $# -gt 0 ]; do
     case $1 in
         --prefix | --root)
@@ -36,6 +38,7 @@ while [ $# -gt 0 ]; do
             shift
             ;;
         --no-venv) venv=no ;;
+        --keys) keys_only=yes ;;
         --dry-run) dry=yes ;;
         --uninstall) uninstall=yes ;;
         --purge) purge=yes ;;
@@ -55,6 +58,9 @@ sysusers=$root/etc/sysusers.d/tagsight.conf
 tmpfiles=$root/etc/tmpfiles.d/tagsight.conf
 rules=$root/etc/udev/rules.d/70-tagsight.rules
 config=$root/etc/tagsight/store.yaml
+keys=$root/etc/tagsight/keys
+credentials=$units/tagsight.service.d/keys.conf
+services='tagsight.service tagsight-engines.service'
 
 # Runs a command, or says it with --dry-run.
 act() {
@@ -104,8 +110,29 @@ install_program() {
     act touch "$root$prefix/installed-by-tagsight"
 }
 
+# systemd reads what lies in /etc/tagsight/keys as root and hands it to the daemon alone (systemd.exec(5), CREDENTIALS).
+install_credentials() {
+    names=''
+    for file in "$keys"/*; do
+        name=${file##*/}
+        case $name in *[!A-Za-z0-9_.-]*) echo "not handed over: $file (letters, digits and _ . - only)" ;; esac
+        if [ -f "$file" ] && [ "${name#*[!A-Za-z0-9_.-]}" = "$name" ]; then names="$names $name"; fi
+    done
+    if [ -n "$names" ]; then
+        {
+            echo '[Service]'
+            for name in $names; do echo "LoadCredential=$name:/etc/tagsight/keys/$name"; done
+        } | put "$credentials"
+    elif [ -e "$credentials" ]; then
+        act rm -f "$credentials"
+    fi
+    if booted; then act systemctl daemon-reload; fi
+}
+
 install_service() {
-    sed "s|/opt/tagsight/|$prefix/|g" "$here/tagsight.service" | put "$units/tagsight.service"
+    for service in $services; do
+        sed "s|/opt/tagsight/|$prefix/|g" "$here/$service" | put "$units/$service"
+    done
     put "$sysusers" <"$here/tagsight.sysusers.conf"
     put "$tmpfiles" <"$here/tagsight.tmpfiles.conf"
     put "$rules" <"$here/70-tagsight.rules"
@@ -117,19 +144,21 @@ install_service() {
     if booted; then
         act systemd-sysusers "$sysusers"
         act systemd-tmpfiles --create "$tmpfiles"
-        act systemctl daemon-reload
         act udevadm control --reload
         act udevadm trigger --subsystem-match=video4linux --subsystem-match=media
     fi
+    install_credentials
 }
 
 remove() {
     if booted; then
-        act systemctl disable --now tagsight.service || echo "it was not running"
+        # shellcheck disable=SC2086  # one word a service is meant
+        act systemctl disable --now $services || echo "it was not running"
     fi
-    for file in "$units/tagsight.service" "$sysusers" "$tmpfiles" "$rules"; do
+    for file in "$units/tagsight.service" "$units/tagsight-engines.service" "$credentials" "$sysusers" "$tmpfiles" "$rules"; do
         if [ -e "$file" ]; then act rm -f "$file"; else echo "not there: $file"; fi
     done
+    if [ -d "${credentials%/*}" ]; then act rmdir "${credentials%/*}" || echo "kept: ${credentials%/*} (not ours alone)"; fi
     if [ "$venv" = yes ] && [ -f "$root$prefix/installed-by-tagsight" ]; then act rm -rf "$root$prefix"; fi
     if [ "$purge" = yes ]; then
         act rm -rf "$root/etc/tagsight" "$root/var/lib/tagsight" "$root/var/cache/tagsight"
@@ -143,6 +172,10 @@ if [ "$uninstall" = yes ]; then
     remove
     exit 0
 fi
+if [ "$keys_only" = yes ]; then
+    install_credentials
+    exit 0
+fi
 if [ "$venv" = yes ]; then install_program; fi
 install_service
 cat <<TEXT
@@ -150,5 +183,5 @@ cat <<TEXT
 Next: edit /etc/tagsight/store.yaml, then
   $prefix/bin/tagsight config check /etc/tagsight/store.yaml
   $prefix/bin/tagsight doctor --config /etc/tagsight/store.yaml
-  systemctl enable --now tagsight
+  systemctl enable --now tagsight          # the engines of this machine's GPU, if it has one, are built first
 TEXT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,8 @@ from runtime.config.model import Tls, Uplink
 from runtime.config.pictures import picture_size
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
+CREDENTIALS = ("password_file", "key", "cert", "ca", "tls_ca")
+"""Keys of files that a service may be handed by systemd."""
 
 
 def resolve_paths(draft: Draft) -> None:
@@ -122,8 +125,15 @@ def _check_file(draft: Draft, path: str, file: Path | None, right: str) -> None:
 
 def _absolute(section: SectionT, folder: Path) -> SectionT:
     paths = {
-        name: folder / value
+        name: _handed_over(folder / value) if name in CREDENTIALS else folder / value
         for name in section.__struct_fields__
         if isinstance(value := getattr(section, name), Path)
     }
     return msgspec.structs.replace(section, **paths)
+
+
+def _handed_over(file: Path) -> Path:
+    """The file, or what systemd hands over under its name (LoadCredential=) where only root can read it."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    credential = Path(credentials, file.name)
+    return credential if credentials and credential.is_file() else file

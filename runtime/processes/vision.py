@@ -32,7 +32,7 @@ from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up
 from runtime.processes.outbound import RecordSender
 from runtime.processes.sight import Sight, Ticket, choose_sight
-from runtime.processes.watched import WatchedCamera, first_track_id
+from runtime.processes.watched import Lent, WatchedCamera, first_track_id
 from runtime.vision.batching import BatchPolicy, CameraPlan
 
 HEALTH_EVERY_S = 1.0
@@ -94,6 +94,7 @@ class VisionProcess:
         self._told_s = time.monotonic()
         self._choose_sight = choose
         self._sight: Sight | None = None
+        self._sizes: set[tuple[int, int]] = set()
         self._under_way: deque[tuple[Ticket, float]] = deque()
         self._finished_s = self._told_s
 
@@ -246,9 +247,19 @@ class VisionProcess:
         if names:
             start_s = time.monotonic()
             frames = [self._cameras[name].take() for name in names]
+            self._announce(frames)
             self._under_way.append((sight.start(frames), start_s))
         if self._under_way and not (names and sight.has_room):
             self._finish(sight)
+
+    def _announce(self, frames: list[Lent]) -> None:
+        """Say that a network may be compiled for pictures of a new size: it takes longer than silence may."""
+        headers = [frame.header for frame in frames]
+        sizes = {(header.width, header.height) for header in headers} - self._sizes
+        if sizes:
+            self._sizes |= sizes
+            told = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
+            self._control.tell(self._health("starting", f"getting ready for pictures of {told}"))
 
     def _finish_all(self, sight: Sight) -> None:
         while self._under_way:

@@ -31,7 +31,7 @@ class Patience:
     """
 
     silent_s: float = 10.0
-    first_word_s: float = 60.0
+    first_word_s: float = 90.0
     stalled_s: float = 15.0
     abort_s: float = 1.0
 

@@ -16,6 +16,7 @@ from runtime.config import load
 ANALYZE = shutil.which("systemd-analyze")
 needs_systemd_analyze = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 GREATEST_EXPOSURE_TENTHS = 20
+SERVICES = ("tagsight.service", "tagsight-engines.service")
 PREFIX = Path(sys.executable).parent.parent
 
 
@@ -42,18 +43,19 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 @needs_systemd_analyze
-def test_systemd_finds_nothing_wrong_with_the_unit(installed: Path) -> None:
+def test_systemd_finds_nothing_wrong_with_the_units(installed: Path) -> None:
     if not (PREFIX / "bin" / "tagsight").exists():
         pytest.skip("the tagsight command is not installed beside this Python: pip install -e .")
-    unit = installed / "etc" / "systemd" / "system" / "tagsight.service"
-    result = run("systemd-analyze", "verify", "--man=no", str(unit))
+    units = [str(installed / "etc" / "systemd" / "system" / name) for name in SERVICES]
+    result = run("systemd-analyze", "verify", "--man=no", *units)
     assert result.returncode == 0, result.stderr
     assert "tagsight" not in result.stderr + result.stdout
 
 
 @needs_systemd_analyze
-def test_the_unit_is_as_hardened_as_cameras_and_a_gpu_allow(installed: Path) -> None:
-    unit = installed / "etc" / "systemd" / "system" / "tagsight.service"
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_unit_is_as_hardened_as_cameras_and_a_gpu_allow(installed: Path, service: str) -> None:
+    unit = installed / "etc" / "systemd" / "system" / service
     options = ("--offline=true", f"--threshold={GREATEST_EXPOSURE_TENTHS}", "--no-pager")
     result = run("systemd-analyze", "security", *options, str(unit))
     assert result.returncode == 0, result.stdout[-400:]
@@ -67,6 +69,65 @@ def test_the_unit_starts_the_command_that_exists(installed: Path, repo: Path) ->
         assert directive in unit
     stop_s = int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M).group(1))  # type: ignore[union-attr]
     assert stop_s > 5, "the daemon may take 5 s to drain"
+
+
+def settings_of(unit: Path) -> dict[str, list[str]]:
+    """Every directive of a unit and the values it is given, in order."""
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text().splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_engines_are_built_before_the_daemon_starts_and_never_stand_in_its_way(installed: Path) -> None:
+    units = installed / "etc" / "systemd" / "system"
+    daemon, builder = (settings_of(units / name) for name in SERVICES)
+    assert builder["Type"] == ["oneshot"]
+    assert builder["Before"] == ["tagsight.service"]
+    assert builder["ExecStart"] == [f"{PREFIX}/bin/tagsight engines build --all --wait"]
+    assert int(re.fullmatch(r"(\d+)h", builder["TimeoutStartSec"][0]).group(1)) >= 1  # type: ignore[union-attr]
+    assert "tagsight-engines.service" in daemon["Wants"][0].split()
+    assert "tagsight-engines.service" in daemon["After"][0].split()
+    assert not {"Requires", "Requisite", "BindsTo", "PartOf"} & daemon.keys()
+
+
+def test_both_units_use_the_same_engines_and_the_same_devices_of_the_accelerator(installed: Path) -> None:
+    daemon, builder = (settings_of(installed / "etc" / "systemd" / "system" / name) for name in SERVICES)
+    assert daemon["Environment"] == builder["Environment"]
+    assert set(builder["DeviceAllow"]) < set(daemon["DeviceAllow"])
+    assert builder["PrivateNetwork"] == ["yes"]
+
+
+def test_memory_tasks_and_core_files_are_capped(installed: Path) -> None:
+    for name in SERVICES:
+        settings = settings_of(installed / "etc" / "systemd" / "system" / name)
+        assert settings["LimitCORE"] == ["0"]
+        assert settings["MemoryMax"][0].endswith("%")
+        assert int(settings["TasksMax"][0]) <= 512
+
+
+def test_keys_are_handed_over_as_credentials(installed: Path, repo: Path) -> None:
+    keys = installed / "etc" / "tagsight" / "keys"
+    conf = installed / "etc" / "systemd" / "system" / "tagsight.service.d" / "keys.conf"
+    assert not conf.exists()
+    keys.mkdir()
+    for name in ("device.key", "broker.password", "with space"):
+        (keys / name).touch()
+    result = install(repo, installed, "--keys")
+    assert result.returncode == 0, result.stderr
+    assert conf.read_text().splitlines() == [
+        "[Service]",
+        "LoadCredential=broker.password:/etc/tagsight/keys/broker.password",
+        "LoadCredential=device.key:/etc/tagsight/keys/device.key",
+    ]
+    assert "not handed over" in result.stdout
+    assert "unchanged" in install(repo, installed, "--keys").stdout
+    for file in keys.iterdir():
+        file.unlink()
+    assert install(repo, installed, "--keys").returncode == 0
+    assert not conf.exists()
 
 
 def test_the_installed_example_is_a_sound_config(installed: Path) -> None:
@@ -90,7 +151,7 @@ def test_a_dry_run_writes_nothing_and_names_everything(repo: Path, tmp_path: Pat
     result = run("sh", script, "--root", str(tmp_path / "none"), "--dry-run")
     assert result.returncode == 0, result.stderr
     assert not (tmp_path / "none").exists()
-    for named in ("-m venv", "pip install", "tagsight.service", "70-tagsight.rules", "store.yaml"):
+    for named in ("-m venv", "pip install", *SERVICES, "70-tagsight.rules", "store.yaml"):
         assert named in result.stdout
 
 
