@@ -20,7 +20,7 @@ from runtime.clock import HostClock
 from runtime.frames.backoff import Backoff
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import READER_BUSY, FrameLender
-from runtime.frames.ring import FrameHeader, Image
+from runtime.frames.ring import FrameHeader, Image, PixelFormat
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
 from runtime.frames.timing import AnalysisRate
 from runtime.frames.watch import Finding, PictureWatch
@@ -219,28 +219,45 @@ class Capture(threading.Thread):
         if image is None:
             self.drops[DECODE_ERROR] += 1
             return
-        finding = watch.look(image, grab.arrived_s)
-        height, width = image.shape[:2]
+        width, height = self._fitted(source)
+        finding = watch.look(image[:height], grab.arrived_s)
         self._sequence += 1
         self._lent_s.append(grab.arrived_s)
         header = FrameHeader(
-            self._sequence, grab.time_s, grab.arrived_s, width, height, epoch=self._epoch, loop=grab.loop
+            self._sequence,
+            grab.time_s,
+            grab.arrived_s,
+            width,
+            height,
+            source.pixel_format,
+            self._epoch,
+            grab.loop,
         )
         self._ring.lend(slot, header)
         self._judge(source, finding, (width, height))
 
     def _decode_into(self, slot: int, source: Source) -> Image | None:
         """The picture in the slot's memory, scaled to fit if it must be; None if it is spoiled."""
-        width, height = fitted(source.size, self._max_size)
-        view = self._ring.lender.ring.slot_view(slot, width, height)
+        width, height = self._fitted(source)
+        view = self._ring.lender.ring.slot_view(slot, width, height, source.pixel_format)
         if (width, height) == source.size:
             image = source.retrieve(view)
         else:
             image = self._scaled = source.retrieve(self._scaled)
         if image is None or image is view:
             return image
-        cv2.resize(image, (width, height), dst=view, interpolation=cv2.INTER_AREA)
+        if source.pixel_format is PixelFormat.NV12:
+            scale_nv12(image, view)
+        else:
+            cv2.resize(image, (width, height), dst=view, interpolation=cv2.INTER_AREA)
         return view
+
+    def _fitted(self, source: Source) -> tuple[int, int]:
+        """The size of a source's pictures in the ring; NV12 has even sides."""
+        width, height = fitted(source.size, self._max_size)
+        if source.pixel_format is PixelFormat.NV12:
+            return max(2, width // 2 * 2), max(2, height // 2 * 2)
+        return width, height
 
     def _note_size(self, size: tuple[int, int]) -> None:
         if self._size is not None and size != self._size:
@@ -274,6 +291,16 @@ class Capture(threading.Thread):
             yield
         finally:
             self.status = self.status._replace(busy_since_s=None)
+
+
+def scale_nv12(image: Image, into: Image) -> None:
+    """Scale an NV12 picture to the size of `into`, plane by plane."""
+    rows, height = image.shape[0] * 2 // 3, into.shape[0] * 2 // 3
+    width = into.shape[1]
+    cv2.resize(image[:rows], (width, height), dst=into[:height], interpolation=cv2.INTER_AREA)
+    chroma = image[rows:].reshape(rows // 2, -1, 2)
+    target = into[height:].reshape(height // 2, -1, 2)
+    cv2.resize(chroma, (width // 2, height // 2), dst=target, interpolation=cv2.INTER_AREA)
 
 
 def fitted(size: tuple[int, int], max_size: tuple[int, int]) -> tuple[int, int]:

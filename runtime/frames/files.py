@@ -11,7 +11,7 @@ import cv2
 
 from runtime.clock import HostClock
 from runtime.frames import decoder
-from runtime.frames.ring import Image
+from runtime.frames.ring import Image, PixelFormat
 from runtime.frames.sources import Grab, SourceFault, SourceState
 from runtime.frames.uri import SourceUri
 
@@ -39,6 +39,8 @@ class FileSource:
     """
 
     waits: bool
+
+    pixel_format = PixelFormat.BGR
 
     def __init__(
         self, where: SourceUri, clock: HostClock, sleep: Callable[[float], None] | None = None

@@ -11,7 +11,7 @@ import cv2
 
 from runtime.clock import HostClock
 from runtime.frames import decoder, rtsp
-from runtime.frames.ring import Image
+from runtime.frames.ring import Image, PixelFormat
 from runtime.frames.sources import Grab, SourceFault, SourceState
 from runtime.frames.timing import JUMP_S, SourceClock
 from runtime.frames.uri import SourceUri
@@ -36,6 +36,7 @@ class StreamSource:
     """Pictures of a network camera, over TCP (RTSP interleaved)."""
 
     waits = False
+    pixel_format = PixelFormat.BGR
 
     def __init__(
         self, where: SourceUri, clock: HostClock, parameters_every_s: float = PARAMETERS_EVERY_S
@@ -104,6 +105,7 @@ class DeviceSource:
     """Pictures of a USB camera (Video4Linux)."""
 
     waits = False
+    pixel_format = PixelFormat.BGR
 
     def __init__(self, where: SourceUri, clock: HostClock) -> None:
         """Open the device. Raises SourceFault."""

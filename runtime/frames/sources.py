@@ -6,9 +6,12 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+import cv2
+import numpy as np
+
 from runtime.clock import HostClock
 from runtime.frames.errors import FrameError
-from runtime.frames.ring import Image
+from runtime.frames.ring import Image, PixelFormat
 from runtime.frames.uri import SourceUri, parse_uri
 
 
@@ -65,6 +68,8 @@ class Source(Protocol):
     """Width and height of its pictures, in pixels."""
     fps: float
     """Nominal pictures a second; 0 where it is unknown."""
+    pixel_format: PixelFormat
+    """How its pictures lie: BGR, or NV12 where a video engine gives them so."""
     waits: bool
     """True where pictures do not get lost while nobody takes them: a file that is read fast."""
     stale: int
@@ -98,6 +103,7 @@ def open_source(
     from runtime.frames import decoder
     from runtime.frames.csi import CsiSource
     from runtime.frames.files import FileSource
+    from runtime.frames.hardware import HardwareSource, is_wanted
     from runtime.frames.live import DeviceSource, StreamSource
 
     decoder.silence()
@@ -106,7 +112,7 @@ def open_source(
     if where.kind == "file":
         return FileSource(where, clock, sleep)
     if where.kind == "rtsp":
-        return StreamSource(where, clock)
+        return HardwareSource(where, clock) if is_wanted() else StreamSource(where, clock)
     if where.kind == "v4l2":
         return DeviceSource(where, clock)
     return CsiSource(where, clock)
@@ -116,6 +122,8 @@ def read(source: Source) -> Frame | None:
     """The next picture of a source that can be decoded, None at its end. Raises SourceFault."""
     while (grab := source.grab()) is not None:
         image = source.retrieve()
+        if image is not None and source.pixel_format is PixelFormat.NV12:
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_YUV2BGR_NV12), np.uint8)
         if image is not None:
             return Frame(image, grab)
     return None

@@ -47,7 +47,7 @@ class PictureWatch:
         self._same_since_s: float | None = None
 
     def look(self, image: Image, time_s: float) -> Finding:
-        """Judge one picture, BGR (height, width, 3), taken at `time_s`."""
+        """Judge one picture, BGR (height, width, 3) or luma (height, width), taken at `time_s`."""
         sample = image[::STEP_PX, ::STEP_PX].copy()
         dark = float(sample.mean()) < self._black_level and float(sample.std()) < self._black_spread
         same = self._last is not None and np.array_equal(sample, self._last)

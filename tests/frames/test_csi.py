@@ -11,20 +11,40 @@ import pytest
 from runtime.frames.sources import SourceFault, SourceState, open_source
 
 PROGRAM = """
+import numpy as np
 from runtime.clock import HostClock
 from runtime.frames.csi import CsiSource
+from runtime.frames.ring import FrameRing
 from runtime.frames.sources import SourceFault, open_source, read
 from runtime.frames.uri import parse_uri
 
-red = "videotestsrc pattern=red num-buffers=5 ! video/x-raw,format=BGRx,width=320,height=240"
-source = CsiSource(parse_uri("csi:0"), HostClock(), red + " ! identity name=sensor{sensor}")
-frame = read(source)
-print(source.size, frame.image.shape, frame.image[120, 160].tolist())
-source.close()
-try:
-    open_source("csi:0")
-except SourceFault as fault:
-    print(fault.state.value, fault)
+def source(pattern, width, height, form="NV12"):
+    caps = f"video/x-raw,format={form},width={width},height={height}"
+    pictures = f"videotestsrc pattern={pattern} num-buffers=5 ! {caps}"
+    return CsiSource(parse_uri("csi:0"), HostClock(), pictures + " ! identity name=sensor{sensor}")
+
+red = source("red", 320, 240)
+frame = read(red)
+print(red.size, red.pixel_format.name, frame.image.shape, frame.image[120, 160].tolist())
+red.close()
+
+odd_rows = source("snow", 322, 242)   # GStreamer pads these rows to 324 bytes
+ring = FrameRing.create(2, 322, 242)
+into = ring.slot_view(1, 322, 242, odd_rows.pixel_format)
+odd_rows.grab()
+picture = odd_rows.retrieve(into)
+buffer = odd_rows._pipeline._sample.get_buffer()
+whole = np.frombuffer(buffer.extract_dup(0, buffer.get_size()), np.uint8)
+luma, chroma = whole[:324 * 242].reshape(242, 324), whole[324 * 242:].reshape(121, 324)
+same = bool((np.concatenate((luma, chroma))[:, :322] == picture).all())
+print(picture is into, buffer.get_size(), same, bool((ring.slot_view(1, 322, 242, 1) == picture).all()))
+odd_rows.close()
+
+for make in (lambda: source("red", 320, 240, "I420"), lambda: open_source("csi:0")):
+    try:
+        make()
+    except SourceFault as fault:
+        print(fault.state.value, fault)
 """
 
 
@@ -50,9 +70,13 @@ def test_pictures_come_from_a_gstreamer_pipeline(rtsp_python: str, repo: Path, t
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    pictures, fault = ended.stdout.splitlines()
-    assert pictures == "(320, 240) (240, 320, 3) [0, 0, 255]"
-    assert fault.startswith("unusable csi:0: GStreamer has no such camera")
+    pictures, in_place, other_format, no_jetson = ended.stdout.splitlines()
+    assert pictures == "(320, 240) NV12 (240, 320, 3) [0, 0, 254]"
+    assert in_place == f"True {324 * 363} True True", "written into the slot, row by row, padding left out"
+    assert other_format.startswith(
+        "unusable csi:0: pictures are 320 x 240 I420; NV12 of even sides is wanted"
+    )
+    assert no_jetson.startswith("unusable csi:0: GStreamer refuses")
 
 
 def _environment_with_gi(rtsp_python: str, folder: Path) -> dict[str, str]:
