@@ -126,13 +126,17 @@ def _build(site: Site, request: Request, say: Say, on_progress: OnProgress) -> O
     if there is not None and not request.force:
         if there.manifest.verified is not None and site.plans.in_use(there):
             return _outcome(request, "up to date", there)
-        say("built before, not yet verified")
+        if site.cuda is not None:
+            say("built before, not yet verified")
+        fresh = False
     else:
+        fresh = True
         there = _compile(site, request, source, parts, say, on_progress)
     if site.cuda is None:
-        return _outcome(request, "built, not run", there, "no GPU here to verify it; it is not in use")
+        why = "no GPU here to verify it; it is not in use"
+        return _outcome(request, "built, not run", there, why, fresh=fresh)
     verification = verified(site, there, source)
-    return _outcome(request, "built", site.plans.promote(there, verification))
+    return _outcome(request, "built", site.plans.promote(there, verification), fresh=fresh)
 
 
 def _settled(request: Request, source: Path) -> Request:
@@ -143,14 +147,16 @@ def _settled(request: Request, source: Path) -> Request:
     return dataclasses.replace(request, options=msgspec.structs.replace(request.options, buckets=(batch,)))
 
 
-def _outcome(request: Request, ending: Ending, published: Published, why: str = "") -> Outcome:
+def _outcome(
+    request: Request, ending: Ending, published: Published, why: str = "", *, fresh: bool = False
+) -> Outcome:
     manifest = published.manifest
     return Outcome(
         title=request.title,
         ending=ending,
         why=why,
         folder=str(published.folder),
-        built_s=manifest.built_s,
+        built_s=manifest.built_s if fresh else None,
         verified=manifest.verified,
     )
 

@@ -186,6 +186,7 @@ def build(
         raise click.UsageError("name the engines to build, or give --all")
     if frames is not None and precision != "int8":
         raise click.UsageError("--frames goes with --precision int8")
+    tensorrt.check_builder()
     from engines import build as building
     from engines import wanted
     from engines.buildsite import open_site
@@ -246,7 +247,7 @@ def _say(title: str, quiet: bool) -> Callable[[str], None]:
 def described(outcome: Outcome) -> str:
     """One line on what became of an engine."""
     parts: list[str] = [outcome.ending]
-    if outcome.built_s is not None and outcome.ending != "up to date":
+    if outcome.built_s is not None:
         parts.append(f"in {outcome.built_s:.1f} s")
     if outcome.verified is not None:
         figures = outcome.verified

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from engines import adding, backends, catalogue
+from engines import adding, backends, catalogue, report
+from engines.adapt_cli import adapt
 from engines.build_cli import build
 from engines.catalogue import KnownEngine, Recipe
 from engines.decoders import DECODERS
@@ -101,9 +104,11 @@ def gpu(as_json: bool) -> None:
 
 @engines.command()
 @click.argument("names", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: name -> list of faults.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: faults of weights, built engines.")
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Check files against their checksums and run each engine once; all engines if none is named.
+    """Check files against their checksums and run each network once; all of them if none is named.
+
+    Engines that were built for this machine's GPU are run too and compared with their network.
 
     \b
     Example:
@@ -111,15 +116,28 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     """
     chosen = [catalogue.find(name) for name in names] or catalogue.known_engines()
     faults = {engine.entry.name: _faults(engine) for engine in chosen}
+    built, not_run = report.states(names, run=True)
     if as_json:
-        click.echo(json.dumps(faults, indent=2))
+        told = {"weights": faults, "built": msgspec.to_builtins(built), "not_run": not_run}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        for line in _verified_lines(faults, built, not_run):
+            click.echo(line)
+    wrong = sum(map(bool, faults.values())) + sum(bool(state.fault) for state in built)
+    if wrong:
+        raise EngineError(f"{wrong} of {len(faults) + len(built)} engines are not as they should be")
+
+
+def _verified_lines(
+    faults: dict[str, list[str]], built: list[report.EngineState], not_run: str
+) -> Iterator[str]:
     for name, found in faults.items():
-        if not as_json:
-            click.echo(f"{name}: {'; '.join(found) or 'as it should be'}")
-    if any(faults.values()):
-        raise EngineError(
-            f"{sum(map(bool, faults.values()))} of {len(faults)} engines are not as they should be"
-        )
+        yield f"{name}: {'; '.join(found) or 'as it should be'}"
+    yield f"TensorRT: {report.library_line()}"
+    for state in built:
+        yield state.line()
+    if not_run:
+        yield f"built engines: {not_run}"
 
 
 def _faults(engine: KnownEngine) -> list[str]:
@@ -127,7 +145,13 @@ def _faults(engine: KnownEngine) -> list[str]:
     if found:
         return found
     try:
-        adding.trial_s(PersonDetector.open(engine.entry.name))
+        if engine.entry.task == "detector":
+            adding.trial_s(PersonDetector.open(engine.entry.name))
+        else:
+            from engines.crops import open_crops
+
+            judge = open_crops(engine.entry.name, engine.entry.task, backend="auto", threads=0, streams=1)
+            judge.rows(np.zeros((192, 96, 3), np.uint8), [[0, 0, 96, 192]])
     except EngineError as error:
         return [str(error)]
     return []
@@ -184,4 +208,5 @@ def add(
     click.echo(f"{name}: decoder {engine.entry.decoder}, kept in {engine.folder}")
 
 
+engines.add_command(adapt)
 engines.add_command(build)

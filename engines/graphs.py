@@ -11,19 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import TensorProto, numpy_helper
 
 from engines.backends.files import check_file
 from engines.catalogue import sha256_of
-from engines.errors import BackendError, WeightsError
-
-try:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from onnx import TensorProto, numpy_helper
-except ImportError as error:  # pragma: no cover
-    raise BackendError(
-        "engines are built with the Python package onnx: pip install 'tagsight[gpu]'"
-    ) from error
+from engines.errors import WeightsError
 
 HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operations that take nearly all of the time; what no such operation comes after is cheap."""

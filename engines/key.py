@@ -77,7 +77,11 @@ class KeyParts(msgspec.Struct, frozen=True, kw_only=True):
         ]
         pairs += _pairs(self.machine, now.machine, MACHINE_WORDS)
         pairs += _pairs(self.options, now.options, OPTION_WORDS)
-        return [f"{what} was {old or 'none'}, is {new or 'none'}" for what, old, new in pairs if old != new]
+        return [f"{what}: {_word(old)} then, {_word(new)} now" for what, old, new in pairs if old != new]
+
+
+def _word(value: object) -> object:
+    return "none" if value in (None, "") else value
 
 
 MACHINE_WORDS = {

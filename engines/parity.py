@@ -88,10 +88,14 @@ class Difference:
 
 
 class Reference:
-    """A network on the processor, by onnxruntime."""
+    """A network on the processor, by onnxruntime, node by node as it is written.
+
+    Nothing is optimised: fusing fp16 with 8 bits cost onnxruntime 1.31 six times the error of the scales.
+    """
 
     def __init__(self, onnx: bytes) -> None:
         options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 3
         self._session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name

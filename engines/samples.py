@@ -56,7 +56,7 @@ class Feeding:
 def feeding_of(engine: KnownEngine, output_shapes: decoders.Shapes, size_wh: tuple[int, int]) -> Feeding:
     """How an engine is fed: by its recipe, and by its decoder where it is a detector."""
     recipe: Recipe = engine.entry
-    decoder = _decoder(recipe, output_shapes, size_wh)
+    decoder = _decoder(recipe, output_shapes, size_wh) if engine.entry.task == "detector" else None
     usual = decoder.pixels if decoder else PixelFormat()
     pixels = PixelFormat(recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std)
     return Feeding(pixels, recipe.fit or (decoder.fit if decoder else "stretch"), decoder)

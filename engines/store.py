@@ -182,10 +182,9 @@ class PlanStore:
         """Take an engine out of reach, with the reason beside it; the newest few are kept."""
         place = self.root / "quarantine"
         trust.make_private_folder(place)
-        aside = (
-            place
-            / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 10**6:06d}-{folder.name}"
-        )
+        when_ns = time.time_ns()
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(when_ns // 10**9))
+        aside = place / f"{stamp}.{when_ns % 10**9:09d}-{folder.name}"
         slot = folder.parent
         if self._current_key(slot) == folder.name:
             (slot / CURRENT).unlink()
@@ -205,13 +204,18 @@ class PlanStore:
     def current(
         self, name: str, size_wh: tuple[int, int], precision: Precision | None = None
     ) -> Published | None:
-        """The verified engine in use: of that precision, or of the lowest there is. Raises StoreError."""
+        """The verified engine in use: of that precision, or of the lowest there is.
+
+        An engine of older weights than the catalogue has is not handed out. Raises StoreError, and
+        CatalogueError for an unknown name.
+        """
+        weights = weights_of(name)
         for kind in BEST_FIRST if precision is None else (precision,):
             slot = self.slot(name, size_wh, kind)
             key = self._current_key(slot)
             if key:
                 found = self._read(slot / key)
-                if found.manifest.verified is not None:
+                if found.manifest.verified is not None and found.manifest.parts.onnx_sha256 == weights:
                     return found
         return None
 
@@ -279,6 +283,12 @@ class PlanStore:
             trust.check_private_folder(folder)
             folder = folder.parent
         trust.check_private_folder(self.root)
+
+
+def weights_of(name: str) -> str:
+    """SHA-256 of the network that engines of that name are built from. Raises CatalogueError."""
+    files = catalogue.find(name).entry.files
+    return next((file.sha256 for file in files if file.precision == "f32"), "")
 
 
 def digest(content: bytes) -> str:

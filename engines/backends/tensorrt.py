@@ -186,6 +186,13 @@ def check_cuda() -> None:
         raise BackendError("no CUDA device is here, and an engine cannot be loaded without one")
 
 
+def check_builder() -> None:
+    """Raises BackendError where the packages that engines are built and verified with are missing."""
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BackendError(f"building engines needs {' and '.join(missing)}: pip install 'tagsight[gpu]'")
+
+
 def device_count() -> int:
     """How many devices the CUDA driver finds; 0 without a driver."""
     try:

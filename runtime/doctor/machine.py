@@ -29,6 +29,7 @@ def checks(state_dir: Path, outbox_mib: int, detector: str, backend: str) -> lis
         Check("processor", processor),
         Check("accelerator", accelerator),
         Check("engines", lambda: engine(detector, backend), "tagsight engines list shows what there is"),
+        Check("gpu engines", lambda: gpu_engines(detector), "tagsight engines build --all"),
         Check("disk", lambda: disk(state_dir, outbox_mib), f"make {state_dir} and let this user write there"),
         Check("clock", clock),
         Check("demo broker", demo_broker),
@@ -144,6 +145,28 @@ def engine(detector: str, backend: str) -> Finding:
     if faults:
         return Finding("missing", "; ".join(faults), "install tagsight again, or add the engine again")
     return Finding("ok", f"{detector} is whole, run by {chosen}")
+
+
+def gpu_engines(detector: str) -> Finding:
+    """On a machine with a GPU, TensorRT and verified engines of the detector. Raises EngineError."""
+    from engines import report
+    from engines.backends import tensorrt
+
+    if not _cuda_devices():
+        here = f"; {report.library_line()} is here" if tensorrt.installed() else ""
+        return Finding("absent", f"none are needed without a GPU{here}")
+    states, not_run = report.states((detector,), run=True)
+    if not_run:
+        return Finding("weak", not_run, "install what is missing, or let the processor find persons")
+    wrong = [state.line() for state in states if state.fault or state.stale]
+    if wrong:
+        return Finding("missing", "; ".join(wrong), "tagsight engines build --all")
+    used = [state.line() for state in states if state.in_use]
+    if not used:
+        return Finding(
+            "weak", f"none for {detector}; {report.library_line()}", "tagsight engines build --all"
+        )
+    return Finding("ok", "; ".join(used))
 
 
 def disk(state_dir: Path, outbox_mib: int) -> Finding:
