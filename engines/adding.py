@@ -40,7 +40,7 @@ def add(
     that is malformed or taken.
     """
     store = store or catalogue.user_store()
-    _check_name(name, store, replace)
+    check_name(name, store, replace)
     check_file(file, (".onnx",))
     runner = backends.choose(backend)
     store.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,8 @@ def add(
     return KnownEngine(entry, place, shipped=False)
 
 
-def _check_name(name: str, store: Path, replace: bool) -> None:
+def check_name(name: str, store: Path, replace: bool) -> None:
+    """Raises CatalogueError for a name that is malformed, ours, or taken (without `replace`)."""
     if not re.fullmatch(NAME_PATTERN, name):
         raise CatalogueError(f"name {name!r}: use at most 64 small letters, digits, '.', '_' and '-'")
     if any(engine.entry.name == name for engine in catalogue.known_engines(store) if engine.shipped):

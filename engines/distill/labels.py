@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.distill.pool import Boxes, Image, Labels, Picture
+from engines.distill.config import TrainingError
+from engines.distill.pool import STORE, Boxes, Image, Labels, Picture
 
 SURE = 0.40
 DOUBTFUL = 0.10
@@ -209,8 +210,14 @@ class Teachers:
     """Both teachers with the scales each kind of picture deserves."""
 
     def __init__(self, data: Path, threads: int) -> None:
-        self.yolox = YoloxTeacher(data / "det-yolox-nano" / "yolox_nano.onnx", threads)
+        nano = data / "det-yolox-nano" / "yolox_nano.onnx"
         retail = data / "det-omz-person-retail-0013" / "person-detection-retail-0013.xml"
+        for path in (nano, retail):
+            if not path.is_file():
+                raise TrainingError(
+                    f"{path}: this teacher is not there; YOLOX-nano and retail-0013 are needed"
+                )
+        self.yolox = YoloxTeacher(nano, threads)
         self._retail = RetailTeacher(retail, threads)
         self._retail_wide = RetailTeacher(retail, threads, (960, 544))
 
@@ -219,6 +226,9 @@ class Teachers:
         if picture.source == "retail":
             seen = self.yolox.look(picture.image, (640, 960, 1280))
             seen = agree(seen, self._retail_wide.look(picture.image))
+        elif picture.source == STORE:
+            sides = (416, 640, min(1280, 2 * max(height, width)))
+            seen = agree(self.yolox.look(picture.image, sides), self._retail_wide.look(picture.image))
         elif picture.source in SURVEILLANCE:
             seen = agree(self.yolox.look(picture.image, (416, 640)), self._retail.look(picture.image))
         else:

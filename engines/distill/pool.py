@@ -24,6 +24,9 @@ LONGEST_SIDE = 960
 EMPTY = "empty"
 """Source of the pictures without people: medians of a clip, to paste people into."""
 
+STORE = "store"
+"""Source of a store's own recorded frames (`engines.distill.adapt`)."""
+
 STREET_HEAD_SHARE = 0.205
 """The street photos' boxes end at the neck: beside YOLOX-nano's, 98 % lack more than 6 % of the height at the
 top, 17 % at the median (every 12th photo, 232 persons), which is this share of the box itself."""

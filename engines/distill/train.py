@@ -22,12 +22,18 @@ from engines.distill.config import DetectorRecipe, TrainingError
 from engines.distill.hint import distribution_loss, plain_l2_loss
 from engines.distill.journal import Journal
 from engines.distill.losses import detector_loss, imitation_loss
-from engines.distill.pool import Labels
+from engines.distill.pool import STORE, Labels, read_index
+from engines.distill.reload import freeze, net_from_onnx
 from engines.distill.scenes import SceneBatches
 from engines.distill.soft import Taught, TaughtBatches
 from engines.models.detector import WIDTHS, PersonDetector
 
-VALIDATION = {"street": ("street",), "coco": ("coco",), "clips": ("retail", "hall", "table")}
+VALIDATION = {
+    "street": ("street",),
+    "coco": ("coco",),
+    "clips": ("retail", "hall", "table"),
+    "store": (STORE,),
+}
 T = TypeVar("T")
 TEACHER = Path("det-yolox-nano/yolox_nano.onnx")
 LOG_EVERY_STEPS = 20
@@ -91,7 +97,7 @@ class DetectorTraining:
         self.progress = Progress()
         self._stopped = False
         if recipe.start_from is not None:
-            self.net.load_state_dict(read_checkpoint(recipe.start_from)["average"])
+            self._start_from(recipe.start_from)
         self.average = copy.deepcopy(self.net).eval()
         groups = parameter_groups(self.net, recipe.weight_decay)
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
@@ -140,6 +146,13 @@ class DetectorTraining:
         self._save(self.checkpoint)
         if not self._stopped and self.progress.step % recipe.validate_every_steps:
             self._validate()
+
+    def _start_from(self, path: Path) -> None:
+        if path.suffix == ".onnx":
+            self.net.load_state_dict(net_from_onnx(path).state_dict())
+            freeze(self.net)
+        else:
+            self.net.load_state_dict(read_checkpoint(path)["average"])
 
     def _finished(self) -> bool:
         progress, recipe = self.progress, self.recipe
@@ -218,9 +231,11 @@ class DetectorTraining:
                 return np.asarray(rows.float())
 
         size = self.recipe.validation_size
+        there = {entry.source for entry in read_index(self.pool) if entry.held_out}
         found = {
             name: evaluate.measure(predict, evaluate.held_out(self.pool, sources), size).ap50
             for name, sources in VALIDATION.items()
+            if there.intersection(sources)
         }
         mean = float(np.mean(list(found.values())))
         where = {"step": self.progress.step, "minutes": self.progress.trained_s / 60}
