@@ -19,7 +19,8 @@ BENCHMARKS = {
     "uplink": ("bench.uplink", "Outbox and broker against paho alone and the disk's fsync."),
     "llrp": ("bench.llrp.command", "The reader session against faults, hostile bytes and time."),
     "interop": ("bench.llrp.interop", "Other LLRP clients, an emulator and tshark against ours."),
-    "faults": ("bench.faults", "Break the way to the cloud in every way we know; account for every event."),
+    "faults": ("bench.faults", "Break everything we know how to break; account for every event."),
+    "fuzz": ("bench.fuzz", "Mutated input for the parsers of config, payloads and outbox files."),
 }
 
 

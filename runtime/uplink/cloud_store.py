@@ -130,7 +130,7 @@ class CloudStore:
                     envelope.rev,
                     envelope.retracted,
                     envelope.time,
-                    body.decode(),
+                    _text(body),
                 ),
             ).rowcount
             self._touched.add(origin)
@@ -140,7 +140,7 @@ class CloudStore:
             fresh.append(body)
             account.seen.add(envelope.seq)
             if envelope.kind == "gap":
-                self._name_gap(account, body)
+                self._name_gap(account, body, envelope.seq)
         return fresh
 
     def gone(self, origin: Origin, until_seq: int) -> None:
@@ -151,10 +151,11 @@ class CloudStore:
     def _account(self, origin: Origin) -> Account:
         return self._accounts.setdefault(origin, Account(SeqRanges(), SeqRanges(), SeqRanges()))
 
-    def _name_gap(self, account: Account, body: bytes) -> None:
+    def _name_gap(self, account: Account, body: bytes, seq: int) -> None:
+        """A gap event names numbers before its own; whatever else it claims is left out."""
         fact = open_event(body).fact
         if isinstance(fact, Gap):
-            account.named.update(fact.ranges or [(fact.from_seq, fact.to_seq)])
+            account.named.update((first, min(last, seq)) for first, last in fact.named() if first <= seq)
 
     def commit(self) -> list[Origin]:
         """Make durable what was taken; returns the devices it came from."""
@@ -210,3 +211,10 @@ class CloudStore:
         """Commit and let go."""
         self.commit()
         self._db.close()
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"not an event: {error}") from error

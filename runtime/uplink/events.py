@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,11 @@ from runtime.uplink.errors import PayloadError
 
 MAX_GAP_RANGES = 200
 """A gap event names at most so many ranges; more holes make more gap events."""
+MAX_SEQ = 2**53
+"""Greater whole numbers are not the same in every JSON reader; at a thousand events a second, it lasts."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What JSON from outside can raise: not JSON or not ours, not UTF-8, nested too deep."""
+Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 
 
 class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
@@ -32,6 +37,15 @@ class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
     why: str
     ranges: tuple[tuple[int, int], ...] = ()
     kinds: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def named(self) -> tuple[tuple[int, int], ...]:
+        """The ranges, or the whole stretch where there are none."""
+        return self.ranges or ((self.from_seq, self.to_seq),)
+
+    def __post_init__(self) -> None:
+        for first, last in self.named():
+            if not 1 <= first <= last <= MAX_SEQ:
+                raise ValueError(f"{first} to {last} is no range of sequence numbers")
 
 
 EventFact: TypeAlias = AnyFact | Gap
@@ -63,10 +77,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     site: str
     device: str
-    seq: int
+    seq: Seq
     kind: str
     time: str
-    rev: int
+    rev: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
     key: str
     retracted: bool
 
@@ -127,7 +141,7 @@ def open_event(body: bytes | msgspec.Raw) -> Event:
     """The event in one JSON object. Raises PayloadError for anything else."""
     try:
         return Event(_envelope_decoder.decode(body), _fact_decoder.decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise PayloadError(f"not an event: {error}") from error
 
 
@@ -135,7 +149,7 @@ def open_envelope(body: bytes | msgspec.Raw) -> Envelope:
     """Only the envelope, for who passes events on without reading them. Raises PayloadError."""
     try:
         return _envelope_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise PayloadError(f"not an event: {error}") from error
 
 
@@ -143,7 +157,7 @@ def split_array(data: bytes) -> Sequence[bytes]:
     """The JSON texts of the events in an array. Raises PayloadError."""
     try:
         return [bytes(item) for item in _envelopes_decoder.decode(data)]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise PayloadError(f"not an array of events: {error}") from error
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runtime.uplink.errors import OutboxError
+from runtime.uplink.events import MAX_SEQ
 from runtime.uplink.migrations import migrate
 
 BUSY_TIMEOUT_S = 10.0
+MAX_NUMBER_BYTES = 64
 RESERVE = 10_000
 """`seq` numbers that the high-water mark beside the file runs ahead: written once for so many events."""
 
@@ -112,32 +114,38 @@ def write_note(db: sqlite3.Connection, name: str, value: str) -> None:
 
 
 class HighWater:
-    """A number beside the outbox that no `seq` on disk exceeds: it survives the loss of the outbox itself."""
+    """A number beside the outbox that no `seq` on disk exceeds: it survives the loss of the outbox itself.
+
+    `damaged` where the file is there and holds none; its value is 0 then.
+    """
 
     def __init__(self, outbox: Path) -> None:
-        self._path = outbox.with_name(outbox.name + ".seq")
+        self.path = outbox.with_name(outbox.name + ".seq")
+        self.damaged = False
         self.value = self._read()
 
     def _read(self) -> int:
         try:
-            return int(self._path.read_text())
+            value = int(self.path.read_bytes()[:MAX_NUMBER_BYTES])
         except FileNotFoundError:
             return 0
-        except ValueError as error:
-            raise OutboxError(f"{self._path}: holds no number; remove it together with the outbox") from error
+        except ValueError:
+            value = -1
+        self.damaged = not 0 <= value <= MAX_SEQ
+        return 0 if self.damaged else value
 
     def cover(self, seq: int) -> None:
         """Make sure that `seq` is below the mark, on disk, before it is used."""
         if seq <= self.value:
             return
         value = seq + RESERVE
-        fresh = self._path.with_name(self._path.name + ".new")
+        fresh = self.path.with_name(self.path.name + ".new")
         with fresh.open("w") as file:
             file.write(f"{value}\n")
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
+        fresh.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

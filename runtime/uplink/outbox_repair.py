@@ -13,8 +13,10 @@ from pathlib import Path
 
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
+from runtime.uplink.events import MAX_SEQ, UNREADABLE
 from runtime.uplink.losses import OUTBOX_LOST, Losses
 from runtime.uplink.outbox_file import HighWater
+from runtime.uplink.outbox_room import delivered
 from runtime.uplink.outbox_salvage import salvage
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3
     """
     try:
         damage = find_damage(path)
+        if high_water.damaged:
+            _do_without(high_water, damage)
         if damage is not None:
             return replace_damaged(path, damage, high_water.value, now_s)
         db = outbox_file.connect(path, "FULL")
@@ -41,6 +45,16 @@ def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3
     except sqlite3.OperationalError as error:
         raise OutboxError(f"{path}: the outbox cannot be used ({error}); check the disk it is on") from error
     return db
+
+
+def _do_without(high_water: HighWater, damage: str | None) -> None:
+    """A sound outbox knows its last number itself; with both gone, numbers might be used twice."""
+    if damage is not None:
+        raise OutboxError(
+            f"{high_water.path}: holds no number, and the outbox is damaged ({damage}); write a number "
+            "into it that is greater than any the cloud has seen of this device"
+        )
+    log.warning("%s: holds no number; it is written anew", high_water.path)
 
 
 def replace_damaged(path: Path, damage: str, last_seq: int, now_s: float) -> sqlite3.Connection:
@@ -76,6 +90,8 @@ def find_damage(path: Path) -> str | None:
         db = outbox_file.connect(path, "FULL")
         try:
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict == "ok":
+                _check_notes(db)
         finally:
             db.close()
     except sqlite3.DatabaseError as error:
@@ -83,6 +99,20 @@ def find_damage(path: Path) -> str | None:
             raise
         return str(error)
     return None if verdict == "ok" else str(verdict)
+
+
+def _check_notes(db: sqlite3.Connection) -> None:
+    """Raises sqlite3.DatabaseError where the notes are not such as we write, or do not fit the events."""
+    last_note = outbox_file.read_note(db, "last_seq")
+    (newest,) = db.execute("SELECT max(seq) FROM events").fetchone()
+    delivered_to = delivered(db).last()
+    try:
+        last_seq = int(last_note or 0)
+        Losses.from_note(outbox_file.read_note(db, "losses"))
+    except (*UNREADABLE, ValueError) as error:
+        raise sqlite3.DatabaseError(f"its notes are damaged: {error}") from error
+    if not max(newest or 0, delivered_to) <= last_seq <= MAX_SEQ:
+        raise sqlite3.DatabaseError(f"it holds events up to {newest} and says that {last_seq} is the last")
 
 
 def quarantine(path: Path, now_s: float) -> Path:

@@ -17,8 +17,11 @@ ENOUGH = 0.97
 
 
 def delivered(db: sqlite3.Connection) -> SeqRanges:
-    """What the uplink has noted as delivered."""
-    return SeqRanges.parse(read_note(db, "delivered") or "")
+    """What the uplink has noted as delivered. Raises sqlite3.DatabaseError where the note is damaged."""
+    try:
+        return SeqRanges.parse(read_note(db, "delivered") or "")
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"the note of what was delivered is damaged: {error}") from error
 
 
 def purge_delivered(db: sqlite3.Connection, before_s: float, limit: int = ROWS_AT_ONCE) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runtime.uplink.errors import PayloadError
 from runtime.uplink.events import open_envelope
 from runtime.uplink.outbox_file import Row, read_note, write_note
+from runtime.uplink.outbox_room import delivered
 from runtime.uplink.ranges import SeqRanges
 
 LONGEST_SKIP = 16
@@ -29,7 +30,7 @@ def salvage(damaged: Path, into: sqlite3.Connection, until_seq: int) -> SeqRange
     except sqlite3.Error:
         return SeqRanges()
     try:
-        kept = _delivered(old)
+        kept = _delivered(old, until_seq)
         if kept:
             write_note(into, "delivered", str(kept))
         into.execute("BEGIN IMMEDIATE")
@@ -42,11 +43,14 @@ def salvage(damaged: Path, into: sqlite3.Connection, until_seq: int) -> SeqRange
     return kept
 
 
-def _delivered(old: sqlite3.Connection) -> SeqRanges:
+def _delivered(old: sqlite3.Connection, until_seq: int) -> SeqRanges:
+    """What it knew as delivered; nothing where that goes beyond what it can have held."""
     try:
-        return SeqRanges.parse(read_note(old, "delivered") or "")
+        found = delivered(old)
+        last_seq = int(read_note(old, "last_seq") or 0)
     except (sqlite3.Error, ValueError):
         return SeqRanges()
+    return found if found.last() <= min(last_seq, until_seq) else SeqRanges()
 
 
 def _readable_rows(old: sqlite3.Connection, until_seq: int) -> Iterator[Row]:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import Origin, open_envelope, split_array
+from runtime.uplink.events import MAX_SEQ, UNREADABLE, Origin, open_envelope, split_array
 
 ROOT = "tagsight/v1"
 SINGLE = "application/json"
@@ -46,19 +46,19 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str = ""
     last_seq: int = 0
     delivered_seq: int = 0
-    oldest_seq: int = 1
+    oldest_seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)] = 1
 
 
 class Ack(msgspec.Struct, frozen=True):
     """The cloud has stored every event up to `seq` or knows from a gap event that it will not come."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class Replay(msgspec.Struct, frozen=True):
     """The cloud wants everything from `from_seq` once more."""
 
-    from_seq: int
+    from_seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 
 
 Control = TypeVar("Control", Status, Ack, Replay)
@@ -152,5 +152,5 @@ def decode_status(data: bytes) -> Status:
 def _decode_control(data: bytes, kind: type[Control]) -> Control:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise PayloadError(f"not a valid {kind.__name__.lower()} message: {error}") from error

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from bench.fault_account import take_account
 from bench.fault_device import STAGES
-from bench.faults import ROWS, faults, run_fault
+from bench.faults import ROWS, faults
 from bench.torn_write import tear
 from runtime.store.facts import Visit
 from runtime.uplink.cloud_store import CloudStore
@@ -33,7 +33,7 @@ SHORT = [
 
 @pytest.mark.parametrize("fault", SHORT)
 def test_after_the_fault_every_promised_event_is_accounted_for(mosquitto: None, fault: str) -> None:
-    outcome = run_fault(fault, ROWS[fault].quick)
+    outcome = ROWS[fault].strike(ROWS[fault].quick)
     assert outcome.account.promised > (1 if fault == "first-after-cut" else 300)
     assert outcome.account.sound
     assert (outcome.account.named_in_gaps > 0) == (fault == "outbox-damaged")

@@ -287,6 +287,54 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
         assert outbox.flush() == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("last_seq", "many"),
+        ("last_seq", "3"),
+        ("last_seq", str(10**30)),
+        ("losses", '{"full":'),
+        ("losses", "[" * 5_000),
+        ("delivered", "1-x"),
+        ("delivered", "1-900"),
+    ],
+    ids=lambda one: one[:8],
+)
+def test_notes_that_are_damaged_are_damage_like_any_other(tmp_path: Path, name: str, value: str) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(10)])
+    db = sqlite3.connect(path)
+    outbox_file.write_note(db, name, value)
+    db.commit()
+    db.close()
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(10)])
+        last_seq = outbox.flush()
+    assert len(list(tmp_path.glob("*.damaged-*"))) == 1
+    visits = [seq for seq, fact in stored(path) if not isinstance(fact, Gap)]
+    assert visits[:-1] == list(range(1, 11)) and visits[-1] > 10_000
+    assert accounted(path).prefix_end() >= last_seq
+
+
+def test_a_number_beside_the_outbox_that_is_none_is_written_anew_while_the_outbox_is_sound(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(1)])
+    number = tmp_path / "outbox.db.seq"
+    number.write_bytes(b"\xff\xfe\n")
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(2)])
+        assert outbox.flush() == 2
+    assert int(number.read_text()) >= 2
+    number.write_bytes(b"-7\n")
+    path.write_bytes(b"no database " * 500)
+    with pytest.raises(OutboxError, match=r"holds no number, and the outbox is damaged .*greater than any"):
+        Outbox(path, ORIGIN)
+
+
 def test_an_outbox_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     db = sqlite3.connect(path)

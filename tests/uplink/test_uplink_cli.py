@@ -18,7 +18,7 @@ from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.cli import events, uplink
 from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.errors import UplinkError
+from runtime.uplink.errors import PayloadError, UplinkError
 from runtime.uplink.events import Origin, gap_facts, seal
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.sender import Sender
@@ -193,6 +193,30 @@ class TestCloudStore:
     def test_an_event_under_another_devices_topic_is_refused(self) -> None:
         with pytest.raises(UplinkError, match="came on a topic of"):
             CloudStore(":memory:").take(Origin("plaza", "box-2"), bodies(1))
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b'"visitor":"v000001"', b'"visitor":"\xff\xfe"'),
+            (b'"seq":1,', b'"seq":0,'),
+            (b'"seq":1,', b'"seq":99999999999999999999,'),
+            (b'"rev":0', b'"rev":99999999999999999999'),
+            (b'"rev":0', b'"x":' + b"[" * 5_000),
+        ],
+        ids=["not UTF-8", "number 0", "a huge number", "a huge revision", "nested too deep"],
+    )
+    def test_an_event_that_would_break_the_store_is_refused(self, old: bytes, new: bytes) -> None:
+        (body,) = bodies(1)
+        assert old in body
+        with pytest.raises(PayloadError, match="not an event"):
+            CloudStore(":memory:").take(ORIGIN, [body.replace(old, new)])
+
+    def test_a_gap_names_only_numbers_before_its_own(self) -> None:
+        (gap,) = gap_facts([(1, 1), (3, 900)], "full", 1.7e9)
+        store = CloudStore(":memory:")
+        store.take(ORIGIN, [seal(gap, ORIGIN, 5, 1.7e9)])
+        (audit,) = store.audit()
+        assert (audit.last_seq, audit.missing) == (5, ((2, 2),))
 
     def test_the_facts_view_shows_the_highest_revision_and_hides_what_was_withdrawn(
         self, tmp_path: Path

@@ -80,3 +80,19 @@ def test_a_topic_names_its_origin() -> None:
 def test_an_acknowledgement_that_is_none_is_refused(text: bytes) -> None:
     with pytest.raises(PayloadError, match="ack"):
         wire.decode_ack(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * 5_000,
+        b'{"seq":' + b'{"a":' * 5_000,
+        b'{"seq":1,"x":' + b"[" * 5_000,
+        b'{"seq":99999999999999999999}',
+        b'{"seq":-1}',
+    ],
+    ids=["lists", "objects", "a field we do not know", "too great", "negative"],
+)
+def test_an_acknowledgement_that_would_break_a_reader_is_refused(text: bytes) -> None:
+    with pytest.raises(PayloadError):
+        wire.decode_ack(text)
