@@ -34,10 +34,12 @@ class Outcome(msgspec.Struct, frozen=True):
     account: Account
     recovery_s: float
     said: str = ""
+    failed: bool = False
+    """The row did not come to its end; `said` is why."""
 
     @property
     def passed(self) -> bool:
-        return self.account.sound
+        return self.account.sound and not self.failed
 
 
 class Cloud:

@@ -14,7 +14,8 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import fault_rows_device, fault_rows_link
+from bench import fault_rows_box, fault_rows_device, fault_rows_link
+from bench.fault_account import Account
+from bench.fault_box import Box, NoBox, fresh_box
 from bench.fault_rig import Outcome
 
 
@@ -31,6 +34,14 @@ class Row(NamedTuple):
     """What strikes, and how often in a full and in a quick run."""
 
     strike: Callable[[int], Outcome]
+    times: int
+    quick: int = 1
+
+
+class BoxRow(NamedTuple):
+    """The same for what strikes the whole daemon; these rows share one, one after the other."""
+
+    strike: Callable[[Box, int], Outcome]
     times: int
     quick: int = 1
 
@@ -49,11 +60,42 @@ ROWS: dict[str, Row] = {
     "outbox-damaged": Row(fault_rows_device.outbox_damaged, 2, 2),
     "clock-steps": Row(fault_rows_device.clock_steps, 2),
 }
+BOX_ROWS: dict[str, BoxRow] = {
+    "config-broken": BoxRow(fault_rows_box.config_broken, 2),
+    "camera-dead": BoxRow(fault_rows_box.camera_dead, 2),
+    "camera-frozen": BoxRow(fault_rows_box.camera_frozen, 1),
+    "camera-resized": BoxRow(fault_rows_box.camera_resized, 2),
+    "reader-unplugged": BoxRow(fault_rows_box.reader_unplugged, 2),
+    "memory-cap": BoxRow(fault_rows_box.memory_cap_hit, 2),
+    "processes-killed": BoxRow(fault_rows_box.processes_killed, 1),
+    "box-power-cut": BoxRow(fault_rows_box.box_power_cut, 2),
+}
+NAMES = (*ROWS, *BOX_ROWS)
+NOTHING = Account(0, 0, 0, 0, 0, 0, 0)
 
 
-def run_fault(name: str, times: int | None = None) -> Outcome:
-    """One row of the table, `times` or as often as a full run does."""
-    return ROWS[name].strike(ROWS[name].times if times is None else times)
+def run_faults(names: Sequence[str], times: Mapping[str, int], tell: Callable[[str], None]) -> list[Outcome]:
+    """These rows of the table, each so many `times`; `tell` hears of each when it is over."""
+    outcomes = []
+    with ExitStack() as stack:
+        box: Box | None = None
+        for name in names:
+            began_s = time.monotonic()
+            try:
+                if name in ROWS:
+                    outcome = ROWS[name].strike(times[name])
+                else:
+                    box = box or stack.enter_context(fresh_box())
+                    outcome = BOX_ROWS[name].strike(box, times[name])
+            except NoBox as error:
+                outcome = Outcome(name, 0, NOTHING, 0.0, f"not run: {error}")
+            except (RuntimeError, AssertionError) as error:
+                outcome = Outcome(name, times[name], NOTHING, 0.0, f"FAILED: {error}", failed=True)
+                stack.close()
+                box = None
+            outcomes.append(outcome)
+            tell(f"{outcome.fault}: {_verdict_of(outcome)} ({time.monotonic() - began_s:.0f} s)")
+    return outcomes
 
 
 def _table(outcomes: list[Outcome]) -> Table:
@@ -86,6 +128,12 @@ def _table(outcomes: list[Outcome]) -> Table:
     return table
 
 
+def _verdict_of(outcome: Outcome) -> str:
+    if outcome.times == 0 or outcome.failed:
+        return outcome.said
+    return "nothing lost" if outcome.passed else "FAILED"
+
+
 def _verdict(outcomes: list[Outcome]) -> str:
     """The consumer's audit over the whole run."""
     accounts = [one.account for one in outcomes]
@@ -100,7 +148,7 @@ def _verdict(outcomes: list[Outcome]) -> str:
 
 
 @click.command()
-@click.option("--rows", "names", help="Only these, separated by commas: " + ", ".join(ROWS))
+@click.option("--rows", "names", help="Only these, separated by commas: " + ", ".join(NAMES))
 @click.option("--quick", is_flag=True, help="Each fault once or a few times, in about two minutes.")
 @click.option("--kills", type=click.IntRange(1), help="How often the device is killed instead.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as JSON here.")
@@ -113,18 +161,15 @@ def faults(names: str | None, quick: bool, kills: int | None, out: Path | None, 
       tagsight bench faults --out faults.json
       tagsight bench faults --rows device-killed,power-cut --kills 200
     """
-    chosen = list(ROWS) if names is None else [name.strip() for name in names.split(",")]
-    unknown = sorted(set(chosen) - set(ROWS))
+    chosen = list(NAMES) if names is None else [name.strip() for name in names.split(",")]
+    unknown = sorted(set(chosen) - set(NAMES))
     if unknown:
-        raise click.UsageError(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+        raise click.UsageError(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
     logging.getLogger("runtime").setLevel(logging.ERROR)
-    outcomes = []
-    for name in chosen:
-        began_s = time.monotonic()
-        times = ROWS[name].quick if quick else ROWS[name].times
-        outcomes.append(run_fault(name, kills if kills and name == "device-killed" else times))
-        verdict = "nothing lost" if outcomes[-1].passed else "FAILED"
-        click.echo(f"{outcomes[-1].fault}: {verdict} ({time.monotonic() - began_s:.0f} s)", err=True)
+    times = {name: row.quick if quick else row.times for name, row in (ROWS | BOX_ROWS).items()}
+    if kills is not None:
+        times["device-killed"] = kills
+    outcomes = run_faults(chosen, times, lambda words: click.echo(words, err=True))
     document = json.dumps(msgspec.to_builtins(outcomes), indent=2)
     if out is not None:
         out.write_text(document + "\n")
