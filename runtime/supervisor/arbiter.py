@@ -67,6 +67,7 @@ class Arbiter:
         self._fed_s = 0.0
         self._told_s = 0.0
         self._status = ""
+        self._complete = False
         self._health_lost = 0
         self._configuration = Configuration(config_path, config, verbose)
         self._told_level = self._configuration.log_level
@@ -251,6 +252,9 @@ class Arbiter:
             log.info("ready: %s", status)
         elif self._ready and status != self._status:
             self._notifier.send(f"STATUS={status}")
+            if not unknown(standing) and not self._complete:
+                log.info("%s", status)
+        self._complete = self._complete or not unknown(standing)
         self._status = status
         self._forward(self._health(status, offset_s, now_s))
 

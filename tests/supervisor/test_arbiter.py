@@ -108,7 +108,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for all tests of this file: each leaves it running as it found it."""
     one = Daemon(tmp_path_factory.mktemp("daemon"))
     try:
-        one.wait_for(lambda: "ready: all processes run" in one.says(), 90.0)
+        one.wait_for(lambda: "all processes run" in one.says(), 180.0)
         yield one
     finally:
         one.end()
@@ -213,7 +213,7 @@ def test_sigterm_drains_everything_within_five_seconds(daemon: Daemon) -> None:
 def test_children_do_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     one = Daemon(tmp_path)
     try:
-        one.wait_for(lambda: "ready: all processes run" in one.says(), 90.0)
+        one.wait_for(lambda: "all processes run" in one.says(), 180.0)
         one.process.kill()
         one.process.wait()
         deadline_s = time.monotonic() + 10.0
