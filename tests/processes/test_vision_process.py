@@ -154,8 +154,10 @@ def test_cameras_are_told_apart_and_health_counts_them(shop: FakeShop) -> None:
     for index in range(10):
         shop.show("door", 32 + 6 * index, 100 + index / 10)
         shop.show("till", 200 - 6 * index, 100 + index / 10)
-    health = shop.health(lambda health: health.values.get("door_fps", 0) > 0)
-    assert health.values["till_fps"] > 0
+    # On a busy machine the first second may end between the two cameras' frames.
+    health = shop.health(
+        lambda health: all(health.values.get(f"{name}_fps", 0) > 0 for name in ("door", "till"))
+    )
     assert health.process == "vision"
     assert health.state == "live"
     assert {record.camera for record in shop.records()} == {"door", "till"}

@@ -36,7 +36,7 @@ def library(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def over_stand_in(libcuda: Path) -> Run:
-    """Runs a script of this folder over the stand-in with those abilities: what it printed, from JSON."""
+    """Runs a script of this folder, or an absolute path, over a stand-in of those abilities: its JSON."""
 
     def run(script: str, abilities: str, *arguments: str) -> dict[str, object]:
         environment = {
@@ -46,7 +46,7 @@ def over_stand_in(libcuda: Path) -> Run:
             "PYTHONPATH": os.pathsep.join(filter(None, (str(REPO), os.environ.get("PYTHONPATH")))),
         }
         ended = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name(script)), *arguments],
+            [sys.executable, str(Path(__file__).parent / script), *arguments],
             env=environment,
             capture_output=True,
             text=True,

@@ -1,0 +1,85 @@
+"""What looks at the frames of the vision process, and that it is chosen and said at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engines import backends
+from engines.cuda import libraries
+from engines.cuda.errors import GpuError
+from engines.detector import PersonDetector
+from runtime.config.model import Engines
+from runtime.processes import sight as sights
+from runtime.processes.sight import ProcessorSight, choose_sight
+from tests.engines.cuda.conftest import libcuda, library, over_stand_in
+from tests.engines.networks import bright_spot_detector
+
+__all__ = ["libcuda", "library", "over_stand_in"]
+
+SCRIPT = str(Path(__file__).with_name("vision_on_gpu.py"))
+IN_PLACE = "read in place, no copy (integrated GPU, registered ring)"
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = bright_spot_detector(tmp_path / "spots.onnx")
+    path.with_suffix(".yaml").write_text("score: 0.8")
+    return path
+
+
+def test_with_a_gpu_the_process_reads_rings_in_place_and_follows_everybody(
+    over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path
+) -> None:
+    if "onnxruntime" not in backends.installed():
+        pytest.skip("onnxruntime, which the double of TensorRT runs on, is not installed")
+    if library != libraries.installed()[0]:
+        pytest.skip("the process takes the first library that is here")
+    result = over_stand_in(SCRIPT, "integrated,register,read_only,graphs,late", str(weights), "double")
+    said = list(result["said"])  # type: ignore[call-overload]
+    assert said[0] == f"persons are detected by stand-in, sm_87, CUDA 13.0 by {library}; frames: {IN_PLACE}"
+    assert f"camera till: frames are {IN_PLACE}" in said
+    assert "input 416 x 320: double in batches of 1, 2, a CUDA graph each, 2 in flight" in said
+    assert result["tracks"] == [1, 1], "one walker in each camera, whatever order frames are finished in"
+    there, back = result["steps"]  # type: ignore[misc]
+    assert there == pytest.approx(80, abs=12) and back == pytest.approx(-80, abs=12)
+    assert result["runs"] > 10, "the processor looked instead"  # type: ignore[operator]
+    assert (result["faults"], result["ended"]) == ([], [0])
+
+
+def test_without_an_engine_the_processor_looks_and_it_is_said(
+    over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path
+) -> None:
+    if library != libraries.installed()[0]:
+        pytest.skip("the process takes the first library that is here")
+    result = over_stand_in(SCRIPT, "integrated", str(weights), "stored")
+    said = list(result["said"])  # type: ignore[call-overload]
+    assert any("on the processor" in line and "has no TensorRT engine" in line for line in said)
+    assert (result["tracks"], result["runs"]) == ([1, 1], 0)
+
+
+def test_without_a_gpu_the_processor_looks_and_the_reason_is_in_the_way(
+    monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
+    def none() -> None:
+        raise GpuError("no NVIDIA driver is here")
+
+    monkeypatch.setattr(sights, "open_gpu", none)
+    detector = PersonDetector.open(weights, threads=1)
+    sight = choose_sight(Engines(), detector)
+    assert isinstance(sight, ProcessorSight)
+    assert sight.way == f"{detector.backend_name} on the processor (no NVIDIA driver is here)"
+
+
+def test_a_configured_back_end_is_taken_without_looking_for_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
+    def looked() -> None:
+        raise AssertionError("a GPU was looked for")
+
+    monkeypatch.setattr(sights, "open_gpu", looked)
+    name = backends.installed()[0]
+    sight = choose_sight(Engines(backend=name), PersonDetector.open(weights, backend=name, threads=1))  # type: ignore[arg-type]
+    assert sight.way == f"{name} on the processor (configured: engines.backend is {name})"

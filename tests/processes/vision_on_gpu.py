@@ -1,0 +1,124 @@
+"""The vision process with a GPU's sight, over the stand-in for libcuda: what became of its cameras, as JSON.
+
+python vision_on_gpu.py WEIGHTS double|stored
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+from bench.tensorrt_double import DoubleEngine
+from engines.cuda.driver import Gpu, open_gpu
+from engines.cuda.execution import Execution
+from engines.cuda.inference import read_network
+from engines.cuda.lane import LanePlan
+from engines.cuda.stored import open_stored
+from engines.detector import PersonDetector
+from runtime.config.model import Engines
+from runtime.frames.lending import FrameLender
+from runtime.frames.ring import FrameHeader
+from runtime.processes.sight import GpuSight, Sight
+from runtime.processes.vision import VisionProcess, VisionSpec
+from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop, until
+
+SAID: list[str] = []
+RUNS: list[DoubleEngine] = []
+
+
+class Listener(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        SAID.append(record.getMessage())
+
+
+def open_double(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+    RUNS.append(DoubleEngine(detector.source.path, size, (1, 2)))
+    network = read_network(RUNS[-1], "double")
+    return Execution(gpu, LanePlan(network, detector.reading, (1, 2)))
+
+
+class GpuShop(FakeShop):
+    """A shop whose vision process sees with the stand-in."""
+
+    opened = staticmethod(open_double)
+
+    def _run(self, control: socket.socket, spec: VisionSpec) -> None:
+        VisionProcess(control, spec, self._choose).run()
+        self.ended.append(0)
+
+    def _choose(self, engines: Engines, detector: PersonDetector) -> Sight:
+        gpu = open_gpu()
+        gpu.load(b"\x7fELF")
+        return GpuSight(gpu, detector, self.opened)
+
+
+def lend(shop: FakeShop, name: str, left: int, time_s: float) -> None:
+    """As `show`, but nobody waits until the frame comes back."""
+    lender = shop.cameras[name]
+
+    def may_lend() -> bool:
+        lender.take_back("vision")
+        return lender.ledger.free > 1 and lender.ledger.may_lend_to("vision")
+
+    until(may_lend)
+    slot = lender.ledger.take()
+    assert slot is not None
+    shop.sequence += 1
+    image = lender.ring.slot_view(slot, WIDTH, HEIGHT)
+    image[...] = 0
+    image[96:160, left : left + 64] = 255
+    header = FrameHeader(shop.sequence, time_s, shop.now(), WIDTH, HEIGHT)
+    lender.ring.stamp(slot, header)
+    lender.lend(slot, header)
+
+
+def has_all(lender: FrameLender) -> bool:
+    """Whether the vision process has given every frame back."""
+    lender.take_back("vision")
+    return not lender.ledger.held_by("vision")
+
+
+def main(weights: Path, engine: str) -> dict[str, object]:
+    logging.getLogger("tagsight.vision").addHandler(Listener())
+    logging.getLogger("tagsight.vision").setLevel(logging.INFO)
+    if engine == "stored":
+        GpuShop.opened = staticmethod(open_stored)  # type: ignore[assignment]
+    shop = GpuShop(weights, ("door", "till"))
+    shop.attach_camera("door")
+    shop.attach_camera("till")
+    for index in range(12):
+        lend(shop, "door", 36 + 8 * index, 100 + index / 10)
+        lend(shop, "till", 204 - 8 * index, 100 + index / 10)
+    until(lambda: all(map(has_all, shop.cameras.values())))
+    records = shop.records()
+    lend(shop, "door", 140, 101.3)
+    shop.cameras["door"].close()
+    until(lambda: any(record.camera == "door" and record.ended for record in shop.records()))
+    shop.attach_camera("door")
+    shop.walk("door", 3, 110.0)
+    shop.stop()
+    lefts = {
+        name: [record.persons[0].box[0] for record in records if record.camera == name and record.persons]
+        for name in ("door", "till")
+    }
+    return {
+        "said": SAID,
+        "tracks": [
+            len({person.track for record in records if record.camera == name for person in record.persons})
+            for name in ("door", "till")
+        ],
+        "steps": [lefts["door"][-1] - lefts["door"][0], lefts["till"][-1] - lefts["till"][0]],
+        "runs": sum(engine.runs for engine in RUNS),
+        "faults": [fault for engine in RUNS for fault in engine.faults],
+        "ended": shop.ended,
+    }
+
+
+if __name__ == "__main__":
+    # pycuda wants all of libcuda; bound lazily, it does without what is never called.
+    sys.setdlopenflags(os.RTLD_LAZY)
+    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2])))
