@@ -42,6 +42,7 @@ _T = TypeVar("_T")
 Task = Literal["detector", "reid", "action"]
 """What a network is for: boxes of persons; who a crop shows; whether a crop shows somebody handling goods."""
 
+Share = Annotated[float, Meta(ge=0, le=2)]
 Side = Annotated[int, Meta(ge=32, le=4_096)]
 
 
@@ -69,6 +70,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mean: Triple | None = None
     std: Triple | None = None
     fit: Fit | None = None
+    grown: tuple[Share, Share] | None = None
+    """For networks that look at persons: how much of the box's width and height is seen beyond each side."""
 
     def person_class(self, default: int) -> int:
         """Number of the class that counts. Raises CatalogueError for a name that is not among the classes."""

@@ -4,7 +4,7 @@ Layout, as in the Multiple Granularity Network (Wang et al. 2018): a shared trun
 branches with blocks of their own. One looks at the whole person, one at the upper and lower half, one at
 thirds. Every part is pooled and described for itself, so that relations between parts count.
 
-Input `images` [N, 3, 192, 96] float32, BGR, 0..255, a person's box stretched to that size. Output `embedding`
+Input `images` [N, 3, 144, 64] float32, BGR, 0..255, a person's box stretched to that size. Output `embedding`
 [N, 512] of length 1: the branches, each of length 1, weighted so that the cosine of two embeddings is half
 the global one and a quarter of either local one.
 """
@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from engines.models.mobilenet import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR, ConvHead, blocks
 
-INPUT_WIDTH, INPUT_HEIGHT = 96, 192
+INPUT_WIDTH, INPUT_HEIGHT = 64, 144
 TRUNK_BLOCKS, BRANCH_BLOCKS = 11, 14
 """The trunk is blocks 0 to 10 (64 channels), each branch has its own 11 to 13 (96 channels); stride 16."""
 

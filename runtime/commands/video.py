@@ -20,6 +20,7 @@ from runtime.config import Camera, StoreConfig, image_to_floor, load
 from runtime.errors import TagsightError
 from runtime.frames.files import FileSource
 from runtime.frames.sources import open_source, read
+from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
 from runtime.vision.pipeline import OFFLINE_STREAMS, VideoFrame, analyse
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
@@ -88,7 +89,8 @@ def video(
             streams=OFFLINE_STREAMS,
             score=engines.score if engines else None,
         )
-        result = run(Job(file, store, camera, tracks, overlay), source, finder, weights)
+        looks = onlooker_for(engines, threads or engines.threads) if engines else NOBODY
+        result = run(Job(file, store, camera, tracks, overlay), source, finder, weights, looks)
     if counts is not None:
         result.write(counts)
     _print(result, as_json)
@@ -109,7 +111,9 @@ def pick_camera(store: StoreConfig, name: str | None) -> Camera:
     raise TagsightError(f"the config has no camera {name!r}; it has: {names}")
 
 
-def run(job: Job, source: FileSource, detector: PersonDetector, weights: str) -> Counts:
+def run(
+    job: Job, source: FileSource, detector: PersonDetector, weights: str, onlooker: Onlooker = NOBODY
+) -> Counts:
     """Analyse the clip and write what was asked for. Raises TagsightError and EngineError.
 
     Where the file breaks off, tracks and overlay hold what was found up to there.
@@ -121,7 +125,9 @@ def run(job: Job, source: FileSource, detector: PersonDetector, weights: str) ->
                 f"camera {job.camera.name} has neither homography nor points: "
                 "measure them with tagsight calibrate floor, or leave out --config"
             )
-        tracker = FloorTracker(TrackerSettings(), CameraView(*source.size, homography))
+        tracker = FloorTracker(
+            TrackerSettings(), CameraView(*source.size, homography), onlooker.appearance_size
+        )
         sheet = stack.enter_context(_TrackSheet(job))
         overlay = None
         if job.overlay is not None:
@@ -130,12 +136,14 @@ def run(job: Job, source: FileSource, detector: PersonDetector, weights: str) ->
         counter = ClipCounter(job.config)
         name = job.camera.name if job.camera is not None else job.file.name
         frames = 0
-        for seen in analyse(_frames(source, stack), detector, tracker):
+        for seen in analyse(_frames(source, stack), detector, tracker, onlooker):
             frame = seen.frame
             frames += 1
             for earlier in seen_before(name, frame.index, seen.tracks):
                 counter.add(earlier)
-            counter.add(persons_seen(name, frame.index, frame.time_s, seen.tracks, seen.ended))
+            counter.add(
+                persons_seen(name, frame.index, frame.time_s, seen.tracks, seen.ended, handling=seen.handling)
+            )
             sheet.add(seen.frame, seen.tracks, seen.ended)
             if overlay is not None:
                 overlay.add(frame.image, frame.time_s, seen.tracks, counter.through)

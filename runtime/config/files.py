@@ -17,6 +17,9 @@ SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 CREDENTIALS = ("password_file", "key", "cert", "ca", "tls_ca")
 """Keys of files that a service may be handed by systemd."""
 
+NETWORKS = ("detector", "appearance", "action")
+"""Keys of `engines` that name a network: by its name in the catalogue, or by a file."""
+
 
 def resolve_paths(draft: Draft) -> None:
     """Makes every path of the draft absolute; relative ones start at the config's folder."""
@@ -34,15 +37,17 @@ def resolve_paths(draft: Draft) -> None:
         draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
     if draft.floor is not None:
         draft.floor = _absolute(draft.floor, folder)
-    if is_model_file(draft.engines.detector):
-        model_file = str(folder / Path(draft.engines.detector).expanduser())
-        draft.engines = msgspec.structs.replace(draft.engines, detector=model_file)
+    for key in NETWORKS:
+        named = getattr(draft.engines, key)
+        if is_model_file(named):
+            model_file = str(folder / Path(named).expanduser())
+            draft.engines = msgspec.structs.replace(draft.engines, **{key: model_file})
     draft.state_dir = folder / draft.state_dir
 
 
-def is_model_file(detector: str) -> bool:
-    """Whether `engines.detector` is a file and not a name of the catalogue."""
-    return detector.endswith((".onnx", ".xml")) or "/" in detector
+def is_model_file(network: str) -> bool:
+    """Whether a network is named by a file and not by a name of the catalogue."""
+    return network.endswith((".onnx", ".xml")) or "/" in network
 
 
 def check_files(draft: Draft) -> None:
@@ -54,9 +59,11 @@ def check_files(draft: Draft) -> None:
         right = "tagsight calibrate antenna writes it"
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
     _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")
-    if is_model_file(draft.engines.detector):
-        right = "an .onnx file, or a name from tagsight engines list"
-        _check_file(draft, "engines.detector", Path(draft.engines.detector), right)
+    for key in NETWORKS:
+        named = getattr(draft.engines, key)
+        if is_model_file(named):
+            right = "an .onnx file, or a name from tagsight engines list"
+            _check_file(draft, f"engines.{key}", Path(named), right)
     if draft.state_dir.exists() and not draft.state_dir.is_dir():
         draft.note("state_dir", f"{draft.state_dir} is a file", "a folder, made when it is missing")
 

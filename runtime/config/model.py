@@ -243,6 +243,22 @@ class Engines(Section, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, lt=1)] | None,
         Meta(description="least score of a box; empty: the engine's own"),
     ] = None
+    appearance: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="what the tracker tells people apart by beside their places: none, colours, or a "
+            "re-identification network (person-reid, an .onnx file); a network costs 1 to 2 ms a person",
+        ),
+    ] = "none"
+    action: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="network that judges who handles goods, for the matching of flips: none, "
+            "person-action or an .onnx file; costs 1 to 2 ms a person and frame",
+        ),
+    ] = "none"
 
 
 class Tls(Section, frozen=True, kw_only=True):

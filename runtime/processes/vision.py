@@ -34,6 +34,7 @@ from runtime.processes.outbound import RecordSender
 from runtime.processes.sight import Sight, Ticket, choose_sight
 from runtime.processes.watched import Lent, WatchedCamera, first_track_id
 from runtime.vision.batching import BatchPolicy, CameraPlan
+from runtime.vision.onlooker import NOBODY, onlooker_for
 
 HEALTH_EVERY_S = 1.0
 SILENT_S = 2.0
@@ -94,6 +95,7 @@ class VisionProcess:
         self._told_s = time.monotonic()
         self._choose_sight = choose
         self._sight: Sight | None = None
+        self._onlooker = NOBODY
         self._sizes: set[tuple[int, int]] = set()
         self._under_way: deque[tuple[Ticket, float]] = deque()
         self._finished_s = self._told_s
@@ -129,6 +131,7 @@ class VisionProcess:
         threads = wanted.threads or available_threads()
         cv2.setNumThreads(1)
         try:
+            self._onlooker = onlooker_for(wanted, threads)
             return PersonDetector.open(
                 wanted.detector,
                 input_size=wanted.input_size,
@@ -289,7 +292,7 @@ class VisionProcess:
     def _track(self, name: str, detections: Detections) -> bool:
         """Whether the camera is still there to take its frame back."""
         camera = self._cameras[name]
-        records = camera.follow(detections, self._clock.now())
+        records = camera.follow(detections, self._clock.now(), self._onlooker)
         self._policy.saw(name, len(records[-1].persons), time.monotonic())
         for record in records:
             self._store.put(record)

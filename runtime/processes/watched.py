@@ -15,6 +15,7 @@ from runtime.config.model import Camera
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import FrameReady, PersonsSeen
+from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 
@@ -97,16 +98,20 @@ class WatchedCamera:
         """Done with the oldest frame that was taken. Raises messages.PeerGone."""
         self.borrower.give_back(self._under_way.popleft())
 
-    def follow(self, detections: Detections, now_s: float) -> list[PersonsSeen]:
+    def follow(self, detections: Detections, now_s: float, onlooker: Onlooker = NOBODY) -> list[PersonsSeen]:
         """Track the people of the oldest frame taken; what the store is to be told, this frame last."""
-        header = self.borrower.header(self._under_way[0])
-        farewell = self._restart_for(header)
+        frame = Lent(self._camera.name, self.borrower.ring, self._under_way[0].slot)
+        header = frame.header
+        farewell = self._restart_for(header, onlooker.appearance_size)
         assert self._tracker is not None
-        tracks = self._tracker.update(detections.boxes, detections.scores, header.time_s)
+        picture = None if onlooker.idle else frame.picture()
+        looks = None if picture is None else onlooker.appearances(picture, detections)
+        tracks = self._tracker.update(detections.boxes, detections.scores, header.time_s, looks)
+        handling = {} if picture is None else onlooker.handling(picture, tracks)
         ended = self._tracker.ended
         name, first_id = self._camera.name, self.first_id
         earlier = seen_before(name, header.sequence, tracks, first_id)
-        record = persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id)
+        record = persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id, handling)
         ids = {track.id for track in tracks if track.id is not None}
         self._highest = max(self._highest, max(ids, default=0))
         self._open = ids
@@ -128,7 +133,7 @@ class WatchedCamera:
         self._under_way.clear()
         return farewell
 
-    def _restart_for(self, header: FrameHeader) -> list[PersonsSeen]:
+    def _restart_for(self, header: FrameHeader, appearance_size: int) -> list[PersonsSeen]:
         scene = (header.width, header.height, header.loop)
         if scene == self._scene:
             return []
@@ -136,7 +141,7 @@ class WatchedCamera:
         self._scene = scene
         size = (header.width, header.height)
         view = CameraView(*size, image_to_floor(self._camera, size))
-        self._tracker = FloorTracker(TrackerSettings(), view)
+        self._tracker = FloorTracker(TrackerSettings(), view, appearance_size)
         return [] if farewell is None else [farewell]
 
     def _farewell(self) -> PersonsSeen | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.detector import Detections, PersonDetector
+from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.track import FloorTracker, Track
 
 READ_AHEAD = 6
@@ -36,18 +37,28 @@ class VideoFrame:
 
 @dataclass(frozen=True)
 class AnalysedFrame:
-    """What a picture showed: all boxes, and the tracker's people, of whom `ended` are gone since the last."""
+    """What a picture showed: all boxes, and the tracker's people, of whom `ended` are gone since the last.
+
+    `handling` is the probability of handling goods by track id, of those who were judged.
+    """
 
     frame: VideoFrame
     detections: Detections
     tracks: list[Track]
     ended: tuple[int, ...]
+    handling: Mapping[int, float] = field(default_factory=dict)
 
 
 def analyse(
-    frames: Iterable[VideoFrame], detector: PersonDetector, tracker: FloorTracker
+    frames: Iterable[VideoFrame],
+    detector: PersonDetector,
+    tracker: FloorTracker,
+    onlooker: Onlooker = NOBODY,
 ) -> Iterator[AnalysedFrame]:
-    """Detect and track in every frame, in order. Raises what `frames` raises, and EngineError."""
+    """Detect and track in every frame, in order. Raises what `frames` raises, and EngineError.
+
+    The tracker's `appearance_size` must be the onlooker's.
+    """
     ahead = read_ahead(frames)
     waiting: deque[VideoFrame] = deque()
 
@@ -59,8 +70,10 @@ def analyse(
     try:
         for detections in detector.detect_each(pictures()):
             frame = waiting.popleft()
-            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s)
-            yield AnalysedFrame(frame, detections, tracks, tracker.ended)
+            looks = onlooker.appearances(frame.image, detections)
+            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, looks)
+            handling = onlooker.handling(frame.image, tracks)
+            yield AnalysedFrame(frame, detections, tracks, tracker.ended, handling)
     finally:
         ahead.close()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from runtime.messages import Person, PersonsSeen
 from runtime.vision.track import Track
 
 MAX_PERSONS = 300
 """Persons a record: keeps it far below messages.MAX_RECORD_BYTES; the best scores stay."""
+
+NOT_JUDGED: Mapping[int, float] = MappingProxyType({})
 
 
 def persons_seen(
@@ -19,8 +22,11 @@ def persons_seen(
     tracks: Iterable[Track],
     ended: Iterable[int] = (),
     first_id: int = 0,
+    handling: Mapping[int, float] = NOT_JUDGED,
 ) -> PersonsSeen:
     """What a frame showed: confirmed people in sight, and the ids that ended with it.
+
+    `handling` is the probability of handling goods by track id, of those who were judged.
 
     `first_id` is added to every id, so that a new tracker's people are not taken for an old one's.
     """
@@ -28,7 +34,7 @@ def persons_seen(
     if len(seen) > MAX_PERSONS:
         seen = sorted(seen, key=lambda track: -track.score)[:MAX_PERSONS]
     persons = tuple(
-        Person(first_id + track.id, track.box, track.score, track.floor_xy_m)
+        Person(first_id + track.id, track.box, track.score, track.floor_xy_m, handling.get(track.id))
         for track in seen
         if track.id is not None
     )

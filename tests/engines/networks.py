@@ -75,6 +75,23 @@ def constant_network(path: Path, outputs: Sequence[np.ndarray], size: tuple[int,
     return save(helper.make_graph(nodes, "constant", [images], infos, constants), path)
 
 
+def mean_colour_network(path: Path, size: tuple[int, int] = (32, 64), *, logit: bool = False) -> Path:
+    """Answers a crop with its mean blue, green and red in 0..1; or with a logit, 8 (brightness - 0.5)."""
+    width, height = size
+    axes = [1, 2, 3] if logit else [2, 3]
+    nodes = [helper.make_node("ReduceMean", ["images"], ["mean"], axes=axes, keepdims=0)]
+    scale = np.array(8 / 255 if logit else 1 / 255, np.float32)
+    constants = [_constant("scale", scale), _constant("middle", np.array(4.0 if logit else 0.0, np.float32))]
+    nodes.append(helper.make_node("Mul", ["mean", "scale"], ["scaled"]))
+    if logit:
+        constants.append(_constant("column", np.array([-1, 1], np.int64)))
+        nodes.append(helper.make_node("Reshape", ["scaled", "column"], ["shaped"]))
+    nodes.append(helper.make_node("Sub", ["shaped" if logit else "scaled", "middle"], ["answer"]))
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, height, width])
+    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["n", 1 if logit else 3])
+    return save(helper.make_graph(nodes, "mean colour", [images], [answer], constants), path)
+
+
 def unknown_operation_network(path: Path) -> Path:
     """A network with an operation that no library has."""
     info = [

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.distill.crops.gather import BOX_WH, CROP_WH, MARGIN
+from engines.distill.crops.gather import MARGIN, inner_size
 from engines.distill.pool import Image
 
 Random = np.random.Generator
@@ -29,7 +29,7 @@ class Hardships:
 
 
 def augmented(crop: Image, other: Image, rng: Random, hardships: Hardships) -> Image:
-    """A crop with its margin (230, 115, 3) as a hard (192, 96, 3) view; `other` may stand in front of it."""
+    """A crop with its margin as a hard view of `inner_size`; `other`, of that size, may be in front."""
     view = shifted(crop, rng, hardships.shift)
     if rng.random() < hardships.covered:
         view = covered(view, other, rng)
@@ -47,14 +47,16 @@ def augmented(crop: Image, other: Image, rng: Random, hardships: Hardships) -> I
 
 def shifted(crop: Image, rng: Random, amount: float) -> Image:
     """The box, its edges moved by up to `amount` (standard deviation half of it) of its size."""
-    limit = MARGIN
-    edges = np.clip(rng.normal(0, amount / 2, 4), -limit, limit)
-    left, top = (MARGIN + edges[0]) * BOX_WH[0], (MARGIN + edges[1]) * BOX_WH[1]
-    right = CROP_WH[0] - (MARGIN + edges[2]) * BOX_WH[0]
-    bottom = CROP_WH[1] - (MARGIN + edges[3]) * BOX_WH[1]
-    scale = BOX_WH[0] / (right - left), BOX_WH[1] / (bottom - top)
+    width, height = inner_size(crop)
+    edges = np.clip(rng.normal(0, amount / 2, 4), -MARGIN, MARGIN)
+    left, top = (MARGIN + edges[0]) * width, (MARGIN + edges[1]) * height
+    right = crop.shape[1] - (MARGIN + edges[2]) * width
+    bottom = crop.shape[0] - (MARGIN + edges[3]) * height
+    scale = width / (right - left), height / (bottom - top)
     matrix = np.array([[scale[0], 0, -left * scale[0]], [0, scale[1], -top * scale[1]]])
-    moved = cv2.warpAffine(crop, matrix, BOX_WH, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(
+        crop, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(moved, np.uint8)
 
 
@@ -69,10 +71,11 @@ def relit(view: Image, rng: Random, tint: float) -> Image:
 
 def coarse(view: Image, rng: Random, least_height_px: float) -> Image:
     """As if the person stood far away: down to a height of at least so many pixels, and up again."""
-    height = float(np.exp(rng.uniform(np.log(least_height_px), np.log(130))))
-    small = (max(8, round(height / 2 * rng.uniform(0.8, 1.1))), round(height))
+    full = (view.shape[1], view.shape[0])
+    height = float(np.exp(rng.uniform(np.log(least_height_px), np.log(max(130, least_height_px)))))
+    small = (max(8, round(height * full[0] / full[1] * rng.uniform(0.8, 1.1))), round(height))
     fewer = cv2.resize(view, small, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(fewer, BOX_WH, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(fewer, full, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def compressed(view: Image, quality: int) -> Image:
@@ -83,7 +86,7 @@ def compressed(view: Image, quality: int) -> Image:
 
 def covered(view: Image, other: Image, rng: Random) -> Image:
     """A part of another crop, or plain colour, in front: from below, from a side, or somewhere."""
-    width, height = BOX_WH
+    height, width = view.shape[:2]
     way = rng.integers(3)
     if way == 0:
         left, right, bottom = 0, width, height
@@ -107,7 +110,7 @@ def covered(view: Image, other: Image, rng: Random) -> Image:
 
 def as_batch(views: list[Image], size_wh: tuple[int, int]) -> NDArray[np.uint8]:
     """Views as (n, 3, height, width), scaled to the size trained at."""
-    if size_wh != BOX_WH:
+    if views and size_wh != (views[0].shape[1], views[0].shape[0]):
         views = [
             np.asarray(cv2.resize(view, size_wh, interpolation=cv2.INTER_AREA), np.uint8) for view in views
         ]

@@ -31,6 +31,8 @@ def run(given: argparse.Namespace) -> None:
     """Trains, or exports where asked to. Raises TrainingError."""
     if given.command == "reid":
         _reid(given)
+    else:
+        _action(given)
 
 
 def _reid(given: argparse.Namespace) -> None:
@@ -45,3 +47,17 @@ def _reid(given: argparse.Namespace) -> None:
         from engines.distill.crops.reid_train import reid_training
 
         reid_training(recipe).run()
+
+
+def _action(given: argparse.Namespace) -> None:
+    from engines.distill.crops.recipe import ActionRecipe, read_crop_recipe
+
+    recipe = read_crop_recipe(given.config, ActionRecipe)
+    if given.export is not None:
+        from engines.distill.crops.export import export_action
+
+        export_action(recipe, given.config, given.export)
+    else:
+        from engines.distill.crops.action_train import action_training
+
+        action_training(recipe).run()

@@ -6,16 +6,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
 
 from engines.distill.crops.loop import read_state
-from engines.distill.crops.recipe import CropRecipe, ReidRecipe
+from engines.distill.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe
 from engines.distill.export import OPSET, store_as_half
 from engines.distill.manifest import digest, update
 
-REID = "person-reid"
+REID, ACTION = "person-reid", "person-action"
 DATA = (
     "img-street-people",
     "img-cafe-people",
@@ -63,6 +64,44 @@ def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
         "teachers": ["osnet_x0_25_msmt17", "person-reidentification-retail-0286"],
     }
     record(folder, path, recipe, state, {"task": "reid", "about": about, "training": training})
+    return path
+
+
+def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path:
+    """Writes `person-action.onnx` from the run's checkpoint, its zero moved to the best threshold.
+
+    The threshold is the lowest that keeps the recipe's precision on held-out crops with the pose teacher's
+    labels; the crops labelled by eye have no part in it.
+    """
+    from engines.distill.crops.action_train import ActionLearner, best_threshold, examples_of, logits_of
+    from engines.distill.crops.gather import inner
+    from engines.models.action import GROWN_WH, INPUT_HEIGHT, INPUT_WIDTH
+
+    state = read_state(recipe.run / "checkpoint.pt")
+    learner = ActionLearner()
+    learner.load_state_dict(state["average"])
+    examples = examples_of(recipe)
+    rows = np.flatnonzero(examples.held_out)
+    truth = examples.handling[rows] >= 0.5
+    logits = logits_of(learner.eval(), [inner(examples.crops[row]) for row in rows])
+    threshold, recall = best_threshold(logits, truth, recipe.precision)
+    learner.student.move_threshold(threshold)
+    path = folder / f"{ACTION}.onnx"
+    write_crop_net(learner.student, path, (INPUT_WIDTH, INPUT_HEIGHT), "handling")
+    about = "our own, is a person handling goods; MobileNetV2's first blocks"
+    training = {
+        "command": f"python -m engines.distill action --config {recipe_file}",
+        "data": [*DATA, "without the aisle clip and the last 45 % of video-retail-nvidia"],
+        "teachers": ["MoveNet lightning (pseudo-labels of reaching or holding)"],
+        "crops": len(examples.handling),
+        "threshold": {
+            "precision_kept": recipe.precision,
+            "recall_on_held_out_pseudo_labels": round(recall, 3),
+            "held_out_crops": len(rows),
+        },
+    }
+    facts = {"task": "action", "grown": list(GROWN_WH), "about": about, "training": training}
+    record(folder, path, recipe, state, facts)
     return path
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.crops import Box, cut
 from engines.distill.config import TrainingError
 from engines.distill.pool import Image, read_image, read_index
 
@@ -27,7 +27,6 @@ INRIA = "inria"
 INRIA_BOX = (26.0, 28.0, 70.0, 132.0)
 """The person stands about 96 px tall in the middle of the 96 x 160 crops."""
 
-Box = tuple[float, float, float, float]
 Crops = NDArray[np.uint8]
 
 
@@ -53,41 +52,23 @@ class CropSet:
         return np.flatnonzero([record.held_out == held_out for record in self.records])
 
 
-def cut(image: Image, box: Box, size_wh: tuple[int, int] = CROP_WH, margin: float = MARGIN) -> Image:
-    """The box of a picture grown by `margin` of its size on every side and stretched to `size_wh`.
-
-    What lies beyond the picture repeats its edge.
-    """
+def with_margin(image: Image, box: Box, size_wh: tuple[int, int] = CROP_WH) -> Image:
+    """The box of a picture grown by `MARGIN` of its size on every side and stretched to `size_wh`."""
     left, top, right, bottom = box
-    grown_x, grown_y = (right - left) * margin, (bottom - top) * margin
-    scale_x = size_wh[0] / (right - left + 2 * grown_x)
-    scale_y = size_wh[1] / (bottom - top + 2 * grown_y)
-    source = reduced(image, box, min(scale_x, scale_y))
-    shrunk = source.shape[1] / image.shape[1], source.shape[0] / image.shape[0]
-    matrix = np.array(
-        [
-            [scale_x / shrunk[0], 0.0, -(left - grown_x) * scale_x],
-            [0.0, scale_y / shrunk[1], -(top - grown_y) * scale_y],
-        ]
-    )
-    return np.asarray(
-        cv2.warpAffine(source, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-        np.uint8,
-    )
+    x, y = (right - left) * MARGIN, (bottom - top) * MARGIN
+    return cut(image, (left - x, top - y, right + x, bottom + y), size_wh)
 
 
-def reduced(image: Image, box: Box, scale: float) -> Image:
-    """The picture at half, a quarter ... of its size where a crop of it would otherwise skip pixels."""
-    while scale < 0.5:
-        image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-        scale *= 2
-    return image
+def inner_size(crop: Image) -> tuple[int, int]:
+    """Width and height of the box itself in a crop with its margin."""
+    return round(crop.shape[1] / (1 + 2 * MARGIN)), round(crop.shape[0] / (1 + 2 * MARGIN))
 
 
 def inner(crop: Image) -> Image:
-    """The box itself, (192, 96, 3), of a crop with its margin."""
-    left, top = (CROP_WH[0] - BOX_WH[0]) // 2, (CROP_WH[1] - BOX_WH[1]) // 2
-    return np.ascontiguousarray(crop[top : top + BOX_WH[1], left : left + BOX_WH[0]])
+    """The box itself of a crop with its margin."""
+    width, height = inner_size(crop)
+    left, top = (crop.shape[1] - width) // 2, (crop.shape[0] - height) // 2
+    return np.ascontiguousarray(crop[top : top + height, left : left + width])
 
 
 def pool_records(pool: Path, limits: dict[str, int], seed: int) -> list[CropRecord]:
@@ -144,4 +125,4 @@ def _cut_all(records: list[CropRecord], pool: Path, data: Path) -> Iterator[Imag
         if record.file != name:
             folder = data / "img-inria-person-crops" / "pos" if record.source == INRIA else pool
             name, image = record.file, read_image(folder / record.file)
-        yield cut(image, record.box)
+        yield with_margin(image, record.box)

@@ -34,6 +34,8 @@ class CropRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     weight_decay: float = 0.02
     warmup_steps: int = 50
     ema_decay: Annotated[float, Meta(ge=0, lt=1)] = 0.995
+    crops_a_source: dict[str, int] = {}
+    """At most so many crops of a source of the pool; sources not named here give all."""
     checkpoint_every_steps: Count = 50
     validate_every_steps: Count = 200
 
@@ -41,9 +43,7 @@ class CropRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class ReidRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of `python -m engines.distill reid`."""
 
-    crops_a_source: dict[str, int] = {}
-    """At most so many crops of a source of the pool; sources not named here give all."""
-    view_weight: float = 1.0
+    vector_weight: float = 1.0
     """Weight of the teachers' vectors beside the likeness of pairs."""
 
 

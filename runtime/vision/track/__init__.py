@@ -6,7 +6,7 @@ view          what a camera sees: boxes, and what cuts or covers them
 stature       people's height as a ruler: where hidden feet must be
 motion        the Kalman filter on the floor, for many tracks at once
 association   which box is which track
-appearance    colours, for those who want them in the cost
+appearance    colours, where the config wants them in the cost
 people        what is said of people, and the table of tracks
 tracker       FloorTracker: births, confirmation, coasting, ends
 """

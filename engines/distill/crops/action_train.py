@@ -1,0 +1,153 @@
+"""Teaches the action net the pose teacher's labels, with the joints as a second task; sets its threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engines.distill.crops.action_data import ActionSet, labelled
+from engines.distill.crops.augment import Hardships, as_batch, augmented
+from engines.distill.crops.gather import inner
+from engines.distill.crops.loop import CropTraining, read_state
+from engines.distill.crops.recipe import ActionRecipe
+from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH, ActionNet
+
+FROZEN_BLOCKS = 7
+INPUT_WH = (INPUT_WIDTH, INPUT_HEIGHT)
+HARDSHIPS = Hardships(mirrored=0.0, shift=0.12, few_pixels=0.5, least_height_px=40, covered=0.15, tint=0.08)
+MIRRORED_JOINTS = (1, 0, 3, 2, 5, 4, 7, 6)
+JOINT_WEIGHT = 0.5
+SURE = 0.5
+VALIDATED = 300
+
+
+class ActionLearner(nn.Module):
+    """The action net with what training freezes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student = ActionNet()
+        for block in self.student.trunk[:FROZEN_BLOCKS]:
+            block.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> ActionLearner:
+        super().train(mode)
+        self.student.trunk[:FROZEN_BLOCKS].eval()
+        return self
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.student.features(images)
+        return self.student.judged(features), self.student.located(features)
+
+
+class ActionLesson:
+    """Batches in which half of the persons handle goods, as far as the pose teacher can tell."""
+
+    def __init__(self, recipe: ActionRecipe, examples: ActionSet) -> None:
+        self._recipe, self._examples = recipe, examples
+        trained = ~examples.held_out
+        self._at_work = np.flatnonzero(trained & (examples.handling >= SURE))
+        self._idle = np.flatnonzero(trained & (examples.handling < SURE))
+
+    def loss(
+        self, learner: nn.Module, rng: np.random.Generator, share: float
+    ) -> tuple[Tensor, dict[str, float]]:
+        half = self._recipe.batch // 2
+        rows = np.concatenate((rng.choice(self._at_work, half), rng.choice(self._idle, half)))
+        images, joints = self._hard_views(rows, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits, located = learner(torch.from_numpy(images).to(memory_format=torch.channels_last).float())
+        target = torch.from_numpy(self._examples.handling[rows]).clamp(0.03, 0.97)
+        judged = functional.binary_cross_entropy_with_logits(logits.float()[:, 0], target)
+        known = torch.from_numpy((joints[:, :, 2:] > 0.25).astype(np.float32))
+        away = functional.smooth_l1_loss(
+            located.float(), torch.from_numpy(joints[:, :, :2]), reduction="none", beta=0.1
+        )
+        placed = (away * known).sum() / known.sum().clamp_min(1) * 10
+        parts = {"handling": float(judged.detach()), "joints": float(placed.detach())}
+        return judged + JOINT_WEIGHT * placed, parts
+
+    def validate(self, net: nn.Module) -> Mapping[str, float]:
+        """On held-out crops, against the pose teacher's labels."""
+        rows = np.flatnonzero(self._examples.held_out)
+        rows = rows[:: max(1, len(rows) // VALIDATED)]
+        logits = logits_of(net, [inner(self._examples.crops[row]) for row in rows])
+        truth = self._examples.handling[rows] >= SURE
+        _, recall = best_threshold(logits, truth, self._recipe.precision)
+        return {"average_precision": average_precision(logits, truth), "recall_at_precision": recall}
+
+    def _hard_views(
+        self, rows: NDArray[np.intp], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        crops = [np.asarray(self._examples.crops[row]) for row in rows]
+        others = rng.integers(len(crops), size=len(crops))
+        views = [
+            augmented(crop, inner(crops[other]), rng, HARDSHIPS)
+            for crop, other in zip(crops, others, strict=True)
+        ]
+        images, joints = as_batch(views, INPUT_WH), self._examples.joints[rows].copy()
+        mirrored = rng.random(len(rows)) < 0.5
+        images[mirrored] = images[mirrored][:, :, :, ::-1]
+        joints[mirrored] = joints[mirrored][:, MIRRORED_JOINTS]
+        joints[mirrored, :, 0] = 1 - joints[mirrored, :, 0]
+        return images, joints
+
+
+def logits_of(net: nn.Module, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Logits (n,) of crops without margin."""
+    found = []
+    for first in range(0, len(pictures), 64):
+        batch = torch.from_numpy(as_batch(pictures[first : first + 64], INPUT_WH)).float()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            found.append(net(batch)[0].float()[:, 0])
+    return np.asarray(torch.cat(found), np.float32)
+
+
+def best_threshold(
+    logits: NDArray[np.float32], truth: NDArray[np.bool_], precision: float
+) -> tuple[float, float]:
+    """The lowest logit from which on precision is kept (else that of the best precision); recall there."""
+    order = np.argsort(-logits, kind="stable")
+    hits = np.cumsum(truth[order])
+    precisions = hits / np.arange(1, len(order) + 1)
+    keeping = np.flatnonzero(precisions >= precision)
+    last = int(keeping[-1]) if len(keeping) else int(precisions.argmax())
+    following = logits[order[last + 1]] if last + 1 < len(order) else logits[order[last]] - 1
+    return float((logits[order[last]] + following) / 2), float(hits[last] / max(1, truth.sum()))
+
+
+def average_precision(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """Mean precision at every hit, best first."""
+    ordered = truth[np.argsort(-logits, kind="stable")]
+    precisions = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+    return float(precisions[ordered].mean()) if ordered.any() else 0.0
+
+
+def examples_of(recipe: ActionRecipe) -> ActionSet:
+    """The recipe's labelled crops."""
+    return labelled(
+        recipe.data,
+        recipe.pool,
+        recipe.run,
+        recipe.pose_teacher,
+        recipe.crops_a_source,
+        recipe.seed,
+        recipe.threads,
+    )
+
+
+def action_training(recipe: ActionRecipe) -> CropTraining:
+    """Gathers and labels crops, and makes the run ready to go (on)."""
+    torch.manual_seed(recipe.seed)
+    torch.set_num_threads(recipe.threads)
+    lesson = ActionLesson(recipe, examples_of(recipe))
+    learner = ActionLearner()
+    if recipe.imagenet is not None:
+        learner.student.start_from_imagenet(read_state(recipe.imagenet))
+    learner.to(memory_format=torch.channels_last)
+    return CropTraining(recipe, learner, lesson)
