@@ -215,7 +215,7 @@ def _job(site: Site, options: Options, content: bytes, path: Path, plan: Path, c
         batch=graphs.fixed_batch(model, path),
         nodes=tuple((node.name, node.op_type) for node in model.graph.node),
         timing_cache=str(cache) if site.cuda is not None else "",
-        target_sm=site.machine.sm if site.cuda is None else 0,
+        target_sm=site.machine.sm if site.cuda is None or site.library.name == "tensorrt_rtx" else 0,
     )
 
 
