@@ -68,7 +68,7 @@ def contenders(data: Path, threads: int, others: Sequence[str] = ()) -> list[Con
     runner = backends.choose("auto")
     found = []
     for engine in catalogue.known_engines():
-        if not engine.shipped or engine.entry.decoder is None:
+        if not engine.shipped or engine.entry.task != "detector":
             continue
         for file in engine.entry.files:
             plain = {"f32": "fp32", "int8": "int8"}[file.precision]

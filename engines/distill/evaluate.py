@@ -90,7 +90,8 @@ def summarise(rows: list[tuple[float, float]], persons: int) -> Accuracy:
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     ap50 = float((np.diff(recall, prepend=0) * envelope).sum())
     best = int((2 * precision * recall / np.maximum(precision + recall, 1e-9)).argmax())
-    mean_iou = float(table[: best + 1, 1][hits[: best + 1]].mean())
+    overlaps = table[: best + 1, 1][hits[: best + 1]]
+    mean_iou = float(overlaps.mean()) if len(overlaps) else 0.0
     return Accuracy(ap50, float(table[best, 0]), float(precision[best]), float(recall[best]), mean_iou)
 
 

@@ -1,0 +1,64 @@
+"""Speed and accuracy of the detectors: what is compared with what, and which bars are met."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bench import accuracy
+from bench.accuracy import Rating
+from bench.engines import measure_speed, verdicts
+from engines.distill.pool import Labels
+
+
+def rating(detector: str, data: str, ap50: float, *, ours: bool) -> Rating:
+    return Rating(detector, "fp32", ours, data, 10, ap50, 0.5, 0.9, 0.9)
+
+
+def test_on_surveillance_the_better_teacher_is_a_bar_too() -> None:
+    ratings = [
+        rating("mine", "TUD-Campus", 0.905, ours=True),
+        rating("mine", "COCO, held out", 0.31, ours=True),
+        rating("weak-teacher", "TUD-Campus", 0.8, ours=False),
+        rating("good-teacher", "TUD-Campus", 0.93, ours=False),
+        rating("good-teacher", "COCO, held out", 0.6, ours=False),
+    ]
+    assert verdicts(ratings) == [
+        "mine in fp32, TUD-Campus: 0.905, 0.900 owed: met",
+        "mine in fp32, TUD-Campus: 0.905, 0.930 the better teacher, good-teacher: missed",
+        "mine in fp32, COCO, held out: 0.310, 0.500 owed: missed",
+    ]
+
+
+def test_every_shipped_precision_is_measured_beside_both_teachers(shared_data: Path) -> None:
+    found = accuracy.contenders(shared_data, 1)
+    assert [one.name for one in found if not one.ours] == list(accuracy.TEACHERS)
+    ours = {one.precision for one in found if one.name == "person-detector"}
+    assert {"fp32", "int8"} <= ours
+
+
+def test_a_detector_that_sees_what_the_truth_says_is_rated_one(shared_data: Path) -> None:
+    nano = accuracy.teacher(shared_data, accuracy.NANO, 1)
+    photo = next((shared_data / "img-street-people" / "images").glob("*.jpg"))
+    image = np.asarray(cv2.imread(str(photo)), np.uint8)
+    seen = nano.detector.detect(image)
+    sure = Labels.certain(seen.boxes[:1])
+    doubtful = Labels(
+        seen.boxes[1:], np.zeros(len(seen) - 1, np.float32), np.zeros(len(seen) - 1, np.float32)
+    )
+    found = accuracy.rate(nano, "itself", [(image, Labels.joined([sure, doubtful]))])
+    assert found.ap50 == pytest.approx(1.0)
+    elsewhere = Labels.certain(seen.boxes[:1] + np.float32(500))
+    assert accuracy.rate(nano, "elsewhere", [(image, elsewhere)]).ap50 == 0.0
+
+
+def test_speed_is_told_as_a_multiple_of_yolox_nano_in_the_same_run(shared_data: Path) -> None:
+    nano = accuracy.teacher(shared_data, accuracy.NANO, 1)
+    retail = accuracy.teacher(shared_data, accuracy.RETAIL, 1)
+    of_nano, of_retail = measure_speed([nano, retail], 1)
+    assert of_nano.times_nano == of_nano.times_nano_processor == 1.0
+    assert of_nano.input == "416 x 416"
+    assert of_retail.times_nano == pytest.approx(of_nano.picture_ms / of_retail.picture_ms)
