@@ -1,4 +1,4 @@
-"""`tagsight calibrate`: camera, floor, antenna and clock, each with a report."""
+"""`tagsight calibrate`: camera, floor, antenna, flips and clock, each with a report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import click
 from calibration.antenna_command import antenna
 from calibration.camera_command import camera
 from calibration.clock_command import clock
+from calibration.flips_command import flips
 from calibration.floor_command import floor
 
 
@@ -20,5 +21,5 @@ def calibrate() -> None:
     """
 
 
-for command in (camera, floor, antenna, clock):
+for command in (camera, floor, antenna, flips, clock):
     calibrate.add_command(command)

@@ -50,9 +50,22 @@ class AntennaSummary(msgspec.Struct, frozen=True):
     phase_noise_rad: float | None
 
 
+class FlipTrial(msgspec.Struct, frozen=True):
+    """Garments turned on request in this store, how many of them were found at `threshold`, and false
+    alarms in `tag_hours` of tags that hung still.
+    """
+
+    threshold: float
+    turned: int
+    found: int
+    false_alarms: int
+    tag_hours: float
+
+
 class AntennaCalibration(msgspec.Struct, frozen=True):
     """The result of a quiet recording. rates are reads a second by EPC; strongest is the antenna that hears a
-    tag best; findings are sentences for the technician."""
+    tag best; findings are sentences for the technician. racks: EPCs in the order in which they hang, by
+    rack. trial: what turning garments on request found."""
 
     duration_s: float
     antennas: list[AntennaSummary]
@@ -60,6 +73,8 @@ class AntennaCalibration(msgspec.Struct, frozen=True):
     strongest: dict[str, int]
     findings: list[str]
     cells: dict[str, list[Cell]]
+    racks: dict[str, list[str]] = {}
+    trial: FlipTrial | None = None
     format: int = FORMAT
 
 
@@ -114,6 +129,15 @@ def _summaries(reads: ReadTable, cells: dict[str, list[Cell]], duration_s: float
     return summaries
 
 
+def _own_levels(cells: dict[str, list[Cell]]) -> dict[int, float]:
+    """Median RSSI in dBm, by antenna, of the tags that it hears best."""
+    levels: dict[int, list[float]] = {}
+    for own in cells.values():
+        antenna = _strongest(own)
+        levels.setdefault(antenna, []).append(max(cell.rssi_dbm for cell in own if cell.antenna == antenna))
+    return {antenna: float(np.median(values)) for antenna, values in levels.items()}
+
+
 def _findings(
     summaries: list[AntennaSummary],
     rates: dict[str, float],
@@ -126,13 +150,19 @@ def _findings(
         for antenna in antennas
         if antenna not in heard
     ]
+    own_dbm = _own_levels(cells)
     for summary in summaries:
-        others = [other.rssi_dbm for other in summaries if other is not summary]
-        usual_dbm = float(np.median(others)) if others else summary.rssi_dbm
-        if summary.rssi_dbm < usual_dbm - DEAF_DB:
+        others = [level for antenna, level in own_dbm.items() if antenna != summary.antenna]
+        if summary.antenna not in own_dbm and others:
             findings.append(
-                f"antenna {summary.antenna} hears tags {usual_dbm - summary.rssi_dbm:.0f} dB weaker than "
-                "the others: check its power, cable and direction"
+                f"antenna {summary.antenna} hears tags, but none better than other antennas do: "
+                "check its power, cable and direction"
+            )
+        elif others and own_dbm[summary.antenna] < float(np.median(others)) - DEAF_DB:
+            weaker_db = float(np.median(others)) - own_dbm[summary.antenna]
+            findings.append(
+                f"antenna {summary.antenna} hears tags {weaker_db:.0f} dB weaker than other antennas hear theirs: "
+                "check its power, cable and direction"
             )
         if summary.phase_noise_rad is not None and summary.phase_noise_rad > UNSTEADY_RAD:
             findings.append(

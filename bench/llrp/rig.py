@@ -21,7 +21,7 @@ from rfid_reader.simulator.server import SimulatedReader
 from rfid_reader.simulator.wire import tlv, u16
 from runtime.errors import TagsightError
 
-SETTLE_S = 2.0
+SETTLE_S = 20.0
 ATTEMPT_EVENT = tlv(256, u16(0))
 """ConnectionAttemptEvent "Success": a reader's first words on a connection."""
 
