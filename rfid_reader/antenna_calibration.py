@@ -161,8 +161,8 @@ def _findings(
         elif others and own_dbm[summary.antenna] < float(np.median(others)) - DEAF_DB:
             weaker_db = float(np.median(others)) - own_dbm[summary.antenna]
             findings.append(
-                f"antenna {summary.antenna} hears tags {weaker_db:.0f} dB weaker than other antennas hear theirs: "
-                "check its power, cable and direction"
+                f"antenna {summary.antenna} hears tags {weaker_db:.0f} dB weaker than other antennas hear "
+                "theirs: check its power, cable and direction"
             )
         if summary.phase_noise_rad is not None and summary.phase_noise_rad > UNSTEADY_RAD:
             findings.append(

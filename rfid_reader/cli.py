@@ -14,11 +14,12 @@ import click
 
 from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.errors import ReaderError
-from rfid_reader.flips.detector import METHODS, Detector, Flip, make_detector
+from rfid_reader.flips.detector import METHODS, Detector, Flip
 from rfid_reader.health import ReaderHealth
 from rfid_reader.reads import CaptureFile, ReadTable, load_reads, read_chunks
 from rfid_reader.session import ReaderSession
 from rfid_reader.settings import LLRP_PORT, SEARCH_MODES, ReaderSettings
+from rfid_reader.tuned_detector import detector_for
 
 
 @click.group()
@@ -296,7 +297,7 @@ def flips(reads: Path, out: Path, calibration: Path | None, method: str, as_json
     Example:
       tagsight rfid flips reads.csv --out flips.jsonl --calibration antennas.yaml
     """
-    detector = make_detector(method, load_calibration(calibration) if calibration else None)
+    detector = detector_for(method, load_calibration(calibration) if calibration else None)
     chunks = read_chunks(reads)
     try:
         with out.open("w", encoding="utf-8", newline="\n") as file:
