@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 RATE_WINDOW_S = 10.0
 MAX_TAGS_COUNTED = 20_000
 
@@ -38,6 +40,37 @@ class ReaderHealth:
     antenna_rates: dict[int, float] = field(default_factory=dict)
     tag_rates: dict[str, float] = field(default_factory=dict)
     tags_seen: int = 0
+
+
+def figures(health: ReaderHealth) -> dict[str, float]:
+    """A session's health as named numbers; what is unknown is left out.
+
+    tag_reads_per_s_*: of the tags heard in the last 10 s, the rate that a tenth, half and nine tenths of them
+    stay below. antenna_N_lost: 1 for an antenna that the reader said was disconnected.
+    """
+    found = {
+        "reads_per_s": health.read_rate,
+        "tags_seen": float(health.tags_seen),
+        "connects": float(health.connects),
+        "malformed": float(health.malformed),
+        "unknown_messages": float(health.unknown_messages),
+        "overflows": float(health.overflows),
+        "buffer_percent": float(health.buffer_percent),
+        "clock_steps": float(health.clock_steps),
+    }
+    if health.clock_offset_s is not None:
+        found["clock_offset_s"] = health.clock_offset_s
+    if health.phase_known is not None:
+        found["phase_known"] = float(health.phase_known)
+    for antenna, rate in health.antenna_rates.items():
+        found[f"antenna_{antenna}_reads_per_s"] = rate
+    for antenna in health.antennas_lost:
+        found[f"antenna_{antenna}_lost"] = 1.0
+    if health.tag_rates:
+        shares = np.quantile(list(health.tag_rates.values()), (0.1, 0.5, 0.9)).tolist()
+        for share, rate in zip((10, 50, 90), shares, strict=True):
+            found[f"tag_reads_per_s_p{share}"] = rate
+    return found
 
 
 class RateMeter:

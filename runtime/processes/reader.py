@@ -19,11 +19,13 @@ import msgspec
 from msgspec.structs import replace
 
 from rfid_reader.antenna_calibration import load_calibration
-from rfid_reader.flips import Flip, make_detector
+from rfid_reader.flips import Flip
+from rfid_reader.health import figures
 from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
 from rfid_reader.session import ReaderSession
 from rfid_reader.settings import ReaderSettings
+from rfid_reader.tuned_detector import detector_for
 from runtime.clock import HostClock
 from runtime.config.model import Reader, StoreConfig
 from runtime.messages import Attach, Configure, Detach, Health, Message, TagFlip, TagPresence
@@ -35,6 +37,8 @@ MAX_BATCHES = 256
 """Batches of reads waiting to be judged; what comes on top is dropped and counted."""
 HEALTH_EVERY_S = 1.0
 ADVANCE_EVERY_S = 0.25
+LEAVE_S = 1.5
+"""How long the session may take to say goodbye; the reads it hears until then are judged."""
 RENEW_EVERY_S = 3_600.0
 """A detector keeps every tag it ever met; one that is full is replaced, at most so often."""
 
@@ -93,7 +97,7 @@ class ReaderProcess:
         self._clock = HostClock(state=spec.clock)
         path = spec.reader.calibration
         self._calibration = load_calibration(Path(path)) if path is not None else None
-        self._detector = make_detector(spec.reader.detector, self._calibration)
+        self._detector = detector_for(spec.reader.detector, self._calibration)
         self._renewed_s = float("-inf")
         self._reads_refused = 0
         self._presence = FittingRooms(set(spec.rooms))
@@ -103,6 +107,7 @@ class ReaderProcess:
         self._store = RecordSender()
         self._reads_dropped = 0
         self._flips = 0
+        self._reads_judged = 0
 
     def run(self) -> None:
         """Serve until told to stop or the supervisor is gone."""
@@ -119,7 +124,7 @@ class ReaderProcess:
             self._wait(min(told_s + HEALTH_EVERY_S, advanced_s + ADVANCE_EVERY_S) - now_s)
             self._judge_waiting()
             self._store.flush()
-        self._session.stop(timeout_s=0.5)
+        self._session.stop(LEAVE_S)
         self._judge_waiting()
         self._pass_on(self._detector.finish(), self._presence.finish())
         self._store.flush()
@@ -168,6 +173,7 @@ class ReaderProcess:
                 reads = self._batches.get_nowait()
             except queue.Empty:
                 return
+            self._reads_judged += len(reads)
             self._pass_on(self._detector.feed(reads), self._presence.feed(reads))
 
     def _advance(self) -> None:
@@ -182,7 +188,7 @@ class ReaderProcess:
         self._pass_on(self._detector.finish(), [])
         self._reads_refused += self._detector.reads_refused
         self._renewed_s = now_s
-        self._detector = make_detector(self._spec.reader.detector, self._calibration)
+        self._detector = detector_for(self._spec.reader.detector, self._calibration)
 
     def _pass_on(self, flips: list[Flip], presences: list[Presence]) -> None:
         name = self._spec.reader.name
@@ -198,16 +204,11 @@ class ReaderProcess:
     def _tell_health(self) -> None:
         session = self._session.health()
         values = {
-            "reads_per_s": session.read_rate,
-            "tags_seen": float(session.tags_seen),
+            **figures(session),
             "flips": float(self._flips),
-            "connects": float(session.connects),
-            "malformed": float(session.malformed),
-            "overflows": float(session.overflows),
+            "reads_judged": float(self._reads_judged),
             "tags_read_too_seldom": float(len(self._detector.insufficient())),
         }
-        for antenna, rate in session.antenna_rates.items():
-            values[f"antenna_{antenna}_reads_per_s"] = rate
         drops = {
             "reads not judged in time": self._reads_dropped,
             "reads of more tags than can be kept": self._reads_refused + self._detector.reads_refused,

@@ -110,6 +110,25 @@ def test_presence_in_a_fitting_room_waits_for_a_store_that_is_away(simulated: Si
     assert all(one.gone for one in left) and len(left) == 3, "an open stay is closed when the process stops"
 
 
+def test_what_was_read_before_the_stop_is_judged_and_health_says_how_it_was_read(
+    simulated: SimulatedReader,
+) -> None:
+    bench = Bench(simulated.port)
+    bench.wait_for(lambda: any(health.values.get("reads_judged", 0) > 50 for health in bench.health))
+    simulated.fault("antenna", -1.0, 1)
+    simulated.fault("overflow")
+    bench.wait_for(lambda: bench.health[-1].values["overflows"] == 1)
+    messages.send(bench.control, Stop())
+    bench.thread.join(5.0)
+    bench.hear()
+    last = bench.health[-1].values
+    assert last["reads_judged"] == simulated.reports_sent > 50
+    assert last["antenna_1_lost"] == 1
+    assert last["antenna_1_reads_per_s"] == pytest.approx(last["reads_per_s"])
+    assert 0 < last["tag_reads_per_s_p10"] <= last["tag_reads_per_s_p50"] <= last["tag_reads_per_s_p90"]
+    assert abs(last["clock_offset_s"]) < 1.0
+
+
 def test_a_reader_that_is_not_there_is_said_and_stop_still_works() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
