@@ -14,7 +14,7 @@ from runtime.uplink.ranges import SeqRanges
 
 
 class Account(msgspec.Struct, frozen=True):
-    """Of the numbers 1 to `promised`: how many `lost` ones are neither stored nor named in a gap.
+    """Of `promised` numbers in a row: how many `lost` ones are neither stored nor named in a gap.
 
     `kept_twice` facts are stored more than once in one revision; `seq_twice` numbers belong to more than one
     event; `out_of_order` pairs of neighbours by `seq` were said the other way round.
@@ -34,11 +34,14 @@ class Account(msgspec.Struct, frozen=True):
         return self.lost == self.kept_twice == self.seq_twice == self.out_of_order == 0
 
 
-def take_account(cloud: Path, promised: int) -> Account:
-    """Audit the consumer's database against the last promised number."""
+def take_account(cloud: Path, promised: int, after: int = 0) -> Account:
+    """Audit the consumer's database against the last promised number, for the numbers beyond `after`."""
     db = sqlite3.connect(f"file:{cloud}?mode=ro", uri=True)
-    rows = db.execute("SELECT seq, id, kind, key, rev, retracted FROM events ORDER BY seq").fetchall()
-    gaps = [body for (body,) in db.execute("SELECT body FROM events WHERE kind = 'gap'")]
+    query = "SELECT seq, id, kind, key, rev, retracted FROM events WHERE seq > ? ORDER BY seq"
+    rows = db.execute(query, (after,)).fetchall()
+    gaps = [
+        body for (body,) in db.execute("SELECT body FROM events WHERE kind = 'gap' AND seq > ?", (after,))
+    ]
     db.close()
     known, named = SeqRanges(), SeqRanges()
     for seq, *_ in rows:
@@ -49,8 +52,10 @@ def take_account(cloud: Path, promised: int) -> Account:
         named.update(fact.ranges)
     received = known.count()
     known.update(named)
+    if after:
+        known.add(1, after)
     return Account(
-        promised=promised,
+        promised=promised - after,
         received=received,
         lost=sum(last - first + 1 for first, last in known.missing(promised)),
         named_in_gaps=named.count(),

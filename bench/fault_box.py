@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 from bench.fault_account import take_account
-from bench.fault_rig import PATIENCE_S, Cloud, Outcome, wait_for
+from bench.fault_rig import Cloud, Outcome, wait_for
 from bench.memory_cap import MemoryCap, try_memory_cap
 from bench.rtsp_camera import RtspServer, find_rtsp_python
 from runtime.demo.plaza import SCENARIO
@@ -31,6 +31,8 @@ from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.events import open_event
 from runtime.uplink.outbox_reader import OutboxReader
 
+PATIENCE_S = 240.0
+"""Starting a daemon takes 10 s on two idle cores, and minutes on two that dozens of programs share."""
 TAGSIGHT = (sys.executable, "-m", "runtime")
 STARTED = re.compile(r"MainProcess: (.+) started, pid (\d+)$", re.MULTILINE)
 CAMERA, READER = "camera:door", "reader:ceiling"
@@ -71,6 +73,7 @@ class Box:
         self.config = folder / "store.yaml"
         self.outbox = folder / "state" / "outbox.db"
         self.promised = 0
+        self._settled = 0
         self._broker = broker
         self._reader_port = free_port()
         self._reader: subprocess.Popen[bytes] | None = None
@@ -134,7 +137,7 @@ class Box:
 
     def wait_for_log(self, words: str, after: int = 0) -> str:
         """Until the log has `words` beyond its first `after` characters; returns that line."""
-        wait_for(lambda: words in self.says()[after:], f"the daemon never said {words!r}")
+        wait_for(lambda: words in self.says()[after:], f"the daemon never said {words!r}", PATIENCE_S)
         return next(line for line in self.says()[after:].splitlines() if words in line)
 
     def note_promises(self) -> None:
@@ -164,7 +167,7 @@ class Box:
             return bool(found)
 
         began_s = time.time()
-        wait_for(there, f"the cloud never heard that {process} is {' or '.join(states)}")
+        wait_for(there, f"the cloud never heard that {process} is {' or '.join(states)}", PATIENCE_S)
         return f"{process} {found[0].state}: {found[0].detail}"
 
     def wait_until_usual(self) -> None:
@@ -181,7 +184,9 @@ class Box:
             if audit is not None and audit.complete and audit.last_seq >= self.promised:
                 break
             time.sleep(0.1)
-        return Outcome(fault, times, take_account(self.cloud.path, self.promised), round(recovery_s, 2), said)
+        account = take_account(self.cloud.path, self.promised, self._settled)
+        self._settled = self.promised
+        return Outcome(fault, times, account, round(recovery_s, 2), said)
 
     def close(self) -> None:
         """End every part."""

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 
-from bench.fault_box import CAMERA, READER, Box, NoBox
+from bench.fault_box import CAMERA, PATIENCE_S, READER, Box, NoBox
 from bench.fault_rig import Outcome
 from bench.torn_write import tear
 
@@ -153,7 +153,7 @@ def _until_replaced(box: Box, before: dict[str, int]) -> float:
     """The same after a process has died, counted from now; another one has to be in its place."""
     began_s = time.monotonic()
     while set(box.pids().values()) == set(before.values()):
-        if time.monotonic() - began_s > AWAY_S * 10:
+        if time.monotonic() - began_s > PATIENCE_S:
             raise RuntimeError("a dead process was not replaced")
         time.sleep(0.05)
     box.wait_until_usual()

@@ -61,10 +61,10 @@ ROWS: dict[str, Row] = {
     "clock-steps": Row(fault_rows_device.clock_steps, 2),
 }
 BOX_ROWS: dict[str, BoxRow] = {
-    "config-broken": BoxRow(fault_rows_box.config_broken, 2),
+    "config-broken": BoxRow(fault_rows_box.config_broken, 1),
     "camera-dead": BoxRow(fault_rows_box.camera_dead, 2),
     "camera-frozen": BoxRow(fault_rows_box.camera_frozen, 1),
-    "camera-resized": BoxRow(fault_rows_box.camera_resized, 2),
+    "camera-resized": BoxRow(fault_rows_box.camera_resized, 1),
     "reader-unplugged": BoxRow(fault_rows_box.reader_unplugged, 2),
     "memory-cap": BoxRow(fault_rows_box.memory_cap_hit, 2),
     "processes-killed": BoxRow(fault_rows_box.processes_killed, 1),
