@@ -21,8 +21,14 @@ class Ear:
 
     def __init__(self) -> None:
         self.batches: list[ReadTable] = []
+        self.latest_s = 0.0
+        """How long before its delivery the oldest read was read, by the times that the reads say."""
+        self.earliest_s = float("inf")
 
     def __call__(self, reads: ReadTable) -> None:
+        ages_s = time.time() - reads.time_s
+        self.latest_s = max(self.latest_s, float(ages_s.max()))
+        self.earliest_s = min(self.earliest_s, float(ages_s.min()))
         self.batches.append(reads)
 
     @property
