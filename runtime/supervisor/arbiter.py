@@ -18,17 +18,13 @@ from runtime.messages import Attach, Detach, Health, pair
 from runtime.supervisor.child import PRELOAD, prune_crash_reports
 from runtime.supervisor.children import Child, Patience
 from runtime.supervisor.configuration import Configuration
-from runtime.supervisor.notify import Notifier, watchdog_interval_s
+from runtime.supervisor.herald import Herald
+from runtime.supervisor.notify import Notifier
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.signals import Signals
-from runtime.supervisor.standing import sentence, unknown
 from runtime.supervisor.statefolder import StateError, prepare_state_folder
 from runtime.supervisor.topology import STOP_ORDER, Link, plan_links, plan_processes
 
-READY_WITHIN_S = 30.0
-"""systemd is told READY at the latest then, with what is missing in the status line."""
-NOBODY_HEARD_S = 90.0
-"""No process at all has said a word for so long: more than the pause of one that has used up its budget."""
 CLOCK_STEP_S = 30.0
 """A wall clock that is further off was set (no battery, a late time server): slewing takes too long."""
 STOP_S = 3.8
@@ -57,17 +53,12 @@ class Arbiter:
         self._context.set_forkserver_preload(PRELOAD)
         self._selector = selectors.DefaultSelector()
         self._signals = Signals()
-        self._notifier = Notifier()
+        self._herald = Herald(Notifier(), time.monotonic())
         self._clock = HostClock()
         self._clock_state = self._clock.state
         self._children: dict[str, Child] = {}
         self._links: list[Link] = []
-        self._ready = False
-        self._began_s = time.monotonic()
-        self._fed_s = 0.0
         self._told_s = 0.0
-        self._status = ""
-        self._complete = False
         self._health_lost = 0
         self._configuration = Configuration(config_path, config, verbose)
         self._told_level = self._configuration.log_level
@@ -84,7 +75,7 @@ class Arbiter:
         self._selector.register(self._signals.wake[0], selectors.EVENT_READ, self._signals.drain)
         while not self._signals.stop:
             self.step(time.monotonic())
-        self._notifier.send("STOPPING=1")
+        self._herald.stopping()
         log.info("stopping all processes")
         began_s = time.monotonic()
         code = self._stop_all()
@@ -151,7 +142,7 @@ class Arbiter:
                 known.plan, known.retired, known.start_at_s = plan, False, 0.0
 
     def _reload(self) -> None:
-        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._herald.reloading()
         if self._configuration.reload():
             try:
                 self._prepare_folders()
@@ -159,7 +150,7 @@ class Arbiter:
                 self._configuration.fault = str(error)
                 log.error("%s", error)
             self._adopt()
-        self._notifier.send("READY=1")
+        self._herald.reloaded()
 
     def _start(self, child: Child, now_s: float) -> None:
         utc_s = self._clock.now()
@@ -236,8 +227,8 @@ class Arbiter:
         return {child.pid for child in self._children.values() if child.pid is not None}
 
     def _tell(self, now_s: float) -> None:
-        """Feed systemd's watchdog, announce readiness, report the supervisor's own health."""
-        self._feed(now_s)
+        """Feed systemd's watchdog, and once a second say how the box stands."""
+        self._herald.feed(now_s, max((child.heard_s for child in self._children.values()), default=now_s))
         if now_s - self._told_s < 1.0:
             return
         self._told_s = now_s
@@ -245,30 +236,10 @@ class Arbiter:
         if abs(offset_s) > CLOCK_STEP_S:
             self._begin_anew(offset_s)
         standing = {child.name: child.health for child in self._children.values() if not child.retired}
-        status = sentence(standing)
-        if not self._ready and (not unknown(standing) or now_s - self._began_s > READY_WITHIN_S):
-            self._ready = True
-            self._notifier.send("READY=1", f"STATUS={status}")
-            log.info("ready: %s", status)
-        elif self._ready and status != self._status:
-            self._notifier.send(f"STATUS={status}")
-            if not unknown(standing) and not self._complete:
-                log.info("%s", status)
-        self._complete = self._complete or not unknown(standing)
-        self._status = status
-        self._forward(self._health(status, offset_s, now_s))
+        self._herald.announce(standing, now_s)
+        self._forward(self._health(offset_s, now_s))
 
-    def _feed(self, now_s: float) -> None:
-        """Feed systemd's watchdog while anybody at all makes progress; else it is to start us anew."""
-        interval_s = watchdog_interval_s()
-        if interval_s is None or now_s - self._fed_s < interval_s / 2:
-            return
-        heard_s = max((child.heard_s for child in self._children.values()), default=now_s)
-        if now_s - max(heard_s, self._began_s) <= NOBODY_HEARD_S:
-            self._notifier.send("WATCHDOG=1")
-            self._fed_s = now_s
-
-    def _health(self, status: str, offset_s: float, now_s: float) -> Health:
+    def _health(self, offset_s: float, now_s: float) -> Health:
         utc_s = self._clock.now()
         children = self._children.values()
         degraded = [child.name for child in children if child.restarts.degraded(now_s) and not child.running]
@@ -278,7 +249,7 @@ class Arbiter:
             "degraded": float(len(degraded)),
             "clock_offset_s": offset_s,
         }
-        detail = "; ".join(told for told in (status, self._configuration.fault) if told)
+        detail = "; ".join(told for told in (self._herald.status, self._configuration.fault) if told)
         drops = {"health not heard by the store": self._health_lost}
         return Health("supervisor", "degraded" if degraded else "live", utc_s, utc_s, detail, values, drops)
 

@@ -21,6 +21,7 @@ from rfid_reader.errors import ReaderError
 from runtime.clock import HostClock
 from runtime.errors import TagsightError
 from runtime.messages import Health, PeerGone, send
+from runtime.supervisor.journal import JournalHandler, goes_to_journal
 
 USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20
@@ -77,24 +78,14 @@ def _tell_why(control: socket.socket, name: str, clock: tuple[float, float], why
 
 
 def configure_logging(level: int) -> None:
-    """Lines for the journal: priority prefix as of sd-daemon(3), no time stamps (the journal has them)."""
-    under_systemd = "JOURNAL_STREAM" in os.environ
-    handler = logging.StreamHandler()
-    if under_systemd:
-        handler.setFormatter(JournalFormatter("%(processName)s: %(message)s"))
+    """To the journal where systemd started us, one entry a record; else lines with their time."""
+    handler: logging.Handler
+    if goes_to_journal():
+        handler = JournalHandler()
     else:
+        handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(processName)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-
-
-class JournalFormatter(logging.Formatter):
-    """Prefixes each line with its syslog priority, which journald strips and keeps as a field."""
-
-    PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-
-    def format(self, record: logging.LogRecord) -> str:
-        priority = next((code for level, code in self.PRIORITIES if record.levelno >= level), 7)
-        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
 
 
 def report_of(crash_dir: Path, name: str, pid: int) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,15 +67,34 @@ class Daemon:
         }
         self.write_config()
         self.log = folder / "log"
+        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._systemd.bind(str(folder / "notify"))
+        self._systemd.setblocking(False)
+        self._told = ""
+        environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "4000000"}
         with self.log.open("wb") as log:
             command = [sys.executable, "-c", RUN, str(self.config)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=environment
+            )
 
     def write_config(self) -> None:
         self.config.write_text(yaml.safe_dump(self.store))
 
     def says(self) -> str:
         return self.log.read_text()
+
+    def told(self) -> str:
+        """What systemd has been told so far."""
+        while True:
+            try:
+                self._told += self._systemd.recv(4096).decode() + "\n"
+            except BlockingIOError:
+                return self._told
+
+    def status(self) -> str:
+        """The last status that systemd was told."""
+        return re.findall(r"^STATUS=(.*)$", self.told(), re.MULTILINE)[-1]
 
     def pids(self) -> dict[str, int]:
         """The latest pid of every process that was started."""
@@ -97,6 +117,11 @@ class Daemon:
         reader.close()
         return [open_event(row.body).fact for row in rows]
 
+    def last_health(self, process: str) -> str:
+        """What a process has last said of itself to the store."""
+        said = [fact for fact in self.facts() if isinstance(fact, ProcessHealth) and fact.process == process]
+        return said[-1].detail if said else ""
+
     def end(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -112,6 +137,13 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield one
     finally:
         one.end()
+
+
+def test_systemd_is_told_that_the_broker_is_absent_and_the_watchdog_is_fed(daemon: Daemon) -> None:
+    daemon.wait_for(lambda: "absent: uplink (disconnected)" in daemon.told())
+    assert "READY=1\nSTATUS=" in daemon.told()
+    fed = daemon.told().count("WATCHDOG=1")
+    daemon.wait_for(lambda: daemon.told().count("WATCHDOG=1") > fed)
 
 
 def test_a_hung_process_is_replaced_and_leaves_a_trace(daemon: Daemon) -> None:
@@ -146,6 +178,8 @@ def test_a_broken_configuration_is_refused_and_the_old_one_stays(daemon: Daemon)
     daemon.wait_for(lambda: "the configuration was not reloaded, the old one stays" in daemon.says())
     assert "extend_m" in daemon.says()
     assert daemon.pids() == before
+    daemon.wait_for(lambda: re.search(r"RELOADING=1\nMONOTONIC_USEC=\d+\nREADY=1", daemon.told()) is not None)
+    daemon.wait_for(lambda: "the configuration on disk is broken" in daemon.last_health("supervisor"))
     daemon.config.write_text(good)
 
 
@@ -200,11 +234,13 @@ def test_a_changed_configuration_restarts_only_the_process_it_concerns(daemon: D
 
 
 def test_sigterm_drains_everything_within_five_seconds(daemon: Daemon) -> None:
+    daemon.wait_for(lambda: daemon.status() == "all processes run; absent: uplink (disconnected)", 60.0)
     pids = daemon.pids()
     began_s = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(10.0) == 0, daemon.says()
     assert time.monotonic() - began_s < 5.0
+    assert "STOPPING=1" in daemon.told()
     for pid in pids.values():
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)

@@ -1,0 +1,62 @@
+"""Tells systemd and the log how the box stands."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from runtime.supervisor.notify import Notifier, watchdog_interval_s
+from runtime.supervisor.standing import Standing, sentence, unknown
+
+READY_WITHIN_S = 30.0
+"""systemd is told READY at the latest then, with what is missing in the status line."""
+NOBODY_HEARD_S = 90.0
+"""No process at all has said a word for so long: more than the pause of one that has used up its budget."""
+
+log = logging.getLogger("tagsight.supervisor")
+
+
+class Herald:
+    """`status` is what was said last. Times are monotonic seconds."""
+
+    def __init__(self, notifier: Notifier, began_s: float) -> None:
+        self.status = ""
+        self._notifier = notifier
+        self._began_s = began_s
+        self._fed_s = float("-inf")
+        self._ready = self._complete = False
+
+    def feed(self, now_s: float, heard_s: float) -> None:
+        """Feed the watchdog while any process was heard of late; else systemd is to start us anew."""
+        interval_s = watchdog_interval_s()
+        if interval_s is None or now_s - self._fed_s < interval_s / 2:
+            return
+        if now_s - max(heard_s, self._began_s) <= NOBODY_HEARD_S:
+            self._notifier.send("WATCHDOG=1")
+            self._fed_s = now_s
+
+    def announce(self, standing: Standing, now_s: float) -> None:
+        """READY once it is known of everything whether it is there, or in the end without; then changes."""
+        opening, status = unknown(standing), sentence(standing)
+        if not self._ready and (not opening or now_s - self._began_s > READY_WITHIN_S):
+            self._ready = True
+            self._notifier.send("READY=1", f"STATUS={status}")
+            log.info("ready: %s", status)
+        elif self._ready and status != self.status:
+            self._notifier.send(f"STATUS={status}")
+            if not opening and not self._complete:
+                log.info("%s", status)
+        self._complete = self._complete or not opening
+        self.status = status
+
+    def reloading(self) -> None:
+        """The configuration is being read again."""
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reloaded(self) -> None:
+        """It is in force, or the old one still is."""
+        self._notifier.send("READY=1")
+
+    def stopping(self) -> None:
+        """All processes are asked to stop."""
+        self._notifier.send("STOPPING=1")
