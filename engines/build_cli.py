@@ -66,16 +66,22 @@ def progress_of(title: str, quiet: bool) -> Iterator[OnProgress]:
         yield move
 
 
+class Stopped(Exception):
+    """No fault of one engine: the whole command is to end."""
+
+
 @contextlib.contextmanager
 def stopped_by_signal() -> Iterator[None]:
-    """SIGTERM ends a build as an error does: nothing half-made stays."""
+    """SIGTERM ends the command, nothing half-made stays. Raises BuildError then."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise BuildError(f"stopped by {signal.Signals(number).name}; what was in use stays in use")
+        raise Stopped(signal.Signals(number).name)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except Stopped as name:
+        raise BuildError(f"stopped by {name}; what was in use stays in use") from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

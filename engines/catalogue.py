@@ -28,8 +28,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from engines import trust
 from engines.backends import Colour, Triple, cpu
-from engines.errors import CatalogueError
+from engines.errors import CatalogueError, StoreError
 from engines.preprocess import Fit
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -215,4 +216,18 @@ def faults(engine: KnownEngine) -> Sequence[str]:
             found.append(f"{path}: the file is missing")
         elif sha256_of(path) != file.sha256:
             found.append(f"{path}: the contents have changed since the engine was added (SHA-256 differs)")
+        else:
+            try:
+                check_trusted(engine, path)
+            except StoreError as error:
+                found.append(str(error))
     return found
+
+
+def check_trusted(engine: KnownEngine, path: Path) -> None:
+    """Raises StoreError for a file of the user's store that another user could have written.
+
+    Weights that came with tagsight are as safe as its code, whose folder they lie in.
+    """
+    if not engine.shipped:
+        trust.check_weights(path)

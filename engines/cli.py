@@ -68,6 +68,8 @@ def list_engines(as_json: bool) -> None:
         )
         table.add_row(row["name"], row["decoder"], size, row["file"], row["origin"], row["about"])
     Console().print(table)
+    for state in report.states()[0]:
+        click.echo(f"built: {state.line()}")
 
 
 def _described(engine: KnownEngine) -> dict[str, str]:

@@ -267,6 +267,7 @@ def locate(weights: str | Path, backend: str, store: Path | None = None) -> Sour
     engine = catalogue.find(str(weights), store)
     file = engine.choose_file(backend)
     bf16 = file.bf16 and backend == "openvino" and cpu.has_bf16()
+    catalogue.check_trusted(engine, engine.folder / file.file)
     return Source(engine.folder / file.file, engine.entry, "bf16" if bf16 else "f32")
 
 

@@ -21,7 +21,7 @@ from engines.backends import cpu
 from engines.catalogue import EngineEntry, EngineFile, KnownEngine, Recipe
 from engines.cli import engines as command
 from engines.detector import PersonDetector
-from engines.errors import CatalogueError, EngineError
+from engines.errors import CatalogueError, EngineError, StoreError
 
 
 @pytest.fixture
@@ -46,7 +46,8 @@ def test_an_added_engine_is_listed_opened_and_as_it_should_be(store: Path, tmp_p
     assert "spots: decoder ltrb" in added.output
     listed = {row["name"]: row for row in json.loads(run("list", "--json").output)}
     assert listed["spots"]["sha256"] == catalogue.sha256_of(file)
-    assert json.loads(run("verify", "spots", "--json").output) == {"spots": []}
+    verified = json.loads(run("verify", "spots", "--json").output)
+    assert verified == {"weights": {"spots": []}, "built": [], "not_run": ""}
     detector = PersonDetector.open("spots", threads=1)
     assert detector.least_score == 0.9
     assert len(detector.detect(np.full((320, 416, 3), 255, np.uint8))) > 0
@@ -59,6 +60,14 @@ def test_a_changed_file_is_found_out(store: Path, tmp_path: Path) -> None:
     verified = run("verify", "spots")
     assert "SHA-256 differs" in verified.output
     assert isinstance(verified.exception, EngineError)
+
+
+def test_a_file_that_others_may_write_is_not_loaded(store: Path, tmp_path: Path) -> None:
+    run("add", str(bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64))), "--name", "spots")
+    (store / "spots" / "spots.onnx").chmod(0o666)
+    assert "other users may write to it; chmod go-w it" in run("verify", "spots").output
+    with pytest.raises(StoreError, match="other users may write"):
+        PersonDetector.open("spots")
 
 
 def test_a_missing_file_is_found_out(store: Path, tmp_path: Path) -> None:
