@@ -10,6 +10,7 @@ BENCHMARKS = {
     "ring": ("bench.ring", "Frame ring against pipe, queue and named shared memory."),
     "kernels": ("bench.kernels", "The CUDA kernels against an oracle, without a GPU."),
     "parity": ("bench.parity", "Persons and tracks by the GPU path against the CPU path."),
+    "density": ("bench.density", "Cameras one box carries: frames a second by number of cameras."),
     "throughput": ("bench.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
     "engines": ("bench.engines", "Our networks against the ones they replace: speed and accuracy."),

@@ -17,10 +17,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench import accuracy
+from bench import accuracy, engines_gpu, options
 from bench.accuracy import BARS, NANO, SURVEILLANCE, Contender, Rating
 from bench.inputs import shared_file
 from engines.backends import cpu
+from engines.detector import DEFAULT_WEIGHTS
 
 PICTURE_WH = (768, 576)
 PICTURES_A_TURN = 5
@@ -50,6 +51,18 @@ class Speed:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder with the teachers and the labelled sets; ../shared/data if left out.",
 )
+@click.option("--gpu", "on_gpu", is_flag=True, help="On the GPU: stages, settings, memory, power.")
+@click.option("--stand-in", "over", is_flag=True, help="Try --gpu without one; no figure of a GPU.")
+@click.option(
+    "--picture", default="1920x1080", callback=options.size, show_default=True, help="--gpu: frames."
+)
+@click.option(
+    "--batches", default="1,2,4,8", callback=options.counts, show_default=True, help="--gpu: sizes."
+)
+@click.option("--rounds", type=click.IntRange(1), default=200, show_default=True, help="--gpu: batches each.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="--gpu: folder for JSON and PNG."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def engines(
     with_accuracy: bool,
@@ -57,6 +70,12 @@ def engines(
     threads: int | None,
     turns: int,
     data: Path | None,
+    on_gpu: bool,
+    over: bool,
+    picture: tuple[int, int],
+    batches: tuple[int, ...],
+    rounds: int,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Detectors: frames a second beside YOLOX-nano, and average precision beside the teachers.
@@ -65,6 +84,10 @@ def engines(
     Example:
       tagsight bench engines --accuracy
     """
+    if on_gpu or over:
+        name = others[0] if others else DEFAULT_WEIGHTS
+        engines_gpu.show(name, picture, batches, rounds, out, over=over, as_json=as_json)
+        return
     nano = accuracy.TEACHERS[NANO]
     folder = data or shared_file(nano, "--data").parents[1]
     detectors = accuracy.contenders(folder, threads or cpu.available_threads(), others)

@@ -13,10 +13,6 @@ scores differ a little.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,8 +25,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import stand_in
 from bench.inputs import sample_clip
-from bench.kernel_double.build import build_stand_in
 from engines.cuda.compile import cubin_for
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution, buckets_of
@@ -51,9 +47,6 @@ SURE_SCORE = 0.35
 MATCHED_PX = 2.0
 FRAME_S = 0.1
 SLOTS = 4
-STAND_IN = "TAGSIGHT_STAND_IN"
-ABILITIES = "integrated,register,read_only,graphs,late"
-RUN_LIMIT_S = 550.0
 
 
 class CameraParity(msgspec.Struct, frozen=True):
@@ -124,16 +117,15 @@ class ComparedCamera:
 
 def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     """Run both paths on the first frames of the clip. Raises TagsightError, EngineError."""
-    stand_in = STAND_IN in os.environ
     pictures = _pictures(clip, frames)
     first = next(pictures)
     gpu = open_gpu(library)
-    gpu.load(b"\x7fELF" if stand_in else cubin_for(gpu.facts.target, gpu.facts.driver_version))
-    where = gpu.describe(writable=True) + (" (host double, no GPU)" if stand_in else "")
+    gpu.load(b"\x7fELF" if stand_in.is_here() else cubin_for(gpu.facts.target, gpu.facts.driver_version))
+    where = gpu.describe(writable=True) + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
     engine: list[str] = []
 
     def opened(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
-        if stand_in:
+        if stand_in.is_here():
             execution = open_double(gpu, detector, size)
         else:
             from engines.cuda.stored import open_stored
@@ -234,8 +226,10 @@ def _other(by_cpu: dict[int, Any], by_gpu: dict[int, Any]) -> int:
 @click.option("--clip", type=click.Path(path_type=Path), help="A video; the sample clip if left out.")
 @click.option("--frames", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--library", type=click.Choice(["auto", "pycuda", "cuda-bindings"]), default="auto")
-@click.option("--stand-in", is_flag=True, help="Run the kernels on the processor, as where no GPU is.")
-def parity(clip: Path | None, frames: int, library: LibraryName, stand_in: bool) -> None:
+@click.option(
+    "--stand-in", "over", is_flag=True, help="Run the kernels on the processor, as where no GPU is."
+)
+def parity(clip: Path | None, frames: int, library: LibraryName, over: bool) -> None:
     """Persons and tracks by the GPU path against the CPU path, as JSON.
 
     \b
@@ -243,28 +237,8 @@ def parity(clip: Path | None, frames: int, library: LibraryName, stand_in: bool)
       tagsight bench parity --stand-in --frames 100
     """
     given = clip or sample_clip()
-    if not stand_in or STAND_IN in os.environ:
+    if not over or stand_in.is_here():
         click.echo(json.dumps(msgspec.to_builtins(compare(given, frames, library)), indent=2))
         return
-    click.echo(_in_stand_in(given, frames, library), nl=False)
-
-
-def _in_stand_in(clip: Path, frames: int, library: LibraryName) -> str:
-    """The same command in a process that finds the stand-in where it looks for libcuda."""
-    with tempfile.TemporaryDirectory() as folder:
-        build_stand_in(Path(folder))
-        environment = {**os.environ, "LD_LIBRARY_PATH": folder, STAND_IN: ABILITIES}
-        # pycuda wants all of libcuda; bound lazily, it does without what is never called.
-        script = f"import os, sys; sys.setdlopenflags({os.RTLD_LAZY}); from runtime.cli import main; main()"
-        options = ["bench", "parity", "--clip", str(clip), "--frames", str(frames), "--library", library]
-        ended = subprocess.run(
-            [sys.executable, "-c", script, *options],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=RUN_LIMIT_S,
-            check=False,
-        )
-    if ended.returncode:
-        raise TagsightError((ended.stderr.strip().splitlines() or ["it failed"])[-1])
-    return ended.stdout
+    again = ["bench", "parity", "--clip", str(given), "--frames", str(frames), "--library", library]
+    click.echo(stand_in.run(again), nl=False)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from engines.cuda.errors import GpuError
@@ -144,15 +144,19 @@ class Gpu:
         """Queue a kernel. Raises LaunchError for arguments that do not fit, GpuError from the driver."""
         self.library.launch(launch, stream)
 
-    def share(self, address: int, length: int, frame_bytes: int, *, writable: bool = False) -> SharedRing:
+    def share(
+        self, address: int, length: int, frame_bytes: int, *, writable: bool = False, staged: bool = False
+    ) -> SharedRing:
         """Open a mapped ring of frames of at most `frame_bytes` to the GPU; register it where that goes.
 
+        `staged`: copy frames into pinned memory even so, to compare the two.
         Raises GpuError where a part of it is registered already, or the driver refuses.
         """
         for ring in self._rings:
             if address < ring.address + ring.length and ring.address < address + length:
                 raise GpuError(f"memory at {address:#x} is registered already; close that ring first")
-        way = choose_way(self.facts, writable=writable)
+        facts = replace(self.facts, registers_host_memory=False) if staged else self.facts
+        way = choose_way(facts, writable=writable)
         device_address = 0
         if way in (FrameWay.IN_PLACE, FrameWay.DMA):
             device_address = self.library.register(address, length, read_only=not writable)

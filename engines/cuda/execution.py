@@ -62,13 +62,18 @@ class Execution:
         """Whether a batch can be started now."""
         return bool(self._idle)
 
+    @property
+    def remarks(self) -> list[str]:
+        """Why some batch sizes have no graph, if they have none."""
+        return list(dict.fromkeys(self._lanes[0].remarks))
+
     def describe(self) -> str:
         """One line for the log."""
         lane = self._lanes[0]
         how = "a CUDA graph each" if lane.uses_graphs else "no CUDA graphs"
         sizes = ", ".join(map(str, self.plan.buckets))
         looks = "".join(f", then {crops.network.name}" for crops in self.plan.crops)
-        said = "".join(f"; {remark}" for remark in dict.fromkeys(lane.remarks))
+        said = "".join(f"; {remark}" for remark in self.remarks)
         what = f"{self.plan.detector.name}{looks} in batches of {sizes}"
         return f"{what}, {how}, {len(self._lanes)} in flight{said}"
 

@@ -54,6 +54,8 @@ class Network:
     outputs: tuple[Tensor, ...]
     batches: tuple[tuple[int, int], ...]
     """Smallest and largest batch of each optimisation profile."""
+    owner: Any = None
+    """What has to live as long as the engine."""
 
     @property
     def input_wh(self) -> tuple[int, int]:
@@ -76,8 +78,11 @@ class Network:
         return ", ".join(f"{least} to {most}" for least, most in self.batches)
 
 
-def read_network(engine: Any, name: str) -> Network:
-    """Look at a loaded engine. Raises GpuError for one that this path cannot run, with what it found."""
+def read_network(engine: Any, name: str, owner: Any = None) -> Network:
+    """Look at a loaded engine; `owner` has to live as long as it.
+
+    Raises GpuError for one that this path cannot run, with what it found.
+    """
     tensors = {"INPUT": list[Tensor](), "OUTPUT": list[Tensor]()}
     for number in range(engine.num_io_tensors):
         tensor = str(engine.get_tensor_name(number))
@@ -95,7 +100,7 @@ def read_network(engine: Any, name: str) -> Network:
     (pictures,) = inputs
     if len(pictures.shape) != 4 or pictures.shape[1] != 3 or min(pictures.shape[2:]) < 1:
         raise GpuError(f"engine {name} takes {list(pictures.shape)}, not pictures [batch, 3, height, width]")
-    return Network(name, engine, pictures, tuple(outputs), _batches(engine, pictures))
+    return Network(name, engine, pictures, tuple(outputs), _batches(engine, pictures), owner)
 
 
 def _batches(engine: Any, pictures: Tensor) -> tuple[tuple[int, int], ...]:

@@ -133,7 +133,7 @@ class Lane:
         return told
 
     def latency_ms(self) -> tuple[float, float]:
-        """From the start of the last batch to its boxes, and to the crop networks' answers."""
+        """From the batch's start to its boxes, and to the crop networks' answers; known after `answers`."""
         library = self._gpu.library
         boxes_ms = library.elapsed_ms(self._started, self._found)
         return boxes_ms, library.elapsed_ms(self._started, self._told)

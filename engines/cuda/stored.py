@@ -18,14 +18,19 @@ LARGEST_BATCH = 8
 
 def open_stored(gpu: Gpu, detector: PersonDetector, input_wh: tuple[int, int]) -> Execution:
     """The detector's plan for that input size. Raises EngineError where none is built and verified here."""
+    network = network_of(detector, input_wh)
+    plan = LanePlan(network, detector.reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)))
+    return Execution(gpu, plan)
+
+
+def network_of(detector: PersonDetector, input_wh: tuple[int, int]) -> Network:
+    """The detector's plan for that input size, loaded. Raises EngineError."""
     engine = detector.source.recipe
     if not isinstance(engine, EngineEntry):
         raise GpuError(
             f"{detector.source.path} has no TensorRT engine: `tagsight engines add` gives it a name"
         )
-    network = load_network(engine.name, input_wh)
-    plan = LanePlan(network, detector.reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)))
-    return Execution(gpu, plan)
+    return load_network(engine.name, input_wh)
 
 
 def load_network(name: str, input_wh: tuple[int, int]) -> Network:
@@ -38,4 +43,4 @@ def load_network(name: str, input_wh: tuple[int, int]) -> Network:
             f"no verified TensorRT engine {name} for {width} x {height}: run `tagsight engines build {name}`"
         )
     loaded = tensorrt.load(library, plans, ready)
-    return read_network(loaded.engine, name)
+    return read_network(loaded.engine, name, owner=loaded)

@@ -84,6 +84,7 @@ class ProcessorSight:
     def __init__(self, detector: PersonDetector, reason: str) -> None:
         """`reason`: why no GPU looks."""
         self._detector = detector
+        self.reason = reason
         self.maps_writable = False
         self._under_way = 0
         self.way = f"{detector.backend_name} on the processor ({reason})"
@@ -160,6 +161,10 @@ class GpuSight:
         ring = self._rings.pop(camera, None)
         if ring is not None:
             ring.close()
+
+    def sees(self, width: int, height: int) -> bool:
+        """Whether the GPU looks at frames of that size; loads their engine now."""
+        return self._execution_for(self._detector.input_size_for(width, height)) is not None
 
     def require(self, score: float | None) -> None:
         """As the protocol says: the score is part of what was made ready, so that is made anew."""
