@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.deaf_proxy import DeafProxy
 from runtime.config import Uplink
@@ -28,6 +30,7 @@ from runtime.uplink.mqtt import Link, Received
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.receive import Receiver, receive_in_background
 from runtime.uplink.sender import Sender
+from runtime.uplink.session import STATUS_EVERY_S, STATUS_EXPIRY_S
 
 ORIGIN = Origin("plaza", "box-1")
 WaitUntil = Callable[[Callable[[], object], float], None]
@@ -291,6 +294,39 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
         process.kill()
         process.wait()
     wait_until(lambda: latest("offline", "connection lost"), 10)
+
+
+def retained_status(port: int) -> paho.MQTTMessage | None:
+    """What a subscriber that comes now is told of the device at once."""
+    found: list[paho.MQTTMessage] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.on_message = lambda _client, _data, message: found.append(message)
+    client.connect("127.0.0.1", port)
+    client.subscribe(wire.topic(ORIGIN, "status"), qos=1)
+    deadline_s = time.monotonic() + 0.5
+    while not found and time.monotonic() < deadline_s:
+        client.loop(0.05)
+    client.disconnect()
+    return found[0] if found else None
+
+
+def test_a_broker_that_forgot_everything_is_told_the_status_again_and_lets_it_expire(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    with device_of(tmp_path, broker.port) as device:
+        wait_until(lambda: retained_status(broker.port) is not None, 10)
+        broker.kill()
+        for kept in broker.folder.glob("mosquitto.db*"):
+            kept.unlink()
+        broker.start()
+        wait_until(lambda: device.sender.tally().connects == 2, 15)
+        wait_until(lambda: retained_status(broker.port) is not None, 10)
+        message = retained_status(broker.port)
+    assert message is not None and message.retain
+    assert wire.decode_status(message.payload).state == "online"
+    assert message.properties is not None
+    assert 0 < message.properties.MessageExpiryInterval <= STATUS_EXPIRY_S
+    assert STATUS_EVERY_S < STATUS_EXPIRY_S, "it would expire before it is renewed"
 
 
 def test_single_events_and_batches_carry_cloudevents_attributes(
