@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip, shared_file
+from engines.detector import DEFAULT_WEIGHTS
 from engines.errors import EngineError
 from runtime.errors import TagsightError
 
@@ -162,7 +163,7 @@ def repetition(job: Job) -> Run:
 
 @click.command()
 @click.option("--clip", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Video file.")
-@click.option("--detector", default="person-detector", show_default=True, help="Ours: engine or .onnx file.")
+@click.option("--detector", default=DEFAULT_WEIGHTS, show_default=True, help="Ours: engine or .onnx file.")
 @click.option("--peer-weights", type=click.Path(path_type=Path), help="The peer's YOLOX-nano, .onnx.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64), help="Cores for each.")
 @click.option("--repetitions", default=3, show_default=True, type=click.IntRange(1, 50))

@@ -78,7 +78,9 @@ class Figures:
 
 
 @click.command()
-@click.option("--detector", "detectors", multiple=True, help="Engine or .onnx; else YOLOX-nano and our own.")
+@click.option(
+    "--detector", "detectors", multiple=True, help="Engine or .onnx; else YOLOX-nano and our own two."
+)
 @click.option("--clip", "clips", multiple=True, type=click.Choice(list(CLIPS)), help="Else both.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 def tracking(detectors: tuple[str, ...], clips: tuple[str, ...], as_json: bool) -> None:
@@ -88,7 +90,7 @@ def tracking(detectors: tuple[str, ...], clips: tuple[str, ...], as_json: bool) 
     Example:
       tagsight bench tracking --clip PETS09-S2L1 --detector person-detector
     """
-    weights = detectors or (str(shared_file(NANO, "--detector")), "person-detector")
+    weights = detectors or (str(shared_file(NANO, "--detector")), "person-detector", "person-detector-lite")
     figures = [
         judged
         for name in clips or CLIPS

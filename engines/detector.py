@@ -18,7 +18,7 @@ from engines.errors import EngineError, WeightsError
 from engines.nms import suppress
 from engines.preprocess import Canvas, Fit, Placement, tight_input
 
-DEFAULT_WEIGHTS = "person-detector"
+DEFAULT_WEIGHTS = "person-detector-lite"
 LEAST_SCORE = 0.1
 """Weak boxes are wanted: the tracker continues a known person with them."""
 

@@ -230,7 +230,7 @@ class Engines(Section, frozen=True, kw_only=True):
 
     detector: Annotated[
         str, Meta(min_length=1, description="name in tagsight engines list, or an .onnx file")
-    ] = "person-detector"
+    ] = "person-detector-lite"
     input_size: Annotated[
         tuple[Annotated[int, Meta(ge=32, le=4_096)], Annotated[int, Meta(ge=32, le=4_096)]] | None,
         Meta(description="[width, height] of the network's input, multiples of 32; empty: from the pictures"),

@@ -17,7 +17,8 @@ from engines.distill.pool import with_heads, yolo_boxes
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-FILES = ("person-detector.onnx", "person-detector-int8.onnx")
+NAMES = ("person-detector", "person-detector-lite")
+FILES = tuple(f"{name}{kind}.onnx" for name in NAMES for kind in ("", "-int8"))
 LARGEST_BYTES = 4_000_000
 
 
@@ -27,9 +28,9 @@ def weights(repo: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def entry(weights: Path) -> dict[str, Any]:
+def entries(weights: Path) -> dict[str, dict[str, Any]]:
     manifest = yaml.safe_load((weights / "manifest.yaml").read_text())
-    return next(item for item in manifest["engines"] if item["name"] == "person-detector")
+    return {item["name"]: item for item in manifest["engines"] if item["name"] in NAMES}
 
 
 def run(path: Path, batch: np.ndarray) -> np.ndarray:
@@ -40,10 +41,11 @@ def run(path: Path, batch: np.ndarray) -> np.ndarray:
 
 
 def test_every_file_of_the_manifest_is_the_one_that_was_measured(
-    weights: Path, entry: dict[str, Any]
+    weights: Path, entries: dict[str, dict[str, Any]]
 ) -> None:
-    assert {file["file"] for file in entry["files"]} == set(FILES)
-    for file in entry["files"]:
+    files = [file for entry in entries.values() for file in entry["files"]]
+    assert {file["file"] for file in files} == set(FILES)
+    for file in files:
         content = (weights / file["file"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
         assert len(content) <= LARGEST_BYTES
@@ -65,7 +67,7 @@ def test_the_net_takes_any_multiple_of_32_and_answers_in_pixels(
 
 @pytest.mark.parametrize("file", FILES)
 def test_the_net_finds_the_people_of_street_photos(
-    weights: Path, shared_data: Path, entry: dict[str, Any], file: str
+    weights: Path, shared_data: Path, entries: dict[str, dict[str, Any]], file: str
 ) -> None:
     """Held-out photos; every boxed person counts. 0.8 leaves room for the labels' own faults."""
     folder = shared_data / "img-street-people"
@@ -75,7 +77,7 @@ def test_the_net_finds_the_people_of_street_photos(
         batch, scale = letterboxed(image, (416, 320))
         seen = decode(run(weights / file, batch)[0], (416, 320), scale)
         boxes = with_heads(yolo_boxes(folder / "labels" / f"{path.stem}.txt", image.shape[1], image.shape[0]))
-        sure = seen.boxes[seen.scores >= entry["score"]]
+        sure = seen.boxes[seen.scores >= entries[file.removesuffix(".onnx").removesuffix("-int8")]["score"]]
         wanted += len(boxes)
         found += int((overlap(boxes, sure).max(1) > 0.5).sum()) if len(sure) else 0
     assert wanted >= 20
@@ -84,7 +86,7 @@ def test_the_net_finds_the_people_of_street_photos(
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_wide_frame_shows_more_of_its_small_people_at_640_by_384(
-    weights: Path, shared_data: Path, entry: dict[str, Any], file: str
+    weights: Path, shared_data: Path, entries: dict[str, dict[str, Any]], file: str
 ) -> None:
     """Three frames of the supermarket clip from the part that was held out, 1920 x 1080."""
     capture = cv2.VideoCapture(str(shared_data / "video-retail-nvidia" / "retail.mp4"))
@@ -96,7 +98,9 @@ def test_a_wide_frame_shows_more_of_its_small_people_at_640_by_384(
         for size in seen:
             batch, scale = letterboxed(np.asarray(frame, np.uint8), size)
             found = decode(run(weights / file, batch)[0], size, scale)
-            boxes = found.boxes[found.scores >= entry["score"]]
+            boxes = found.boxes[
+                found.scores >= entries[file.removesuffix(".onnx").removesuffix("-int8")]["score"]
+            ]
             assert (boxes[:, 2] > 0).all() and (boxes[:, 0] < frame.shape[1]).all()
             seen[size] += len(boxes)
     assert seen[640, 384] > seen[416, 256] > 0
