@@ -39,8 +39,8 @@ class Herald:
         """READY once it is known of everything whether it is there, or in the end without; then changes."""
         opening, status = unknown(standing), sentence(standing)
         if not self._ready and (not opening or now_s - self._began_s > READY_WITHIN_S):
-            self._ready = True
-            self._notifier.send("READY=1", f"STATUS={status}")
+            # Said again a second later where systemd did not take it.
+            self._ready = self._notifier.send("READY=1", f"STATUS={status}") or not self._notifier.wanted
             log.info("ready: %s", status)
         elif self._ready and status != self.status:
             self._notifier.send(f"STATUS={status}")

@@ -16,6 +16,11 @@ class Notifier:
         if self._socket is not None:
             self._socket.setblocking(False)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is to be told at all."""
+        return self._socket is not None
+
     def send(self, *lines: str) -> bool:
         """Send lines such as "READY=1"; False where there is nobody to tell or it could not be told."""
         if self._socket is None:

@@ -108,6 +108,7 @@ class Daemon:
         while not done():
             assert self.process.poll() is None, self.says()
             assert time.monotonic() < deadline_s, self.says()
+            self.told()
             time.sleep(0.05)
 
     def facts(self) -> list[Fact]:

@@ -52,6 +52,18 @@ def test_ready_is_told_once_and_only_when_the_brokers_absence_is_known(
     assert heard(systemd) == ["STATUS=all processes run"]
 
 
+def test_ready_is_said_again_where_nobody_took_it(herald: Herald, systemd: socket.socket) -> None:
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sender.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            sender.sendto(b"X=1", systemd.getsockname())
+    herald.announce({"uplink": said("ok")}, 101.0)
+    assert not any("READY" in each for each in heard(systemd))
+    herald.announce({"uplink": said("ok")}, 102.0)
+    assert heard(systemd) == ["READY=1\nSTATUS=all processes run"]
+
+
 def test_ready_does_not_wait_for_ever(herald: Herald, systemd: socket.socket) -> None:
     herald.announce({"vision": None}, 100.0 + READY_WITHIN_S + 0.1)
     assert heard(systemd) == ["READY=1\nSTATUS=not there yet: vision"]
