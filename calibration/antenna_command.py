@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     "--antenna", "expected", multiple=True, type=click.IntRange(1, 64), help="A port that must be heard."
 )
 @click.option(
-    "--before", type=click.Path(path_type=Path), help="An earlier calibration: say what changed since."
+    "--before",
+    type=click.Path(path_type=Path),
+    help="An earlier calibration: say what changed, keep its threshold and order.",
 )
 @click.option(
     "--order",
@@ -72,7 +74,7 @@ def antenna(
       tagsight calibrate antenna --config /etc/tagsight/store.yaml --out antenna.yaml --before old.yaml
     """
     from calibration.store_plan import StorePlan, plan_from
-    from rfid_reader.antenna_calibration import calibrate_still, save_calibration
+    from rfid_reader.antenna_calibration import calibrate_still, load_calibration, save_calibration
     from rfid_reader.reads import load_reads
 
     if report is not None and report.suffix.lower() != ".html":
@@ -82,7 +84,10 @@ def antenna(
     found = calibrate_still(reads, tuple(expected) or plan.ports)
     if order is not None:
         found = _with_racks(found, order, plan)
-    found = msgspec.structs.replace(found, findings=_all_findings(found, plan, before))
+    earlier = load_calibration(before) if before is not None else None
+    if earlier is not None:
+        found = msgspec.structs.replace(found, racks=found.racks or earlier.racks, trial=earlier.trial)
+    found = msgspec.structs.replace(found, findings=_all_findings(found, plan, earlier))
     save_calibration(out, found)
     if report is not None:
         _write_report(report, found, plan)
@@ -144,13 +149,14 @@ def _with_racks(found: AntennaCalibration, order: Path, plan: StorePlan) -> Ante
     return msgspec.structs.replace(found, racks=named)
 
 
-def _all_findings(found: AntennaCalibration, plan: StorePlan, before: Path | None) -> list[str]:
+def _all_findings(
+    found: AntennaCalibration, plan: StorePlan, earlier: AntennaCalibration | None
+) -> list[str]:
     from calibration.antenna_findings import against_before, against_plan, too_loud
-    from rfid_reader.antenna_calibration import load_calibration
 
     findings = list(found.findings)
-    if before is not None:
-        findings += against_before(found, load_calibration(before))
+    if earlier is not None:
+        findings += against_before(found, earlier)
     return [*dict.fromkeys([*findings, *against_plan(found, plan), *too_loud(found)])]
 
 

@@ -95,10 +95,11 @@ class ReaderSession:
     def _serve_one_connection(self) -> float:
         """Connect, read until a fault or a stop; returns how long to wait before the next connection.
 
-        The back-off counts from one attempt to the next: a connection that lasted is made again at once.
+        The back-off counts from one attempt to the next: a connection that lasted is made again at once. Only
+        attempts that did not lead to reading make it grow.
         """
         connection: Connection | None = None
-        began_s = time.monotonic()
+        began_s, was_reading = time.monotonic(), False
         self._clock_steps += self._gatherer.clock.steps
         self._gatherer = Gatherer()
         self._note(state="connecting", connects=self._health.connects + 1)
@@ -114,6 +115,7 @@ class ReaderSession:
                 progress_s=self._clock(),
             )
             self._backoff.reset()
+            was_reading = True
             self._read(connection)
             connection.leave()
             return 0.0
@@ -124,7 +126,10 @@ class ReaderSession:
             if isinstance(error, FrameError):
                 self._note(malformed=self._health.malformed + 1)
             self._note(state="waiting", detail=str(error))
-            return max(0.0, self._backoff.next_wait_s() - (time.monotonic() - began_s))
+            wait_s = self._backoff.next_wait_s() - (time.monotonic() - began_s)
+            if was_reading:
+                self._backoff.reset()
+            return max(0.0, wait_s)
         finally:
             self._deliver()
             if connection is not None:

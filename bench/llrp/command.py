@@ -19,6 +19,7 @@ from bench.llrp.storm import Weather, storm
 from runtime.errors import TagsightError
 
 PARTS = ("failures", "storm", "fuzz", "rate")
+PLAIN_COLUMNS = 150
 
 
 def _progress(text: str) -> None:
@@ -97,7 +98,7 @@ def llrp(parts: tuple[str, ...], minutes: float, inputs: int, seed: int, as_json
       tagsight bench llrp storm --minutes 10
     """
     logging.getLogger("sllurp").setLevel(logging.CRITICAL)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS)
     wanted = parts or PARTS
     found: dict[str, object] = {}
     good = True

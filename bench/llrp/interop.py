@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ CLIENTS = {
 RATE_HZ = 200.0
 PATIENCE_S = 30.0
 EMULATOR_TAGS = 12
+PLAIN_COLUMNS = 120
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def interop(seconds: float, as_json: bool) -> None:
         table = Table("peer", "state", "what it said")
         for meeting in meetings:
             table.add_row(meeting.peer, meeting.state, meeting.said)
-        Console().print(table)
+        Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS).print(table)
     failed = [meeting.peer for meeting in meetings if meeting.state == "failed"]
     if failed:
         raise TagsightError(f"{', '.join(failed)}: see above")

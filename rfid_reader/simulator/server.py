@@ -159,11 +159,11 @@ class SimulatedReader:
         wanted = [sock for sock in (self._listener, client.socket if client else None) if sock is not None]
         writing = [client.socket] if client and client.wants_to_write(now_s) else []
         readable, writable, _ = select.select(wanted, writing, [], TICK_S)
+        if client is not None:
+            self._serve(client, client.socket in readable, bool(writable))
         if self._listener in readable and self._listener is not None:
             self._accept(self._listener, now_s)
         self._advance_source()
-        if client is not None and client is self._client:
-            self._serve(client, client.socket in readable, bool(writable))
 
     def _advance_source(self) -> None:
         until_s = time.time() - self.epoch

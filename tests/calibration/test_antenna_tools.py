@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -29,7 +30,13 @@ from calibration.turns import (
     score_turns,
     try_thresholds,
 )
-from rfid_reader.antenna_calibration import AntennaCalibration, calibrate_still, load_calibration
+from rfid_reader.antenna_calibration import (
+    AntennaCalibration,
+    FlipTrial,
+    calibrate_still,
+    load_calibration,
+    save_calibration,
+)
 from rfid_reader.flips import Flip
 from rfid_reader.reads import ReadTable, save_reads
 
@@ -265,6 +272,21 @@ def test_the_command_writes_calibration_page_and_picture(
     assert "are swapped" in (tmp_path / "antenna.html").read_text()
     picture = cv2.imread(str(tmp_path / "antenna.png"))
     assert picture is not None and picture.shape[0] > 100
+
+
+def test_a_new_quiet_minute_keeps_the_threshold_and_order_of_the_calibration_before(
+    tmp_path: Path, still: ReadTable, calibration: AntennaCalibration
+) -> None:
+    trial = FlipTrial(0.7, 10, 9, 0, 1.0)
+    save_reads(tmp_path / "still.csv", weaker(still, 2, 6.0))
+    before, out = tmp_path / "before.yaml", tmp_path / "now.yaml"
+    racks = {"shirts": [epc_of(0, 2), epc_of(0, 1)]}
+    save_calibration(before, msgspec.structs.replace(calibration, trial=trial, racks=racks))
+    arguments = ["antenna", str(tmp_path / "still.csv"), "--out", str(out), "--before", str(before)]
+    result = CliRunner().invoke(calibrate, arguments, catch_exceptions=False)
+    assert "antenna 2 hears the same tags 6 dB weaker" in result.output
+    saved = load_calibration(out)
+    assert saved.trial == trial and saved.racks == racks
 
 
 def test_json_has_the_findings(tmp_path: Path, still: ReadTable) -> None:
