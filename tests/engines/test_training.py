@@ -15,6 +15,7 @@ onnx = pytest.importorskip("onnx")
 
 from engines.distill import export, losses, manifest, scenes, train  # noqa: E402
 from engines.distill.assign import assign, cell_centres, iou_by_row, pad  # noqa: E402
+from engines.distill.augment import clipped, stretched  # noqa: E402
 from engines.distill.config import DetectorRecipe, TrainingError, read_recipe  # noqa: E402
 from engines.distill.evaluate import decode, matches, summarise  # noqa: E402
 from engines.distill.labels import Seen  # noqa: E402
@@ -164,6 +165,44 @@ def test_pasted_people_have_boxes_where_they_are(pool_folder: Path) -> None:
     assert image[top + 2 : bottom - 2, left + 2 : right - 2].max() < 120
     assert (top, bottom) == (20, 70)
     assert scenes.paste(image, cutout, 126, 20, 50, np.random.default_rng(0)) is None
+
+
+def test_a_close_up_has_a_person_about_as_tall_as_the_picture(pool_folder: Path) -> None:
+    only = {"plain": 0.0, "mosaic": 0.0, "pasted": 0.0, "close": 1.0}
+    maker = scenes.SceneMaker(pool_folder, 5, kinds=only)
+    shares = []
+    for _ in range(40):
+        image, labels = maker.example((128, 96))
+        assert image.shape == (96, 128, 3)
+        sure = labels.boxes[labels.trust > 0]
+        shares.append(float((sure[:, 3] - sure[:, 1]).max(initial=0.0)) / 96)
+    assert np.median(shares) > 0.6
+    assert max(shares) > 0.99
+
+
+def test_a_person_cut_off_counts_only_while_enough_of_it_or_of_the_picture_is_seen() -> None:
+    seen = person(0, -60, 20, 40), person(0, -70, 20, 30), person(0, -400, 100, 60)
+    cut = clipped(Labels.joined(list(seen)), (0, 0, 200, 100))
+    assert cut.trust.tolist() == [1.0, 0.0, 1.0]
+    assert cut.boxes[2].tolist() == [0, 0, 100, 60]
+
+
+def test_a_stretched_pictures_boxes_are_stretched_with_it() -> None:
+    image, labels = stretched(np.zeros((50, 100, 3), np.uint8), person(10, 5, 30, 45), 1.5)
+    assert image.shape == (50, 150, 3)
+    assert labels.boxes[0].tolist() == [15, 5, 45, 45]
+
+
+def test_an_unknown_kind_of_scene_is_refused(pool_folder: Path) -> None:
+    with pytest.raises(TrainingError, match="unknown kind of scene 'upside-down'"):
+        scenes.SceneMaker(pool_folder, 5, kinds={"upside-down": 1.0})
+
+
+def test_the_rate_falls_with_the_minutes_where_they_end_before_the_steps() -> None:
+    settings = DetectorRecipe(Path(), Path(), steps=1000, minutes=10, warmup_steps=1, learning_rate=1.0)
+    assert train.learning_rate(settings, 10, 0.0) > 0.99
+    assert train.learning_rate(settings, 10, 300.0) == pytest.approx(0.51, abs=0.01)
+    assert train.learning_rate(settings, 10, 600.0) == pytest.approx(0.02)
 
 
 def test_scenes_depend_on_the_seed_only_and_leave_held_out_pictures_alone(pool_folder: Path) -> None:
