@@ -14,10 +14,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench import stand_in
+from bench.kernel_double.checks import Mismatch
 from bench.kernel_double.lane import run_lane
 from bench.kernel_double.mutants import MUTANTS, Caught, judge
+from bench.kernel_double.on_gpu import check_on_gpu
 from engines.cuda.compile import TARGETS, Usage, compilers, usage
-from engines.cuda.errors import CompileError
+from engines.cuda.errors import CompileError, GpuError
 from runtime.errors import TagsightError
 
 
@@ -27,14 +30,28 @@ from runtime.errors import TagsightError
 @click.option(
     "--compile", "compile_all", is_flag=True, help="Compile for every target with every compiler here."
 )
+@click.option("--gpu", "on_gpu", is_flag=True, help="The same checks on the GPU here.")
+@click.option("--stand-in", "over", is_flag=True, help="Try --gpu without one.")
+@click.option("--rounds", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Of --gpu.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def kernels(sanitize: bool, mutants: bool, compile_all: bool, as_json: bool) -> None:
+def kernels(
+    sanitize: bool,
+    mutants: bool,
+    compile_all: bool,
+    on_gpu: bool,
+    over: bool,
+    rounds: float,
+    as_json: bool,
+) -> None:
     """Compare the CUDA kernels with a float64 oracle on this processor (host double, never GPU speed).
 
     \b
     Example:
       tagsight bench kernels --mutants
     """
+    if on_gpu or over:
+        _on_gpu(rounds, over, as_json)
+        return
     console = Console(stderr=as_json)
     report: dict[str, object] = {"where": "host double"}
     if mutants:
@@ -47,14 +64,37 @@ def kernels(sanitize: bool, mutants: bool, compile_all: bool, as_json: bool) -> 
         click.echo(json.dumps(report))
 
 
+def _on_gpu(rounds: float, over: bool, as_json: bool) -> None:
+    if over and not stand_in.is_here():
+        again = ["bench", "kernels", "--gpu", "--rounds", str(rounds), *["--json"] * as_json]
+        click.echo(stand_in.run(again), nl=False)
+        return
+    try:
+        where, errors = check_on_gpu(rounds)
+    except Mismatch as mismatch:
+        raise TagsightError(f"the kernels differ from the oracle on the GPU: {mismatch}") from mismatch
+    except GpuError as error:
+        said = f"not run: no GPU ({error})"
+        click.echo(json.dumps({"not_run": said}) if as_json else said)
+        return
+    if as_json:
+        click.echo(json.dumps({"where": where, "largest_error": errors}))
+        return
+    _print_errors(Console(), where, errors)
+
+
+def _print_errors(console: Console, where: str, errors: dict[str, float]) -> None:
+    table = Table("kernel", "largest error against float64", title=where)
+    for name, error in errors.items():
+        table.add_row(name, f"{error:.2g}")
+    console.print(table)
+
+
 def _compare(console: Console, sanitize: bool) -> dict[str, float]:
     verdict = run_lane(sanitize=sanitize)
     if verdict.fault is not None:
         raise TagsightError(f"the kernels differ from the oracle: {verdict.fault}")
-    table = Table("kernel", "largest error against float64", title="host double")
-    for name, error in verdict.errors.items():
-        table.add_row(name, f"{error:.2g}")
-    console.print(table)
+    _print_errors(console, "host double", verdict.errors)
     return verdict.errors
 
 

@@ -7,6 +7,9 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from engines.cuda.launches import SIGNATURES, Launch
 from engines.cuda.sources import source
@@ -96,6 +99,13 @@ class HostDouble:
 
     def __init__(self, library: Path) -> None:
         self._launch = ctypes.CDLL(str(library)).launch
+
+    def address(self, array: NDArray[Any]) -> int:
+        """Where the array lies."""
+        return int(array.ctypes.data)
+
+    def forget(self) -> None:
+        """Nothing is kept."""
 
     def run(self, launch: Launch, order: int = 0) -> None:
         """Run to the end. `order` 1 begins with the last thread. Raises DoubleError for a broken barrier."""

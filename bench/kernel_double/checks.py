@@ -7,19 +7,31 @@ is not written shows; every buffer has exactly the size it needs, so the sanitiz
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.kernel_double import oracle
-from bench.kernel_double.build import HostDouble
 from bench.kernel_double.oracle import Picture
 from engines.cuda import launches
-from engines.cuda.launches import BGR, MAX_KEPT, NV12, Decoded, Kept, Placed
+from engines.cuda.launches import BGR, MAX_KEPT, NV12, Decoded, Kept, Launch, Placed
 
 RUBBISH = 0xA7
 PAD = 114.0
+
+
+class Runner(Protocol):
+    """What runs the kernels: the host double, or a GPU."""
+
+    def address(self, array: NDArray[Any]) -> int:
+        """Where kernels find the array; it keeps its place until `forget`."""
+
+    def run(self, launch: Launch, order: int = 0) -> None:
+        """Run to the end; arrays that kernels write hold the result."""
+
+    def forget(self) -> None:
+        """No array is used any more."""
 
 
 class Mismatch(AssertionError):
@@ -65,12 +77,14 @@ def _noise(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     return rng.integers(0, 256, size, np.uint8)
 
 
-def _placed(rng: np.random.Generator, picture: Picture | None, width: int, height: int) -> Placed:
+def _placed(
+    double: Runner, rng: np.random.Generator, picture: Picture | None, width: int, height: int
+) -> Placed:
     size = (int(rng.integers(1, width + 3)), int(rng.integers(1, height + 3)))
     offset = (int(rng.integers(-2, width - size[0] + 3)), int(rng.integers(-2, height - size[1] + 3)))
     if picture is None:
         return Placed(0, 0, 0, 0, offset, size)
-    lies = (address(picture.memory), len(picture.memory), picture.width, picture.height)
+    lies = (double.address(picture.memory), len(picture.memory), picture.width, picture.height)
     return Placed(*lies, offset, size, picture.format, picture.row_bytes, picture.chroma_offset)
 
 
@@ -86,12 +100,12 @@ def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(values[0]), float(values[1]), float(values[2])
 
 
-def check_letterbox(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:
+def check_letterbox(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Pictures of several rings into one batch, some places empty, one descriptor a byte short."""
     batch, (width, height) = int(rng.integers(1, 5)), rng.integers(1, 70, 2).tolist()
     count = int(rng.integers(0, batch + 1))
     pictures = [random_picture(rng) if rng.random() < 0.85 else None for _ in range(count)]
-    places = [_placed(rng, picture, width, height) for picture in pictures]
+    places = [_placed(double, rng, picture, width, height) for picture in pictures]
     table = launches.descriptors(places)
     for number in range(count):
         if rng.random() < 0.15 and table["bytes"][number]:
@@ -103,7 +117,9 @@ def check_letterbox(double: HostDouble, rng: np.random.Generator) -> dict[str, f
     halves = rubbish((batch, 3, height, width), np.float16)
     for out, half in ((whole, False), (halves, True)):
         shape = (batch, height, width)
-        double.run(launches.letterbox(address(table), count, address(out), shape, rule, half=half))
+        double.run(
+            launches.letterbox(double.address(table), count, double.address(out), shape, rule, half=half)
+        )
     expected = np.stack(
         [
             oracle.as_input(_letterboxed(pictures, places, image, (height, width)), mean, std, rgb=rgb)
@@ -134,15 +150,17 @@ def _compared(
     return {f"{name} fp32, values 0 to 1": error, f"{name} fp16, values 0 to 1": half_error}
 
 
-def check_half(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:
+def check_half(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     """All 256 levels at scales from subnormal halves to their overflow, ties included."""
     levels = np.arange(256, dtype=np.uint8).repeat(3)
     scale = float(2.0 ** rng.integers(-10, 27)) * (1.0 if rng.random() < 0.5 else rng.uniform(1.0, 2.0))
     mean = float(rng.choice([0.0, -2048.0, -4096.0, 128.0, 127.3]))
-    table = launches.descriptors([Placed(address(levels), 768, 256, 1, (0, 0), (256, 1))])
+    table = launches.descriptors([Placed(double.address(levels), 768, 256, 1, (0, 0), (256, 1))])
     rule = launches.pixel_rule((mean,) * 3, (scale,) * 3, rgb=False)
     halves = rubbish((1, 3, 1, 256), np.float16)
-    double.run(launches.letterbox(address(table), 1, address(halves), (1, 1, 256), rule, half=True))
+    double.run(
+        launches.letterbox(double.address(table), 1, double.address(halves), (1, 1, 256), rule, half=True)
+    )
     values = (np.arange(256, dtype=np.float32) - np.float32(mean)) / np.float32(scale)
     with np.errstate(over="ignore"):
         expected = values.astype(np.float16).view(np.uint16)
@@ -151,11 +169,11 @@ def check_half(double: HostDouble, rng: np.random.Generator) -> dict[str, float]
     return {}
 
 
-def check_crops(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:
+def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Boxes inside, across and outside the picture, empty, upside down, not finite; odd counts."""
     images, (width, height) = int(rng.integers(1, 4)), rng.integers(1, 40, 2).tolist()
     pictures = [random_picture(rng) if rng.random() < 0.9 else None for _ in range(images)]
-    places = [_placed(rng, picture, 64, 48) for picture in pictures]
+    places = [_placed(double, rng, picture, 64, 48) for picture in pictures]
     table = launches.descriptors(places)
     boxes = rng.uniform(-30, 90, (images, MAX_KEPT, 4)).astype(np.float32)
     boxes[..., 2:] = boxes[..., :2] + rng.uniform(-4, 60, (images, MAX_KEPT, 2)).astype(np.float32)
@@ -171,7 +189,14 @@ def check_crops(double: HostDouble, rng: np.random.Generator) -> dict[str, float
     halves = rubbish((crops, 3, height, width), np.float16)
     owners = rubbish((crops,), np.int32)
     for out, half in ((whole, False), (halves, True)):
-        given = (address(table), address(boxes), address(counts), images, address(out), address(owners))
+        given = (
+            double.address(table),
+            double.address(boxes),
+            double.address(counts),
+            images,
+            double.address(out),
+            double.address(owners),
+        )
         double.run(launches.crop_boxes(*given, (crops, height, width), rule, half=half))
     bounded = np.clip(counts, 0, MAX_KEPT)
     everyone = [image * MAX_KEPT + rank for image in range(images) for rank in range(bounded[image])]
@@ -190,7 +215,7 @@ def check_crops(double: HostDouble, rng: np.random.Generator) -> dict[str, float
     return _compared("crop", whole, halves, wanted, 2e-4)
 
 
-def check_decoders(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:
+def check_decoders(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Every decoder, sizes that are no multiple of the strides, too many or too few cells, NaN, infinity."""
     errors = {}
     for decoder in ("ltrb", "yolox", "yolov8"):
@@ -212,10 +237,10 @@ def check_decoders(double: HostDouble, rng: np.random.Generator) -> dict[str, fl
         kinds = rubbish((images, cells), np.int32)
         launch = launches.decode(
             decoder,
-            address(table),
+            double.address(table),
             images,
             cells,
-            Decoded(address(boxes), address(scores), address(kinds)),
+            Decoded(double.address(boxes), double.address(scores), double.address(kinds)),
             input_wh=(width, height),
             levels=levels,
             classes=classes,
@@ -233,7 +258,7 @@ def check_decoders(double: HostDouble, rng: np.random.Generator) -> dict[str, fl
     return errors
 
 
-def check_suppress(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:
+def check_suppress(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     """None, few, exactly 300 and thousands of candidates; equal scores; more than 200 to keep; classes."""
     images, cells = int(rng.integers(1, 3)), int(rng.choice([1, 7, 255, 300, 301, 700, 2000]))
     spread = float(rng.choice([20.0, 300.0, 4000.0]))
@@ -251,8 +276,8 @@ def check_suppress(double: HostDouble, rng: np.random.Generator) -> dict[str, fl
         rubbish((images, MAX_KEPT), np.int32),
         rubbish((images,), np.int32),
     )
-    decoded = Decoded(address(boxes), address(scores), address(kinds))
-    out = Kept(*(address(array) for array in kept))
+    decoded = Decoded(double.address(boxes), double.address(scores), double.address(kinds))
+    out = Kept(*(double.address(array) for array in kept))
     double.run(launches.suppress(decoded, images, cells, iou_limit, out), int(rng.integers(0, 2)))
     for image in range(images):
         wanted = oracle.kept_of(boxes[image], scores[image], kinds[image], iou_limit)
@@ -266,7 +291,7 @@ def check_suppress(double: HostDouble, rng: np.random.Generator) -> dict[str, fl
     return {}
 
 
-def check_normalise(double: HostDouble, rng: np.random.Generator) -> dict[str, float]:
+def check_normalise(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Rows from one value to hundreds, of any size from 1e-30 to 1e30, zeros and not finite among them."""
     rows, columns = int(rng.integers(1, 6)), int(rng.choice([1, 2, 127, 128, 129, 256, 512]))
     values = rng.normal(0, 1, (rows, columns)) * 10.0 ** rng.uniform(-30, 30, (rows, 1))
@@ -275,14 +300,14 @@ def check_normalise(double: HostDouble, rng: np.random.Generator) -> dict[str, f
     if rng.random() < 0.3:
         given[0, -1] = rng.choice([np.nan, np.inf])
     out = rubbish((rows, columns), np.float32)
-    launch = launches.l2_normalise(address(given), address(out), rows, columns)
+    launch = launches.l2_normalise(double.address(given), double.address(out), rows, columns)
     double.run(launch, int(rng.integers(0, 2)))
     error = float(np.abs(out - oracle.unit_rows(given)).max())
     expect(error <= 1e-6, f"l2: {error:.3g} off")
     return {"l2 normalise": error}
 
 
-Check = Callable[[HostDouble, np.random.Generator], dict[str, float]]
+Check = Callable[[Runner, np.random.Generator], dict[str, float]]
 
 CHECKS: dict[str, tuple[Check, int]] = {
     "letterbox": (check_letterbox, 40),
@@ -296,7 +321,7 @@ CHECKS: dict[str, tuple[Check, int]] = {
 
 
 def run_checks(
-    double: HostDouble, rounds: float = 1.0, names: tuple[str, ...] = tuple(CHECKS)
+    double: Runner, rounds: float = 1.0, names: tuple[str, ...] = tuple(CHECKS)
 ) -> dict[str, float]:
     """The largest error of each kind over `rounds` rounds. Raises Mismatch."""
     largest: dict[str, float] = {}
@@ -305,4 +330,5 @@ def run_checks(
         for seed in range(max(1, round(cases * rounds))):
             for what, error in check(double, np.random.default_rng((seed, len(name)))).items():
                 largest[what] = max(error, largest.get(what, 0.0))
+            double.forget()
     return largest
