@@ -1,0 +1,107 @@
+"""The soak's own figures and its faults."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from bench import soak_faults
+from bench.soak_faults import NEEDS_A_BROKER, Faults, Kind, Mend
+from bench.soak_figures import Sample, course_of, sample
+from bench.soak_plot import draw
+
+MB = 1_000_000
+
+
+def life(pid: int, from_s: int, until_s: int, memory: int, per_hour: int = 0) -> list[Sample]:
+    return [
+        Sample(float(time_s), pid, memory + per_hour * (time_s - from_s) // 3600, 12, 3)
+        for time_s in range(from_s, until_s, 5)
+    ]
+
+
+def test_memory_that_grows_is_told_by_its_slope() -> None:
+    flat = course_of("store", life(7, 0, 3600, 40 * MB))
+    growing = course_of("store", life(7, 0, 3600, 40 * MB, per_hour=10 * MB))
+    assert flat is not None and growing is not None
+    assert flat.mb_per_hour == 0.0
+    assert growing.mb_per_hour == pytest.approx(10.0, abs=0.1)
+    assert (flat.first_mb, flat.highest_mb, flat.last_mb) == (40.0, 40.0, 40.0)
+
+
+def test_figures_are_of_the_longest_life_after_its_first_minute() -> None:
+    samples = life(7, 0, 100, 90 * MB) + life(8, 100, 800, 30 * MB) + life(9, 800, 900, 60 * MB)
+    course = course_of("vision", samples)
+    assert course is not None
+    assert course.lives == 3
+    assert course.life_s == 695.0
+    assert course.highest_mb == 30.0
+
+
+def test_a_process_that_never_lived_a_minute_has_no_course() -> None:
+    assert course_of("vision", life(7, 0, 50, 90 * MB) + life(8, 50, 100, 90 * MB)) is None
+
+
+def test_a_sample_sees_memory_and_descriptors_of_a_real_process() -> None:
+    before = sample(os.getpid(), 0.0)
+    ballast = np.ones(20 * MB, np.uint8)
+    ends = os.pipe()
+    after = sample(os.getpid(), 1.0)
+    for end in ends:
+        os.close(end)
+    assert before is not None and after is not None
+    assert after.memory - before.memory > 0.9 * ballast.nbytes
+    assert after.descriptors == before.descriptors + 2
+    assert after.threads == len(list(Path("/proc/self/task").iterdir()))
+    assert sample(2**22 + 1, 0.0) is None, "no such process"
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    samples = {"store": life(7, 0, 600, 40 * MB) + life(8, 610, 900, 41 * MB)}
+    draw(samples, [(300.0, "broker killed")], 0.0, tmp_path / "soak.png")
+    picture = cv2.imread(str(tmp_path / "soak.png"))
+    assert picture is not None
+    assert picture.std() > 5
+    assert (tmp_path / "soak.png").stat().st_size < 150_000
+
+
+class Struck:
+    """What faults did to a store that only keeps count."""
+
+    def __init__(self) -> None:
+        self.open: list[str] = []
+        self.most_at_once: dict[str, int] = {}
+
+    def kind(self, name: str, lasts_s: tuple[float, float]) -> Kind:
+        def strike(store: Any, rng: random.Random) -> Mend:
+            self.open.append(name)
+            self.most_at_once[name] = max(self.most_at_once.get(name, 0), self.open.count(name))
+            assert sum(each in NEEDS_A_BROKER for each in self.open) <= 1
+            return lambda: self.open.remove(name)
+
+        return Kind(name, 1.0, lasts_s, strike)
+
+
+def test_faults_strike_about_as_often_as_asked_and_each_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    struck = Struck()
+    kinds = [struck.kind(name, (1.0, 60.0)) for name in (*NEEDS_A_BROKER, "camera unplugged")]
+    kinds.append(struck.kind("process killed", (0.0, 0.0)))
+    monkeypatch.setattr(soak_faults, "KINDS", tuple(kinds))
+    faults = Faults(None, 10.0, seed=5, now_s=0.0)  # type: ignore[arg-type]
+    for half_second in range(7200):
+        faults.advance(half_second / 2)
+    assert 300 < sum(faults.struck.values()) < 420
+    assert set(faults.struck) == {kind.name for kind in kinds}
+    assert set(struck.most_at_once.values()) == {1}, "none strikes again while it lasts"
+    faults.mend_all()
+    assert struck.open == []
+    before = faults.struck.total()
+    faults.advance(1e6)
+    assert faults.struck.total() == before, "no more strikes after that"
