@@ -296,6 +296,13 @@ class Uplink(Section, frozen=True, kw_only=True):
     ] = False
     outbox: Annotated[Path | None, Meta(description="SQLite file; empty: outbox.db in state_dir")] = None
     max_mb: Annotated[int, Meta(ge=1, le=1_000_000, description="the outbox's size limit")] = 512
+    group_events: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="events that share a write to the disk; 1: each has its own"),
+    ] = 256
+    group_ms: Annotated[
+        float, Meta(ge=0, le=1_000, description="how long the first of a group waits for others")
+    ] = 20.0
 
     def tcp_port(self) -> int:
         """The port to connect to: given, or the one registered for MQTT with or without TLS."""

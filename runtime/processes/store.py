@@ -91,7 +91,12 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         model.Reader(name=reader.name, host="-", antennas=reader.antennas) for reader in config.readers
     ]
     floor = model.FloorPlan(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
-    uplink = Uplink(outbox=config.uplink.outbox, max_mb=config.uplink.max_mb)
+    uplink = Uplink(
+        outbox=config.uplink.outbox,
+        max_mb=config.uplink.max_mb,
+        group_events=config.uplink.group_events,
+        group_ms=config.uplink.group_ms,
+    )
     parts = {"floor": floor, "cameras": cameras, "readers": readers, "uplink": uplink}
     return StoreSpec(replace(config, **parts, engines=Engines(), log=model.Log()), clock)
 
@@ -113,7 +118,10 @@ class StoreProcess:
         )
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         limits = OutboxLimits(
-            max_bytes=config.uplink.max_mb * 1024 * 1024, keep_s=config.retention.events_days * 86_400
+            group_events=config.uplink.group_events,
+            group_delay_s=config.uplink.group_ms / 1_000,
+            max_bytes=config.uplink.max_mb * 1024 * 1024,
+            keep_s=config.retention.events_days * 86_400,
         )
         self._outbox = Outbox(
             config.outbox_path(),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runtime import messages
@@ -206,3 +207,16 @@ def test_a_change_of_a_cameras_address_leaves_the_store_as_it_is(tmp_path: Path)
     one, other = config_of(tmp_path), config_of(tmp_path)
     other.cameras[0] = Camera(name="cam", uri="other.mp4", homography=one.cameras[0].homography)
     assert store.spec_of(one, "store", (0.0, 0.0)) == store.spec_of(other, "store", (0.0, 0.0))
+
+
+def test_what_a_power_cut_may_cost_is_configured_down_to_one_event(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    assert (config.uplink.group_events, config.uplink.group_ms) == (256, 20.0)
+    uplink = msgspec.structs.replace(config.uplink, group_events=1, group_ms=0.0, max_mb=3)
+    spec = store.spec_of(msgspec.structs.replace(config, uplink=uplink), "store", HostClock().state)
+    ours, theirs = messages.pair()
+    process = store.StoreProcess(theirs, spec)
+    limits = process._outbox._limits
+    assert (limits.group_events, limits.group_delay_s, limits.max_bytes) == (1, 0.0, 3 * 1024 * 1024)
+    process._outbox.close()
+    ours.close()
