@@ -25,13 +25,14 @@ from runtime.uplink.outbox_reader import OutboxReader
 RUN = """
 import sys, logging
 from pathlib import Path
+from runtime.commands.run import leave
 from runtime.config import load
 from runtime.supervisor.arbiter import Arbiter
 from runtime.supervisor.children import Patience
 from runtime.supervisor.child import configure_logging
 configure_logging(logging.INFO)
 path = Path(sys.argv[1])
-sys.exit(Arbiter(path, load(path), patience=Patience(silent_s=8.0)).run())
+leave(Arbiter(path, load(path), patience=Patience(silent_s=8.0)).run())
 """
 STARTED = re.compile(r"(\S+) started, pid (\d+)")
 
