@@ -20,11 +20,12 @@ REFUSING_S = 6.0
 class Survived:
     """One fault: how long after its end the next read came, what was lost, and what is to be seen beside it.
 
-    attempts_per_s: the most connections that were tried within one second.
+    attempts_per_s: the most connections that were tried within one second. strike: the simulated reader's
+    fault, its seconds, and how many of them a client has to wait for; None where no such fault was struck.
     """
 
     fault: str
-    usual_client: str
+    strike: tuple[str, float, float] | None
     recovery_s: float
     account: Account
     attempts_per_s: int
@@ -63,7 +64,7 @@ class _Attempts:
         return most_within_a_second(self.times_s)
 
 
-def _after(fault: str, usual: str, kind: str, seconds: float = 0.0, *, outlasted: bool = False) -> Survived:
+def _after(fault: str, kind: str, seconds: float = 0.0, *, outlasted: bool = False) -> Survived:
     """Strike once; recovery counts from the fault's end if it has one that the session has to wait for."""
     with Rig(RATE_HZ, LONGEST_S) as rig:
         rig.hear_more(50)
@@ -80,33 +81,33 @@ def _after(fault: str, usual: str, kind: str, seconds: float = 0.0, *, outlasted
         said = (
             f"{health.connected} connections, {health.malformed} malformed, {health.unknown_messages} unknown"
         )
-        return Survived(fault, usual, max(0.0, recovery_s), rig.settle(), most, said)
+        strike = (kind, seconds, seconds if outlasted else 0.0)
+        return Survived(fault, strike, max(0.0, recovery_s), rig.settle(), most, said)
 
 
 def drop_in_a_frame() -> Survived:
-    return _after("drop in the middle of a frame", "stale bytes: dead, but alive", "drop")
+    return _after("drop in the middle of a frame", "drop")
 
 
 def silence() -> Survived:
-    return _after("the reader goes silent for good", "never noticed", "silent", 3600.0)
+    return _after("the reader goes silent for good", "silent", 3600.0)
 
 
 def truncated_parameter() -> Survived:
-    return _after("a truncated parameter", "its thread ends", "corrupt_parameter")
+    return _after("a truncated parameter", "corrupt_parameter")
 
 
 def refusal() -> Survived:
-    usual = "27,920 connects in 2 s"
-    return _after(f"refuses for {REFUSING_S:.0f} s", usual, "refuse", REFUSING_S, outlasted=True)
+    return _after(f"refuses for {REFUSING_S:.0f} s", "refuse", REFUSING_S, outlasted=True)
 
 
 def another_client() -> Survived:
     fault = f"serves another client for {REFUSING_S:.0f} s"
-    return _after(fault, "fixed wait of 60 s", "busy", REFUSING_S, outlasted=True)
+    return _after(fault, "busy", REFUSING_S, outlasted=True)
 
 
 def unknown_message() -> Survived:
-    return _after("an unknown message", "drops its buffer", "unknown")
+    return _after("an unknown message", "unknown")
 
 
 def one_tag_a_report() -> Survived:
@@ -118,7 +119,7 @@ def one_tag_a_report() -> Survived:
         said = f"{rate_hz:.0f} reads/s of {RATE_HZ:.0f}; the AISpec has no stop trigger"
         account = rig.settle()
     recovery_s = first_s if rate_hz >= 0.9 * RATE_HZ else float("inf")
-    return Survived("a report for every tag", "becomes a stop trigger", recovery_s, account, 1, said)
+    return Survived("a report for every tag", None, recovery_s, account, 1, said)
 
 
 def nobody_there() -> Survived:
@@ -132,8 +133,7 @@ def nobody_there() -> Survived:
     try:
         recovery_s = rig.hear_more(1)
         most, said = attempts.end(), f"{rig.session.health().connects} attempts"
-        usual = "fixed wait of 60 s"
-        return Survived("nobody there at the start", usual, recovery_s, rig.settle(), most, said)
+        return Survived("nobody there at the start", None, recovery_s, rig.settle(), most, said)
     finally:
         rig.session.stop()
         rig.reader.stop()

@@ -20,10 +20,13 @@ from bench.llrp.numbered_source import NumberedSource, numbered_reads
 from bench.llrp.rate import as_llrp, received, store_reads
 from bench.llrp.rig import Account, Ledger
 from bench.llrp.storm import storm
+from bench.llrp.tools import peers_python
+from bench.llrp.usual_client import usual_client_under
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import Frame
 from rfid_reader.settings import Timing
 from rfid_reader.simulator.faults import corrupt_report
+from runtime.errors import TagsightError
 
 BUSY_MACHINE_S = 3.0
 HASTY = Timing(keepalive_s=0.2, answer_s=1.0, backoff_first_s=0.05, backoff_highest_s=0.2)
@@ -36,12 +39,22 @@ def corpus() -> Corpus:
 
 @pytest.mark.parametrize("failure", [drop_in_a_frame, silence, refusal])
 def test_what_stops_the_usual_client_is_over_in_five_seconds_at_one_attempt_a_second(
-    failure: Callable[[], Survived],
+    failure: Callable[[], Survived], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bench.llrp.failures.REFUSING_S", 3.0)
     survived = failure()
     assert survived.account.sent > 50 and survived.account.sound, survived
     assert survived.attempts_per_s <= 1, survived
     assert survived.recovery_s <= RECOVERY_LIMIT_S + BUSY_MACHINE_S, survived
+
+
+def test_the_usual_client_stays_deaf_where_ours_reads_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        peers_python()
+    except TagsightError as error:
+        pytest.skip(f"sllurp's own client: {error}")
+    monkeypatch.setattr("bench.llrp.usual_client.WATCHED_S", 4.0)
+    assert usual_client_under("drop") == "not within 4 s"
 
 
 def test_a_short_storm_loses_nothing_and_leaks_nothing() -> None:
