@@ -22,13 +22,14 @@ import onnx
 from engines import eightbit, graphs, trust
 from engines.backends.tensorrt import TensorRt
 from engines.buildsite import Site, is_typed, prepared, source_of
+from engines.built import PlanManifest, Published, Verification
 from engines.catalogue import KnownEngine
 from engines.compiling import supervised
 from engines.compiling.job import Built, Job
 from engines.compiling.supervised import OnProgress
 from engines.errors import BuildError, EngineError
 from engines.key import KeyParts, Options
-from engines.store import LOG, PLAN, PlanManifest, Published, Verification, digest
+from engines.store import LOG, PLAN, digest
 from engines.verification import now, verified
 
 MIB = 1 << 20

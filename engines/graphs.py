@@ -79,13 +79,20 @@ def _external_places(path: Path, model: Model) -> list[Path]:
 
 
 def widened(model: Model) -> Model:
-    """The same network with weights that are stored in half precision and cast at once as plain fp32."""
+    """The same network with plain fp32 weights: none stored in fp16 and cast, none behind an Identity."""
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
     casts = [node for node in graph.node if _widens(node, stored)]
     for node in casts:
         values = numpy_helper.to_array(stored[node.input[0]]).astype(np.float32)
         graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+        graph.node.remove(node)
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Identity" and node.input[0] in stored]:
+        copy = graph.initializer.add()
+        copy.CopyFrom(stored[node.input[0]])
+        copy.name = node.output[0]
+        stored[copy.name] = copy
         graph.node.remove(node)
     used = {name for node in graph.node for name in node.input}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
@@ -174,6 +181,25 @@ def before_heavy(nodes: Iterable[Node]) -> set[str]:
             reached[node.name] = node
             todo += [maker[name] for name in node.input if name in maker]
     return set(reached)
+
+
+def first_heavy(nodes: Iterable[Node]) -> set[str]:
+    """Names of the heavy operations that no other one comes before: those that see pixels."""
+    nodes = list(nodes)
+    maker = {output: node for node in nodes for output in node.output}
+    first = set()
+    for start in nodes:
+        if start.op_type not in HEAVY:
+            continue
+        todo, seen = [maker[name] for name in start.input if name in maker], set()
+        while todo and todo[-1].op_type not in HEAVY:
+            node = todo.pop()
+            if node.name not in seen:
+                seen.add(node.name)
+                todo += [maker[name] for name in node.input if name in maker]
+        if not todo:
+            first.add(start.name)
+    return first
 
 
 def _sentence(error: Exception) -> str:

@@ -94,7 +94,8 @@ def _newer(model: Model, path: Path) -> Model:
     if model.opset_import[0].version >= HALF_SCALE_OPSET:
         return model
     try:
-        return graphs.inferred(onnx.version_converter.convert_version(model, HALF_SCALE_OPSET), path)
+        newer = onnx.version_converter.convert_version(model, HALF_SCALE_OPSET)
+        return graphs.named(graphs.inferred(newer, path))
     except (RuntimeError, onnx.version_converter.ConvertError) as error:
         said = " ".join(str(error).split())[:160]
         raise WeightsError(f"{path}: cannot be brought to ONNX opset {HALF_SCALE_OPSET} ({said})") from error
@@ -203,7 +204,8 @@ def quantise(path: Path, size_wh: tuple[int, int], samples: Samples) -> bytes:
     model = plain(path, size_wh)
     inside = graphs.before_heavy(model.graph.node)
     name = graphs.picture_input(model, path).name
-    spared = [node.name for node in model.graph.node if node.name not in inside or name in node.input]
+    pixels = graphs.first_heavy(model.graph.node)
+    spared = [node.name for node in model.graph.node if node.name not in inside or node.name in pixels]
     options: dict[str, Any] = {
         "QuantizeBias": False,
         "WeightSymmetric": True,

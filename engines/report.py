@@ -8,10 +8,11 @@ import msgspec
 
 from engines import catalogue
 from engines.backends import tensorrt
+from engines.built import Published, Verification
 from engines.cuda.errors import GpuError
 from engines.errors import BackendError, EngineError
 from engines.key import KeyParts
-from engines.store import PlanStore, Published, Verification, weights_of
+from engines.store import PlanStore, weights_of
 
 if TYPE_CHECKING:
     from engines.buildsite import Site

@@ -8,10 +8,10 @@ from pathlib import Path
 from engines import catalogue, parity, samples, trial
 from engines.backends import tensorrt
 from engines.buildsite import Site, prepared
+from engines.built import Published, Verification
 from engines.cuda.errors import GpuError
 from engines.cuda.libraries import Library
 from engines.errors import BackendError, BuildError
-from engines.store import Published, Verification
 
 
 def verified(site: Site, published: Published, source: Path) -> Verification:

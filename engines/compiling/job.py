@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from engines.built import TensorSpec
 from engines.key import Options
-from engines.store import TensorSpec
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

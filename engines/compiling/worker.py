@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
+from engines.built import TensorSpec
 from engines.compiling.job import Built, Fault, Job, Message, Progress
 from engines.compiling.progress import Steps
-from engines.store import TensorSpec
 
 PR_SET_PDEATHSIG = 1
 SEVERITIES = ("INTERNAL_ERROR", "ERROR", "WARNING", "INFO", "VERBOSE")

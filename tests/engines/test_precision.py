@@ -207,3 +207,36 @@ def test_weights_outside_the_networks_folder_are_refused(tmp_path: Path) -> None
     for look in (graphs.read, graphs.content_digest):
         with pytest.raises(WeightsError, match=r"'\.\./elsewhere.data'; they must lie in the same folder"):
             look(path)
+
+
+def test_a_network_as_torch_exports_it_goes_to_every_precision(tmp_path: Path) -> None:
+    """Weights in fp16 behind a Cast, a shared bias behind an Identity, axes that are attributes."""
+    random = np.random.default_rng(1)
+    first, second, last = (
+        random.normal(0, 0.2, shape) for shape in ((8, 3, 3, 3), (8, 8, 1, 1), (4, 8, 1, 1))
+    )
+    nodes = [
+        helper.make_node("Cast", ["stored"], ["first.weight"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["half.bias"], ["bias"], to=TensorProto.FLOAT),
+        helper.make_node("Identity", ["bias"], ["same.bias"]),
+        helper.make_node("Conv", ["images", "first.weight", "bias"], ["one"]),
+        helper.make_node("Conv", ["one", "second", "same.bias"], ["two"]),
+        helper.make_node("ReduceMean", ["two"], ["pooled"], axes=[2, 3]),
+        helper.make_node("Conv", ["pooled", "last"], ["answer"]),
+    ]
+    weights = {
+        "stored": first.astype(np.float16),
+        "half.bias": np.ones(8, np.float16),
+        "second": second.astype(np.float32),
+        "last": last.astype(np.float32),
+    }
+    path = saved(tmp_path / "pooled.onnx", nodes, weights)
+    inputs = [random.normal(0, 1, (1, 3, 32, 32)).astype(np.float32) for _ in range(4)]
+    whole = Reference(path.read_bytes())
+    eight = precision.quantise(path, (32, 32), inputs)
+    model = onnx.load_from_string(eight)
+    assert sum(node.op_type == "QuantizeLinear" for node in model.graph.node) == 2, "all but the first"
+    for kind in ("fp32", "fp16", "int8"):
+        other = Reference(precision.prepared(path, (32, 32), kind, typed=True, quantised=eight))
+        away = difference([whole.run(one) for one in inputs], [other.run(one) for one in inputs])
+        assert away.fault(kind) == "", kind

@@ -12,9 +12,10 @@ import pytest
 
 from engines import store as stores
 from engines import trust
+from engines.built import PlanManifest, Published, TensorSpec, Verification
 from engines.errors import StoreError
 from engines.key import KeyParts, Machine, Options
-from engines.store import LOG, PLAN, PlanManifest, PlanStore, Published, TensorSpec, Verification, digest
+from engines.store import LOG, PLAN, PlanStore, digest
 
 SIZE = (416, 320)
 NAME = "person-detector"
