@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from certificates import Authority
+from click.testing import CliRunner
 from listening import listening, until
 from small_stores import small_store
 
+from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
+from rfid_reader.reads import load_reads
 from rfid_reader.simulator.server import SimulatedReader, reader_certificate
 
 
@@ -110,6 +113,22 @@ def test_a_caller_that_never_shakes_hands_does_not_hold_up_the_reader_for_long(s
         listening(reader, tls=True, tls_ca=str(store_ca.ca_file)) as (_, ear),
     ):
         until(lambda: ear.count > 5)
+
+
+def test_capture_reads_over_tls_and_simulate_names_a_bad_certificate(
+    store_ca: Authority, tmp_path: Path
+) -> None:
+    with secured(store_ca.reader_file()) as reader:
+        arguments = ["capture", f"127.0.0.1:{reader.port}", "--seconds", "1.5", "--tls"]
+        arguments += ["--tls-ca", str(store_ca.ca_file), "--out", str(tmp_path / "reads.csv")]
+        result = CliRunner().invoke(rfid, arguments, catch_exceptions=False)
+    assert result.exit_code == 0 and len(load_reads(tmp_path / "reads.csv")) > 20
+    (tmp_path / "store.yaml").write_text(
+        "name: s\nantennas: [{port: 1, at: [0, 0]}]\nracks: [{name: r, at: [0, 1], tags: [e280]}]\n"
+    )
+    arguments = ["simulate", "--scenario", str(tmp_path / "store.yaml"), "--port", "0"]
+    failed = CliRunner().invoke(rfid, [*arguments, "--tls-cert", str(tmp_path / "none.pem")])
+    assert isinstance(failed.exception, ReaderError) and "none.pem" in str(failed.exception)
 
 
 def test_a_reader_certificate_that_is_of_no_use_is_one_sentence(tmp_path: Path) -> None:
