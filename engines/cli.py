@@ -74,9 +74,10 @@ def list_engines(as_json: bool) -> None:
 
 def _described(engine: KnownEngine) -> dict[str, str]:
     file = engine.choose_file(backends.choose().name)
+    unnamed = "by shape" if engine.entry.task == "detector" else engine.entry.task
     return {
         "name": engine.entry.name,
-        "decoder": engine.entry.decoder or "by shape",
+        "decoder": engine.entry.decoder or unnamed,
         "file": file.file,
         "precision": file.precision,
         "sha256": file.sha256,

@@ -8,49 +8,42 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from engines.models.mobilenet import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR, ConvHead, blocks
+from engines.models.mobilenet import blocks
+from engines.models.pixels import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR
 from engines.models.reid import load_blocks
 
 INPUT_WIDTH, INPUT_HEIGHT = 96, 128
 GROWN_WH = (0.3, 0.12)
 BLOCKS = 14
-JOINTS = 8
-"""Shoulders, elbows, wrists, hips: what the pose teacher's view of the person is kept of."""
+CHANNELS = 96
+MAP_WH = (INPUT_WIDTH // 16, INPUT_HEIGHT // 16)
+GRID = 2
+"""Cells of the map that are averaged along each side: where a hand is matters, to a quarter of the height."""
+
+DESCRIBED = CHANNELS * (MAP_WH[0] // GRID) * (MAP_WH[1] // GRID) + CHANNELS
 
 
 class ActionNet(nn.Module):
-    """Person crops to the logit of handling goods, and, for training only, where the joints are."""
+    """Person crops to the logit of handling goods."""
 
-    def __init__(self, channels: int = 192) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.trunk = nn.Sequential(*blocks()[:BLOCKS])
-        self.wide = ConvHead(96, channels)
-        self.judge = nn.Linear(2 * channels, 1)
-        cells = (INPUT_WIDTH // 16) * (INPUT_HEIGHT // 16)
-        self.narrow = ConvHead(96, 16)
-        self.joints = nn.Linear(16 * cells, 2 * JOINTS)
+        self.judge = nn.Linear(DESCRIBED, 1)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN_BGR).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(IMAGENET_STD_BGR).view(1, 3, 1, 1))
 
     def features(self, images: Tensor) -> Tensor:
-        """The map (N, 96, 8, 6) that both heads read."""
+        """The map (N, 96, 8, 6)."""
         shared: Tensor = self.trunk((images - self.mean) / self.std)
         return shared
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, 1)."""
-        return self.judged(self.features(images))
-
-    def judged(self, features: Tensor) -> Tensor:
-        """Logits (N, 1) of a map."""
-        wide = self.wide(features)
-        logits: Tensor = self.judge(torch.cat((wide.mean((2, 3)), wide.amax((2, 3))), 1))
+        logits: Tensor = self.judge(described(self.features(images)))
         return logits
-
-    def located(self, features: Tensor) -> Tensor:
-        """Joints (N, 8, 2): x and y as shares of the crop."""
-        return self.joints(self.narrow(features).flatten(1)).unflatten(1, (JOINTS, 2))
 
     def start_from_imagenet(self, state: dict[str, Tensor]) -> None:
         """Take MobileNetV2's weights; the first filters turn from RGB to BGR."""
@@ -61,3 +54,9 @@ class ActionNet(nn.Module):
         """Make this logit the new zero."""
         with torch.no_grad():
             self.judge.bias -= logit
+
+
+def described(features: Tensor) -> Tensor:
+    """What the judge reads of a map: the mean of every 2 x 2 cells, and each channel's largest response."""
+    cells = functional.avg_pool2d(features, GRID).flatten(1)
+    return torch.cat((cells, features.amax((2, 3))), 1)

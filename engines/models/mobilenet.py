@@ -19,8 +19,6 @@ STAGES = (
 """Expansion, channels, blocks, stride of the first block."""
 
 STEM = 32
-IMAGENET_MEAN_BGR = (103.53, 116.28, 123.675)
-IMAGENET_STD_BGR = (57.375, 57.12, 58.395)
 
 
 class InvertedResidual(nn.Module):

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.models.mobilenet import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR, ConvHead, blocks
+from engines.models.mobilenet import ConvHead, blocks
+from engines.models.pixels import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR
 
 INPUT_WIDTH, INPUT_HEIGHT = 64, 144
 TRUNK_BLOCKS, BRANCH_BLOCKS = 11, 14
@@ -53,10 +54,13 @@ class Branch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, stripes * features), of length 1."""
-        rows = self.wide(self.own(x)).chunk(self.stripes, dim=2)
-        pooled = [torch.cat((part.mean((2, 3)), part.amax((2, 3))), 1) for part in rows]
-        parts = [describe(part) for describe, part in zip(self.describe, pooled, strict=True)]
+        parts = [describe(part) for describe, part in zip(self.describe, self.pooled(x), strict=True)]
         return functional.normalize(torch.cat(parts, 1), dim=1)
+
+    def pooled(self, x: Tensor) -> list[Tensor]:
+        """Mean and largest responses of every stripe, (N, 2 * channels) each."""
+        rows = self.wide(self.own(x)).chunk(self.stripes, dim=2)
+        return [torch.cat((part.mean((2, 3)), part.amax((2, 3))), 1) for part in rows]
 
 
 class PersonEmbedder(nn.Module):

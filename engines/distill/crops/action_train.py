@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engines.distill.crops.action_data import ActionSet, labelled
+from engines.distill.crops.action_pose import KEPT
 from engines.distill.crops.augment import Hardships, as_batch, augmented
 from engines.distill.crops.gather import inner
 from engines.distill.crops.loop import CropTraining, read_state
 from engines.distill.crops.recipe import ActionRecipe
-from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH, ActionNet
+from engines.models.action import CHANNELS, INPUT_HEIGHT, INPUT_WIDTH, MAP_WH, ActionNet
+from engines.models.mobilenet import ConvHead
 
 FROZEN_BLOCKS = 7
 INPUT_WH = (INPUT_WIDTH, INPUT_HEIGHT)
@@ -27,11 +29,18 @@ VALIDATED = 300
 
 
 class ActionLearner(nn.Module):
-    """The action net with what training freezes."""
+    """The action net, with two heads that only training needs to shape its features: a judge and the joints.
+
+    The net's own last layer is solved when training is over (`engines.distill.crops.action_fit`).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.student = ActionNet()
+        self.wide = ConvHead(CHANNELS, 192)
+        self.judge = nn.Linear(2 * 192, 1)
+        self.narrow = ConvHead(CHANNELS, 16)
+        self.joints = nn.Linear(16 * MAP_WH[0] * MAP_WH[1], 2 * len(KEPT))
         for block in self.student.trunk[:FROZEN_BLOCKS]:
             block.requires_grad_(False)
 
@@ -41,8 +50,12 @@ class ActionLearner(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 1), and joints (N, 8, 2) as shares of the crop: x, y."""
         features = self.student.features(images)
-        return self.student.judged(features), self.student.located(features)
+        wide = self.wide(features)
+        logits = self.judge(torch.cat((wide.mean((2, 3)), wide.amax((2, 3))), 1))
+        joints = self.joints(self.narrow(features).flatten(1)).unflatten(1, (len(KEPT), 2))
+        return logits, joints
 
 
 class ActionLesson:

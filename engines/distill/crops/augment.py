@@ -99,7 +99,7 @@ def covered(view: Image, other: Image, rng: Random) -> Image:
         left, top = int(width * rng.uniform(0, 0.7)), int(height * rng.uniform(0, 0.7))
         right = left + int(width * rng.uniform(0.2, 0.5))
         bottom = top + int(height * rng.uniform(0.1, 0.3))
-    result = view.copy()
+    result = np.array(view, np.uint8)
     target = result[top:bottom, left:right]
     if rng.random() < 0.7:
         target[...] = other[top : top + target.shape[0], left : left + target.shape[1]]

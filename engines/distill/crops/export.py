@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -48,13 +47,21 @@ def write_crop_net(net: nn.Module, path: Path, size_wh: tuple[int, int], output:
 
 
 def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
-    """Writes `person-reid.onnx` from the run's checkpoint."""
+    """Writes `person-reid.onnx` from the run's checkpoint, its last layer solved exactly."""
+    from engines.distill.crops.gather import gather
+    from engines.distill.crops.reid_fit import fit_last_layer
+    from engines.distill.crops.reid_teachers import taught
     from engines.distill.crops.reid_train import ReidLearner
     from engines.models.reid import INPUT_HEIGHT, INPUT_WIDTH
 
     state = read_state(recipe.run / "checkpoint.pt")
     learner = ReidLearner()
     learner.load_state_dict(state["average"])
+    crops = gather(recipe.data, recipe.pool, recipe.run, recipe.crops_a_source, recipe.seed)
+    teachers = taught(crops.crops, recipe.data, recipe.run, recipe.threads)
+    torch.set_num_threads(recipe.threads)
+    fit = fit_last_layer(learner.student, crops, teachers, recipe.fitted_crops, recipe.seed)
+    print("last layer: " + ", ".join(f"{name} {value:.3f}" for name, value in fit.items()), flush=True)
     path = folder / f"{REID}.onnx"
     write_crop_net(learner.student, path, (INPUT_WIDTH, INPUT_HEIGHT), "embedding")
     about = "our own, 512 numbers a person; global, halves and thirds over MobileNetV2's first blocks"
@@ -62,6 +69,8 @@ def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
         "command": f"python -m engines.distill reid --config {recipe_file}",
         "data": list(DATA),
         "teachers": ["osnet_x0_25_msmt17", "person-reidentification-retail-0286"],
+        "crops": len(crops.records),
+        "last_layer": f"ridge regression on {recipe.fitted_crops} crops",
     }
     record(folder, path, recipe, state, {"task": "reid", "about": about, "training": training})
     return path
@@ -73,17 +82,17 @@ def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path
     The threshold is the lowest that keeps the recipe's precision on held-out crops with the pose teacher's
     labels; the crops labelled by eye have no part in it.
     """
-    from engines.distill.crops.action_train import ActionLearner, best_threshold, examples_of, logits_of
-    from engines.distill.crops.gather import inner
+    from engines.distill.crops.action_fit import fit_last_layer
+    from engines.distill.crops.action_train import ActionLearner, best_threshold, examples_of
     from engines.models.action import GROWN_WH, INPUT_HEIGHT, INPUT_WIDTH
 
     state = read_state(recipe.run / "checkpoint.pt")
     learner = ActionLearner()
     learner.load_state_dict(state["average"])
     examples = examples_of(recipe)
-    rows = np.flatnonzero(examples.held_out)
-    truth = examples.handling[rows] >= 0.5
-    logits = logits_of(learner.eval(), [inner(examples.crops[row]) for row in rows])
+    torch.set_num_threads(recipe.threads)
+    logits = fit_last_layer(learner.student, examples, recipe.seed)
+    truth = examples.handling[examples.held_out] >= 0.5
     threshold, recall = best_threshold(logits, truth, recipe.precision)
     learner.student.move_threshold(threshold)
     path = folder / f"{ACTION}.onnx"
@@ -97,7 +106,7 @@ def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path
         "threshold": {
             "precision_kept": recipe.precision,
             "recall_on_held_out_pseudo_labels": round(recall, 3),
-            "held_out_crops": len(rows),
+            "held_out_crops": len(truth),
         },
     }
     facts = {"task": "action", "grown": list(GROWN_WH), "about": about, "training": training}

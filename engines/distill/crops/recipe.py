@@ -43,6 +43,8 @@ class CropRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class ReidRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of `python -m engines.distill reid`."""
 
+    fitted_crops: Count = 3000
+    """How many crops the last layer is solved on when the net is exported."""
     vector_weight: float = 1.0
     """Weight of the teachers' vectors beside the likeness of pairs."""
 

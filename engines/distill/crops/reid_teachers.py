@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.backends import cpu
 from engines.distill.crops.gather import Crops, inner
 from engines.distill.pool import Image
-from engines.models.mobilenet import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR
+from engines.models.pixels import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR
 
 OSNET = Path("reid-osnet-x0-25") / "osnet_x0_25_msmt17.onnx"
 RETAIL = Path("reid-omz-retail") / "person-reidentification-retail-0286.xml"

@@ -1,0 +1,203 @@
+"""Training of the nets on person crops: what is taught, and that a stopped run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn  # noqa: E402
+
+from engines.distill.config import TrainingError  # noqa: E402
+from engines.distill.crops import reid_losses  # noqa: E402
+from engines.distill.crops.action_pose import handling  # noqa: E402
+from engines.distill.crops.action_train import average_precision, best_threshold  # noqa: E402
+from engines.distill.crops.augment import Hardships, augmented  # noqa: E402
+from engines.distill.crops.gather import CROP_WH  # noqa: E402
+from engines.distill.crops.loop import CropTraining, read_state  # noqa: E402
+from engines.distill.crops.recipe import CropRecipe, ReidRecipe, read_crop_recipe  # noqa: E402
+from engines.distill.crops.reid_fit import principal, ridge  # noqa: E402
+from engines.models.action import ActionNet  # noqa: E402
+from engines.models.reid import EMBEDDING, PersonEmbedder  # noqa: E402
+
+BRANCHES = {"global": slice(0, 192), "halves": slice(192, 320), "thirds": slice(320, 512)}
+
+
+def unit(rows: Tensor) -> Tensor:
+    return nn.functional.normalize(rows, dim=1)
+
+
+def nobody_twice(count: int) -> Tensor:
+    return torch.eye(count) > 0
+
+
+def test_the_student_may_turn_the_teachers_space_but_not_mix_up_people() -> None:
+    torch.manual_seed(1)
+    teacher = unit(torch.randn(24, 16))
+    same = nobody_twice(24)
+    target = reid_losses.consensus([teacher], same)
+    turned = teacher @ torch.linalg.qr(torch.randn(16, 16))[0]
+    mixed = teacher[torch.randperm(24)]
+    alike = reid_losses.relation_loss(turned, target, same)
+    assert float(alike) + 0.5 < float(reid_losses.relation_loss(mixed, target, same))
+
+
+def test_teachers_with_different_scales_have_equal_say() -> None:
+    torch.manual_seed(2)
+    same = nobody_twice(12)
+    wide, narrow = unit(torch.randn(12, 8)), unit(torch.randn(12, 8) * 0.1 + torch.ones(8))
+    both = reid_losses.consensus([wide, narrow], same)[~same]
+    for one in (wide, narrow):
+        alone = reid_losses.consensus([one], same)[~same]
+        assert float(torch.corrcoef(torch.stack((both, alone)))[0, 1]) > 0.55
+
+
+def test_an_embedding_has_length_one_and_its_cosine_is_the_weighted_mean_of_the_branches() -> None:
+    net = PersonEmbedder().eval()
+    with torch.no_grad():
+        first, second = net(torch.rand(2, 3, 144, 64) * 255)
+    assert first.shape == (EMBEDDING,)
+    assert float(first.norm()) == pytest.approx(1, abs=1e-5)
+    parts = [float(unit(first[None, rows])[0] @ unit(second[None, rows])[0]) for rows in BRANCHES.values()]
+    assert float(first @ second) == pytest.approx(0.5 * parts[0] + 0.25 * (parts[1] + parts[2]), abs=1e-4)
+
+
+def test_the_nets_are_small() -> None:
+    sizes = [sum(p.numel() for p in net.parameters()) * 4 for net in (PersonEmbedder(), ActionNet())]
+    assert max(sizes) < 8_000_000
+
+
+def test_moving_the_threshold_moves_the_logits() -> None:
+    net = ActionNet().eval()
+    images = torch.rand(2, 3, 128, 96) * 255
+    with torch.no_grad():
+        before = net(images)
+        net.move_threshold(0.7)
+        assert torch.allclose(net(images), before - 0.7, atol=1e-5)
+
+
+def test_the_threshold_keeps_precision_and_takes_all_the_recall_there_is() -> None:
+    logits = np.array([3.0, 2.0, 1.0, 0.0, -1.0, -2.0], np.float32)
+    truth = np.array([True, True, False, True, True, False])
+    threshold, recall = best_threshold(logits, truth, 0.8)
+    assert recall == 1.0
+    assert -2.0 < threshold < -1.0
+    strict, recall = best_threshold(logits, truth, 0.95)
+    assert 1.0 < strict < 2.0
+    assert recall == 0.5
+    assert average_precision(logits, truth) == pytest.approx(np.mean([1, 1, 3 / 4, 4 / 5]))
+
+
+STANDING = {0: (0.5, 0.1), 5: (0.6, 0.25), 6: (0.4, 0.25), 7: (0.63, 0.4), 8: (0.37, 0.4), 11: (0.57, 0.55)}
+STANDING |= {12: (0.43, 0.55), 9: (0.64, 0.57), 10: (0.36, 0.57)}
+
+
+def pose(**moved: tuple[float, float]) -> np.ndarray:
+    names = {"left_wrist": 9, "right_wrist": 10, "left_elbow": 7}
+    points = {**STANDING, **{names[name]: place for name, place in moved.items()}}
+    joints = np.zeros((17, 3), np.float32)
+    for joint, (x, y) in points.items():
+        joints[joint] = (x, y, 0.9)
+    return joints
+
+
+def test_hanging_arms_are_not_at_work() -> None:
+    assert handling(pose(), aspect=1.0) < 0.1
+
+
+def test_a_wrist_far_beside_the_torso_is_a_reach() -> None:
+    assert handling(pose(left_wrist=(0.95, 0.35), left_elbow=(0.78, 0.33)), aspect=1.0) > 0.9
+
+
+def test_a_hand_held_up_before_the_body_is_at_work() -> None:
+    assert handling(pose(left_wrist=(0.5, 0.38), left_elbow=(0.63, 0.43)), aspect=1.0) > 0.7
+
+
+def test_an_unknown_pose_has_no_label() -> None:
+    joints = pose()
+    joints[[11, 12], 2] = 0.05
+    assert np.isnan(handling(joints, aspect=1.0))
+
+
+def test_a_hard_view_has_the_size_of_the_box_and_depends_on_the_seed_only() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (CROP_WH[1], CROP_WH[0], 3), np.uint8)
+    other = np.zeros((192, 96, 3), np.uint8)
+    views = [augmented(crop, other, np.random.default_rng(seed), Hardships()) for seed in (4, 4, 5)]
+    assert views[0].shape == (192, 96, 3)
+    assert (views[0] == views[1]).all()
+    assert (views[0] != views[2]).any()
+
+
+class Line:
+    """Learns to answer 1 to random numbers."""
+
+    def loss(
+        self, learner: nn.Module, rng: np.random.Generator, share: float
+    ) -> tuple[Tensor, dict[str, float]]:
+        out = learner(torch.from_numpy(rng.random((8, 3), np.float32)))
+        loss = (out - 1).square().mean()
+        return loss, {"error": float(loss.detach())}
+
+    def validate(self, net: nn.Module) -> Mapping[str, float]:
+        return {"answer": float(net(torch.ones(1, 3)))}
+
+
+def recipe(folder: Path, steps: int) -> CropRecipe:
+    return CropRecipe(
+        data=folder, pool=folder, run=folder / "run", steps=steps, warmup_steps=0, validate_every_steps=5
+    )
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    def line() -> nn.Module:
+        torch.manual_seed(3)
+        return nn.Linear(3, 1)
+
+    whole = CropTraining(recipe(tmp_path / "a", 10), line(), Line())
+    whole.run()
+    first = CropTraining(recipe(tmp_path / "b", 10), line(), Line())
+    first.recipe = recipe(tmp_path / "b", 10)
+    for _ in range(4):
+        first._step()
+    first._save()
+    resumed = CropTraining(recipe(tmp_path / "b", 10), line(), Line())
+    assert resumed.step == 4
+    resumed.run()
+    for mine, theirs in zip(resumed.net.parameters(), whole.net.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert (tmp_path / "a" / "run" / "curves.png").is_file()
+
+
+def test_a_foreign_file_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    torch.save({"weights": torch.zeros(2)}, path)
+    with pytest.raises(TrainingError, match="neither a checkpoint"):
+        read_state(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("stepz: 3", "stepz"), ("steps: many", "steps"), ("a: [", "not valid YAML")]
+)
+def test_a_wrong_recipe_is_refused_by_the_key(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"data: a\npool: b\nrun: c\n{text}\n")
+    with pytest.raises(TrainingError, match=said):
+        read_crop_recipe(path, ReidRecipe)
+
+
+def test_the_last_layer_is_solved_from_features_that_hold_the_answer() -> None:
+    torch.manual_seed(4)
+    targets = principal([unit(torch.randn(400, 20)).numpy(), unit(torch.randn(400, 10)).numpy()])
+    assert targets.shape == (400, 30)
+    assert float(targets[:, 0].var()) > float(targets[:, -1].var())
+    features = targets @ torch.randn(30, 60) + 5 + 0.001 * torch.randn(400, 60)
+    weights, bias, alike = ridge(features, targets[:, :16])
+    assert alike > 0.95
+    guess = features @ weights.T + bias
+    assert float((guess - targets[:, :16]).norm() / targets[:, :16].norm()) < 0.2
+    _, _, blind = ridge(torch.randn(400, 60), targets[:, :16])
+    assert blind < 0.3
