@@ -58,6 +58,6 @@ def lines(found: Probe) -> list[str]:
         f"{facts.name}: sm_{facts.target}, {size}, CUDA {major}.{minor}",
         f"frames: {found.frames}",
         f"kernels: {found.kernels}",
-        f"persons are detected by {found.fallback}: the vision process does not use the GPU yet",
+        f"persons are detected on it where a verified engine is, else by {found.fallback}",
         *here,
     ]
