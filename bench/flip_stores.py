@@ -4,7 +4,7 @@ compare.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,17 @@ TOLERANCE_S = 1.5
 
 @dataclass(frozen=True)
 class StoreRecording:
-    """Everything one simulated store's reader heard, and what really happened, in scenario seconds."""
+    """Everything one simulated store's reader heard, and what really happened, in scenario seconds.
+
+    pushes: garments that were shoved, but not taken.
+    """
 
     name: str
     duration_s: float
     tags: int
     reads: ReadTable
     flips: list[TrueFlip]
+    pushes: tuple[TrueFlip, ...] = ()
 
     @property
     def rate_hz(self) -> float:
@@ -40,7 +44,12 @@ def record(source: ScenarioFile, duration_s: float, seed: int | None = None) -> 
     world = World(source, seed)
     reads = world.reads(duration_s, world.setup())
     return StoreRecording(
-        source.scenario.name, duration_s, len(world.epcs), reads, world.finished_flips(duration_s)
+        source.scenario.name,
+        duration_s,
+        len(world.epcs),
+        reads,
+        world.finished_flips(duration_s),
+        tuple(world.pushes(duration_s)),
     )
 
 
@@ -53,13 +62,7 @@ def thinned(recording: StoreRecording, rate_hz: float, seed: int = 5) -> StoreRe
     """The same store with reads dropped at random until a tag is read `rate_hz` times a second on average."""
     keep = min(1.0, rate_hz / max(recording.rate_hz, 1e-9))
     chosen = np.random.default_rng(seed).random(len(recording.reads)) < keep
-    return StoreRecording(
-        recording.name,
-        recording.duration_s,
-        recording.tags,
-        recording.reads.take(chosen),
-        recording.flips,
-    )
+    return replace(recording, reads=recording.reads.take(chosen))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""Training of the production flip detector's network, on generated stores only.
+"""Training of the production flip detector, on generated stores only: its network, then its marks.
 
-    python -m bench.flip_training --stores 61 --out rfid_reader/flips/production.npz
+    python -m bench.flip_training --cache /tmp/flips            # everything; about 15 minutes of one core
+    python -m bench.flip_training --cache /tmp/flips --part 1/4 # only prepare a share, beside others
 
-Every store is taken at several read rates. A row is one tag at one tick that the detector would judge; it is
-positive if the tag was being turned over at the judged moment, and left out within MARGIN_S of a flip's
-edges.
+Every training store is taken at several read rates. A row is one tag at one tick that the detector would
+judge; it is positive if the tag was being turned over at the judged moment, and left out within MARGIN_S of a
+flip's edges. The rules that make flips of scores are chosen on validation stores: the best event F1 among
+those with few false alarms. Everything follows from seeds: the same code gives the same file.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import itertools
 import json
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,52 +24,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
-from rfid_reader.flips.activity import FEATURES
+from bench.flip_features import WARM_UP_S, FeatureCache, Judged
+from bench.flip_stores import Score, StoreRecording, match
+from rfid_reader.flips.activity import BIN_S
+from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.network import Network
-from rfid_reader.flips.production import ProductionDetector, judged_s
+from rfid_reader.flips.smoothing import DELAY_TICKS, ScoreSmoother
 
-MARGIN_S = 0.3
-WARM_UP_S = 15.0
-RATES_HZ = (2.0, 4.0, 9.0)
+RATES_HZ = (2.0, 4.5, 9.0)
+VALIDATION_RATES_HZ = (4.0, 8.0)
+START_MARKS = (0.35, 0.45, 0.55, 0.65)
 HIDDEN = (48, 24)
 CALM_SHARE = 0.4
-FIRST_TRAINING_SEED = 1000
+FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED = 1000, 5000
+FALSE_PER_TAG_HOUR = 0.8
+"""Rules are chosen among those with fewer false alarms than this on the validation stores."""
 Array = NDArray[np.float32]
 
 
-class _Recorder(ProductionDetector):
-    """Keeps the features it would judge instead of judging them."""
-
-    def __init__(self) -> None:
-        super().__init__(network=_silent_network())
-        self.rows: list[tuple[float, NDArray[np.int64], Array]] = []
-
-    def _tick(self, time_s: float) -> list:  # type: ignore[type-arg]
-        rows, _ = self.step()
-        self.rows.append((judged_s(time_s), rows, self.activity.features(rows).astype(np.float16)))
-        return []
-
-
-def _silent_network() -> Network:
-    empty = np.zeros((FEATURES, 1), np.float32)
-    ones = np.ones(FEATURES, np.float32)
-    return Network(np.zeros(FEATURES, np.float32), ones, (empty,), (np.full(1, -40, np.float32),))
-
-
-def examples(recording: StoreRecording) -> tuple[Array, NDArray[np.int8]]:
-    """Features and labels (1 flip, 0 none) of one store."""
-    recorder = _Recorder()
-    recorder.feed(recording.reads)
-    recorder.finish()
-    times = np.array([row[0] for row in recorder.rows])
-    mask = flip_mask(recording.flips, recorder.tag_rows.epcs, times, MARGIN_S)
+def examples(cache: FeatureCache, seed: int) -> tuple[Array, NDArray[np.int8]]:
+    """Features and labels (1 flip, 0 none) of one store at all rates that it reaches; of the calm rows a
+    share of CALM_SHARE."""
     features, labels = [], []
-    for place, (time_s, rows, values) in enumerate(recorder.rows):
-        if time_s >= WARM_UP_S:
-            known = mask[rows, place] >= 0
-            features.append(values[known])
-            labels.append(mask[rows[known], place])
+    reached_hz = cache.recording(seed).rate_hz
+    for rate_hz in RATES_HZ:
+        if rate_hz > RATES_HZ[0] and rate_hz >= 1.3 * reached_hz:
+            continue
+        rows = cache.judged(seed, rate_hz)
+        drawn = np.random.default_rng([seed, 31]).random(len(rows.label)) < CALM_SHARE
+        keep = (rows.time_s >= WARM_UP_S) & ((rows.label == 1) | (drawn & (rows.label == 0)))
+        features.append(rows.features[keep])
+        labels.append(rows.label[keep])
     return np.concatenate(features), np.concatenate(labels)
 
 
@@ -124,50 +111,107 @@ def merged(networks: list[Network]) -> Network:
     )
 
 
-def without_most_calm(features: Array, labels: NDArray[np.int8], seed: int) -> tuple[Array, NDArray[np.int8]]:
-    """All flips and a random share CALM_SHARE of the rest: another share for every member of the ensemble."""
-    keep = (labels == 1) | (np.random.default_rng(seed).random(len(labels)) < CALM_SHARE)
-    return features[keep], labels[keep]
-
-
 def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, members: int = 3) -> Network:
     """The mean of `members` networks, with the prior of the full data."""
     networks = []
     for seed in range(11, 11 + members):
-        network = train(*without_most_calm(features, labels, seed), epochs, seed)
+        network = train(features, labels, epochs, seed)
         biases = (*network.biases[:-1], network.biases[-1] + np.float32(np.log(CALM_SHARE)))
         networks.append(replace(network, biases=biases))
     return merged(networks)
 
 
-def save(network: Network, path: Path, note: dict[str, object]) -> None:
+def prepare(cache: FeatureCache, training: range, validation: range, share: int, shares: int) -> None:
+    """Record the stores of one share and compute their rows."""
+    for number, seed in enumerate([*validation, *training]):
+        if number % shares != share:
+            continue
+        if seed in training:
+            examples(cache, seed)
+        else:
+            for rate_hz in VALIDATION_RATES_HZ:
+                cache.judged(seed, rate_hz)
+        print(f"store {seed}", file=sys.stderr)
+
+
+def event_score(
+    recording: StoreRecording, rows: Judged, scores: NDArray[np.float64], rules: EventRules
+) -> Score:
+    """Scores of one store's rows made into flips, against the true ones."""
+    maker = EventMaker(rules, rows.epcs, BIN_S / 2)
+    ticks = np.round(rows.time_s / BIN_S - 0.1).astype(np.int64)
+    offset_s = float(rows.time_s[0]) - float(ticks[0]) * BIN_S
+    smoother = ScoreSmoother()
+    groups = np.zeros(len(rows.epcs), np.int64)
+    flips = []
+    for tick in range(int(ticks[0]), int(ticks[-1]) + 40):
+        here = slice(*np.searchsorted(ticks, [tick, tick + 1]).tolist())
+        groups[rows.tag[here]] = rows.group[here]
+        tags, smooth = smoother.tick(rows.tag[here], scores[here])
+        flips += maker.tick((tick - DELAY_TICKS) * BIN_S + offset_s, tags, smooth, groups[tags])
+    return match(flips + maker.close(recording.duration_s + 100), recording, WARM_UP_S)
+
+
+def choose_rules(network: Network, cache: FeatureCache, seeds: range) -> tuple[EventRules, Score]:
+    """The rules with the best F1 on validation stores among those with few false alarms."""
+    stores = []
+    for seed in seeds:
+        for rate_hz in VALIDATION_RATES_HZ:
+            rows = cache.judged(seed, rate_hz)
+            stores.append((cache.recording(seed), rows, network(rows.features.astype(np.float32))))
+    found = []
+    for start in START_MARKS:
+        rules = EventRules(start=start, stop=0.5 * start, least_ticks=2, rival_share=0.8)
+        total = Score()
+        for store in stores:
+            total += event_score(*store, rules)
+        found.append((total.f1 - max(0.0, total.false_per_tag_hour - FALSE_PER_TAG_HOUR), rules, total))
+    _, rules, total = max(found, key=lambda one: one[0])
+    return rules, total
+
+
+def save(network: Network, rules: EventRules, path: Path, note: dict[str, object]) -> None:
     arrays: dict[str, NDArray[Any]] = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
     arrays |= {f"bias{layer}": value for layer, value in enumerate(network.biases)}
     arrays |= {"mean": network.mean, "scale": network.scale, "note": np.array(json.dumps(note))}
+    arrays["rules"] = np.array(json.dumps(asdict(rules)))
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--stores", type=int, default=61)
+    parser.add_argument(
+        "--cache", type=Path, default=Path("flip-training"), help="folder for stores and rows"
+    )
+    parser.add_argument("--stores", type=int, default=54)
+    parser.add_argument("--validation", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--part", help="K/N: only prepare the K-th of N shares of the rows (K from 0)")
     parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
     options = parser.parse_args()
-    features, labels = [], []
-    for number in range(options.stores):
-        recording = record_store(FIRST_TRAINING_SEED + number, options.seconds)
-        for rate_hz in RATES_HZ:
-            if rate_hz <= RATES_HZ[0] or rate_hz < 1.3 * recording.rate_hz:
-                x, y = examples(thinned(recording, rate_hz, number))
-                features.append(x)
-                labels.append(y)
-        print(f"store {number + 1} of {options.stores}: {sum(map(len, labels))} rows", file=sys.stderr)
-    started_s = time.monotonic()
-    network = train_ensemble(np.concatenate(features), np.concatenate(labels), options.epochs)
+    cache = FeatureCache(options.cache, options.seconds)
+    training = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + options.stores)
+    validation = range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + options.validation)
+    if options.part:
+        share, shares = map(int, options.part.split("/"))
+        prepare(cache, training, validation, share, shares)
+        return
+    found = []
+    for number, seed in enumerate(training):
+        found.append(examples(cache, seed))
+        print(f"store {number + 1} of {options.stores}: {len(found[-1][1])} rows", file=sys.stderr)
+    started_s = time.process_time()
+    features, labels = (np.concatenate(column) for column in zip(*found, strict=True))
+    network = train_ensemble(features, labels, options.epochs)
+    rules, score = choose_rules(network, cache, validation)
     note = {"stores": options.stores, "first_seed": FIRST_TRAINING_SEED, "seconds": options.seconds}
-    save(network, options.out, note)
-    print(f"{options.out}: trained in {time.monotonic() - started_s:.0f} s")
+    save(network, rules, options.out, note)
+    print(f"{options.out}: trained in {time.process_time() - started_s:.0f} s; {rules}")
+    print(
+        f"validation: F1 {score.f1:.3f}, precision {score.precision:.3f}, recall {score.recall:.3f}, "
+        f"{score.false_per_tag_hour:.2f} false alarms a tag-hour"
+    )
 
 
 if __name__ == "__main__":

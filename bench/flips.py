@@ -1,96 +1,26 @@
-"""`tagsight bench flips`: the flip detectors on simulated stores that no training has seen."""
+"""`tagsight bench flips`: the flip detectors on simulated stores that no training saw, and real reads."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
-import msgspec
-import numpy as np
 
-from bench.flip_stores import Score, StoreRecording, match, record, record_store, thinned
-from bench.real_reads import load_locate, load_rda, spread_in_cells
-from rfid_reader.flips import METHODS, Flip, make_detector
-from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.scenario import ScenarioFile
-from rfid_reader.simulator.stores import generate_store
+from bench.flip_clips import PUBLISHED, ClipRow, clip_rows
+from bench.flip_cost import big_store, decoded_and_judged_per_s
+from bench.flip_judging import Row, judge
+from bench.flip_stores import StoreRecording, record_store, thinned
+from bench.real_flips import false_flips, moved_against_still
+from bench.realism import realism
+from rfid_reader.flips import METHODS
 
 FIRST_TEST_SEED = 9000
-"""Training uses seeds from 1000 (`bench.flip_training`), choices were made on seeds from 5000."""
-WARM_UP_S = 15.0
-SLICE_S = 0.25
-FOREVER_S = 1e9
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method at one read rate over all test stores. latency_s is the median from a true flip's end until
-    it was said; judged_per_s the reads a second that one core judged."""
-
-    method: str
-    rate_hz: float
-    precision: float
-    recall: float
-    f1: float
-    worst_store_f1: float
-    false_per_tag_hour: float
-    latency_s: float | None
-    judged_per_s: float
-    stores: dict[str, float]
-
-
-def _said(method: str, reads: ReadTable) -> tuple[list[tuple[float, Flip]], float]:
-    """Flips with the stream time at which they were said, and the processor seconds used."""
-    detector = make_detector(method)
-    said: list[tuple[float, Flip]] = []
-    started_s = time.process_time()
-    edges = np.arange(float(reads.time_s[0]), float(reads.time_s[-1]) + SLICE_S, SLICE_S)
-    places = np.searchsorted(np.maximum.accumulate(reads.time_s), edges)
-    for start, stop, edge_s in zip(places[:-1], places[1:], edges[1:], strict=True):
-        said += [(float(edge_s), flip) for flip in detector.feed(reads.take(slice(start, stop)))]
-    said += [(float(edges[-1]) + detector.latency_s, flip) for flip in detector.finish()]
-    return said, time.process_time() - started_s
-
-
-def _latencies(said: list[tuple[float, Flip]], recording: StoreRecording) -> list[float]:
-    return [
-        at_s - true.end_s
-        for at_s, flip in said
-        for true in recording.flips
-        if true.epc == flip.epc
-        and true.start_s - 1.5 <= 0.5 * (flip.start_s + flip.end_s) <= true.end_s + 1.5
-    ]
-
-
-def judge(method: str, rate_hz: float, recordings: list[StoreRecording]) -> Row:
-    """Run one method over every store thinned to `rate_hz` reads a second a tag."""
-    total, stores, latencies = Score(), {}, []
-    used_s = reads = 0.0
-    for recording in recordings:
-        thin = thinned(recording, rate_hz)
-        said, seconds = _said(method, thin.reads)
-        score = match([flip for _, flip in said], thin, WARM_UP_S)
-        total += score
-        stores[recording.name] = round(score.f1, 3)
-        latencies += _latencies(said, thin)
-        used_s += seconds
-        reads += len(thin.reads)
-    return Row(
-        method,
-        rate_hz,
-        round(total.precision, 3),
-        round(total.recall, 3),
-        round(total.f1, 3),
-        min(stores.values()),
-        round(total.false_per_tag_hour, 2),
-        round(float(np.median(latencies)), 2) if latencies else None,
-        round(reads / max(used_s, 1e-9)),
-        stores,
-    )
+"""Training uses seeds from 1000, choices were made on seeds from 5000 (`bench.flip_training`)."""
+NO_DATA = "not run: no development data (set TAGSIGHT_SHARED)"
 
 
 def _shared_data() -> Path | None:
@@ -98,56 +28,100 @@ def _shared_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-@dataclass(frozen=True)
-class Realism:
-    """Spread of still tags within a channel dwell (median phase sd in rad, RSSI sd in dB, dwells)."""
-
-    source: str
-    phase_sd_rad: float
-    rssi_sd_db: float
-    dwells: int
-
-
-def realism() -> list[Realism]:
-    """Simulated tags beside real ones: still ones, and ones that a person disturbs without touching them."""
-    rows: list[Realism] = []
-
-    def add(source: str, tables: list[ReadTable], gap_s: float) -> None:
-        phase: list[float] = []
-        rssi: list[float] = []
-        for table in tables:
-            one_phase, one_rssi = spread_in_cells(table, gap_s)
-            phase += one_phase
-            rssi += one_rssi
-        if phase:
-            rows.append(
-                Realism(
-                    source, round(float(np.median(phase)), 3), round(float(np.median(rssi)), 2), len(phase)
-                )
-            )
-
-    store = generate_store(FIRST_TEST_SEED)
-    empty = msgspec.structs.replace(
-        store.scenario,
-        people=msgspec.structs.replace(store.scenario.people, random=0),
-        hop_plan="fcc",
-        sway_m=0.0,
+def _print_realism(as_json: bool) -> None:
+    rows = realism(FIRST_TEST_SEED, _shared_data())
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    click.echo(
+        "one tag on one channel, medians                  phase sd rad  modulo pi  RSSI sd dB  half turns  "
+        "reads/s  stretches"
     )
-    still = record(ScenarioFile(empty, store.folder), 60.0)
-    add("simulated, nobody near", [still.reads], FOREVER_S)
-    folder = _shared_data()
-    if folder is not None:
-        locate = folder / "rfid-r420-locate"
-        files = sorted([*locate.glob("Test12/*.csv"), *locate.glob("Test13/*.csv")])
-        add("real, still tags (rfid-r420-locate)", [load_locate(path) for path in files], 0.25)
-        rda = sorted((folder / "rfid-cwnu-rda").glob("*/*.txt"))
-        quiet = [path for path in rda if path.stem.rsplit("_")[-1] in ("0", "2", "5", "14", "16", "19")]
-        moving = [path for path in rda if path not in quiet]
-        add("real, a person stands still (rfid-cwnu-rda)", [load_rda(path) for path in quiet[:40]], 2.0)
-        add("real, a person moves (rfid-cwnu-rda)", [load_rda(path) for path in moving[:60]], 2.0)
-    busy = record_store(FIRST_TEST_SEED + 1, 60.0)
-    add("simulated, people browse", [busy.reads], FOREVER_S)
-    return rows
+    for row in rows:
+        jumps = "-" if row.half_turns is None else f"{row.half_turns:.3f}"
+        rate = "-" if row.rate_hz is None else f"{row.rate_hz:.1f}"
+        click.echo(
+            f"{row.source:<48} {row.phase_sd_rad:>12.3f} {row.folded_sd_rad:>10.3f} {row.rssi_sd_db:>11.2f} "
+            f"{jumps:>11} {rate:>8} {row.stretches:>10}"
+        )
+    if _shared_data() is None:
+        click.echo(f"real reads: {NO_DATA}")
+
+
+def _print_real(as_json: bool) -> None:
+    data = _shared_data()
+    if data is None:
+        click.echo(json.dumps({"real": NO_DATA}) if as_json else f"real reads: {NO_DATA}")
+        return
+    moved = moved_against_still(data / "rfid-r420-locate")
+    false = false_flips(data / "rfid-cwnu-rda")
+    if as_json:
+        found = {"locate": asdict(moved), "rda": {**asdict(false), "per_tag_hour": false.per_tag_hour}}
+        click.echo(json.dumps(found))
+        return
+    click.echo(
+        f"rfid-r420-locate, production: {moved.moved} clips of a carried tag against {moved.still} of a "
+        f"still one: AUC {moved.auc:.4f}"
+    )
+    click.echo(
+        f"rfid-cwnu-rda, production: {false.flips} false flips in {false.tag_hours:.2f} tag-hours with a "
+        f"person beside still tags: {false.per_tag_hour:.2f} a tag-hour"
+    )
+
+
+def _print_cost(as_json: bool) -> None:
+    big = big_store()
+    speed = decoded_and_judged_per_s(thinned(record_store(FIRST_TEST_SEED, 60.0), 1e9).reads)
+    if as_json:
+        click.echo(json.dumps({"big_store": asdict(big), "decoded_and_judged_per_s": round(speed)}))
+        return
+    click.echo(
+        f"{big.tags} tags, {big.antennas} antennas, {big.reads_per_s:g} reads/s: "
+        f"{100 * big.core_share:.1f} % of one core, {big.memory_mb:.0f} MB"
+    )
+    click.echo(f"decoded, windowed and judged on one core: {speed:.0f} reads/s")
+
+
+def _print_events(rows: list[Row]) -> None:
+    click.echo(
+        "reads/s  method       precision  recall    F1  worst store  false/tag-hour latency s  judged/s flips"
+    )
+    for row in rows:
+        latency = "   -" if row.latency_s is None else f"{row.latency_s:>4.1f}"
+        click.echo(
+            f"{row.rate_hz:>7g}  {row.method:<11} {row.precision:>10.2f} {row.recall:>7.2f} {row.f1:>5.2f} "
+            f"{row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>15.2f}  {latency:>9}"
+            f" {row.judged_per_s:>9.0f} {row.flips:>6}"
+        )
+
+
+def _print_clips(rows: list[ClipRow]) -> None:
+    click.echo("reads/s  method       handled against  accuracy    AUC  clips       too few reads  published")
+    for row in rows:
+        published = (
+            f"{PUBLISHED[row.method]:.3f}" if row.against == "calm" and row.method in PUBLISHED else "-"
+        )
+        click.echo(
+            f"{row.rate_hz:>7g}  {row.method:<11} {row.against:>16} {row.accuracy:>9.3f} {row.auc:>6.3f}  "
+            f"{row.handled:>4}+{row.others:<5} {row.unjudged:>14} {published:>10}"
+        )
+
+
+def _compare(
+    stores: int, seconds: float, rates: list[float], methods: list[str], with_clips: bool
+) -> tuple[list[Row], list[ClipRow]]:
+    recordings: list[StoreRecording] = []
+    for number in range(stores):
+        recordings.append(record_store(FIRST_TEST_SEED + number, seconds))
+        click.echo(f"store {number + 1} of {stores}: {recordings[-1].rate_hz:.1f} reads/s a tag", err=True)
+    events, clips = [], []
+    for rate_hz in rates:
+        for method in methods:
+            row, runs = judge(method, rate_hz, recordings)
+            events.append(row)
+            clips += clip_rows(method, rate_hz, runs) if with_clips else []
+            click.echo(f"{method} at {rate_hz:g} reads/s: F1 {row.f1:.2f}", err=True)
+    return events, clips
 
 
 @click.command()
@@ -155,11 +129,24 @@ def realism() -> list[Realism]:
 @click.option("--seconds", default=180.0, show_default=True, help="Simulated time in each.")
 @click.option("--rates", default="1,2,4,8", show_default=True, help="Reads a second a tag to thin to.")
 @click.option("--methods", default=",".join(METHODS), show_default=True, help="Detectors to compare.")
+@click.option("--clips", "with_clips", is_flag=True, help="Add two-class accuracy, as the reference reports.")
+@click.option("--real", "with_real", is_flag=True, help="Production on recordings of real readers instead.")
+@click.option("--cost", "with_cost", is_flag=True, help="Processor time, memory and speed instead.")
 @click.option(
     "--realism", "with_realism", is_flag=True, help="Compare the simulated radio with real reads instead."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def flips(stores: int, seconds: float, rates: str, methods: str, with_realism: bool, as_json: bool) -> None:
+def flips(
+    stores: int,
+    seconds: float,
+    rates: str,
+    methods: str,
+    with_clips: bool,
+    with_real: bool,
+    with_cost: bool,
+    with_realism: bool,
+    as_json: bool,
+) -> None:
     """Compare the flip detectors on stores that none of them was tuned on.
 
     A found flip is right if its middle lies within 1.5 s of a true flip of the same tag. Stores differ in
@@ -167,36 +154,27 @@ def flips(stores: int, seconds: float, rates: str, methods: str, with_realism: b
 
     \b
     Example:
-      tagsight bench flips --stores 10 --rates 4,8
+      tagsight bench flips --stores 10 --rates 4,8 --clips
+      tagsight bench flips --real
       tagsight bench flips --realism
     """
-    if with_realism:
-        found = realism()
-        if as_json:
-            click.echo(json.dumps([asdict(row) for row in found]))
-            return
-        click.echo("within one channel dwell                              phase sd rad   RSSI sd dB   dwells")
-        for one in found:
-            click.echo(f"{one.source:<52} {one.phase_sd_rad:>13.3f} {one.rssi_sd_db:>12.2f} {one.dwells:>8}")
-        if _shared_data() is None:
-            click.echo("real reads: not run: no development data (set TAGSIGHT_SHARED)")
+    if with_realism or with_real or with_cost:
+        for wanted, show in (
+            (with_realism, _print_realism),
+            (with_real, _print_real),
+            (with_cost, _print_cost),
+        ):
+            if wanted:
+                show(as_json)
         return
-    wanted = [float(rate) for rate in rates.split(",")]
-    recordings = []
-    for number in range(stores):
-        recordings.append(record_store(FIRST_TEST_SEED + number, seconds))
-        click.echo(f"store {number + 1} of {stores}: {recordings[-1].rate_hz:.1f} reads/s a tag", err=True)
-    rows = [judge(method, rate_hz, recordings) for rate_hz in wanted for method in methods.split(",")]
+    wanted_rates, wanted_methods = [float(rate) for rate in rates.split(",")], methods.split(",")
+    events, clips = _compare(stores, seconds, wanted_rates, wanted_methods, with_clips)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows]))
+        found: dict[str, Any] = {"events": [asdict(row) for row in events]}
+        if with_clips:
+            found["clips"] = [asdict(row) for row in clips]
+        click.echo(json.dumps(found))
         return
-    click.echo(
-        "reads/s  method       precision  recall    F1  worst store  false/tag-hour  latency s  judged/s"
-    )
-    for row in rows:
-        latency = "   -" if row.latency_s is None else f"{row.latency_s:>4.1f}"
-        click.echo(
-            f"{row.rate_hz:>7g}  {row.method:<11} {row.precision:>10.2f} {row.recall:>7.2f} {row.f1:>5.2f} "
-            f"{row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>15.2f}  {latency:>9}"
-            f" {row.judged_per_s:>9.0f}"
-        )
+    _print_events(events)
+    if with_clips:
+        _print_clips(clips)

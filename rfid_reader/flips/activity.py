@@ -10,6 +10,8 @@ long-run distribution, and from that of the two seconds before.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,12 @@ from rfid_reader.flips.spectrum import js_divergence
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 BIN_S = 0.5
-BINS = 8
-OWN, SHARED = 12, 7
+BINS = 10
+OWN, SHARED = 15, 7
+LOOK_AHEAD_BINS = 4
+JUDGED = BINS - 1 - LOOK_AHEAD_BINS
+SPANS = (slice(JUDGED - 2, JUDGED + 3), slice(0, BINS))
+RIVALRY = 5
 PHASE_EDGES = np.linspace(-np.pi, np.pi, 9)[1:-1]
 RSSI_EDGES = np.array([-6.0, -3.0, -1.0, 1.0, 3.0, 6.0])
 HISTOGRAM = 8 + 7
@@ -29,13 +35,17 @@ ACTIVE = 1.2
 RATE_MEMORY_BINS = 60.0
 LONG_RUN_BINS = 120.0
 ABSENT_BINS = 20
+BEFORE_BINS = 8.0
 STATICS = 5
-FEATURES = BINS * (OWN + SHARED) + 4 + STATICS
+FEATURES = BINS * (OWN + SHARED) + RIVALRY * len(SPANS) + 4 + 4 + STATICS
 (
     _ENERGY,
+    _FOLDED,
     _RSSI_ENERGY,
     _TURN,
     _SHIFT,
+    _SLOW_TURN,
+    _SLOW_SHIFT,
     _PEAK,
     _PRESENCE,
     _HEARD,
@@ -45,6 +55,8 @@ FEATURES = BINS * (OWN + SHARED) + 4 + STATICS
     _MOST_PAIR,
     _PAIRS,
 ) = range(OWN)
+_BEFORE = [_FOLDED, _RSSI_ENERGY, _SLOW_TURN, _PRESENCE]
+COLUMNS = ("_bins", "_histogram", "_long_run", "_before", "_rate", "_age", "_quiet", "_phasor", "_level_db")
 
 
 def _excluding_self(group: Rows, groups: int, value: Array, size: Array) -> tuple[Array, Array]:
@@ -73,6 +85,8 @@ class ActivityBins:
         self._bins = np.zeros((0, BINS, OWN + SHARED), np.float32)
         self._histogram = np.zeros((0, 2 * WINDOW_BINS, HISTOGRAM), np.float32)
         self._long_run = np.zeros((0, HISTOGRAM), np.float32)
+        self._before = np.zeros((0, len(_BEFORE)), np.float32)
+        self._group = np.zeros(0, np.int64)
         self._rate = np.zeros(0)
         self._age = np.zeros(0)
         self._quiet = np.zeros(0)
@@ -84,7 +98,7 @@ class ActivityBins:
         if tags <= have:
             return
         size = max(tags, 2 * have, 64)
-        for name in ("_bins", "_histogram", "_long_run", "_rate", "_age", "_quiet", "_phasor", "_level_db"):
+        for name in COLUMNS:
             old = getattr(self, name)
             new = np.zeros((size, *old.shape[1:]), old.dtype)
             new[:have] = old
@@ -99,8 +113,9 @@ class ActivityBins:
         self._quiet[:tags] = np.where(heard > 0, 0, self._quiet[:tags] + 1)
         self._age[:tags] += 1
         own = self._own(residuals, heard, tags)
-        group = self._tracker.groups(tags)
+        self._group = group = self._tracker.groups(tags)
         shared = self._shared(own, group, tags)
+        self._before += (self._bins[:, 0, _BEFORE] - self._before) / BEFORE_BINS
         self._bins[:, :-1] = self._bins[:, 1:]
         self._bins[:tags, -1, :OWN] = own
         self._bins[:tags, -1, OWN:] = shared
@@ -109,6 +124,12 @@ class ActivityBins:
         self._rate[:tags] += (heard - self._rate[:tags]) / memory
         return group
 
+    def forget(self, rows: Rows) -> None:
+        """Begin anew with tag rows that now stand for other tags."""
+        known = rows[rows < len(self._rate)]
+        for name in COLUMNS:
+            getattr(self, name)[known] = 0
+
     def _own(self, residuals: Residuals, heard: Array, tags: int) -> Array:
         tag, weight = residuals.tag, residuals.weight
         own = np.zeros((tags, OWN))
@@ -116,14 +137,17 @@ class ActivityBins:
         some = np.maximum(count, 1)
         total = np.maximum(np.bincount(tag, weight, tags), 1e-9)
         own[:, _ENERGY] = np.log1p(np.bincount(tag, residuals.phase_energy, tags) / some)
+        own[:, _FOLDED] = np.log1p(np.bincount(tag, residuals.folded_energy, tags) / some)
         own[:, _RSSI_ENERGY] = np.log1p(np.bincount(tag, residuals.rssi_energy, tags) / some)
         own[:, _TURN] = np.bincount(tag, weight * (1 - np.cos(residuals.phase_rad)), tags) / total
-        own[:, _SHIFT] = np.clip(np.bincount(tag, weight * residuals.rssi_db, tags) / total / 5, -3, 3)
+        own[:, _SLOW_TURN] = np.bincount(tag, weight * (1 - np.cos(residuals.slow_phase_rad)), tags) / total
+        for column, rssi_db in ((_SHIFT, residuals.rssi_db), (_SLOW_SHIFT, residuals.slow_rssi_db)):
+            own[:, column] = np.clip(np.bincount(tag, weight * rssi_db, tags) / total / 5, -3, 3)
         peak = np.zeros(tags)
         np.maximum.at(peak, tag, residuals.phase_energy)
         own[:, _PEAK] = np.log1p(peak)
         own[:, _PRESENCE] = np.clip(heard / np.maximum(self._rate[:tags], 0.05), 0, 3) - 1
-        own[:, _HEARD] = count > 0
+        own[:, _HEARD] = np.log1p(heard)
         own[:, _PHASE_STEP:] = self._pairs(residuals, tags)
         return own
 
@@ -148,7 +172,7 @@ class ActivityBins:
         last[flat], last_db[flat] = mean, level_db
         tag = flat // MAX_ANTENNAS
         total = np.maximum(np.bincount(tag, weight, tags), 1e-9)
-        energy = np.log1p(np.bincount(place, residuals.phase_energy + residuals.rssi_energy) / count)
+        energy = np.log1p(np.bincount(place, residuals.folded_energy + residuals.rssi_energy) / count)
         columns[:, 0] = np.bincount(tag, weight * moved, tags) / total
         columns[:, 1] = np.clip(np.bincount(tag, weight * moved_db, tags) / total, 0, 3)
         columns[:, 2] = 99.0
@@ -165,7 +189,7 @@ class ActivityBins:
             return shared
         mine, groups = group[here], int(group.max()) + 1
         size = np.bincount(mine, minlength=groups).astype(np.float64)
-        energy, rssi_energy = own[here, _ENERGY], own[here, _RSSI_ENERGY]
+        energy, rssi_energy = own[here, _FOLDED], own[here, _RSSI_ENERGY]
         columns = np.zeros((len(here), SHARED))
         columns[:, 0], columns[:, 1] = _excluding_self(mine, groups, energy, size)
         columns[:, 2], columns[:, 3] = _excluding_self(mine, groups, rssi_energy, size)
@@ -191,14 +215,34 @@ class ActivityBins:
         """Tags that did anything unusual in the bins at hand, and were heard in them."""
         recent = self._bins[:tags, 1:]
         unusual = (recent[..., _ENERGY] > ACTIVE) | (recent[..., _RSSI_ENERGY] > ACTIVE)
-        return np.flatnonzero(unusual.any(1) & (recent[..., _HEARD].sum(1) >= 2))
+        return np.flatnonzero(unusual.any(1) & ((recent[..., _HEARD] > 0).sum(1) >= 2))
 
     def features(self, rows: Rows) -> NDArray[np.float32]:
         """Features (n, FEATURES) of tag rows."""
-        shape = (len(rows), BINS * (OWN + SHARED))
-        return np.concatenate(
-            [self._bins[rows].reshape(shape), self._divergences(rows), self._statics(rows)], axis=1
-        ).astype(np.float32)
+        parts: list[NDArray[np.floating[Any]]] = [
+            self._bins[rows].reshape(len(rows), BINS * (OWN + SHARED)),
+            *(self._rivalry(rows, span) for span in SPANS),
+            self._divergences(rows),
+            self._before[rows],
+            self._statics(rows),
+        ]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def _rivalry(self, rows: Rows, span: slice) -> Array:
+        """Over a span of bins: how active tags are in sum, and how the others of their group compare."""
+        tags = len(self._group)
+        here = np.flatnonzero(self._quiet[:tags] < ABSENT_BINS)
+        bins = self._bins[here, span]
+        total = (bins[..., _FOLDED] + bins[..., _RSSI_ENERGY]).sum(1, dtype=np.float64) / bins.shape[1]
+        group, groups = self._group[here], int(self._group.max()) + 1
+        size = np.bincount(group, minlength=groups).astype(np.float64)
+        mean, highest = _excluding_self(group, groups, total, size)
+        order = np.lexsort((-total, group))
+        place = np.empty(len(here))
+        place[order] = np.arange(len(here)) - np.searchsorted(group[order], group[order])
+        columns = np.zeros((tags, RIVALRY))
+        columns[here] = np.column_stack([total, mean, highest, total - highest, np.log1p(place)])
+        return columns[rows]
 
     def _divergences(self, rows: Rows) -> Array:
         histogram = self._histogram[rows].astype(np.float64)

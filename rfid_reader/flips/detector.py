@@ -52,6 +52,11 @@ class Detector(Protocol):
     def reads_refused(self) -> int:
         """Reads of tags beyond those it can keep apart: they are not judged."""
 
+    @property
+    def reads_unreferenced(self) -> int:
+        """Reads of cells (tag, antenna, channel) beyond those it can keep a reference of: judged worse, or
+        not at all."""
+
 
 def make_detector(method: str, calibration: AntennaCalibration | None = None) -> Detector:
     """A detector by name, `METHODS`. Raises ReaderError for another name."""

@@ -1,13 +1,14 @@
 """The published reference detector: Jensen-Shannon divergence of frequency shares in adjacent windows.
 
 Per tag and antenna: the spectrum of the RSSI and of the phase in a window of WINDOW_S (2 s), as shares of the
-frequencies 0.5, 1 ... 4 Hz; its Jensen-Shannon divergence from the shares of the window before. Reads are
+frequencies 0, 0.5, 1 ... 4 Hz; its Jensen-Shannon divergence from the shares of the window before. Reads are
 uneven in time, so the spectrum is a Lomb-Scargle periodogram (`spectrum`); the reader hops, so RSSI and phase
-are residuals against the tag's own mean on that channel (`reference`). The two divergences and the reads they
-rest on go into a logistic decision, fitted by `bench/flip_training.py`; a tick every 0.5 s.
+are residuals against the tag's own mean on that channel (`reference`); phase wraps and RSSI is a logarithm,
+so the series are the phasor and the field amplitude that the residuals stand for, which have their power at
+0 Hz while a tag hangs still. The two divergences and the reads they rest on go into a logistic decision,
+fitted by `bench/window_training.py`; a tick every 0.5 s.
 
-It is the core of what was published, kept as the yardstick. A calm tag has a spectrum of noise, whose shares
-differ from window to window almost as much as a turned garment's do: see `tagsight bench flips`.
+It is the core of what was published, kept as the yardstick: see `tagsight bench flips`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from rfid_reader.antenna_calibration import AntennaCalibration
 from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.reference import ChannelReference
-from rfid_reader.flips.spectrum import js_divergence, spectral_shares
+from rfid_reader.flips.spectrum import js_divergence, shares_with_rest
 from rfid_reader.flips.windows import WINDOW_S, Window, WindowDetector
 from rfid_reader.reads import ReadTable
 
@@ -32,12 +33,19 @@ class JsDetector(WindowDetector):
     extra_columns = ("rssi_residual", "phase_residual")
     least_reads = 4
     # Bias; divergence of the RSSI shares; of the phase shares; log of the reads in the thinner window.
-    weights = np.array([-5.797, 0.943, 0.41, 0.172])
-    rules = EventRules(start=0.0048, stop=0.0043, least_ticks=2)
+    weights = np.array([-6.913, 10.731, 4.111, 0.623])
+    rules = EventRules(start=0.158, stop=0.111, quiet_s=2.0)
 
     def __init__(self, calibration: AntennaCalibration | None = None) -> None:
         super().__init__()
         self._reference = ChannelReference(calibration)
+
+    @property
+    def reads_unreferenced(self) -> int:
+        return self._reference.reads_beyond
+
+    def _forget(self, rows: NDArray[np.int64]) -> None:
+        self._reference.forget(rows)
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
         antenna = self._reference.antenna_rows(reads.antenna)
@@ -59,8 +67,12 @@ class JsDetector(WindowDetector):
 
     def _shares(self, window: Window, name: str, end_s: float) -> NDArray[np.float64]:
         time_s = self.recent.column("time_s")[window.rows] - end_s
-        value = self.recent.column(name)[window.rows]
-        return spectral_shares(window.pair, window.pairs, time_s, value, FREQUENCIES_HZ)
+        residual = self.recent.column(name)[window.rows]
+        if name == "phase_residual":
+            parts: tuple[NDArray[np.float64], ...] = (np.cos(residual), np.sin(residual))
+        else:
+            parts = (10 ** (residual / 20),)
+        return shares_with_rest(window.pair, window.pairs, time_s, parts, FREQUENCIES_HZ)
 
     def features(self, now: Window, before: Window, time_s: float) -> NDArray[np.float64]:
         fewest = np.minimum(now.counts(), before.counts())

@@ -1,7 +1,8 @@
-"""A small feed-forward network, evaluated with numpy."""
+"""A small feed-forward network, evaluated with numpy, and the rules that make flips of its scores."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.errors import ReaderError
+from rfid_reader.flips.events import EventRules
 
 Array = NDArray[np.float32]
 
@@ -32,10 +34,13 @@ class Network:
         return np.asarray(1 / (1 + np.exp(-np.clip(logit, -40, 40))))
 
 
-def load_network(name: str, inputs: int) -> Network:
-    """A network shipped with this package as NAME.npz. Raises ReaderError if it does not fit."""
+def load_network(name: str, inputs: int) -> tuple[Network, EventRules]:
+    """A network shipped with this package as NAME.npz, and its rules. Raises ReaderError if it does not
+    fit.
+    """
     data = files("rfid_reader.flips").joinpath(f"{name}.npz").read_bytes()
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        rules = EventRules(**json.loads(str(arrays["rules"])))
         layers = sum(key.startswith("weight") for key in arrays.files)
         network = Network(
             arrays["mean"],
@@ -48,4 +53,4 @@ def load_network(name: str, inputs: int) -> Network:
             f"{name}.npz expects {network.weights[0].shape[0]} features, this version computes {inputs}; "
             "train it again with: python -m bench.flip_training"
         )
-    return network
+    return network, rules

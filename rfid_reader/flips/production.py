@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.antenna_calibration import AntennaCalibration
-from rfid_reader.flips.activity import BIN_S, FEATURES, ActivityBins
+from rfid_reader.flips.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS, ActivityBins
 from rfid_reader.flips.detector import Flip
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.network import Network, load_network
 from rfid_reader.flips.residuals import ResidualTracker
+from rfid_reader.flips.smoothing import DELAY_TICKS, ScoreSmoother
 from rfid_reader.flips.ticks import REORDER_S, TickingDetector
 from rfid_reader.reads import ReadTable
 
-LOOK_AHEAD_S = 1.5
-RULES = EventRules(start=0.5, stop=0.25, quiet_s=0.75, least_ticks=2, rival_s=0.5, rival_share=0.8)
+LOOK_AHEAD_S = LOOK_AHEAD_BINS * BIN_S
 
 
 def judged_s(tick_s: float) -> float:
@@ -40,15 +40,27 @@ class ProductionDetector(TickingDetector):
         self,
         calibration: AntennaCalibration | None = None,
         network: Network | None = None,
-        rules: EventRules = RULES,
+        rules: EventRules | None = None,
     ) -> None:
         super().__init__()
         self.tracker = ResidualTracker(calibration)
         self.activity = ActivityBins(self.tracker)
-        self._network = network or load_network("production", FEATURES)
-        self._events = EventMaker(rules, self.tag_rows.epcs, BIN_S / 2)
-        self.latency_s = LOOK_AHEAD_S + self._events.latency_s
+        if network is None or rules is None:
+            shipped, shipped_rules = load_network("production", FEATURES)
+            network, rules = network or shipped, rules or shipped_rules
+        self._network = network
+        self.events = EventMaker(rules, self.tag_rows.epcs, BIN_S / 2)
+        self._smoother = ScoreSmoother()
+        self.latency_s = LOOK_AHEAD_S + DELAY_TICKS * BIN_S + self.events.latency_s
         self._new: tuple[ReadTable, NDArray[np.int64]] = (ReadTable.empty(), np.zeros(0, np.int64))
+
+    @property
+    def reads_unreferenced(self) -> int:
+        return self.tracker.reference.reads_beyond
+
+    def _forget(self, rows: NDArray[np.int64]) -> None:
+        self.tracker.forget(rows)
+        self.activity.forget(rows)
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
         self._new = (reads, tags)
@@ -66,7 +78,8 @@ class ProductionDetector(TickingDetector):
     def _tick(self, time_s: float) -> list[Flip]:
         rows, groups = self.step()
         scores = self._network(self.activity.features(rows)) if len(rows) else np.zeros(0)
-        return self._events.tick(judged_s(time_s), rows, scores, groups[rows])
+        rows, scores = self._smoother.tick(rows, scores)
+        return self.events.tick(judged_s(time_s) - DELAY_TICKS * BIN_S, rows, scores, groups[rows])
 
     def _close(self, time_s: float) -> list[Flip]:
-        return self._events.close(time_s)
+        return self.events.close(time_s)

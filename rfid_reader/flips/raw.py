@@ -1,7 +1,7 @@
 """The baseline: the values of RSSI and phase in a window, as the published comparison used them.
 
 Per tag and antenna, over WINDOW_S (2 s): spread and range of the RSSI, circular spread of the phase, and the
-steps of both means from the window before; a logistic decision, fitted by `bench/flip_training.py`; a tick
+steps of both means from the window before; a logistic decision, fitted by `bench/window_training.py`; a tick
 every 0.5 s. The values are not referenced per channel: on a hopping reader the channels' own offsets are part
 of what it sees.
 """
@@ -23,11 +23,14 @@ class RawDetector(WindowDetector):
     """Streaming baseline detector on raw values. It has no use for a calibration."""
 
     # Bias; RSSI spread and range (dB); phase spread (0..1); RSSI step (dB); phase step (0..1).
-    weights = np.array([-6.914, 0.429, -0.026, 1.286, 0.235, -0.586])
-    rules = EventRules(start=0.1, stop=0.06, least_ticks=2)
+    weights = np.array([-6.857, 0.548, -0.082, 1.219, 0.213, -0.389])
+    rules = EventRules(start=0.149, stop=0.104, quiet_s=2.0)
 
     def __init__(self, calibration: AntennaCalibration | None = None) -> None:
         super().__init__()
+
+    def _forget(self, rows: NDArray[np.int64]) -> None:
+        """Nothing is remembered beyond the window."""
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
         known = ~(np.isnan(reads.phase_rad) | np.isnan(reads.rssi_dbm))

@@ -21,11 +21,20 @@ class ChannelReference:
     """Running references of (tag, antenna, channel) cells in dense arrays, at most MAX_CELLS cells.
 
     A cell follows its reads with weight 1/n for its first reads and `forget` later. Cells beyond the bound
-    have no reference. A calibration gives cells a start.
+    have no reference of their own; `reads_beyond` counts their reads. A calibration gives cells a start.
+
+    prior_reads: for values that are expected near zero, every cell begins as if it had seen that many zeros.
     """
 
-    def __init__(self, calibration: AntennaCalibration | None = None, forget: float = FORGET) -> None:
+    def __init__(
+        self,
+        calibration: AntennaCalibration | None = None,
+        forget: float = FORGET,
+        prior_reads: float = 0.0,
+    ) -> None:
         self._forget = forget
+        self._prior_reads = prior_reads
+        self.reads_beyond = 0
         self._calibration = calibration
         self._antennas: dict[int, int] = {}
         self._shape = (0, 0, 0)
@@ -55,10 +64,22 @@ class ChannelReference:
             return
         old = tuple(slice(0, size) for size in self._shape)
         for name in ("_phasor", "_rssi", "_count"):
-            grown = np.zeros(wanted, getattr(self, name).dtype)
+            start = 1.0 if name == "_phasor" and self._prior_reads else 0.0
+            grown = np.full(wanted, start, getattr(self, name).dtype)
             grown[old] = getattr(self, name)
             setattr(self, name, grown)
         self._shape = wanted
+
+    def forget(self, place: NDArray[np.int64] | tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
+        """Begin anew with these tag rows, or (tag, antenna) pairs."""
+        if isinstance(place, tuple):
+            inside = (place[0] < self._shape[0]) & (place[1] < self._shape[1])
+            cells: tuple[NDArray[np.int64], ...] = (place[0][inside], place[1][inside])
+        else:
+            cells = (place[place < self._shape[0]],)
+        self._phasor[cells] = 1.0 if self._prior_reads else 0.0
+        self._rssi[cells] = 0.0
+        self._count[cells] = 0.0
 
     def _seed(self, epcs: list[str]) -> None:
         """Start the cells of new tags from the calibration."""
@@ -99,7 +120,8 @@ class ChannelReference:
             np.where(inside, channel_row, 0),
         )
         count = np.where(inside, self._count[cell], 0.0).astype(np.float64)
-        known = count > 0
+        self.reads_beyond += int(len(inside) - inside.sum())
+        known = inside & ((count > 0) | (self._prior_reads > 0))
         phase_known = known & ~np.isnan(phase_rad)
         turned = np.exp(1j * np.nan_to_num(phase_rad)) * np.conj(self._phasor[cell])
         phase = np.where(phase_known, np.angle(turned), 0.0)
@@ -113,13 +135,16 @@ class ChannelReference:
         channel: NDArray[np.int16],
         rssi_dbm: Array,
         phase_rad: Array,
+        trust: Array | float = 1.0,
     ) -> None:
-        """Let the cells follow these reads (with several reads of one cell, the last counts)."""
+        """Let the cells follow these reads (with several reads of one cell, the last counts), the less the
+        lower their `trust` (0..1)."""
         channel_row = channel.astype(np.int64)
         inside = (tag < self._shape[0]) & (antenna < self._shape[1]) & (channel_row < self._shape[2])
         cell = (tag[inside], antenna[inside], channel_row[inside])
         count = self._count[cell]
-        weight = np.maximum(1.0 / (count + 1.0), self._forget)
+        trust = np.broadcast_to(trust, inside.shape)[inside]
+        weight = trust * np.maximum(1.0 / (count + 1.0 + self._prior_reads), self._forget)
         phase = phase_rad[inside]
         phasor = np.where(np.isnan(phase), self._phasor[cell], np.exp(1j * np.nan_to_num(phase)))
         self._phasor[cell] = (1 - weight) * self._phasor[cell] + weight * phasor
@@ -127,4 +152,4 @@ class ChannelReference:
         self._rssi[cell] = np.where(
             np.isnan(rssi), self._rssi[cell], (1 - weight) * self._rssi[cell] + weight * np.nan_to_num(rssi)
         )
-        self._count[cell] = count + 1
+        self._count[cell] = count + trust

@@ -38,6 +38,30 @@ def spectral_shares(
     return np.where(total > 1e-12, power / np.maximum(total, 1e-12), equal)
 
 
+def shares_with_rest(
+    group: NDArray[np.int64], groups: int, time_s: Array, parts: tuple[Array, ...], frequencies_hz: Array
+) -> Array:
+    """Share of rest (0 Hz) and of each frequency in the power of each group's series; (groups, 1 +
+    frequencies), rows sum to 1.
+
+    A series has one or several real parts (a phasor has two). By Parseval its power is that of its mean plus
+    its variance; the variance is split as `spectral_shares` says. So a series that stays where it is has all
+    its power at 0 Hz, however noisy its other frequencies are. A group without reads is at rest.
+    """
+    count = np.maximum(np.bincount(group, minlength=groups), 1)
+    still, moving = np.zeros(groups), np.zeros((groups, len(frequencies_hz)))
+    for part in parts:
+        mean = np.bincount(group, part, groups) / count
+        variance = np.maximum(np.bincount(group, part**2, groups) / count - mean**2, 0.0)
+        still += mean**2
+        moving += variance[:, None] * spectral_shares(group, groups, time_s, part, frequencies_hz)
+    total = still + moving.sum(1)
+    shares = np.column_stack([still, moving])
+    at_rest = np.zeros_like(shares)
+    at_rest[:, 0] = 1.0
+    return np.where(total[:, None] > 1e-12, shares / np.maximum(total, 1e-12)[:, None], at_rest)
+
+
 def js_divergence(first: Array, second: Array) -> Array:
     """Jensen-Shannon divergence of distributions along the last axis, in bits: 0 alike, 1 disjoint (Lin
     1991).

@@ -32,17 +32,29 @@ ABSENT_S = 60.0
 
 class TagRows:
     """Numbers tags as they are first heard: EPC to row. At most MAX_TAGS; reads of further tags are
-    `refused`.
+    `refused`, unless a row is free again.
     """
 
     def __init__(self) -> None:
         self.epcs: list[str] = []
         self.refused = 0
         self._rows: dict[str, int] = {}
+        self._free: list[int] = []
 
     def row(self, epc: str) -> int:
         """Row of a tag that was heard. Raises KeyError for another one."""
         return self._rows[epc]
+
+    def missing(self, epcs: NDArray[np.str_]) -> int:
+        """How many rows short the table is of giving each EPC one."""
+        new = len(set(epcs.tolist()) - self._rows.keys())
+        return max(0, new - len(self._free) - (MAX_TAGS - len(self.epcs)))
+
+    def free(self, rows: NDArray[np.int64]) -> None:
+        """Give rows of tags that are gone to the tags that come next."""
+        for row in rows.tolist():
+            del self._rows[self.epcs[row]]
+            self._free.append(row)
 
     def rows(self, epcs: NDArray[np.str_]) -> NDArray[np.int64]:
         """Row of each EPC, -1 for a refused one."""
@@ -50,15 +62,22 @@ class TagRows:
         for place, epc in enumerate(epcs.tolist()):
             row = self._rows.get(epc)
             if row is None:
-                if len(self.epcs) >= MAX_TAGS:
-                    self.refused += 1
-                    row = -1
-                else:
-                    row = len(self.epcs)
-                    self._rows[epc] = row
-                    self.epcs.append(epc)
+                row = self._new_row(epc)
             rows[place] = row
         return rows
+
+    def _new_row(self, epc: str) -> int:
+        if self._free:
+            row = self._free.pop()
+            self.epcs[row] = epc
+        elif len(self.epcs) < MAX_TAGS:
+            row = len(self.epcs)
+            self.epcs.append(epc)
+        else:
+            self.refused += 1
+            return -1
+        self._rows[epc] = row
+        return row
 
 
 class RecentReads:
@@ -159,12 +178,15 @@ class TickingDetector(ABC):
         return self._run_ticks(last_s) + self._judgeable(self._close(last_s))
 
     def insufficient(self) -> list[str]:
-        few = [epc for row, epc in enumerate(self.tag_rows.epcs) if self._seldom(row)]
-        return sorted(few)
+        return sorted(self.tag_rows.epcs[row] for row in np.flatnonzero(self._seldom()).tolist())
 
     @property
     def reads_refused(self) -> int:
         return self.tag_rows.refused
+
+    @property
+    def reads_unreferenced(self) -> int:
+        return 0
 
     def _start_at(self, time_s: float) -> None:
         self._next_tick = math.floor(time_s / self.step_s) + 1
@@ -189,12 +211,16 @@ class TickingDetector(ABC):
 
     def _judgeable(self, flips: list[Flip]) -> list[Flip]:
         """Flips of tags that are read often enough to be judged, each with its antenna."""
-        return [self._placed(flip) for flip in flips if not self._seldom(self.tag_rows.row(flip.epc))]
+        if not flips:
+            return []
+        seldom = self._seldom()
+        return [self._placed(flip) for flip in flips if not seldom[self.tag_rows.row(flip.epc)]]
 
-    def _seldom(self, row: int) -> bool:
-        heard = self._heard[row]
-        passed_s = max(self._now_s - self._first_s[row], 1.0)
-        return bool(heard < LEAST_READS or heard / passed_s < LEAST_RATE_HZ)
+    def _seldom(self) -> NDArray[np.bool_]:
+        """Rows of tags that are read too seldom, while they were there."""
+        until_s = np.where(self._now_s - self._last_s > ABSENT_S, self._last_s, self._now_s)
+        passed_s = np.maximum(until_s - self._first_s, 1.0)
+        return np.asarray((self._heard < LEAST_READS) | (self._heard / passed_s < LEAST_RATE_HZ))
 
     def _placed(self, flip: Flip) -> Flip:
         """The flip with the antenna that has read its tag most often."""
@@ -206,6 +232,7 @@ class TickingDetector(ABC):
             return
         reads = ReadTable.concatenate(self._pending)
         self._pending = []
+        self._make_room(reads.epc)
         tags = self.tag_rows.rows(reads.epc)
         known = tags >= 0
         if not known.all():
@@ -225,6 +252,22 @@ class TickingDetector(ABC):
         np.maximum.at(self._last_s, tags, reads.time_s)
         np.add.at(self._by_antenna, (tags, np.minimum(reads.antenna, HIGHEST_ANTENNA)), 1)
         self._absorb(reads, tags)
+
+    def _make_room(self, epcs: NDArray[np.str_]) -> None:
+        """Where the table is full, forget the tags that were not heard for longest (and for ABSENT_S)."""
+        short = self.tag_rows.missing(epcs)
+        if not short:
+            return
+        oldest = np.argsort(self._last_s, kind="stable")[:short]
+        gone = oldest[(self._now_s - self._last_s[oldest] > ABSENT_S) & np.isfinite(self._last_s[oldest])]
+        self.tag_rows.free(gone)
+        self._heard[gone], self._by_antenna[gone] = 0, 0
+        self._first_s[gone], self._last_s[gone] = np.inf, -np.inf
+        self._forget(gone)
+
+    @abstractmethod
+    def _forget(self, rows: NDArray[np.int64]) -> None:
+        """Rows of tags that are gone: they will stand for other tags."""
 
     @abstractmethod
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:

@@ -47,8 +47,8 @@ class WindowDetector(TickingDetector):
 
     def __init__(self) -> None:
         super().__init__()
-        self._events = EventMaker(self.rules, self.tag_rows.epcs, self.step_s / 2)
-        self.latency_s = WINDOW_S / 2 + self._events.latency_s
+        self.events = EventMaker(self.rules, self.tag_rows.epcs, self.step_s / 2)
+        self.latency_s = WINDOW_S / 2 + self.events.latency_s
 
     @abstractmethod
     def features(self, now: Window, before: Window, time_s: float) -> Array:
@@ -80,7 +80,7 @@ class WindowDetector(TickingDetector):
         tags, place = np.unique(pair_tag, return_inverse=True)
         best = np.zeros(len(tags))
         np.maximum.at(best, place, score)
-        return self._events.tick(self.judged_s(time_s), tags, best, tags)
+        return self.events.tick(self.judged_s(time_s), tags, best, tags)
 
     def _close(self, time_s: float) -> list[Flip]:
-        return self._events.close(time_s)
+        return self.events.close(time_s)

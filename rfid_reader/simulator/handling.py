@@ -186,7 +186,9 @@ class Schedule:
         first = int(rng.integers(len(rack.rows)))
         start_s = visit.start_s + shift_s + rng.uniform(0, max(visit.end_s - visit.start_s - 0.5, 0.1))
         for step, place in enumerate(range(first, min(first + int(rng.integers(2, 6)), len(rack.rows)))):
-            motions.append(make_push(int(rack.rows[place]), start_s + 0.25 * step, rack.along, 0.9, rng))
+            motions.append(
+                make_push(int(rack.rows[place]), start_s + 0.25 * step, rack.along, 0.9, rng, True)
+            )
 
     def _add_given(self, motions: list[Motion], flips: list[TrueFlip], rng: np.random.Generator) -> None:
         by_name = {rack.name: rack for rack in self._racks}

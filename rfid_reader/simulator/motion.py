@@ -24,7 +24,7 @@ class Motion:
     """One movement of one tag. Times are scenario seconds; reach_m (3,) is how far it is taken out, rest_m
     (3,) how far from its old place it ends; turn_rad and rest_turn_rad likewise for its rotation;
     hand_loss_db is the two-way loss while a hand is on the garment; wander_m and wander_hz the hand's
-    unrest.
+    unrest. by_hand: a hand is at the garment itself from start to end, which the garments beside it feel too.
     """
 
     tag: int
@@ -39,6 +39,7 @@ class Motion:
     wander_m: float
     wander_hz: float
     wander_phase_rad: float
+    by_hand: bool = False
 
     @property
     def settled_s(self) -> float:
@@ -78,6 +79,7 @@ class Motions:
         self.wander_m = column("wander_m")
         self.wander_hz = column("wander_hz")
         self.wander_phase_rad = column("wander_phase_rad")
+        self.by_hand = np.flatnonzero([motion.by_hand for motion in motions])
 
     def poses(self, which: NDArray[np.int64], time_s: NDArray[np.float64]) -> Pose:
         """Where motion `which[i]` has taken its tag at `time_s[i]`."""
@@ -124,13 +126,19 @@ def make_flip(
         wander_m=float(rng.uniform(0.01, 0.05)),
         wander_hz=float(rng.uniform(0.5, 1.6)),
         wander_phase_rad=float(rng.uniform(0, 2 * math.pi)),
+        by_hand=True,
     )
 
 
 def make_push(
-    tag: int, start_s: float, along: NDArray[np.float64], strength: float, rng: np.random.Generator
+    tag: int,
+    start_s: float,
+    along: NDArray[np.float64],
+    strength: float,
+    rng: np.random.Generator,
+    by_hand: bool = False,
 ) -> Motion:
-    """The shove a neighbour gets along the rail; `strength` (0..1) falls with the distance to the hand."""
+    """The shove a garment gets along the rail; `strength` (0..1) falls with the distance to the hand."""
     size_m = strength * rng.uniform(0.005, 0.035)
     return Motion(
         tag=tag,
@@ -145,4 +153,5 @@ def make_push(
         wander_m=0.002,
         wander_hz=SWING_FREQUENCY_HZ,
         wander_phase_rad=0.0,
+        by_hand=by_hand,
     )

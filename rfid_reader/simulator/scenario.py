@@ -7,7 +7,7 @@ duration_s: 120              # where flips and random people end; not needed wit
 radio: {power_dbm: 30}       # any field of physics.Radio
 reader: {mode: 0, antennas: 4}
 antennas:
-  - {port: 1, at: [2.0, 1.0], height_m: 2.4}
+  - {port: 1, at: [2.0, 1.0], height_m: 2.4}   # looks down; looks_at: [x, y, height] tilts it
 racks:
   - name: shirts
     at: [2.0, 2.0]           # middle of the rail, floor metres
@@ -51,11 +51,13 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AntennaSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    """An antenna on LLRP port `port`, floor position in metres."""
+    """An antenna on LLRP port `port`, floor position in metres. It looks at the point `looks_at` (x, y,
+    height), or straight down."""
 
     port: int
     at: tuple[float, float]
     height_m: float = 2.4
+    looks_at: tuple[float, float, float] | None = None
 
 
 class TagRun(_Strict, frozen=True, forbid_unknown_fields=True):
@@ -193,6 +195,8 @@ def _check(scenario: Scenario) -> None:
     for number, antenna in enumerate(scenario.antennas):
         if not 1 <= antenna.port <= scenario.reader.antennas:
             _fail(f"antennas.{number}.port", antenna.port, f"1 to {scenario.reader.antennas}")
+        if antenna.looks_at == (*antenna.at, antenna.height_m):
+            _fail(f"antennas.{number}.looks_at", antenna.looks_at, "another point than the antenna's own")
     _check_tags(scenario)
     _check_flips(scenario)
     if scenario.people.period_s is not None and scenario.people.period_s <= 0:

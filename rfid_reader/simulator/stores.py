@@ -24,8 +24,8 @@ DENSE_MODE, FAST_MODE, MANY_TAGS = 2, 4, 45
 
 
 def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
-    """A store that follows from `seed` alone: hop plan, racks, tags, antennas, radio, multipath, people,
-    flips.
+    """A store that follows from `seed` alone: hop plan, racks, tags, antennas (in a third of the stores
+    tilted, from aside), radio, multipath, people, flips.
 
     Somebody who looks at a garment holds it for 1.5 to 6 s here.
     """
@@ -36,6 +36,7 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
     rack_specs: list[RackSpec] = []
     antennas: list[AntennaSpec] = []
     shared_antennas = bool(rng.random() < 0.3)
+    tilted_antennas = bool(rng.random() < 0.3)
     tags_in_store = 0
     for number in range(racks):
         x, y = spacing_m * (number % racks_wide), spacing_m * (number // racks_wide)
@@ -53,8 +54,10 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
             )
         )
         if not shared_antennas or number % 2 == 0:
-            place = (at[0] + rng.uniform(-0.7, 0.7), at[1] + rng.uniform(-0.7, 0.7))
-            antennas.append(AntennaSpec(len(antennas) + 1, place, float(rng.uniform(2.2, 3.2))))
+            aside_m = rng.uniform(-1.6, 1.6, 2) if tilted_antennas else rng.uniform(-0.7, 0.7, 2)
+            place = (float(at[0] + aside_m[0]), float(at[1] + aside_m[1]))
+            looks_at = (*at, 1.2) if tilted_antennas else None
+            antennas.append(AntennaSpec(len(antennas) + 1, place, float(rng.uniform(2.2, 3.2)), looks_at))
     return ScenarioFile(
         Scenario(
             name=f"store-{seed}",
@@ -66,14 +69,16 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
             radio={
                 "power_dbm": float(rng.uniform(27, 31.5)),
                 "body_gain_m": float(rng.uniform(0.2, 0.42)),
+                "limb_gain_m": float(rng.uniform(0.03, 0.06)),
                 "body_loss_db": float(rng.uniform(5, 13)),
                 "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
                 "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
+                "pi_jump_share": float(rng.choice([0.0, 0.07, 0.14])),
             },
             reader=ReaderSpec(
                 antennas=max(4, len(antennas)), mode=FAST_MODE if tags_in_store > MANY_TAGS else DENSE_MODE
             ),
-            people=PeopleSpec(random=int(rng.integers(1, 5))),
+            people=PeopleSpec(random=int(rng.integers(2, 5))),
             flips=FlipsSpec(
                 auto=AutoFlips(
                     reach_m=1.2, chance=float(rng.uniform(0.5, 0.8)), shortest_s=1.5, longest_s=6.0

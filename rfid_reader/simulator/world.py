@@ -12,9 +12,10 @@ from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.simulator.browsers import random_browsers
 from rfid_reader.simulator.handling import Rack, Schedule, TrueFlip
 from rfid_reader.simulator.inventory import MODES, inventory_round
-from rfid_reader.simulator.motion import FLIP, Motion, Motions
+from rfid_reader.simulator.limbs import Arms
+from rfid_reader.simulator.motion import FLIP, PUSH, Motion, Motions
 from rfid_reader.simulator.people import Crowd, Track, load_tracks
-from rfid_reader.simulator.physics import Link, Scatterers, link, measure, one_way_gain
+from rfid_reader.simulator.physics import DOWN, Link, Scatterers, link, measure, one_way_gain
 from rfid_reader.simulator.scenario import ScenarioFile
 
 HIGHEST_POWER_DBM = 32.5
@@ -31,6 +32,15 @@ class InventorySetup:
     mode: int
     session: int = 1
     dual_target: bool = True
+
+
+def _facing(
+    antenna_xyz: NDArray[np.float64], looks_at: tuple[float, float, float] | None
+) -> NDArray[np.float64]:
+    if looks_at is None:
+        return DOWN
+    way = np.array(looks_at) - antenna_xyz
+    return np.asarray(way / np.linalg.norm(way))
 
 
 class World:
@@ -55,6 +65,9 @@ class World:
             self.rack_of += [number] * len(rack.rows)
         self.tag_xyz = np.array(places).reshape(-1, 3)
         self.antenna_xyz = {spec.port: np.array([*spec.at, spec.height_m]) for spec in scenario.antennas}
+        self._facing = {
+            spec.port: _facing(self.antenna_xyz[spec.port], spec.looks_at) for spec in scenario.antennas
+        }
         self._ports = sorted(self.antenna_xyz)
         count = len(self.epcs)
         self._scatterers = Scatterers.random(len(self._ports), count, rng, scenario.multipath)
@@ -66,6 +79,7 @@ class World:
         self._rest_offset_m = np.zeros((count, 3))
         self._rest_turn = rng.normal(0, 0.25, count)
         self.crowd = self._people(source, rng)
+        self._arms = Arms(len(self.crowd.people), np.random.default_rng([self.seed, 3]))
         self._schedule = Schedule(self.scenario, self.racks, self.epcs, self.crowd)
         self._periods = 0
         self._upcoming: list[Motion] = []
@@ -125,6 +139,22 @@ class World:
         self._flips = [flip for flip in self._flips if flip.end_s > until_s]
         return done
 
+    def pushes(self, until_s: float) -> list[TrueFlip]:
+        """Garments that are shoved but not taken by `until_s`, in the scenario's first period, in order of
+        time."""
+        motions, _ = self._schedule.period(0)
+        return [
+            TrueFlip(
+                self.epcs[motion.tag],
+                self.racks[self.rack_of[motion.tag]].name,
+                None,
+                motion.start_s,
+                motion.end_s,
+            )
+            for motion in sorted(motions, key=lambda motion: motion.start_s)
+            if motion.kind == PUSH and motion.end_s <= until_s
+        ]
+
     def _plan_until(self, time_s: float) -> None:
         while (math.isfinite(self._schedule.period_s) or self._periods == 0) and (
             self._periods == 0 or self._periods * self._schedule.period_s <= time_s
@@ -166,6 +196,24 @@ class World:
             np.add.at(turn, rows, moved.turn_rad)
             np.add.at(loss_db, rows, moved.loss_db)
         return xyz, turn, loss_db
+
+    def _limbs(
+        self, tags: NDArray[np.int64], time_s: NDArray[np.float64], people_xy: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Arms, and hands at garments, (limbs, times, 3); a hand does not echo to the tag it holds (its loss
+        is the motion's own)."""
+        limbs = [self._arms.positions(people_xy, time_s)]
+        for which in self._motions.by_hand.tolist():
+            held = int(self._motions.tag[which])
+            there = (
+                (time_s >= self._motions.start_s[which])
+                & (time_s <= self._motions.end_s[which])
+                & (tags != held)
+            )
+            offset_m = self._motions.poses(np.full(len(time_s), which), time_s).offset_m
+            hand_xyz = self.tag_xyz[held] + self._rest_offset_m[held] + offset_m
+            limbs.append(np.where(there[:, None], hand_xyz, np.nan)[None])
+        return np.concatenate(limbs)
 
     def reads(self, until_s: float, setup: InventorySetup) -> ReadTable:
         """Everything heard up to `until_s` (scenario seconds) since the last call; times are scenario
@@ -230,14 +278,17 @@ class World:
         channel = self.plan.channel_at(time_s)
         frequency_hz = np.array(self.plan.frequencies_hz)[channel - 1]
         xyz, turn, loss_db = self._poses(tags, time_s)
+        people_xy = self.crowd.positions(time_s)[: 0 if alone else None]
         gain = one_way_gain(
             self.radio,
             self.antenna_xyz[port],
             xyz,
-            self.crowd.positions(time_s)[: 0 if alone else None],
+            people_xy,
             self._scatterers.amplitude[index, tags],
             self._scatterers.excess_m[index, tags],
             frequency_hz,
+            None if alone else self._limbs(tags, time_s, people_xy),
+            self._facing[port],
         )
         budget = link(self.radio, power_dbm, gain, turn, loss_db)
         offset = self._channel_phase[index, channel] + self._tag_phase[tags]

@@ -212,6 +212,7 @@ class ReaderProcess:
         drops = {
             "reads not judged in time": self._reads_dropped,
             "reads of more tags than can be kept": self._reads_refused + self._detector.reads_refused,
+            "reads of more channels than can be referenced": self._detector.reads_unreferenced,
             "records the store did not take": self._store.dropped,
         }
         failed = self._session.failure is not None

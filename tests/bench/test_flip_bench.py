@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from bench.flip_clips import Clips, _pushed_moments, area_under_roc, clip_rows, cross_fitted_accuracy
+from bench.flip_features import FeatureCache, judged_rows
+from bench.flip_judging import run
 from bench.flip_stores import Score, StoreRecording, flip_mask, match, thinned
 from bench.flips import flips
 from bench.real_reads import load_locate, load_rda, spread_in_cells
+from bench.realism import compared, half_turns, scene
 from rfid_reader.flips import Flip
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.network import load_network
@@ -73,18 +78,65 @@ def test_labels_leave_the_edges_of_a_flip_undecided() -> None:
 
 
 def test_the_shipped_network_fits_the_features() -> None:
-    network = load_network("production", FEATURES)
+    network, rules = load_network("production", FEATURES)
     calm = network(np.zeros((3, FEATURES), np.float32))
     assert calm.shape == (3,) and np.all((calm >= 0) & (calm <= 1))
+    assert 0 < rules.stop <= rules.start < 1
 
 
 def test_production_beats_raw_on_an_unseen_store() -> None:
     arguments = ["--stores", "1", "--seconds", "90", "--rates", "8", "--methods", "raw,production", "--json"]
     result = CliRunner().invoke(flips, arguments)
     assert result.exit_code == 0, result.output
-    raw, production = json.loads(result.stdout)
+    raw, production = json.loads(result.stdout)["events"]
     assert production["f1"] >= raw["f1"] + 0.2
     assert production["judged_per_s"] >= 5000
+
+
+def clips(*scores: float) -> Clips:
+    return Clips(np.array(scores), np.arange(len(scores)) % 4)
+
+
+def test_area_under_roc_is_the_chance_to_rank_right() -> None:
+    assert area_under_roc(np.array([0.9, 0.8]), np.array([0.1, 0.2])) == 1.0
+    assert area_under_roc(np.array([0.5]), np.array([0.5])) == 0.5
+    assert area_under_roc(np.array([0.3, 0.9]), np.array([0.2, 0.6])) == 0.75
+
+
+def test_clip_accuracy_is_judged_by_a_mark_from_other_stores() -> None:
+    apart = cross_fitted_accuracy(clips(0.9, 0.8, 0.7, 0.95), clips(0.1, 0.2, 0.3, 0.05))
+    mixed = cross_fitted_accuracy(clips(0.9, 0.1, 0.9, 0.1), clips(0.1, 0.9, 0.1, 0.9))
+    assert apart == 1.0
+    assert mixed < 0.2
+
+
+def test_clips_of_pushed_garments_are_those_that_nobody_took() -> None:
+    push = [TrueFlip("bb", "rack", None, at_s, at_s + 0.8) for at_s in (20.0, 21.0, 60.0)]
+    near = TrueFlip("aa", "rack", None, 100.5, 101.0)
+    store = replace(recording(("aa", 100.0, 103.0), reads=36_000), pushes=(*push, near))
+    runs = [(store, run("raw", store.reads))]
+    assert _pushed_moments(store) == [("bb", 19.5, 23.5), ("bb", 59.5, 63.5)]
+    assert [row.others for row in clip_rows("raw", 5.0, runs)] == [1, 0]
+
+
+def test_features_are_made_once_and_the_same_again(tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path, 25.0)
+    first = cache.judged(1, 3.0)
+    assert len(list(tmp_path.rglob("1-3.pickle"))) == 1
+    again = judged_rows(thinned(FeatureCache(tmp_path, 25.0).recording(1), 3.0, 1))
+    assert first.features.shape[1] == FEATURES
+    assert np.array_equal(first.features, again.features)
+    assert np.array_equal(first.label, again.label)
+
+
+def test_a_person_who_walks_disturbs_the_facing_tags_more_than_one_who_stands() -> None:
+    walk = [scene("walks about", number) for number in range(3)]
+    row = compared("walk", walk, 2.0, clips=True)
+    still = compared("still", [scene("stands", number) for number in range(3)], 2.0, clips=True)
+    assert row is not None and still is not None
+    assert row.folded_sd_rad > 2 * still.folded_sd_rad
+    assert row.phase_sd_rad >= row.folded_sd_rad
+    assert half_turns(walk[:0]) is None
 
 
 def test_real_still_tags_are_steady_within_a_dwell(shared_data: Path) -> None:

@@ -15,7 +15,7 @@ from rfid_reader.simulator.hopping import PLANS
 from rfid_reader.simulator.inventory import MODES, inventory_round
 from rfid_reader.simulator.motion import Motions, make_flip
 from rfid_reader.simulator.people import Crowd, Track, load_tracks
-from rfid_reader.simulator.physics import LIGHT_M_PER_S, Radio, link, measure, one_way_gain
+from rfid_reader.simulator.physics import LIGHT_M_PER_S, Radio, beam, link, measure, one_way_gain
 from rfid_reader.simulator.scenario import load_scenario
 from rfid_reader.simulator.stores import generate_store
 from rfid_reader.simulator.world import World
@@ -71,6 +71,49 @@ def test_a_body_in_the_path_blocks_and_one_beside_it_moves_the_phase() -> None:
     free, blocked, beside = gain((50, 50)), gain((2, 0)), gain((4, 0.6))
     assert 20 * math.log10(abs(blocked / free)) < -4
     assert abs(np.angle(beside / free)) > 0.02
+
+
+def test_an_antenna_hears_best_where_it_looks() -> None:
+    down = beam(Radio(), np.array([0, 0, 2.0]), np.array([[0, 0, 1.0], [2.0, 0, 1.0]]))
+    way = np.array([2.0, 0, -1.0])
+    tilted = beam(
+        Radio(), np.array([0, 0, 2.0]), np.array([[0, 0, 1.0], [2.0, 0, 1.0]]), way / np.linalg.norm(way)
+    )
+    assert down[0] == 1.0 and down[1] < 0.5
+    assert tilted[1] == pytest.approx(1.0) and tilted[0] < 0.5
+
+
+def test_a_hand_beside_a_tag_moves_its_phase_and_one_far_off_does_not() -> None:
+    def gain(limb_xyz: tuple[float, float, float]) -> complex:
+        return complex(
+            one_way_gain(
+                Radio(),
+                np.array([0, 0, 2.4]),
+                np.array([[0, 0, 1.2]]),
+                NOBODY,
+                np.zeros((1, 0), np.complex128),
+                np.zeros((1, 0)),
+                np.array([915e6]),
+                np.array([[limb_xyz]]),
+            )[0]
+        )
+
+    nobody, near, far = gain((math.nan,) * 3), gain((0.1, 0.1, 1.2)), gain((5, 5, 1.2))
+    assert nobody == pytest.approx(straight_gain(1.2))
+    assert abs(near / nobody - 1) > 0.05
+    assert abs(far / nobody - 1) < 0.02
+
+
+def test_weak_reads_are_half_a_turn_off_now_and_then_and_strong_ones_are_not() -> None:
+    rng = np.random.default_rng(1)
+
+    def off(level_dbm: float) -> float:
+        _, phase = measure(Radio(), np.full(4000, level_dbm), np.full(4000, -1.0), rng)
+        return float((np.abs(phase - 1.0 - math.pi) < 0.5).mean())
+
+    assert off(-77.0) == pytest.approx(0.13, abs=0.03)
+    assert off(-67.5) < 0.02
+    assert off(-55.0) == 0.0
 
 
 def test_measured_rssi_and_phase_are_quantised_and_nearly_right() -> None:
@@ -209,6 +252,17 @@ def test_generated_stores_differ_and_repeat_by_seed() -> None:
     assert generate_store(5).scenario.racks != generate_store(6).scenario.racks
 
 
+def test_a_hand_at_a_garment_is_felt_by_the_garment_beside_it() -> None:
+    given = {"rack": "shirts", "tag": 2, "start_s": 5.0, "end_s": 9.0, "person": None}
+    flipped, quiet = World(small_store(flips={"given": [given]})), World(small_store())
+    spread = []
+    for world in (flipped, quiet):
+        reads = world.reads(9.0, world.setup())
+        chosen = (reads.epc == world.epcs[2]) & (reads.antenna == 1) & (reads.time_s > 6) & (reads.time_s < 8)
+        spread.append(1 - abs(np.exp(1j * reads.phase_rad[chosen]).mean()))
+    assert spread[0] > 2 * spread[1]
+
+
 GOOD = """\
 name: a
 antennas: [{port: 1, at: [0, 0]}]
@@ -225,6 +279,7 @@ racks: [{name: r, at: [0, 1], tags: {count: 2, prefix: ab}}]
         (GOOD + "reader: {mode: 9}\n", "reader.mode"),
         (GOOD + "radio: {volume: 11}\n", "volume"),
         (GOOD.replace("port: 1", "port: 9"), "antennas.0.port: 9 is wrong; 1 to 4"),
+        (GOOD.replace("at: [0, 0]}", "at: [0, 0], looks_at: [0, 0, 2.4]}"), "antennas.0.looks_at"),
         (GOOD.replace("{count: 2, prefix: ab}", "[abc]"), "even number of hex digits"),
         (GOOD.replace("{count: 2, prefix: ab}", "[ab, ab]"), "an EPC that no other tag has"),
         (GOOD + "flips: {given: [{rack: r, tag: 5, start_s: 1, end_s: 2}]}\n", "flips.given.0.tag: 5"),

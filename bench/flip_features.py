@@ -1,0 +1,120 @@
+"""What the production detector would judge in generated stores, as rows for training: kept on disk, so that
+several processes can prepare a share each and an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import rfid_reader.flips
+import rfid_reader.simulator
+from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
+from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.events import EventRules
+from rfid_reader.flips.network import Network
+from rfid_reader.flips.production import ProductionDetector, judged_s
+
+MARGIN_S = 0.3
+WARM_UP_S = 15.0
+Rows = NDArray[np.int64]
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows that the detector would judge in one store: time, tag row, group, features (float16) and label (1
+    flip, 0 none, -1 within MARGIN_S of a flip's edges); epcs by tag row."""
+
+    time_s: NDArray[np.float64]
+    tag: Rows
+    group: Rows
+    features: NDArray[np.float16]
+    label: NDArray[np.int8]
+    epcs: list[str]
+
+
+class _Recorder(ProductionDetector):
+    """Keeps the features it would judge instead of judging them."""
+
+    def __init__(self) -> None:
+        super().__init__(None, _silent_network(), EventRules(0.5, 0.25))
+        self.rows: list[tuple[float, Rows, Array, Rows]] = []
+
+    def _tick(self, time_s: float) -> list:  # type: ignore[type-arg]
+        rows, groups = self.step()
+        if len(rows):
+            self.rows.append((judged_s(time_s), rows, self.activity.features(rows), groups[rows]))
+        return []
+
+
+def _silent_network() -> Network:
+    empty = np.zeros((FEATURES, 1), np.float32)
+    ones = np.ones(FEATURES, np.float32)
+    return Network(np.zeros(FEATURES, np.float32), ones, (empty,), (np.full(1, -40, np.float32),))
+
+
+def judged_rows(recording: StoreRecording) -> Judged:
+    """Everything the detector would judge in one store."""
+    recorder = _Recorder()
+    recorder.feed(recording.reads)
+    recorder.finish()
+    times = np.array([row[0] for row in recorder.rows])
+    mask = flip_mask(recording.flips, recorder.tag_rows.epcs, times, MARGIN_S)
+    return Judged(
+        np.concatenate([np.full(len(row[1]), row[0]) for row in recorder.rows]),
+        np.concatenate([row[1] for row in recorder.rows]),
+        np.concatenate([row[3] for row in recorder.rows]),
+        np.concatenate([row[2] for row in recorder.rows]).astype(np.float16),
+        np.concatenate([mask[row[1], place] for place, row in enumerate(recorder.rows)]),
+        recorder.tag_rows.epcs,
+    )
+
+
+def _digest(*packages: object) -> str:
+    """Of the source that features follow from: another code, another cache."""
+    digest = hashlib.sha256()
+    for package in packages:
+        folder = Path(str(getattr(package, "__file__", ""))).parent
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+class FeatureCache:
+    """Recordings and features of generated stores under one folder, by the code that made them."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        simulator = _digest(rfid_reader.simulator)
+        self._recordings = folder / f"stores-{simulator}-{seconds:g}s"
+        self._rows = folder / f"rows-{simulator}-{_digest(rfid_reader.flips)}-{seconds:g}s"
+        self._seconds = seconds
+        for place in (self._recordings, self._rows):
+            place.mkdir(parents=True, exist_ok=True)
+
+    def recording(self, seed: int) -> StoreRecording:
+        path = self._recordings / f"{seed}.pickle"
+        if not path.exists():
+            _write(path, pickle.dumps(record_store(seed, self._seconds)))
+        recording: StoreRecording = pickle.loads(path.read_bytes())
+        return recording
+
+    def judged(self, seed: int, rate_hz: float) -> Judged:
+        path = self._rows / f"{seed}-{rate_hz:g}.pickle"
+        if not path.exists():
+            _write(path, pickle.dumps(judged_rows(thinned(self.recording(seed), rate_hz, seed))))
+        judged: Judged = pickle.loads(path.read_bytes())
+        return judged
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all, whoever else writes it."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(path)

@@ -1,0 +1,128 @@
+"""Runs a flip detector over recordings as a reader would, and says how it did by event."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.flip_stores import Score, StoreRecording, match, thinned
+from rfid_reader.flips import Flip, make_detector
+from rfid_reader.flips.events import EventMaker
+from rfid_reader.flips.production import ProductionDetector
+from rfid_reader.flips.windows import WindowDetector
+from rfid_reader.reads import ReadTable
+
+WARM_UP_S = 15.0
+SLICE_S = 0.25
+Rows = NDArray[np.int64]
+Array = NDArray[np.float64]
+
+
+@dataclass
+class ScoreLog(EventMaker):
+    """An event maker that keeps every score it was given: (judged moment, tag rows, scores)."""
+
+    log: list[tuple[float, Rows, Array]] = field(default_factory=list)
+
+    def tick(self, time_s: float, tags: Rows, scores: Array, groups: Rows) -> list[Flip]:
+        self.log.append((time_s, tags, scores))
+        return super().tick(time_s, tags, scores, groups)
+
+    def highest(self, epc: str, start_s: float, end_s: float) -> float:
+        """Highest score of a tag from start_s to end_s (0: it had none)."""
+        row = self.epcs.index(epc) if epc in self.epcs else -1
+        scores = [
+            float(values[tags == row].max(initial=0.0))
+            for at_s, tags, values in self.log
+            if start_s <= at_s <= end_s
+        ]
+        return max(scores, default=0.0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One detector over one recording: flips with the stream time at which they were said, all scores, and
+    the processor seconds used."""
+
+    said: list[tuple[float, Flip]]
+    scores: ScoreLog
+    used_s: float
+
+
+def run(method: str, reads: ReadTable) -> Run:
+    """Feed reads as they would come, SLICE_S at a time."""
+    detector = make_detector(method)
+    assert isinstance(detector, ProductionDetector | WindowDetector)
+    log = ScoreLog(detector.events.rules, detector.tag_rows.epcs, detector.events.window_s)
+    detector.events = log
+    said: list[tuple[float, Flip]] = []
+    started_s = time.process_time()
+    edges = np.arange(float(reads.time_s[0]), float(reads.time_s[-1]) + SLICE_S, SLICE_S)
+    places = np.searchsorted(np.maximum.accumulate(reads.time_s), edges)
+    for start, stop, edge_s in zip(places[:-1], places[1:], edges[1:], strict=True):
+        said += [(float(edge_s), flip) for flip in detector.feed(reads.take(slice(start, stop)))]
+    said += [(float(edges[-1]) + detector.latency_s, flip) for flip in detector.finish()]
+    return Run(said, log, time.process_time() - started_s)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method at one read rate over all test stores. latency_s is the median from a true flip's end until
+    it was said; judged_per_s the reads a second that one core judged."""
+
+    method: str
+    rate_hz: float
+    precision: float
+    recall: float
+    f1: float
+    worst_store_f1: float
+    false_per_tag_hour: float
+    latency_s: float | None
+    judged_per_s: float
+    flips: int
+    stores: dict[str, float]
+
+
+def _latencies(said: list[tuple[float, Flip]], recording: StoreRecording) -> list[float]:
+    return [
+        at_s - true.end_s
+        for at_s, flip in said
+        for true in recording.flips
+        if true.epc == flip.epc
+        and true.start_s - 1.5 <= 0.5 * (flip.start_s + flip.end_s) <= true.end_s + 1.5
+    ]
+
+
+def judge(
+    method: str, rate_hz: float, recordings: list[StoreRecording]
+) -> tuple[Row, list[tuple[StoreRecording, Run]]]:
+    """Run one method over every store thinned to `rate_hz` reads a second a tag."""
+    total, stores, latencies, runs = Score(), {}, [], []
+    reads = 0
+    for recording in recordings:
+        thin = thinned(recording, rate_hz)
+        found = run(method, thin.reads)
+        score = match([flip for _, flip in found.said], thin, WARM_UP_S)
+        total += score
+        stores[recording.name] = round(score.f1, 3)
+        latencies += _latencies(found.said, thin)
+        reads += len(thin.reads)
+        runs.append((thin, found))
+    used_s = sum(found.used_s for _, found in runs)
+    row = Row(
+        method,
+        rate_hz,
+        round(total.precision, 3),
+        round(total.recall, 3),
+        round(total.f1, 3),
+        min(stores.values()),
+        round(total.false_per_tag_hour, 2),
+        round(float(np.median(latencies)), 2) if latencies else None,
+        round(reads / max(used_s, 1e-9)),
+        total.found + total.missed,
+        stores,
+    )
+    return row, runs
