@@ -40,7 +40,8 @@ class Configuration:
     def reload(self) -> bool:
         """Read the file again; True where it is in force now. Says for every key what its change means."""
         try:
-            config = load(self._path)
+            # A clip that is away for the moment is that camera's matter, as an unplugged camera is.
+            config = load(self._path, clips_needed=False)
         except TagsightError as error:
             log.error("the configuration was not reloaded, the old one stays: %s", error)
             self.fault = f"the configuration on disk is broken, an older one is in force: {error}"
