@@ -114,9 +114,12 @@ install_program() {
 install_credentials() {
     names=''
     for file in "$keys"/*; do
+        [ -f "$file" ] || continue
         name=${file##*/}
-        case $name in *[!A-Za-z0-9_.-]*) echo "not handed over: $file (letters, digits and _ . - only)" ;; esac
-        if [ -f "$file" ] && [ "${name#*[!A-Za-z0-9_.-]}" = "$name" ]; then names="$names $name"; fi
+        case $name in
+            *[!A-Za-z0-9_.-]*) echo "not handed over: $file (letters, digits and _ . - only)" ;;
+            *) names="$names $name" ;;
+        esac
     done
     if [ -n "$names" ]; then
         {

@@ -112,6 +112,7 @@ def test_keys_are_handed_over_as_credentials(installed: Path, repo: Path) -> Non
     keys = installed / "etc" / "tagsight" / "keys"
     conf = installed / "etc" / "systemd" / "system" / "tagsight.service.d" / "keys.conf"
     assert not conf.exists()
+    assert "not handed over" not in install(repo, installed).stdout
     keys.mkdir()
     for name in ("device.key", "broker.password", "with space"):
         (keys / name).touch()
