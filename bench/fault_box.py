@@ -195,8 +195,7 @@ class Box:
         self.cloud.leave()
         self.camera.kill()
         if self.cap is not None:
-            with suppress(OSError):
-                self.cap.remove()
+            self.cap.remove()
 
 
 class NoBox(Exception):

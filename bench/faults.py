@@ -170,7 +170,8 @@ def faults(names: str | None, quick: bool, kills: int | None, out: Path | None, 
     if kills is not None:
         times["device-killed"] = kills
     outcomes = run_faults(chosen, times, lambda words: click.echo(words, err=True))
-    document = json.dumps(msgspec.to_builtins(outcomes), indent=2)
+    rows = [{**msgspec.to_builtins(one), "passed": one.passed} for one in outcomes]
+    document = json.dumps(rows, indent=2)
     if out is not None:
         out.write_text(document + "\n")
     if as_json:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -19,6 +20,7 @@ while True:
     time.sleep(0.02)
 """
 """Takes more and more."""
+BURIED_WITHIN_S = 5.0
 LIKELY = 900
 """oom_score_adj of those whom the kernel is to choose."""
 
@@ -66,8 +68,12 @@ class MemoryCap:
         return (self._folder / (v2 if self._is_v2 else v1)).read_text()
 
     def remove(self) -> None:
-        """Let go of the group, once nothing runs in it."""
-        self._folder.rmdir()
+        """Let go of the group, as soon as the kernel has buried what ran in it."""
+        deadline_s = time.monotonic() + BURIED_WITHIN_S
+        while self._folder.exists() and time.monotonic() < deadline_s:
+            with suppress(OSError):
+                self._folder.rmdir()
+            time.sleep(0.05)
 
 
 def try_memory_cap() -> MemoryCap | None:

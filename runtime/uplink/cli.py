@@ -24,7 +24,7 @@ from runtime.uplink.certificates import provision as write_key_and_request
 from runtime.uplink.cloud_store import Audit, CloudStore
 from runtime.uplink.describe import describe
 from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import KINDS, Origin, open_event
+from runtime.uplink.events import KINDS, Origin, open_event, text_of
 from runtime.uplink.mqtt import Link, NotSubscribed, Received
 from runtime.uplink.receive import Receiver
 from runtime.uplink.schema import async_api, json_schema
@@ -92,7 +92,7 @@ def _bodies(data: bytes, name: str) -> Iterable[bytes]:
 
 
 def _print_event(body: bytes, as_json: bool) -> None:
-    click.echo(body.decode() if as_json else describe(open_event(body)))
+    click.echo(text_of(body) if as_json else describe(open_event(body)))
 
 
 @events.command()

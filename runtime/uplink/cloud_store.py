@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import Gap, Origin, open_envelope, open_event
+from runtime.uplink.events import Gap, Origin, open_envelope, open_event, text_of
 from runtime.uplink.migrations import migrate
 from runtime.uplink.ranges import SeqRanges
 
@@ -130,7 +130,7 @@ class CloudStore:
                     envelope.rev,
                     envelope.retracted,
                     envelope.time,
-                    _text(body),
+                    text_of(body),
                 ),
             ).rowcount
             self._touched.add(origin)
@@ -211,10 +211,3 @@ class CloudStore:
         """Commit and let go."""
         self.commit()
         self._db.close()
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise PayloadError(f"not an event: {error}") from error

@@ -153,6 +153,14 @@ def open_envelope(body: bytes | msgspec.Raw) -> Envelope:
         raise PayloadError(f"not an event: {error}") from error
 
 
+def text_of(body: bytes) -> str:
+    """The JSON as text. Raises PayloadError where a field that nobody reads is not UTF-8."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"not an event: {error}") from error
+
+
 def split_array(data: bytes) -> Sequence[bytes]:
     """The JSON texts of the events in an array. Raises PayloadError."""
     try:

@@ -73,6 +73,18 @@ def test_decode_prints_an_event_of_a_moment_that_no_calendar_has(tmp_path: Path,
     assert "came in by door" in result.output
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+@pytest.mark.parametrize(
+    "junk", [b'"x":"\xff",', b'"x":' + b"[" * 5_000 + b",", b'"rev":' + b"9" * 5_000 + b","], ids=len
+)
+def test_decode_refuses_what_is_no_text_in_a_sentence(
+    tmp_path: Path, junk: bytes, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "events.jsonl").write_bytes(bodies(1)[0].replace(b"{", b"{" + junk, 1))
+    result = CliRunner().invoke(events, ["decode", *more, str(tmp_path / "events.jsonl")])
+    assert result.exit_code == 0 or isinstance(result.exception, PayloadError)
+
+
 def test_tail_prints_what_comes_and_ends_after_count(broker: LocalBroker, tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=broker.port))
