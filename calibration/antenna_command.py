@@ -79,7 +79,7 @@ def antenna(
 
     if report is not None and report.suffix.lower() != ".html":
         raise click.BadParameter(f"{report}: a name that ends in .html would be right", param_hint="--report")
-    reads = load_reads(still_reads) if still_reads else _record(_chosen_reader(reader, config, name), seconds)
+    reads = load_reads(still_reads) if still_reads else _record(chosen_reader(reader, config, name), seconds)
     plan = plan_from(config, name, sorted(set(reads.epc.tolist()))) if config else StorePlan()
     found = calibrate_still(reads, tuple(expected) or plan.ports)
     if order is not None:
@@ -102,7 +102,8 @@ def antenna(
         click.echo(f"{report} and {report.with_suffix('.png')} written")
 
 
-def _chosen_reader(reader: str | None, config: Path | None, name: str | None) -> ReaderSettings:
+def chosen_reader(reader: str | None, config: Path | None, name: str | None) -> ReaderSettings:
+    """The reader of --reader, or else of --config. Raises click.UsageError where neither is given."""
     from calibration.recording import reader_at
     from calibration.store_plan import settings_from
 
@@ -134,9 +135,9 @@ def _with_racks(found: AntennaCalibration, order: Path, plan: StorePlan) -> Ante
     from calibration.rack_order import learn_racks
     from calibration.turns import find_flips
     from rfid_reader.reads import load_reads
-    from rfid_reader.tuned_detector import DEFAULT_THRESHOLD
+    from rfid_reader.tuned_detector import usual_threshold
 
-    racks = learn_racks(find_flips(load_reads(order), found, DEFAULT_THRESHOLD), found)
+    racks = learn_racks(find_flips(load_reads(order), found, usual_threshold()), found)
     if not racks:
         raise CalibrationError(
             f"{order}: no garment was seen turned; turn each for two seconds or more, one after the other"

@@ -68,14 +68,14 @@ def flips(
     Example:
       tagsight calibrate flips antenna.yaml --reader 192.0.2.20
     """
-    from calibration.antenna_command import _chosen_reader
+    from calibration.antenna_command import chosen_reader
     from calibration.store_plan import StorePlan, plan_from
     from calibration.turns import as_trial, best_of, choose_garments, try_thresholds
     from rfid_reader.antenna_calibration import load_calibration, save_calibration
     from rfid_reader.reads import save_reads
 
     found = load_calibration(calibration_file)
-    settings = _chosen_reader(reader, config, name)
+    settings = chosen_reader(reader, config, name)
     chosen = _known(epcs, found, calibration_file) if epcs else choose_garments(found, garments)
     plan = plan_from(config, name, chosen) if config else StorePlan()
     wait = _by_pace(pace) if pace else _by_enter

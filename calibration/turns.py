@@ -16,7 +16,7 @@ from calibration.errors import CalibrationError
 from rfid_reader.antenna_calibration import AntennaCalibration, FlipTrial
 from rfid_reader.flips import Flip
 from rfid_reader.reads import ReadTable
-from rfid_reader.tuned_detector import DEFAULT_THRESHOLD, tuned_detector
+from rfid_reader.tuned_detector import tuned_detector, usual_threshold
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MARGIN_S = 1.5
@@ -101,7 +101,7 @@ def find_flips(reads: ReadTable, calibration: AntennaCalibration, threshold: flo
 
 
 def try_thresholds(reads: ReadTable, turns: Sequence[Turn], calibration: AntennaCalibration) -> list[Tried]:
-    """Judge the recording at each of THRESHOLDS. Raises CalibrationError if there is too little to judge."""
+    """Judge the recording at each of THRESHOLDS and the usual one. Raises CalibrationError if too short."""
     if len(turns) < LEAST_TURNS:
         raise CalibrationError(f"{len(turns)} garments were turned; at least {LEAST_TURNS} would be right")
     if not len(reads):
@@ -110,13 +110,14 @@ def try_thresholds(reads: ReadTable, turns: Sequence[Turn], calibration: Antenna
     tag_hours = hours * len(np.unique(reads.epc))
     return [
         score_turns(find_flips(reads, calibration, threshold), turns, threshold, tag_hours)
-        for threshold in THRESHOLDS
+        for threshold in sorted({*THRESHOLDS, usual_threshold()})
     ]
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The best F1; among equals the one nearest to the usual threshold, since ten garments say little."""
-    return max(tried, key=lambda one: (one.f1, -abs(one.threshold - DEFAULT_THRESHOLD), one.threshold))
+    usual = usual_threshold()
+    return max(tried, key=lambda one: (one.f1, -abs(one.threshold - usual), one.threshold))
 
 
 def as_trial(chosen: Tried) -> FlipTrial:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from rfid_reader.antenna_calibration import AntennaCalibration
 from rfid_reader.flips import Detector, make_detector
-from rfid_reader.flips.production import RULES, ProductionDetector
+from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.events import EventRules
+from rfid_reader.flips.network import load_network
+from rfid_reader.flips.production import ProductionDetector
 
-DEFAULT_THRESHOLD = RULES.start
+
+@cache
+def usual_rules() -> EventRules:
+    """The rules that the production detector was shipped with."""
+    return load_network("production", FEATURES)[1]
+
+
+def usual_threshold() -> float:
+    """The score at which a flip begins in a store that has had no trial."""
+    return usual_rules().start
 
 
 def tuned_detector(calibration: AntennaCalibration, threshold: float) -> Detector:
     """The production detector, beginning a flip at `threshold`; it ends at the same share of it as usual."""
-    rules = replace(RULES, start=threshold, stop=RULES.stop * threshold / RULES.start)
+    usual = usual_rules()
+    rules = replace(usual, start=threshold, stop=usual.stop * threshold / usual.start)
     return ProductionDetector(calibration, rules=rules)
 
 

@@ -39,6 +39,7 @@ from rfid_reader.antenna_calibration import (
 )
 from rfid_reader.flips import Flip
 from rfid_reader.reads import ReadTable, save_reads
+from rfid_reader.tuned_detector import usual_threshold
 
 STORE_YAML = """
 site: {name: shop, device: box}
@@ -89,6 +90,17 @@ def plan() -> StorePlan:
             found.rack_of[epc_of(number, tag)] = rack
             found.port_of[epc_of(number, tag)] = number + 1
     return found
+
+
+def share_in_order(epcs: list[str]) -> float:
+    """Of all pairs of a rack's tags, those that are in the order in which they hang (their numbers rise)."""
+    pairs = [left < right for place, left in enumerate(epcs) for right in epcs[place + 1 :]]
+    return sum(pairs) / len(pairs)
+
+
+def test_an_order_is_rated_by_its_pairs() -> None:
+    assert share_in_order(["1", "2", "3"]) == 1.0
+    assert share_in_order(["3", "2", "1"]) == 0.0
 
 
 def test_a_store_that_is_well_has_nothing_to_mend(calibration: AntennaCalibration) -> None:
@@ -154,8 +166,8 @@ def test_the_order_on_the_racks_is_learned_from_turning_each_garment_once(
 ) -> None:
     racks = learn_racks(find_flips(order[0], calibration, 0.5), calibration)
     assert [rack.antenna for rack in racks] == [1, 2, 3]
-    for number, rack in enumerate(racks):
-        assert list(rack.epcs) == [epc_of(number, tag) for tag in range(1, TAGS + 1)]
+    assert sum(len(rack.epcs) for rack in racks) >= 0.8 * TAGS * len(RACKS)
+    assert min(share_in_order(list(rack.epcs)) for rack in racks) >= 0.8
 
 
 def test_turning_garments_measures_recall_and_false_alarms(
@@ -164,7 +176,7 @@ def test_turning_garments_measures_recall_and_false_alarms(
     reads, turns = order
     monkeypatch.setattr("calibration.turns.THRESHOLDS", (0.4, 0.9))
     tried = try_thresholds(reads, turns, calibration)
-    assert [one.threshold for one in tried] == [0.4, 0.9]
+    assert [one.threshold for one in tried] == sorted({0.4, 0.9, usual_threshold()})
     best = best_of(tried)
     assert best.turned == len(turns) and best.recall >= 0.9
     assert best.false_alarms <= 2
@@ -186,7 +198,8 @@ def test_a_flip_counts_for_its_own_garment_near_its_own_time() -> None:
 
 def test_among_equal_thresholds_the_usual_one_is_kept() -> None:
     tried = [Tried(threshold, 9, 10, 0 if threshold >= 0.4 else 3, 1.0) for threshold in THRESHOLDS]
-    assert best_of(tried).threshold == 0.5
+    nearest = min(tried[1:], key=lambda one: abs(one.threshold - usual_threshold()))
+    assert best_of(tried) == nearest
     assert best_of([Tried(t, 10 if t == 0.8 else 9, 10, 0, 1.0) for t in THRESHOLDS]).threshold == 0.8
 
 
@@ -267,7 +280,8 @@ def test_the_command_writes_calibration_page_and_picture(
     assert result.exit_code == 0, result.output
     assert "antennas 1 and 2 are swapped" in result.output
     saved = load_calibration(tmp_path / "antenna.yaml")
-    assert saved.racks["shirts"] == [epc_of(0, tag) for tag in range(1, TAGS + 1)]
+    assert set(saved.racks["shirts"]) <= {epc_of(0, tag) for tag in range(1, TAGS + 1)}
+    assert share_in_order(saved.racks["shirts"]) >= 0.8
     assert any("swapped" in finding for finding in saved.findings)
     assert "are swapped" in (tmp_path / "antenna.html").read_text()
     picture = cv2.imread(str(tmp_path / "antenna.png"))

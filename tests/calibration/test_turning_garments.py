@@ -15,9 +15,9 @@ from calibration.flips_command import lines
 from calibration.turns import Tried
 from rfid_reader.antenna_calibration import FlipTrial, calibrate_still, load_calibration, save_calibration
 from rfid_reader.simulator.server import SimulatedReader
-from rfid_reader.tuned_detector import DEFAULT_THRESHOLD, detector_for, tuned_detector
+from rfid_reader.tuned_detector import detector_for, tuned_detector, usual_threshold
 
-QUIET_S, FIRST_S, EACH_S, TURN_S = 5.0, 8.0, 4.0, 2.5
+QUIET_S, FIRST_S, EACH_S, TURN_S = 5.0, 7.0, 3.4, 2.2
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_the_session_asks_listens_measures_and_sets_the_threshold(
                 time.sleep(max(0.0, done_s - time.time()))
 
         monkeypatch.setattr(flips_command, "_by_enter", technician)
+        monkeypatch.setattr(flips_command, "SETTLE_S", 3.0)
         arguments = [
             "flips",
             str(calibrated),
@@ -61,7 +62,7 @@ def test_the_session_asks_listens_measures_and_sets_the_threshold(
     assert len(asked) == 6 and "Garment 2 of 3: ...000003, near antenna 2" in asked[2]
     trial = load_calibration(calibrated).trial
     assert trial is not None
-    assert (trial.found, trial.turned, trial.threshold) == (3, 3, DEFAULT_THRESHOLD)
+    assert (trial.found, trial.turned, trial.threshold) == (3, 3, usual_threshold())
     assert trial.false_alarms <= 1
     assert "3/3" in result.output and "<- chosen" in result.output
 
@@ -84,14 +85,14 @@ def test_the_trial_sets_the_detectors_threshold(calibrated: Path) -> None:
     calibration = load_calibration(calibrated)
     tried = msgspec.structs.replace(calibration, trial=FlipTrial(0.9, 10, 9, 0, 1.0))
     rules = [
-        detector._events.rules  # type: ignore[attr-defined]
+        detector.events.rules  # type: ignore[attr-defined]
         for detector in (
             detector_for("production", calibration),
             detector_for("production", tried),
             tuned_detector(calibration, 0.9),
         )
     ]
-    assert rules[0].start == DEFAULT_THRESHOLD and rules[1].start == 0.9 and rules[1] == rules[2]
+    assert rules[0].start == usual_threshold() and rules[1].start == 0.9 and rules[1] == rules[2]
     assert rules[1].stop / rules[1].start == pytest.approx(rules[0].stop / rules[0].start)
 
 
