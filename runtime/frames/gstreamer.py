@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from runtime.frames import nvmm
 from runtime.frames.ring import Image
 from runtime.frames.sources import SourceFault, SourceState
 
@@ -60,12 +61,17 @@ class Pipeline:
         description: str,
         first_s: float,
         set_up: Callable[[Any], None] | None = None,
+        *,
+        surfaces: bool = False,
     ) -> None:
         """Start it and wait `first_s` for the first picture. `set_up` is given the pipeline before.
+
+        `surfaces`: its buffers hold the video engine's surfaces (`runtime.frames.nvmm`), not pixels.
 
         Raises SourceFault.
         """
         self._label = label
+        self._surfaces = surfaces
         self._gst, self._video = bindings(label)
         try:
             self._pipeline: Any = self._gst.parse_launch(f"{description} {TAIL}")
@@ -107,8 +113,11 @@ class Pipeline:
         width, height = self.size
         shape = (height * 3 // 2, width)
         target = into if into is not None and into.shape == shape else np.empty(shape, np.uint8)
-        buffer, planes = self._sample.get_buffer(), self._planes_of(self._sample)
-        with _mapped(buffer) as (address, length):
+        with _mapped(self._sample.get_buffer()) as (address, length):
+            if self._surfaces:
+                nvmm.copy_surface(address, length, target)
+                return target
+            planes = self._planes_of(self._sample)
             for rows, first, offset, step in zip(
                 (height, height // 2), (0, height), planes.offsets, planes.row_bytes, strict=True
             ):

@@ -21,7 +21,9 @@ from runtime.frames.timing import SourceClock
 from runtime.frames.uri import SourceUri
 
 CAPTURE = "TAGSIGHT_CAPTURE"
-"""Environment: `ffmpeg` or `gstreamer` settles what decodes network cameras; else it is chosen."""
+"""Environment: `ffmpeg` or `gstreamer` settles what decodes network cameras; else it is chosen.
+
+`nvmm` takes pictures from the video engine's own memory, which has never been run (`runtime.frames.nvmm`)."""
 JETSON = Path("/etc/nv_tegra_release")
 DECODER = "nvv4l2decoder"
 FIRST_PICTURE_S = 10.0
@@ -31,9 +33,11 @@ LATENCY_MS = 200
 """For packets that overtake each other; over TCP none does, and a key frame is waited for anyway."""
 
 _ENCODING = re.compile(r"^a=rtpmap:\d+ (H26[45])/90000", re.MULTILINE | re.IGNORECASE)
+_SURFACES = "video engine, its own memory"
 _DECODERS = {
-    "video engine": f"{DECODER} ! nvvidconv",
-    "processor": "avdec_{codec} ! videoconvert",
+    "video engine": f"{DECODER} ! nvvidconv ! video/x-raw,format=NV12",
+    _SURFACES: f"{DECODER} ! video/x-raw(memory:NVMM),format=NV12",
+    "processor": "avdec_{codec} ! videoconvert ! video/x-raw,format=NV12",
 }
 
 
@@ -57,6 +61,9 @@ class HardwareSource:
         self._source_clock = SourceClock()
         self._number = 0
         self.decoder = "video engine" if has_element(DECODER) else "processor"
+        if os.environ.get(CAPTURE) == "nvmm":
+            self.decoder = _SURFACES
+        surfaces = self.decoder == _SURFACES
 
         def address(pipeline: Any) -> None:
             stream = pipeline.get_by_name("stream")
@@ -67,7 +74,7 @@ class HardwareSource:
 
         with rtsp.described(where.target, ASK_TIMEOUT_S) as description:
             pipeline = pipeline_for(description, self.decoder, where.label)
-            self._pipeline = Pipeline(where.label, pipeline, FIRST_PICTURE_S, address)
+            self._pipeline = Pipeline(where.label, pipeline, FIRST_PICTURE_S, address, surfaces=surfaces)
         self.size = self._pipeline.size
 
     def grab(self) -> Grab:
@@ -90,7 +97,7 @@ class HardwareSource:
 def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether network cameras are decoded by GStreamer: as told, or on a Jetson with NVIDIA's plugins."""
     told = environment.get(CAPTURE, "")
-    return told == "gstreamer" or (told != "ffmpeg" and JETSON.exists() and has_element(DECODER))
+    return told in ("gstreamer", "nvmm") or (told != "ffmpeg" and JETSON.exists() and has_element(DECODER))
 
 
 def pipeline_for(description: str, decoder: str, label: str) -> str:
@@ -100,7 +107,4 @@ def pipeline_for(description: str, decoder: str, label: str) -> str:
         raise SourceFault(SourceState.UNUSABLE, f"{label}: the stream is neither H.264 nor H.265")
     codec = found[1].lower()
     decode = _DECODERS[decoder].format(codec=codec)
-    return (
-        f"rtspsrc name=stream protocols=tcp ! rtp{codec}depay ! {codec}parse "
-        f"! {decode} ! video/x-raw,format=NV12"
-    )
+    return f"rtspsrc name=stream protocols=tcp ! rtp{codec}depay ! {codec}parse ! {decode}"
