@@ -4,7 +4,13 @@
     sources    the kernels' source as one unit
     compile    that unit to a cubin, by NVRTC or nvcc, cached
     driver     the GPU: what it can, a frame ring opened to it, launches
-    framepath  the kernels around a network, from frames to persons
+    inference  a TensorRT engine run on a stream at fixed addresses
+    framepath  the kernels around the detector, from frames to persons
+    crops      what other networks say of these persons
+    lane       one batch in flight: streams, buffers, contexts, graphs
+    execution  two of them in turn, which is what the vision process uses
+    stored     engines from the store of verified plans
+    buffers    memory made once and given back together
     probe      what is here, in words
     libraries  pycuda (`by_pycuda`) or cuda-bindings (`by_bindings`) below it; `libcuda` for what both lack
 

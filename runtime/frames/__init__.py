@@ -11,6 +11,8 @@ Where frames come from::
     uri         one URI for any source: file, rtsp, v4l2, csi
     sources     what a source is; open_source() opens any, read() takes the next picture
     files, live, csi    the kinds of source; rtsp asks a network camera what it has
+    hardware    a network camera decoded by a Jetson's video engine; gstreamer brings its NV12 into the slot
+    nvmm        the same out of the engine's own memory: off by default, never run on one
     capture     the thread that reads a source into the ring, whatever becomes of it
 
 and, pure: `backoff` (when to try again), `timing` (which frames, taken when), `watch` (black, frozen).
