@@ -4,6 +4,9 @@ Per tag and bin: energies of phase and RSSI residuals, their size and direction,
 and missed reads. Per tag and bin, of the others that hang in the same place: how active they are, on average
 and at most, and where this tag ranks. A walker disturbs many tags a little, a hand one tag much.
 
+Over two seconds around the judged bin and over all bins: how active a tag was in sum, the others of its group
+on average and at most, and its rank among them: one hand turns one garment.
+
 Over two seconds: the Jensen-Shannon divergence of the tag's distribution of residual phase and RSSI from its
 long-run distribution, and from that of the two seconds before.
 """

@@ -2,10 +2,11 @@
 
 Residuals free of channel offsets (`residuals`), binned beside what the rack does and compared with the tag's
 own long run by Jensen-Shannon divergence (`activity`), judged by a small network (`network`), trained on
-generated stores that share nothing with the tested ones (`bench/flip_training.py`). Of overlapping candidates
-on one rack only the strong ones survive.
+generated stores that share nothing with the tested ones (`bench/flip_training.py`), and weighed over
+neighbouring ticks (`smoothing`). Of overlapping candidates on one rack only the strong ones survive.
 
-It decides about a moment LOOK_AHEAD_S after it; a flip is said at the latest `latency_s` after its end.
+It decides about a moment LOOK_AHEAD_S and DELAY_TICKS after it; a flip is said at the latest `latency_s`
+after its end.
 """
 
 from __future__ import annotations

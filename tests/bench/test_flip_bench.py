@@ -107,13 +107,13 @@ def test_clip_accuracy_is_judged_by_a_mark_from_other_stores() -> None:
     apart = cross_fitted_accuracy(clips(0.9, 0.8, 0.7, 0.95), clips(0.1, 0.2, 0.3, 0.05))
     mixed = cross_fitted_accuracy(clips(0.9, 0.1, 0.9, 0.1), clips(0.1, 0.9, 0.1, 0.9))
     assert apart == 1.0
-    assert mixed < 0.2
+    assert mixed < 0.5
 
 
 def test_clips_of_pushed_garments_are_those_that_nobody_took() -> None:
     push = [TrueFlip("bb", "rack", None, at_s, at_s + 0.8) for at_s in (20.0, 21.0, 60.0)]
     near = TrueFlip("aa", "rack", None, 100.5, 101.0)
-    store = replace(recording(("aa", 100.0, 103.0), reads=36_000), pushes=(*push, near))
+    store = replace(recording(("aa", 100.0, 103.0), reads=36_000), pushes=(*push, near), duration_s=360.0)
     runs = [(store, run("raw", store.reads))]
     assert _pushed_moments(store) == [("bb", 19.5, 23.5), ("bb", 59.5, 63.5)]
     assert [row.others for row in clip_rows("raw", 5.0, runs)] == [1, 0]
