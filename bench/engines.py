@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench import accuracy, engines_gpu, options
+from bench import accuracy, accuracy_persons, engines_gpu, options
 from bench.accuracy import BARS, NANO, SURVEILLANCE, Contender, Rating
 from bench.inputs import shared_file
 from engines.backends import cpu
@@ -80,6 +80,9 @@ def engines(
 ) -> None:
     """Detectors: frames a second beside YOLOX-nano, and average precision beside the teachers.
 
+    With --accuracy also the nets that look at single persons: re-identification beside its teachers and plain
+    colours, and handling goods on crops labelled by eye.
+
     \b
     Example:
       tagsight bench engines --accuracy
@@ -97,14 +100,16 @@ def engines(
         for name, examples in accuracy.measured_sets(folder, threads or cpu.available_threads()):
             click.echo(f"{name}: {len(examples)} pictures", err=True)
             ratings += [accuracy.rate(one, name, examples) for one in detectors]
+    persons = accuracy_persons.measure(folder, threads or cpu.available_threads()) if with_accuracy else None
     if as_json:
-        click.echo(
-            json.dumps({"speed": [asdict(s) for s in speeds], "accuracy": [asdict(r) for r in ratings]})
-        )
+        figures = {"speed": [asdict(s) for s in speeds], "accuracy": [asdict(r) for r in ratings]}
+        click.echo(json.dumps({**figures, **(accuracy_persons.as_dict(*persons) if persons else {})}))
         return
     _print_speeds(speeds)
     if ratings:
         _print_ratings(ratings)
+    if persons:
+        accuracy_persons.show(*persons)
 
 
 def measure_speed(detectors: list[Contender], turns: int) -> list[Speed]:
