@@ -37,6 +37,11 @@ class DeafProxy:
         self._pairs = []
         self.deaf = False
 
+    def give_up(self) -> None:
+        """The target's TCP gives up on the dead connections, as it does in the end."""
+        for _, far in self._dead:
+            far.close()
+
     def close(self) -> None:
         """Close everything."""
         self._closing = True

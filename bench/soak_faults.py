@@ -80,7 +80,12 @@ def _pull_the_readers_plug(store: SoakStore, rng: random.Random) -> Mend:
 
 def _cut_the_readers_line(store: SoakStore, rng: random.Random) -> Mend:
     store.proxy.deaf = True
-    return store.proxy.forget
+
+    def mend() -> None:
+        store.proxy.forget()
+        store.proxy.give_up()
+
+    return mend
 
 
 def _unplug_a_camera(store: SoakStore, rng: random.Random) -> Mend:
