@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import gpu_plot, options, stand_in
-from bench.engines_gpu import Percentiles, not_run, percentiles
+from bench.gpu_figures import Percentiles, not_run, percentiles
 from bench.inputs import sample_clip
 from bench.power import PowerMeter
 from engines.backends import cpu

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import gpu_plot, stand_in
+from bench.gpu_figures import GpuFigures, Percentiles, SettingFigures, not_run, percentiles
 from bench.power import PowerMeter
 from engines.cuda.compile import cubin_for
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
@@ -34,49 +35,7 @@ from engines.cuda.lane import LanePlan, RingFrame
 from engines.detector import PersonDetector
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 
-PERCENTILES = (50, 95, 99)
 WARM_UP = 10
-
-
-class Percentiles(msgspec.Struct, frozen=True):
-    """Milliseconds."""
-
-    p50: float
-    p95: float
-    p99: float
-
-
-class SettingFigures(msgspec.Struct, frozen=True):
-    """One setting at one batch size."""
-
-    setting: str
-    frames: str
-    """How they reached the kernels."""
-    graphs: bool
-    in_flight: int
-    batch: int
-    gpu_ms: Percentiles
-    answer_ms: Percentiles
-    fps: float
-    power_w: float | None
-
-
-class GpuFigures(msgspec.Struct, frozen=True):
-    """What was measured on one device."""
-
-    device: str
-    engine: str
-    precision: str
-    picture: str
-    rounds: int
-    stages_ms: dict[str, dict[str, Percentiles]]
-    """Batch size -> stage -> milliseconds, queued piece by piece."""
-    settings: list[SettingFigures]
-    memory_mb: float
-    """Of the GPU, taken by contexts, buffers and graphs of one execution."""
-    power_source: str
-    remarks: list[str]
-    """What could not be had as asked for."""
 
 
 @dataclass(frozen=True)
@@ -233,16 +192,6 @@ def _run(execution: Execution, cameras: Sequence[Camera], rounds: int) -> tuple[
     while under_way:
         finish()
     return gpu_ms, answer_ms
-
-
-def percentiles(values: Sequence[float]) -> Percentiles:
-    """Of at least one value."""
-    return Percentiles(*(float(value) for value in np.percentile(values, PERCENTILES)))
-
-
-def not_run(reason: str) -> str:
-    """What is said instead of figures."""
-    return f"not run: no GPU ({reason})"
 
 
 def report(

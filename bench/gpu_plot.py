@@ -10,7 +10,7 @@ from runtime.errors import TagsightError
 
 if TYPE_CHECKING:
     from bench.density import Density
-    from bench.engines_gpu import GpuFigures
+    from bench.gpu_figures import GpuFigures
 
 SIZE_INCHES = (10.0, 7.0)
 DOTS_PER_INCH = 90

@@ -45,6 +45,7 @@ INPUT_WH = (416, 320)
 LEAST_SCORE = 0.1
 SURE_SCORE = 0.35
 MATCHED_PX = 2.0
+SAME_TRACK_PX = 1.0
 FRAME_S = 0.1
 SLOTS = 4
 
@@ -64,6 +65,8 @@ class CameraParity(msgspec.Struct, frozen=True):
     """Boxes of confirmed tracks by the CPU path."""
     other_track_points: int
     """Of these, with another id or more than a pixel away by the GPU path, or missing there."""
+    renumbered_track_points: int
+    """Of those, at most a pixel away from a confirmed track of the GPU path that has another id."""
 
 
 class Parity(msgspec.Struct, frozen=True):
@@ -106,12 +109,15 @@ class ComparedCamera:
         self._total["boxes"] += len(differences)
         self._total["unmatched"] += len(differences) - len(matched)
         self._total["points"] += len(tracks[0])
-        self._total["other"] += _other(tracks[0], tracks[1])
+        other = _other(tracks[0], tracks[1])
+        self._total["other"] += len(other)
+        self._total["renumbered"] += sum(_is_there(tracks[0][name], tracks[1]) for name in other)
 
     def result(self) -> CameraParity:
         """What differed so far."""
         total = self._total
-        boxes, tracks = (total["boxes"], total["unmatched"]), (total["points"], total["other"])
+        boxes = (total["boxes"], total["unmatched"])
+        tracks = (total["points"], total["other"], total["renumbered"])
         return CameraParity(self.name, *boxes, float(self._largest[0]), float(self._largest[1]), *tracks)
 
 
@@ -216,10 +222,17 @@ def _points(tracks: list[Track]) -> dict[int, Any]:
     return {track.id: np.asarray(track.box) for track in tracks if track.id is not None}
 
 
-def _other(by_cpu: dict[int, Any], by_gpu: dict[int, Any]) -> int:
-    return sum(
-        name not in by_gpu or float(np.abs(by_gpu[name] - box).max()) > 1.0 for name, box in by_cpu.items()
-    )
+def _other(by_cpu: dict[int, Any], by_gpu: dict[int, Any]) -> list[int]:
+    """The ids whose box is not where the GPU path has it under the same id."""
+    return [
+        name
+        for name, box in by_cpu.items()
+        if name not in by_gpu or float(np.abs(by_gpu[name] - box).max()) > SAME_TRACK_PX
+    ]
+
+
+def _is_there(box: Any, tracks: dict[int, Any]) -> bool:
+    return any(float(np.abs(other - box).max()) <= SAME_TRACK_PX for other in tracks.values())
 
 
 @click.command()

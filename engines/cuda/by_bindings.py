@@ -62,6 +62,10 @@ class BindingsLibrary(LibCuda):
         """As the protocol says."""
         return int(self._do("cuStreamCreate", NON_BLOCKING))
 
+    def close_stream(self, stream: int) -> None:
+        """As the protocol says."""
+        self._do("cuStreamDestroy", stream)
+
     def load(self, cubin: bytes) -> None:
         """As the protocol says."""
         module = self._do("cuModuleLoadData", cubin)

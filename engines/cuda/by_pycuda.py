@@ -71,6 +71,10 @@ class PycudaLibrary(LibCuda):
         self._held[stream.handle] = stream
         return int(stream.handle)
 
+    def close_stream(self, stream: int) -> None:
+        """As the protocol says: pycuda destroys it when nobody holds it."""
+        del self._held[stream]
+
     def load(self, cubin: bytes) -> None:
         """As the protocol says."""
         module = self._try("module_from_buffer", cubin)

@@ -202,6 +202,8 @@ class Lane:
         for event in (self._started, self._found, self._told):
             library.free_event(event)
         library.close_first_stream(self._front)
+        for stream in (self._stream, self._back):
+            library.close_stream(stream)
 
     def _contexts(self, size: int) -> _Bucket:
         look = [Inference(crops.network, places_for(crops, size), self._stream) for crops in self._plan.crops]

@@ -54,6 +54,9 @@ class Library(Protocol):
     def stream(self) -> int:
         """Handle of a new stream of ordinary priority: the only kind that kernels are launched on."""
 
+    def close_stream(self, stream: int) -> None:
+        """Give back a stream of `stream`; what is queued on it is done first."""
+
     def first_stream(self) -> int:
         """Handle of a new stream whose work goes before that of ordinary ones: for graphs and copies."""
 
