@@ -75,6 +75,12 @@ def test_the_lowest_verified_precision_is_handed_out(plans: PlanStore) -> None:
     assert plans.current(NAME, (640, 384)) is None
 
 
+def test_one_that_is_named_current_but_was_never_verified_is_not_used(plans: PlanStore) -> None:
+    published = made(plans, b"plan")
+    trust.write_private(published.folder.parent / stores.CURRENT, published.manifest.key.encode())
+    assert plans.current(NAME, SIZE) is None
+
+
 def test_an_engine_of_older_weights_is_not_handed_out(
     plans: PlanStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
