@@ -161,6 +161,8 @@ class Box:
         found: list[ProcessHealth] = []
 
         def there() -> bool:
+            if self._daemon is not None and self._daemon.poll() is not None:
+                raise RuntimeError(f"the daemon ended by itself: {self.says().strip().splitlines()[-1]}")
             health = self.health(process)
             if health is not None and health.state in states and health.time_s > began_s:
                 found.append(health)
