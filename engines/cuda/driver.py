@@ -172,9 +172,11 @@ class Gpu:
 
     def close(self) -> None:
         """Close all rings and let the device go."""
-        for ring in tuple(self._rings):
-            ring.close()
-        self.library.close()
+        try:
+            for ring in tuple(self._rings):
+                ring.close()
+        finally:
+            self.library.close()
 
 
 def read_facts(library: Library) -> GpuFacts:

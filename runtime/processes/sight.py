@@ -208,9 +208,11 @@ class GpuSight:
 
     def close(self) -> None:
         """Give the GPU back."""
-        self._drop_executions()
-        self._rings.clear()
-        self._gpu.close()
+        try:
+            self._drop_executions()
+        finally:
+            self._rings.clear()
+            self._gpu.close()
 
     def _drop_executions(self) -> None:
         for execution in self._executions.values():

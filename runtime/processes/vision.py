@@ -8,6 +8,7 @@ and told to the store. With a GPU the next batch is on its way while this one's 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import socket
@@ -111,7 +112,9 @@ class VisionProcess:
             log.error("%s", error)
             self._control.tell(self._health("engine failed", str(error)))
             raise SystemExit(1) from error
-        sight.close()
+        finally:
+            with contextlib.suppress(EngineError):
+                sight.close()
 
     def _serve(self, sight: Sight) -> None:
         while not self._control.stopping:

@@ -60,6 +60,16 @@ def test_without_an_engine_the_processor_looks_and_it_is_said(
     assert (result["tracks"], result["runs"]) == ([1, 1], 0)
 
 
+def test_a_gpu_that_fails_ends_the_process_with_its_words(
+    over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path
+) -> None:
+    if library != libraries.installed()[0] or "onnxruntime" not in backends.installed():
+        pytest.skip("the process takes the first library that is here; the double needs onnxruntime")
+    result = over_stand_in(SCRIPT, "integrated,register,read_only,graphs,late", str(weights), "fail")
+    assert "CUDA_ERROR_ILLEGAL_ADDRESS" in str(result["detail"])
+    assert result["ended"] == [1]
+
+
 def test_without_a_gpu_the_processor_looks_and_the_reason_is_in_the_way(
     monkeypatch: pytest.MonkeyPatch, weights: Path
 ) -> None:

@@ -1,6 +1,6 @@
 """The vision process with a GPU's sight, over the stand-in for libcuda: what became of its cameras, as JSON.
 
-python vision_on_gpu.py WEIGHTS double|stored
+python vision_on_gpu.py WEIGHTS double|stored|fail
 """
 
 from __future__ import annotations
@@ -47,11 +47,14 @@ class GpuShop(FakeShop):
     opened = staticmethod(open_double)
 
     def _run(self, control: socket.socket, spec: VisionSpec) -> None:
-        VisionProcess(control, spec, self._choose).run()
-        self.ended.append(0)
+        try:
+            VisionProcess(control, spec, self._choose).run()
+            self.ended.append(0)
+        except SystemExit as end:
+            self.ended.append(end.code)
 
     def _choose(self, engines: Engines, detector: PersonDetector) -> Sight:
-        gpu = open_gpu()
+        self.gpu = gpu = open_gpu()
         gpu.load(b"\x7fELF")
         return GpuSight(gpu, detector, self.opened)
 
@@ -80,6 +83,19 @@ def has_all(lender: FrameLender) -> bool:
     """Whether the vision process has given every frame back."""
     lender.take_back("vision")
     return not lender.ledger.held_by("vision")
+
+
+def fail(weights: Path) -> dict[str, object]:
+    """The ring's memory is taken from the GPU while it is in use."""
+    shop = GpuShop(weights, ("door",))
+    shop.attach_camera("door")
+    shop.show("door", 36, 100.0)
+    for ring in shop.gpu._rings:
+        shop.gpu.library.unregister(ring.address)
+    lend(shop, "door", 36, 100.1)
+    health = shop.health(lambda health: health.state == "engine failed")
+    shop.thread.join(20.0)
+    return {"detail": health.detail, "ended": shop.ended}
 
 
 def main(weights: Path, engine: str) -> dict[str, object]:
@@ -121,4 +137,5 @@ def main(weights: Path, engine: str) -> dict[str, object]:
 if __name__ == "__main__":
     # pycuda wants all of libcuda; bound lazily, it does without what is never called.
     sys.setdlopenflags(os.RTLD_LAZY)
-    print(json.dumps(main(Path(sys.argv[1]), sys.argv[2])))
+    weights = Path(sys.argv[1])
+    print(json.dumps(fail(weights) if sys.argv[2] == "fail" else main(weights, sys.argv[2])))
