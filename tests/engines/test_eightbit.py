@@ -128,10 +128,10 @@ def judged(full: Fixed, coarse: Fixed, feeding: Feeding, count: int) -> tuple[st
 
 def test_a_lost_and_an_invented_person_cost_accuracy() -> None:
     measure, value, _, boxes = judged(
-        Fixed(persons(33, 150), persons(40)), Fixed(persons(33), persons(40, 120)), detector_feeding(), 2
+        Fixed(persons(33, 150), persons(40)), Fixed(persons(33), persons(40, 120, 180)), detector_feeding(), 2
     )
     assert (measure, boxes) == ("box F1", 3)
-    assert value == pytest.approx(2 * 2 / (3 + 3))
+    assert value == pytest.approx(2 * 2 / (3 + 4))
 
 
 def test_vectors_are_judged_by_their_angle_and_single_numbers_by_their_course() -> None:
