@@ -7,7 +7,6 @@ second how the source is.
 
 from __future__ import annotations
 
-import gc
 import logging
 import random
 import select
@@ -202,8 +201,6 @@ class CameraProcess:
 
 def main(control: socket.socket, spec: CameraSpec) -> None:
     """Read the camera of `spec` into its ring until told to stop."""
-    # What was imported before the fork stays shared: the collector must not touch it.
-    gc.freeze()
     decoder.silence()
     decoder.use_one_thread()
     CameraProcess(control, spec).run()

@@ -215,10 +215,11 @@ class ReaderProcess:
             "reads of more channels than can be referenced": self._detector.reads_unreferenced,
             "records the store did not take": self._store.dropped,
         }
-        failed = self._session.failure is not None
+        ended = not self._session.alive() and not self._control.stopping
+        failed = self._session.failure is not None or ended
         health = Health(
             f"reader:{self._spec.reader.name}",
-            "stalled" if failed or not self._session.alive() else session.state,
+            "stalled" if failed else session.state,
             self._clock.now(),
             session.progress_s,
             session.detail,

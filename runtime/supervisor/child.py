@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import logging
 import os
@@ -53,6 +54,8 @@ def run_child(
     with report.open("w") as trace:
         faulthandler.enable(trace, all_threads=True)
         module = importlib.import_module(f"runtime.processes.{kind}")
+        # What was imported before the fork stays shared: the collector must not touch it.
+        gc.freeze()
         try:
             module.main(control, spec)
         except USER_ERRORS as error:
