@@ -112,7 +112,7 @@ class DetectorTraining:
         """Whether a signal has asked the run to end before its time."""
         return self._stopped
 
-    def run(self) -> None:
+    def run(self, *, validate_at_end: bool = True) -> None:
         """Trains until the recipe's steps or minutes are used up, or until SIGINT or SIGTERM.
 
         However it ends, the checkpoint is of the last step.
@@ -144,7 +144,8 @@ class DetectorTraining:
                 self._validate()
                 since = time.monotonic()
         self._save(self.checkpoint)
-        if not self._stopped and self.progress.step % recipe.validate_every_steps:
+        unseen = self.progress.step % recipe.validate_every_steps != 0
+        if validate_at_end and unseen and not self._stopped:
             self._validate()
 
     def _start_from(self, path: Path) -> None:
