@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +34,24 @@ class ScoreLog(EventMaker):
 
     def highest(self, epc: str, start_s: float, end_s: float) -> float:
         """Highest score of a tag from start_s to end_s (0: it had none)."""
-        row = self.epcs.index(epc) if epc in self.epcs else -1
-        scores = [
-            float(values[tags == row].max(initial=0.0))
-            for at_s, tags, values in self.log
-            if start_s <= at_s <= end_s
-        ]
-        return max(scores, default=0.0)
+        times, scores = self._series.get(self._rows.get(epc, -1), (np.zeros(0), np.zeros(0)))
+        return float(scores[(times >= start_s) & (times <= end_s)].max(initial=0.0))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {epc: row for row, epc in enumerate(self.epcs)}
+
+    @cached_property
+    def _series(self) -> dict[int, tuple[Array, Array]]:
+        """Times and scores by tag row; ask for it once the detector has finished."""
+        if not self.log:
+            return {}
+        times = np.concatenate([np.full(len(tags), at_s) for at_s, tags, _ in self.log])
+        tags, scores = (np.concatenate([one[column] for one in self.log]) for column in (1, 2))
+        order = np.argsort(tags, kind="stable")
+        rows, starts = np.unique(tags[order], return_index=True)
+        parts = zip(np.split(times[order], starts[1:]), np.split(scores[order], starts[1:]), strict=True)
+        return dict(zip(rows.tolist(), parts, strict=True))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The production detector on what real readers heard.
 
 rfid-r420-locate: clips of a tag that a person carries about, and of one that lies still; each by itself, from
-a cold start; the score of a clip is the detector's highest in it. rfid-cwnu-rda: a person moves about beside
+a cold start: no rack around the tag, no quiet time before. A clip's score is the network's highest in it,
+before it is weighed over ticks. rfid-cwnu-rda: a person moves about beside
 tags that nobody touches, so every flip is false; a volunteer's files in the order in which they were made.
 """
 
@@ -11,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.flip_clips import area_under_roc
 from bench.flip_judging import run
 from bench.real_reads import load_locate, load_rda
+from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.reads import ReadTable
 
 LEAST_READS = 40
@@ -42,8 +45,19 @@ class FalseFlips:
 
 def clip_score(reads: ReadTable) -> float:
     """Highest score of any tag in a recording."""
-    log = run("production", reads).scores.log
-    return max((float(scores.max(initial=0.0)) for _, _, scores in log), default=0.0)
+    detector = ProductionDetector()
+    network, highest = detector.network, 0.0
+
+    def watched(features: NDArray[np.float32]) -> NDArray[np.float64]:
+        nonlocal highest
+        scores = network(features)
+        highest = max(highest, float(scores.max(initial=0.0)))
+        return scores
+
+    detector.network = watched
+    detector.feed(reads)
+    detector.finish()
+    return highest
 
 
 def moved_against_still(folder: Path) -> MovedAgainstStill:

@@ -11,6 +11,8 @@ after its end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +51,7 @@ class ProductionDetector(TickingDetector):
         if network is None or rules is None:
             shipped, shipped_rules = load_network("production", FEATURES)
             network, rules = network or shipped, rules or shipped_rules
-        self._network = network
+        self.network: Callable[[NDArray[np.float32]], NDArray[np.float64]] = network
         self.events = EventMaker(rules, self.tag_rows.epcs, BIN_S / 2)
         self._smoother = ScoreSmoother()
         self.latency_s = LOOK_AHEAD_S + DELAY_TICKS * BIN_S + self.events.latency_s
@@ -78,7 +80,7 @@ class ProductionDetector(TickingDetector):
 
     def _tick(self, time_s: float) -> list[Flip]:
         rows, groups = self.step()
-        scores = self._network(self.activity.features(rows)) if len(rows) else np.zeros(0)
+        scores = self.network(self.activity.features(rows)) if len(rows) else np.zeros(0)
         rows, scores = self._smoother.tick(rows, scores)
         return self.events.tick(judged_s(time_s) - DELAY_TICKS * BIN_S, rows, scores, groups[rows])
 

@@ -84,8 +84,8 @@ def test_the_shipped_network_fits_the_features() -> None:
     assert 0 < rules.stop <= rules.start < 1
 
 
-def test_production_beats_raw_on_an_unseen_store() -> None:
-    arguments = ["--stores", "1", "--seconds", "90", "--rates", "8", "--methods", "raw,production", "--json"]
+def test_production_beats_raw_on_unseen_stores() -> None:
+    arguments = ["--stores", "2", "--seconds", "120", "--rates", "8", "--methods", "raw,production", "--json"]
     result = CliRunner().invoke(flips, arguments)
     assert result.exit_code == 0, result.output
     raw, production = json.loads(result.stdout)["events"]
