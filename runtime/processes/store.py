@@ -18,12 +18,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec.structs import replace
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config import model
-from runtime.config.model import Camera, Engines, Intervals, StoreConfig, Uplink
 from runtime.messages import (
     Attach,
     Committed,
@@ -39,6 +36,7 @@ from runtime.messages import (
 )
 from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up
+from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
 from runtime.store.facts import Fact
 from runtime.store.floorplan import FloorPlan
@@ -53,52 +51,9 @@ MAX_AHEAD_S = 5.0
 """A record from further in the future would make everything else late: it is dropped and counted."""
 CLOSING_S = 0.6
 
+__all__ = ["StoreProcess", "StoreSpec", "main", "spec_of"]
+
 log = logging.getLogger("tagsight.store")
-
-
-class StoreSpec(msgspec.Struct, frozen=True):
-    """What the store process is started with."""
-
-    config: StoreConfig
-    clock: tuple[float, float]
-
-    def fixed(self) -> StoreSpec:
-        """The spec without what can change while the process runs: what `Behaviour.adopt` takes up."""
-        config = replace(
-            self.config,
-            cameras=[],
-            entrances=[],
-            zones=[],
-            fixtures=[],
-            readers=[],
-            intervals=Intervals(),
-            retention=replace(self.config.retention, visitor_hours=1.0),
-        )
-        return replace(self, config=config)
-
-
-def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> StoreSpec:
-    """The spec of the store process; there is one, whatever `name` says.
-
-    It leaves out what the store does not depend on, so that a new address restarts only whom it concerns.
-    """
-    cameras = [
-        Camera(name=camera.name, uri="-", analysis_fps=camera.analysis_fps)
-        for camera in config.cameras
-        if camera.homography or camera.points
-    ]
-    readers = [
-        model.Reader(name=reader.name, host="-", antennas=reader.antennas) for reader in config.readers
-    ]
-    floor = model.FloorPlan(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
-    uplink = Uplink(
-        outbox=config.uplink.outbox,
-        max_mb=config.uplink.max_mb,
-        group_events=config.uplink.group_events,
-        group_ms=config.uplink.group_ms,
-    )
-    parts = {"floor": floor, "cameras": cameras, "readers": readers, "uplink": uplink}
-    return StoreSpec(replace(config, **parts, engines=Engines(), log=model.Log()), clock)
 
 
 def main(control: socket.socket, spec: StoreSpec) -> None:
