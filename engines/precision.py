@@ -4,7 +4,8 @@ fp16 and 8 bits stop at the last convolutions: what comes after turns a few numb
 costs next to nothing and needs the range. Inputs and outputs stay fp32 for every precision.
 
 8 bits: scales without zero points (signed, symmetric), per channel for weights, and biases left alone, which
-is what every TensorRT takes. The first convolution, which reads pixels, is left in fp16.
+is what every TensorRT takes. The first convolution, which reads pixels, and those of each channel for itself
+(depthwise) are left in fp16.
 """
 
 from __future__ import annotations
@@ -205,7 +206,11 @@ def quantise(path: Path, size_wh: tuple[int, int], samples: Samples) -> bytes:
     inside = graphs.before_heavy(model.graph.node)
     name = graphs.picture_input(model, path).name
     pixels = graphs.first_heavy(model.graph.node)
-    spared = [node.name for node in model.graph.node if node.name not in inside or node.name in pixels]
+    spared = [
+        node.name
+        for node in model.graph.node
+        if node.name not in inside or node.name in pixels or _is_depthwise(node)
+    ]
     options: dict[str, Any] = {
         "QuantizeBias": False,
         "WeightSymmetric": True,
@@ -241,6 +246,11 @@ def quantise(path: Path, size_wh: tuple[int, int], samples: Samples) -> bytes:
         raise BuildError(f"{path}: has no convolution that could be brought to 8 bits; use fp16")
     check_symmetric(made, path)
     return serialised(graphs.inferred(made, path))
+
+
+def _is_depthwise(node: Node) -> bool:
+    """A convolution of each channel for itself: little work, and the first to suffer from 8 bits."""
+    return node.op_type == "Conv" and any(a.name == "group" and a.i > 1 for a in node.attribute)
 
 
 def _no_advice(record: logging.LogRecord) -> bool:
