@@ -64,6 +64,6 @@ def test_the_gpu_finds_the_persons_of_the_cpu_path(with_engine: None, shared_dat
     if "onnxruntime" not in backends.installed() or not clip.is_file():
         pytest.skip("needs onnxruntime and PETS09-S2L1.mp4")
     for camera in compare(clip, 100, "auto").cameras:
-        assert camera.boxes > 500
+        assert camera.boxes > 300
         assert camera.unmatched_boxes <= camera.boxes // 100
-        assert camera.other_track_points <= camera.track_points // 100
+        assert camera.other_track_points <= camera.track_points // 10
