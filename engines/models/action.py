@@ -1,7 +1,8 @@
 """The action net: MobileNetV2's first blocks and one number a person, is this one handling goods.
 
-Input `images` [N, 3, 128, 96] float32, BGR, 0..255: a person's box grown by `GROWN_WH` of its size on every
-side, because a reaching arm leaves the box. Output `handling` [N, 1]: a logit, 0 at the decision threshold.
+Input `images` [N, 3, 128, 96] float32, BGR, 0..255: a person's box grown on every side (as much as
+`engines.distill.crops.action_pose.GROWN_WH` says), because a reaching arm leaves the box. Output `handling`
+[N, 1]: a logit, 0 at the decision threshold.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from engines.models.pixels import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR
 from engines.models.reid import load_blocks
 
 INPUT_WIDTH, INPUT_HEIGHT = 96, 128
-GROWN_WH = (0.3, 0.12)
 BLOCKS = 14
 CHANNELS = 96
 MAP_WH = (INPUT_WIDTH // 16, INPUT_HEIGHT // 16)

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops import Box, cut
+from engines.crops import cut
 from engines.distill.config import TrainingError
-from engines.distill.crops.action_pose import PoseTeacher, label
+from engines.distill.crops.action_pose import PoseTeacher, grown, label, view_of
 from engines.distill.crops.gather import (
     INRIA,
     MARGIN,
@@ -26,11 +26,10 @@ from engines.distill.crops.gather import (
     pool_records,
     with_margin,
 )
-from engines.distill.pool import Image, read_image
-from engines.models.action import GROWN_WH, INPUT_HEIGHT, INPUT_WIDTH
+from engines.distill.pool import read_image
+from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
 
 KEPT_WH = (round(INPUT_WIDTH * (1 + 2 * MARGIN)), round(INPUT_HEIGHT * (1 + 2 * MARGIN)))
-TEACHER_HEIGHT_PX = 224
 LEAST_HEIGHTS_PX = {"street": 110, "coco": 100, "cafe": 80}
 RETAIL, RETAIL_FRAMES, RETAIL_TRAINED = "retail", 502, 0.55
 NEVER = ("aisle",)
@@ -45,13 +44,6 @@ class ActionSet:
     joints: NDArray[np.float32]
     held_out: NDArray[np.bool_]
     sources: list[str]
-
-
-def grown(box: Box) -> Box:
-    """A person's box as the action net sees it."""
-    left, top, right, bottom = box
-    x, y = GROWN_WH[0] * (right - left), GROWN_WH[1] * (bottom - top)
-    return left - x, top - y, right + x, bottom + y
 
 
 def chosen(data: Path, pool: Path, limits: dict[str, int], seed: int) -> list[CropRecord]:
@@ -113,7 +105,7 @@ def _label_all(stored: Path, data: Path, pool: Path, teacher: PoseTeacher, recor
         if record.file != name:
             folder = data / "img-inria-person-crops" / "pos" if record.source == INRIA else pool
             name, image = record.file, read_image(folder / record.file)
-        found = label(teacher_view(image, record.box), teacher)
+        found = label(cut(image, *view_of(record.box)), teacher)
         if np.isnan(found.handling):
             continue
         crops.append(with_margin(image, grown(record.box), KEPT_WH))
@@ -135,10 +127,3 @@ def _label_all(stored: Path, data: Path, pool: Path, teacher: PoseTeacher, recor
         sources=np.asarray(json.dumps(sources)),
     )
     partial.replace(stored)
-
-
-def teacher_view(image: Image, box: Box) -> Image:
-    """The grown box in its true proportions, as the pose teacher wants to see it."""
-    left, top, right, bottom = grown(box)
-    width = max(16, round(TEACHER_HEIGHT_PX * (right - left) / (bottom - top)))
-    return cut(image, (left, top, right, bottom), (width, TEACHER_HEIGHT_PX))

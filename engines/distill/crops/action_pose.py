@@ -14,9 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.crops import Box
 from engines.distill.pool import Image
 
 SIDE_PX = 192
+VIEW_HEIGHT_PX = 224
+GROWN_WH = (0.3, 0.12)
+"""How much of a box's width and height is seen beyond each side: a reaching arm leaves the box."""
+
 SHOULDERS, ELBOWS, WRISTS, HIPS, NOSE = (5, 6), (7, 8), (9, 10), (11, 12), 0
 KEPT = (*SHOULDERS, *ELBOWS, *WRISTS, *HIPS)
 LEAST_TORSO = 0.3
@@ -102,6 +107,20 @@ def _at_work(points: NDArray[np.float32], side: int, torso: float) -> float:
 def _soft(margin: float) -> float:
     """0 to 1 over a margin in torso lengths."""
     return float(1 / (1 + np.exp(-np.clip(margin / FRACTION * 3, -30, 30))))
+
+
+def grown(box: Box) -> Box:
+    """A person's box as teacher and student see it."""
+    left, top, right, bottom = box
+    x, y = GROWN_WH[0] * (right - left), GROWN_WH[1] * (bottom - top)
+    return left - x, top - y, right + x, bottom + y
+
+
+def view_of(box: Box) -> tuple[Box, tuple[int, int]]:
+    """The grown box, and the size that keeps its proportions: how the teacher wants to see a person."""
+    left, top, right, bottom = grown(box)
+    width = max(16, round(VIEW_HEIGHT_PX * (right - left) / (bottom - top)))
+    return (left, top, right, bottom), (width, VIEW_HEIGHT_PX)
 
 
 def label(crop: Image, teacher: PoseTeacher) -> PseudoLabel:

@@ -83,8 +83,9 @@ def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path
     labels; the crops labelled by eye have no part in it.
     """
     from engines.distill.crops.action_fit import fit_last_layer
+    from engines.distill.crops.action_pose import GROWN_WH
     from engines.distill.crops.action_train import ActionLearner, best_threshold, examples_of
-    from engines.models.action import GROWN_WH, INPUT_HEIGHT, INPUT_WIDTH
+    from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
 
     state = read_state(recipe.run / "checkpoint.pt")
     learner = ActionLearner()
