@@ -194,6 +194,7 @@ def recipe_for(wish: Wish, run: Path, start: Path, size: tuple[int, int]) -> Det
         steps=wish.steps,
         batch=8,
         threads=wish.threads,
+        workers=0,
         learning_rate=LEARNING_RATE,
         warmup_steps=min(30, wish.steps // 4),
         ema_decay=0.99,

@@ -37,6 +37,9 @@ VALIDATION = {
 T = TypeVar("T")
 TEACHER = Path("det-yolox-nano/yolox_nano.onnx")
 LOG_EVERY_STEPS = 20
+FRESH_PROCESS = "spawn"
+"""A forked worker would wait for ever on the threads of an OpenVINO that this process has used before."""
+
 GRADIENT_LIMIT = 10.0
 
 
@@ -123,7 +126,15 @@ class DetectorTraining:
         hinted = recipe.hint != "none"
         teacher = recipe.data / TEACHER if recipe.soft_gain or hinted else None
         taught = TaughtBatches(scenes, teacher, features=hinted)
-        batches = iter(DataLoader(taught, batch_size=None, num_workers=recipe.workers, collate_fn=unchanged))
+        batches = iter(
+            DataLoader(
+                taught,
+                batch_size=None,
+                num_workers=recipe.workers,
+                collate_fn=unchanged,
+                multiprocessing_context=FRESH_PROCESS if recipe.workers else None,
+            )
+        )
         self._listen_for_stop()
         parts: list[np.ndarray] = []
         since = time.monotonic()
