@@ -160,10 +160,8 @@ def _means(count: int, fewer: int) -> Float64:
     """(fewer, count): the shares of `count` pixels in each of `fewer` that cover them all evenly."""
     pixels, factor = np.arange(count), count / fewer
     low = np.arange(fewer)[:, None] * factor
-    shares: Float64 = (
-        np.clip(np.minimum(pixels + 1, low + factor) - np.maximum(pixels, low), 0, None) / factor
-    )
-    return shares
+    shared = np.minimum(pixels + 1, low + factor) - np.maximum(pixels, low)
+    return np.asarray(np.clip(shared, 0, None) / factor, np.float64)
 
 
 def _places(count: int, low: np.float32, high: np.float32, first: int, scale: float) -> Float64:

@@ -248,7 +248,7 @@ def crop_boxes(
     if not all(0.0 <= share <= MAX_GROWN for share in grown):
         raise LaunchError(f"boxes cannot be grown by {grown} of their size: 0 to {MAX_GROWN:g}")
     cut = (frames, boxes, counts, images, MAX_KEPT, out, int(half), owners, crops, width, height)
-    arguments = (*cut, *map(float, grown), rule)
+    arguments: tuple[Argument, ...] = (*cut, float(grown[0]), float(grown[1]), rule)
     return Launch("crop_boxes", grid, block, arguments)
 
 
