@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from bench import stand_in
 from bench.inputs import sample_clip
 from engines.cuda.compile import cubin_for
+from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.inference import read_network
@@ -147,13 +148,15 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     return Parity(where, engine[0], frames, cameras)
 
 
-def open_double(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+def open_double(
+    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+) -> Execution:
     """The detector's network run by the double of TensorRT."""
     from bench.tensorrt_double import DoubleEngine
 
     buckets = buckets_of(2)
     network = read_network(DoubleEngine(detector.source.path, size, buckets), "double of TensorRT")
-    return Execution(gpu, LanePlan(network, detector.reading, buckets))
+    return Execution(gpu, LanePlan(network, detector.reading, buckets, looks))
 
 
 def _detector() -> PersonDetector:

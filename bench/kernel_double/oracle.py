@@ -152,8 +152,7 @@ def _window(low: np.float32, high: np.float32, size: int) -> NDArray[np.int64]:
 
 
 def _at(picture: Picture, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Float64:
-    values: Float64 = picture.bgr()[np.ix_(rows, columns)]
-    return values
+    return np.asarray(picture.bgr()[np.ix_(rows, columns)], np.float64)
 
 
 def _means(count: int, fewer: int) -> Float64:
@@ -166,8 +165,7 @@ def _means(count: int, fewer: int) -> Float64:
 
 def _places(count: int, low: np.float32, high: np.float32, first: int, scale: float) -> Float64:
     places = float(low) - first + (np.arange(count) + 0.5) * ((float(high) - float(low)) / count)
-    scaled: Float64 = places * scale - 0.5
-    return scaled
+    return np.asarray(places * scale - 0.5, np.float64)
 
 
 def cells_of(width: int, height: int, levels: int) -> Float64:

@@ -24,7 +24,7 @@ __all__ = ["libcuda", "library", "over_stand_in"]
 SCRIPT = str(Path(__file__).with_name("vision_on_gpu.py"))
 LOOKS = str(Path(__file__).with_name("looks_on_gpu.py"))
 RECORDS_OFF = 0.2
-"""Of a probability, with a network that judges how much of the crop is person: the GPU is shown the detection's
+"""Of a probability, with a network that judges how much of a crop is person: the GPU sees the detection's
 box, the processor the track's, which is smoothed."""
 IN_PLACE = "read in place, no copy (integrated GPU, registered ring)"
 
