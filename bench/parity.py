@@ -131,13 +131,15 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     where = gpu.describe(writable=True) + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
     engine: list[str] = []
 
-    def opened(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+    def opened(
+        gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...]
+    ) -> Execution:
         if stand_in.is_here():
-            execution = open_double(gpu, detector, size)
+            execution = open_double(gpu, detector, size, looks)
         else:
             from engines.cuda.stored import open_stored
 
-            execution = open_stored(gpu, detector, size)
+            execution = open_stored(gpu, detector, size, looks)
         engine.append(execution.describe())
         return execution
 
@@ -174,8 +176,8 @@ def _run(sight: GpuSight, pictures: Iterator[Image], size_wh: tuple[int, int]) -
         if under_way is None:
             return
         number, ticket, by_cpu = under_way
-        for camera, cpu, gpu in zip(cameras, by_cpu, sight.finish(ticket), strict=True):
-            camera.compare(number, cpu, gpu)
+        for camera, cpu, seen in zip(cameras, by_cpu, sight.finish(ticket), strict=True):
+            camera.compare(number, cpu, seen.found)
 
     for number, picture in enumerate(pictures):
         shown = [camera.show(number, picture) for camera in cameras]
