@@ -108,8 +108,8 @@ def measure(sight: Sight, cameras: Sequence[Camera], seconds: float) -> Density:
     def finish() -> None:
         nonlocal frames
         ticket, began_s = under_way.popleft()
-        for frame, found in zip(ticket.frames, sight.finish(ticket), strict=True):
-            by_name[frame.camera].track(found)
+        for frame, seen in zip(ticket.frames, sight.finish(ticket), strict=True):
+            by_name[frame.camera].track(seen.found)
             frames += 1
         answer_ms.append((time.perf_counter() - began_s) * 1e3)
 

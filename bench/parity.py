@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from bench import stand_in
 from bench.inputs import sample_clip
 from engines.cuda.compile import cubin_for
+from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.inference import read_network
@@ -130,13 +131,15 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     where = gpu.describe(writable=True) + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
     engine: list[str] = []
 
-    def opened(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+    def opened(
+        gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...]
+    ) -> Execution:
         if stand_in.is_here():
-            execution = open_double(gpu, detector, size)
+            execution = open_double(gpu, detector, size, looks)
         else:
             from engines.cuda.stored import open_stored
 
-            execution = open_stored(gpu, detector, size)
+            execution = open_stored(gpu, detector, size, looks)
         engine.append(execution.describe())
         return execution
 
@@ -147,13 +150,15 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     return Parity(where, engine[0], frames, cameras)
 
 
-def open_double(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+def open_double(
+    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+) -> Execution:
     """The detector's network run by the double of TensorRT."""
     from bench.tensorrt_double import DoubleEngine
 
     buckets = buckets_of(2)
     network = read_network(DoubleEngine(detector.source.path, size, buckets), "double of TensorRT")
-    return Execution(gpu, LanePlan(network, detector.reading, buckets))
+    return Execution(gpu, LanePlan(network, detector.reading, buckets, looks))
 
 
 def _detector() -> PersonDetector:
@@ -171,8 +176,8 @@ def _run(sight: GpuSight, pictures: Iterator[Image], size_wh: tuple[int, int]) -
         if under_way is None:
             return
         number, ticket, by_cpu = under_way
-        for camera, cpu, gpu in zip(cameras, by_cpu, sight.finish(ticket), strict=True):
-            camera.compare(number, cpu, gpu)
+        for camera, cpu, seen in zip(cameras, by_cpu, sight.finish(ticket), strict=True):
+            camera.compare(number, cpu, seen.found)
 
     for number, picture in enumerate(pictures):
         shown = [camera.show(number, picture) for camera in cameras]

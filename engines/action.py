@@ -43,5 +43,10 @@ class ActionJudge:
         `boxes` (n, 4) are left, top, right, bottom px of a BGR picture; nan where a box shows nothing: not
         judged. Raises EngineError.
         """
-        logits = self.network.rows(image_bgr, boxes)[:, 0].astype(np.float64)
-        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))), np.float32)
+        return probabilities(self.network.rows(image_bgr, boxes)[:, 0])
+
+
+def probabilities(logits: Rows) -> Rows:
+    """What an action network's answers (n,) say, in 0..1; nan stays nan."""
+    wide = np.clip(logits.astype(np.float64), -30.0, 30.0)
+    return np.asarray(1.0 / (1.0 + np.exp(-wide)), np.float32)

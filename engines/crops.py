@@ -17,7 +17,7 @@ from engines.detector import Image, Source, locate
 from engines.errors import EngineError, WeightsError
 
 MAX_SHRINK = 2.0
-"""A crop is halved until less than this is left to shrink: linear interpolation would skip pixels."""
+"""Pixels are averaged until less than this is left to shrink: linear interpolation would skip some."""
 
 AROUND_PX = 2
 """Pixels beside a box that interpolation may read."""
@@ -48,23 +48,24 @@ class CropNetwork:
                 f"this one with {', '.join(str(list(shape)) for shape in outputs)}"
             )
         self.source = source
+        self.task = task
         self.backend_name = runner.name
         self.size_wh = (width, height)
         self.answers = outputs[0][1]
-        x, y = source.recipe.grown or (0.0, 0.0)
+        self.grown = x, y = source.recipe.grown or (0.0, 0.0)
         self._growth = np.array([-x, -y, x, y])
         threads = threads or cpu.available_threads()
         streams = max(1, min(streams, threads))
         recipe = source.recipe
         usual = PixelFormat()
-        pixels = PixelFormat(
+        self.pixels = PixelFormat(
             recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std
         )
         self._session: Session = network.compile(
             Plan(
                 width,
                 height,
-                pixels=pixels,
+                pixels=self.pixels,
                 threads=threads,
                 streams=streams,
                 requests=streams + 1,
@@ -121,6 +122,7 @@ def cut(
     """A box of a picture stretched to `size_wh`, into `target` if given.
 
     Where the box leaves the picture, the picture's edge is repeated. The box must share an area with it.
+    The GPU cuts in the same way (`crop_boxes` of engines/cuda/kernels/pictures.cu).
     """
     left, top, right, bottom = box
     x0, y0 = max(0, int(left) - AROUND_PX), max(0, int(top) - AROUND_PX)
@@ -129,11 +131,13 @@ def cut(
     scale = np.array([size_wh[0] / (right - left), size_wh[1] / (bottom - top)])
     shift = -np.array([left - x0, top - y0]) * scale
     left_to_shrink = scale.min()
-    while left_to_shrink < 1 / MAX_SHRINK and min(window.shape[:2]) > 1:
-        half = max(1, window.shape[1] // 2), max(1, window.shape[0] // 2)
-        window = np.asarray(cv2.resize(window, half, interpolation=cv2.INTER_AREA), np.uint8)
+    fewer_wh = whole_wh
+    while left_to_shrink < 1 / MAX_SHRINK and min(fewer_wh) > 1:
+        fewer_wh = fewer_wh[0] // 2, fewer_wh[1] // 2
         left_to_shrink *= 2
-    scale = scale * whole_wh / np.array([window.shape[1], window.shape[0]])
+    if fewer_wh != whole_wh:
+        window = np.asarray(cv2.resize(window, fewer_wh, interpolation=cv2.INTER_AREA), np.uint8)
+    scale = scale * whole_wh / np.array(fewer_wh)
     middle = 0.5 * scale - 0.5
     matrix = np.array([[scale[0], 0.0, shift[0] + middle[0]], [0.0, scale[1], shift[1] + middle[1]]])
     options = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.kernel_double import oracle
-from bench.kernel_double.oracle import Picture
+from bench.kernel_double.oracle import Lies, Picture
 from engines.cuda import launches
 from engines.cuda.launches import BGR, MAX_KEPT, NV12, Decoded, Kept, Launch, Placed
 
@@ -170,7 +170,8 @@ def check_half(double: Runner, rng: np.random.Generator) -> dict[str, float]:
 
 
 def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
-    """Boxes inside, across and outside the picture, empty, upside down, not finite; odd counts."""
+    """Boxes inside, across and outside the picture, larger than the crop, empty, upside down, not finite,
+    grown or not; odd counts."""
     images, (width, height) = int(rng.integers(1, 4)), rng.integers(1, 40, 2).tolist()
     pictures = [random_picture(rng) if rng.random() < 0.9 else None for _ in range(images)]
     places = [_placed(double, rng, picture, 64, 48) for picture in pictures]
@@ -185,6 +186,7 @@ def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
         crops = MAX_KEPT + int(np.maximum(counts[:-1], 0).sum()) + 2
     mean, std, rgb = _random_rule(rng)
     rule = launches.pixel_rule(_triple(mean), _triple(std), rgb=rgb)
+    grown_x, grown_y = (float(share) for share in rng.choice([0.0, 0.12, 0.3, 2.0], 2))
     whole = rubbish((crops, 3, height, width), np.float32)
     halves = rubbish((crops, 3, height, width), np.float16)
     owners = rubbish((crops,), np.int32)
@@ -197,7 +199,8 @@ def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
             double.address(out),
             double.address(owners),
         )
-        double.run(launches.crop_boxes(*given, (crops, height, width), rule, half=half))
+        shape = (crops, height, width)
+        double.run(launches.crop_boxes(*given, shape, rule, half=half, grown=(grown_x, grown_y)))
     bounded = np.clip(counts, 0, MAX_KEPT)
     everyone = [image * MAX_KEPT + rank for image in range(images) for rank in range(bounded[image])]
     expected_owners = (everyone + [-1] * crops)[:crops]
@@ -206,11 +209,9 @@ def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     for crop, owner in enumerate(expected_owners):
         image, picture = owner // MAX_KEPT, pictures[owner // MAX_KEPT] if owner >= 0 else None
         if picture is not None:
-            offset = np.array(places[image].offset_xy * 2, np.float64)
-            step = np.array((table["step_x"][image], table["step_y"][image]) * 2, np.float64)
-            with np.errstate(invalid="ignore"):
-                box = (boxes[image, owner % MAX_KEPT].astype(np.float64) - offset) * step
-            expected[crop] = oracle.cropped(picture, box, (height, width), PAD)
+            lies = Lies(places[image].offset_xy, (table["step_x"][image], table["step_y"][image]))
+            box = boxes[image, owner % MAX_KEPT]
+            expected[crop] = oracle.cropped(picture, box, lies, (height, width), (grown_x, grown_y), PAD)
     wanted = np.stack([oracle.as_input(crop, mean, std, rgb=rgb) for crop in expected])
     return _compared("crop", whole, halves, wanted, 2e-4)
 

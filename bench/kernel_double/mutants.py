@@ -94,10 +94,38 @@ MUTANTS = (
         "rest >= tie",
     ),
     Mutant(
-        "boxes not cut at the picture's right edge",
+        "boxes not cut at the picture's far edge",
         "crops",
-        "* frame.step_x, 0.0f, wide);\n        const float bottom",
-        "* frame.step_x, 0.0f, 1e9f);\n        const float bottom",
+        "bounded((to - (float)offset) * step, 0.0f, (float)size)",
+        "fmaxf((to - (float)offset) * step, 0.0f)",
+    ),
+    Mutant(
+        "boxes grown at one end only", "crops", "return {low - more, high + more", "return {low - more, high"
+    ),
+    Mutant("what is grown counted as shown", "crops", "high - low};", "high - low + 2.0f * more};"),
+    Mutant(
+        "the window's end not cut at the picture's edge",
+        "crops",
+        "(int)span.to + AROUND_PX > size ? size : (int)span.to + AROUND_PX",
+        "(int)span.to + AROUND_PX",
+    ),
+    Mutant(
+        "large boxes sampled, not averaged",
+        "crops",
+        "while (scale < 0.5f &&",
+        "while (scale < 0.0f &&",
+    ),
+    Mutant(
+        "only the whole pixels of a mean counted",
+        "crops",
+        "row * down.seen < (y + 1) * down.count;",
+        "row < (y + 1) * down.count / down.seen;",
+    ),
+    Mutant(
+        "the shrunk window's last column not bounded",
+        "crops",
+        "next_x = bounded_index(x.first + 1, across.seen)",
+        "next_x = x.first + 1",
     ),
     Mutant("owner's place in the batch forgotten", "crops", "return image * most + crop;", "return crop;"),
     Mutant(
@@ -106,7 +134,18 @@ MUTANTS = (
         "counts[image] < most ? counts[image] : most",
         "counts[image]",
     ),
-    Mutant("boxes that are not numbers cropped", "crops", "known && right > left", "right >= left"),
+    Mutant(
+        "boxes that are not numbers cropped",
+        "crops",
+        "if (known && wide.shown >= 1.0f",
+        "if (wide.shown >= 1.0f",
+    ),
+    Mutant(
+        "less than a pixel cropped",
+        "crops",
+        "wide.shown >= 1.0f && high.shown >= 1.0f",
+        "wide.shown > 0.0f && high.shown > 0.0f",
+    ),
     Mutant("cell corners instead of centres", "decoders", "(row_at + 0.5f) * stride", "row_at * stride"),
     Mutant("levels round down", "decoders", "rows = (height + step - 1) / step", "rows = height / step"),
     Mutant(

@@ -94,18 +94,78 @@ def letterboxed(
     return canvas
 
 
-def cropped(picture: Picture | None, box: Float64, shape: tuple[int, int], pad: float) -> Float64:
-    """The box (picture pixels) cut at the picture's edges and stretched to (height, width, 3)."""
+@dataclass(frozen=True)
+class Lies:
+    """Where a frame lies in the network's input: its corner there, and picture pixels per input pixel."""
+
+    offset_xy: tuple[int, int]
+    step_xy: tuple[float, float]
+
+
+def cropped(
+    picture: Picture | None,
+    box: Float32,
+    lies: Lies,
+    shape: tuple[int, int],
+    grown: tuple[float, float],
+    pad: float,
+) -> Float64:
+    """A box of input pixels, cut at the picture's edges, grown and stretched to (height, width, 3)."""
     grey = np.full((*shape, 3), pad)
     if picture is None or not np.isfinite(box).all():
         return grey
-    left, right = np.clip(box[[0, 2]], 0, picture.width)
-    top, bottom = np.clip(box[[1, 3]], 0, picture.height)
-    if right <= left or bottom <= top:
+    spans = [
+        _span(box[axis], box[axis + 2], lies.offset_xy[axis], lies.step_xy[axis], size, grown[axis])
+        for axis, size in enumerate((picture.width, picture.height))
+    ]
+    if min(shown for _, _, shown in spans) < 1:
         return grey
-    x = left + _centres(shape[1], right - left)
-    y = top + _centres(shape[0], bottom - top)
-    return sampled(picture.bgr(), x, y)
+    (left, right, _), (top, bottom, _) = spans
+    columns, rows = _window(left, right, picture.width), _window(top, bottom, picture.height)
+    across, down = len(columns), len(rows)
+    scale = min(np.float32(shape[1]) / (right - left), np.float32(shape[0]) / (bottom - top))
+    while scale < 0.5 and min(across, down) > 1:
+        across, down, scale = across // 2, down // 2, scale * 2
+    seen = np.einsum(
+        "ab,bcx,dc->adx", _means(len(rows), down), _at(picture, rows, columns), _means(len(columns), across)
+    )
+    x = _places(shape[1], left, right, columns[0], across / len(columns))
+    y = _places(shape[0], top, bottom, rows[0], down / len(rows))
+    return sampled(seen, x, y)
+
+
+def _span(
+    start: np.float32, end: np.float32, offset: int, step: float, size: int, grown: float
+) -> tuple[np.float32, np.float32, np.float32]:
+    """Both ends in picture pixels, and how much the picture shows. float32, because in which pixel an end
+    lies is a matter of its last bit."""
+    low, high = (
+        np.clip((value - np.float32(offset)) * np.float32(step), np.float32(0), np.float32(size))
+        for value in (start, end)
+    )
+    more = (high - low) * np.float32(grown)
+    return low - more, high + more, high - low
+
+
+def _window(low: np.float32, high: np.float32, size: int) -> NDArray[np.int64]:
+    return np.arange(max(0, int(low) - 2), min(size, int(high) + 2))
+
+
+def _at(picture: Picture, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Float64:
+    return np.asarray(picture.bgr()[np.ix_(rows, columns)], np.float64)
+
+
+def _means(count: int, fewer: int) -> Float64:
+    """(fewer, count): the shares of `count` pixels in each of `fewer` that cover them all evenly."""
+    pixels, factor = np.arange(count), count / fewer
+    low = np.arange(fewer)[:, None] * factor
+    shared = np.minimum(pixels + 1, low + factor) - np.maximum(pixels, low)
+    return np.asarray(np.clip(shared, 0, None) / factor, np.float64)
+
+
+def _places(count: int, low: np.float32, high: np.float32, first: int, scale: float) -> Float64:
+    places = float(low) - first + (np.arange(count) + 0.5) * ((float(high) - float(low)) / count)
+    return np.asarray(places * scale - 0.5, np.float64)
 
 
 def cells_of(width: int, height: int, levels: int) -> Float64:

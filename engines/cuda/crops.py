@@ -33,6 +33,8 @@ class CropNetwork:
     unit_length: bool = False
     """Its answer is an embedding, to be brought to length 1."""
     persons_a_frame: int = 8
+    grown: tuple[float, float] = (0.0, 0.0)
+    """How much of a box's width and height it sees beyond each side."""
 
 
 class CropPath:
@@ -66,6 +68,7 @@ class CropPath:
             (places, height, width),
             crops.rule,
             half=crops.network.input.half,
+            grown=crops.grown,
         )
         self._gpu.run(launch, stream)
         inference.queue(stream)

@@ -21,6 +21,8 @@ MAX_KEPT = 200
 
 MAX_SIDE_PX = 8192
 MAX_BATCH = 1024
+MAX_GROWN = 2.0
+"""As in engines.catalogue."""
 
 BGR, NV12 = 0, 1
 
@@ -70,7 +72,18 @@ _POINTER, _INT, _FLOAT = ctypes.c_uint64, ctypes.c_int32, ctypes.c_float
 
 SIGNATURES: dict[str, tuple[type[ctypes._SimpleCData[int] | ctypes._SimpleCData[float] | PixelRule], ...]] = {
     "letterbox": (_POINTER, _INT, _POINTER, _INT, _INT, _INT, _INT, PixelRule),
-    "crop_boxes": (*(_POINTER,) * 3, _INT, _INT, _POINTER, _INT, _POINTER, _INT, _INT, _INT, PixelRule),
+    "crop_boxes": (
+        *(_POINTER,) * 3,
+        _INT,
+        _INT,
+        _POINTER,
+        _INT,
+        _POINTER,
+        *(_INT,) * 3,
+        _FLOAT,
+        _FLOAT,
+        PixelRule,
+    ),
     "decode_ltrb": (_POINTER, *(_INT,) * 5, _FLOAT, *(_POINTER,) * 3),
     "decode_yolox": (_POINTER, *(_INT,) * 7, _FLOAT, *(_POINTER,) * 3),
     "decode_yolov8": (_POINTER, *(_INT,) * 4, _FLOAT, *(_POINTER,) * 3),
@@ -224,11 +237,18 @@ def crop_boxes(
     rule: PixelRule,
     *,
     half: bool,
+    grown: tuple[float, float] = (0.0, 0.0),
 ) -> Launch:
-    """Cut what `suppress` kept out of the frames: out [crops, 3, height, width], owners int32 [crops]."""
+    """Cut what `suppress` kept out of the frames: out [crops, 3, height, width], owners int32 [crops].
+
+    `grown`: the share of a box's width and height that is seen beyond each side. Raises LaunchError.
+    """
     crops, height, width = out_shape
     grid, block = _tiles(width, height, crops)
-    arguments = (frames, boxes, counts, images, MAX_KEPT, out, int(half), owners, crops, width, height, rule)
+    if not all(0.0 <= share <= MAX_GROWN for share in grown):
+        raise LaunchError(f"boxes cannot be grown by {grown} of their size: 0 to {MAX_GROWN:g}")
+    cut = (frames, boxes, counts, images, MAX_KEPT, out, int(half), owners, crops, width, height)
+    arguments: tuple[Argument, ...] = (*cut, float(grown[0]), float(grown[1]), rule)
     return Launch("crop_boxes", grid, block, arguments)
 
 

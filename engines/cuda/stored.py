@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+from engines import crops
 from engines.backends import tensorrt
 from engines.catalogue import EngineEntry
+from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Execution, buckets_of
+from engines.cuda.framepath import rule_of
 from engines.cuda.inference import Network, read_network
 from engines.cuda.lane import LanePlan
-from engines.detector import PersonDetector
+from engines.detector import PersonDetector, Source
 from engines.store import PlanStore
 
 LARGEST_BATCH = 8
 """As runtime.vision.batching gathers them."""
 
 
-def open_stored(gpu: Gpu, detector: PersonDetector, input_wh: tuple[int, int]) -> Execution:
-    """The detector's plan for that input size. Raises EngineError where none is built and verified here."""
+def open_stored(
+    gpu: Gpu, detector: PersonDetector, input_wh: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+) -> Execution:
+    """The detector's plan for that input size, and behind it what looks at its persons.
+
+    Raises EngineError where none is built and verified here.
+    """
     network = network_of(detector, input_wh)
-    plan = LanePlan(network, detector.reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)))
+    plan = LanePlan(network, detector.reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)), looks)
     return Execution(gpu, plan)
+
+
+def crops_of(looks: crops.CropNetwork) -> CropNetwork:
+    """The plan of a network that the processor runs on crops. Raises EngineError where there is none."""
+    return crops_with(looks, _stored(looks.source, looks.size_wh))
+
+
+def crops_with(looks: crops.CropNetwork, network: Network) -> CropNetwork:
+    """That engine, fed as the processor feeds the network. Raises GpuError where it is another network's."""
+    if len(network.outputs) != 1 or network.outputs[0].shape[1:] != (looks.answers,):
+        shapes = [list(output.shape) for output in network.outputs]
+        raise GpuError(f"engine {network.name} answers with {shapes}, not [n, {looks.answers}]")
+    pixels = looks.pixels
+    rule = rule_of(pixels.mean, pixels.std, rgb=pixels.colour == "rgb")
+    return CropNetwork(network, rule, looks.task == "reid", grown=looks.grown)
 
 
 def network_of(detector: PersonDetector, input_wh: tuple[int, int]) -> Network:
     """The detector's plan for that input size, loaded. Raises EngineError."""
-    engine = detector.source.recipe
+    return _stored(detector.source, input_wh)
+
+
+def _stored(source: Source, input_wh: tuple[int, int]) -> Network:
+    engine = source.recipe
     if not isinstance(engine, EngineEntry):
-        raise GpuError(
-            f"{detector.source.path} has no TensorRT engine: `tagsight engines add` gives it a name"
-        )
+        raise GpuError(f"{source.path} has no TensorRT engine: `tagsight engines add` gives it a name")
     return load_network(engine.name, input_wh)
 
 

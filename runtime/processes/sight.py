@@ -15,21 +15,25 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engines.cuda.compile import cubin_for
+from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Batch, Execution
 from engines.cuda.lane import RingFrame
-from engines.detector import Detections, PersonDetector
+from engines.detector import PersonDetector
 from engines.errors import EngineError
 from runtime.config.model import Engines
 from runtime.frames.ring import FrameRing
+from runtime.processes.looks import NO_LOOKS, GpuLooks, choose_looks
 from runtime.processes.watched import Lent
+from runtime.vision.glance import Seen
+from runtime.vision.onlooker import NOBODY, Onlooker
 
 MAX_EXECUTIONS = 4
 """Input sizes for which engines are kept on the GPU; cameras beyond them are looked at by the processor."""
 
 Wh = tuple[int, int]
-OpenExecution = Callable[[Gpu, PersonDetector, Wh], Execution]
+OpenExecution = Callable[[Gpu, PersonDetector, Wh, tuple[CropNetwork, ...]], Execution]
 
 log = logging.getLogger("tagsight.vision")
 
@@ -43,7 +47,7 @@ class Ticket:
 
     frames: tuple[Lent, ...]
     batches: tuple[Running, ...] = ()
-    found: tuple[tuple[int, Detections], ...] = ()
+    found: tuple[tuple[int, Seen], ...] = ()
     """By the processor, and so known already: place and persons."""
 
 
@@ -71,8 +75,8 @@ class Sight(Protocol):
     def start(self, frames: Sequence[Lent]) -> Ticket:
         """Begin to look; the frames stay as they are until `finish`. Raises EngineError."""
 
-    def finish(self, ticket: Ticket) -> list[Detections]:
-        """Each frame's persons. Raises EngineError."""
+    def finish(self, ticket: Ticket) -> list[Seen]:
+        """Each frame's persons, and what was said of them. Raises EngineError."""
 
     def close(self) -> None:
         """Give everything back."""
@@ -110,12 +114,12 @@ class ProcessorSight:
         for height, width in {picture.shape[:2] for picture in pictures}:
             self._detector.prepare(width, height)
         self._under_way += 1
-        return Ticket(tuple(frames), found=tuple(enumerate(self._detector.detect_batch(pictures))))
+        return Ticket(tuple(frames), found=tuple(enumerate(map(Seen, self._detector.detect_batch(pictures)))))
 
-    def finish(self, ticket: Ticket) -> list[Detections]:
-        """As the protocol says."""
+    def finish(self, ticket: Ticket) -> list[Seen]:
+        """As the protocol says; what else is to be said is the onlooker's."""
         self._under_way -= 1
-        return [detections for _, detections in ticket.found]
+        return [seen for _, seen in ticket.found]
 
     def close(self) -> None:
         """As the protocol says; there is nothing to do."""
@@ -125,14 +129,22 @@ class GpuSight:
     """Rings are opened to the GPU; frames of one input size go together.
 
     Where the GPU has no verified engine for a camera's input size, the processor looks at that camera; this
-    is said once for each size.
+    is said once for each size. `looks` are the networks that look at the persons' crops there. The processor
+    looks at those who have none, as at persons beyond the places of a batch.
     """
 
-    def __init__(self, gpu: Gpu, detector: PersonDetector, open_execution: OpenExecution) -> None:
+    def __init__(
+        self,
+        gpu: Gpu,
+        detector: PersonDetector,
+        open_execution: OpenExecution,
+        looks: GpuLooks = NO_LOOKS,
+    ) -> None:
         self._gpu = gpu
         self._detector = detector
         self._processor = ProcessorSight(detector, "no engine for this size")
         self._open_execution = open_execution
+        self._looks = looks
         self._executions: dict[Wh, Execution | None] = {}
         self._rings: dict[str, SharedRing] = {}
         self.maps_writable = not gpu.facts.registers_read_only
@@ -185,13 +197,13 @@ class GpuSight:
             else:
                 groups.setdefault(size, []).append(place)
         batches: list[Running] = []
-        found: list[tuple[int, Detections]] = []
+        found: list[tuple[int, Seen]] = []
         for size, places in groups.items():
             execution = self._executions[size]
             assert execution is not None
             for part in _parts(places, execution.largest_batch):
                 if not execution.has_room:
-                    found.extend(_finished(*batches.pop()))
+                    found.extend(self._finished(frames, *batches.pop()))
                 batch = execution.start([self._ring_frame(frames[place]) for place in part])
                 batches.append((execution, batch, part))
         if by_processor:
@@ -199,11 +211,11 @@ class GpuSight:
             found.extend(zip(by_processor, self._processor.finish(ticket), strict=True))
         return Ticket(tuple(frames), tuple(batches), tuple(found))
 
-    def finish(self, ticket: Ticket) -> list[Detections]:
+    def finish(self, ticket: Ticket) -> list[Seen]:
         """As the protocol says."""
         found = dict(ticket.found)
         for running in ticket.batches:
-            found.update(_finished(*running))
+            found.update(self._finished(ticket.frames, *running))
         return [found[place] for place in range(len(ticket.frames))]
 
     def close(self) -> None:
@@ -229,12 +241,23 @@ class GpuSight:
         try:
             if len(self._executions) >= MAX_EXECUTIONS:
                 raise GpuError(f"engines for {MAX_EXECUTIONS} input sizes are loaded, which is the most")
-            execution = self._open_execution(self._gpu, self._detector, size)
+            execution = self._open_execution(self._gpu, self._detector, size, self._looks.networks)
         except EngineError as error:
             log.warning("input %d x %d: %s on the processor (%s)", *size, self._detector.backend_name, error)
             return None
         log.info("input %d x %d: %s", *size, execution.describe())
         return execution
+
+    def _finished(
+        self, frames: Sequence[Lent], execution: Execution, batch: Batch, places: Sequence[int]
+    ) -> list[tuple[int, Seen]]:
+        persons = execution.persons(batch)
+        seen: list[tuple[int, Seen]] = []
+        for place, found, answers in zip(places, persons, execution.finish(batch), strict=True):
+            header = frames[place].header
+            told = self._looks.told(answers, found, (header.width, header.height))
+            seen.append((place, Seen(found, told)))
+        return seen
 
     def _ring_frame(self, frame: Lent) -> RingFrame:
         header, picture = frame.header, frame.ring.frame(frame.slot)
@@ -252,13 +275,7 @@ def _parts(places: Sequence[int], most: int) -> list[tuple[int, ...]]:
     return [tuple(places[start : start + most]) for start in range(0, len(places), most)]
 
 
-def _finished(execution: Execution, batch: Batch, places: Sequence[int]) -> list[tuple[int, Detections]]:
-    found = list(zip(places, execution.persons(batch), strict=True))
-    execution.finish(batch)
-    return found
-
-
-def choose_sight(engines: Engines, detector: PersonDetector) -> Sight:
+def choose_sight(engines: Engines, detector: PersonDetector, onlooker: Onlooker = NOBODY) -> Sight:
     """The GPU where there is one that can be used and no other back end is configured, else the processor."""
     if engines.backend != "auto":
         return ProcessorSight(detector, f"configured: engines.backend is {engines.backend}")
@@ -273,4 +290,4 @@ def choose_sight(engines: Engines, detector: PersonDetector) -> Sight:
         return ProcessorSight(detector, str(error))
     from engines.cuda.stored import open_stored
 
-    return GpuSight(gpu, detector, open_stored)
+    return GpuSight(gpu, detector, open_stored, choose_looks(onlooker))

@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from engines.backends.cpu import available_threads
-from engines.detector import Detections, PersonDetector
+from engines.detector import PersonDetector
 from engines.errors import EngineError
 from runtime.clock import HostClock
 from runtime.config.model import Camera, Engines, StoreConfig
@@ -35,7 +35,8 @@ from runtime.processes.outbound import RecordSender
 from runtime.processes.sight import Sight, Ticket, choose_sight
 from runtime.processes.watched import Lent, WatchedCamera, first_track_id
 from runtime.vision.batching import BatchPolicy, CameraPlan
-from runtime.vision.onlooker import NOBODY, onlooker_for
+from runtime.vision.glance import Seen
+from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
 
 HEALTH_EVERY_S = 1.0
 SILENT_S = 2.0
@@ -79,7 +80,7 @@ class VisionProcess:
         self,
         control: socket.socket,
         spec: VisionSpec,
-        choose: Callable[[Engines, PersonDetector], Sight] = choose_sight,
+        choose: Callable[[Engines, PersonDetector, Onlooker], Sight] = choose_sight,
     ) -> None:
         self._control = ControlLine(control)
         self._plans = {camera.name: camera for camera in spec.cameras}
@@ -104,7 +105,8 @@ class VisionProcess:
     def run(self) -> None:
         """Compile the network, then serve."""
         self._control.tell(self._health("starting", f"compiling {self._engines.detector}"))
-        self._sight = sight = self._choose_sight(self._engines, self._open())
+        detector = self._open()
+        self._sight = sight = self._choose_sight(self._engines, detector, self._onlooker)
         log.info("persons are detected by %s", sight.way)
         try:
             self._serve(sight)
@@ -277,8 +279,8 @@ class VisionProcess:
         found = sight.finish(ticket)
         gone = [
             frame.camera
-            for frame, detections in zip(ticket.frames, found, strict=True)
-            if not self._track(frame.camera, detections)
+            for frame, seen in zip(ticket.frames, found, strict=True)
+            if not self._track(frame.camera, seen)
         ]
         end_s = time.monotonic()
         # Tickets overlap: what passed before the one before it was finished is on that one's account.
@@ -292,10 +294,10 @@ class VisionProcess:
         for name in gone:
             self._let_go(name)
 
-    def _track(self, name: str, detections: Detections) -> bool:
+    def _track(self, name: str, seen: Seen) -> bool:
         """Whether the camera is still there to take its frame back."""
         camera = self._cameras[name]
-        records = camera.follow(detections, self._clock.now(), self._onlooker)
+        records = camera.follow(seen, self._clock.now(), self._onlooker)
         self._policy.saw(name, len(records[-1].persons), time.monotonic())
         for record in records:
             self._store.put(record)

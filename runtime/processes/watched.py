@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.detector import Detections
 from runtime.config.cameras import image_to_floor
 from runtime.config.model import Camera
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import FrameReady, PersonsSeen
+from runtime.vision.glance import Glance, Seen
 from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
@@ -98,16 +98,15 @@ class WatchedCamera:
         """Done with the oldest frame that was taken. Raises messages.PeerGone."""
         self.borrower.give_back(self._under_way.popleft())
 
-    def follow(self, detections: Detections, now_s: float, onlooker: Onlooker = NOBODY) -> list[PersonsSeen]:
+    def follow(self, seen: Seen, now_s: float, onlooker: Onlooker = NOBODY) -> list[PersonsSeen]:
         """Track the people of the oldest frame taken; what the store is to be told, this frame last."""
         frame = Lent(self._camera.name, self.borrower.ring, self._under_way[0].slot)
         header = frame.header
         farewell = self._restart_for(header, onlooker.appearance_size)
         assert self._tracker is not None
-        picture = None if onlooker.idle else frame.picture()
-        looks = None if picture is None else onlooker.appearances(picture, detections)
-        tracks = self._tracker.update(detections.boxes, detections.scores, header.time_s, looks)
-        handling = {} if picture is None else onlooker.handling(picture, tracks)
+        glance, found = Glance(onlooker, seen, frame.picture), seen.found
+        tracks = self._tracker.update(found.boxes, found.scores, header.time_s, glance.appearances())
+        handling = glance.handling(tracks)
         ended = self._tracker.ended
         name, first_id = self._camera.name, self.first_id
         earlier = seen_before(name, header.sequence, tracks, first_id)

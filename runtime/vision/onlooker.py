@@ -51,12 +51,22 @@ class Onlooker:
 
     def __init__(self, looks: Looks | None = None, judge: ActionJudge | None = None) -> None:
         self._looks = looks
-        self._judge = judge
+        self.judge = judge
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to look for, and no picture is needed."""
-        return self._looks is None and self._judge is None
+        return self._looks is None and self.judge is None
+
+    @property
+    def embedder(self) -> PersonEmbedder | None:
+        """The network that says how people look, if it is one."""
+        return self._looks if isinstance(self._looks, PersonEmbedder) else None
+
+    @property
+    def judges(self) -> bool:
+        """Whether it is asked for who handles goods."""
+        return self.judge is not None
 
     @property
     def appearance_size(self) -> int:
@@ -80,7 +90,7 @@ class Onlooker:
 
     def handling(self, image_bgr: Image, tracks: Iterable[Track]) -> dict[int, float]:
         """Probability of handling goods by track id, of confirmed people in sight; only those judged."""
-        if self._judge is None:
+        if self.judge is None:
             return {}
         seen = [track for track in tracks if track.id is not None and track.unseen_s == 0.0]
         if not seen:
@@ -88,7 +98,7 @@ class Onlooker:
         corners = [
             (left, top, left + width, top + height) for left, top, width, height in (t.box for t in seen)
         ]
-        values = self._judge.suspicion(image_bgr, corners).tolist()
+        values = self.judge.suspicion(image_bgr, corners).tolist()
         return {
             track.id: value
             for track, value in zip(seen, values, strict=True)

@@ -13,13 +13,19 @@ from engines.cuda.errors import GpuError
 from engines.detector import PersonDetector
 from runtime.config.model import Engines
 from runtime.processes import sight as sights
+from runtime.processes.looks import choose_looks
 from runtime.processes.sight import ProcessorSight, choose_sight
+from runtime.vision.onlooker import onlooker_for
 from tests.engines.cuda.conftest import libcuda, library, over_stand_in
-from tests.engines.networks import bright_spot_detector
+from tests.engines.networks import bright_spot_detector, mean_colour_network
 
 __all__ = ["libcuda", "library", "over_stand_in"]
 
 SCRIPT = str(Path(__file__).with_name("vision_on_gpu.py"))
+LOOKS = str(Path(__file__).with_name("looks_on_gpu.py"))
+RECORDS_OFF = 0.2
+"""Of a probability, with a network that judges how much of a crop is person: the GPU sees the detection's
+box, the processor the track's, which is smoothed."""
 IN_PLACE = "read in place, no copy (integrated GPU, registered ring)"
 
 
@@ -47,6 +53,44 @@ def test_with_a_gpu_the_process_reads_rings_in_place_and_follows_everybody(
     assert there == pytest.approx(80, abs=12) and back == pytest.approx(-80, abs=12)
     assert result["runs"] > 10, "the processor looked instead"  # type: ignore[operator]
     assert (result["faults"], result["ended"]) == ([], [0])
+
+
+def test_networks_on_crops_say_on_the_gpu_what_they_say_on_the_processor(
+    over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path, tmp_path: Path
+) -> None:
+    if library != libraries.installed()[0] or "onnxruntime" not in backends.installed():
+        pytest.skip("the process takes the first library that is here; the double needs onnxruntime")
+    appearance = mean_colour_network(tmp_path / "colours.onnx")
+    action = mean_colour_network(tmp_path / "brightness.onnx", logit=True)
+    action.with_suffix(".yaml").write_text("grown: [0.3, 0.12]")
+    given = (str(weights), str(appearance), str(action))
+    result = over_stand_in(LOOKS, "integrated,register,read_only,graphs,late", *given)
+    crowd, few = result["persons"]  # type: ignore[misc]
+    assert crowd == 10 and 2 <= few < 8
+    assert result["looked_at"] == [8, few], "eight places a frame"
+    assert max(result["looks_off"]) < 0.002  # type: ignore[call-overload]
+    assert max(result["handling_off"]) < 0.002  # type: ignore[call-overload]
+    assert max(result["completed"]) < 0.002, "the processor looks at the other two"  # type: ignore[call-overload]
+    assert result["records"] == [result["records"][0]] * 2  # type: ignore[index]
+    assert result["judged"] > 10 and result["unjudged"] == 0  # type: ignore[operator]
+    assert result["records_off"] < RECORDS_OFF  # type: ignore[operator]
+    said = list(result["said"])  # type: ignore[call-overload]
+    assert "appearance: colours on the GPU" in said and "action: brightness on the GPU" in said
+    assert any("double, then colours, then brightness in batches of 1, 2" in line for line in said)
+    assert min(result["runs"]) > 10, "the processor looked instead"  # type: ignore[call-overload]
+    assert result["faults"] == []
+
+
+def test_without_engines_for_crops_the_processor_looks_and_each_is_said_once(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    appearance = mean_colour_network(tmp_path / "colours.onnx")
+    action = mean_colour_network(tmp_path / "brightness.onnx", logit=True)
+    onlooker = onlooker_for(Engines(appearance=str(appearance), action=str(action)), 1)
+    assert choose_looks(onlooker).networks == ()
+    said = [record.getMessage() for record in caplog.records if record.name == "tagsight.vision"]
+    assert [line.split(":")[0] for line in said] == ["appearance", "action"]
+    assert all("on the processor" in line and "has no TensorRT engine" in line for line in said)
 
 
 def test_without_an_engine_the_processor_looks_and_it_is_said(

@@ -29,13 +29,13 @@ LIMIT_S = 20.0
 class FakeShop:
     """The supervisor's, the store's and the cameras' ends of a running vision process."""
 
-    def __init__(self, weights: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, weights: Path, names: tuple[str, ...], **engines: str) -> None:
         clock = HostClock()
         self.now = clock.now
         self.control, theirs = messages.pair()
         spec = VisionSpec(
             [Camera(name=name, uri="none", analysis_fps=1.0) for name in names],
-            Engines(detector=str(weights), threads=1),
+            Engines(detector=str(weights), threads=1, **engines),
             clock.state,
         )
         self.ended: list[int | str | None] = []

@@ -13,18 +13,25 @@ import sys
 from pathlib import Path
 
 from bench.tensorrt_double import DoubleEngine
+from engines import crops
+from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution
 from engines.cuda.inference import read_network
 from engines.cuda.lane import LanePlan
-from engines.cuda.stored import open_stored
+from engines.cuda.stored import crops_with, open_stored
 from engines.detector import PersonDetector
 from runtime.config.model import Engines
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameHeader
+from runtime.processes.looks import choose_looks
 from runtime.processes.sight import GpuSight, Sight
 from runtime.processes.vision import VisionProcess, VisionSpec
+from runtime.vision.onlooker import Onlooker
 from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop, until
+
+log = logging.getLogger("tagsight.vision")
+log.setLevel(logging.INFO)
 
 SAID: list[str] = []
 RUNS: list[DoubleEngine] = []
@@ -35,10 +42,17 @@ class Listener(logging.Handler):
         SAID.append(record.getMessage())
 
 
-def open_double(gpu: Gpu, detector: PersonDetector, size: tuple[int, int]) -> Execution:
+def open_double(
+    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+) -> Execution:
     RUNS.append(DoubleEngine(detector.source.path, size, (1, 2)))
     network = read_network(RUNS[-1], "double")
-    return Execution(gpu, LanePlan(network, detector.reading, (1, 2)))
+    return Execution(gpu, LanePlan(network, detector.reading, (1, 2), looks))
+
+
+def crops_double(looks: crops.CropNetwork) -> CropNetwork:
+    RUNS.append(DoubleEngine(looks.source.path, looks.size_wh, (2, 8, 16)))
+    return crops_with(looks, read_network(RUNS[-1], looks.source.path.stem))
 
 
 class GpuShop(FakeShop):
@@ -53,10 +67,10 @@ class GpuShop(FakeShop):
         except SystemExit as end:
             self.ended.append(end.code)
 
-    def _choose(self, engines: Engines, detector: PersonDetector) -> Sight:
+    def _choose(self, engines: Engines, detector: PersonDetector, onlooker: Onlooker) -> Sight:
         self.gpu = gpu = open_gpu()
         gpu.load(b"\x7fELF")
-        return GpuSight(gpu, detector, self.opened)
+        return GpuSight(gpu, detector, self.opened, choose_looks(onlooker, crops_double))
 
 
 def lend(shop: FakeShop, name: str, left: int, time_s: float) -> None:
@@ -99,8 +113,7 @@ def fail(weights: Path) -> dict[str, object]:
 
 
 def main(weights: Path, engine: str) -> dict[str, object]:
-    logging.getLogger("tagsight.vision").addHandler(Listener())
-    logging.getLogger("tagsight.vision").setLevel(logging.INFO)
+    log.addHandler(Listener())
     if engine == "stored":
         GpuShop.opened = staticmethod(open_stored)  # type: ignore[assignment]
     shop = GpuShop(weights, ("door", "till"))

@@ -51,6 +51,16 @@ static __device__ Between between(float place, int size) {
     return {first, place - (float)first};
 }
 
+// Between four pixels, above a and b and below c and d, by the shares of the right and the lower ones.
+static __device__ void mix(const float* a, const float* b, const float* c, const float* d, float right, float lower,
+                           float* bgr) {
+    for (int channel = 0; channel < 3; ++channel) {
+        const float above = a[channel] + (b[channel] - a[channel]) * right;
+        const float below = c[channel] + (d[channel] - c[channel]) * right;
+        bgr[channel] = above + (below - above) * lower;
+    }
+}
+
 // Bilinear, edges repeated: cv2.resize(INTER_LINEAR) without its rounding.
 static __device__ void sample(const Frame& frame, Between x, Between y, float* bgr) {
     const int next_x = bounded_index(x.first + 1, frame.width), next_y = bounded_index(y.first + 1, frame.height);
@@ -59,11 +69,7 @@ static __device__ void sample(const Frame& frame, Between x, Between y, float* b
     read_pixel(frame, next_x, y.first, b);
     read_pixel(frame, x.first, next_y, c);
     read_pixel(frame, next_x, next_y, d);
-    for (int channel = 0; channel < 3; ++channel) {
-        const float above = a[channel] + (b[channel] - a[channel]) * x.share;
-        const float below = c[channel] + (d[channel] - c[channel]) * x.share;
-        bgr[channel] = above + (below - above) * y.share;
-    }
+    mix(a, b, c, d, x.share, y.share, bgr);
 }
 
 static __device__ void store_pixel(void* out, int half, u64 image, int x, int y, int width, int height,
@@ -104,12 +110,89 @@ static __device__ int owner_of(int crop, const int* counts, int images, int most
     return -1;
 }
 
+// One side of a box in picture pixels: cut at the picture's edge as the detections are, then grown by `grown` of its
+// size beyond each end. `shown` is what of it the picture shows.
+struct Span {
+    float from, to, shown;
+};
+
+static __device__ Span span_of(float from, float to, int offset, float step, int size, float grown) {
+    const float low = bounded((from - (float)offset) * step, 0.0f, (float)size);
+    const float high = bounded((to - (float)offset) * step, 0.0f, (float)size);
+    const float more = (high - low) * grown;
+    return {low - more, high + more, high - low};
+}
+
+// Pixels of a picture's side that interpolation in a span may read, `count` of them from `first` on, averaged to
+// `seen`: as many, or halved as often as the crop wants.
+struct Window {
+    int first, count, seen;
+};
+
+enum { AROUND_PX = 2 };
+
+static __device__ Window window_of(const Span& span, int size) {
+    const int first = (int)span.from - AROUND_PX < 0 ? 0 : (int)span.from - AROUND_PX;
+    const int last = (int)span.to + AROUND_PX > size ? size : (int)span.to + AROUND_PX;
+    return {first, last - first, last - first};
+}
+
+// Halves both sides until less than a factor of two is left to shrink, so that no pixel is skipped.
+static __device__ void shrink(Window* across, Window* down, float scale) {
+    while (scale < 0.5f && across->seen > 1 && down->seen > 1) {
+        across->seen /= 2;
+        down->seen /= 2;
+        scale *= 2.0f;
+    }
+}
+
+// Where the centre of output pixel `index` of `count` over a span lies among what the window shows.
+static __device__ Between between(int index, int count, const Span& span, const Window& window) {
+    const float place = ((float)index + 0.5f) * ((span.to - span.from) / (float)count) + span.from - (float)window.first;
+    return between(place * ((float)window.seen / (float)window.count) - 0.5f, window.seen);
+}
+
+// How much of picture pixel `pixel` (counted from the window's first) belongs to pixel `index` of what it shows.
+static __device__ float share_of(int pixel, int index, const Window& window) {
+    const int from = index * window.count, to = from + window.count;
+    const int low = pixel * window.seen, high = low + window.seen;
+    return (float)((high < to ? high : to) - (low > from ? low : from)) / (float)window.count;
+}
+
+// Pixel (x, y) of what the windows show: the mean of the picture's pixels that it covers.
+static __device__ void read_shrunk(const Frame& frame, const Window& across, const Window& down, int x, int y,
+                                   float* bgr) {
+    bgr[0] = bgr[1] = bgr[2] = 0.0f;
+    for (int row = y * down.count / down.seen; row * down.seen < (y + 1) * down.count; ++row) {
+        const float high = share_of(row, y, down);
+        for (int column = x * across.count / across.seen; column * across.seen < (x + 1) * across.count; ++column) {
+            const float share = high * share_of(column, x, across);
+            float pixel[3];
+            read_pixel(frame, across.first + column, down.first + row, pixel);
+            for (int channel = 0; channel < 3; ++channel) bgr[channel] += share * pixel[channel];
+        }
+    }
+}
+
+// A pixel of a crop: cv2.warpAffine(INTER_LINEAR, BORDER_REPLICATE) of the shrunk window, without its rounding.
+static __device__ void sample_crop(const Frame& frame, const Window& across, const Window& down, Between x, Between y,
+                                   float* bgr) {
+    const int next_x = bounded_index(x.first + 1, across.seen), next_y = bounded_index(y.first + 1, down.seen);
+    float a[3], b[3], c[3], d[3];
+    read_shrunk(frame, across, down, x.first, y.first, a);
+    read_shrunk(frame, across, down, next_x, y.first, b);
+    read_shrunk(frame, across, down, x.first, next_y, c);
+    read_shrunk(frame, across, down, next_x, next_y, d);
+    mix(a, b, c, d, x.share, y.share, bgr);
+}
+
 // out [crops, 3, height, width]: the boxes of all images (input pixels, [images, most, 4], counts [images]) cut out
-// of their frames and stretched; owners [crops] says whose each is. A box is cut at the picture's edge; without
-// a box, or with nothing of it in the picture, the crop is `pad`.
+// of their frames, grown by shares of their size, and stretched, as engines/crops.py does it: beyond the picture its
+// edge is repeated. owners [crops] says whose each is. Without a box, or where the picture shows less than a pixel
+// of it, the crop is `pad`.
 extern "C" __global__ void crop_boxes(const Frame* frames, const float* boxes, const int* counts, int images, int most,
                                       void* out, int half, int* owners, int crops, int width, int height,
-                                      PixelRule rule) {
+                                      float grown_x, float grown_y, PixelRule rule) {
     const int x = (int)(blockIdx.x * blockDim.x + threadIdx.x), y = (int)(blockIdx.y * blockDim.y + threadIdx.y);
     const int crop = (int)blockIdx.z;
     if (x >= width || y >= height || crop >= crops) return;
@@ -119,15 +202,15 @@ extern "C" __global__ void crop_boxes(const Frame* frames, const float* boxes, c
     if (owner >= 0) {
         const Frame frame = frames[owner / most];
         const float* box = boxes + 4 * (u64)owner;
-        const float wide = (float)frame.width, high = (float)frame.height;
-        const float left = bounded((box[0] - (float)frame.left) * frame.step_x, 0.0f, wide);
-        const float top = bounded((box[1] - (float)frame.top) * frame.step_y, 0.0f, high);
-        const float right = bounded((box[2] - (float)frame.left) * frame.step_x, 0.0f, wide);
-        const float bottom = bounded((box[3] - (float)frame.top) * frame.step_y, 0.0f, high);
+        const Span wide = span_of(box[0], box[2], frame.left, frame.step_x, frame.width, grown_x);
+        const Span high = span_of(box[1], box[3], frame.top, frame.step_y, frame.height, grown_y);
         const bool known = is_finite(box[0]) && is_finite(box[1]) && is_finite(box[2]) && is_finite(box[3]);
-        if (known && right > left && bottom > top && is_readable(frame))
-            sample(frame, between(left + ((float)x + 0.5f) * ((right - left) / (float)width) - 0.5f, frame.width),
-                   between(top + ((float)y + 0.5f) * ((bottom - top) / (float)height) - 0.5f, frame.height), bgr);
+        if (known && wide.shown >= 1.0f && high.shown >= 1.0f && is_readable(frame)) {
+            Window across = window_of(wide, frame.width), down = window_of(high, frame.height);
+            shrink(&across, &down,
+                   fminf((float)width / (wide.to - wide.from), (float)height / (high.to - high.from)));
+            sample_crop(frame, across, down, between(x, width, wide, across), between(y, height, high, down), bgr);
+        }
     }
     store_pixel(out, half, (u64)crop, x, y, width, height, bgr, rule);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from bench.kernel_double import checks, lane, mutants
 from bench.kernel_double.build import DoubleError, HostDouble, build, compiler
 from bench.kernel_double.checks import address, rubbish
 from engines import nms, preprocess
+from engines.crops import cut
 from engines.cuda import launches
 from engines.cuda.launches import FRAME, SIGNATURES, Decoded, Kept, Placed
 from engines.cuda.sources import source
@@ -46,7 +48,9 @@ def test_no_kernel_leaves_its_buffers_or_its_language() -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["blue and red exchanged", "barrier only for some threads"])
+@pytest.mark.parametrize(
+    "name", ["blue and red exchanged", "boxes grown at one end only", "barrier only for some threads"]
+)
 def test_a_fault_put_into_a_kernel_is_found(name: str) -> None:
     found = mutants.judge(next(mutant for mutant in mutants.MUTANTS if mutant.name == name))
     assert found.by == "comparison"
@@ -110,6 +114,37 @@ def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostDouble) -> None
     rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)
     double.run(launches.letterbox(address(table), 1, address(out), (1, 160, 224), rule, half=False))
     assert np.abs(out[0].transpose(1, 2, 0) - canvas).max() < 0.9, "cv2 rounds to whole levels"
+
+
+BOXES = {
+    "smaller than the crop": (40.5, 30.25, 71.0, 95.5),
+    "half as large again": (10.0, 20.0, 130.3, 250.7),
+    "several times as large": (100.0, 10.0, 355.0, 283.0),
+    "beyond the near corner": (-30.0, -12.5, 60.0, 110.0),
+    "beyond the far corner": (300.0, 200.0, 420.0, 330.0),
+    "wide": (20.0, 100.0, 370.0, 130.0),
+}
+
+
+@pytest.mark.parametrize("grown", [(0.0, 0.0), (0.3, 0.12)])
+@pytest.mark.parametrize("lies", BOXES)
+def test_a_crop_is_that_of_the_cpu_path(double: HostDouble, lies: str, grown: tuple[float, float]) -> None:
+    """Apart from the rounding of cv2: to whole levels, and of places to 1/32 px."""
+    width, height = 48, 96
+    coarse = np.random.default_rng(11).integers(0, 256, (24, 32, 3), np.uint8)
+    picture = np.ascontiguousarray(cv2.resize(coarse, (384, 288), interpolation=cv2.INTER_CUBIC))
+    box = np.clip(np.array(BOXES[lies], np.float32), 0, (384, 288, 384, 288)).astype(np.float64)
+    more = (box[2:] - box[:2]) * grown
+    expected = cut(picture, (*(box[:2] - more), *(box[2:] + more)), (width, height))
+    table = launches.descriptors([Placed(address(picture), picture.nbytes, 384, 288, (0, 0), (384, 288))])
+    boxes, counts = np.zeros((1, 200, 4), np.float32), np.ones(1, np.int32)
+    boxes[0, 0] = BOXES[lies]
+    out, owners = rubbish((1, 3, height, width), np.float32), rubbish((1,), np.int32)
+    rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)
+    given = (address(table), address(boxes), address(counts), 1, address(out), address(owners))
+    double.run(launches.crop_boxes(*given, (1, height, width), rule, half=False, grown=grown))
+    off = np.abs(out[0].transpose(1, 2, 0) - expected)
+    assert off.max() < 1.2 and off.mean() < 0.4, f"{off.max():.2f} at most, {off.mean():.2f} on average"
 
 
 @pytest.mark.parametrize("name", ["ltrb", "yolox", "yolov8"])

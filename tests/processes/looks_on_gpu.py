@@ -1,0 +1,120 @@
+"""What networks on crops say by the GPU's sight and by the processor, over the stand-in for libcuda, as JSON.
+
+python looks_on_gpu.py DETECTOR APPEARANCE ACTION
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engines.action import ActionJudge
+from engines.cuda.driver import open_gpu
+from engines.detector import PersonDetector
+from engines.reid import PersonEmbedder
+from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
+from runtime.messages import PersonsSeen
+from runtime.processes.looks import choose_looks
+from runtime.processes.sight import GpuSight
+from runtime.processes.watched import Lent
+from runtime.vision.glance import Glance
+from runtime.vision.onlooker import Onlooker
+from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop
+from tests.processes.vision_on_gpu import RUNS, SAID, GpuShop, Listener, crops_double, log, open_double
+
+COLOURS = [(255, 210, 200), (200, 255, 220), (210, 200, 255), (255, 255, 200), (230, 230, 230)]
+
+
+def crowd() -> np.ndarray:
+    """Ten persons of five colours, two more than a frame has places."""
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    for number in range(10):
+        left, top = 12 + 80 * (number % 5), 36 + 144 * (number // 5)
+        picture[top : top + 64, left : left + 64] = COLOURS[number % 5]
+    return picture
+
+
+def two_formats() -> FrameRing:
+    """The crowd in slot 0; in slot 1, as NV12, a person within and one at the corner, found several times."""
+    ring = FrameRing.create(2, WIDTH, HEIGHT)
+    ring.write(0, crowd(), FrameHeader(1, 1.0, 0.0, WIDTH, HEIGHT))
+    planes = ring.slot_view(1, WIDTH, HEIGHT, PixelFormat.NV12)
+    planes[:HEIGHT], planes[HEIGHT:] = 16, 120
+    for left, top in ((116, 100), (WIDTH - 60, HEIGHT - 60)):
+        planes[top : top + 64, left : left + 64][: HEIGHT - top] = 235
+    ring.stamp(1, FrameHeader(2, 1.0, 0.0, WIDTH, HEIGHT, PixelFormat.NV12))
+    return ring
+
+
+def by_both(detector: str, appearance: str, action: str) -> dict[str, object]:
+    """The same frames' persons by the GPU's networks and by the processor's."""
+    onlooker = Onlooker(PersonEmbedder.open(appearance, threads=1), ActionJudge.open(action, threads=1))
+    assert onlooker.judge is not None
+    gpu, ring = open_gpu(), two_formats()
+    gpu.load(b"\x7fELF")
+    looks = choose_looks(onlooker, crops_double)
+    sight = GpuSight(gpu, PersonDetector.open(detector, threads=1), open_double, looks)
+    sight.watch("door", ring)
+    told: dict[str, list[object]] = {"persons": [], "looked_at": [], "looks_off": [], "handling_off": []}
+    told["completed"] = []
+    for slot in range(2):
+        frame = Lent("door", ring, slot)
+        (seen,) = sight.finish(sight.start([frame]))
+        embeddings, suspicions = seen.told.embeddings, seen.told.suspicions
+        assert embeddings is not None and suspicions is not None
+        wanted = onlooker.appearances(frame.picture(), seen.found)
+        assert wanted is not None
+        judged = onlooker.judge.suspicion(frame.picture(), seen.found.boxes)
+        told["persons"].append(len(seen.found))
+        told["looked_at"].append(int(np.isfinite(embeddings).all(1).sum()))
+        told["looks_off"].append(float(np.nanmax(np.abs(embeddings - wanted))))
+        told["handling_off"].append(float(np.nanmax(np.abs(suspicions - judged))))
+        whole = Glance(onlooker, seen, frame.picture).appearances()
+        told["completed"].append(float(np.abs(np.asarray(whole) - wanted).max()))
+    sight.close()
+    return dict(told)
+
+
+def walked(shop: FakeShop) -> list[PersonsSeen]:
+    """What the store hears of a walker."""
+    shop.attach_camera("door")
+    shop.walk("door", 20, 100.0)
+    shop.stop()
+    return shop.records()
+
+
+def records_by_both(detector: str, appearance: str, action: str) -> dict[str, object]:
+    """The same walk through the vision process with the GPU's sight and with the processor's."""
+    engines = {"appearance": appearance, "action": action}
+    by_gpu = walked(GpuShop(Path(detector), ("door",), **engines))
+    runs = [engine.runs for engine in RUNS]
+    by_processor = walked(FakeShop(Path(detector), ("door",), **engines))
+    pairs = [
+        (one.persons[0].handling, other.persons[0].handling)
+        for one, other in zip(by_gpu, by_processor, strict=True)
+        if one.persons and other.persons
+    ]
+    judged = [(one, other) for one, other in pairs if one is not None and other is not None]
+    return {
+        "records": [len(by_gpu), len(by_processor)],
+        "unjudged": sum((one is None) != (other is None) for one, other in pairs),
+        "judged": len(judged),
+        "records_off": max(abs(one - other) for one, other in judged),
+        "least": min(one for one, _ in judged),
+        "said": SAID,
+        "runs": runs,
+        "faults": [fault for engine in RUNS for fault in engine.faults],
+    }
+
+
+if __name__ == "__main__":
+    # pycuda wants all of libcuda; bound lazily, it does without what is never called.
+    sys.setdlopenflags(os.RTLD_LAZY)
+    log.addHandler(Listener())
+    found = by_both(*sys.argv[1:])
+    RUNS.clear()
+    print(json.dumps({**found, **records_by_both(*sys.argv[1:])}))
