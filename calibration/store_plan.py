@@ -9,8 +9,7 @@ from pathlib import Path
 
 from calibration.errors import CalibrationError
 from rfid_reader.settings import ReaderSettings
-from runtime.config import load
-from runtime.config.model import Fixture, Reader
+from runtime.config import Fixture, Reader, load
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
 """The store's config: `store.yaml` as typed sections, checked as a whole.
 
-Read in this order: `model` (what can be configured), `yaml_tree` (text to nodes, bounded), `decode` and
-`draft` (nodes to sections, noting every mistake), `checks`, `camera_checks`, `sight_checks` and `files`
-(whether they fit together), `loading` (all of it in order). `cameras` and `epcs` say what an address, a floor
-map and a tag pattern mean.
+Read in this order: `sections` and `model` (what can be configured), `yaml_tree` (text to nodes, bounded),
+`decode` and `draft` (nodes to sections, noting every mistake), `checks`, `camera_checks`, `sight_checks` and
+`files` (whether they fit together), `loading` (all of it in order). `cameras` and `epcs` say what an address,
+a floor map and a tag pattern mean.
 """
 
 from runtime.config.cameras import image_to_floor, read_secret, source_uri
 from runtime.config.epcs import Article, ArticleTable
 from runtime.config.loading import load, parse
 from runtime.config.mistakes import ConfigErrors, Mistake
-from runtime.config.model import (
+from runtime.config.model import StoreConfig
+from runtime.config.sections import (
     Antenna,
     Camera,
     Engines,
@@ -24,7 +25,6 @@ from runtime.config.model import (
     Retention,
     Site,
     Sku,
-    StoreConfig,
     Tls,
     Uplink,
     Zone,

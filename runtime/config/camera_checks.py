@@ -10,7 +10,7 @@ import numpy as np
 from runtime.config.cameras import DEVICE_SCHEMES, STREAM_SCHEMES, file_of, image_to_floor, scheme_of
 from runtime.config.draft import Draft
 from runtime.config.mistakes import did_you_mean
-from runtime.config.model import Camera
+from runtime.config.sections import Camera
 from runtime.geometry import GeometryError, Homography, in_polygon
 
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from runtime.config.model import Camera
+from runtime.config.sections import Camera
 from runtime.errors import TagsightError
 from runtime.geometry import Homography
 

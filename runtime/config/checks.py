@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from runtime.config import epcs
 from runtime.config.draft import LISTS, Draft
 from runtime.config.mistakes import did_you_mean
-from runtime.config.model import Antenna, Fixture, Reader, Tls
+from runtime.config.sections import Antenna, Fixture, Reader, Tls
 from runtime.geometry import (
     crosses_itself,
     polygon_area_m2,

@@ -1,8 +1,8 @@
 """Nodes to typed sections, noting every mistake instead of stopping at the first.
 
-msgspec describes the declarations of `runtime.config.model` (`msgspec.inspect`); this module walks the YAML
-tree along that description. A value that does not fit is noted and left out, so that the rest can still be
-judged.
+msgspec describes the declarations of `runtime.config.sections` (`msgspec.inspect`); this module walks the
+YAML tree along that description. A value that does not fit is noted and left out, so that the rest can still
+be judged.
 """
 
 from __future__ import annotations

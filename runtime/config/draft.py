@@ -7,8 +7,26 @@ from pathlib import Path
 
 import yaml
 
-from runtime.config import model
 from runtime.config.decode import Decoder
+from runtime.config.model import StoreConfig
+from runtime.config.sections import (
+    MAX_CAMERAS,
+    MAX_FIXTURES,
+    MAX_READERS,
+    MAX_ZONES,
+    Camera,
+    Engines,
+    Entrance,
+    Fixture,
+    FloorPlan,
+    Intervals,
+    Log,
+    Reader,
+    Retention,
+    Site,
+    Uplink,
+    Zone,
+)
 
 LISTS = ("cameras", "entrances", "zones", "fixtures", "readers")
 
@@ -23,19 +41,19 @@ class Draft:
 
     folder: Path
     notes: Decoder
-    site: model.Site | None = None
-    floor: model.FloorPlan | None = None
-    engines: model.Engines = field(default_factory=model.Engines)
-    uplink: model.Uplink = field(default_factory=model.Uplink)
-    retention: model.Retention = field(default_factory=model.Retention)
-    intervals: model.Intervals = field(default_factory=model.Intervals)
-    log: model.Log = field(default_factory=model.Log)
+    site: Site | None = None
+    floor: FloorPlan | None = None
+    engines: Engines = field(default_factory=Engines)
+    uplink: Uplink = field(default_factory=Uplink)
+    retention: Retention = field(default_factory=Retention)
+    intervals: Intervals = field(default_factory=Intervals)
+    log: Log = field(default_factory=Log)
     state_dir: Path = Path("state")
-    cameras: list[tuple[int, model.Camera]] = field(default_factory=list)
-    entrances: list[tuple[int, model.Entrance]] = field(default_factory=list)
-    zones: list[tuple[int, model.Zone]] = field(default_factory=list)
-    fixtures: list[tuple[int, model.Fixture]] = field(default_factory=list)
-    readers: list[tuple[int, model.Reader]] = field(default_factory=list)
+    cameras: list[tuple[int, Camera]] = field(default_factory=list)
+    entrances: list[tuple[int, Entrance]] = field(default_factory=list)
+    zones: list[tuple[int, Zone]] = field(default_factory=list)
+    fixtures: list[tuple[int, Fixture]] = field(default_factory=list)
+    readers: list[tuple[int, Reader]] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
     clips_needed: bool = True
 
@@ -58,9 +76,9 @@ def read(root: yaml.Node, folder: Path) -> Draft:
     if not isinstance(root, yaml.MappingNode):
         draft.notes.note("", "not a mapping of sections", "begin with 'site:'", int(root.start_mark.line) + 1)
         return draft
-    known = list(model.StoreConfig.__struct_fields__)
+    known = list(StoreConfig.__struct_fields__)
     found = draft.notes.keys(root, "", known)
-    for key, kind in (("site", model.Site), ("floor", model.FloorPlan)):
+    for key, kind in (("site", Site), ("floor", FloorPlan)):
         if key not in found:
             fields = ", ".join(kind.__struct_fields__)
             draft.notes.note(key, "missing", f"give a mapping with {fields}", 1)
@@ -72,19 +90,19 @@ def read(root: yaml.Node, folder: Path) -> Draft:
 def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
     notes = draft.notes
     if "site" in found:
-        draft.site = notes.section(model.Site, found["site"], "site")
+        draft.site = notes.section(Site, found["site"], "site")
     if "floor" in found:
-        draft.floor = notes.section(model.FloorPlan, found["floor"], "floor")
+        draft.floor = notes.section(FloorPlan, found["floor"], "floor")
     if "engines" in found:
-        draft.engines = notes.section(model.Engines, found["engines"], "engines") or draft.engines
+        draft.engines = notes.section(Engines, found["engines"], "engines") or draft.engines
     if "uplink" in found:
-        draft.uplink = notes.section(model.Uplink, found["uplink"], "uplink") or draft.uplink
+        draft.uplink = notes.section(Uplink, found["uplink"], "uplink") or draft.uplink
     if "retention" in found:
-        draft.retention = notes.section(model.Retention, found["retention"], "retention") or draft.retention
+        draft.retention = notes.section(Retention, found["retention"], "retention") or draft.retention
     if "intervals" in found:
-        draft.intervals = notes.section(model.Intervals, found["intervals"], "intervals") or draft.intervals
+        draft.intervals = notes.section(Intervals, found["intervals"], "intervals") or draft.intervals
     if "log" in found:
-        draft.log = notes.section(model.Log, found["log"], "log") or draft.log
+        draft.log = notes.section(Log, found["log"], "log") or draft.log
     if "state_dir" in found:
         draft.state_dir = notes.path(found["state_dir"], "state_dir") or draft.state_dir
 
@@ -94,15 +112,15 @@ def _read_lists(draft: Draft, found: dict[str, yaml.Node]) -> None:
     for key in LISTS:
         draft.names[key] = _names(found[key]) if key in found else []
     if "cameras" in found:
-        draft.cameras = notes.items(model.Camera, found["cameras"], "cameras", model.MAX_CAMERAS)
+        draft.cameras = notes.items(Camera, found["cameras"], "cameras", MAX_CAMERAS)
     if "entrances" in found:
-        draft.entrances = notes.items(model.Entrance, found["entrances"], "entrances", model.MAX_ZONES)
+        draft.entrances = notes.items(Entrance, found["entrances"], "entrances", MAX_ZONES)
     if "zones" in found:
-        draft.zones = notes.items(model.Zone, found["zones"], "zones", model.MAX_ZONES)
+        draft.zones = notes.items(Zone, found["zones"], "zones", MAX_ZONES)
     if "fixtures" in found:
-        draft.fixtures = notes.items(model.Fixture, found["fixtures"], "fixtures", model.MAX_FIXTURES)
+        draft.fixtures = notes.items(Fixture, found["fixtures"], "fixtures", MAX_FIXTURES)
     if "readers" in found:
-        draft.readers = notes.items(model.Reader, found["readers"], "readers", model.MAX_READERS)
+        draft.readers = notes.items(Reader, found["readers"], "readers", MAX_READERS)
 
 
 def _names(node: yaml.Node) -> list[str]:

@@ -10,8 +10,8 @@ import msgspec
 
 from runtime.config.cameras import resolve_uri
 from runtime.config.draft import Draft
-from runtime.config.model import Tls, Uplink
 from runtime.config.pictures import picture_size
+from runtime.config.sections import Tls, Uplink
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 CREDENTIALS = ("password_file", "key", "cert", "ca", "tls_ca")

@@ -6,7 +6,7 @@ import numpy as np
 
 from runtime.config.cameras import image_to_floor
 from runtime.config.draft import Draft
-from runtime.config.model import Camera, Entrance
+from runtime.config.sections import Camera, Entrance
 from runtime.geometry import GeometryError
 
 LINE_SAMPLES = 21

@@ -19,8 +19,8 @@ import msgspec
 from msgspec.structs import replace
 
 from runtime.clock import HostClock
+from runtime.config import Camera, StoreConfig
 from runtime.config.cameras import source_uri
-from runtime.config.model import Camera, StoreConfig
 from runtime.errors import TagsightError
 from runtime.frames import csi, decoder, files, live
 from runtime.frames.backoff import Backoff

@@ -27,7 +27,7 @@ from rfid_reader.session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.tuned_detector import detector_for
 from runtime.clock import HostClock
-from runtime.config.model import Reader, StoreConfig
+from runtime.config import Reader, StoreConfig
 from runtime.messages import Attach, Configure, Detach, Health, Message, TagFlip, TagPresence
 from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up

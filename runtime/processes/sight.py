@@ -22,7 +22,7 @@ from engines.cuda.execution import Batch, Execution
 from engines.cuda.lane import RingFrame
 from engines.detector import PersonDetector
 from engines.errors import EngineError
-from runtime.config.model import Engines
+from runtime.config import Engines
 from runtime.frames.ring import FrameRing
 from runtime.processes.looks import NO_LOOKS, GpuLooks, choose_looks
 from runtime.processes.watched import Lent

@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from runtime.config import model
-from runtime.config.model import Camera, Engines, Intervals, StoreConfig, Uplink
+from runtime.config import Camera, Engines, FloorPlan, Intervals, Log, Reader, StoreConfig, Uplink
 
 
 class StoreSpec(msgspec.Struct, frozen=True):
@@ -40,10 +39,8 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         for camera in config.cameras
         if camera.homography or camera.points
     ]
-    readers = [
-        model.Reader(name=reader.name, host="-", antennas=reader.antennas) for reader in config.readers
-    ]
-    floor = model.FloorPlan(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
+    readers = [Reader(name=reader.name, host="-", antennas=reader.antennas) for reader in config.readers]
+    floor = FloorPlan(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
     uplink = Uplink(
         outbox=config.uplink.outbox,
         max_mb=config.uplink.max_mb,
@@ -51,4 +48,4 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         group_ms=config.uplink.group_ms,
     )
     parts = {"floor": floor, "cameras": cameras, "readers": readers, "uplink": uplink}
-    return StoreSpec(replace(config, **parts, engines=Engines(), log=model.Log()), clock)
+    return StoreSpec(replace(config, **parts, engines=Engines(), log=Log()), clock)

@@ -24,7 +24,7 @@ from engines.backends.cpu import available_threads
 from engines.detector import PersonDetector
 from engines.errors import EngineError
 from runtime.clock import HostClock
-from runtime.config.model import Camera, Engines, StoreConfig
+from runtime.config import Camera, Engines, StoreConfig
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameRing

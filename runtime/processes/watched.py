@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.config import Camera
 from runtime.config.cameras import image_to_floor
-from runtime.config.model import Camera
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import FrameReady, PersonsSeen

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from runtime.config import Intervals, StoreConfig
 from runtime.config.epcs import Article, ArticleTable
-from runtime.config.model import Intervals, StoreConfig
 from runtime.errors import TagsightError
 from runtime.geometry import Floats, distance_to_polygon_m, signed_distance_m
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from runtime.config import StoreConfig
-from runtime.config.model import Section
+from runtime.config.sections import Section
 from runtime.supervisor.topology import plan_processes
 
 NO_CLOCK = (0.0, 0.0)

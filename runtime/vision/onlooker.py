@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engines.action import ActionJudge
 from engines.detector import Detections
 from engines.reid import PersonEmbedder
-from runtime.config.model import Engines
+from runtime.config import Engines
 from runtime.geometry import Floats
 from runtime.vision.track import Track, TrackerSettings
 from runtime.vision.track.appearance import SIZE, colour_signatures

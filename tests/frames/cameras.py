@@ -10,7 +10,7 @@ from types import TracebackType
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import Camera
+from runtime.config import Camera
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameRing, create_ring
 from runtime.messages import Attach, FrameReady, Health, Stop

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime import messages
-from runtime.config.model import Camera
+from runtime.config import Camera
 from runtime.messages import Attach, Detach
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.clips import make_clip, number_in

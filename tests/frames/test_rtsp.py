@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.clock import HostClock
-from runtime.config.model import Camera
+from runtime.config import Camera
 from runtime.frames import rtsp
 from runtime.frames.live import StreamSource
 from runtime.frames.sources import SourceFault, SourceState, open_source, read
@@ -123,7 +123,7 @@ import logging, sys, threading
 from runtime.processes import camera as camera_module
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import Camera
+from runtime.config import Camera
 from runtime.frames.ring import create_ring
 from runtime.processes.camera import CameraSpec, main
 

@@ -15,7 +15,7 @@ from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.server import SimulatedReader
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import Antenna, FloorPlan, Reader, Site, StoreConfig, Zone
+from runtime.config import Antenna, FloorPlan, Reader, Site, StoreConfig, Zone
 from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence
 from runtime.processes import reader
 

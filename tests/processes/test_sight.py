@@ -11,7 +11,7 @@ from engines import backends
 from engines.cuda import libraries
 from engines.cuda.errors import GpuError
 from engines.detector import PersonDetector
-from runtime.config.model import Engines
+from runtime.config import Engines
 from runtime.processes import sight as sights
 from runtime.processes.looks import choose_looks
 from runtime.processes.sight import ProcessorSight, choose_sight

@@ -13,7 +13,7 @@ import pytest
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import (
+from runtime.config import (
     Antenna,
     Camera,
     Entrance,

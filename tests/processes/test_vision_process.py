@@ -14,7 +14,7 @@ import pytest
 
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config.model import Camera, Engines
+from runtime.config import Camera, Engines
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameHeader, FrameRing
 from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop

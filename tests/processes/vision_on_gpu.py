@@ -21,7 +21,7 @@ from engines.cuda.inference import read_network
 from engines.cuda.lane import LanePlan
 from engines.cuda.stored import crops_with, open_stored
 from engines.detector import PersonDetector
-from runtime.config.model import Engines
+from runtime.config import Engines
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameHeader
 from runtime.processes.looks import choose_looks

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import pytest
 
+from runtime.config import Intervals
 from runtime.config.epcs import Article, ArticleTable
-from runtime.config.model import Intervals
 from runtime.messages import FramesMissed, Health, Person, PersonsSeen, TagFlip, TagPresence
 from runtime.store.behaviour import Behaviour
 from runtime.store.facts import (

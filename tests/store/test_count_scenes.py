@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.scenes import SimulatedCamera, SimulatedDetector, Walk, tracked
-from runtime.config.model import Intervals
+from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
 from runtime.store.facts import Footfall

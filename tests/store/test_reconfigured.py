@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.config.model import Intervals
+from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
 from runtime.store.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit

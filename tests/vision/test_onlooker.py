@@ -11,7 +11,7 @@ from engines.action import ActionJudge
 from engines.detector import Detections, PersonDetector
 from engines.errors import EngineError
 from engines.reid import PersonEmbedder
-from runtime.config.model import Engines
+from runtime.config import Engines
 from runtime.vision.onlooker import NOBODY, Colours, Onlooker, onlooker_for
 from runtime.vision.pipeline import analyse
 from runtime.vision.records import persons_seen
