@@ -19,8 +19,9 @@ import cv2
 from runtime.clock import HostClock
 from runtime.frames.backoff import Backoff
 from runtime.frames.errors import FrameError
-from runtime.frames.lending import READER_BUSY, FrameLender
+from runtime.frames.lending import READER_BUSY, LentRing
 from runtime.frames.ring import FrameHeader, Image, PixelFormat
+from runtime.frames.scaling import fitted, scale_nv12
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
 from runtime.frames.timing import AnalysisRate
 from runtime.frames.watch import Finding, PictureWatch
@@ -62,36 +63,6 @@ class CaptureStatus(NamedTuple):
     """Of the source's pictures."""
     source_fps: float = 0.0
     loop: int = 0
-
-
-class LentRing:
-    """A lender that two threads share: one fills slots, the other takes them back."""
-
-    def __init__(self, lender: FrameLender) -> None:
-        self.lender = lender
-        self.lock = threading.Lock()
-
-    def take(self) -> int | None:
-        """A free slot to fill, or None."""
-        with self.lock:
-            return self.lender.ledger.take()
-
-    def readers_are_ready(self) -> bool:
-        """Whether there is a slot, and a reader, and each reader may be told of it."""
-        with self.lock:
-            ledger, readers = self.lender.ledger, self.lender.readers
-            return ledger.free > 0 and bool(readers) and all(map(ledger.may_lend_to, readers))
-
-    def put_back(self, slot: int) -> None:
-        """The slot was not filled after all."""
-        with self.lock:
-            self.lender.ledger.put_back(slot)
-
-    def lend(self, slot: int, header: FrameHeader) -> None:
-        """The slot is filled: stamp it and tell the readers."""
-        self.lender.ring.stamp(slot, header)
-        with self.lock:
-            self.lender.lend(slot, header)
 
 
 class Capture(threading.Thread):
@@ -291,20 +262,3 @@ class Capture(threading.Thread):
             yield
         finally:
             self.status = self.status._replace(busy_since_s=None)
-
-
-def scale_nv12(image: Image, into: Image) -> None:
-    """Scale an NV12 picture to the size of `into`, plane by plane."""
-    rows, height = image.shape[0] * 2 // 3, into.shape[0] * 2 // 3
-    width = into.shape[1]
-    cv2.resize(image[:rows], (width, height), dst=into[:height], interpolation=cv2.INTER_AREA)
-    chroma = image[rows:].reshape(rows // 2, -1, 2)
-    target = into[height:].reshape(height // 2, -1, 2)
-    cv2.resize(chroma, (width // 2, height // 2), dst=target, interpolation=cv2.INTER_AREA)
-
-
-def fitted(size: tuple[int, int], max_size: tuple[int, int]) -> tuple[int, int]:
-    """The size, scaled down to fit `max_size` where it must be, with its aspect kept."""
-    width, height = size
-    scale = min(1.0, max_size[0] / width, max_size[1] / height)
-    return max(1, round(width * scale)), max(1, round(height * scale))

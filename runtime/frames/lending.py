@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections import Counter
 from collections.abc import Iterator
 
@@ -113,6 +114,36 @@ class FrameLender:
             self.remove_reader(name)
             return False
         return True
+
+
+class LentRing:
+    """A lender that two threads share: one fills slots, the other takes them back."""
+
+    def __init__(self, lender: FrameLender) -> None:
+        self.lender = lender
+        self.lock = threading.Lock()
+
+    def take(self) -> int | None:
+        """A free slot to fill, or None."""
+        with self.lock:
+            return self.lender.ledger.take()
+
+    def readers_are_ready(self) -> bool:
+        """Whether there is a slot, and a reader, and each reader may be told of it."""
+        with self.lock:
+            ledger, readers = self.lender.ledger, self.lender.readers
+            return ledger.free > 0 and bool(readers) and all(map(ledger.may_lend_to, readers))
+
+    def put_back(self, slot: int) -> None:
+        """The slot was not filled after all."""
+        with self.lock:
+            self.lender.ledger.put_back(slot)
+
+    def lend(self, slot: int, header: FrameHeader) -> None:
+        """The slot is filled: stamp it and tell the readers."""
+        self.lender.ring.stamp(slot, header)
+        with self.lock:
+            self.lender.lend(slot, header)
 
 
 class FrameBorrower:

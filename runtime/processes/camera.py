@@ -24,9 +24,9 @@ from runtime.config.cameras import source_uri
 from runtime.errors import TagsightError
 from runtime.frames import csi, decoder, files, live
 from runtime.frames.backoff import Backoff
-from runtime.frames.capture import Capture, LentRing
+from runtime.frames.capture import Capture
 from runtime.frames.errors import FrameError
-from runtime.frames.lending import FrameLender
+from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.ring import FrameRing
 from runtime.frames.sources import Source, SourceState, open_source
 from runtime.messages import Attach, Configure, Detach, Health, Message

@@ -17,14 +17,12 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 import cv2
-import msgspec
-from msgspec.structs import replace
 
 from engines.backends.cpu import available_threads
 from engines.detector import PersonDetector
 from engines.errors import EngineError
 from runtime.clock import HostClock
-from runtime.config import Camera, Engines, StoreConfig
+from runtime.config import Engines
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameBorrower
 from runtime.frames.ring import FrameRing
@@ -33,44 +31,21 @@ from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up
 from runtime.processes.outbound import RecordSender
 from runtime.processes.sight import Sight, Ticket, choose_sight
+from runtime.processes.vision_spec import VisionSpec, plan_of, spec_of
 from runtime.processes.watched import Lent, WatchedCamera, first_track_id
-from runtime.vision.batching import BatchPolicy, CameraPlan
+from runtime.processes.workload import Workload
+from runtime.vision.batching import BatchPolicy
 from runtime.vision.glance import Seen
 from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
 
 HEALTH_EVERY_S = 1.0
 SILENT_S = 2.0
 """Without a frame for this long the process says that it waits."""
-FLOOR_FPS = 1.0
-ENTRANCE_FLOOR_FPS = 5.0
-"""Below this a fast walker crosses an entrance between two frames."""
 MAX_STREAMS = 4
 
 log = logging.getLogger("tagsight.vision")
 
-
-class VisionSpec(msgspec.Struct, frozen=True):
-    """What the vision process is started with."""
-
-    cameras: list[Camera]
-    engines: Engines
-    clock: tuple[float, float]
-
-    def fixed(self) -> VisionSpec:
-        """The spec without what can change while the process runs: the cameras and the least score."""
-        return replace(self, cameras=[], engines=replace(self.engines, score=None))
-
-
-def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> VisionSpec:
-    """The spec of the one vision process, without what only the cameras' own processes need to know."""
-    unneeded = {"uri": "-", "username": None, "password_file": None, "max_size": (64, 64)}
-    return VisionSpec([replace(camera, **unneeded) for camera in config.cameras], config.engines, clock)
-
-
-def plan_of(camera: Camera) -> CameraPlan:
-    """The rates a camera should get."""
-    floor_fps = ENTRANCE_FLOOR_FPS if camera.entrance else FLOOR_FPS
-    return CameraPlan(camera.name, camera.analysis_fps, min(floor_fps, camera.analysis_fps), camera.entrance)
+__all__ = ["VisionProcess", "VisionSpec", "main", "spec_of"]
 
 
 class VisionProcess:
@@ -92,15 +67,12 @@ class VisionProcess:
         self._store = RecordSender()
         self._drops: Counter[str] = Counter()
         self._progress_s = self._clock.now()
-        self._busy_s = 0.0
-        self._frames = self._batches = 0
-        self._told_s = time.monotonic()
+        self._workload = Workload(time.monotonic())
         self._choose_sight = choose
         self._sight: Sight | None = None
         self._onlooker = NOBODY
         self._sizes: set[tuple[int, int]] = set()
         self._under_way: deque[tuple[Ticket, float]] = deque()
-        self._finished_s = self._told_s
 
     def run(self) -> None:
         """Compile the network, then serve."""
@@ -121,7 +93,7 @@ class VisionProcess:
     def _serve(self, sight: Sight) -> None:
         while not self._control.stopping:
             now_s = time.monotonic()
-            if now_s - self._told_s >= HEALTH_EVERY_S:
+            if now_s - self._workload.told_s >= HEALTH_EVERY_S:
                 self._tell(now_s)
             self._wait(now_s)
             self._work(sight)
@@ -161,7 +133,7 @@ class VisionProcess:
         if store is not None:
             poller.register(store, select.POLLOUT)
         gather_s = self._policy.wait_s(now_s)
-        health_s = max(0.0, self._told_s + HEALTH_EVERY_S - now_s)
+        health_s = max(0.0, self._workload.told_s + HEALTH_EVERY_S - now_s)
         timeout_s = health_s if gather_s is None else min(gather_s, health_s)
         if self._under_way:
             timeout_s = 0.0
@@ -283,12 +255,7 @@ class VisionProcess:
             if not self._track(frame.camera, seen)
         ]
         end_s = time.monotonic()
-        # Tickets overlap: what passed before the one before it was finished is on that one's account.
-        busy_s = end_s - max(start_s, self._finished_s)
-        self._finished_s = end_s
-        self._busy_s += busy_s
-        self._frames += len(found)
-        self._batches += 1
+        busy_s = self._workload.finished(len(found), start_s, end_s)
         self._progress_s = self._clock.now()
         self._policy.finished(len(found), busy_s, end_s)
         for name in gone:
@@ -308,22 +275,16 @@ class VisionProcess:
         return True
 
     def _tell(self, now_s: float) -> None:
-        elapsed_s = max(1e-3, now_s - self._told_s)
-        self._told_s = now_s
+        elapsed_s, values = self._workload.told(now_s)
         silent = self._clock.now() - self._progress_s > SILENT_S
         detail = "" if self._cameras else "no camera yet"
         health = self._health("waiting" if silent or not self._cameras else "live", detail)
-        health.values.update(
-            fps=self._frames / elapsed_s,
-            load=self._busy_s / elapsed_s,
-            batch=self._frames / max(1, self._batches),
-        )
+        health.values.update(values)
         for name, rate_fps in self._policy.rates_fps.items():
             camera = self._cameras[name]
             health.values[f"{name}_fps"] = camera.count() / elapsed_s
             health.values[f"{name}_allowed_fps"] = rate_fps
             health.values[f"{name}_latency_ms"] = camera.latency_s * 1e3
-        self._busy_s, self._frames, self._batches = 0.0, 0, 0
         self._control.tell(health)
 
     def _health(self, state: str, detail: str) -> Health:

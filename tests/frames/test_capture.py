@@ -12,9 +12,10 @@ import pytest
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.frames.backoff import Backoff
-from runtime.frames.capture import Capture, LentRing, fitted
-from runtime.frames.lending import FrameBorrower, FrameLender
+from runtime.frames.capture import Capture
+from runtime.frames.lending import FrameBorrower, FrameLender, LentRing
 from runtime.frames.ring import FrameRing
+from runtime.frames.scaling import fitted
 from runtime.frames.sources import Source, SourceState, open_source
 from runtime.frames.watch import PictureWatch
 from tests.frames.clips import make_clip, still

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from runtime.frames import hardware
-from runtime.frames.capture import scale_nv12
+from runtime.frames.scaling import scale_nv12
 from runtime.frames.sources import SourceFault
 
 PROGRAM = """
 import json, random, sys, time
 from runtime.clock import HostClock
 from runtime.frames.backoff import Backoff
-from runtime.frames.capture import Capture, LentRing
-from runtime.frames.lending import FrameLender
+from runtime.frames.capture import Capture
+from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.ring import FrameRing
 from runtime.frames.sources import SourceFault, open_source, read
 
