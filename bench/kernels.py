@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import stand_in
-from bench.kernel_double.checks import Mismatch
+from bench.kernel_double.cases import Mismatch
 from bench.kernel_double.lane import run_lane
 from bench.kernel_double.mutants import MUTANTS, Caught, judge
 from bench.kernel_double.on_gpu import check_on_gpu

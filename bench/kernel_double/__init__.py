@@ -3,7 +3,8 @@
     shim.hpp   threads, blocks, shared memory and barriers in plain C++; barriers by fibres
     build      g++ (or another C++ compiler) and ctypes around it
     oracle     the same arithmetic in float64, written without looking at the kernels' loops
-    checks     random cases of every kernel against the oracle
+    cases      what checks are made of: rubbish to begin with, random pictures and rules
+    checks     random cases of every kernel against the oracle: picture_checks, box_checks
     mutants    deliberate faults of the kernels that the checks must find
 
 Its speed says nothing about a GPU's.

@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 from bench.kernel_double.build import DoubleError, HostDouble, build
-from bench.kernel_double.checks import CHECKS, Mismatch, run_checks
+from bench.kernel_double.cases import Mismatch
+from bench.kernel_double.checks import CHECKS, run_checks
 
 
 def main() -> int:

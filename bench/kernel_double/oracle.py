@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cuda.launches import BGR, MAX_CANDIDATES, MAX_KEPT
+from engines.cuda.frames import BGR
+from engines.cuda.launches import MAX_CANDIDATES, MAX_KEPT
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]

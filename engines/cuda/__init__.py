@@ -1,6 +1,7 @@
 """Frames to persons on an NVIDIA GPU, without copying a frame on the CPU.
 
-    launches   the kernels' arguments and launch shapes; the frame descriptor
+    frames     where frames lie in memory and where they go in the network's input
+    launches   the kernels' arguments and launch shapes
     sources    the kernels' source as one unit
     compile    that unit to a cubin, by NVRTC or nvcc, cached
     driver     the GPU: what it can, a frame ring opened to it, launches

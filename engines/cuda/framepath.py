@@ -23,7 +23,8 @@ from engines.cuda import launches
 from engines.cuda.buffers import Buffers
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
-from engines.cuda.launches import FRAME, MAX_KEPT, Decoded, Kept, PixelRule, Placed
+from engines.cuda.frames import BGR, FRAME, Placed, descriptors
+from engines.cuda.launches import MAX_KEPT, Decoded, Kept, PixelRule
 from engines.detector import Detections
 from engines.preprocess import PAD_VALUE, Fit, Placement, placement
 
@@ -57,7 +58,7 @@ class FrameThere:
     bytes: int
     width: int
     height: int
-    format: int = launches.BGR
+    format: int = BGR
 
 
 class FramePath:
@@ -113,7 +114,7 @@ class FramePath:
             for frame, (lies, _, _) in zip(frames, self._placements, strict=True)
         ]
         self._table_here[...] = np.zeros((), FRAME)
-        self._table_here[: len(frames)] = launches.descriptors(placed)
+        self._table_here[: len(frames)] = descriptors(placed)
 
     def queue_input(self, batch: int, stream: int) -> None:
         """Queue the letterboxing of what was described into the first `batch` places of `input`."""

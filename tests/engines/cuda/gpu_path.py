@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from engines.cuda import launches
+from engines.cuda import frames, launches
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.errors import GpuError
 from runtime.frames.ring import FrameHeader, FrameRing
@@ -42,7 +42,7 @@ def written_ring() -> tuple[FrameRing, np.ndarray, int]:
 def letterboxed(gpu: Gpu, place: int, stream: int, size: int) -> np.ndarray:
     """The frame at `place` by the kernel, at its own size."""
     width, height = SIZE
-    frame = launches.descriptors([launches.Placed(place, size, width, height, (0, 0), SIZE)])
+    frame = frames.descriptors([frames.Placed(place, size, width, height, (0, 0), SIZE)])
     table, out = gpu.library.allocate(frame.nbytes), gpu.library.allocate(size * 4)
     gpu.library.copy_to_device(table, frame.ctypes.data, frame.nbytes, stream)
     rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)

@@ -11,11 +11,12 @@ import pytest
 
 from bench.kernel_double import checks, lane, mutants
 from bench.kernel_double.build import DoubleError, HostDouble, build, compiler
-from bench.kernel_double.checks import address, rubbish
+from bench.kernel_double.cases import address, rubbish
 from engines import nms, preprocess
 from engines.crops import cut
 from engines.cuda import launches
-from engines.cuda.launches import FRAME, SIGNATURES, Decoded, Kept, Placed
+from engines.cuda.frames import FRAME, Placed, descriptors
+from engines.cuda.launches import SIGNATURES, Decoded, Kept
 from engines.cuda.sources import source
 from engines.decoders import DECODERS, Scene
 
@@ -84,9 +85,9 @@ def test_the_frame_descriptor_is_laid_out_as_the_kernels_read_it() -> None:
 
 def test_a_frame_that_does_not_fit_its_memory_is_refused() -> None:
     with pytest.raises(launches.LaunchError, match="does not fit its 191 bytes"):
-        launches.descriptors([Placed(4096, 191, 8, 8, (0, 0), (8, 8))])
+        descriptors([Placed(4096, 191, 8, 8, (0, 0), (8, 8))])
     with pytest.raises(launches.LaunchError, match="too few for 8 pixels"):
-        launches.descriptors([Placed(4096, 999, 8, 8, (0, 0), (8, 8), row_bytes=23)])
+        descriptors([Placed(4096, 999, 8, 8, (0, 0), (8, 8), row_bytes=23)])
 
 
 @pytest.mark.parametrize(
@@ -108,9 +109,7 @@ def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostDouble) -> None
     canvas = np.empty((160, 224, 3), np.uint8)
     lies = preprocess.Canvas(canvas, "corner").lay(picture)
     out = rubbish((1, 3, 160, 224), np.float32)
-    table = launches.descriptors(
-        [Placed(address(picture), picture.nbytes, 384, 288, lies.offset_xy, lies.size_wh)]
-    )
+    table = descriptors([Placed(address(picture), picture.nbytes, 384, 288, lies.offset_xy, lies.size_wh)])
     rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)
     double.run(launches.letterbox(address(table), 1, address(out), (1, 160, 224), rule, half=False))
     assert np.abs(out[0].transpose(1, 2, 0) - canvas).max() < 0.9, "cv2 rounds to whole levels"
@@ -136,7 +135,7 @@ def test_a_crop_is_that_of_the_cpu_path(double: HostDouble, lies: str, grown: tu
     box = np.clip(np.array(BOXES[lies], np.float32), 0, (384, 288, 384, 288)).astype(np.float64)
     more = (box[2:] - box[:2]) * grown
     expected = cut(picture, (*(box[:2] - more), *(box[2:] + more)), (width, height))
-    table = launches.descriptors([Placed(address(picture), picture.nbytes, 384, 288, (0, 0), (384, 288))])
+    table = descriptors([Placed(address(picture), picture.nbytes, 384, 288, (0, 0), (384, 288))])
     boxes, counts = np.zeros((1, 200, 4), np.float32), np.ones(1, np.int32)
     boxes[0, 0] = BOXES[lies]
     out, owners = rubbish((1, 3, height, width), np.float32), rubbish((1,), np.int32)
