@@ -15,6 +15,6 @@ Where frames come from::
     nvmm        the same out of the engine's own memory: off by default, never run on one
     capture     the thread that reads a source into the ring, whatever becomes of it
 
-and, pure: `backoff` (when to try again), `scaling` (pictures larger than the ring), `timing` (which frames,
-taken when), `watch` (black, frozen).
+and, pure: `scaling` (pictures larger than the ring), `timing` (which frames, taken when), `watch` (black,
+frozen).
 """

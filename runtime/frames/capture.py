@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import cv2
 
+from runtime.backoff import Backoff
 from runtime.clock import HostClock
-from runtime.frames.backoff import Backoff
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import READER_BUSY, LentRing
 from runtime.frames.ring import FrameHeader, Image, PixelFormat

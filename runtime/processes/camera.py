@@ -18,12 +18,12 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
+from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.config import Camera, StoreConfig
 from runtime.config.cameras import source_uri
 from runtime.errors import TagsightError
 from runtime.frames import csi, decoder, files, live
-from runtime.frames.backoff import Backoff
 from runtime.frames.capture import Capture
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameLender, LentRing

@@ -25,7 +25,7 @@ from runtime.uplink.errors import UplinkError
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.sender import Sender
-from runtime.uplink.session import Tally
+from runtime.uplink.tally import Tally
 
 HEALTH_EVERY_S = 1.0
 DRAIN_S = 1.2

@@ -11,13 +11,11 @@ A `seq` that was never committed was never seen by anyone and is used again afte
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from io import TextIOWrapper
 from pathlib import Path
 
 import msgspec
@@ -86,7 +84,7 @@ class Outbox:
         self._limits = limits or OutboxLimits()
         self._clock = clock
         self._on_commit = on_commit
-        self._lock_file = _claim(path)
+        self._lock_file = outbox_file.claim(path)
         self._changed = threading.Condition()
         self._waiting: list[Row] = []
         self._waiting_since_s = 0.0
@@ -289,23 +287,3 @@ class Outbox:
             purged = 0
         more = purged >= ROWS_AT_ONCE
         self._housekeeping_due_s = time.monotonic() + (0.0 if more else HOUSEKEEPING_S)
-
-
-def _claim(path: Path) -> TextIOWrapper:
-    """Hold the lock that says who writes this outbox; freed by the kernel when the process ends."""
-    lock_path = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock_file = lock_path.open("a")
-    except OSError as error:
-        raise OutboxError(
-            f"{path}: the outbox cannot be opened ({error.strerror}); give a path that the service may write"
-        ) from error
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock_file.close()
-        raise OutboxError(
-            f"{path}: another process writes this outbox; stop it or give another outbox path"
-        ) from error
-    return lock_file

@@ -7,9 +7,11 @@ synchronous=NORMAL.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -46,6 +48,29 @@ class Row(NamedTuple):
     kind: str
     time_s: float
     body: bytes
+
+
+def claim(path: Path) -> TextIOWrapper:
+    """Hold the lock that says who writes this outbox; freed by the kernel when the process ends.
+
+    Raises OutboxError where another process holds it or the folder may not be written.
+    """
+    lock_path = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = lock_path.open("a")
+    except OSError as error:
+        raise OutboxError(
+            f"{path}: the outbox cannot be opened ({error.strerror}); give a path that the service may write"
+        ) from error
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock_file.close()
+        raise OutboxError(
+            f"{path}: another process writes this outbox; stop it or give another outbox path"
+        ) from error
+    return lock_file
 
 
 def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:

@@ -17,20 +17,22 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from runtime.backoff import Backoff
 from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink import outbox_file
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox_repair import suspicion
-from runtime.uplink.session import Session, Tally, Terms
+from runtime.uplink.session import Session, Terms
+from runtime.uplink.tally import Tally
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 20.0
-"""A connection that held so long starts the pauses from the shortest again."""
+"""A connection that held so long, or took so long to fail, starts the pauses from the shortest again."""
 ACK_TIMEOUT_S = 20.0
 """A broker that acknowledges nothing for so long is as good as gone (a half-open connection)."""
 JOIN_S = 10.0
@@ -94,9 +96,9 @@ class Sender:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        pause_s = self._first_pause_s
+        backoff = Backoff(random.Random(), self._first_pause_s, LONGEST_PAUSE_S, stable_s=STEADY_S)
         while not self._stopping.is_set():
-            began_s = time.monotonic()
+            backoff.worked(time.monotonic())
             try:
                 Session(self._terms, self._tally, self._stopping, self._wake_reader).serve()
             except (TagsightError, sqlite3.Error) as error:
@@ -105,7 +107,5 @@ class Sender:
                 self._tally.detail = str(error)
                 if outbox_file.is_corruption(error):
                     suspicion(self._terms.outbox).touch()
-            if time.monotonic() - began_s > STEADY_S:
-                pause_s = self._first_pause_s
-            self._stopping.wait(pause_s * random.uniform(0.5, 1.0))
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            backoff.worked(time.monotonic())
+            self._stopping.wait(backoff.failed())

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from runtime.uplink.mqtt import (
 )
 from runtime.uplink.outbox_file import Row
 from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -46,34 +47,6 @@ LOOK_EVERY_S = 1.0
 """How often the outbox is looked at without having been told of a commit."""
 GOODBYE_S = 0.5
 ROOM_FOR_STATUS = 2
-
-
-@dataclass
-class Tally:
-    """What the sender did so far and where it stands; written by its thread, read by health."""
-
-    connected: bool = False
-    detail: str = "not connected yet"
-    last_seq: int = 0
-    delivered_seq: int = 0
-    backlog: int = 0
-    in_flight: int = 0
-    unanswered_s: float = 0.0
-    oldest_s: float | None = None
-    events_delivered: int = 0
-    messages_sent: int = 0
-    refusals: int = 0
-    connects: int = 0
-    resends: int = 0
-    progress_s: float = 0.0
-    held_kinds: dict[str, str] = field(default_factory=dict)
-
-    def begin(self) -> None:
-        """A connection stands."""
-        self.connected = True
-        self.detail = ""
-        self.connects += 1
-        self.held_kinds.clear()
 
 
 @dataclass(frozen=True)

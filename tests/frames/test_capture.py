@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime import messages
+from runtime.backoff import Backoff
 from runtime.clock import HostClock
-from runtime.frames.backoff import Backoff
 from runtime.frames.capture import Capture
 from runtime.frames.lending import FrameBorrower, FrameLender, LentRing
 from runtime.frames.ring import FrameRing

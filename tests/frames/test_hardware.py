@@ -19,7 +19,7 @@ from runtime.frames.sources import SourceFault
 PROGRAM = """
 import json, random, sys, time
 from runtime.clock import HostClock
-from runtime.frames.backoff import Backoff
+from runtime.backoff import Backoff
 from runtime.frames.capture import Capture
 from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.ring import FrameRing

@@ -1,4 +1,4 @@
-"""When to try a source again. Pure: time and chance are arguments."""
+"""When to try again what has failed, a camera or the broker. Pure: time and chance are arguments."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import random
 
 class Backoff:
     """Waits grow by `factor` from `first_s` to `longest_s`, each spread by `jitter` so that cameras that
-    lost their switch together do not all come back together.
+    lost their switch together, or stores that lost their broker, do not all come back together.
 
-    A source that has worked for `stable_s` starts from `first_s` again; one that fails at once does not.
+    What has worked for `stable_s` starts from `first_s` again; what fails at once does not.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class Backoff:
         self._working_since_s: float | None = None
 
     def worked(self, now_s: float) -> None:
-        """A picture came."""
+        """A picture came, a connection stands."""
         if self._working_since_s is None:
             self._working_since_s = now_s
         elif now_s - self._working_since_s >= self._stable_s:
             self._next_s = self._first_s
 
     def failed(self, least_s: float = 0.0) -> float:
-        """The source failed: seconds to wait, at least `least_s` before the jitter."""
+        """It failed: seconds to wait, at least `least_s` before the jitter."""
         self._working_since_s = None
         wait_s = max(self._next_s, least_s)
         self._next_s = min(self._next_s * self._factor, self._longest_s)

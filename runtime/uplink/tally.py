@@ -1,0 +1,33 @@
+"""Figures of delivery for health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Tally:
+    """What the sender did so far and where it stands; written by its thread, read by health."""
+
+    connected: bool = False
+    detail: str = "not connected yet"
+    last_seq: int = 0
+    delivered_seq: int = 0
+    backlog: int = 0
+    in_flight: int = 0
+    unanswered_s: float = 0.0
+    oldest_s: float | None = None
+    events_delivered: int = 0
+    messages_sent: int = 0
+    refusals: int = 0
+    connects: int = 0
+    resends: int = 0
+    progress_s: float = 0.0
+    held_kinds: dict[str, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """A connection stands."""
+        self.connected = True
+        self.detail = ""
+        self.connects += 1
+        self.held_kinds.clear()
