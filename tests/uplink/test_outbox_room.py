@@ -1,0 +1,117 @@
+"""An outbox that is full, or whose disk is: what goes first, and that every loss is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.store.facts import Flip, ProcessHealth
+from runtime.uplink import outbox_file
+from runtime.uplink.events import DROP_RANK, Gap
+from runtime.uplink.losses import OUTBOX_FULL
+from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox_room import make_room
+from runtime.uplink.ranges import SeqRanges
+from tests.uplink.facts import ORIGIN, accounted, flip, health, stored, visit
+
+
+def test_at_the_size_limit_health_goes_first_flips_stay_and_a_gap_names_what_went(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN, OutboxLimits(group_events=50, max_bytes=1_000_000)) as outbox:
+        for number in range(6_000):
+            outbox.append([flip(number) if number % 10 == 0 else health(number, padding=200)])
+        outbox.flush()
+        outbox.append([visit(1)])
+        last_seq = outbox.flush()
+        state = outbox.state()
+    facts = stored(path)
+    assert sum(isinstance(fact, Flip) for _, fact in facts) == 600
+    gaps = [fact for _, fact in facts if isinstance(fact, Gap)]
+    assert gaps and {gap.why for gap in gaps} == {OUTBOX_FULL}
+    assert sum(gap.kinds.get("health", 0) for gap in gaps) == state.dropped > 1_000
+    assert state.used_bytes < 1_300_000
+    assert list(accounted(path)) == [(1, max(last_seq, facts[-1][0]))]
+
+
+def test_at_the_size_limit_each_class_goes_only_after_all_of_the_class_below(tmp_path: Path) -> None:
+    classes = [
+        {"heatmap", "health"},
+        {"flow", "dwell"},
+        {"footfall", "visit"},
+        {"flip", "tryon"},
+        {"interaction"},
+    ]
+    kinds = [kind for one in classes for kind in sorted(one)]
+    assert sorted([*kinds, "gap"]) == sorted(DROP_RANK)
+    db = outbox_file.connect(tmp_path / "outbox.db", "NORMAL")
+    told = [kind for kind in ("gap", *reversed(kinds)) for _ in range(200)]
+    rows = [(seq, DROP_RANK[kind], kind, 0.0, b"x" * 400) for seq, kind in enumerate(told, start=1)]
+    db.execute("BEGIN")
+    db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+    db.execute("COMMIT")
+    dropped: list[int] = []
+    while losses := make_room(db, outbox_file.used_bytes(db) - 1):
+        ranges = [one for gap in losses.gaps(0.0) for one in gap.ranges]
+        now = {told[seq - 1] for first, last in ranges for seq in range(first, last + 1)}
+        dropped += [rank for rank, one in enumerate(classes) if one & now]
+    assert dropped == sorted(dropped) and set(dropped) == {0, 1, 2, 3, 4}
+    assert {kind for (kind,) in db.execute("SELECT DISTINCT kind FROM events")} == {"gap"}
+    db.close()
+
+
+def test_at_the_size_limit_delivered_events_go_before_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN, OutboxLimits(group_events=50, max_bytes=1_000_000)) as outbox:
+        outbox.append([visit(number) for number in range(2_500)])
+        outbox.flush()
+        reader = OutboxReader(path)
+        reader.note_delivered(SeqRanges([(1, 2_500)]))
+        reader.close()
+        outbox.append([health(number, padding=200) for number in range(1_500)])
+        outbox.flush()
+        assert outbox.state().dropped == 0
+    assert sum(isinstance(fact, ProcessHealth) for _, fact in stored(path)) == 1_500
+
+
+def test_while_the_disk_refuses_events_wait_and_then_arrive_without_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox.db"
+    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.02)
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(1)])
+        outbox.flush()
+        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        for number in range(2, 600):
+            outbox.append([visit(number)])
+        outbox.flush(0.3)
+        assert "full" in outbox.state().fault
+        assert outbox.state().committed_seq < 599
+        outbox._db.execute("PRAGMA max_page_count=1000000")
+        assert outbox.flush() == 599
+        assert outbox.state().fault == ""
+    assert list(accounted(path)) == [(1, 599)]
+
+
+def test_what_the_memory_cannot_hold_while_the_disk_refuses_is_named_in_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox.db"
+    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.02)
+    monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_500)
+    monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
+    with Outbox(path, ORIGIN) as outbox:
+        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        for number in range(4_000):
+            outbox.append([flip(number) if number % 4 == 0 else health(number)])
+        assert outbox.state().dropped >= 2_000
+        outbox._db.execute("PRAGMA max_page_count=1000000")
+        outbox.flush()
+        outbox.append([visit(1)])
+        last_seq = outbox.flush()
+    assert sum(isinstance(fact, Flip) for _, fact in stored(path)) == 1_000
+    assert accounted(path).prefix_end() >= last_seq
