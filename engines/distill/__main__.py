@@ -50,9 +50,9 @@ def train(given: argparse.Namespace) -> None:
 
         build_pool(recipe.data, pool, recipe.threads)
     if given.command == "detector":
-        from engines.distill.train import DetectorTraining
+        from engines.distill.train import detector_training
 
-        DetectorTraining(recipe, pool).run()
+        detector_training(recipe, pool).run()
     elif given.command == "ablation":
         from engines.distill.ablation import ablate
 

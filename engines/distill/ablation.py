@@ -24,7 +24,8 @@ import torch
 
 from engines.distill import evaluate
 from engines.distill.config import DetectorRecipe, TrainingError
-from engines.distill.train import DetectorTraining
+from engines.distill.loop import TrainingRun
+from engines.distill.train import detector_training
 from engines.models.detector import PersonDetector
 
 PLAIN: dict[str, Any] = {"hard_labels": True, "bound_gain": 0.0, "soft_gain": 0.0, "hint": "none"}
@@ -65,11 +66,11 @@ def ablate(recipe: DetectorRecipe, pool: Path) -> list[Row]:
         done = folder / "row.json"
         if not done.exists():
             print(f"ablation: {name}", flush=True)
-            training = DetectorTraining(replace(recipe, run=folder, **switches), pool)
+            training = detector_training(replace(recipe, run=folder, **switches), pool)
             training.run(validate_at_end=False)
             if training.stopped:
                 raise TrainingError(f"stopped in the row {name!r}; the same command goes on there")
-            done.write_text(json.dumps(asdict(measured(name, training, pool))))
+            done.write_text(json.dumps(asdict(measured(name, training, recipe, pool))))
         rows.append(Row(**json.loads(done.read_text())))
         print(line(rows[-1]), flush=True)
     (recipe.run / "ablation.md").write_text(table(rows, recipe))
@@ -81,17 +82,16 @@ def _start(recipe: DetectorRecipe, pool: Path) -> Row:
     """The net that every row starts from, untrained by any."""
     done = recipe.run / "start.json"
     if not done.exists():
-        training = DetectorTraining(replace(recipe, run=recipe.run / "start"), pool)
-        done.write_text(json.dumps(asdict(measured("start", training, pool))))
+        training = detector_training(replace(recipe, run=recipe.run / "start"), pool)
+        done.write_text(json.dumps(asdict(measured("start", training, recipe, pool))))
     row = Row(**json.loads(done.read_text()))
     print(line(row), flush=True)
     return row
 
 
-def measured(name: str, training: DetectorTraining, pool: Path) -> Row:
+def measured(name: str, training: TrainingRun[PersonDetector], recipe: DetectorRecipe, pool: Path) -> Row:
     """The averaged net of a finished run on the held-out pictures: photos by their published boxes."""
-    recipe, progress = training.recipe, training.progress
-    net = training.average.eval()
+    net, progress = training.average.eval(), training.progress
 
     def predict(batch: np.ndarray) -> np.ndarray:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):

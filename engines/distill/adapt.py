@@ -35,7 +35,7 @@ from engines.distill.pool import (
     write_index,
 )
 from engines.distill.reload import net_from_onnx, width_of
-from engines.distill.train import DetectorTraining
+from engines.distill.train import detector_training
 from engines.preprocess import tight_input
 
 MAX_FRAMES = 600
@@ -85,7 +85,7 @@ def adapt(wish: Wish, tell: Tell) -> Adapted:
         pool = Path(scratch) / "pool"
         size = label_frames(wish, pool, tell)
         before = measure(start, pool, size)
-        training = DetectorTraining(recipe_for(wish, Path(scratch) / "run", start, size), pool)
+        training = detector_training(recipe_for(wish, Path(scratch) / "run", start, size), pool)
         training.run()
         if training.stopped:
             raise TrainingError("stopped before the end: nothing was kept")

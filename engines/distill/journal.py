@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-NOT_DRAWN = {"step", "minutes", "images_per_s"}
+NOT_DRAWN = {"step", "minutes"}
 
 
 class Journal:

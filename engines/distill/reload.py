@@ -16,9 +16,10 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from engines.distill.config import TrainingError
+from engines.distill.loop import read_state
 from engines.models.detector import PIXEL_SCALE, WIDTHS, PersonDetector
 
 Tensors = dict[str, NDArray[np.float32]]
@@ -119,3 +120,11 @@ def freeze(net: nn.Module) -> None:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
+
+
+def read_imagenet(path: Path) -> dict[str, Tensor]:
+    """MobileNetV2's ImageNet weights, a PyTorch state file. Raises TrainingError for anything else."""
+    state = read_state(path)
+    if "features.0.0.weight" not in state:
+        raise TrainingError(f"{path}: not MobileNetV2's weights: without 'features.0.0.weight'")
+    return state

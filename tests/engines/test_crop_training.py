@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from engines.distill.crops.action_pose import handling  # noqa: E402
 from engines.distill.crops.action_train import average_precision, best_threshold  # noqa: E402
 from engines.distill.crops.augment import Hardships, augmented  # noqa: E402
 from engines.distill.crops.gather import CROP_WH  # noqa: E402
-from engines.distill.crops.loop import CropTraining, read_state  # noqa: E402
 from engines.distill.crops.recipe import CropRecipe, ReidRecipe, read_crop_recipe  # noqa: E402
 from engines.distill.crops.reid_fit import principal, ridge  # noqa: E402
+from engines.distill.loop import TrainingRun, read_checkpoint  # noqa: E402
+from engines.distill.reload import read_imagenet  # noqa: E402
 from engines.models.action import ActionNet  # noqa: E402
 from engines.models.reid import EMBEDDING, PersonEmbedder  # noqa: E402
 
@@ -135,9 +137,9 @@ def test_a_hard_view_has_the_size_of_the_box_and_depends_on_the_seed_only() -> N
 class Line:
     """Learns to answer 1 to random numbers."""
 
-    def loss(
-        self, learner: nn.Module, rng: np.random.Generator, share: float
-    ) -> tuple[Tensor, dict[str, float]]:
+    judged_by = "answer"
+
+    def loss(self, learner: nn.Module, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         out = learner(torch.from_numpy(rng.random((8, 3), np.float32)))
         loss = (out - 1).square().mean()
         return loss, {"error": float(loss.detach())}
@@ -157,26 +159,33 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
         torch.manual_seed(3)
         return nn.Linear(3, 1)
 
-    whole = CropTraining(recipe(tmp_path / "a", 10), line(), Line())
+    whole = TrainingRun(recipe(tmp_path / "a", 10), line(), Line())
     whole.run()
-    first = CropTraining(recipe(tmp_path / "b", 10), line(), Line())
-    first.recipe = recipe(tmp_path / "b", 10)
+    first = TrainingRun(recipe(tmp_path / "b", 10), line(), Line())
     for _ in range(4):
-        first._step()
-    first._save()
-    resumed = CropTraining(recipe(tmp_path / "b", 10), line(), Line())
-    assert resumed.step == 4
+        first.train_step()
+    first.save(first.checkpoint)
+    resumed = TrainingRun(recipe(tmp_path / "b", 10), line(), Line())
+    assert resumed.progress.step == 4
     resumed.run()
     for mine, theirs in zip(resumed.net.parameters(), whole.net.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert (tmp_path / "a" / "run" / "curves.png").is_file()
+    best = read_checkpoint(tmp_path / "a" / "run" / "best.pt")
+    assert best["step"] in (5, 10)
+    assert best["best"] > -math.inf
 
 
 def test_a_foreign_file_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
     torch.save({"weights": torch.zeros(2)}, path)
-    with pytest.raises(TrainingError, match="neither a checkpoint"):
-        read_state(path)
+    with pytest.raises(TrainingError, match="not a checkpoint of this training: without 'average'"):
+        read_checkpoint(path)
+    with pytest.raises(TrainingError, match="not MobileNetV2's weights"):
+        read_imagenet(path)
+    path.write_text("no weights")
+    with pytest.raises(TrainingError, match="not a PyTorch state file"):
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize(

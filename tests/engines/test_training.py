@@ -13,13 +13,14 @@ import yaml
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from engines.distill import export, losses, manifest, scenes, train  # noqa: E402
+from engines.distill import export, loop, losses, manifest, scenes  # noqa: E402
 from engines.distill.assign import assign, cell_centres, iou_by_row, pad  # noqa: E402
 from engines.distill.augment import clipped, stretched  # noqa: E402
 from engines.distill.config import DetectorRecipe, TrainingError, read_recipe  # noqa: E402
 from engines.distill.evaluate import decode, matches, summarise  # noqa: E402
 from engines.distill.labels import Seen  # noqa: E402
 from engines.distill.pool import Labels, Picture, save_picture, write_index  # noqa: E402
+from engines.distill.train import detector_training  # noqa: E402
 from engines.models.detector import DetectorWidth, PersonDetector  # noqa: E402
 
 torch.set_num_threads(1)
@@ -200,9 +201,9 @@ def test_an_unknown_kind_of_scene_is_refused(pool_folder: Path) -> None:
 
 def test_the_rate_falls_with_the_minutes_where_they_end_before_the_steps() -> None:
     settings = DetectorRecipe(Path(), Path(), steps=1000, minutes=10, warmup_steps=1, learning_rate=1.0)
-    assert train.learning_rate(settings, 10, 0.0) > 0.99
-    assert train.learning_rate(settings, 10, 300.0) == pytest.approx(0.51, abs=0.01)
-    assert train.learning_rate(settings, 10, 600.0) == pytest.approx(0.02)
+    assert loop.learning_rate(settings, 10, 0.0) > 0.99
+    assert loop.learning_rate(settings, 10, 300.0) == pytest.approx(0.51, abs=0.01)
+    assert loop.learning_rate(settings, 10, 600.0) == pytest.approx(0.02)
 
 
 def test_scenes_depend_on_the_seed_only_and_leave_held_out_pictures_alone(pool_folder: Path) -> None:
@@ -217,8 +218,8 @@ def test_scenes_depend_on_the_seed_only_and_leave_held_out_pictures_alone(pool_f
 
 def test_a_run_stops_where_told_and_goes_on_from_its_checkpoint(pool_folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train.DetectorTraining(recipe(run, steps=2), pool_folder).run()
-    resumed = train.DetectorTraining(recipe(run, steps=4), pool_folder)
+    detector_training(recipe(run, steps=2), pool_folder).run()
+    resumed = detector_training(recipe(run, steps=4), pool_folder)
     assert resumed.progress.step == 2
     resumed.run()
     assert resumed.progress.step == 4
@@ -244,7 +245,7 @@ def test_a_run_told_to_stop_leaves_a_checkpoint_of_its_last_step(
     assert "loss" in process.stdout.readline()
     process.terminate()
     assert process.wait(60) == 0
-    assert train.read_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] >= 20
+    assert loop.read_checkpoint(tmp_path / "run" / "checkpoint.pt")["step"] >= 20
 
 
 def test_the_export_gives_what_the_net_gives_at_any_size(tmp_path: Path) -> None:
@@ -279,6 +280,9 @@ def test_the_8_bit_export_keeps_the_predictions_exact_and_takes_any_size(tmp_pat
     assert len(predictions) == 3
     assert not any(node.op_type == "QuantizeLinear" and node.input[0] in predictions for node in graph.node)
     assert sum(node.op_type == "QuantizeLinear" for node in graph.node) > 20
+    entrance = next(node for node in graph.node if node.input[0] == "images")
+    step = next(tensor for tensor in graph.initializer if tensor.name == entrance.input[1])
+    assert onnx.numpy_helper.to_array(step) == np.float32(export.PIXEL_STEP)
     session = onnxruntime.InferenceSession(str(quantised), providers=["CPUExecutionProvider"])
     images = rng.uniform(0, 255, (1, 3, 64, 160)).astype(np.float32)
     with torch.no_grad():

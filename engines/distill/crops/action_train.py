@@ -14,8 +14,9 @@ from engines.distill.crops.action_data import ActionSet, labelled
 from engines.distill.crops.action_pose import KEPT
 from engines.distill.crops.augment import Hardships, as_batch, augmented
 from engines.distill.crops.gather import inner
-from engines.distill.crops.loop import CropTraining, read_state
 from engines.distill.crops.recipe import ActionRecipe
+from engines.distill.loop import TrainingRun
+from engines.distill.reload import read_imagenet
 from engines.models.action import CHANNELS, INPUT_HEIGHT, INPUT_WIDTH, MAP_WH, ActionNet
 from engines.models.mobilenet import ConvHead
 
@@ -61,15 +62,15 @@ class ActionLearner(nn.Module):
 class ActionLesson:
     """Batches in which half of the persons handle goods, as far as the pose teacher can tell."""
 
+    judged_by = "average_precision"
+
     def __init__(self, recipe: ActionRecipe, examples: ActionSet) -> None:
         self._recipe, self._examples = recipe, examples
         trained = ~examples.held_out
         self._at_work = np.flatnonzero(trained & (examples.handling >= SURE))
         self._idle = np.flatnonzero(trained & (examples.handling < SURE))
 
-    def loss(
-        self, learner: nn.Module, rng: np.random.Generator, share: float
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, learner: ActionLearner, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         half = self._recipe.batch // 2
         rows = np.concatenate((rng.choice(self._at_work, half), rng.choice(self._idle, half)))
         images, joints = self._hard_views(rows, rng)
@@ -85,7 +86,7 @@ class ActionLesson:
         parts = {"handling": float(judged.detach()), "joints": float(placed.detach())}
         return judged + JOINT_WEIGHT * placed, parts
 
-    def validate(self, net: nn.Module) -> Mapping[str, float]:
+    def validate(self, net: ActionLearner) -> Mapping[str, float]:
         """On held-out crops, against the pose teacher's labels."""
         rows = np.flatnonzero(self._examples.held_out)
         rows = rows[:: max(1, len(rows) // VALIDATED)]
@@ -154,13 +155,13 @@ def examples_of(recipe: ActionRecipe) -> ActionSet:
     )
 
 
-def action_training(recipe: ActionRecipe) -> CropTraining:
+def action_training(recipe: ActionRecipe) -> TrainingRun[ActionLearner]:
     """Gathers and labels crops, and makes the run ready to go (on)."""
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
     lesson = ActionLesson(recipe, examples_of(recipe))
     learner = ActionLearner()
     if recipe.imagenet is not None:
-        learner.student.start_from_imagenet(read_state(recipe.imagenet))
+        learner.student.start_from_imagenet(read_imagenet(recipe.imagenet))
     learner.to(memory_format=torch.channels_last)
-    return CropTraining(recipe, learner, lesson)
+    return TrainingRun(recipe, learner, lesson)

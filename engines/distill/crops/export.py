@@ -10,9 +10,9 @@ import onnx
 import torch
 from torch import nn
 
-from engines.distill.crops.loop import read_state
 from engines.distill.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe
 from engines.distill.export import OPSET, store_as_half
+from engines.distill.loop import read_checkpoint
 from engines.distill.manifest import digest, update
 
 REID, ACTION = "person-reid", "person-action"
@@ -54,7 +54,7 @@ def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
     from engines.distill.crops.reid_train import ReidLearner
     from engines.models.reid import INPUT_HEIGHT, INPUT_WIDTH
 
-    state = read_state(recipe.run / "checkpoint.pt")
+    state = read_checkpoint(recipe.run / "checkpoint.pt")
     learner = ReidLearner()
     learner.load_state_dict(state["average"])
     crops = gather(recipe.data, recipe.pool, recipe.run, recipe.crops_a_source, recipe.seed)
@@ -87,7 +87,7 @@ def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path
     from engines.distill.crops.action_train import ActionLearner, best_threshold, examples_of
     from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
 
-    state = read_state(recipe.run / "checkpoint.pt")
+    state = read_checkpoint(recipe.run / "checkpoint.pt")
     learner = ActionLearner()
     learner.load_state_dict(state["average"])
     examples = examples_of(recipe)

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from engines.distill.crops import reid_losses
 from engines.distill.crops.augment import Hardships, as_batch, augmented, coarse
 from engines.distill.crops.gather import CropSet, gather, inner
-from engines.distill.crops.loop import CropTraining, read_state
 from engines.distill.crops.recipe import ReidRecipe
 from engines.distill.crops.reid_teachers import Embeddings, taught
+from engines.distill.loop import TrainingRun
+from engines.distill.reload import read_imagenet
 from engines.models.reid import (
     EMBEDDING,
     GLOBAL_FEATURES,
@@ -64,6 +65,8 @@ class ReidLearner(nn.Module):
 class ReidLesson:
     """Batches of hard views of unlabelled crops, and how well the student sees what the teachers see."""
 
+    judged_by = "fused_far"
+
     def __init__(self, recipe: ReidRecipe, crops: CropSet, teachers: list[Embeddings]) -> None:
         self._recipe, self._crops = recipe, crops
         self._teachers = [torch.from_numpy(vectors) for vectors in teachers]
@@ -75,9 +78,7 @@ class ReidLesson:
         self._shares = np.sqrt([len(rows) for rows in self._sources])
         self._shares = self._shares / self._shares.sum()
 
-    def loss(
-        self, learner: nn.Module, rng: np.random.Generator, share: float
-    ) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, learner: ReidLearner, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         rows = self._draw(rng)
         pictures = self._hard_views(rows, rng)
         images = torch.from_numpy(as_batch(pictures, INPUT_WH)).to(memory_format=torch.channels_last).float()
@@ -99,7 +100,7 @@ class ReidLesson:
         parts = {f"relation_{name}": float(loss.detach()) for name, loss in related.items()}
         return total, {**parts, "vector": float(vector.detach())}
 
-    def validate(self, net: nn.Module) -> Mapping[str, float]:
+    def validate(self, net: ReidLearner) -> Mapping[str, float]:
         """Correlation of likenesses with the teachers' on held-out crops, as they are and from far away."""
         rows = self._crops.rows(held_out=True)
         rows = rows[:: max(1, len(rows) // VALIDATED)]
@@ -152,7 +153,7 @@ def agreement(vectors: Tensor, target: Tensor) -> float:
     return float(torch.corrcoef(torch.stack((mine, theirs)))[0, 1])
 
 
-def reid_training(recipe: ReidRecipe) -> CropTraining:
+def reid_training(recipe: ReidRecipe) -> TrainingRun[ReidLearner]:
     """Gathers crops, asks the teachers, and makes the run ready to go (on)."""
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
@@ -160,6 +161,6 @@ def reid_training(recipe: ReidRecipe) -> CropTraining:
     teachers = taught(crops.crops, recipe.data, recipe.run, recipe.threads)
     learner = ReidLearner()
     if recipe.imagenet is not None:
-        learner.student.start_from_imagenet(read_state(recipe.imagenet))
+        learner.student.start_from_imagenet(read_imagenet(recipe.imagenet))
     learner.to(memory_format=torch.channels_last)
-    return CropTraining(recipe, learner, ReidLesson(recipe, crops, teachers))
+    return TrainingRun(recipe, learner, ReidLesson(recipe, crops, teachers))
