@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 EVERY_S = 0.2
 _INPUT = re.compile(r"\b(?:VDD_IN|POM_5V_IN|VIN_SYS_5V0) (\d+)(?:mW)?/")
@@ -48,9 +47,7 @@ class PowerMeter:
             self._start(self._listen)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._done.set()
         if self._tegrastats is not None:
             self._tegrastats.terminate()

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from calibration.errors import CalibrationError
+from calibration.which_reader import chosen_reader, reader_options
 
 if TYPE_CHECKING:
     from calibration.store_plan import StorePlan
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("still_reads", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The calibration file to write.")
-@click.option("--reader", metavar="HOST[:PORT]", help="Record a quiet minute from this reader now.")
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="store.yaml: its reader, racks, articles and antennas."
-)
-@click.option("--name", help="Which reader of store.yaml, where it has several.")
+@reader_options
 @click.option(
     "--seconds", type=click.FloatRange(10, 3_600), default=60.0, show_default=True, help="To record."
 )
@@ -79,7 +76,11 @@ def antenna(
 
     if report is not None and report.suffix.lower() != ".html":
         raise click.BadParameter(f"{report}: a name that ends in .html would be right", param_hint="--report")
-    reads = load_reads(still_reads) if still_reads else _record(chosen_reader(reader, config, name), seconds)
+    if still_reads is not None:
+        reads = load_reads(still_reads)
+    else:
+        settings = chosen_reader(reader, config, name, "a read table (STILL_READS), ")
+        reads = _record(settings, seconds)
     plan = plan_from(config, name, sorted(set(reads.epc.tolist()))) if config else StorePlan()
     found = calibrate_still(reads, tuple(expected) or plan.ports)
     if order is not None:
@@ -100,18 +101,6 @@ def antenna(
     click.echo(f"{out} written: {len(found.rates)} tags, {found.duration_s:.0f} s")
     if report is not None:
         click.echo(f"{report} and {report.with_suffix('.png')} written")
-
-
-def chosen_reader(reader: str | None, config: Path | None, name: str | None) -> ReaderSettings:
-    """The reader of --reader, or else of --config. Raises click.UsageError where neither is given."""
-    from calibration.recording import reader_at
-    from calibration.store_plan import settings_from
-
-    if reader is not None:
-        return reader_at(reader)
-    if config is None:
-        raise click.UsageError("give a read table (STILL_READS), --reader or --config")
-    return settings_from(config, name)
 
 
 def _record(settings: ReaderSettings, seconds: float) -> ReadTable:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from calibration.errors import CalibrationError
+from calibration.which_reader import reader_at
+
+if TYPE_CHECKING:
+    from rfid_reader.settings import ReaderSettings
 
 POLL_S = 0.1
 
@@ -59,31 +62,17 @@ def _kernel() -> dict[str, Any] | None:
     }
 
 
-def _settings(config: Path | None, reader: str | None) -> list[Any]:
-    from rfid_reader.settings import LLRP_PORT, ReaderSettings
+def _settings(config: Path | None, reader: str | None) -> list[ReaderSettings]:
     from runtime.config import load
+    from runtime.reader_settings import settings_of
 
-    chosen = []
-    if reader is not None:
-        host, colon, port = reader.rpartition(":")
-        if colon and not port.isdigit():
-            raise CalibrationError(f"{reader!r} is not HOST or HOST:PORT; 192.0.2.20:5084 would be right")
-        chosen.append(ReaderSettings(host=host if colon else reader, port=int(port) if colon else LLRP_PORT))
+    chosen = [reader_at(reader)] if reader is not None else []
     if config is not None:
-        chosen += [
-            ReaderSettings(
-                host=entry.host,
-                port=entry.tcp_port(),
-                name=entry.name,
-                tls=entry.tls,
-                tls_ca=str(entry.tls_ca) if entry.tls_ca is not None else None,
-            )
-            for entry in load(config).readers
-        ]
+        chosen += [settings_of(entry) for entry in load(config).readers]
     return chosen
 
 
-def _reader(settings: Any, seconds: float) -> dict[str, Any]:
+def _reader(settings: ReaderSettings, seconds: float) -> dict[str, Any]:
     """Listens to one reader and reports its clock's offset; null and why when it cannot be known."""
     from rfid_reader.session import ReaderSession
 

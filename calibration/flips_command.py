@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from calibration.errors import CalibrationError
+from calibration.which_reader import chosen_reader, reader_options
 
 if TYPE_CHECKING:
     from calibration.recording import Recording
@@ -25,9 +26,7 @@ SETTLE_S = 4.0
 
 @click.command()
 @click.argument("calibration_file", metavar="CALIBRATION", type=click.Path(path_type=Path))
-@click.option("--reader", metavar="HOST[:PORT]", help="The reader to listen to.")
-@click.option("--config", type=click.Path(path_type=Path), help="store.yaml: its reader, racks and articles.")
-@click.option("--name", help="Which reader of store.yaml, where it has several.")
+@reader_options
 @click.option(
     "--garments", type=click.IntRange(3, 100), default=10, show_default=True, help="How many to turn."
 )
@@ -68,7 +67,6 @@ def flips(
     Example:
       tagsight calibrate flips antenna.yaml --reader 192.0.2.20
     """
-    from calibration.antenna_command import chosen_reader
     from calibration.store_plan import StorePlan, plan_from
     from calibration.turns import as_trial, best_of, choose_garments, try_thresholds
     from rfid_reader.antenna_calibration import load_calibration, save_calibration

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
 
 from calibration.errors import CalibrationError
 from rfid_reader.reads import ReadTable
 from rfid_reader.session import ReaderSession
-from rfid_reader.settings import LLRP_PORT, ReaderSettings
+from rfid_reader.settings import ReaderSettings
 
 MAX_READS = 4_000_000
 """About two hours of a busy reader."""
 FIRST_READ_S = 20.0
 POLL_S = 0.1
-
-
-def reader_at(address: str) -> ReaderSettings:
-    """HOST or HOST:PORT. Raises CalibrationError."""
-    host, colon, port = address.rpartition(":")
-    if not colon or address.endswith("]"):
-        return ReaderSettings(host=address.strip("[]"), port=LLRP_PORT)
-    if not port.isdigit():
-        raise CalibrationError(f"{address!r} is not HOST or HOST:PORT; 192.0.2.20:5084 would be right")
-    return ReaderSettings(host=host.strip("[]"), port=int(port))
 
 
 class Recording:
@@ -41,9 +30,7 @@ class Recording:
         self._session.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._session.stop()
 
     def _take(self, reads: ReadTable) -> None:

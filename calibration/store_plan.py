@@ -10,6 +10,7 @@ from pathlib import Path
 from calibration.errors import CalibrationError
 from rfid_reader.settings import ReaderSettings
 from runtime.config import Fixture, Reader, load
+from runtime.reader_settings import settings_of
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,7 @@ def _reader_of(config: Path, name: str | None) -> tuple[Reader, list[Fixture]]:
 def settings_from(config: Path, name: str | None) -> ReaderSettings:
     """How to reach the reader called `name` (may be left out where there is one). Raises CalibrationError."""
     entry, _ = _reader_of(config, name)
-    return ReaderSettings(
-        host=entry.host,
-        port=entry.tcp_port(),
-        name=entry.name,
-        tls=entry.tls,
-        tls_ca=str(entry.tls_ca) if entry.tls_ca is not None else None,
-        antennas=tuple(antenna.port for antenna in entry.antennas),
-        antenna_power_dbm={
-            antenna.port: antenna.power_dbm for antenna in entry.antennas if antenna.power_dbm is not None
-        },
-        session=entry.session,
-        mode=entry.mode,
-        search_mode=entry.search_mode,
-        population=entry.population,
-    )
+    return settings_of(entry)
 
 
 def plan_from(config: Path, name: str | None, epcs: Iterable[str]) -> StorePlan:

@@ -13,12 +13,12 @@ from typing import IO, Any
 import click
 
 from rfid_reader.antenna_calibration import load_calibration
-from rfid_reader.errors import ReaderError
+from rfid_reader.errors import ReaderError, ReaderSettingsError
 from rfid_reader.flips.detector import METHODS, Detector, Flip
 from rfid_reader.health import ReaderHealth
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
 from rfid_reader.session import ReaderSession
-from rfid_reader.settings import LLRP_PORT, SEARCH_MODES, ReaderSettings
+from rfid_reader.settings import SEARCH_MODES, ReaderSettings, address_of
 from rfid_reader.simulator.commands import replay, simulate
 from rfid_reader.tuned_detector import detector_for
 
@@ -33,15 +33,6 @@ def rfid() -> None:
       tagsight rfid capture 127.0.0.1 --seconds 60 --out reads.csv
       tagsight rfid flips reads.csv --out flips.jsonl
     """
-
-
-def _address(value: str) -> tuple[str, int]:
-    host, colon, port = value.rpartition(":")
-    if not colon or value.endswith("]"):
-        return value.strip("[]"), LLRP_PORT
-    if not port.isdigit():
-        raise click.BadParameter(f"{value!r} is not HOST or HOST:PORT")
-    return host.strip("[]"), int(port)
 
 
 def _antenna_list(value: str) -> tuple[int, ...]:
@@ -109,7 +100,10 @@ def capture(
     Example:
       tagsight rfid capture 192.168.1.20 --antennas 1,2 --power 27 --seconds 120 --out quiet.csv
     """
-    host, port = _address(reader)
+    try:
+        host, port = address_of(reader)
+    except ReaderSettingsError as error:
+        raise click.BadParameter(str(error)) from None
     settings = ReaderSettings(
         host,
         port,

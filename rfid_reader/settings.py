@@ -78,3 +78,16 @@ class ReaderSettings:
     @property
     def label(self) -> str:
         return self.name or f"{self.host}:{self.port}"
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of HOST or HOST:PORT; an IPv6 address with a port stands in brackets.
+
+    Raises ReaderSettingsError.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        return text.strip("[]"), LLRP_PORT
+    if not port.isdigit():
+        raise ReaderSettingsError(f"{text!r} is not HOST or HOST:PORT; 192.0.2.20:5084 would be right")
+    return host.strip("[]"), int(port)

@@ -37,7 +37,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "runtime.store",
     ),
     "runtime/uplink": (*GROUND, "runtime.store.facts", "runtime.uplink"),
-    "calibration": (*GROUND, "rfid_reader", "runtime.frames", "runtime.vision.draw", "calibration"),
+    "runtime/reader_settings.py": ("rfid_reader.settings", "runtime.config"),
+    "calibration": (
+        *GROUND,
+        "rfid_reader",
+        "runtime.frames",
+        "runtime.reader_settings",
+        "runtime.vision.draw",
+        "calibration",
+    ),
 }
 """Room -> the prefixes of our own modules it may import. Rooms not named here may import everything."""
 

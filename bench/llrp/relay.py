@@ -13,7 +13,6 @@ import struct
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 16, 101)
 CLIENT, READER = (b"\x0a\x00\x00\x01", 40_000), (b"\x0a\x00\x00\x02", 5084)
@@ -43,9 +42,7 @@ class RecordingRelay:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stop.set()
         self._thread.join(5)
         self._listener.close()

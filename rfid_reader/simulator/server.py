@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from rfid_reader.errors import FrameError, ReaderError
 from rfid_reader.simulator.client import OTHER_ATTEMPT, Client, busy_greeting
@@ -113,12 +112,7 @@ class SimulatedReader:
     def __enter__(self) -> SimulatedReader:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def failed(self) -> BaseException | None:

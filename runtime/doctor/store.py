@@ -7,6 +7,7 @@ import socket
 import ssl
 import stat
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -68,17 +69,11 @@ def camera(entry: Camera) -> Finding:
 def reader(entry: Reader, limit_s: float) -> Finding:
     """The reader greets us by LLRP. Raises ReaderError."""
     from rfid_reader.connection import Connection
-    from rfid_reader.settings import ReaderSettings, Timing
+    from rfid_reader.settings import Timing
+    from runtime.reader_settings import settings_of
 
     timing = Timing(connect_s=limit_s / 2, answer_s=limit_s / 2)
-    settings = ReaderSettings(
-        host=entry.host,
-        port=entry.tcp_port(),
-        name=entry.name,
-        tls=entry.tls,
-        tls_ca=str(entry.tls_ca) if entry.tls_ca is not None else None,
-        timing=timing,
-    )
+    settings = replace(settings_of(entry), timing=timing)
     began_s = time.monotonic()
     connection = Connection(settings, lambda _: None, lambda _: None, lambda: None)
     try:

@@ -24,7 +24,6 @@ from rfid_reader.health import figures
 from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
 from rfid_reader.session import ReaderSession
-from rfid_reader.settings import ReaderSettings
 from rfid_reader.tuned_detector import detector_for
 from runtime.clock import HostClock
 from runtime.config import Reader, StoreConfig
@@ -32,6 +31,7 @@ from runtime.messages import Attach, Configure, Detach, Health, Message, TagFlip
 from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up
 from runtime.processes.outbound import RecordSender
+from runtime.reader_settings import settings_of
 
 MAX_BATCHES = 256
 """Batches of reads waiting to be judged; what comes on top is dropped and counted."""
@@ -68,24 +68,6 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Reade
     unneeded = {"name": "antenna", "at": None, "zone": None, "fixture": None}
     antennas = [replace(antenna, **unneeded) for antenna in reader.antennas]
     return ReaderSpec(replace(reader, antennas=antennas), ports, clock)
-
-
-def settings_of(reader: Reader) -> ReaderSettings:
-    """What the session is told of one reader of the configuration."""
-    powers = {one.port: one.power_dbm for one in reader.antennas if one.power_dbm is not None}
-    return ReaderSettings(
-        host=reader.host,
-        port=reader.tcp_port(),
-        name=reader.name,
-        tls=reader.tls,
-        tls_ca=str(reader.tls_ca) if reader.tls_ca is not None else None,
-        antennas=tuple(antenna.port for antenna in reader.antennas),
-        antenna_power_dbm=powers,
-        session=reader.session,
-        mode=reader.mode,
-        search_mode=reader.search_mode,
-        population=reader.population,
-    )
 
 
 class ReaderProcess:
