@@ -132,9 +132,10 @@ class Connection:
         """Wait up to `timeout_s` for bytes and handle every whole frame in them; False if nothing came.
 
         Raises ReaderSilent once the reader has sent no frame for `Timing.silence_s`; before it was told to
-        send keepalives, for `Timing.answer_s` if that is longer.
+        send keepalives, for `Timing.answer_s` if that is longer. Where this process itself was held up for so
+        long, what has come meanwhile is heard first.
         """
-        if not self._readable(timeout_s):
+        if not self._readable(timeout_s) and not (self._silent_s() > self._silence_s and self._readable(0.0)):
             self._check_silence()
             return False
         data = self._received()
@@ -161,9 +162,12 @@ class Connection:
     def _acknowledge(self) -> None:
         self._send("KEEPALIVE_ACK")
 
+    def _silent_s(self) -> float:
+        return time.monotonic() - self.heard_monotonic_s
+
     def _check_silence(self) -> None:
         """Bytes alone are no sign of life: a frame that never ends is silence too."""
-        silent_s = time.monotonic() - self.heard_monotonic_s
+        silent_s = self._silent_s()
         if silent_s > self._silence_s:
             raise ReaderSilent(
                 f"reader {self.settings.label}: nothing heard for {silent_s:.1f} s, not even a keepalive"

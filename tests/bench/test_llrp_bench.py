@@ -60,7 +60,7 @@ def test_the_usual_client_stays_deaf_where_ours_reads_again(monkeypatch: pytest.
 def test_a_short_storm_loses_nothing_and_leaks_nothing() -> None:
     weather = storm(5.0, seed=3, timing=HASTY, settle_s=0.5)
     assert sum(weather.strikes.values()) >= 3 and weather.connections > 5
-    assert weather.passed, weather
+    assert weather.passed, f"{weather.account}, {weather.before}, {weather.after}"
 
 
 def test_hostile_inputs_bring_out_this_rooms_errors_only(corpus: Corpus) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from rfid_reader.connection import Connection
 from rfid_reader.errors import ReaderSilent
+from rfid_reader.llrp import frames
+from rfid_reader.llrp.frames import Frame
 from rfid_reader.settings import ReaderSettings, Timing
 
 ENDLESS = struct.pack("!HII", 1 << 10 | 61, 10_000, 1)
@@ -40,4 +42,35 @@ def test_bytes_that_never_make_a_frame_are_silence() -> None:
         over.set()
         thread.join()
         connection.close()
+        listener.close()
+
+
+def test_what_came_while_this_process_was_held_up_is_heard_before_the_reader_is_called_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    timing = Timing(keepalive_s=0.1, missed_keepalives=1.0, answer_s=0.1)
+    settings = ReaderSettings("127.0.0.1", listener.getsockname()[1], timing=timing)
+    reports: list[bytes] = []
+    connection = Connection(settings, reports.append, lambda event: None, lambda: None)
+    peer, _ = listener.accept()
+    readable = connection._readable
+
+    def held_up(timeout_s: float) -> bool:
+        monkeypatch.setattr(connection, "_readable", readable)
+        found = readable(0.0)
+        peer.sendall(Frame(frames.RO_ACCESS_REPORT, 1, b"read").encode())
+        time.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(connection, "_readable", held_up)
+    try:
+        assert connection.pump(0.0)
+        assert reports == [b"read"]
+        time.sleep(0.2)
+        with pytest.raises(ReaderSilent):
+            connection.pump(0.0)
+    finally:
+        connection.close()
+        peer.close()
         listener.close()
