@@ -26,11 +26,10 @@ class Placement:
 
     def to_picture(self, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
         """Boxes (n, 4) left, top, right, bottom from input pixels to picture pixels, cut at its edges."""
-        offset = np.array(self.offset_xy * 2, np.float32)
-        scale = np.array(self.scale_xy * 2, np.float32)
-        limit = np.array((width, height) * 2, np.float32)
-        placed: NDArray[np.float32] = np.clip((boxes - offset) / scale, np.float32(0.0), limit)
-        return placed
+        placed: NDArray[np.float32] = boxes - np.array(self.offset_xy * 2, np.float32)
+        placed /= np.array(self.scale_xy * 2, np.float32)
+        np.maximum(placed, 0.0, out=placed)
+        return np.minimum(placed, np.array((width, height) * 2, np.float32), out=placed)
 
 
 def placement(picture_wh: tuple[int, int], input_wh: tuple[int, int], fit: Fit) -> Placement:

@@ -84,6 +84,21 @@ class Zone:
             x0, y0 = x1, y1
         return inside
 
+    def away_m(self, x_m: float, y_m: float) -> float:
+        """How far from the zone a place lies, 0 inside; `distance_m` for one place."""
+        if self.holds(x_m, y_m):
+            return 0.0
+        nearest_m = math.inf
+        x0, y0 = self.polygon[-1]
+        for x1, y1 in self.polygon:
+            along_x, along_y, off_x, off_y = x1 - x0, y1 - y0, x_m - x0, y_m - y0
+            length2 = along_x * along_x + along_y * along_y
+            share = (along_x * off_x + along_y * off_y) / length2 if length2 else 0.0
+            share = min(max(share, 0.0), 1.0)
+            nearest_m = min(nearest_m, math.hypot(off_x - share * along_x, off_y - share * along_y))
+            x0, y0 = x1, y1
+        return nearest_m
+
     def distance_m(self, points: Floats) -> Floats:
         """Distance (n,) of points from the zone, 0 inside."""
         return distance_to_polygon_m(points, self.polygon)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from typing import NamedTuple, TypeAlias
-
-import numpy as np
 
 Point: TypeAlias = tuple[float, float]
 
@@ -55,7 +54,7 @@ class Motion:
     def expected(self, ahead_s: float) -> Point:
         """Where the walker is expected `ahead_s` after the last fix: coasting to a halt."""
         vx, vy = self.velocity() or (0.0, 0.0)
-        carried_s = COASTING_S * (1.0 - float(np.exp(-ahead_s / COASTING_S)))
+        carried_s = COASTING_S * (1.0 - math.exp(-ahead_s / COASTING_S))
         return self.last.x_m + vx * carried_s, self.last.y_m + vy * carried_s
 
     def at(self, time_s: float, tolerance_s: float) -> Point | None:
@@ -73,13 +72,17 @@ class Motion:
 
 def slope(fixes: list[Fix]) -> Point | None:
     """Mean velocity of fixes by least squares; None if they span less than `MIN_SPAN_S`."""
-    if len(fixes) < 2 or fixes[-1].time_s - fixes[0].time_s < MIN_SPAN_S:
+    count = len(fixes)
+    if count < 2 or fixes[-1].time_s - fixes[0].time_s < MIN_SPAN_S:
         return None
-    table = np.array([(fix.time_s, fix.x_m, fix.y_m) for fix in fixes])
-    table -= table.mean(axis=0)
-    time, x, y = table.T
-    spread = float(time @ time)
-    return float(time @ x) / spread, float(time @ y) / spread
+    middle_s = sum([fix.time_s for fix in fixes]) / count
+    spread = along_x = along_y = 0.0
+    for time_s, x_m, y_m, _ in fixes:
+        off_s = time_s - middle_s
+        spread += off_s * off_s
+        along_x += off_s * x_m
+        along_y += off_s * y_m
+    return along_x / spread, along_y / spread
 
 
 def between(before: Fix, after: Fix, time_s: float) -> Point:

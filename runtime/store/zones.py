@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from runtime.store.coverage import CoverageMeter
 from runtime.store.floorplan import Zone
 from runtime.store.identity import Step
@@ -65,7 +63,7 @@ class ZoneKeeper:
                 if zone.holds(step.fix.x_m, step.fix.y_m):
                     changes += self._inside(step, zone)
                 elif (step.walker, zone.name) in self._stays:
-                    away_m = float(zone.distance_m(np.array([(step.fix.x_m, step.fix.y_m)]))[0])
+                    away_m = zone.away_m(step.fix.x_m, step.fix.y_m)
                     changes += self._outside(step, zone, away_m)
         return changes
 

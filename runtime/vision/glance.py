@@ -88,8 +88,8 @@ class Glance:
         corners = np.array([track.box for track in tracks])
         corners[:, 2:] += corners[:, :2]
         overlap = np.nan_to_num(overlaps(corners, boxes))
-        cost = np.where(overlap >= LEAST_OVERLAP, 1.0 - overlap, NO_MATCH)
-        whose, which = pair_up(cost, np.ones(len(tracks), bool), np.isfinite(suspicions))
+        judged = (overlap >= LEAST_OVERLAP) & np.isfinite(suspicions)
+        whose, which = pair_up(np.where(judged, 1.0 - overlap, NO_MATCH))
         return {
             track_id: float(suspicions[detection])
             for track, detection in zip(whose.tolist(), which.tolist(), strict=True)

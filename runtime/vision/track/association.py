@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from runtime.geometry import Bools, Floats
+from runtime.geometry import Floats
 from runtime.vision.track.settings import TrackerSettings
 
 NO_MATCH = 1e6
@@ -15,24 +15,25 @@ Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 NOTHING: Pairs = (np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp))
 
 
-def pair_up(cost: Floats, rows: Bools, columns: Bools) -> Pairs:
-    """The cheapest one-to-one pairing of the marked rows and columns of `cost` (n, m).
+def pair_up(cost: Floats) -> Pairs:
+    """The cheapest one-to-one pairing of rows and columns of `cost` (n, m).
 
     Entries of NO_MATCH never pair. Returns row and column indices into `cost`. An entry that is the only
     one of its row and of its column needs no search, which is the common case of a shop that is not crowded.
     """
-    row_ids, column_ids = np.flatnonzero(rows), np.flatnonzero(columns)
-    if not len(row_ids) or not len(column_ids):
+    possible = cost < NO_MATCH
+    count = np.count_nonzero(possible)
+    if not count:
         return NOTHING
-    part = cost[np.ix_(row_ids, column_ids)]
-    possible = part < NO_MATCH
-    if (possible.sum(axis=0) <= 1).all() and (possible.sum(axis=1) <= 1).all():
-        chosen_rows, chosen_columns = np.nonzero(possible)
-    else:
-        chosen_rows, chosen_columns = linear_sum_assignment(part)
-        kept = possible[chosen_rows, chosen_columns]
-        chosen_rows, chosen_columns = chosen_rows[kept], chosen_columns[kept]
-    return row_ids[chosen_rows], column_ids[chosen_columns]
+    used_rows, used_columns = np.logical_or.reduce(possible, axis=1), np.logical_or.reduce(possible, axis=0)
+    if np.count_nonzero(used_rows) == count == np.count_nonzero(used_columns):
+        only_rows, only_columns = possible.nonzero()
+        return only_rows, only_columns
+    row_ids, column_ids = used_rows.nonzero()[0], used_columns.nonzero()[0]
+    part = cost[row_ids][:, column_ids]
+    chosen_rows, chosen_columns = linear_sum_assignment(part)
+    kept = part[chosen_rows, chosen_columns] < NO_MATCH
+    return row_ids[chosen_rows[kept]], column_ids[chosen_columns[kept]]
 
 
 def pair_costs(
@@ -48,8 +49,13 @@ def pair_costs(
     The spread counts, so that a track lost for long, which could be anywhere, does not take a box from one
     that was expected right there. `height_gap` is in standard deviations; `likeness` of appearance in -1..1.
     """
-    cost = 0.5 * (squared_distance + spread_log) + settings.overlap_weight * (1 - overlap)
-    cost += 0.5 * settings.height_weight * np.minimum(height_gap, 4.0) ** 2
+    cost = squared_distance + spread_log
+    cost *= 0.5
+    cost += settings.overlap_weight * (1 - overlap)
+    gap = np.minimum(height_gap, 4.0)
+    gap *= gap
+    gap *= 0.5 * settings.height_weight
+    cost += gap
     if likeness is not None:
         cost += 0.5 * settings.appearance_weight * (1 - likeness)
     cost[(squared_distance > settings.gate) | (cost > settings.worst_cost)] = NO_MATCH

@@ -9,6 +9,7 @@ for Manned Maneuvering Targets, 1970 (one integration fewer).
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -20,6 +21,15 @@ def predict(
     mean: Floats, covariance: Floats, dt_s: float, speed_sd_mps: Floats, memory_s: float
 ) -> tuple[Floats, Floats]:
     """States (n, 4) and covariances (n, 4, 4) after `dt_s`, for walkers of speed spread (n,)."""
+    step, noise = _walk(dt_s, memory_s)
+    moved: Floats = step @ covariance @ step.T
+    moved += noise * (speed_sd_mps * speed_sd_mps)[:, None, None]
+    return mean @ step.T, moved
+
+
+@functools.lru_cache(maxsize=64)
+def _walk(dt_s: float, memory_s: float) -> tuple[Floats, Floats]:
+    """The step (4, 4) that a time of `dt_s` is, and the covariance (4, 4) it adds at unit spread of speed."""
     decay = math.exp(-dt_s / memory_s)
     reach = memory_s * (1 - decay)
     step = np.eye(4)
@@ -31,8 +41,7 @@ def predict(
     noise[0, 0] = noise[1, 1] = place
     noise[0, 2] = noise[2, 0] = noise[1, 3] = noise[3, 1] = cross
     noise[2, 2] = noise[3, 3] = 1 - decay**2
-    moved = step @ covariance @ step.T + noise * (speed_sd_mps**2)[:, None, None]
-    return mean @ step.T, moved
+    return step, noise
 
 
 def correct(
@@ -61,11 +70,17 @@ def surprise(
     mean: Floats, covariance: Floats, seen_m: Floats, seen_covariance: Floats
 ) -> tuple[Floats, Floats]:
     """Squared Mahalanobis distance and log determinant of the spread, (n, m), of n tracks and m places."""
-    spread = covariance[:, None, :2, :2] + seen_covariance[None]
-    a, b, d = spread[..., 0, 0], spread[..., 0, 1], spread[..., 1, 1]
-    determinant = a * d - b * b
-    off = seen_m[None] - mean[:, None, :2]
-    x, y = off[..., 0], off[..., 1]
-    squared: Floats = (d * x * x - 2 * b * x * y + a * y * y) / determinant
+    a = covariance[:, 0, 0, None] + seen_covariance[:, 0, 0]
+    b = covariance[:, 0, 1, None] + seen_covariance[:, 0, 1]
+    d = covariance[:, 1, 1, None] + seen_covariance[:, 1, 1]
+    determinant = a * d
+    determinant -= b * b
+    x = seen_m[:, 0] - mean[:, 0, None]
+    y = seen_m[:, 1] - mean[:, 1, None]
+    squared: Floats = d * x
+    squared -= 2 * b * y
+    squared *= x
+    squared += a * y * y
+    squared /= determinant
     spread_log: Floats = np.log(determinant)
     return squared, spread_log

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -19,8 +19,7 @@ MAX_EARLY = 100
 """Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True):
     """A person in one frame: box left, top, width, height in px, and the place on the floor, if any."""
 
     time_s: float
@@ -30,8 +29,7 @@ class Sighting:
     half_out: bool = False
 
 
-@dataclass(frozen=True)
-class Track:
+class Track(msgspec.Struct, frozen=True):
     """One tracked person after a frame.
 
     `id` is None until the track is confirmed. `box` is left, top, width, height in px. `unseen_s` is 0 where
@@ -87,11 +85,12 @@ def boxes_of(tracks: Table, plane: Plane) -> Floats:
     foot = plane.to_image(tracks["mean"][:, :2])
     height = tracks["height_m"] / plane.pixel_width_m(foot)
     half = tracks["aspect"] * height / 2
+    across, down = foot.T
     boxes = np.empty((len(tracks), 4))
-    boxes[:, 0] = foot[:, 0] - half
-    boxes[:, 1] = foot[:, 1] - height
-    boxes[:, 2] = foot[:, 0] + half
-    boxes[:, 3] = foot[:, 1]
+    np.subtract(across, half, out=boxes[:, 0])
+    np.subtract(down, height, out=boxes[:, 1])
+    np.add(across, half, out=boxes[:, 2])
+    boxes[:, 3] = down
     return boxes
 
 
@@ -131,15 +130,16 @@ def _sightings(tracks: Table, time_s: float, has_floor: bool) -> list[Sighting]:
 
 
 def told(
-    tracks: Table, boxes: Floats, time_s: float, has_floor: bool, early: dict[int, tuple[Sighting, ...]]
+    tracks: Table, time_s: float, has_floor: bool, early: dict[int, tuple[Sighting, ...]]
 ) -> list[Track]:
-    """The table as the world sees it. `boxes` (n, 4) are left, top, right, bottom px; `early` is by birth."""
-    variance = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
+    """The table as the world sees it; `early` is by birth."""
+    covariance = tracks["covariance"]
+    variance = covariance[:, 0, 0] + covariance[:, 1, 1]
     columns = zip(
         tracks["birth"].tolist(),
         tracks["id"].tolist(),
         tracks["confirmed"].tolist(),
-        ltwh(boxes),
+        ltwh(tracks["box"]),
         tracks["score"].tolist(),
         tracks["mean"].tolist(),
         np.sqrt(variance).tolist(),

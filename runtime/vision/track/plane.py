@@ -26,7 +26,12 @@ class Plane:
         weight = self._weights(points_px)
         v = points_px[:, 1]
         square, linear, constant = self._width
-        width: Floats = np.sqrt((square * v + linear) * v + constant) / (weight * weight)
+        width: Floats = square * v
+        width += linear
+        width *= v
+        width += constant
+        np.sqrt(width, out=width)
+        width /= weight * weight
         return width
 
     def place(self, points_px: Floats, sigma_px: Floats) -> tuple[Floats, Floats]:
@@ -43,16 +48,18 @@ class Plane:
     def to_image(self, points_m: Floats) -> Floats:
         """Pixels of floor points; nan behind the camera."""
         turn, shift = self._to_image
-        found = points_m @ turn + shift
+        found = points_m @ turn
+        found += shift
         weight = found[:, 2]
-        if (weight <= 0).any():
+        if np.count_nonzero(weight <= 0):
             weight = np.where(weight > 0, weight, np.nan)
         pixels: Floats = found[:, :2] / weight[:, None]
         return pixels
 
     def _weights(self, points_px: Floats) -> Floats:
         turn, shift = self._weight
-        weight: Floats = points_px @ turn + shift
-        if not (weight > 0).all():
+        weight: Floats = points_px @ turn
+        weight += shift
+        if np.count_nonzero(weight > 0) < len(weight):
             weight = np.where(weight > 0, weight, np.nan)
         return weight

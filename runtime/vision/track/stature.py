@@ -17,6 +17,9 @@ from runtime.vision.track.view import Sightings
 SHORT = 0.75
 """A box shorter than this share of the expected height has its feet hidden."""
 
+CUT_SIDE_FACTOR = 4.0
+"""How much wider the noise across is where the picture's edge cuts the box."""
+
 SLOWEST_LEARNING = 400.0
 """Boxes the camera's typical height is averaged over."""
 
@@ -31,20 +34,28 @@ def place(
     """
     top, edge = seen.boxes[:, 1], seen.boxes[:, 3]
     expected_px = height_m / seen.pixel_width_m
-    hidden = seen.foot_hidden | (~seen.head_cut & (seen.height_px < SHORT * expected_px))
+    hidden = seen.height_px < SHORT * expected_px
+    hidden &= ~seen.head_cut
+    hidden |= seen.foot_hidden
     foot = seen.foot_px.copy()
-    if hidden.any():
+    edge_noise: float | Floats = settings.foot_noise
+    if len(behind := hidden.nonzero()[0]):
+        at, from_head, tall_m = foot[behind], top[behind], height_m[behind]
         for _ in range(2):
-            foot[:, 1] = np.where(hidden, top + expected_px, edge)
-            expected_px = height_m / plane.pixel_width_m(foot)
-    by_edge = np.where(hidden, settings.hidden_foot_noise, settings.foot_noise) * expected_px
-    by_head2 = (settings.foot_noise**2 + height_sd**2) * expected_px**2
-    trust_head = np.where(seen.head_cut, 0.0, by_edge**2 / (by_edge**2 + by_head2))
-    foot[:, 1] = edge + trust_head * (top + expected_px - edge)
+            at[:, 1] = from_head + expected_px[behind]
+            expected_px[behind] = tall_m / plane.pixel_width_m(at)
+        edge_noise = np.where(hidden, settings.hidden_foot_noise, settings.foot_noise)
+    edge_variance = edge_noise**2
+    trust_head = edge_variance / (edge_variance + settings.foot_noise**2 + height_sd * height_sd)
+    trust_head *= ~seen.head_cut
+    foot[:, 1] += trust_head * (top + expected_px - edge)
     sigma = np.empty((len(foot), 2))
-    sigma[:, 0] = np.where(seen.side_cut, 4.0, 1.0) * settings.side_noise * expected_px
-    sigma[:, 1] = by_edge * np.sqrt(1 - trust_head)
-    sigma[seen.scores < settings.confident_score] *= settings.weak_noise_factor
+    np.multiply(expected_px, settings.side_noise, out=sigma[:, 0])
+    sigma[:, 1] = edge_noise * expected_px * np.sqrt(1 - trust_head)
+    if len(cut := seen.side_cut.nonzero()[0]):
+        sigma[cut, 0] *= CUT_SIDE_FACTOR
+    if len(weak := (seen.scores < settings.confident_score).nonzero()[0]):
+        sigma[weak] *= settings.weak_noise_factor
     floor, spread = plane.place(foot, sigma)
     return floor, spread, ~(hidden | seen.head_cut | seen.side_cut)
 
@@ -60,6 +71,6 @@ class TypicalHeight:
         """Take in apparent heights (n,) of people seen whole; outliers move it no further than 15 %."""
         if not len(heights_m):
             return
-        clipped = np.clip(heights_m, 0.85 * self.height_m, 1.15 * self.height_m)
+        clipped = np.minimum(np.maximum(heights_m, 0.85 * self.height_m), 1.15 * self.height_m)
         self.boxes_seen = min(self.boxes_seen + len(heights_m), SLOWEST_LEARNING)
         self.height_m += float((clipped - self.height_m).sum()) / self.boxes_seen

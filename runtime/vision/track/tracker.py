@@ -100,16 +100,21 @@ class FloorTracker:
         tracks = self._tracks
         if not len(tracks) or dt_s == 0:
             return
-        still = fixtures(tracks, self.settings.fixture_s)
-        speed_sd = self.settings.speed_sd_mps * self._scale() * np.where(still, FIXTURE_SPEED, 1.0)
+        still = fixtures(tracks, self.settings.fixture_s).nonzero()[0]
+        speed_sd = self.settings.speed_sd_mps * self._scale()
+        speed_sd[still] *= FIXTURE_SPEED
         tracks["mean"], tracks["covariance"] = motion.predict(
             tracks["mean"], tracks["covariance"], dt_s, speed_sd, self.settings.speed_memory_s
         )
-        if still.any():
-            settling = np.where(still, 1 - math.exp(-dt_s / FIXTURE_MEMORY_S), 0.0)[:, None]
-            tracks["stood_at"] += settling * (tracks["mean"][:, :2] - tracks["stood_at"])
-        drifted = np.sqrt(tracks["height_sd"] ** 2 + self._height_drift**2 * dt_s)
-        tracks["height_sd"] = np.minimum(drifted, self._height_sd)
+        if len(still):
+            stood_at = tracks["stood_at"]
+            settled = 1 - math.exp(-dt_s / FIXTURE_MEMORY_S)
+            stood_at[still] += settled * (tracks["mean"][still, :2] - stood_at[still])
+        height_sd = tracks["height_sd"]
+        height_sd *= height_sd
+        height_sd += self._height_drift**2 * dt_s
+        np.minimum(np.sqrt(height_sd, out=height_sd), self._height_sd, out=height_sd)
+        tracks["box"] = boxes_of(tracks, self.plane)
 
     def _scale(self) -> Floats:
         """Units of the plane a metre, for each track: 1 on a floor; by the person's size on the picture."""
@@ -123,8 +128,10 @@ class FloorTracker:
     ) -> _Judged:
         box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         score = np.asarray(scores, dtype=np.float64).reshape(-1)
-        sane = self._sane(box, score)
-        seen = sight(self.view, self.plane, box[sane], score[sane])
+        foot_px = foot_of(box)
+        width_m = self.plane.pixel_width_m(foot_px)
+        sane = self._sane(box, score, width_m)
+        seen = sight(self.view, box[sane], score[sane], foot_px[sane], width_m[sane])
         if self.has_floor:
             height_m = np.full(len(seen.scores), self.typical.height_m)
         else:
@@ -134,15 +141,17 @@ class FloorTracker:
         looks = None if appearances is None else np.asarray(appearances, dtype=np.float64)[sane]
         return _Judged(seen, looks, floor, spread, whole)
 
-    def _sane(self, box: Floats, score: Floats) -> npt.NDArray[np.intp]:
+    def _sane(self, box: Floats, score: Floats, pixel_width_m: Floats) -> npt.NDArray[np.intp]:
         """The boxes that may be people: of some size, on the floor, of human height, and no doubles."""
         size = box[:, 2:] - box[:, :2]
-        sane = (score >= self.settings.weak_score) & (size > 1).all(axis=1)
-        apparent_m = size[:, 1] * self.plane.pixel_width_m(foot_of(box))
+        sane = score >= self.settings.weak_score
+        sane &= size.min(axis=1, initial=math.inf) > 1
+        apparent_m = size[:, 1] * pixel_width_m
         most_m = MOST_HEIGHT * self.typical.height_m if self.has_floor else math.inf
         least_m = LEAST_HEIGHT * self.typical.height_m if self.has_floor else 0.0
-        sane &= (apparent_m > least_m) & (apparent_m < most_m)
-        index = np.flatnonzero(sane)
+        sane &= apparent_m > least_m
+        sane &= apparent_m < most_m
+        index: npt.NDArray[np.intp] = sane.nonzero()[0]
         return index[singled_out(box[index], score[index], self.settings.double_overlap)]
 
     def _associate(self, judged: _Judged) -> tuple[Pairs, Bools]:
@@ -156,27 +165,28 @@ class FloorTracker:
         if not len(tracks) or not len(confident):
             none = np.zeros(0, dtype=np.intp)
             return (none, none), confident
-        predicted = boxes_of(tracks, self.plane)
+        predicted = tracks["box"]
         squared, spread_log = motion.surprise(
             tracks["mean"], tracks["covariance"], judged.floor, judged.spread
         )
         if not self.has_floor:
             spread_log -= 4 * np.log(self._scale())[:, None]
-        overlap = np.nan_to_num(overlaps(predicted, seen.boxes))
+        overlap = np.fmax(overlaps(predicted, seen.boxes), 0.0)
         predicted_px = np.maximum(predicted[:, 3] - predicted[:, 1], 1e-6)
-        gap = np.abs(seen.height_px / predicted_px[:, None] - 1) * judged.whole
-        gap /= np.sqrt(tracks["height_sd"] ** 2 + settings.foot_noise**2)[:, None]
+        gap = np.abs(seen.height_px / predicted_px[:, None] - 1)
+        gap *= judged.whole
+        gap /= np.sqrt(np.square(tracks["height_sd"]) + settings.foot_noise**2)[:, None]
         likeness = None if judged.looks is None else tracks["appearance"] @ judged.looks.T
         cost = pair_costs(squared, spread_log, overlap, gap, likeness, settings)
 
-        rows, columns = pair_up(cost, np.ones(len(tracks), np.bool_), confident)
+        rows, columns = pair_up(np.where(confident, cost, NO_MATCH))
         free = confident.copy()
         free[columns] = False
-        if not confident.all():
+        if np.count_nonzero(confident) < len(confident):
             recent = self._time_s - tracks["seen_s"] <= settings.weak_patience_s
             recent[rows] = False
-            near = np.where(overlap >= settings.weak_overlap, cost, NO_MATCH)
-            weak_rows, weak_columns = pair_up(near, recent, ~confident)
+            near = (overlap >= settings.weak_overlap) & recent[:, None] & ~confident
+            weak_rows, weak_columns = pair_up(np.where(near, cost, NO_MATCH))
             rows, columns = np.concatenate([rows, weak_rows]), np.concatenate([columns, weak_columns])
         return (rows, columns), free
 
@@ -193,8 +203,9 @@ class FloorTracker:
             matched["mean"], matched["covariance"], floor, spread
         )
         apparent_m = mine.height_px * mine.pixel_width_m
-        variance = matched["height_sd"] ** 2
-        gain = variance / (variance + 2 * self.settings.foot_noise**2) * whole
+        variance = np.square(matched["height_sd"])
+        gain = variance / (variance + 2 * self.settings.foot_noise**2)
+        gain *= whole
         matched["height_m"] += gain * (apparent_m - matched["height_m"])
         matched["height_sd"] *= np.sqrt(1 - gain)
         width_px = mine.boxes[:, 2] - mine.boxes[:, 0]
@@ -203,19 +214,23 @@ class FloorTracker:
         matched["seen_s"] = self._time_s
         matched["sightings"] += 1
         expected = boxes_of(matched, self.plane)
-        matched["box"] = (_completed(mine, expected, whole) + expected) / 2
+        shown = _completed(mine, expected, whole) + expected
+        shown /= 2
+        matched["box"] = shown
         matched["half_out"] = mine.side_cut & (width_px < WHOLE_ENOUGH * (expected[:, 2] - expected[:, 0]))
         if judged.looks is not None:
             matched["appearance"] += 0.1 * (judged.looks[columns] - matched["appearance"])
         tracks[rows] = matched
+        confirmed = matched["confirmed"]
         if self.has_floor:
-            self.typical.learn(apparent_m[whole & matched["confirmed"]])
-        self._early.note(matched[~matched["confirmed"]], self._time_s, self.has_floor)
+            self.typical.learn(apparent_m[whole & confirmed])
+        if len(tentative := (~confirmed).nonzero()[0]):
+            self._early.note(matched[tentative], self._time_s, self.has_floor)
 
     def _begin(self, free: Bools, judged: _Judged) -> None:
         """Begin tracks with confident boxes that nobody claims."""
         seen = judged.seen
-        born = np.flatnonzero(free & (seen.scores >= self.settings.birth_score))
+        born = (free & (seen.scores >= self.settings.birth_score)).nonzero()[0]
         if not len(born):
             return
         born = born[~self._known(seen.boxes[born])]
@@ -257,65 +272,72 @@ class FloorTracker:
 
     def _confirm(self) -> list[int]:
         """Confirm what was seen often enough and moved; returns the births of those that are now people."""
-        settings, tracks = self.settings, self._tracks
-        if tracks["confirmed"].all():
+        settings, everyone = self.settings, self._tracks
+        rows = (~everyone["confirmed"]).nonzero()[0]
+        rows = rows[everyone["seen_s"][rows] == self._time_s]
+        moved_m = self._moved_m(rows)
+        if not np.count_nonzero(moved_m > settings.confirm_move_m):
             return []
+        tracks = everyone[rows]
         age_s = self._time_s - tracks["first_s"] + 1e-6
         ready = (tracks["sightings"] >= 3) & (age_s >= settings.confirm_s)
         ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
-        moved_m = np.hypot(*(tracks["mean"][:, :2] - tracks["stood_at"]).T) / self._scale()
         now_var = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
-        sd_m = np.sqrt(now_var + tracks["stood_sd"] ** 2) / self._scale()
+        sd_m = np.sqrt(now_var + tracks["stood_sd"] ** 2) / self._scale()[rows]
         still = fixtures(tracks, settings.fixture_s)
         enough_m = np.where(still, settings.fixture_move_m, settings.confirm_move_m)
         ready &= moved_m > np.maximum(enough_m, settings.confirm_move_sd * sd_m)
-        ready &= ~tracks["confirmed"] & (tracks["seen_s"] == self._time_s)
-        rows = np.flatnonzero(ready)
-        tracks["id"][rows] = self._ids + 1 + np.arange(len(rows))
+        rows = rows[ready]
+        everyone["id"][rows] = self._ids + 1 + np.arange(len(rows))
         self._ids += len(rows)
-        tracks["confirmed"] |= ready
-        births: list[int] = tracks["birth"][rows].tolist()
+        everyone["confirmed"][rows] = True
+        births: list[int] = everyone["birth"][rows].tolist()
         return births
+
+    def _moved_m(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """How far these tracks are from where they were first seen, or stood as fixtures."""
+        x, y = (self._tracks["mean"][rows, :2] - self._tracks["stood_at"][rows]).T
+        moved_m: Floats = np.hypot(x, y) / self._scale()[rows]
+        return moved_m
 
     def _end(self) -> None:
         """End what has been out of sight for longer than its patience."""
         settings, tracks = self.settings, self._tracks
-        unseen_s = self._time_s - tracks["seen_s"]
         self.ended = ()
-        if not (unseen_s > 0).any():
+        unseen = (tracks["seen_s"] < self._time_s).nonzero()[0]
+        if not len(unseen):
             return
-        patience = np.where(tracks["confirmed"], settings.lost_patience_s, settings.tentative_patience_s)
-        patience[tracks["confirmed"] & self._leaving()] = settings.exit_patience_s
-        patience[fixtures(tracks, settings.fixture_s)] = settings.fixture_patience_s
+        lost = tracks[unseen]
+        unseen_s, confirmed = self._time_s - lost["seen_s"], lost["confirmed"]
+        patience = np.where(confirmed, settings.lost_patience_s, settings.tentative_patience_s)
+        patience[confirmed & self._leaving(lost)] = settings.exit_patience_s
+        patience[fixtures(lost, settings.fixture_s)] = settings.fixture_patience_s
         over = unseen_s > patience
-        self.ended = tuple(tracks["id"][over & tracks["confirmed"]].tolist())
-        for birth in tracks["birth"][over & ~tracks["confirmed"]].tolist():
+        if not np.count_nonzero(over):
+            return
+        self.ended = tuple(lost["id"][over & confirmed].tolist())
+        for birth in lost["birth"][over & ~confirmed].tolist():
             self._early.take(birth)
-        if over.any():
-            self._tracks = tracks[~over]
+        kept = np.ones(len(tracks), dtype=np.bool_)
+        kept[unseen[over]] = False
+        self._tracks = tracks[kept]
 
-    def _leaving(self) -> Bools:
-        """Which tracks have their predicted middle out of the picture."""
-        box = boxes_of(self._tracks, self.plane)
-        middle = (box[:, :2] + box[:, 2:]) / 2
-        inside = (middle > 0) & (middle < [self.view.width_px, self.view.height_px])
-        leaving: Bools = np.asarray(~inside.all(axis=1))
+    def _leaving(self, unseen: Table) -> Bools:
+        """Which of the tracks out of sight have their predicted middle out of the picture."""
+        left, top, right, bottom = unseen["box"].T
+        across, down = (left + right) / 2, (top + bottom) / 2
+        inside = (across > 0) & (across < self.view.width_px) & (down > 0) & (down < self.view.height_px)
+        leaving: Bools = ~inside
         return leaving
 
     def _report(self, newly: list[int]) -> list[Track]:
-        tracks = self._tracks
-        boxes = tracks["box"]
-        unseen = tracks["seen_s"] < self._time_s
-        if unseen.any():
-            boxes = boxes.copy()
-            boxes[unseen] = boxes_of(tracks[unseen], self.plane)
         early = {birth: self._early.take(birth) for birth in newly}
-        return told(tracks, boxes, self._time_s, self.has_floor, early)
+        return told(self._tracks, self._time_s, self.has_floor, early)
 
 
 def _completed(seen: Sightings, expected: Floats, whole: Bools) -> Floats:
     """Boxes (n, 4), those of half-hidden people stretched to where the person must be."""
-    if whole.all():
+    if np.count_nonzero(whole) == len(whole):
         return seen.boxes
     boxes: Floats = seen.boxes.copy()
     lower, upper = np.maximum(boxes[:, 3], expected[:, 3]), np.minimum(boxes[:, 1], expected[:, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +40,7 @@ class CameraView:
         return Plane(Homography(np.diag([metres, metres, 1.0])))
 
 
-@dataclass(frozen=True)
-class Sightings:
+class Sightings(NamedTuple):
     """The boxes of one frame that may be people, arrays over n boxes.
 
     boxes (n, 4) left, top, right, bottom px; `pixel_width_m` is that at the middle of the lower edge,
@@ -71,16 +71,17 @@ class Sightings:
         )
 
 
-def sight(view: CameraView, plane: Plane, boxes: Floats, scores: Floats) -> Sightings:
+def sight(
+    view: CameraView, boxes: Floats, scores: Floats, foot_px: Floats, pixel_width_m: Floats
+) -> Sightings:
     """Judge the boxes of one frame: where their edges are the person's own, and where something cuts them."""
     left, top, right, bottom = boxes.T
-    foot = foot_of(boxes)
     return Sightings(
         boxes=boxes,
         scores=scores,
-        foot_px=foot,
+        foot_px=foot_px,
         height_px=bottom - top,
-        pixel_width_m=plane.pixel_width_m(foot),
+        pixel_width_m=pixel_width_m,
         head_cut=top <= EDGE_PX,
         foot_hidden=(bottom >= view.height_px - EDGE_PX) | feet_behind_others(boxes),
         side_cut=(left <= EDGE_PX) | (right >= view.width_px - EDGE_PX),
@@ -105,8 +106,10 @@ def feet_behind_others(boxes: Floats) -> Bools:
     left, top, right, bottom = boxes.T
     across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     ankle = bottom - 0.1 * (bottom - top)
-    nearer = (bottom[None] > bottom[:, None]) & (top[None] < ankle[:, None])
-    covered: Bools = np.asarray((nearer & (across > COVERED_SHARE * (right - left)[:, None])).any(axis=1))
+    covers = across > (COVERED_SHARE * (right - left))[:, None]
+    covers &= bottom > bottom[:, None]
+    covers &= top < ankle[:, None]
+    covered: Bools = np.logical_or.reduce(covers, axis=1)
     return covered
 
 
@@ -114,23 +117,25 @@ def overlaps(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
     """Intersection over union (n, m) of boxes (n, 4) with others (m, 4), all left, top, right, bottom."""
     a, b = np.asarray(boxes, dtype=np.float64), np.asarray(others, dtype=np.float64)
     size_a, size_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
-    shared_size = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    shared_size = np.minimum(a[:, None, 2:], b[:, 2:])
+    shared_size -= np.maximum(a[:, None, :2], b[:, :2])
     np.maximum(shared_size, 0, out=shared_size)
-    shared = shared_size[..., 0] * shared_size[..., 1]
-    area = (size_a[:, 0] * size_a[:, 1])[:, None] + size_b[:, 0] * size_b[:, 1] - shared
-    found: Floats = shared / np.maximum(area, 1e-9)
-    return found
+    shared: Floats = shared_size[..., 0] * shared_size[..., 1]
+    area = (size_a[:, 0] * size_a[:, 1])[:, None] + size_b[:, 0] * size_b[:, 1]
+    area -= shared
+    shared /= np.maximum(area, 1e-9, out=area)
+    return shared
 
 
 def singled_out(boxes: Floats, scores: Floats, overlap: float) -> Bools:
     """Which boxes (n, 4) to keep so that no two overlap by more than `overlap`: the better one stays."""
     kept = np.ones(len(boxes), dtype=np.bool_)
-    too_close = overlaps(boxes, boxes) > overlap
-    if np.count_nonzero(too_close) <= len(boxes):
+    rivals = overlaps(boxes, boxes) > overlap
+    if np.count_nonzero(rivals) <= len(boxes):
         return kept
-    for row in np.argsort(-scores, kind="stable")[:-1]:
+    np.fill_diagonal(rivals, False)
+    crowded = np.logical_or.reduce(rivals, axis=1).nonzero()[0]
+    for row in crowded[np.argsort(-scores[crowded], kind="stable")]:
         if kept[row]:
-            rivals = too_close[row] & kept
-            rivals[row] = False
-            kept[rivals & (scores <= scores[row])] = False
+            kept[rivals[row] & (scores <= scores[row])] = False
     return kept
