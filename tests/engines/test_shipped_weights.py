@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
+from engines import backends
+from engines.backends import Plan
 from engines.distill.evaluate import decode, letterboxed
 from engines.distill.labels import overlap
 from engines.distill.pool import with_heads, yolo_boxes
@@ -114,3 +117,17 @@ def test_both_runtimes_read_the_same_answer_from_the_same_file(weights: Path) ->
     compiled = core.compile_model(core.read_model(str(weights / FILES[0])), "CPU", options)
     theirs, ours = np.asarray(compiled([batch])[0]), run(weights / FILES[0], batch)
     assert np.allclose(theirs, ours, rtol=1e-3, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="8-bit kernels of OpenVINO are x86_64's")
+def test_openvino_runs_every_convolution_of_the_8_bit_net_in_8_bits(weights: Path, name: str) -> None:
+    pytest.importorskip("openvino")
+    network = backends.choose("openvino").read(weights / f"{name}-int8.onnx")
+    session: Any = network.compile(Plan(64, 64))
+    model = session._requests[0].get_compiled_model().get_runtime_model()
+    layers = [layer.get_rt_info() for layer in model.get_ordered_ops()]
+    convolutions = [layer for layer in layers if layer["layerType"].astype(str).startswith("Convolution")]
+    kinds = [layer["primitiveType"].astype(str) for layer in convolutions]
+    assert len(kinds) > 20
+    assert [kind for kind in kinds if not kind.endswith("I8")] == []
