@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rfid_reader.flips import ticks
+from rfid_reader.presence import FittingRooms
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.server import SimulatedReader
 from runtime import messages
@@ -85,14 +87,17 @@ def simulated(tmp_path: Path) -> Iterator[SimulatedReader]:
         yield one
 
 
-def test_presence_in_a_fitting_room_waits_for_a_store_that_is_away(simulated: SimulatedReader) -> None:
+def test_presence_in_a_fitting_room_waits_for_a_store_that_is_away(
+    simulated: SimulatedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "FittingRooms", partial(FittingRooms, least_s=2.0))
     bench = Bench(simulated.port)
     assert bench.rooms == (1,)
     first = bench.attach_store()
     messages.send(bench.control, Detach("records", "store"))
     first.close()
     bench.wait_for(lambda: any(health.values.get("reads_per_s", 0) > 0 for health in bench.health))
-    time.sleep(11.0)
+    time.sleep(3.0)
     store = bench.attach_store()
     heard: list[Message] = []
 
