@@ -5,6 +5,7 @@ floorplan     entrances, zones, fixtures, antennas in floor metres
 behaviour     everything below behind a few inputs and one output: facts
 ordering      records of all cameras and readers into one timeline
 identity      tracks of several cameras into walkers: one person is one walker
+sameness      how likely a new track is a walker who was seen before
 meetings      people who pass each other and are taken for one another
 motion        the last seconds of one walker
 paths         where each walker was in the last minute

@@ -21,7 +21,8 @@ import numpy as np
 
 from runtime.store.coverage import CoverageMeter
 from runtime.store.floorplan import Entrance
-from runtime.store.identity import MEMORY_S, Source, Step
+from runtime.store.identity import Source, Step
+from runtime.store.sameness import MEMORY_S
 
 Direction = Literal["in", "out"]
 

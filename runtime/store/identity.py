@@ -22,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from runtime.messages import Person
 from runtime.store.meetings import Meetings
 from runtime.store.motion import Fix, Motion
+from runtime.store.sameness import MEMORY_S, same_spot, taken_up
 
 Source: TypeAlias = tuple[str, int]
 """A camera and its track."""
@@ -32,15 +33,7 @@ Appearance: TypeAlias = Callable[[Source, int], float]
 PROBATION_S = 0.7
 OVERLAP_S = 0.3
 """How long a dying track and its successor may both be reported by one camera."""
-MEMORY_S = 30.0
 LEAD_PATIENCE_S = 0.5
-SAME_SPOT_SIGMA_M = 0.45
-"""How far two calibrated cameras disagree about one foot point."""
-LOSS_SIGMA_M, DRIFT_M_PER_S = 0.4, 0.45
-"""Spread of a lost walker's place: at once, and added with every second."""
-SURVIVAL_S = 10.0
-"""Time constant with which a lost walker is no longer expected back."""
-WALKING_LIMIT_M_PER_S, REACH_M = 2.5, 1.5
 MAX_WALKERS, MAX_PENDING, MAX_SOURCES = 512, 64, 32
 
 
@@ -235,45 +228,13 @@ class Walkers:
                 (seen_s for (name, _), seen_s in walker.sources.items() if name != camera), default=-np.inf
             )
             if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
-                density = self._same_spot(walker, pending)
+                density = same_spot(walker.motion, pending.fixes, LEAD_PATIENCE_S)
             else:
-                density = self._taken_up(walker, pending, born.time_s - walker.seen_s)
+                density = taken_up(walker.motion, pending.motion, born, born.time_s - walker.seen_s)
             looks = self._appearance(source, number) if self._appearance is not None else 1.0
             if density * looks > 1e-3 * self._stranger:
                 odds[number] = density * looks / self._stranger
         return odds
-
-    @staticmethod
-    def _same_spot(walker: _Walker, pending: _Pending) -> float:
-        """Density of the mean offset between two cameras' views of the same moments."""
-        offsets = [
-            (fix.x_m - at[0], fix.y_m - at[1])
-            for fix in pending.fixes
-            if (at := walker.motion.at(fix.time_s, LEAD_PATIENCE_S)) is not None
-        ]
-        if not offsets:
-            return 0.0
-        return _gauss2(float(np.hypot(*np.mean(offsets, axis=0))), SAME_SPOT_SIGMA_M)
-
-    @staticmethod
-    def _taken_up(walker: _Walker, pending: _Pending, gap_s: float) -> float:
-        """Density of appearing here `gap_s` after the walker was lost there, walking as they did."""
-        born = pending.fixes[0]
-        gap_s = max(gap_s, 0.0)
-        last = walker.motion.last
-        moved_m = float(np.hypot(born.x_m - last.x_m, born.y_m - last.y_m))
-        if gap_s > MEMORY_S or moved_m > REACH_M + WALKING_LIMIT_M_PER_S * gap_s:
-            return 0.0
-        velocity = walker.motion.velocity()
-        x_m, y_m = walker.motion.expected(gap_s)
-        sigma_m = float(np.hypot(LOSS_SIGMA_M, DRIFT_M_PER_S * gap_s))
-        density = _gauss2(float(np.hypot(born.x_m - x_m, born.y_m - y_m)), sigma_m)
-        new_velocity = pending.motion.velocity()
-        if velocity is not None and new_velocity is not None:
-            sigma = float(np.hypot(0.5, 0.5 * min(gap_s, 4.0)))
-            change = float(np.hypot(new_velocity[0] - velocity[0], new_velocity[1] - velocity[1]))
-            density *= _gauss2(change, sigma) / max(_gauss2(float(np.hypot(*new_velocity)), 1.2), 1e-9)
-        return density * float(np.exp(-gap_s / SURVIVAL_S))
 
     def _bind(self, source: Source, number: int | None) -> list[Step]:
         pending = self._pending.pop(source)
@@ -307,8 +268,3 @@ class Walkers:
         for source in walker.sources:
             if self._bound.get(source) == walker.number:
                 del self._bound[source]
-
-
-def _gauss2(distance: float, sigma: float) -> float:
-    """Density of a round two-dimensional normal distribution at a distance from its middle."""
-    return float(np.exp(-0.5 * (distance / sigma) ** 2) / (2 * np.pi * sigma**2))

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from runtime.messages import Person
-from runtime.store.identity import MAX_WALKERS, MEMORY_S, Step, Walkers
+from runtime.store.identity import MAX_WALKERS, Step, Walkers
+from runtime.store.sameness import MEMORY_S
 
 Sight = tuple[int, float, float]
 
