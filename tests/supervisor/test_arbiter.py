@@ -64,6 +64,7 @@ class Daemon:
                 }
             ],
             "uplink": {"host": "127.0.0.1", "port": 9},
+            "intervals": {"health_s": 2},
             "state_dir": str(folder / "state"),
         }
         self.write_config()
