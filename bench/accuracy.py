@@ -1,6 +1,8 @@
 """Average precision at IoU 0.5 of the detectors: ours in every shipped precision, and its teachers.
 
-Every detector runs as `tagsight video` runs it, only with boxes of any score kept. Sets:
+Every detector runs as `tagsight video` runs it, only with boxes of any score kept: pictures as tight as they
+go into an input 416 px long. The full net is measured at its other sizes too, 320 px long, and 640 x 384,
+which fits 16:9. Sets:
 
 - PETS09-S2L1 (every 5th frame) and TUD-Campus, never trained on. PETS has boxes marked not to count; they are
   left out of the truth, so that a detection there is false, and in a second row neither right nor wrong.
@@ -14,6 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from engines import backends, catalogue
 from engines.backends import cpu
@@ -29,20 +34,32 @@ TEACHERS = {
     NANO: "det-yolox-nano/yolox_nano.onnx",
     RETAIL: "det-omz-person-retail-0013/person-detection-retail-0013.xml",
 }
+USUAL_INPUT = "416"
+OTHER_INPUTS: dict[str, dict[str, Any]] = {"320": {"long_side": 320}, "640 x 384": {"input": (640, 384)}}
+SIZED = "person-detector"
+"""Which of ours is measured at the other inputs too."""
+
 SURVEILLANCE = ("PETS09-S2L1", "TUD-Campus")
 BARS = {"PETS09-S2L1": 0.92, "TUD-Campus": 0.90, "street, held out": 0.88, "COCO, held out": 0.50}
 
-Example = tuple[Image, Labels]
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures looked at once, and by what truths they are judged: labels for each picture, by name."""
+
+    images: list[Image]
+    truths: dict[str, list[Labels]]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A detector to be measured: its name in the table, and whether it is one of ours."""
+    """A detector to be measured: its name in the table, whether it is one of ours, and its input."""
 
     name: str
     precision: str
     ours: bool
     detector: PersonDetector
+    input: str = USUAL_INPUT
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,7 @@ class Rating:
     score: float
     precision_there: float
     recall_there: float
+    input: str = USUAL_INPUT
 
 
 def contenders(data: Path, threads: int, others: Sequence[str] = ()) -> list[Contender]:
@@ -75,6 +93,8 @@ def contenders(data: Path, threads: int, others: Sequence[str] = ()) -> list[Con
             source = Source(engine.folder / file.file, engine.entry)
             made = PersonDetector(runner, source, threads=threads, score=LOWEST_SCORE)
             found.append(Contender(engine.entry.name, plain, True, made))
+            if engine.entry.name == SIZED and plain == "fp32":
+                found += at_other_inputs(found[-1], threads)
             if file.bf16 and runner.name == "openvino" and cpu.has_bf16():
                 quick = Source(source.path, engine.entry, "bf16")
                 made = PersonDetector(runner, quick, threads=threads, score=LOWEST_SCORE)
@@ -86,6 +106,18 @@ def contenders(data: Path, threads: int, others: Sequence[str] = ()) -> list[Con
     return found + [teacher(data, name, threads) for name in TEACHERS]
 
 
+def at_other_inputs(usual: Contender, threads: int) -> list[Contender]:
+    """The same network at each of OTHER_INPUTS. Raises EngineError."""
+    runner, source = backends.choose("auto"), usual.detector.source
+    found = []
+    for label, changes in OTHER_INPUTS.items():
+        recipe = msgspec.structs.replace(source.recipe, **changes)
+        sized = Source(source.path, recipe, source.precision)
+        made = PersonDetector(runner, sized, threads=threads, score=LOWEST_SCORE)
+        found.append(Contender(usual.name, usual.precision, True, made, label))
+    return found
+
+
 def teacher(data: Path, name: str, threads: int) -> Contender:
     """A teacher as it is published, at its own input size. Raises EngineError."""
     recipe = Recipe(long_side=416)
@@ -94,38 +126,54 @@ def teacher(data: Path, name: str, threads: int) -> Contender:
     return Contender(name, "fp32", False, made)
 
 
-def rate(contender: Contender, name: str, examples: list[Example]) -> Rating:
-    """Measures one detector on one set."""
-    rows: list[tuple[float, float]] = []
-    persons = 0
-    for image, labels in examples:
+def rate(contender: Contender, pictures: Pictures) -> list[Rating]:
+    """Measures one detector on one set of pictures, by each of its truths."""
+    seen = []
+    for image in pictures.images:
         found = contender.detector.detect(image)
-        rows += evaluate.matches(Seen(found.boxes, found.scores), labels)
-        persons += int((labels.trust > 0).sum())
-    result = evaluate.summarise(rows, persons)
-    return Rating(
-        contender.name,
-        contender.precision,
-        contender.ours,
-        name,
-        len(examples),
-        result.ap50,
-        result.threshold,
-        result.precision,
-        result.recall,
-    )
+        seen.append(Seen(found.boxes, found.scores))
+    ratings = []
+    for name, truth in pictures.truths.items():
+        rows = [
+            row for each, labels in zip(seen, truth, strict=True) for row in evaluate.matches(each, labels)
+        ]
+        result = evaluate.summarise(rows, sum(int((labels.trust > 0).sum()) for labels in truth))
+        rating = Rating(
+            contender.name,
+            contender.precision,
+            contender.ours,
+            name,
+            len(truth),
+            result.ap50,
+            result.threshold,
+            result.precision,
+            result.recall,
+            contender.input,
+        )
+        ratings.append(rating)
+    return ratings
 
 
-def measured_sets(data: Path, threads: int) -> Iterator[tuple[str, list[Example]]]:
+def measured_sets(data: Path, threads: int) -> Iterator[Pictures]:
     """The sets, one after the other, so that only one's pictures are in memory."""
-    yield "PETS09-S2L1", list(evaluate.pets(data))
-    yield "PETS09-S2L1, unmarked ignored", list(evaluate.pets(data, unmarked_ignored=True))
-    yield "TUD-Campus", list(evaluate.tud_campus(data))
+    strict, lenient = list(evaluate.pets(data)), evaluate.pets(data, unmarked_ignored=True)
+    truths = {
+        "PETS09-S2L1": [labels for _, labels in strict],
+        "PETS09-S2L1, unmarked ignored": [labels for _, labels in lenient],
+    }
+    yield Pictures([image for image, _ in strict], truths)
+    campus = list(evaluate.tud_campus(data))
+    yield Pictures([image for image, _ in campus], {"TUD-Campus": [labels for _, labels in campus]})
     teachers = Teachers(data, threads)
     street = list(held_out(street_people(data), teachers))
-    yield "street, held out", [judged(data, *seen) for seen in street]
-    yield "street, held out, with heads", [judged(data, *seen, heads=True) for seen in street]
-    yield "COCO, held out", [judged(data, *seen) for seen in held_out(coco(data), teachers)]
+    truths = {
+        "street, held out": [published(data, *seen) for seen in street],
+        "street, held out, with heads": [published(data, *seen, heads=True) for seen in street],
+    }
+    yield Pictures([picture.image for picture, _ in street], truths)
+    photos = list(held_out(coco(data), teachers))
+    truths = {"COCO, held out": [published(data, *seen) for seen in photos]}
+    yield Pictures([picture.image for picture, _ in photos], truths)
 
 
 def held_out(pictures: Iterator[Picture], teachers: Teachers) -> Iterator[tuple[Picture, Labels]]:
@@ -135,7 +183,7 @@ def held_out(pictures: Iterator[Picture], teachers: Teachers) -> Iterator[tuple[
             yield picture, teachers.label(picture)
 
 
-def judged(data: Path, picture: Picture, known: Labels, *, heads: bool = False) -> Example:
-    """A held-out photo with its published boxes; who else is known to be there is a place to look away."""
+def published(data: Path, picture: Picture, known: Labels, *, heads: bool = False) -> Labels:
+    """A held-out photo's published boxes; who else is known to be there is a place to look away from."""
     boxes = evaluate.published_boxes(data, picture.source, picture.name, picture.image)
-    return picture.image, evaluate.published_truth(boxes, known, heads=heads)
+    return evaluate.published_truth(boxes, known, heads=heads)

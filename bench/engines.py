@@ -40,6 +40,11 @@ class Speed:
     processor_ms: float
     times_nano_processor: float
 
+    @property
+    def long_side(self) -> int:
+        """The longer side of the network's input, px."""
+        return max(int(side) for side in self.input.split(" x "))
+
 
 @click.command()
 @click.option("--accuracy", "with_accuracy", is_flag=True, help="Average precision too (minutes).")
@@ -97,9 +102,9 @@ def engines(
     speeds = measure_speed(detectors, turns)
     ratings: list[Rating] = []
     if with_accuracy:
-        for name, examples in accuracy.measured_sets(folder, threads or cpu.available_threads()):
-            click.echo(f"{name}: {len(examples)} pictures", err=True)
-            ratings += [accuracy.rate(one, name, examples) for one in detectors]
+        for pictures in accuracy.measured_sets(folder, threads or cpu.available_threads()):
+            click.echo(f"{next(iter(pictures.truths))}: {len(pictures.images)} pictures", err=True)
+            ratings += [rating for one in detectors for rating in accuracy.rate(one, pictures)]
     persons = accuracy_persons.measure(folder, threads or cpu.available_threads()) if with_accuracy else None
     if as_json:
         figures = {"speed": [asdict(s) for s in speeds], "accuracy": [asdict(r) for r in ratings]}
@@ -150,7 +155,7 @@ def _print_speeds(speeds: list[Speed]) -> None:
         figures = (*by_clock, f"{speed.processor_ms:.1f}", f"{speed.times_nano_processor:.1f}")
         table.add_row(speed.detector, speed.precision, speed.input, *figures)
     Console(width=max(100, Console().width)).print(table)
-    ours = [speed for speed in speeds if speed.detector not in accuracy.TEACHERS]
+    ours = [speed for speed in speeds if speed.detector not in accuracy.TEACHERS and speed.long_side == 416]
     best = max(ours, key=lambda speed: speed.times_nano)
     met = "met" if best.times_nano >= OWED_RATIO else "missed"
     click.echo(
@@ -161,13 +166,17 @@ def _print_speeds(speeds: list[Speed]) -> None:
 
 def _print_ratings(ratings: list[Rating]) -> None:
     sets = list(dict.fromkeys(rating.data for rating in ratings))
-    table = Table("AP at IoU 0.5", "precision", *sets)
-    of = {(rating.detector, rating.precision, rating.data): rating for rating in ratings}
-    for detector, precision in dict.fromkeys((rating.detector, rating.precision) for rating in ratings):
-        table.add_row(detector, precision, *(f"{of[detector, precision, name].ap50:.3f}" for name in sets))
+    table = Table("AP at IoU 0.5", "precision", "input", *sets)
+    of = {(_who(rating), rating.data): rating for rating in ratings}
+    for who in dict.fromkeys(_who(rating) for rating in ratings):
+        table.add_row(*who, *(f"{of[who, name].ap50:.3f}" for name in sets))
     Console(width=max(120, Console().width)).print(table)
     for line in verdicts(ratings):
         click.echo(line)
+
+
+def _who(rating: Rating) -> tuple[str, str, str]:
+    return rating.detector, rating.precision, rating.input
 
 
 def verdicts(ratings: list[Rating]) -> list[str]:
@@ -184,7 +193,7 @@ def verdicts(ratings: list[Rating]) -> list[str]:
         for bar, whose in bars:
             met = "met" if round(rating.ap50, 3) >= round(bar, 3) else "missed"
             lines.append(
-                f"{rating.detector} in {rating.precision}, {rating.data}: "
+                f"{rating.detector} in {rating.precision} at {rating.input}, {rating.data}: "
                 f"{rating.ap50:.3f}, {bar:.3f} {whose}: {met}"
             )
     return lines

@@ -27,9 +27,9 @@ def test_on_surveillance_the_better_teacher_is_a_bar_too() -> None:
         rating("good-teacher", "COCO, held out", 0.6, ours=False),
     ]
     assert verdicts(ratings) == [
-        "mine in fp32, TUD-Campus: 0.905, 0.900 owed: met",
-        "mine in fp32, TUD-Campus: 0.905, 0.930 the better teacher, good-teacher: missed",
-        "mine in fp32, COCO, held out: 0.310, 0.500 owed: missed",
+        "mine in fp32 at 416, TUD-Campus: 0.905, 0.900 owed: met",
+        "mine in fp32 at 416, TUD-Campus: 0.905, 0.930 the better teacher, good-teacher: missed",
+        "mine in fp32 at 416, COCO, held out: 0.310, 0.500 owed: missed",
     ]
 
 
@@ -38,6 +38,12 @@ def test_every_shipped_precision_is_measured_beside_both_teachers(shared_data: P
     assert [one.name for one in found if not one.ours] == list(accuracy.TEACHERS)
     ours = {one.precision for one in found if one.name == "person-detector"}
     assert {"fp32", "int8"} <= ours
+    sizes = {
+        one.input: one.detector for one in found if (one.name, one.precision) == ("person-detector", "fp32")
+    }
+    assert sizes["416"].input_size_for(768, 576) == (416, 320)
+    assert sizes["320"].input_size_for(768, 576) == (320, 256)
+    assert sizes["640 x 384"].input_size_for(768, 576) == (640, 384)
 
 
 def test_a_detector_that_sees_what_the_truth_says_is_rated_one(shared_data: Path) -> None:
@@ -49,10 +55,11 @@ def test_a_detector_that_sees_what_the_truth_says_is_rated_one(shared_data: Path
     doubtful = Labels(
         seen.boxes[1:], np.zeros(len(seen) - 1, np.float32), np.zeros(len(seen) - 1, np.float32)
     )
-    found = accuracy.rate(nano, "itself", [(image, Labels.joined([sure, doubtful]))])
-    assert found.ap50 == pytest.approx(1.0)
     elsewhere = Labels.certain(seen.boxes[:1] + np.float32(500))
-    assert accuracy.rate(nano, "elsewhere", [(image, elsewhere)]).ap50 == 0.0
+    truths = {"itself": [Labels.joined([sure, doubtful])], "elsewhere": [elsewhere]}
+    found = accuracy.rate(nano, accuracy.Pictures([image], truths))
+    assert [rating.data for rating in found] == list(truths)
+    assert [rating.ap50 for rating in found] == pytest.approx([1.0, 0.0])
 
 
 def test_speed_is_told_as_a_multiple_of_yolox_nano_in_the_same_run(shared_data: Path) -> None:
