@@ -42,6 +42,9 @@ def _trust(settings: ReaderSettings) -> ssl.SSLContext:
             "a PEM file with the certificate that vouches for the reader would be right"
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python 3.13 asks for RFC 5280 to the letter (key identifiers and more), which a store's own authority
+    # seldom writes. Chain, dates and name are checked all the same, alike on every Python.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
