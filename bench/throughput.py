@@ -7,7 +7,8 @@ after the other, YOLOX-nano, ByteTrack, one line.
 
 Each repetition runs in a process of its own that may use `--threads` cores, ours and the peer's in turn; the
 clock starts when the network is loaded and has run once. On a machine that does other work too, the processor
-time a frame is the steadier figure, so it is shown beside the frames a second.
+time a frame is the steadier figure, so it is shown beside the frames a second. Ratios are medians over the
+turns, each of ours with the peer's beside it, because a shared machine may be half as fast a minute later.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def repetition(job: Job) -> Run:
 @click.option("--detector", default=DEFAULT_WEIGHTS, show_default=True, help="Ours: engine or .onnx file.")
 @click.option("--peer-weights", type=click.Path(path_type=Path), help="The peer's YOLOX-nano, .onnx.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64), help="Cores for each.")
-@click.option("--repetitions", default=3, show_default=True, type=click.IntRange(1, 50))
+@click.option("--repetitions", default=5, show_default=True, type=click.IntRange(1, 50))
 @click.option("--frames", default=795, show_default=True, type=click.IntRange(10), help="Frames of the clip.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def throughput(
@@ -196,7 +197,9 @@ def throughput(
 def _print(runs: dict[str, list[Run]], threads: int, as_json: bool) -> None:
     fps = {loop: statistics.median(run.fps for run in done) for loop, done in runs.items()}
     cpu_ms = {loop: statistics.median(run.cpu_ms for run in done) for loop, done in runs.items()}
-    ratio, cpu_ratio = fps["ours"] / fps["peer"], cpu_ms["peer"] / cpu_ms["ours"]
+    turns = list(zip(runs["ours"], runs["peer"], strict=True))
+    ratio = statistics.median(ours.fps / peer.fps for ours, peer in turns)
+    cpu_ratio = statistics.median(peer.cpu_ms / ours.cpu_ms for ours, peer in turns)
     if as_json:
         answer = {
             "machine": platform.machine(),
@@ -217,6 +220,8 @@ def _print(runs: dict[str, list[Run]], threads: int, as_json: bool) -> None:
         table.add_row(loop, f"{fps[loop]:.1f}", each, f"{cpu_ms[loop]:.1f}", f"{people:.2f}", crossings)
     Console().print(table)
     click.echo(f"{threads} cores, load {os.getloadavg()[0]:.1f}; medians of {len(runs['ours'])} runs in turn")
+    each = ", ".join(f"{ours.fps / peer.fps:.2f}" for ours, peer in turns)
     click.echo(
-        f"ours / peer: {ratio:.2f} x the frame rate (goal {GOAL:.0f}), {cpu_ratio:.2f} x less CPU a frame"
+        f"ours / peer: {ratio:.2f} x the frame rate (goal {GOAL:.0f}; turns {each}), "
+        f"{cpu_ratio:.2f} x less CPU a frame"
     )

@@ -27,6 +27,8 @@ MAX_INPUT_SIZES = 4
 """Compiled networks kept, one for each input size; the one not used for longest goes."""
 
 INPUT_MULTIPLE = 32
+REQUESTS_AHEAD = 2
+"""Pictures laid out beyond those that are worked on, so that no stream ever waits for the next one."""
 
 Image = NDArray[np.uint8]
 
@@ -194,7 +196,7 @@ class PersonDetector:
     def detect_each(self, images_bgr: Iterable[Image]) -> Iterator[Detections]:
         """Persons in a stream of pictures, in order; lays out the next picture while the network is busy.
 
-        Takes up to `streams + 1` pictures before it gives the first result.
+        Takes up to `streams + REQUESTS_AHEAD` pictures before it gives the first result.
         """
         pending: deque[_Pending] = deque()
         try:
@@ -232,7 +234,7 @@ class PersonDetector:
             pixels=self._pixels,
             threads=self._threads,
             streams=self._streams,
-            requests=self._streams + 1,
+            requests=self._streams + REQUESTS_AHEAD,
             precision=self.source.precision,
             cache_dir=self._cache_dir,
         )

@@ -145,7 +145,21 @@ def _start(net: PersonDetector, path: Path) -> None:
         net.load_state_dict(net_from_onnx(path).state_dict())
         freeze(net)
     else:
-        net.load_state_dict(read_checkpoint(path)["average"])
+        net.load_state_dict(without_deeper_blocks(read_checkpoint(path)["average"], net, path))
+
+
+def without_deeper_blocks(state: dict[str, Tensor], net: PersonDetector, path: Path) -> dict[str, Tensor]:
+    """Weights of a net that has more blocks, for one that goes without: each only adds to what it is given.
+
+    Raises TrainingError where more than that differs.
+    """
+    wanted = net.state_dict()
+    kept = {name: value for name, value in state.items() if name in wanted}
+    spare = [name for name in state if name not in wanted and not name.startswith("backbone.stages.")]
+    fits = all(name in kept and kept[name].shape == value.shape for name, value in wanted.items())
+    if spare or not fits:
+        raise TrainingError(f"{path}: holds a net of another width; start from one of the same width")
+    return kept
 
 
 def model_to_imitate(checkpoint: Path) -> PersonDetector:
