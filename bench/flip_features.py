@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import bench.flip_scenes
 import rfid_reader.flips
 import rfid_reader.simulator
+from bench.flip_scenes import busy_store, facing_scene, lone_scene, with_pauses
 from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.events import EventRules
@@ -23,6 +25,7 @@ from rfid_reader.flips.production import ProductionDetector, judged_s
 
 MARGIN_S = 0.3
 WARM_UP_S = 15.0
+SCENES = {"lone": lone_scene, "facing": facing_scene, "busy": busy_store}
 Rows = NDArray[np.int64]
 Array = NDArray[np.float32]
 
@@ -65,14 +68,16 @@ def judged_rows(recording: StoreRecording) -> Judged:
     recorder = _Recorder()
     recorder.feed(recording.reads)
     recorder.finish()
-    times = np.array([row[0] for row in recorder.rows])
+    none = np.zeros(0, np.int64)
+    found = recorder.rows or [(0.0, none, np.zeros((0, FEATURES), np.float32), none)]
+    times = np.array([row[0] for row in found])
     mask = flip_mask(recording.flips, recorder.tag_rows.epcs, times, MARGIN_S)
     return Judged(
-        np.concatenate([np.full(len(row[1]), row[0]) for row in recorder.rows]),
-        np.concatenate([row[1] for row in recorder.rows]),
-        np.concatenate([row[3] for row in recorder.rows]),
-        np.concatenate([row[2] for row in recorder.rows]).astype(np.float16),
-        np.concatenate([mask[row[1], place] for place, row in enumerate(recorder.rows)]),
+        np.concatenate([np.full(len(row[1]), row[0]) for row in found]),
+        np.concatenate([row[1] for row in found]),
+        np.concatenate([row[3] for row in found]),
+        np.concatenate([row[2] for row in found]).astype(np.float16),
+        np.concatenate([mask[row[1], place] for place, row in enumerate(found)]),
         recorder.tag_rows.epcs,
     )
 
@@ -94,21 +99,28 @@ class FeatureCache:
         simulator = _digest(rfid_reader.simulator)
         self._recordings = folder / f"stores-{simulator}-{seconds:g}s"
         self._rows = folder / f"rows-{simulator}-{_digest(rfid_reader.flips)}-{seconds:g}s"
+        self._scenes = hashlib.sha256(Path(bench.flip_scenes.__file__).read_bytes()).hexdigest()[:12]
         self._seconds = seconds
         for place in (self._recordings, self._rows):
             place.mkdir(parents=True, exist_ok=True)
 
-    def recording(self, seed: int) -> StoreRecording:
-        path = self._recordings / f"{seed}.pickle"
+    def recording(self, seed: int, kind: str = "store") -> StoreRecording:
+        """A store, or one of the scenes of SCENES."""
+        if kind == "paused":
+            return with_pauses(self.recording(seed), seed)
+        name = f"{seed}" if kind == "store" else f"{kind}-{seed}-{self._scenes}"
+        path = self._recordings / f"{name}.pickle"
         if not path.exists():
-            _write(path, pickle.dumps(record_store(seed, self._seconds)))
+            made = record_store(seed, self._seconds) if kind == "store" else SCENES[kind](seed)
+            _write(path, pickle.dumps(made))
         recording: StoreRecording = pickle.loads(path.read_bytes())
         return recording
 
-    def judged(self, seed: int, rate_hz: float) -> Judged:
-        path = self._rows / f"{seed}-{rate_hz:g}.pickle"
+    def judged(self, seed: int, rate_hz: float, kind: str = "store") -> Judged:
+        name = f"{seed}" if kind == "store" else f"{kind}-{seed}-{self._scenes}"
+        path = self._rows / f"{name}-{rate_hz:g}.pickle"
         if not path.exists():
-            _write(path, pickle.dumps(judged_rows(thinned(self.recording(seed), rate_hz, seed))))
+            _write(path, pickle.dumps(judged_rows(thinned(self.recording(seed, kind), rate_hz, seed))))
         judged: Judged = pickle.loads(path.read_bytes())
         return judged
 

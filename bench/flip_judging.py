@@ -98,7 +98,8 @@ class Row:
     stores: dict[str, float]
 
 
-def _latencies(said: list[tuple[float, Flip]], recording: StoreRecording) -> list[float]:
+def latencies(said: list[tuple[float, Flip]], recording: StoreRecording) -> list[float]:
+    """Seconds from each found true flip's end until it was said."""
     return [
         at_s - true.end_s
         for at_s, flip in said
@@ -112,7 +113,9 @@ def judge(
     method: str, rate_hz: float, recordings: list[StoreRecording]
 ) -> tuple[Row, list[tuple[StoreRecording, Run]]]:
     """Run one method over every store thinned to `rate_hz` reads a second a tag."""
-    total, stores, latencies, runs = Score(), {}, [], []
+    total, runs = Score(), []
+    stores: dict[str, float] = {}
+    waited_s: list[float] = []
     reads = 0
     for recording in recordings:
         thin = thinned(recording, rate_hz)
@@ -120,7 +123,7 @@ def judge(
         score = match([flip for _, flip in found.said], thin, WARM_UP_S)
         total += score
         stores[recording.name] = round(score.f1, 3)
-        latencies += _latencies(found.said, thin)
+        waited_s += latencies(found.said, thin)
         reads += len(thin.reads)
         runs.append((thin, found))
     used_s = sum(found.used_s for _, found in runs)
@@ -132,7 +135,7 @@ def judge(
         round(total.f1, 3),
         min(stores.values()),
         round(total.false_per_tag_hour, 2),
-        round(float(np.median(latencies)), 2) if latencies else None,
+        round(float(np.median(waited_s)), 2) if waited_s else None,
         round(reads / max(used_s, 1e-9)),
         total.found + total.missed,
         stores,

@@ -31,28 +31,47 @@ from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.network import Network
 from rfid_reader.flips.smoothing import DELAY_TICKS, ScoreSmoother
 
-RATES_HZ = (2.0, 4.5, 9.0)
+RATES_HZ, SELDOM_RATE_HZ = (4.5, 9.0), 2.0
 VALIDATION_RATES_HZ = (4.0, 8.0)
-START_MARKS = (0.35, 0.45, 0.55, 0.65)
-HIDDEN = (48, 24)
-CALM_SHARE = 0.4
-FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED = 1000, 5000
-FALSE_PER_TAG_HOUR = 0.8
+START_MARKS = (0.5, 0.6, 0.7, 0.8)
+PAUSED_RATE_HZ = 6.0
+LONE_RATES_HZ = (4.0, 14.0, 80.0)
+FACING_RATES_HZ = (4.0, 20.0)
+SCENES, BUSY = 80, 18
+HIDDEN, WEIGHT_DECAY = (64, 32), 0.1
+CALM_SHARE = 0.25
+FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED, FIRST_SCENE_SEED, FIRST_BUSY_SEED = 1000, 5000, 20_000, 2000
+FALSE_PER_TAG_HOUR = 0.7
 """Rules are chosen among those with fewer false alarms than this on the validation stores."""
 Array = NDArray[np.float32]
+Examples = tuple[NDArray[np.float16], NDArray[np.int8]]
 
 
-def examples(cache: FeatureCache, seed: int) -> tuple[Array, NDArray[np.int8]]:
-    """Features and labels (1 flip, 0 none) of one store at all rates that it reaches; of the calm rows a
+def sources(stores: int) -> list[tuple[str, int, tuple[float, ...]]]:
+    """What trains: kind, seed, and read rates (those beyond what is reached are left out)."""
+    seeds = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + stores)
+    found: list[tuple[str, int, tuple[float, ...]]] = [
+        ("store", seed, RATES_HZ if seed % 3 else (SELDOM_RATE_HZ, *RATES_HZ)) for seed in seeds
+    ]
+    found += [("paused", seed, (PAUSED_RATE_HZ,)) for seed in seeds[:54:3]]
+    found += [("lone", seed, LONE_RATES_HZ) for seed in range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + SCENES)]
+    found += [
+        ("facing", seed, FACING_RATES_HZ) for seed in range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + SCENES)
+    ]
+    return found
+
+
+def examples(cache: FeatureCache, kind: str, seed: int, rates_hz: tuple[float, ...]) -> Examples:
+    """Features and labels (1 flip, 0 none) of one source at all rates that it reaches; of the calm rows a
     share of CALM_SHARE."""
     features, labels = [], []
-    reached_hz = cache.recording(seed).rate_hz
-    for rate_hz in RATES_HZ:
-        if rate_hz > RATES_HZ[0] and rate_hz >= 1.3 * reached_hz:
+    reached_hz = cache.recording(seed, kind).rate_hz
+    for rate_hz in rates_hz:
+        if rate_hz > rates_hz[0] and rate_hz >= 1.3 * reached_hz:
             continue
-        rows = cache.judged(seed, rate_hz)
+        rows = cache.judged(seed, rate_hz, kind)
         drawn = np.random.default_rng([seed, 31]).random(len(rows.label)) < CALM_SHARE
-        keep = (rows.time_s >= WARM_UP_S) & ((rows.label == 1) | (drawn & (rows.label == 0)))
+        keep = (rows.label == 1) | (drawn & (rows.label == 0))
         features.append(rows.features[keep])
         labels.append(rows.label[keep])
     return np.concatenate(features), np.concatenate(labels)
@@ -94,7 +113,7 @@ def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3)
                 first[place] = 0.9 * first[place] + 0.1 * gradient
                 second[place] = 0.999 * second[place] + 0.001 * gradient**2
                 move = first[place] / (1 - 0.9**step) / (np.sqrt(second[place] / (1 - 0.999**step)) + 1e-8)
-                decay = 1e-2 * value * (value.ndim > 1)
+                decay = WEIGHT_DECAY * value * (value.ndim > 1)
                 values[place][...] -= (rate * (move + decay)).astype(np.float32)
     return Network(mean, scale, tuple(weights), tuple(biases))
 
@@ -111,7 +130,7 @@ def merged(networks: list[Network]) -> Network:
     )
 
 
-def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, members: int = 3) -> Network:
+def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, members: int = 2) -> Network:
     """The mean of `members` networks, with the prior of the full data."""
     networks = []
     for seed in range(11, 11 + members):
@@ -121,17 +140,11 @@ def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, membe
     return merged(networks)
 
 
-def prepare(cache: FeatureCache, training: range, validation: range, share: int, shares: int) -> None:
-    """Record the stores of one share and compute their rows."""
-    for number, seed in enumerate([*validation, *training]):
-        if number % shares != share:
-            continue
-        if seed in training:
-            examples(cache, seed)
-        else:
-            for rate_hz in VALIDATION_RATES_HZ:
-                cache.judged(seed, rate_hz)
-        print(f"store {seed}", file=sys.stderr)
+def prepare(cache: FeatureCache, stores: int, validation: range, share: int, shares: int) -> None:
+    """Record what one share of the sources holds and compute its rows."""
+    for source in sources(stores)[share::shares]:
+        examples(cache, *source)
+        print(f"{source[0]} {source[1]}", file=sys.stderr)
 
 
 def event_score(
@@ -183,24 +196,23 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, default=Path("flip-training"), help="folder for stores and rows"
     )
-    parser.add_argument("--stores", type=int, default=54)
+    parser.add_argument("--stores", type=int, default=146)
     parser.add_argument("--validation", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--part", help="K/N: only prepare the K-th of N shares of the rows (K from 0)")
     parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
     options = parser.parse_args()
     cache = FeatureCache(options.cache, options.seconds)
-    training = range(FIRST_TRAINING_SEED, FIRST_TRAINING_SEED + options.stores)
     validation = range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + options.validation)
     if options.part:
         share, shares = map(int, options.part.split("/"))
-        prepare(cache, training, validation, share, shares)
+        prepare(cache, options.stores, validation, share, shares)
         return
     found = []
-    for number, seed in enumerate(training):
-        found.append(examples(cache, seed))
-        print(f"store {number + 1} of {options.stores}: {len(found[-1][1])} rows", file=sys.stderr)
+    for source in sources(options.stores):
+        found.append(examples(cache, *source))
+        print(f"{source[0]} {source[1]}: {len(found[-1][1])} rows", file=sys.stderr)
     started_s = time.process_time()
     features, labels = (np.concatenate(column) for column in zip(*found, strict=True))
     network = train_ensemble(features, labels, options.epochs)

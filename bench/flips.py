@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from bench.flip_clips import PUBLISHED, ClipRow, clip_rows
 from bench.flip_cost import big_store, decoded_and_judged_per_s
 from bench.flip_judging import Row, judge
+from bench.flip_own_rates import OFTEN_HZ, OwnRateRow, own_rate_rows
 from bench.flip_stores import StoreRecording, record_store, thinned
 from bench.real_flips import false_flips, moved_against_still
 from bench.realism import realism
@@ -95,6 +97,23 @@ def _print_events(rows: list[Row]) -> None:
         )
 
 
+def _print_own_rates(rows: list[OwnRateRow]) -> None:
+    click.echo(
+        f"tags by their own rate (from {OFTEN_HZ:g}: at one mean rate; bands: at all of them together)\n"
+        "own reads/s mean  method       precision  recall    F1  worst store  false/tag-hour latency s flips"
+    )
+    for row in rows:
+        high = "up" if math.isinf(row.highest_hz) else f"{row.highest_hz:g}"
+        mean = "all" if row.thinned_hz is None else f"{row.thinned_hz:g}"
+        worst = "-" if row.worst_store_f1 is None else f"{row.worst_store_f1:.2f}"
+        latency = "-" if row.latency_s is None else f"{row.latency_s:.1f}"
+        click.echo(
+            f"{row.lowest_hz:>4g} to {high:<4} {mean:>3}  {row.method:<11} {row.precision:>10.2f} "
+            f"{row.recall:>7.2f} {row.f1:>5.2f} {worst:>12} {row.false_per_tag_hour:>15.2f}  {latency:>9} "
+            f"{row.flips:>5}"
+        )
+
+
 def _print_clips(rows: list[ClipRow]) -> None:
     click.echo("reads/s  method       handled against  accuracy    AUC  clips       too few reads  published")
     for row in rows:
@@ -109,19 +128,21 @@ def _print_clips(rows: list[ClipRow]) -> None:
 
 def _compare(
     stores: int, seconds: float, rates: list[float], methods: list[str], with_clips: bool
-) -> tuple[list[Row], list[ClipRow]]:
+) -> tuple[list[Row], list[ClipRow], list[OwnRateRow]]:
     recordings: list[StoreRecording] = []
     for number in range(stores):
         recordings.append(record_store(FIRST_TEST_SEED + number, seconds))
         click.echo(f"store {number + 1} of {stores}: {recordings[-1].rate_hz:.1f} reads/s a tag", err=True)
     events, clips = [], []
+    every = {}
     for rate_hz in rates:
         for method in methods:
             row, runs = judge(method, rate_hz, recordings)
             events.append(row)
+            every[method, rate_hz] = runs
             clips += clip_rows(method, rate_hz, runs) if with_clips else []
             click.echo(f"{method} at {rate_hz:g} reads/s: F1 {row.f1:.2f}", err=True)
-    return events, clips
+    return events, clips, own_rate_rows(every)
 
 
 @click.command()
@@ -168,13 +189,17 @@ def flips(
                 show(as_json)
         return
     wanted_rates, wanted_methods = [float(rate) for rate in rates.split(",")], methods.split(",")
-    events, clips = _compare(stores, seconds, wanted_rates, wanted_methods, with_clips)
+    events, clips, own_rates = _compare(stores, seconds, wanted_rates, wanted_methods, with_clips)
     if as_json:
-        found: dict[str, Any] = {"events": [asdict(row) for row in events]}
+        found: dict[str, Any] = {
+            "events": [asdict(row) for row in events],
+            "own_rates": [asdict(row) for row in own_rates],
+        }
         if with_clips:
             found["clips"] = [asdict(row) for row in clips]
         click.echo(json.dumps(found))
         return
     _print_events(events)
+    _print_own_rates(own_rates)
     if with_clips:
         _print_clips(clips)

@@ -1,14 +1,14 @@
 """What every tag does, in bins of half a second, beside what its rack does.
 
 Per tag and bin: energies of phase and RSSI residuals, their size and direction, steps from the bin before,
-and missed reads. Per tag and bin, of the others that hang in the same place: how active they are, on average
-and at most, and where this tag ranks. A walker disturbs many tags a little, a hand one tag much.
+missed reads, log-odds of being in a hand (`odds`), steps from read to read on one channel (`channel_steps`).
+Per tag and bin, of the others that hang in the same place: how active they are, on average and at most, and
+where this tag ranks. A walker disturbs many tags a little, a hand one tag much.
 
-Over two seconds around the judged bin and over all bins: how active a tag was in sum, the others of its group
-on average and at most, and its rank among them: one hand turns one garment.
+Over spans of bins around the judged one, the CONTESTS of a rack (`rivalry`), because one hand turns one
+garment: activity, log-odds, log-odds against the rack's present unrest, lost level, missed reads.
 
-Over two seconds: the Jensen-Shannon divergence of the tag's distribution of residual phase and RSSI from its
-long-run distribution, and from that of the two seconds before.
+Over two seconds: how far the residuals' distribution diverges (`divergence`).
 """
 
 from __future__ import annotations
@@ -18,29 +18,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rfid_reader.flips.divergence import DIVERGENCES, ResidualHistograms
+from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
 from rfid_reader.flips.residuals import MAX_ANTENNAS, Residuals, ResidualTracker
-from rfid_reader.flips.spectrum import js_divergence
+from rfid_reader.flips.rivalry import COMPARED, Rivals
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 BIN_S = 0.5
 BINS = 10
-OWN, SHARED = 15, 7
-LOOK_AHEAD_BINS = 4
+OWN, SHARED = 21, 10
+LOOK_AHEAD_BINS = 3
 JUDGED = BINS - 1 - LOOK_AHEAD_BINS
-SPANS = (slice(JUDGED - 2, JUDGED + 3), slice(0, BINS))
-RIVALRY = 5
-PHASE_EDGES = np.linspace(-np.pi, np.pi, 9)[1:-1]
-RSSI_EDGES = np.array([-6.0, -3.0, -1.0, 1.0, 3.0, 6.0])
-HISTOGRAM = 8 + 7
-WINDOW_BINS = 4
+SPANS = (slice(JUDGED - 1, JUDGED + 2), slice(JUDGED - 3, JUDGED + 4), slice(0, BINS))
+CONTESTS = 5
 ACTIVE = 1.2
 RATE_MEMORY_BINS = 60.0
-LONG_RUN_BINS = 120.0
 ABSENT_BINS = 20
 BEFORE_BINS = 8.0
 STATICS = 5
-FEATURES = BINS * (OWN + SHARED) + RIVALRY * len(SPANS) + 4 + 4 + STATICS
+FEATURES = BINS * (OWN + SHARED) + COMPARED * CONTESTS * len(SPANS) + DIVERGENCES + 4 + STATICS
 (
     _ENERGY,
     _FOLDED,
@@ -57,27 +54,15 @@ FEATURES = BINS * (OWN + SHARED) + RIVALRY * len(SPANS) + 4 + 4 + STATICS
     _LEAST_PAIR,
     _MOST_PAIR,
     _PAIRS,
+    _ODDS,
+    _RSSI_ODDS,
+    _RACK_ODDS,
+    _CHANNEL_STEP,
+    _CHANNEL_STEP_DB,
+    _CHANNEL_STEPS,
 ) = range(OWN)
 _BEFORE = [_FOLDED, _RSSI_ENERGY, _SLOW_TURN, _PRESENCE]
-COLUMNS = ("_bins", "_histogram", "_long_run", "_before", "_rate", "_age", "_quiet", "_phasor", "_level_db")
-
-
-def _excluding_self(group: Rows, groups: int, value: Array, size: Array) -> tuple[Array, Array]:
-    """Mean and maximum of `value` over the other members of each row's group (0 without others)."""
-    others = np.maximum(size[group] - 1, 1)
-    mean = (np.bincount(group, value, groups)[group] - value) / others
-    order = np.lexsort((-value, group))
-    first = np.zeros(groups)
-    second = np.zeros(groups)
-    first_row = np.full(groups, -1)
-    starts = np.flatnonzero(np.diff(np.concatenate([[-1], group[order]])))
-    first[group[order[starts]]] = value[order[starts]]
-    first_row[group[order[starts]]] = order[starts]
-    seconds = starts[size[group[order[starts]]] > 1] + 1
-    second[group[order[seconds]]] = value[order[seconds]]
-    highest = np.where(first_row[group] == np.arange(len(group)), second[group], first[group])
-    alone = size[group] <= 1
-    return np.where(alone, 0.0, mean), np.where(alone, 0.0, highest)
+COLUMNS = ("_bins", "_before", "_unrest", "_rate", "_age", "_quiet", "_phasor", "_level_db")
 
 
 class ActivityBins:
@@ -86,10 +71,11 @@ class ActivityBins:
     def __init__(self, tracker: ResidualTracker) -> None:
         self._tracker = tracker
         self._bins = np.zeros((0, BINS, OWN + SHARED), np.float32)
-        self._histogram = np.zeros((0, 2 * WINDOW_BINS, HISTOGRAM), np.float32)
-        self._long_run = np.zeros((0, HISTOGRAM), np.float32)
+        self._histograms = ResidualHistograms()
         self._before = np.zeros((0, len(_BEFORE)), np.float32)
+        self._contests = np.zeros((BINS, CONTESTS, 0), np.float32)
         self._group = np.zeros(0, np.int64)
+        self._unrest = np.zeros((0, 3))
         self._rate = np.zeros(0)
         self._age = np.zeros(0)
         self._quiet = np.zeros(0)
@@ -106,6 +92,10 @@ class ActivityBins:
             new = np.zeros((size, *old.shape[1:]), old.dtype)
             new[:have] = old
             setattr(self, name, new)
+        contests = np.zeros((BINS, CONTESTS, size), np.float32)
+        contests[..., :have] = self._contests
+        self._contests = contests
+        self._histograms.grow(size)
 
     def step(self, residuals: Residuals, all_tags: Rows, tags: int) -> Rows:
         """Add one bin: its residuals, the tag rows of all its reads, the number of tags; returns tags'
@@ -117,12 +107,21 @@ class ActivityBins:
         self._age[:tags] += 1
         own = self._own(residuals, heard, tags)
         self._group = group = self._tracker.groups(tags)
+        own[:, _RACK_ODDS] = self._rack_odds(residuals, group, tags)
         shared = self._shared(own, group, tags)
         self._before += (self._bins[:, 0, _BEFORE] - self._before) / BEFORE_BINS
         self._bins[:, :-1] = self._bins[:, 1:]
         self._bins[:tags, -1, :OWN] = own
         self._bins[:tags, -1, OWN:] = shared
-        self._count(residuals, tags)
+        self._contests[:-1] = self._contests[1:]
+        self._contests[-1, :, :tags] = (
+            own[:, _FOLDED] + own[:, _RSSI_ENERGY],
+            own[:, _ODDS] + own[:, _RSSI_ODDS],
+            own[:, _RACK_ODDS],
+            -own[:, _SLOW_SHIFT],
+            -own[:, _PRESENCE],
+        )
+        self._histograms.add(residuals, tags)
         memory = np.minimum(self._age[:tags], RATE_MEMORY_BINS)
         self._rate[:tags] += (heard - self._rate[:tags]) / memory
         return group
@@ -132,6 +131,14 @@ class ActivityBins:
         known = rows[rows < len(self._rate)]
         for name in COLUMNS:
             getattr(self, name)[known] = 0
+        self._contests[..., known] = 0
+        self._histograms.forget(known)
+
+    def resume(self) -> None:
+        """Forget the bins at hand: time has passed without any."""
+        for past in (self._bins, self._contests, self._unrest):
+            past[:] = 0
+        self._histograms.resume()
 
     def _own(self, residuals: Residuals, heard: Array, tags: int) -> Array:
         tag, weight = residuals.tag, residuals.weight
@@ -151,8 +158,37 @@ class ActivityBins:
         own[:, _PEAK] = np.log1p(peak)
         own[:, _PRESENCE] = np.clip(heard / np.maximum(self._rate[:tags], 0.05), 0, 3) - 1
         own[:, _HEARD] = np.log1p(heard)
-        own[:, _PHASE_STEP:] = self._pairs(residuals, tags)
+        own[:, _PHASE_STEP : _PAIRS + 1] = self._pairs(residuals, tags)
+        own[:, _ODDS] = np.clip(np.bincount(tag, residuals.phase_odds, tags) / 4, -2, 6)
+        own[:, _RSSI_ODDS] = np.clip(np.bincount(tag, residuals.rssi_odds, tags) / 4, -2, 6)
+        steps = residuals.steps
+        stepped = steps.pair // MAX_ANTENNAS
+        number = np.bincount(stepped, minlength=tags)
+        some = np.maximum(number, 1)
+        own[:, _CHANNEL_STEP] = np.log1p(50 * np.bincount(stepped, steps.turn, tags) / some)
+        own[:, _CHANNEL_STEP_DB] = np.log1p(np.bincount(stepped, steps.shift_db, tags) / some)
+        own[:, _CHANNEL_STEPS] = np.log1p(number)
         return own
+
+    def _rack_odds(self, residuals: Residuals, group: Rows, tags: int) -> Array:
+        """Log-odds as those of single reads, but against the others of the rack being as restless as they are
+        now (in this bin and the one before)."""
+        tag = residuals.tag
+        now = np.column_stack(
+            [
+                np.bincount(tag, minlength=tags),
+                np.bincount(tag, turn_of(residuals.slow_phase_rad), tags),
+                np.bincount(tag, np.minimum(residuals.slow_rssi_db**2, 150.0), tags),
+            ]
+        )
+        both = now + self._unrest[:tags]
+        self._unrest[:tags] = now
+        groups = int(group.max()) + 1 if tags else 0
+        others = np.column_stack([np.bincount(group, column, groups)[group] - column for column in both.T])
+        rack_turn, rack_shift = (others[:, 1:] / np.maximum(others[:, :1], 1.0)).T
+        odds = phase_odds(turn_of(residuals.slow_phase_rad), residuals.usual_turn / 2 + rack_turn[tag])
+        odds = odds + rssi_odds(residuals.slow_rssi_db, residuals.usual_shift / 2 + rack_shift[tag])
+        return np.asarray(np.clip(np.bincount(tag, odds, tags) / 4, -2, 6))
 
     def _pairs(self, residuals: Residuals, tags: int) -> Array:
         """What a tag's antennas say: (tags, 5) weighted mean steps of phasor and of RSSI residual since the
@@ -190,29 +226,22 @@ class ActivityBins:
         here = np.flatnonzero(self._quiet[:tags] < ABSENT_BINS)
         if not len(here):
             return shared
-        mine, groups = group[here], int(group.max()) + 1
-        size = np.bincount(mine, minlength=groups).astype(np.float64)
-        energy, rssi_energy = own[here, _FOLDED], own[here, _RSSI_ENERGY]
-        columns = np.zeros((len(here), SHARED))
-        columns[:, 0], columns[:, 1] = _excluding_self(mine, groups, energy, size)
-        columns[:, 2], columns[:, 3] = _excluding_self(mine, groups, rssi_energy, size)
-        columns[:, 4], _ = _excluding_self(mine, groups, own[here, _PRESENCE], size)
-        columns[:, 5], _ = _excluding_self(mine, groups, (energy > ACTIVE).astype(float), size)
-        order = np.lexsort((-(energy + rssi_energy), mine))
-        place = np.arange(len(here)) - np.searchsorted(mine[order], mine[order])
-        columns[order, 6] = place / np.maximum(size[mine[order]] - 1, 1)
+        rivals = Rivals(group[here])
+        mine = own[here]
+        energy, rssi_energy = mine[:, _FOLDED], mine[:, _RSSI_ENERGY]
+        odds = mine[:, _ODDS] + mine[:, _RSSI_ODDS]
+        columns = np.column_stack(
+            [
+                *(rivals.mean(energy), rivals.highest(energy)),
+                *(rivals.mean(rssi_energy), rivals.highest(rssi_energy)),
+                *(rivals.mean(mine[:, _PRESENCE]), rivals.mean((energy > ACTIVE).astype(float))),
+                rivals.share_above(energy + rssi_energy),
+                *(rivals.mean(odds), rivals.highest(odds)),
+                rivals.highest(mine[:, _RACK_ODDS]),
+            ]
+        )
         shared[here] = columns
         return shared
-
-    def _count(self, residuals: Residuals, tags: int) -> None:
-        phase_bin = np.searchsorted(PHASE_EDGES, residuals.phase_rad)
-        rssi_bin = np.searchsorted(RSSI_EDGES, residuals.rssi_db) + 8
-        now = np.bincount(residuals.tag * HISTOGRAM + phase_bin, minlength=tags * HISTOGRAM)
-        now = now + np.bincount(residuals.tag * HISTOGRAM + rssi_bin, minlength=tags * HISTOGRAM)
-        counts = now.reshape(tags, HISTOGRAM).astype(np.float32)
-        self._histogram[:, :-1] = self._histogram[:, 1:]
-        self._histogram[:tags, -1] = counts
-        self._long_run[:tags] += (counts - self._long_run[:tags]) / LONG_RUN_BINS
 
     def candidates(self, tags: int) -> Rows:
         """Tags that did anything unusual in the bins at hand, and were heard in them."""
@@ -224,41 +253,24 @@ class ActivityBins:
         """Features (n, FEATURES) of tag rows."""
         parts: list[NDArray[np.floating[Any]]] = [
             self._bins[rows].reshape(len(rows), BINS * (OWN + SHARED)),
-            *(self._rivalry(rows, span) for span in SPANS),
-            self._divergences(rows),
+            self._rivalry(rows),
+            self._histograms.divergences(rows),
             self._before[rows],
             self._statics(rows),
         ]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def _rivalry(self, rows: Rows, span: slice) -> Array:
-        """Over a span of bins: how active tags are in sum, and how the others of their group compare."""
+    def _rivalry(self, rows: Rows) -> Array:
+        """Over the SPANS of bins: how tags compare with the others of their group in each of the CONTESTS."""
         tags = len(self._group)
         here = np.flatnonzero(self._quiet[:tags] < ABSENT_BINS)
-        bins = self._bins[here, span]
-        total = (bins[..., _FOLDED] + bins[..., _RSSI_ENERGY]).sum(1, dtype=np.float64) / bins.shape[1]
-        group, groups = self._group[here], int(self._group.max()) + 1
-        size = np.bincount(group, minlength=groups).astype(np.float64)
-        mean, highest = _excluding_self(group, groups, total, size)
-        order = np.lexsort((-total, group))
-        place = np.empty(len(here))
-        place[order] = np.arange(len(here)) - np.searchsorted(group[order], group[order])
-        columns = np.zeros((tags, RIVALRY))
-        columns[here] = np.column_stack([total, mean, highest, total - highest, np.log1p(place)])
-        return columns[rows]
-
-    def _divergences(self, rows: Rows) -> Array:
-        histogram = self._histogram[rows].astype(np.float64)
-        now, before = histogram[:, WINDOW_BINS:].sum(1), histogram[:, :WINDOW_BINS].sum(1)
-        long_run = self._long_run[rows].astype(np.float64)
+        place = np.searchsorted(here, rows)
+        rivals = Rivals(self._group[here])
         columns = []
-        for part in (slice(0, 8), slice(8, HISTOGRAM)):
-            shares = [
-                _shares(counts[:, part], prior)
-                for counts, prior in ((now, 0.1), (before, 0.1), (long_run, 1e-3))
-            ]
-            columns += [js_divergence(shares[0], shares[2]), js_divergence(shares[0], shares[1])]
-        return np.column_stack(columns)
+        for span in SPANS:
+            for contest in self._contests[span, :, :tags].mean(0, dtype=np.float64):
+                columns.append(rivals.compared(contest[here])[:, place])
+        return np.concatenate(columns).T
 
     def _statics(self, rows: Rows) -> Array:
         tracker = self._tracker
@@ -273,8 +285,3 @@ class ActivityBins:
                 np.log1p(np.minimum(self._age[rows], 600)) / 3,
             ]
         )
-
-
-def _shares(counts: Array, prior: float) -> Array:
-    smoothed = counts + prior
-    return np.asarray(smoothed / smoothed.sum(1, keepdims=True))

@@ -54,6 +54,7 @@ class ProductionDetector(TickingDetector):
         self.network: Callable[[NDArray[np.float32]], NDArray[np.float64]] = network
         self.events = EventMaker(rules, self.tag_rows.epcs, BIN_S / 2)
         self._smoother = ScoreSmoother()
+        self._last_tick: int | None = None
         self.latency_s = LOOK_AHEAD_S + DELAY_TICKS * BIN_S + self.events.latency_s
         self._new: tuple[ReadTable, NDArray[np.int64]] = (ReadTable.empty(), np.zeros(0, np.int64))
 
@@ -72,6 +73,14 @@ class ProductionDetector(TickingDetector):
         """Turn the reads since the last tick into a bin; returns the rows worth judging and every row's
         group.
         """
+        if (
+            self._last_tick is not None
+            and self._next_tick is not None
+            and self._next_tick > self._last_tick + 1
+        ):
+            self.activity.resume()
+            self._smoother = ScoreSmoother()
+        self._last_tick = self._next_tick
         (reads, tags), self._new = self._new, (ReadTable.empty(), np.zeros(0, np.int64))
         count = len(self.tag_rows.epcs)
         residuals = self.tracker.take(reads, tags, self.tag_rows.epcs)

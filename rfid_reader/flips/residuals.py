@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.antenna_calibration import AntennaCalibration
+from rfid_reader.flips.channel_steps import ChannelSteps, StepTracker
 from rfid_reader.flips.channels import ChannelOffsets, split_calibration
+from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
 from rfid_reader.flips.reference import ChannelReference
 from rfid_reader.reads import ReadTable
 
@@ -32,12 +34,16 @@ SPREAD_MEMORY_READS = 400.0
 FIRST_PHASE_NOISE, FIRST_RSSI_NOISE = 0.03, 0.4
 FIRST_PHASE_SPREAD, FIRST_RSSI_SPREAD = 0.2, 2.0
 PHASE_FLOOR, RSSI_FLOOR = 0.01, 0.1
+FIRST_SLOW_TURN, FIRST_SLOW_SHIFT = 0.1, 3.0
+SLOW_MEMORY_READS = 120.0
+MOST_TURN, MOST_SHIFT_DB = 0.8, 4.0
 CELL_PRIOR_READS = 1.0
 CALM_ENERGY = 3.0
 DISTURBED_TRUST = 0.2
 UNREST_MEMORY_READS = 30.0
 LASTING_UNREST = 0.7
 PAIR_ABSENT_S = 120.0
+READER_PAUSE_S = 2.0
 HEARD_HALF_LIFE_S = 60.0
 MAX_ANTENNAS = 16
 STARTS = {
@@ -51,6 +57,8 @@ STARTS = {
     "heard_db": -90.0,
     "heard": 0.0,
     "_unrest": 0.0,
+    "slow_turn": FIRST_SLOW_TURN,
+    "slow_shift": FIRST_SLOW_SHIFT,
 }
 """Columns by (tag, antenna) and their values before the first read."""
 
@@ -60,7 +68,8 @@ class Residuals:
     """Reads with a reference, as columns: rows of tag and antenna, phase (-pi..pi rad) and RSSI (dB)
     residuals, the same against the slowly followed rest, their energies in units of what is usual (the
     folded one takes half a turn for none, as some readers do), and the read's weight (the steadier its pair,
-    the heavier).
+    the heavier). phase_odds and rssi_odds are log-odds that the garment is in a hand, away from its slowly
+    followed rest, against the pair being as restless as it usually is.
     """
 
     tag: Rows
@@ -73,18 +82,24 @@ class Residuals:
     folded_energy: Array
     rssi_energy: Array
     weight: Array
+    phase_odds: Array
+    rssi_odds: Array
+    usual_turn: Array
+    usual_shift: Array
+    steps: ChannelSteps
 
     @classmethod
     def none(cls) -> Residuals:
         empty, rows = np.zeros(0), np.zeros(0, np.int64)
-        return cls(rows, rows, empty, empty, empty, empty, empty, empty, empty, empty)
+        return cls(rows, rows, *(empty,) * 12, ChannelSteps(rows, empty, empty))
 
 
 class ResidualTracker:
     """Learns what is usual and returns what is not. Antennas beyond MAX_ANTENNAS have no residuals.
 
     The baseline follows a tag through its life: a pair that is first heard, or again after PAIR_ABSENT_S,
-    begins anew; one that stays disturbed was hung elsewhere, and its cells follow at full speed.
+    begins anew; one that stays disturbed was hung elsewhere, and its cells follow at full speed. After
+    READER_PAUSE_S without any read, rests begin anew: what moved meanwhile was not seen to move.
     """
 
     def __init__(self, calibration: AntennaCalibration | None = None) -> None:
@@ -103,7 +118,11 @@ class ResidualTracker:
         self.heard_db = np.zeros((0, MAX_ANTENNAS))
         self.heard = np.zeros((0, MAX_ANTENNAS))
         self._unrest = np.zeros((0, MAX_ANTENNAS))
+        self.slow_turn = np.zeros((0, MAX_ANTENNAS))
+        self.slow_shift = np.zeros((0, MAX_ANTENNAS))
+        self._steps = StepTracker()
         self._now_s = -math.inf
+        self._resumed_s = -math.inf
         self._phase_spread = np.full(MAX_ANTENNAS, FIRST_PHASE_SPREAD)
         self._rssi_spread = np.full(MAX_ANTENNAS, FIRST_RSSI_SPREAD)
 
@@ -123,6 +142,7 @@ class ResidualTracker:
         for name, start in STARTS.items():
             getattr(self, name)[known] = start
         self.reference.forget(known)
+        self._steps.forget((known[:, None] * MAX_ANTENNAS + np.arange(MAX_ANTENNAS)).reshape(-1))
 
     def take(self, reads: ReadTable, tags: Rows, epcs: list[str]) -> Residuals:
         """Residuals of the reads of one step against what was usual before it; then learn them."""
@@ -142,7 +162,8 @@ class ResidualTracker:
         rssi = reads.rssi_dbm - self._offset_db[pair]
         rssi_db, phase_rad, count = self.reference.residuals(epcs, tags, antenna, reads.channel, rssi, phase)
         unknown = (CELL_PRIOR_READS / (CELL_PRIOR_READS + count)) ** 2
-        residuals = self._weighed(tags, antenna, phase_rad, rssi_db, unknown)
+        steps = self._steps.take(tags * MAX_ANTENNAS + antenna, channel, reads)
+        residuals = self._weighed(tags, antenna, phase_rad, rssi_db, unknown, steps)
         disturbed = (residuals.phase_energy > CALM_ENERGY) | (residuals.rssi_energy > 2 * CALM_ENERGY)
         trust = np.where(disturbed & (self._unrest[pair] < LASTING_UNREST), DISTURBED_TRUST, 1.0)
         self.reference.learn(tags, antenna, reads.channel, rssi, phase, trust)
@@ -154,9 +175,12 @@ class ResidualTracker:
     def _meet(self, reads: ReadTable, tags: Rows, antenna: Rows, channel: Rows) -> None:
         """Give channels and pairs that are heard for the first time, or again, an offset."""
         latest_s = float(reads.time_s.max())
+        if float(reads.time_s.min()) - self._now_s > READER_PAUSE_S:
+            self._resumed_s = float(reads.time_s.min())
         self.heard *= 0.5 ** (np.clip(latest_s - self._now_s, 0.0, 1e3) / HEARD_HALF_LIFE_S)
         self._now_s = max(self._now_s, latest_s)
-        old = reads.time_s - self._time_s[tags, antenna] < PAIR_ABSENT_S
+        heard_s = self._time_s[tags, antenna]
+        old = (reads.time_s - heard_s < PAIR_ABSENT_S) & (heard_s >= self._resumed_s)
         self.channels.meet(
             antenna[old], channel[old], reads.phase_rad[old] - self._offset[tags[old], antenna[old]]
         )
@@ -166,9 +190,11 @@ class ResidualTracker:
         _, first = np.unique(tags[new] * MAX_ANTENNAS + antenna[new], return_index=True)
         rows = new[first]
         pair = (tags[rows], antenna[rows])
+        away = reads.time_s[rows] - heard_s[rows] >= PAIR_ABSENT_S
+        gone = (pair[0][away], pair[1][away])
         for name, start in STARTS.items():
-            getattr(self, name)[pair] = start
-        self.reference.forget(pair)
+            getattr(self, name)[gone] = start
+        self.reference.forget(gone)
         self._offset[pair] = reads.phase_rad[rows] - self.channels.angle(antenna[rows], channel[rows])
         self._offset_db[pair] = reads.rssi_dbm[rows]
         self._slow[pair], self._slow_db[pair] = self._offset[pair], self._offset_db[pair]
@@ -177,22 +203,37 @@ class ResidualTracker:
         )
 
     def _weighed(
-        self, tag: Rows, antenna: Rows, phase_rad: Array, rssi_db: Array, unknown: Array
+        self,
+        tag: Rows,
+        antenna: Rows,
+        phase_rad: Array,
+        rssi_db: Array,
+        unknown: Array,
+        steps: ChannelSteps,
     ) -> Residuals:
         pair = (tag, antenna)
         phase_noise = self.phase_noise[pair] + self._phase_spread[antenna] * unknown
         rssi_noise = self.rssi_noise[pair] + self._rssi_spread[antenna] * unknown
+        slow_rad = _wrapped(phase_rad + self._offset[pair] - self._slow[pair])
+        slow_db = rssi_db + self._offset_db[pair] - self._slow_db[pair]
+        usual_turn = self.slow_turn[pair] + self._phase_spread[antenna] * unknown
+        usual_shift = self.slow_shift[pair] + self._rssi_spread[antenna] * unknown
         return Residuals(
             tag,
             antenna,
             phase_rad,
             rssi_db,
-            _wrapped(phase_rad + self._offset[pair] - self._slow[pair]),
-            rssi_db + self._offset_db[pair] - self._slow_db[pair],
+            slow_rad,
+            slow_db,
             (1 - np.cos(phase_rad)) / (PHASE_FLOOR + phase_noise),
             (1 - np.cos(2 * phase_rad)) / 4 / (PHASE_FLOOR + phase_noise),
             rssi_db**2 / (RSSI_FLOOR + rssi_noise),
             1 / (0.02 + phase_noise),
+            phase_odds(turn_of(slow_rad), usual_turn),
+            rssi_odds(slow_db, usual_shift),
+            usual_turn,
+            usual_shift,
+            steps,
         )
 
     def _learn_spread(self, antenna: Rows, phase: Array, rssi: Array) -> None:
@@ -229,6 +270,15 @@ class ResidualTracker:
         phase_noise[flat] += weight * (np.minimum(turned, 4 * phase_noise[flat] + 0.01) - phase_noise[flat])
         rssi_noise[flat] += weight * (np.minimum(moved, 4 * rssi_noise[flat] + 0.3) - rssi_noise[flat])
 
+        for level, value, floor in (
+            (self.slow_turn, turn_of(residuals.slow_phase_rad), 0.05),
+            (self.slow_shift, residuals.slow_rssi_db**2, 2.0),
+        ):
+            usual = level.reshape(-1)
+            mean = np.bincount(place, value) / count
+            share = 1 - (1 - 1 / SLOW_MEMORY_READS) ** count
+            usual[flat] += share * (np.minimum(mean, 3 * usual[flat] + floor) - usual[flat])
+
     def _follow(self, flat: Rows, place: Rows, count: Array, latest_s: Array, residuals: Residuals) -> None:
         """Let the pairs' rests follow, fast and slowly."""
         times = self._time_s.reshape(-1)
@@ -239,8 +289,14 @@ class ResidualTracker:
         ):
             weight = 1 - np.exp(-passed_s / follow_s)
             turn = np.arctan2(np.bincount(place, np.sin(phase_rad)), np.bincount(place, np.cos(phase_rad)))
+            shift = np.bincount(place, rssi_db) / count
+            if follow_s == SLOW_S:
+                turn, shift = (
+                    np.clip(turn, -MOST_TURN, MOST_TURN),
+                    np.clip(shift, -MOST_SHIFT_DB, MOST_SHIFT_DB),
+                )
             offset.reshape(-1)[flat] += weight * turn
-            offset_db.reshape(-1)[flat] += weight * np.bincount(place, rssi_db) / count
+            offset_db.reshape(-1)[flat] += weight * shift
         times[flat] = np.maximum(times[flat], latest_s)
 
     def groups(self, tags: int) -> Rows:

@@ -1,0 +1,183 @@
+"""Small scenes that stores do not hold, as material for training: a tag alone before a reader that has just
+been switched on, tags across a room with somebody between, stores with many people, and stores whose reader
+pauses now and then.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from bench.flip_stores import StoreRecording, record
+from rfid_reader.reads import ReadTable
+from rfid_reader.simulator.hopping import PLANS, HopPlan
+from rfid_reader.simulator.scenario import (
+    AntennaSpec,
+    FlipsSpec,
+    GivenFlip,
+    PathSpec,
+    PeopleSpec,
+    RackSpec,
+    ReaderSpec,
+    Scenario,
+    ScenarioFile,
+    TagRun,
+)
+from rfid_reader.simulator.stores import generate_store
+from rfid_reader.simulator.world import World
+
+ONE_CHANNEL = HopPlan("one channel", (918.0e6,), 2.0, False, 0, 410)
+LONE_S, FACING_S, BUSY_S = 30.0, 60.0, 150.0
+
+
+def _radio(rng: np.random.Generator) -> dict[str, float]:
+    return {
+        "power_dbm": float(rng.uniform(24, 31.5)),
+        "body_gain_m": float(rng.uniform(0.2, 0.42)),
+        "limb_gain_m": float(rng.uniform(0.03, 0.06)),
+        "body_loss_db": float(rng.uniform(5, 13)),
+        "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
+        "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
+        "pi_jump_share": float(rng.choice([0.0, 0.07, 0.14])),
+    }
+
+
+def _record(scenario: Scenario, one_channel: bool, duration_s: float) -> StoreRecording:
+    world = World(ScenarioFile(scenario, Path()))
+    if one_channel:
+        world.plan = ONE_CHANNEL
+    reads = world.reads(duration_s, world.setup())
+    return StoreRecording(
+        scenario.name, duration_s, len(world.epcs), reads, world.finished_flips(duration_s + 10)
+    )
+
+
+def _flips(rng: np.random.Generator, racks: list[RackSpec], count: int, until_s: float) -> list[GivenFlip]:
+    flips, start_s = [], float(rng.uniform(0.5, 6.0))
+    for _ in range(count):
+        length_s = float(rng.uniform(1.5, 8.0))
+        if start_s + length_s > until_s:
+            break
+        rack = racks[int(rng.integers(len(racks)))]
+        place = int(rng.integers(len(rack.epcs()))) + 1
+        flips.append(GivenFlip(rack.name, place, start_s, start_s + length_s))
+        start_s += length_s + float(rng.uniform(2.0, 12.0))
+    return flips
+
+
+def _way(kind: str, rng: np.random.Generator, far_m: float, until_s: float) -> PathSpec:
+    """Somebody between antenna and tags: stands, moves on the spot, or walks to and fro."""
+    times = np.arange(0.0, until_s + 0.5, 0.25)
+    x, y = rng.uniform(0.25, 0.85) * far_m, rng.uniform(-0.7, 0.7)
+    reach_m = {"stands": 0.0, "moves": rng.uniform(0.05, 0.25), "walks": rng.uniform(0.4, 1.2)}[kind]
+    heading, rate_hz = rng.uniform(0, math.pi), rng.uniform(0.15, 0.6)
+    calm = rng.uniform(0, 1, len(times)).cumsum() * 0.25 if rng.random() < 0.5 else times
+    angle = 2 * math.pi * rate_hz * calm
+    way_x = x + reach_m * math.cos(heading) * np.sin(angle)
+    way_y = y + reach_m * math.sin(heading) * np.sin(angle + rng.uniform(0, math.pi))
+    points = zip(times, np.clip(way_x, 0.3, 1.2 * far_m), way_y, strict=True)
+    return PathSpec("person", [(float(a), float(b), float(c)) for a, b, c in points])
+
+
+def lone_scene(seed: int) -> StoreRecording:
+    """One to three tags before one to four antennas, from the first read on; in half of the scenes a tag is
+    taken in hand, now and then at once, and nobody is beside it but the one who does it."""
+    rng = np.random.default_rng([seed, 61])
+    count, antennas = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+    racks = [RackSpec("table", (0.0, 0.0), TagRun(count, f"a1{seed % 65536:04x}"), 0.0, 0.4, 1.0)]
+    around = rng.uniform(0, 2 * math.pi) + np.arange(antennas) * 2 * math.pi / antennas
+    far_m = rng.uniform(0.8, 2.5, antennas)
+    places = [
+        AntennaSpec(
+            port + 1,
+            (float(far * math.cos(a)), float(far * math.sin(a))),
+            float(rng.uniform(0.8, 2.5)),
+            (0, 0, 1),
+        )
+        for port, (a, far) in enumerate(zip(around, far_m, strict=True))
+    ]
+    flips = _flips(rng, racks, 3, LONE_S) if rng.random() < 0.5 else []
+    people = [_way(str(rng.choice(["stands", "moves"])), rng, 2.0, LONE_S)] if rng.random() < 0.4 else []
+    plan = str(rng.choice(list(PLANS)))
+    scenario = Scenario(
+        f"lone-{seed}",
+        places,
+        racks,
+        seed=seed,
+        hop_plan=plan,
+        duration_s=LONE_S,
+        radio=_radio(rng),
+        people=PeopleSpec(paths=people),
+        flips=FlipsSpec(given=flips),
+        reader=ReaderSpec(mode=int(rng.choice([2, 3, 1000]))),
+        multipath=float(rng.uniform(0.15, 0.6)),
+        sway_m=float(rng.choice([0.0, 0.0003])),
+    )
+    return _record(scenario, bool(rng.random() < 0.2), LONE_S)
+
+
+def facing_scene(seed: int) -> StoreRecording:
+    """Rows of tags across a room from an antenna, and somebody between who stands, moves or walks; in a
+    quarter of the scenes a tag is taken now and then."""
+    rng = np.random.default_rng([seed, 62])
+    far_m = float(rng.uniform(2.0, 4.0))
+    racks = [
+        RackSpec(
+            f"row-{row}",
+            (far_m, 0.0),
+            TagRun(int(rng.integers(2, 6)), f"a2{seed % 65536:04x}{row:02x}"),
+            90.0,
+            float(rng.uniform(0.8, 1.6)),
+            0.5 + 0.4 * row,
+        )
+        for row in range(int(rng.integers(1, 5)))
+    ]
+    kind = str(rng.choice(["stands", "moves", "walks"], p=[0.2, 0.4, 0.4]))
+    scenario = Scenario(
+        f"facing-{seed}",
+        [AntennaSpec(1, (0.0, 0.0), 1.2, (far_m, 0.0, 1.2))],
+        racks,
+        seed=seed,
+        hop_plan=str(rng.choice(list(PLANS))),
+        duration_s=FACING_S,
+        people=PeopleSpec(paths=[_way(kind, rng, far_m, FACING_S)]),
+        flips=FlipsSpec(given=_flips(rng, racks, 6, FACING_S) if rng.random() < 0.25 else []),
+        reader=ReaderSpec(mode=1000),
+        radio=_radio(rng),
+        multipath=float(rng.uniform(0.15, 0.9)),
+        sway_m=float(rng.choice([0.0, 0.0005])),
+    )
+    return with_pauses(_record(scenario, bool(rng.random() < 0.6), FACING_S), seed, 5.0)
+
+
+def busy_store(seed: int) -> StoreRecording:
+    """A generated store with many people, nearly all of whom turn garments over."""
+    store = generate_store(seed, BUSY_S)
+    scenario = store.scenario
+    people = int(np.random.default_rng([seed, 64]).integers(3, 6))
+    auto = msgspec.structs.replace(scenario.flips.auto, chance=0.97)
+    busy = msgspec.structs.replace(
+        scenario,
+        name=f"busy-{seed}",
+        people=msgspec.structs.replace(scenario.people, random=people),
+        flips=msgspec.structs.replace(scenario.flips, auto=auto),
+    )
+    return record(ScenarioFile(busy, store.folder), BUSY_S)
+
+
+def with_pauses(recording: StoreRecording, seed: int, mean_s: float = 20.0) -> StoreRecording:
+    """The same recording from a random time on, its reader silent for 2 to 15 s every `mean_s` or so."""
+    rng = np.random.default_rng([seed, 63])
+    time_s = recording.reads.time_s
+    keep = time_s >= rng.uniform(0, 0.4) * recording.duration_s
+    end_s = 0.0
+    while end_s < recording.duration_s:
+        start_s = end_s + rng.uniform(0.5, 1.5) * mean_s
+        end_s = start_s + rng.uniform(2.0, 15.0)
+        keep &= (time_s < start_s) | (time_s > end_s)
+    reads: ReadTable = recording.reads.take(keep)
+    return replace(recording, reads=reads)
