@@ -11,3 +11,9 @@ name, ours in `weights/` and the user's in a folder of their own; `cli` is `tags
 
 `models` and `distill` (PyTorch, extra `train`) are how our weights are made; nothing here needs them.
 """
+
+import sys
+
+# OpenVINO tells Google Analytics of every import, unasked, unless the package it does that with is missing:
+# here it is. This stands before anything of ours can import OpenVINO.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
