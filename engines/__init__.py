@@ -12,8 +12,11 @@ name, ours in `weights/` and the user's in a folder of their own; `cli` is `tags
 `models` and `distill` (PyTorch, extra `train`) are how our weights are made; nothing here needs them.
 """
 
+import os
 import sys
 
-# OpenVINO tells Google Analytics of every import, unasked, unless the package it does that with is missing:
-# here it is. This stands before anything of ours can import OpenVINO.
+# The libraries that run networks report on their users unasked. OpenVINO tells Google Analytics of each import,
+# unless the package it does that with is missing; onnxruntime writes an id of the device and a record of its
+# sessions for Microsoft's collector, unless told not to. This stands before anything of ours can import them.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -36,7 +36,6 @@ def test_the_library_that_runs_the_networks_calls_nobody_and_leaves_nothing_in_t
     # A user's own environment, not that of a build server, where such libraries keep still by themselves.
     environment = {
         "HOME": str(home),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(repo),
     }
