@@ -15,7 +15,7 @@ name, ours in `weights/` and the user's in a folder of their own; `cli` is `tags
 import os
 import sys
 
-# The libraries that run networks report on their users unasked. OpenVINO tells Google Analytics of each import,
+# The libraries that run networks report on their users unasked. OpenVINO tells Google Analytics of imports,
 # unless the package it does that with is missing; onnxruntime writes an id of the device and a record of its
 # sessions for Microsoft's collector, unless told not to. This stands before anything of ours can import them.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
