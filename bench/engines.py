@@ -170,7 +170,7 @@ def _print_ratings(ratings: list[Rating]) -> None:
     of = {(_who(rating), rating.data): rating for rating in ratings}
     for who in dict.fromkeys(_who(rating) for rating in ratings):
         table.add_row(*who, *(f"{of[who, name].ap50:.3f}" for name in sets))
-    Console(width=max(120, Console().width)).print(table)
+    Console(width=max(170, Console().width)).print(table)
     for line in verdicts(ratings):
         click.echo(line)
 
