@@ -77,8 +77,12 @@ def read_pairs(file: Path) -> PointPairs:
         raise CalibrationError(f"{file} is not text; a CSV or YAML file of points is right") from error
     if len(raw) > MAX_FILE_BYTES:
         raise CalibrationError(f"{file} is larger than {MAX_FILE_BYTES // 2**20} MiB; a few points are right")
-    rows = _csv_rows(text, file) if file.suffix.lower() == ".csv" else _yaml_rows(text, file)
-    return pairs_of(rows)
+    if file.suffix.lower() != ".csv":
+        return pairs_of(_yaml_rows(text, file))
+    try:
+        return pairs_of(_csv_rows(text, file))
+    except csv.Error as error:
+        raise CalibrationError(f"{file} is not CSV ({error}); the first line must name u,v,x,y") from error
 
 
 def _csv_rows(text: str, file: Path) -> list[list[float]]:

@@ -129,10 +129,18 @@ _PARSERS = {
 }
 
 
+def _csv_header(rows: Iterator[list[str]]) -> list[str]:
+    """Names of the columns; none where the first line is not CSV."""
+    try:
+        return [name.strip() for name in next(rows, [])]
+    except csv.Error:
+        return []
+
+
 def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         rows = csv.reader(file)
-        header = [name.strip() for name in next(rows, [])]
+        header = _csv_header(rows)
         missing = [name for name in COLUMNS if name not in header]
         if missing:
             raise ReadTableError(

@@ -93,7 +93,7 @@ def load_tracks(path: Path) -> list[Track]:
                         f"{path}: line {reader.line_num}: {row} is not time_s,person,x_m,y_m"
                     ) from None
                 rows[row[1]].append((time_s, x_m, y_m))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScenarioError(f"{path}: the track file cannot be read: {error}") from None
     tracks = []
     for person, points in sorted(rows.items()):

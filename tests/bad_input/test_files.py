@@ -47,6 +47,11 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         "calibrate floor DIR/a.png --points DIR/p.csv",
         "DIR/p.csv:2: '1,2,3,four' is not four numbers u,v,x,y",
     ),
+    "points that are one endless word": (
+        {"p.csv": "x" * 200_000},
+        "calibrate floor DIR/a.png --points DIR/p.csv",
+        "DIR/p.csv is not CSV (field larger than field limit (131072)); the first line must name u,v,x,y",
+    ),
     "half a point": (
         {"p.yaml": "points:\n - {image: [1, 2]}\n"},
         "calibrate floor DIR/a.png --points DIR/p.yaml",
@@ -70,6 +75,11 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     ),
     "reads that are noise": (
         {"r.csv": NOISE},
+        "rfid flips DIR/r.csv --out DIR/o.jsonl --method js",
+        "DIR/r.csv: column 'time_s' is missing",
+    ),
+    "reads that are one endless word": (
+        {"r.csv": "x" * 200_000},
         "rfid flips DIR/r.csv --out DIR/o.jsonl --method js",
         "DIR/r.csv: column 'time_s' is missing",
     ),
