@@ -27,7 +27,8 @@ from runtime.uplink.describe import describe
 from runtime.uplink.events import Event
 from runtime.uplink.outbox_reader import OutboxReader
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
+"""A busy machine or a small board takes its time to compile the network."""
 ARRIVE_WITHIN_S = 5.0
 SETTLE_S = 4.0
 """A flip is known this long after it ends (the detector's latency), its match when the daemon stops."""

@@ -30,7 +30,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     out = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "runtime", "demo", "--seconds", "40", "--out", str(out), "--json"]
     environment = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
     return out, done
 
 
