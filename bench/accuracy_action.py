@@ -1,28 +1,22 @@
 """The action net on crops labelled by eye (`bench/labels/action.csv`; the pictures are not shipped).
 
-A label says `handling` where at least one hand is seen at work on an article, a shelf, a counter or a basket,
-or reaches for one, `not` where hands hang, swing, rest or merely carry a bag, `unclear` where hands are
-hidden or two people share the box; unclear ones are not counted. The crops are from the last two fifths of
-the supermarket clip, the whole aisle clip, and every tenth crop of INRIA's. Training saw none of them, nor
-the aisle at all, but it saw the supermarket and its people earlier in the clip.
+What a label means: `engines.distill.crops.eye_labels`; unclear ones are not counted. The crops are from the
+last two fifths of the supermarket clip, the whole aisle clip, and every tenth crop of INRIA's. Training saw
+none of them, nor the aisle at all, but it saw the supermarket and its people earlier in the clip.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.action import ACTION_WEIGHTS, ActionJudge
-from runtime.errors import TagsightError
+from engines.distill.crops.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
 
 LABELS = Path(__file__).parent / "labels" / "action.csv"
-KINDS = ("handling", "not", "unclear")
 PLACES = {
     "video-retail-nvidia": "supermarket",
     "video-intel-people": "aisle",
@@ -31,18 +25,6 @@ PLACES = {
 EVERYWHERE = "all"
 OWED_RECALL, OWED_PRECISION = 0.85, 0.80
 THRESHOLD = 0.5
-
-Boxes = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LabelledBox:
-    """A person in a frame (from 0) of a clip, or in a picture; box left, top, right, bottom px."""
-
-    clip: str
-    frame: int
-    box: tuple[int, int, int, int]
-    label: str
 
 
 @dataclass(frozen=True)
@@ -58,33 +40,17 @@ class ActionRating:
     recall_at_owed: float
 
 
-def read_labels(path: Path = LABELS) -> list[LabelledBox]:
-    """All labelled boxes. Raises TagsightError for a line that is none."""
-    found = []
-    with path.open(newline="", encoding="utf-8") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
-            try:
-                left, top, right, bottom = (int(row[side]) for side in ("left", "top", "right", "bottom"))
-                frame = int(row["frame"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise TagsightError(f"{path}:{number}: not clip,frame,left,top,right,bottom,label") from error
-            if row["label"] not in KINDS:
-                raise TagsightError(f"{path}:{number}: label {row['label']!r} is none of {', '.join(KINDS)}")
-            found.append(LabelledBox(row["clip"], frame, (left, top, right, bottom), row["label"]))
-    return found
-
-
 def rate_all(data: Path, threads: int) -> list[ActionRating]:
     """The shipped net on every place and on all together."""
     judge = ActionJudge.open(ACTION_WEIGHTS, threads=threads)
     scores: dict[str, list[float]] = {}
     truth: dict[str, list[bool]] = {}
-    for image, boxes in pictures(data, [box for box in read_labels() if box.label != "unclear"]):
+    for image, boxes in pictures(data, [box for box in read_labels(LABELS) if box.label != UNCLEAR]):
         values = judge.suspicion(image, [box.box for box in boxes]).tolist()
         for box, value in zip(boxes, values, strict=True):
             for place in (PLACES[box.clip.split("/")[0]], EVERYWHERE):
                 scores.setdefault(place, []).append(value)
-                truth.setdefault(place, []).append(box.label == "handling")
+                truth.setdefault(place, []).append(box.label == HANDLING)
     return [
         rate(place, np.asarray(values), np.asarray(truth[place])) for place, values in sorted(scores.items())
     ]
@@ -118,21 +84,3 @@ def verdicts(ratings: list[ActionRating]) -> list[str]:
         f"owed: recall >= {OWED_RECALL:g} at precision >= {OWED_PRECISION:g}; handling goods: recall "
         f"{everywhere.recall:.3f} at precision {everywhere.precision:.3f}, {'met' if met else 'missed'}"
     ]
-
-
-def pictures(data: Path, boxes: list[LabelledBox]) -> Iterator[tuple[NDArray[np.uint8], list[LabelledBox]]]:
-    """Every picture that has labelled boxes, with them. Raises TagsightError for one that is missing."""
-    for clip in sorted({box.clip for box in boxes}):
-        mine = [box for box in boxes if box.clip == clip]
-        wanted = {box.frame for box in mine}
-        capture = cv2.VideoCapture(str(data / clip))
-        frame = 0
-        while wanted and capture.grab():
-            if frame in wanted:
-                wanted.discard(frame)
-                image = np.asarray(capture.retrieve()[1], np.uint8)
-                yield image, [box for box in mine if box.frame == frame]
-            frame += 1
-        capture.release()
-        if wanted:
-            raise TagsightError(f"{data / clip}: frame {min(wanted)} cannot be read")

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from bench import accuracy_action, accuracy_reid
-from bench.accuracy_action import LabelledBox, read_labels
+from bench.accuracy_action import LABELS
 from bench.accuracy_reid import BEHIND, COLOURS, OURS, ReidRating
+from engines.distill.config import TrainingError
 from engines.distill.crops import gather
-from runtime.errors import TagsightError
+from engines.distill.crops.eye_labels import LabelledBox, pictures, read_labels
+
+POOL_LABELS = LABELS.with_name("action-pool.csv")
 
 
 def unit(*angles_deg: float) -> np.ndarray:
@@ -65,7 +68,7 @@ def test_action_figures_at_the_threshold_and_at_the_precision_owed() -> None:
 
 
 def test_at_least_three_hundred_crops_are_labelled_clearly_and_once() -> None:
-    boxes = read_labels()
+    boxes = read_labels(LABELS)
     kinds = Counter(box.label for box in boxes)
     assert kinds["handling"] + kinds["not"] >= 300
     assert kinds["handling"] >= 50
@@ -92,30 +95,40 @@ def test_no_labelled_crop_is_trained_on(tmp_path: Path) -> None:
     (tmp_path / "pool.json").write_text(json.dumps(entries))
     crops = tmp_path / "data" / "img-inria-person-crops" / "pos"
     crops.mkdir(parents=True)
-    tested = {Path(box.clip).name for box in read_labels() if "inria" in box.clip}
+    tested = {Path(box.clip).name for box in read_labels(LABELS) if "inria" in box.clip}
     for name in sorted(tested)[:5]:
         (crops / name).touch()
     chosen = action_data.chosen(tmp_path / "data", tmp_path, {}, seed=1)
     assert {record.source for record in chosen} >= {"retail", "street"}
     assert "aisle" not in {record.source for record in chosen}
     last = max(int(record.file[7:12]) for record in chosen if record.source == "retail")
-    first_tested = min(box.frame for box in read_labels() if "retail" in box.clip)
+    first_tested = min(box.frame for box in read_labels(LABELS) if "retail" in box.clip)
     assert last < first_tested - 15, "half a second apart at least"
+
+
+def test_what_is_tested_is_nothing_that_was_labelled_for_training() -> None:
+    tested, learnt = read_labels(LABELS), read_labels(POOL_LABELS)
+    clips = {box.clip for box in tested} & {box.clip for box in learnt}
+    assert clips == {"video-retail-nvidia/retail.mp4"}
+    last = max(box.frame for box in learnt if box.clip in clips)
+    assert last < min(box.frame for box in tested if box.clip in clips) - 15
+    kinds = Counter((box.held_out, box.label) for box in learnt)
+    assert min(kinds[where, label] for where in (False, True) for label in ("handling", "not")) >= 25
 
 
 def test_the_tested_crops_of_the_crop_set_are_the_held_out_ones(shared_data: Path) -> None:
     held_out = {record.file for record in gather.inria_records(shared_data) if record.held_out}
-    assert {Path(box.clip).name for box in read_labels() if "inria" in box.clip} <= held_out
+    assert {Path(box.clip).name for box in read_labels(LABELS) if "inria" in box.clip} <= held_out
 
 
 @pytest.mark.parametrize("line", ["clip.mp4,0,1,2,3,4,maybe", "clip.mp4,0,1,2,three,4,not"])
 def test_a_damaged_label_is_named_with_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(f"clip,frame,left,top,right,bottom,label\n{line}\n")
-    with pytest.raises(TagsightError, match=r"labels.csv:2"):
+    with pytest.raises(TrainingError, match=r"labels.csv:2"):
         read_labels(path)
 
 
 def test_a_frame_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(TagsightError, match="frame 3 cannot be read"):
-        list(accuracy_action.pictures(tmp_path, [LabelledBox("none.mp4", 3, (0, 0, 5, 5), "not")]))
+    with pytest.raises(TrainingError, match="frame 3 cannot be read"):
+        list(pictures(tmp_path, [LabelledBox("none.mp4", 3, (0, 0, 5, 5), "not")]))

@@ -15,11 +15,17 @@ from torch import Tensor, nn  # noqa: E402
 
 from engines.distill.config import TrainingError  # noqa: E402
 from engines.distill.crops import reid_losses  # noqa: E402
+from engines.distill.crops.action_data import KEPT_WH, ActionSet  # noqa: E402
 from engines.distill.crops.action_pose import handling  # noqa: E402
-from engines.distill.crops.action_train import average_precision, best_threshold  # noqa: E402
+from engines.distill.crops.action_train import (  # noqa: E402
+    ActionLearner,
+    ActionLesson,
+    average_precision,
+    best_threshold,
+)
 from engines.distill.crops.augment import Hardships, augmented  # noqa: E402
 from engines.distill.crops.gather import CROP_WH  # noqa: E402
-from engines.distill.crops.recipe import CropRecipe, ReidRecipe, read_crop_recipe  # noqa: E402
+from engines.distill.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe, read_crop_recipe  # noqa: E402
 from engines.distill.crops.reid_fit import principal, ridge  # noqa: E402
 from engines.distill.loop import TrainingRun, read_checkpoint  # noqa: E402
 from engines.distill.reload import read_imagenet  # noqa: E402
@@ -210,3 +216,37 @@ def test_the_last_layer_is_solved_from_features_that_hold_the_answer() -> None:
     assert float((guess - targets[:, :16]).norm() / targets[:, :16].norm()) < 0.2
     _, _, blind = ridge(torch.randn(400, 60), targets[:, :16])
     assert blind < 0.3
+
+
+def labelled_crops(handling: list[float]) -> ActionSet:
+    count = len(handling)
+    rng = np.random.default_rng(4)
+    crops = rng.integers(0, 256, (count, KEPT_WH[1], KEPT_WH[0], 3), np.uint8)
+    joints = rng.random((count, 8, 3), np.float32)
+    held_out = np.arange(count) % 3 == 2
+    return ActionSet(crops, np.asarray(handling, np.float32), joints, held_out, ["street"] * count)
+
+
+def test_half_of_a_batch_is_labelled_by_eye_and_half_handles_goods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ActionRecipe(
+        data=tmp_path, pool=tmp_path, run=tmp_path, pose_teacher=tmp_path, eye_labels=tmp_path, batch=8
+    )
+    by_pose, by_eye = labelled_crops([0.9, 0.1, 0.5, 0.5, 0.1, 0.9]), labelled_crops([1, 0, 1, 0, 1, 0])
+    lesson = ActionLesson(settings, by_pose, by_eye)
+    drawn: list[np.ndarray] = []
+    hard_views = lesson._hard_views
+
+    def noted(groups: list[tuple[ActionSet, np.ndarray]], rng: np.random.Generator) -> object:
+        drawn.extend(examples.handling[rows] for examples, rows in groups)
+        assert not any(examples.held_out[rows].any() for examples, rows in groups)
+        return hard_views(groups, rng)
+
+    monkeypatch.setattr(lesson, "_hard_views", noted)
+    loss, parts = lesson.loss(ActionLearner(), np.random.default_rng(2))
+    assert np.concatenate(drawn).tolist() == pytest.approx([0.9, 0.9, 0.1, 0.1, 1, 1, 0, 0])
+    assert torch.isfinite(loss)
+    assert set(parts) == {"handling", "joints"}
+    with pytest.raises(TrainingError, match="handling and not handling"):
+        ActionLesson(settings, by_pose, labelled_crops([0, 0, 0]))

@@ -1,22 +1,24 @@
-"""Crops for the action net, with the pose teacher's labels.
+"""Crops for the action net, with the pose teacher's labels or with labels made by eye.
 
-The aisle clip and every tenth crop of the crop set are never taken, and of the supermarket clip only what
-lies well before its last two fifths: those are where the crops labelled by eye (`bench/labels/action.csv`)
-come from.
+The table clip is left out because its people turn their backs: whatever the teacher says of their hands is
+a guess. The aisle clip and every tenth crop of the crop set are never taken, and of the supermarket clip only
+what lies well before its last two fifths: those are where the crops to be tested on
+(`bench/labels/action.csv`) come from.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops import cut
+from engines.crops import Box, cut
 from engines.distill.config import TrainingError
-from engines.distill.crops.action_pose import PoseTeacher, grown, label, view_of
+from engines.distill.crops.action_pose import Joints, PoseTeacher, PseudoLabel, grown, label, view_of
+from engines.distill.crops.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
 from engines.distill.crops.gather import (
     INRIA,
     MARGIN,
@@ -26,13 +28,13 @@ from engines.distill.crops.gather import (
     pool_records,
     with_margin,
 )
-from engines.distill.pool import read_image
+from engines.distill.pool import Image, read_image
 from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
 
 KEPT_WH = (round(INPUT_WIDTH * (1 + 2 * MARGIN)), round(INPUT_HEIGHT * (1 + 2 * MARGIN)))
 LEAST_HEIGHTS_PX = {"street": 110, "coco": 100, "cafe": 80}
 RETAIL, RETAIL_FRAMES, RETAIL_TRAINED = "retail", 502, 0.55
-NEVER = ("aisle",)
+NEVER = ("aisle", "table")
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,79 @@ def labelled(
     """Cuts and labels the crops, or reads those of an earlier call; unknown poses are left out."""
     stored = folder / "action.npz"
     if not stored.exists():
-        if not teacher.is_file():
-            raise TrainingError(
-                f"{teacher}: the pose teacher is missing; engines/weights/README.md says whence"
-            )
         folder.mkdir(parents=True, exist_ok=True)
-        _label_all(stored, data, pool, PoseTeacher(teacher, threads), chosen(data, pool, limits, seed))
+        _label_all(stored, data, pool, _teacher(teacher, threads), chosen(data, pool, limits, seed))
+    return _read(stored)
+
+
+def labelled_by_eye(data: Path, labels: Path, folder: Path, teacher: Path, threads: int) -> ActionSet:
+    """Cuts the clearly labelled persons and has their joints found, or reads those of an earlier call.
+
+    Raises TrainingError where a picture or the teacher is missing.
+    """
+    stored = folder / "eye.npz"
+    if not stored.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        boxes = [box for box in read_labels(labels) if box.label != UNCLEAR]
+        poses = _teacher(teacher, threads)
+        found = _Gathered()
+        for image, here in pictures(data, boxes):
+            for box in here:
+                seen = label(cut(image, *view_of(box.box)), poses)
+                sure = replace(seen, handling=float(box.label == HANDLING))
+                found.add(image, box.box, sure, box.clip, box.held_out)
+        found.write(stored)
+    return _read(stored)
+
+
+def _label_all(stored: Path, data: Path, pool: Path, teacher: PoseTeacher, records: list[CropRecord]) -> None:
+    found = _Gathered()
+    name, image = "", np.zeros((1, 1, 3), np.uint8)
+    for index, record in enumerate(records):
+        if record.file != name:
+            folder = data / "img-inria-person-crops" / "pos" if record.source == INRIA else pool
+            name, image = record.file, read_image(folder / record.file)
+        seen = label(cut(image, *view_of(record.box)), teacher)
+        if not np.isnan(seen.handling):
+            found.add(image, record.box, seen, record.source, _held_out(record, index))
+    if not found.crops:
+        raise TrainingError(f"{pool}: the pose teacher recognises nobody in this pool")
+    found.write(stored)
+
+
+@dataclass
+class _Gathered:
+    """An ActionSet as it grows."""
+
+    crops: list[Image] = field(default_factory=list)
+    handling: list[float] = field(default_factory=list)
+    joints: list[Joints] = field(default_factory=list)
+    held_out: list[bool] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+    def add(self, image: Image, box: Box, seen: PseudoLabel, source: str, held_out: bool) -> None:
+        self.crops.append(with_margin(image, grown(box), KEPT_WH))
+        self.handling.append(seen.handling)
+        self.joints.append(seen.joints)
+        self.held_out.append(held_out)
+        self.sources.append(source)
+        if len(self.crops) % 500 == 0:
+            print(f"pose teacher: {len(self.crops)} crops", flush=True)
+
+    def write(self, stored: Path) -> None:
+        partial = stored.with_suffix(".part.npz")
+        np.savez(
+            partial,
+            crops=np.stack(self.crops),
+            handling=np.asarray(self.handling, np.float32),
+            joints=np.stack(self.joints),
+            held_out=np.asarray(self.held_out),
+            sources=np.asarray(json.dumps(self.sources)),
+        )
+        partial.replace(stored)
+
+
+def _read(stored: Path) -> ActionSet:
     with np.load(stored) as arrays:
         return ActionSet(
             arrays["crops"],
@@ -98,32 +167,7 @@ def labelled(
         )
 
 
-def _label_all(stored: Path, data: Path, pool: Path, teacher: PoseTeacher, records: list[CropRecord]) -> None:
-    crops, values, joints, held_out, sources = [], [], [], [], []
-    name, image = "", np.zeros((1, 1, 3), np.uint8)
-    for index, record in enumerate(records):
-        if record.file != name:
-            folder = data / "img-inria-person-crops" / "pos" if record.source == INRIA else pool
-            name, image = record.file, read_image(folder / record.file)
-        found = label(cut(image, *view_of(record.box)), teacher)
-        if np.isnan(found.handling):
-            continue
-        crops.append(with_margin(image, grown(record.box), KEPT_WH))
-        values.append(found.handling)
-        joints.append(found.joints)
-        held_out.append(_held_out(record, index))
-        sources.append(record.source)
-        if len(crops) % 500 == 0:
-            print(f"pose teacher: {len(crops)} of {index + 1} crops", flush=True)
-    if not crops:
-        raise TrainingError(f"{pool}: the pose teacher recognises nobody in this pool")
-    partial = stored.with_suffix(".part.npz")
-    np.savez(
-        partial,
-        crops=np.stack(crops),
-        handling=np.asarray(values, np.float32),
-        joints=np.stack(joints),
-        held_out=np.asarray(held_out),
-        sources=np.asarray(json.dumps(sources)),
-    )
-    partial.replace(stored)
+def _teacher(path: Path, threads: int) -> PoseTeacher:
+    if not path.is_file():
+        raise TrainingError(f"{path}: the pose teacher is missing; engines/weights/README.md says whence")
+    return PoseTeacher(path, threads)

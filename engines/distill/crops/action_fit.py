@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engines.distill.crops.action_data import ActionSet
-from engines.distill.crops.action_train import HARDSHIPS, INPUT_WH, SURE, average_precision
+from engines.distill.crops.action_train import AT_WORK, HARDSHIPS, INPUT_WH, average_precision
 from engines.distill.crops.augment import as_batch, augmented
 from engines.distill.crops.gather import inner
 from engines.models.action import ActionNet, described
@@ -27,7 +27,7 @@ def logistic(features: Tensor, labels: Tensor, decay: float) -> tuple[Tensor, Te
     """Weights (m,) and bias of the logit of labels (n,) in 0..1 from features (n, m), L-BFGS."""
     weights = torch.zeros(features.shape[1], requires_grad=True)
     bias = torch.zeros((), requires_grad=True)
-    positive = (labels >= SURE).float()
+    positive = (labels >= AT_WORK).float()
     balance = positive / positive.sum().clamp_min(1) + (1 - positive) / (1 - positive).sum().clamp_min(1)
     optimiser = torch.optim.LBFGS([weights, bias], max_iter=ROUNDS, line_search_fn="strong_wolfe")
 
@@ -58,7 +58,7 @@ def fit_last_layer(net: ActionNet, examples: ActionSet, seed: int) -> NDArray[np
     seen = features_of(net, plain + mirrored)
     labels = torch.from_numpy(np.tile(examples.handling[trained], 2)).clamp(0.03, 0.97)
     held_out = features_of(net, [inner(crop) for crop in examples.crops[examples.held_out]])
-    truth = examples.handling[examples.held_out] >= SURE
+    truth = examples.handling[examples.held_out] >= AT_WORK
     mean, deviation = seen.mean(0), seen.std(0).clamp_min(1e-3)
     scaled, checked = (seen - mean) / deviation, (held_out - mean) / deviation
     best = (-1.0, torch.zeros(seen.shape[1]), torch.zeros(()))

@@ -1,4 +1,4 @@
-"""Teaches the action net the pose teacher's labels, with the joints as a second task; sets its threshold."""
+"""Teaches the action net labels made by eye and the pose teacher's, with the joints as a second task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.distill.crops.action_data import ActionSet, labelled
+from engines.distill.config import TrainingError
+from engines.distill.crops.action_data import ActionSet, labelled, labelled_by_eye
 from engines.distill.crops.action_pose import KEPT
 from engines.distill.crops.augment import Hardships, as_batch, augmented
 from engines.distill.crops.gather import inner
@@ -25,8 +26,9 @@ INPUT_WH = (INPUT_WIDTH, INPUT_HEIGHT)
 HARDSHIPS = Hardships(mirrored=0.0, shift=0.12, few_pixels=0.5, least_height_px=40, covered=0.15, tint=0.08)
 MIRRORED_JOINTS = (1, 0, 3, 2, 5, 4, 7, 6)
 JOINT_WEIGHT = 0.5
-SURE = 0.5
-VALIDATED = 300
+AT_WORK = 0.5
+SURE = 0.3
+"""The pose teacher is believed this near to 0 and 1; what lies between is left out."""
 
 
 class ActionLearner(nn.Module):
@@ -60,23 +62,31 @@ class ActionLearner(nn.Module):
 
 
 class ActionLesson:
-    """Batches in which half of the persons handle goods, as far as the pose teacher can tell."""
+    """Batches in which half of the persons are labelled by eye, and half of them handle goods."""
 
     judged_by = "average_precision"
 
-    def __init__(self, recipe: ActionRecipe, examples: ActionSet) -> None:
-        self._recipe, self._examples = recipe, examples
-        trained = ~examples.held_out
-        self._at_work = np.flatnonzero(trained & (examples.handling >= SURE))
-        self._idle = np.flatnonzero(trained & (examples.handling < SURE))
+    def __init__(self, recipe: ActionRecipe, by_pose: ActionSet, by_eye: ActionSet) -> None:
+        self._recipe, self._by_eye = recipe, by_eye
+        self._groups = [
+            (examples, np.flatnonzero(~examples.held_out & said))
+            for examples in (by_pose, by_eye)
+            for said in (examples.handling >= 1 - SURE, examples.handling <= SURE)
+        ]
+        if min(len(rows) for _, rows in self._groups) == 0:
+            raise TrainingError(
+                "both the pose teacher and the labels by eye must know handling and not handling"
+            )
 
     def loss(self, learner: ActionLearner, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        half = self._recipe.batch // 2
-        rows = np.concatenate((rng.choice(self._at_work, half), rng.choice(self._idle, half)))
-        images, joints = self._hard_views(rows, rng)
+        """Handling as labelled, and where the joints are."""
+        quarter = self._recipe.batch // len(self._groups)
+        drawn = [(examples, rng.choice(rows, quarter)) for examples, rows in self._groups]
+        images, joints = self._hard_views(drawn, rng)
+        handling = np.concatenate([examples.handling[rows] for examples, rows in drawn])
         with torch.autocast("cpu", torch.bfloat16):
             logits, located = learner(torch.from_numpy(images).to(memory_format=torch.channels_last).float())
-        target = torch.from_numpy(self._examples.handling[rows]).clamp(0.03, 0.97)
+        target = torch.from_numpy(handling).clamp(0.03, 0.97)
         judged = functional.binary_cross_entropy_with_logits(logits.float()[:, 0], target)
         known = torch.from_numpy((joints[:, :, 2:] > 0.25).astype(np.float32))
         away = functional.smooth_l1_loss(
@@ -87,25 +97,25 @@ class ActionLesson:
         return judged + JOINT_WEIGHT * placed, parts
 
     def validate(self, net: ActionLearner) -> Mapping[str, float]:
-        """On held-out crops, against the pose teacher's labels."""
-        rows = np.flatnonzero(self._examples.held_out)
-        rows = rows[:: max(1, len(rows) // VALIDATED)]
-        logits = logits_of(net, [inner(self._examples.crops[row]) for row in rows])
-        truth = self._examples.handling[rows] >= SURE
+        """On the crops labelled by eye that are held out."""
+        there = self._by_eye.held_out
+        logits = logits_of(net, [inner(crop) for crop in self._by_eye.crops[there]])
+        truth = self._by_eye.handling[there] >= AT_WORK
         _, recall = best_threshold(logits, truth, self._recipe.precision)
         return {"average_precision": average_precision(logits, truth), "recall_at_precision": recall}
 
     def _hard_views(
-        self, rows: NDArray[np.intp], rng: np.random.Generator
+        self, drawn: list[tuple[ActionSet, NDArray[np.intp]]], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        crops = [np.asarray(self._examples.crops[row]) for row in rows]
+        crops = [np.asarray(examples.crops[row]) for examples, rows in drawn for row in rows]
         others = rng.integers(len(crops), size=len(crops))
         views = [
             augmented(crop, inner(crops[other]), rng, HARDSHIPS)
             for crop, other in zip(crops, others, strict=True)
         ]
-        images, joints = as_batch(views, INPUT_WH), self._examples.joints[rows].copy()
-        mirrored = rng.random(len(rows)) < 0.5
+        images = as_batch(views, INPUT_WH)
+        joints = np.concatenate([examples.joints[rows] for examples, rows in drawn])
+        mirrored = rng.random(len(crops)) < 0.5
         images[mirrored] = images[mirrored][:, :, :, ::-1]
         joints[mirrored] = joints[mirrored][:, MIRRORED_JOINTS]
         joints[mirrored, :, 0] = 1 - joints[mirrored, :, 0]
@@ -142,8 +152,8 @@ def average_precision(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> 
     return float(precisions[ordered].mean()) if ordered.any() else 0.0
 
 
-def examples_of(recipe: ActionRecipe) -> ActionSet:
-    """The recipe's labelled crops."""
+def by_pose(recipe: ActionRecipe) -> ActionSet:
+    """The recipe's crops with the pose teacher's labels."""
     return labelled(
         recipe.data,
         recipe.pool,
@@ -155,11 +165,16 @@ def examples_of(recipe: ActionRecipe) -> ActionSet:
     )
 
 
+def by_eye(recipe: ActionRecipe) -> ActionSet:
+    """The recipe's crops labelled by eye."""
+    return labelled_by_eye(recipe.data, recipe.eye_labels, recipe.run, recipe.pose_teacher, recipe.threads)
+
+
 def action_training(recipe: ActionRecipe) -> TrainingRun[ActionLearner]:
     """Gathers and labels crops, and makes the run ready to go (on)."""
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
-    lesson = ActionLesson(recipe, examples_of(recipe))
+    lesson = ActionLesson(recipe, by_pose(recipe), by_eye(recipe))
     learner = ActionLearner()
     if recipe.imagenet is not None:
         learner.student.start_from_imagenet(read_imagenet(recipe.imagenet))

@@ -79,21 +79,21 @@ def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
 def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path:
     """Writes `person-action.onnx` from the run's checkpoint, its zero moved to the best threshold.
 
-    The threshold is the lowest that keeps the recipe's precision on held-out crops with the pose teacher's
-    labels; the crops labelled by eye have no part in it.
+    Its last layer is solved on the crops labelled by eye for training. The threshold is the lowest that keeps
+    the recipe's precision on those of them held out; the crops it is tested on have no part in either.
     """
     from engines.distill.crops.action_fit import fit_last_layer
     from engines.distill.crops.action_pose import GROWN_WH
-    from engines.distill.crops.action_train import ActionLearner, best_threshold, examples_of
+    from engines.distill.crops.action_train import AT_WORK, ActionLearner, best_threshold, by_eye, by_pose
     from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
 
     state = read_checkpoint(recipe.run / "checkpoint.pt")
     learner = ActionLearner()
     learner.load_state_dict(state["average"])
-    examples = examples_of(recipe)
+    examples = by_eye(recipe)
     torch.set_num_threads(recipe.threads)
     logits = fit_last_layer(learner.student, examples, recipe.seed)
-    truth = examples.handling[examples.held_out] >= 0.5
+    truth = examples.handling[examples.held_out] >= AT_WORK
     threshold, recall = best_threshold(logits, truth, recipe.precision)
     learner.student.move_threshold(threshold)
     path = folder / f"{ACTION}.onnx"
@@ -103,10 +103,11 @@ def export_action(recipe: ActionRecipe, recipe_file: Path, folder: Path) -> Path
         "command": f"python -m engines.distill action --config {recipe_file}",
         "data": [*DATA, "without the aisle clip and the last 45 % of video-retail-nvidia"],
         "teachers": ["MoveNet lightning (pseudo-labels of reaching or holding)"],
-        "crops": len(examples.handling),
+        "crops": len(by_pose(recipe).handling),
+        "crops_labelled_by_eye": len(examples.handling),
         "threshold": {
             "precision_kept": recipe.precision,
-            "recall_on_held_out_pseudo_labels": round(recall, 3),
+            "recall_on_held_out": round(recall, 3),
             "held_out_crops": len(truth),
         },
     }

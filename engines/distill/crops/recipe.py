@@ -54,6 +54,8 @@ class ActionRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=
 
     pose_teacher: Path
     """MoveNet, a .tflite file."""
+    eye_labels: Path
+    """Persons of `data` labelled by eye (`engines.distill.crops.eye_labels`); a third of them is held out."""
     precision: Annotated[float, Meta(gt=0, lt=1)] = 0.8
     """What the decision threshold must keep while it raises recall."""
 
