@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
+import onnxruntime
 import pytest
 from click.testing import CliRunner, Result
 from networks import bright_spot_detector, unknown_operation_network
@@ -35,6 +36,10 @@ def _rtx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("not run: no TensorRT-RTX (scripts/fetch-tensorrt-rtx)")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("TAGSIGHT_ENGINES", str(tmp_path / "store"))
+
+
+JUDGES_COARSELY = tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 24)
+"""The last onnxruntime for Python 3.10 makes the same 8-bit network of the same frames and finds it worse."""
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +98,9 @@ def test_every_shipped_network_builds_in_8_bits_or_is_refused_with_figures(name:
     assert isinstance(refused.exception, EngineError)
     assert "needs frames of your cameras to calibrate with: --frames DIR" in str(refused.exception)
     judged = run(*asked, "--frames", str(frames))
-    if judged.exit_code and catalogue.find(name).entry.task != "detector":
-        assert re.search(r"int8 is refused: (cosine|correlation) [\d.]+ against fp32", str(judged.exception))
+    if judged.exit_code and (catalogue.find(name).entry.task != "detector" or JUDGES_COARSELY):
+        refusal = r"int8 is refused: (cosine|correlation|box F1) [\d.]+ against fp32"
+        assert re.search(refusal, str(judged.exception))
         assert PlanStore.open().everything() == []
         return
     ended(judged, "int8")

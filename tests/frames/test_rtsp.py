@@ -55,9 +55,9 @@ def test_a_stream_that_hangs_is_given_up(serve: Serve) -> None:
         collect(camera.reader(), 3)
         assert server.process is not None
         os.kill(server.process.pid, 19)  # SIGSTOP: the connection stays, nothing comes
-        camera.wait_for(lambda health: health.state == "connecting" and "broke off" in health.detail, 15)
+        camera.wait_for(lambda health: health.state == "connecting" and "broke off" in health.detail, 30)
         gaps = [b.time_s - a.time_s for a, b in zip(camera.healths, camera.healths[1:], strict=False)]
-        assert max(gaps) < 1.5
+        assert max(gaps) < 3.0, "it speaks every second while the read hangs for five"
 
 
 @pytest.mark.parametrize("scheme", ["digest", "basic"])
