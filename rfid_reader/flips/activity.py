@@ -270,7 +270,7 @@ class ActivityBins:
         for span in SPANS:
             for contest in self._contests[span, :, :tags].mean(0, dtype=np.float64):
                 columns.append(rivals.compared(contest[here])[:, place])
-        return np.concatenate(columns).T
+        return np.asarray(np.concatenate(columns).T)
 
     def _statics(self, rows: Rows) -> Array:
         tracker = self._tracker
