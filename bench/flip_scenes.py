@@ -159,6 +159,7 @@ def busy_store(seed: int) -> StoreRecording:
     store = generate_store(seed, BUSY_S)
     scenario = store.scenario
     people = int(np.random.default_rng([seed, 64]).integers(3, 6))
+    assert scenario.flips.auto is not None
     auto = msgspec.structs.replace(scenario.flips.auto, chance=0.97)
     busy = msgspec.structs.replace(
         scenario,
