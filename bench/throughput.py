@@ -84,7 +84,7 @@ class OurLoop:
         from runtime.frames.sources import open_source
         from runtime.store.behaviour import Behaviour
         from runtime.store.floorplan import FloorPlan
-        from runtime.vision.pipeline import OFFLINE_STREAMS
+        from runtime.vision.pipeline import network_share
         from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 
         cv2.setNumThreads(1)
@@ -97,7 +97,7 @@ class OurLoop:
         self._tracker = FloorTracker(TrackerSettings(), view)
         visitors = itertools.count(1)
         self._store = Behaviour(FloorPlan.from_config(config), 0.0, lambda: f"visitor-{next(visitors)}")
-        self._detector = PersonDetector.open(job.detector, threads=job.threads, streams=OFFLINE_STREAMS)
+        self._detector = PersonDetector.open(job.detector, **network_share(job.threads))
         self._detector.detect(np.zeros((size[1], size[0], 3), np.uint8))
         self.crossings = 0
 

@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +71,8 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class _Pending:
-    """A picture in flight."""
+class Pending:
+    """A picture in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""
 
     desk: _Desk
     request: int
@@ -88,17 +89,19 @@ class _Desk:
         self.canvases = [
             Canvas(session.pixels(request), recipe.fit or decoder.fit) for request in range(session.requests)
         ]
-        self.idle = deque(range(session.requests))
+        self.idle: SimpleQueue[int] = SimpleQueue()
+        for request in range(session.requests):
+            self.idle.put(request)
 
-    def start(self, image: Image) -> _Pending:
-        request = self.idle.popleft()
+    def start(self, image: Image) -> Pending:
+        request = self.idle.get()
         placement = self.canvases[request].lay(image)
         self.session.start(request)
-        return _Pending(self, request, placement, (image.shape[1], image.shape[0]))
+        return Pending(self, request, placement, (image.shape[1], image.shape[0]))
 
 
 class PersonDetector:
-    """Finds persons. Not for use by several threads at once.
+    """Finds persons. One thread may `begin` pictures while another finishes them; no more than these two.
 
     A network that takes any size is compiled for the tightest input that holds the pictures it is given.
     """
@@ -187,7 +190,14 @@ class PersonDetector:
 
     def detect(self, image_bgr: Image) -> Detections:
         """Persons in one picture, (height, width, 3) uint8 BGR."""
-        return self._finish(self._desk_for(image_bgr).start(image_bgr))
+        return self.finish(self.begin(image_bgr))
+
+    def begin(self, image_bgr: Image) -> Pending:
+        """Lay a picture out and let the network work on it; every one begun must be finished or dropped.
+
+        Where `streams + REQUESTS_AHEAD` pictures are in flight, waits until another thread finishes one.
+        """
+        return self._desk_for(image_bgr).start(image_bgr)
 
     def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
         """Persons in several pictures, which may differ in size; in the order given."""
@@ -198,18 +208,18 @@ class PersonDetector:
 
         Takes up to `streams + REQUESTS_AHEAD` pictures before it gives the first result.
         """
-        pending: deque[_Pending] = deque()
+        pending: deque[Pending] = deque()
         try:
             for image in images_bgr:
                 desk = self._desk_for(image)
-                while not desk.idle:
-                    yield self._finish(pending.popleft())
+                while desk.idle.empty():
+                    yield self.finish(pending.popleft())
                 pending.append(desk.start(image))
             while pending:
-                yield self._finish(pending.popleft())
+                yield self.finish(pending.popleft())
         finally:
             for left in pending:
-                self._release(left)
+                self.drop(left)
 
     def _desk_for(self, image: Image) -> _Desk:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
@@ -240,12 +250,13 @@ class PersonDetector:
         )
         return _Desk(self._network.compile(plan), width, height, self.decoder, self.source.recipe)
 
-    def _finish(self, pending: _Pending) -> Detections:
+    def finish(self, pending: Pending) -> Detections:
+        """The persons in a picture that was begun; waits for the network."""
         desk = pending.desk
         outputs = desk.session.wait(pending.request)
         scene = Scene(desk.width, desk.height, self._person_class, self.least_score)
         found = self.decoder.decode(outputs, scene)
-        desk.idle.append(pending.request)
+        desk.idle.put(pending.request)
         if self.decoder.suppressed:
             keep = np.argsort(-found.scores, kind="stable")
         else:
@@ -255,9 +266,10 @@ class PersonDetector:
         return Detections(boxes[in_sight], found.scores[keep][in_sight])
 
     @staticmethod
-    def _release(pending: _Pending) -> None:
+    def drop(pending: Pending) -> None:
+        """Do without the answer for a picture that was begun."""
         pending.desk.session.wait(pending.request)
-        pending.desk.idle.append(pending.request)
+        pending.desk.idle.put(pending.request)
 
 
 def locate(weights: str | Path, backend: str, store: Path | None = None) -> Source:

@@ -21,7 +21,7 @@ from runtime.errors import TagsightError
 from runtime.frames.files import FileSource
 from runtime.frames.sources import open_source, read
 from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
-from runtime.vision.pipeline import OFFLINE_STREAMS, VideoFrame, analyse
+from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 from runtime.vision.tracklog import Row, TrackLog, mot_line
@@ -85,9 +85,8 @@ def video(
             weights,
             input_size=engines.input_size if engines else None,
             backend=backend or (engines.backend if engines else "auto"),
-            threads=threads or (engines.threads if engines else 0),
-            streams=OFFLINE_STREAMS,
             score=engines.score if engines else None,
+            **network_share(threads or (engines.threads if engines else 0)),
         )
         looks = onlooker_for(engines, threads or engines.threads) if engines else NOBODY
         result = run(Job(file, store, camera, tracks, overlay), source, finder, weights, looks)

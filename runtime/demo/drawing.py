@@ -25,7 +25,7 @@ from runtime.errors import TagsightError
 from runtime.geometry import Homography
 from runtime.store.facts import Flip, Interaction, Point, Visit
 from runtime.vision.draw import FLIP_SECONDS
-from runtime.vision.pipeline import OFFLINE_STREAMS, VideoFrame, analyse
+from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 
 MAX_VIDEO_S = 120.0
@@ -87,7 +87,7 @@ def _annotate(
     """Write the video; returns the path of every person drawn, (n, 2) floor metres each."""
     start = max(0, round((watched[0] - epoch_s) * CLIP_FPS))
     end = round((min(watched[1], watched[0] + MAX_VIDEO_S) - epoch_s) * CLIP_FPS)
-    detector = PersonDetector.open(config.engines.detector, streams=OFFLINE_STREAMS)
+    detector = PersonDetector.open(config.engines.detector, **network_share())
     signs, visits = _signs(config, tally), tally.of(Visit)
     walks: dict[tuple[int, int], list[Point]] = defaultdict(list)
     overlay: Overlay | None = None

@@ -20,7 +20,7 @@ from engines.detector import PersonDetector
 from runtime.demo.plaza import CLIP_FPS, PATHS, STORE
 from runtime.errors import TagsightError
 from runtime.geometry import Homography
-from runtime.vision.pipeline import OFFLINE_STREAMS, VideoFrame, analyse
+from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 
 STEP_S = 0.2
@@ -33,7 +33,7 @@ def measure_paths(clip: Path, weights: str) -> dict[int, NDArray[np.float64]]:
     """Person -> (n, 3) array of seconds, x and y in floor metres, n at every `STEP_S`."""
     plaza = yaml.safe_load(STORE.read_text())
     homography = Homography(np.array(plaza["cameras"][0]["homography"]))
-    detector = PersonDetector.open(weights, streams=OFFLINE_STREAMS)
+    detector = PersonDetector.open(weights, **network_share())
     frames = _frames(clip)
     first = next(frames, None)
     if first is None:

@@ -1,29 +1,30 @@
 """Pictures of one camera in order: read ahead, detect and track, overlapped on all cores.
 
-Reading (and so decoding) has a thread of its own, the network works in its back end's threads, and tracking
-in the caller's; the results come in order and do not depend on the timing.
+Decoding pictures and laying them out for the network has a thread of its own, the network works in its back
+end's threads, and tracking in the caller's; the results come in order and do not depend on the timing.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.backends import cpu
 from engines.detector import Detections, PersonDetector
 from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.track import FloorTracker, Track
 
 READ_AHEAD = 6
-"""Decoded pictures that may wait: 6 of 1080p are 37 MB."""
+"""Items that may wait."""
 
-OFFLINE_STREAMS = 2
-"""Pictures that a detector opened for `analyse` should work on side by side (`PersonDetector.open`)."""
+MOST_STREAMS = 2
+"""Pictures that the network of `analyse` works on side by side, where there are cores for them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,22 @@ class AnalysedFrame:
     handling: Mapping[int, float] = field(default_factory=dict)
 
 
+class Cores(TypedDict):
+    """Threads and streams, as `PersonDetector.open` takes them."""
+
+    threads: int
+    streams: int
+
+
+def network_share(cores: int = 0) -> Cores:
+    """What a detector opened for `analyse` should get of that many cores; 0: of all.
+
+    One is left to decoding and tracking: a network that is on every core delays those who feed it.
+    """
+    threads = max(1, (cores or cpu.available_threads()) - 1)
+    return Cores(threads=threads, streams=min(MOST_STREAMS, threads))
+
+
 def analyse(
     frames: Iterable[VideoFrame],
     detector: PersonDetector,
@@ -59,23 +76,20 @@ def analyse(
 
     The tracker's `appearance_size` must be the onlooker's.
     """
-    ahead = read_ahead(frames)
-    waiting: deque[VideoFrame] = deque()
-
-    def pictures() -> Iterator[NDArray[np.uint8]]:
-        for frame in ahead:
-            waiting.append(frame)
-            yield frame.image
-
+    begun = ((frame, detector.begin(frame.image)) for frame in frames)
+    ahead = read_ahead(begun, discard=lambda left: detector.drop(left[1]))
     try:
-        for detections in detector.detect_each(pictures()):
-            frame = waiting.popleft()
+        for frame, pending in ahead:
+            detections = detector.finish(pending)
             looks = onlooker.appearances(frame.image, detections)
             tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, looks)
             handling = onlooker.handling(frame.image, tracks)
             yield AnalysedFrame(frame, detections, tracks, tracker.ended, handling)
     finally:
         ahead.close()
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -85,26 +99,32 @@ class _End:
     error: BaseException | None = None
 
 
-def read_ahead(frames: Iterable[VideoFrame], limit: int = READ_AHEAD) -> _ReadAhead:
-    """The same frames, taken from their source by a thread, at most `limit` before they are wanted."""
-    return _ReadAhead(frames, limit)
+def read_ahead(
+    items: Iterable[_T], limit: int = READ_AHEAD, discard: Callable[[_T], None] | None = None
+) -> _ReadAhead[_T]:
+    """The same items, taken from their source by a thread, at most `limit` before they are wanted.
+
+    What was taken and is not wanted any more when it closes is given to `discard`.
+    """
+    return _ReadAhead(items, limit, discard)
 
 
-class _ReadAhead(Iterator[VideoFrame]):
+class _ReadAhead(Iterator[_T], Generic[_T]):
     """An iterator that a thread fills; `close` ends the thread."""
 
-    def __init__(self, frames: Iterable[VideoFrame], limit: int) -> None:
-        self._queue: queue.Queue[VideoFrame | _End] = queue.Queue(limit)
+    def __init__(self, items: Iterable[_T], limit: int, discard: Callable[[_T], None] | None) -> None:
+        self._queue: queue.Queue[_T | _End] = queue.Queue(limit)
+        self._discard = discard
         self._closed = threading.Event()
         self._over = False
-        self._thread = threading.Thread(target=self._read, args=(frames,), name="read-ahead", daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(items,), name="read-ahead", daemon=True)
         self._thread.start()
 
-    def __next__(self) -> VideoFrame:
+    def __next__(self) -> _T:
         if self._over:
             raise StopIteration
         item = self._queue.get()
-        if isinstance(item, VideoFrame):
+        if not isinstance(item, _End):
             return item
         self._over = True
         if item.error is not None:
@@ -112,25 +132,28 @@ class _ReadAhead(Iterator[VideoFrame]):
         raise StopIteration
 
     def close(self) -> None:
-        """End the reading thread; frames that were read and not taken are lost."""
+        """End the reading thread; what was taken ahead is discarded."""
         self._over = True
         self._closed.set()
         while self._thread.is_alive():
             self._drain()
             self._thread.join(0.01)
+        self._drain()
 
     def _drain(self) -> None:
         while True:
             try:
-                self._queue.get_nowait()
+                item = self._queue.get_nowait()
             except queue.Empty:
                 return
+            if self._discard is not None and not isinstance(item, _End):
+                self._discard(item)
 
-    def _read(self, frames: Iterable[VideoFrame]) -> None:
+    def _read(self, items: Iterable[_T]) -> None:
         end = _End()
         try:
-            for frame in frames:
-                self._queue.put(frame)
+            for item in items:
+                self._queue.put(item)
                 if self._closed.is_set():
                     return
         except BaseException as error:  # noqa: BLE001 - handed to the thread that asked
