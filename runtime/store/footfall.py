@@ -70,11 +70,16 @@ class FootfallBook:
         return facts
 
     def add(self, crossing: Crossing) -> None:
-        """Count a crossing in the interval it happened in, even if that is closed already."""
+        """Count a crossing in the interval it happened in, even if that is closed already.
+
+        What happened before watching began is not counted into the interval in which it began: who watched
+        then has told of it.
+        """
         at = (crossing.entrance, self._intervals.index(crossing.time_s))
-        if at[1] >= self._intervals.oldest_open:
+        closed = self._closed.get(at)
+        if at[1] >= self._intervals.oldest_open and crossing.time_s >= self._intervals.begin_s:
             self._open.setdefault(at, _Count()).add(crossing)
-        elif at in self._closed:
+        elif closed is not None and crossing.time_s >= closed.start_s:
             self._correct(at, crossing)
         else:
             self.counts["uncounted_late"] += 1
