@@ -86,6 +86,7 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Conne
         raise OutboxError(
             f"{path}: the outbox cannot be opened ({error}); give a path that the service may write"
         ) from error
+    db.text_factory = readable
     try:
         _switch_to_wal(db)
         db.execute(f"PRAGMA synchronous={synchronous}")
@@ -95,6 +96,11 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Conne
         db.close()
         raise
     return db
+
+
+def readable(raw: bytes) -> str:
+    """A text of the file; what a fault of the disk has made of it must not keep its row from being read."""
+    return raw.decode("utf-8", "replace")
 
 
 def _switch_to_wal(db: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runtime.uplink.errors import PayloadError
 from runtime.uplink.events import open_envelope
-from runtime.uplink.outbox_file import Row, read_note, write_note
+from runtime.uplink.outbox_file import Row, read_note, readable, write_note
 from runtime.uplink.outbox_room import delivered
 from runtime.uplink.ranges import SeqRanges
 
@@ -29,6 +29,7 @@ def salvage(damaged: Path, into: sqlite3.Connection, until_seq: int) -> SeqRange
         old = sqlite3.connect(damaged, isolation_level=None)
     except sqlite3.Error:
         return SeqRanges()
+    old.text_factory = readable
     try:
         kept = _delivered(old, until_seq)
         if kept:

@@ -171,3 +171,18 @@ def test_what_can_be_read_of_a_damaged_outbox_is_kept_and_only_the_rest_is_calle
     reader = OutboxReader(path)
     assert list(reader.delivered()) == [(1, 100)]
     reader.close()
+
+
+def test_a_row_whose_kind_is_no_text_any_more_is_still_read_and_delivered(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(10)])
+    db = sqlite3.connect(path)
+    db.execute("UPDATE events SET kind = CAST(x'76ff4c' AS TEXT) WHERE seq = 4")
+    db.commit()
+    db.close()
+    reader = OutboxReader(path)
+    assert [row.seq for row in reader.rows(1, limit=100)] == list(range(1, 11))
+    reader.close()
+    with Outbox(path, ORIGIN) as outbox:
+        assert outbox.append([visit(11)]) == 11
