@@ -92,6 +92,9 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Conne
         db.execute(f"PRAGMA synchronous={synchronous}")
         db.execute("PRAGMA journal_size_limit=16777216")
         migrate(db, STEPS, path, "outbox")
+    except UnicodeDecodeError as error:
+        db.close()
+        raise sqlite3.DatabaseError(f"its tables have names that are no text: {error}") from error
     except BaseException:
         db.close()
         raise
