@@ -13,6 +13,8 @@ from runtime.uplink.outbox_file import Row, read_note, readable, write_note
 from runtime.uplink.outbox_room import delivered
 from runtime.uplink.ranges import SeqRanges
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a damaged file raises; the second where the complaint itself quotes what is no text."""
 LONGEST_SKIP = 16
 """Numbers left out at once where nothing can be read: about as many as share a page."""
 MAX_READS = 20_000
@@ -27,7 +29,7 @@ def salvage(damaged: Path, into: sqlite3.Connection, until_seq: int) -> SeqRange
     """
     try:
         old = sqlite3.connect(damaged, isolation_level=None)
-    except sqlite3.Error:
+    except UNREADABLE:
         return SeqRanges()
     old.text_factory = readable
     try:
@@ -49,7 +51,7 @@ def _delivered(old: sqlite3.Connection, until_seq: int) -> SeqRanges:
     try:
         found = delivered(old)
         last_seq = int(read_note(old, "last_seq") or 0)
-    except (sqlite3.Error, ValueError):
+    except (*UNREADABLE, ValueError):
         return SeqRanges()
     return found if found.last() <= min(last_seq, until_seq) else SeqRanges()
 
@@ -61,7 +63,7 @@ def _readable_rows(old: sqlite3.Connection, until_seq: int) -> Iterator[Row]:
     """
     seq, skip, last_seq = 1, 1, min(until_seq, _last_seq(old, until_seq))
     for _ in range(MAX_READS):
-        with suppress(sqlite3.Error):
+        with suppress(*UNREADABLE):
             for values in old.execute(
                 "SELECT seq, rank, kind, time_s, body FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq",
                 (seq, last_seq),
@@ -77,7 +79,7 @@ def _readable_rows(old: sqlite3.Connection, until_seq: int) -> Iterator[Row]:
 def _last_seq(old: sqlite3.Connection, otherwise: int) -> int:
     try:
         (last_seq,) = old.execute("SELECT max(seq) FROM events").fetchone()
-    except sqlite3.Error:
+    except UNREADABLE:
         return otherwise
     return int(last_seq or 0)
 
