@@ -27,23 +27,12 @@ from rfid_reader.simulator.scenario import (
     ScenarioFile,
     TagRun,
 )
-from rfid_reader.simulator.stores import generate_store
+from rfid_reader.simulator.stores import draw_radio, generate_store
 from rfid_reader.simulator.world import World
 
 ONE_CHANNEL = HopPlan("one channel", (918.0e6,), 2.0, False, 0, 410)
 LONE_S, FACING_S, BUSY_S = 30.0, 60.0, 150.0
-
-
-def _radio(rng: np.random.Generator) -> dict[str, float]:
-    return {
-        "power_dbm": float(rng.uniform(24, 31.5)),
-        "body_gain_m": float(rng.uniform(0.2, 0.42)),
-        "limb_gain_m": float(rng.uniform(0.03, 0.06)),
-        "body_loss_db": float(rng.uniform(5, 13)),
-        "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
-        "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
-        "pi_jump_share": float(rng.choice([0.0, 0.07, 0.14])),
-    }
+LEAST_POWER_DBM = 24.0
 
 
 def _record(scenario: Scenario, one_channel: bool, duration_s: float) -> StoreRecording:
@@ -110,7 +99,7 @@ def lone_scene(seed: int) -> StoreRecording:
         seed=seed,
         hop_plan=plan,
         duration_s=LONE_S,
-        radio=_radio(rng),
+        radio=draw_radio(rng, LEAST_POWER_DBM),
         people=PeopleSpec(paths=people),
         flips=FlipsSpec(given=flips),
         reader=ReaderSpec(mode=int(rng.choice([2, 3, 1000]))),
@@ -147,7 +136,7 @@ def facing_scene(seed: int) -> StoreRecording:
         people=PeopleSpec(paths=[_way(kind, rng, far_m, FACING_S)]),
         flips=FlipsSpec(given=_flips(rng, racks, 6, FACING_S) if rng.random() < 0.25 else []),
         reader=ReaderSpec(mode=1000),
-        radio=_radio(rng),
+        radio=draw_radio(rng, LEAST_POWER_DBM),
         multipath=float(rng.uniform(0.15, 0.9)),
         sway_m=float(rng.choice([0.0, 0.0005])),
     )

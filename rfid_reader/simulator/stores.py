@@ -23,6 +23,19 @@ RACK_SPACING_M = 2.6
 DENSE_MODE, FAST_MODE, MANY_TAGS = 2, 4, 45
 
 
+def draw_radio(rng: np.random.Generator, least_power_dbm: float) -> dict[str, float]:
+    """A reader's power, how bodies and limbs scatter, and the noise of the reads, of a store at random."""
+    return {
+        "power_dbm": float(rng.uniform(least_power_dbm, 31.5)),
+        "body_gain_m": float(rng.uniform(0.2, 0.42)),
+        "limb_gain_m": float(rng.uniform(0.03, 0.06)),
+        "body_loss_db": float(rng.uniform(5, 13)),
+        "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
+        "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
+        "pi_jump_share": float(rng.choice([0.0, 0.07, 0.14])),
+    }
+
+
 def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
     """A store that follows from `seed` alone: hop plan, racks, tags, antennas (in a third of the stores
     tilted, from aside), radio, multipath, people, flips.
@@ -66,15 +79,7 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
             seed=seed,
             hop_plan=str(rng.choice(["fcc", "etsi", "china"])),
             duration_s=duration_s,
-            radio={
-                "power_dbm": float(rng.uniform(27, 31.5)),
-                "body_gain_m": float(rng.uniform(0.2, 0.42)),
-                "limb_gain_m": float(rng.uniform(0.03, 0.06)),
-                "body_loss_db": float(rng.uniform(5, 13)),
-                "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
-                "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
-                "pi_jump_share": float(rng.choice([0.0, 0.07, 0.14])),
-            },
+            radio=draw_radio(rng, 27.0),
             reader=ReaderSpec(
                 antennas=max(4, len(antennas)), mode=FAST_MODE if tags_in_store > MANY_TAGS else DENSE_MODE
             ),

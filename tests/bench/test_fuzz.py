@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,9 @@ from bench.fuzz_targets import open_targets
 
 NAMES = ("config", "payload", "control", "outbox", "outbox-notes")
 SECONDS = 1.0
+SEED = 7
+"""The same inputs every time: a test that fails by chance tells nothing of the change it stops. New ones are what
+`tagsight bench fuzz --seed` is for."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def test_every_parser_has_its_turn(targets: dict[str, Target]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_mutated_input_is_taken_or_refused_and_nothing_else(name: str, targets: dict[str, Target]) -> None:
-    report = fuzz_target(name, targets[name], SECONDS, seed=time.time_ns())
+    report = fuzz_target(name, targets[name], SECONDS, seed=SEED)
     assert report.inputs == report.taken + report.refused > 0
     assert [finding.trace for finding in report.findings] == []
 

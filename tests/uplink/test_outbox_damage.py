@@ -173,6 +173,19 @@ def test_what_can_be_read_of_a_damaged_outbox_is_kept_and_only_the_rest_is_calle
     reader.close()
 
 
+def test_a_schema_that_is_no_text_any_more_is_damage_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(10)])
+    data = path.read_bytes()
+    assert data.count(b"tableeventsevents") == data.count(b"CREATE TABLE events") == 1
+    data = data.replace(b"tableevents", b"table\xdcvents")
+    path.write_bytes(data.replace(b"CREATE TABLE events", b"CREATE TABLE (vents"))
+    with Outbox(path, ORIGIN) as outbox:
+        assert outbox.append([visit(11)]) > 10
+    assert len(list(tmp_path.glob("outbox.db.damaged-*"))) == 1
+
+
 def test_a_row_whose_kind_is_no_text_any_more_is_still_read_and_delivered(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     with Outbox(path, ORIGIN) as outbox:

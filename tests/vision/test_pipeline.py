@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.detector import PersonDetector
-from runtime.vision.pipeline import VideoFrame, analyse, read_ahead
+from runtime.vision.pipeline import VideoFrame, analyse, network_share, read_ahead
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 from tests.engines.networks import bright_spot_detector
@@ -92,6 +92,12 @@ def test_reading_ahead_is_bounded() -> None:
     threading.Event().wait(0.2)
     assert len(taken) <= 1 + 3 + 1
     ahead.close()
+
+
+@pytest.mark.parametrize(("cores", "threads", "streams"), [(1, 1, 1), (2, 1, 1), (3, 2, 2), (8, 7, 2)])
+def test_the_network_leaves_a_core_to_those_who_feed_it(cores: int, threads: int, streams: int) -> None:
+    assert network_share(cores) == {"threads": threads, "streams": streams}
+    assert network_share()["threads"] >= 1
 
 
 def test_only_confirmed_people_in_sight_are_told_and_earlier_sightings_once(weights: Path) -> None:
