@@ -16,8 +16,8 @@ from bench.fuzz_targets import open_targets
 NAMES = ("config", "payload", "control", "outbox", "outbox-notes")
 SECONDS = 1.0
 SEED = 7
-"""The same inputs every time: a test that fails by chance tells nothing of the change it stops. New ones are what
-`tagsight bench fuzz --seed` is for."""
+"""The same inputs every time: a test that fails by chance tells nothing of the change it stops. New inputs are
+what `tagsight bench fuzz --seed` is for."""
 
 
 @pytest.fixture(scope="module")
