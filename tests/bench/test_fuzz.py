@@ -16,8 +16,10 @@ from bench.fuzz_targets import open_targets
 NAMES = ("config", "payload", "control", "outbox", "outbox-notes")
 SECONDS = 1.0
 SEED = 7
-"""The same inputs every time: a test that fails by chance tells nothing of the change it stops. New inputs are
-what `tagsight bench fuzz --seed` is for."""
+"""The same inputs every time: a test that fails by chance tells nothing of the change it stops.
+
+`tagsight bench fuzz --seed` is for new ones.
+"""
 
 
 @pytest.fixture(scope="module")
