@@ -67,6 +67,10 @@ class Losses:
             losses._kinds[why] = noted.kinds
         return losses
 
+    def last(self) -> int:
+        """The greatest number; 0 without any."""
+        return max((ranges.last() for ranges in self._ranges.values()), default=0)
+
     def count(self) -> int:
         """How many numbers."""
         return sum(ranges.count() for ranges in self._ranges.values())

@@ -108,11 +108,14 @@ def _check_notes(db: sqlite3.Connection) -> None:
     delivered_to = delivered(db).last()
     try:
         last_seq = int(last_note or 0)
-        Losses.from_note(outbox_file.read_note(db, "losses"))
+        lost_to = Losses.from_note(outbox_file.read_note(db, "losses")).last()
     except (*UNREADABLE, ValueError) as error:
         raise sqlite3.DatabaseError(f"its notes are damaged: {error}") from error
-    if not max(newest or 0, delivered_to) <= last_seq <= MAX_SEQ:
-        raise sqlite3.DatabaseError(f"it holds events up to {newest} and says that {last_seq} is the last")
+    told_to = max(newest or 0, delivered_to, lost_to)
+    if not told_to <= last_seq <= MAX_SEQ:
+        raise sqlite3.DatabaseError(
+            f"it tells of events up to {told_to} and says that {last_seq} is the last"
+        )
 
 
 def quarantine(path: Path, now_s: float) -> Path:

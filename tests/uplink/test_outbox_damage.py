@@ -61,6 +61,8 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
         ("last_seq", str(10**30)),
         ("losses", '{"full":'),
         ("losses", "[" * 5_000),
+        ("losses", '{"full":{"ranges":"3-11","kinds":{}}}'),
+        ("losses", '{"full":{"ranges":"3-' + "8" * 30 + '","kinds":{}}}'),
         ("delivered", "1-x"),
         ("delivered", "1-900"),
     ],
