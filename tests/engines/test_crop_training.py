@@ -24,9 +24,11 @@ from engines.distill.crops.action_train import (  # noqa: E402
     best_threshold,
 )
 from engines.distill.crops.augment import Hardships, augmented  # noqa: E402
-from engines.distill.crops.gather import CROP_WH  # noqa: E402
+from engines.distill.crops.gather import CROP_WH, CropRecord, CropSet, inner  # noqa: E402
 from engines.distill.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe, read_crop_recipe  # noqa: E402
-from engines.distill.crops.reid_fit import principal, ridge  # noqa: E402
+from engines.distill.crops.reid_fit import fit_last_layer, principal, ridge  # noqa: E402
+from engines.distill.crops.reid_train import ReidLearner, ReidLesson  # noqa: E402
+from engines.distill.crops.views import ViewSet, views_of  # noqa: E402
 from engines.distill.loop import TrainingRun, read_checkpoint  # noqa: E402
 from engines.distill.reload import read_imagenet  # noqa: E402
 from engines.models.action import ActionNet  # noqa: E402
@@ -39,28 +41,23 @@ def unit(rows: Tensor) -> Tensor:
     return nn.functional.normalize(rows, dim=1)
 
 
-def nobody_twice(count: int) -> Tensor:
-    return torch.eye(count) > 0
-
-
 def test_the_student_may_turn_the_teachers_space_but_not_mix_up_people() -> None:
     torch.manual_seed(1)
     teacher = unit(torch.randn(24, 16))
-    same = nobody_twice(24)
-    target = reid_losses.consensus([teacher], same)
+    target = reid_losses.consensus([teacher])
     turned = teacher @ torch.linalg.qr(torch.randn(16, 16))[0]
     mixed = teacher[torch.randperm(24)]
-    alike = reid_losses.relation_loss(turned, target, same)
-    assert float(alike) + 0.5 < float(reid_losses.relation_loss(mixed, target, same))
+    alike = reid_losses.relation_loss(turned, target)
+    assert float(alike) + 0.5 < float(reid_losses.relation_loss(mixed, target))
 
 
 def test_teachers_with_different_scales_have_equal_say() -> None:
     torch.manual_seed(2)
-    same = nobody_twice(12)
+    same = torch.eye(12) > 0
     wide, narrow = unit(torch.randn(12, 8)), unit(torch.randn(12, 8) * 0.1 + torch.ones(8))
-    both = reid_losses.consensus([wide, narrow], same)[~same]
+    both = reid_losses.consensus([wide, narrow])[~same]
     for one in (wide, narrow):
-        alone = reid_losses.consensus([one], same)[~same]
+        alone = reid_losses.consensus([one])[~same]
         assert float(torch.corrcoef(torch.stack((both, alone)))[0, 1]) > 0.55
 
 
@@ -138,6 +135,49 @@ def test_a_hard_view_has_the_size_of_the_box_and_depends_on_the_seed_only() -> N
     assert views[0].shape == (192, 96, 3)
     assert (views[0] == views[1]).all()
     assert (views[0] != views[2]).any()
+
+
+def random_crops(count: int) -> CropSet:
+    crops = np.random.default_rng(6).integers(0, 256, (count, CROP_WH[1], CROP_WH[0], 3), np.uint8)
+    box = (0.0, 0.0, 96.0, 192.0)
+    return CropSet(crops, [CropRecord("street", f"{row}.jpg", box, row % 4 == 0) for row in range(count)])
+
+
+def test_the_first_view_is_the_crop_as_it_is_and_every_view_comes_again() -> None:
+    crops = random_crops(4)
+    views, again = views_of(crops, 2, 3, seed=1), views_of(crops, 2, 3, seed=1)
+    assert all((one == other).all() for one, other in zip(views, again, strict=True))
+    assert (views[0] == inner(crops.crops[2])).all()
+    assert all((views[0] != view).any() for view in views[1:])
+
+
+def random_views(crops: int, each: int) -> ViewSet:
+    rng = np.random.default_rng(7)
+    told = [unit(torch.from_numpy(rng.normal(size=(crops * each, k)))).float().numpy() for k in (512, 256)]
+    pictures = rng.integers(0, 256, (crops * each, 3, 144, 64), np.uint8)
+    return ViewSet(pictures, each, told, np.arange(crops) % 4 == 0, ["street", "hall"] * (crops // 2))
+
+
+def test_a_batch_shows_different_crops_and_none_that_is_held_out(tmp_path: Path) -> None:
+    views = random_views(40, 3)
+    settings = ReidRecipe(data=tmp_path, pool=tmp_path, run=tmp_path, batch=16)
+    lesson = ReidLesson(settings, views)
+    for seed in range(5):
+        crops = lesson._draw(np.random.default_rng(seed)) // views.each
+        assert len(set(crops.tolist())) == 16
+        assert not views.held_out[crops].any()
+    loss, parts = lesson.loss(ReidLearner(), np.random.default_rng(0))
+    assert torch.isfinite(loss)
+    assert {"relation_global", "relation_local", "relation_fused", "vector"} == set(parts)
+
+
+def test_the_last_layer_is_solved_on_views_of_crops_to_train_on() -> None:
+    learner = ReidLearner()
+    before = [layer.weight.clone() for branch in learner.student.branches for layer in branch.describe]
+    found = fit_last_layer(learner.student, random_views(40, 3), 60, seed=0)
+    assert set(found) == {"stripes_1", "stripes_2", "stripes_3"}
+    after = [layer.weight for branch in learner.student.branches for layer in branch.describe]
+    assert not any(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 class Line:

@@ -48,19 +48,16 @@ def write_crop_net(net: nn.Module, path: Path, size_wh: tuple[int, int], output:
 
 def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
     """Writes `person-reid.onnx` from the run's checkpoint, its last layer solved exactly."""
-    from engines.distill.crops.gather import gather
     from engines.distill.crops.reid_fit import fit_last_layer
-    from engines.distill.crops.reid_teachers import taught
-    from engines.distill.crops.reid_train import ReidLearner
+    from engines.distill.crops.reid_train import ReidLearner, gathered
     from engines.models.reid import INPUT_HEIGHT, INPUT_WIDTH
 
     state = read_checkpoint(recipe.run / "checkpoint.pt")
     learner = ReidLearner()
     learner.load_state_dict(state["average"])
-    crops = gather(recipe.data, recipe.pool, recipe.run, recipe.crops_a_source, recipe.seed)
-    teachers = taught(crops.crops, recipe.data, recipe.run, recipe.threads)
+    views = gathered(recipe)
     torch.set_num_threads(recipe.threads)
-    fit = fit_last_layer(learner.student, crops, teachers, recipe.fitted_crops, recipe.seed)
+    fit = fit_last_layer(learner.student, views, recipe.fitted_views, recipe.seed)
     print("last layer: " + ", ".join(f"{name} {value:.3f}" for name, value in fit.items()), flush=True)
     path = folder / f"{REID}.onnx"
     write_crop_net(learner.student, path, (INPUT_WIDTH, INPUT_HEIGHT), "embedding")
@@ -69,8 +66,9 @@ def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
         "command": f"python -m engines.distill reid --config {recipe_file}",
         "data": list(DATA),
         "teachers": ["osnet_x0_25_msmt17", "person-reidentification-retail-0286"],
-        "crops": len(crops.records),
-        "last_layer": f"ridge regression on {recipe.fitted_crops} crops",
+        "crops": len(views.sources),
+        "views_a_crop": views.each,
+        "last_layer": f"ridge regression on {recipe.fitted_views} views",
     }
     record(folder, path, recipe, state, {"task": "reid", "about": about, "training": training})
     return path

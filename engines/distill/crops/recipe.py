@@ -43,8 +43,10 @@ class CropRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class ReidRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of `python -m engines.distill reid`."""
 
-    fitted_crops: Count = 3000
-    """How many crops the last layer is solved on when the net is exported."""
+    views_a_crop: Annotated[int, Meta(ge=2)] = 3
+    """Views drawn of every crop, the crop as it is among them."""
+    fitted_views: Count = 6000
+    """How many views the last layer is solved on when the net is exported."""
     vector_weight: float = 1.0
     """Weight of the teachers' vectors beside the likeness of pairs."""
 

@@ -13,17 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.distill.crops.augment import Hardships, as_batch, augmented
-from engines.distill.crops.gather import CropSet, inner
 from engines.distill.crops.reid_teachers import Embeddings
-from engines.models.reid import INPUT_HEIGHT, INPUT_WIDTH, PersonEmbedder
+from engines.distill.crops.views import ViewSet
+from engines.models.reid import PersonEmbedder
 
 BATCH = 64
 CHECKED_SHARE = 0.1
 RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Tried strengths, relative to the features' variance."""
-
-HARDSHIPS = Hardships(covered=0.1, few_pixels=0.5, blurred=0.1, compressed=0.2)
 
 
 def principal(teachers: list[Embeddings]) -> Tensor:
@@ -71,23 +68,19 @@ def _alike(guess: Tensor, targets: Tensor) -> float:
 
 
 @torch.inference_mode()
-def fit_last_layer(
-    net: PersonEmbedder, crops: CropSet, teachers: list[Embeddings], count: int, seed: int
-) -> Mapping[str, float]:
-    """Fits all stripes on hard views of `count` training crops; says how well each branch does."""
+def fit_last_layer(net: PersonEmbedder, views: ViewSet, count: int, seed: int) -> Mapping[str, float]:
+    """Fits all stripes on `count` views of training crops; says how well each branch does.
+
+    Views of a crop stay together, so that those a strength is chosen by are of crops it was not fitted on.
+    """
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(crops.rows(held_out=False))[:count]
-    targets = principal([vectors[rows] for vectors in teachers])
+    crops = rng.permutation(np.flatnonzero(~views.held_out))[: -(-count // views.each)]
+    rows = np.concatenate([views.rows(crops[[place]], np.arange(views.each)) for place in range(len(crops))])
+    targets = principal([vectors[rows] for vectors in views.teachers])
     pooled: list[list[list[Tensor]]] = [[] for _ in net.branches]
     net.eval()
     for first in range(0, len(rows), BATCH):
-        chosen = [np.asarray(crops.crops[row]) for row in rows[first : first + BATCH]]
-        others = rng.integers(len(chosen), size=len(chosen))
-        views = [
-            augmented(crop, inner(chosen[other]), rng, HARDSHIPS)
-            for crop, other in zip(chosen, others, strict=True)
-        ]
-        images = torch.from_numpy(as_batch(views, (INPUT_WIDTH, INPUT_HEIGHT)))
+        images = torch.from_numpy(views.pictures[rows[first : first + BATCH]])
         images = images.to(memory_format=torch.channels_last).float()
         with torch.autocast("cpu", torch.bfloat16):
             shared = net.trunk((images - net.mean) / net.std)

@@ -20,15 +20,14 @@ def likeness(vectors: Tensor) -> Tensor:
     return vectors @ vectors.T
 
 
-def consensus(teachers: list[Tensor], same: Tensor) -> Tensor:
+def consensus(teachers: list[Tensor]) -> Tensor:
     """The teachers' common opinion (n, n) of who looks like whom.
 
     Each teacher's cosines are brought to mean 0 and deviation 1 over pairs of different crops, then averaged:
-    their own scales differ. `same` (n, n) marks views of one crop, which agree with each other as much as
-    with themselves.
+    their own scales differ.
     """
-    different = ~same
-    total = torch.zeros_like(same, dtype=torch.float32)
+    different = _different(len(teachers[0]))
+    total = torch.zeros(different.shape)
     for vectors in teachers:
         cosines = likeness(vectors)
         mean, deviation = cosines[different].mean(), cosines[different].std()
@@ -36,22 +35,25 @@ def consensus(teachers: list[Tensor], same: Tensor) -> Tensor:
     return total / len(teachers)
 
 
-def relation_loss(student: Tensor, target: Tensor, same: Tensor) -> Tensor:
+def relation_loss(student: Tensor, target: Tensor) -> Tensor:
     """How far the student's likenesses are from the teachers' (`consensus`): order and amount.
 
     The order: cross entropy between the distributions over the others in the batch. The amount: squared
     difference of likenesses brought to mean 0 and deviation 1.
     """
     cosines = likeness(student)
-    different = ~same
+    different = _different(len(student))
     values = cosines[different]
     scaled = (cosines - values.mean()) / values.std().clamp_min(1e-3)
     amount = functional.smooth_l1_loss(scaled[different], target[different])
-    itself = torch.eye(len(student), dtype=torch.bool, device=student.device)
-    aim = functional.softmax((target * 1.5).masked_fill(itself, -APART), 1)
-    guess = functional.log_softmax((cosines * SHARPNESS).masked_fill(itself, -APART), 1)
+    aim = functional.softmax((target * 1.5).masked_fill(~different, -APART), 1)
+    guess = functional.log_softmax((cosines * SHARPNESS).masked_fill(~different, -APART), 1)
     order = -(aim * guess.clamp_min(-50)).sum(1).mean()
     return order + amount
+
+
+def _different(count: int) -> Tensor:
+    return ~torch.eye(count, dtype=torch.bool)
 
 
 def vector_loss(projected: Tensor, teacher: Tensor) -> Tensor:

@@ -1,16 +1,13 @@
-"""The two teachers of re-identification, and what they say of every crop, computed once."""
+"""The two teachers of re-identification."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import cpu
-from engines.distill.crops.gather import Crops, inner
 from engines.distill.pool import Image
 from engines.models.pixels import IMAGENET_MEAN_BGR, IMAGENET_STD_BGR
 
@@ -57,26 +54,3 @@ def teachers(data: Path, threads: int, precision: str = "f32") -> dict[str, Reid
         "osnet_x0_25": ReidTeacher(data / OSNET, threads, precision, imagenet_rgb=True),
         "retail_0286": ReidTeacher(data / RETAIL, threads, precision, imagenet_rgb=False),
     }
-
-
-def taught(crops: Crops, data: Path, folder: Path, threads: int) -> list[Embeddings]:
-    """Both teachers' embeddings of all crops, from `teachers.npz` in `folder` where they are there already.
-
-    Computed in bfloat16 where the processor has it, which halves the time and moves a cosine by 0.02 at most.
-    """
-    stored = folder / "teachers.npz"
-    if not stored.exists():
-        start_s = time.monotonic()
-        found: dict[str, list[Embeddings]] = {}
-        precision = "bf16" if cpu.has_bf16() else "f32"
-        for name, teacher in teachers(data, threads, precision).items():
-            parts = found.setdefault(name, [])
-            for first in range(0, len(crops), 512):
-                parts.append(teacher.embed([inner(crop) for crop in crops[first : first + 512]]))
-            print(f"{name}: {len(crops)} crops, {time.monotonic() - start_s:.0f} s", flush=True)
-        arrays = {name: np.concatenate(parts) for name, parts in found.items()}
-        partial = folder / "teachers.part.npz"
-        np.savez(partial, osnet_x0_25=arrays["osnet_x0_25"], retail_0286=arrays["retail_0286"])
-        partial.replace(stored)
-    with np.load(stored) as arrays:
-        return [np.asarray(arrays[name], np.float32) for name in ("osnet_x0_25", "retail_0286")]

@@ -10,30 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engines.distill.crops import reid_losses
-from engines.distill.crops.augment import Hardships, as_batch, augmented, coarse
-from engines.distill.crops.gather import CropSet, gather, inner
+from engines.distill.crops.gather import gather
 from engines.distill.crops.recipe import ReidRecipe
-from engines.distill.crops.reid_teachers import Embeddings, taught
+from engines.distill.crops.views import ViewSet, view_set
 from engines.distill.loop import TrainingRun
 from engines.distill.reload import read_imagenet
-from engines.models.reid import (
-    EMBEDDING,
-    GLOBAL_FEATURES,
-    INPUT_HEIGHT,
-    INPUT_WIDTH,
-    PersonEmbedder,
-    fused,
-    local,
-)
+from engines.models.reid import EMBEDDING, GLOBAL_FEATURES, PersonEmbedder, fused, local
 
 FROZEN_BLOCKS = 7
 """Edges, colours and textures of ImageNet (up to stride 8) stay as they are: a third of a step's time."""
 
-INPUT_WH = (INPUT_WIDTH, INPUT_HEIGHT)
-VIEWS = 2
 VALIDATED = 300
 VECTOR_SIZES = (512, 256)
-HARDSHIPS = Hardships()
+AT_ONCE = 64
 
 
 class ReidLearner(nn.Module):
@@ -63,33 +52,30 @@ class ReidLearner(nn.Module):
 
 
 class ReidLesson:
-    """Batches of hard views of unlabelled crops, and how well the student sees what the teachers see."""
+    """Batches of views of unlabelled crops, and how well the student sees what the teachers see in them."""
 
-    judged_by = "fused_far"
+    judged_by = "fused_hard"
 
-    def __init__(self, recipe: ReidRecipe, crops: CropSet, teachers: list[Embeddings]) -> None:
-        self._recipe, self._crops = recipe, crops
-        self._teachers = [torch.from_numpy(vectors) for vectors in teachers]
-        self._trained = crops.rows(held_out=False)
+    def __init__(self, recipe: ReidRecipe, views: ViewSet) -> None:
+        self._recipe, self._views = recipe, views
+        self._teachers = [torch.from_numpy(vectors) for vectors in views.teachers]
+        self._trained = np.flatnonzero(~views.held_out)
         by_source: dict[str, list[int]] = {}
-        for row in self._trained.tolist():
-            by_source.setdefault(crops.records[row].source, []).append(row)
-        self._sources = [np.asarray(rows) for rows in by_source.values()]
-        self._shares = np.sqrt([len(rows) for rows in self._sources])
-        self._shares = self._shares / self._shares.sum()
+        for crop in self._trained.tolist():
+            by_source.setdefault(views.sources[crop], []).append(crop)
+        self._sources = [np.asarray(crops) for crops in by_source.values()]
+        shares = np.sqrt([len(crops) for crops in self._sources])
+        self._shares = shares / shares.sum()
 
     def loss(self, learner: ReidLearner, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Likeness of all pairs in a batch of different crops, then the teachers' vectors."""
         rows = self._draw(rng)
-        pictures = self._hard_views(rows, rng)
-        images = torch.from_numpy(as_batch(pictures, INPUT_WH)).to(memory_format=torch.channels_last).float()
         with torch.autocast("cpu", torch.bfloat16):
-            views = [view.float() for view in learner(images)]
-        twice = torch.from_numpy(np.tile(rows, VIEWS))
-        same = twice[:, None] == twice[None, :]
-        aims = [vectors[twice] for vectors in self._teachers]
-        target = reid_losses.consensus(aims, same)
+            views = [view.float() for view in learner(self._images(rows))]
+        aims = [vectors[torch.from_numpy(rows)] for vectors in self._teachers]
+        target = reid_losses.consensus(aims)
         seen = {"global": views[0], "local": local(views), "fused": fused(views)}
-        related = {name: reid_losses.relation_loss(view, target, same) for name, view in seen.items()}
+        related = {name: reid_losses.relation_loss(view, target) for name, view in seen.items()}
         vectors = [
             reid_losses.vector_loss(learner.maps[f"{view}-{place}"](seen[view]), aim)
             for view in ("global", "local")
@@ -101,48 +87,36 @@ class ReidLesson:
         return total, {**parts, "vector": float(vector.detach())}
 
     def validate(self, net: ReidLearner) -> Mapping[str, float]:
-        """Correlation of likenesses with the teachers' on held-out crops, as they are and from far away."""
-        rows = self._crops.rows(held_out=True)
-        rows = rows[:: max(1, len(rows) // VALIDATED)]
-        target = reid_losses.consensus(
-            [vectors[torch.from_numpy(rows)] for vectors in self._teachers], torch.eye(len(rows)) > 0
-        )
-        rng = np.random.default_rng(self._recipe.seed)
-        pictures = [inner(self._crops.crops[row]) for row in rows]
-        far = [coarse(picture, rng, HARDSHIPS.least_height_px) for picture in pictures]
+        """Correlation of likenesses with the teachers' on held-out crops, as they are and hard to see."""
+        crops = np.flatnonzero(self._views.held_out)
+        crops = crops[:: max(1, len(crops) // VALIDATED)]
         found: dict[str, float] = {}
-        for name, shown in (("", pictures), ("_far", far)):
-            views = _views_of(net, shown)
+        for name, view in (("", 0), ("_hard", 1)):
+            rows = self._views.rows(crops, view)
+            target = reid_losses.consensus([vectors[torch.from_numpy(rows)] for vectors in self._teachers])
+            parts = []
+            for first in range(0, len(rows), AT_ONCE):
+                with torch.autocast("cpu", torch.bfloat16):
+                    shown = net(self._images(rows[first : first + AT_ONCE]))
+                parts.append([each.float() for each in shown])
+            views = [torch.cat(list(branch)) for branch in zip(*parts, strict=True)]
             found[f"global{name}"] = agreement(views[0], target)
             found[f"local{name}"] = agreement(local(views), target)
             found[f"fused{name}"] = agreement(fused(views), target)
         return found
 
     def _draw(self, rng: np.random.Generator) -> NDArray[np.intp]:
-        """Half a batch from one source (people who look alike, one background), half from everywhere."""
-        count = self._recipe.batch // VIEWS
+        """A view each of as many crops: half from one source (one background), half from everywhere."""
+        count = self._recipe.batch
         one = self._sources[rng.choice(len(self._sources), p=self._shares)]
         near = rng.choice(one, min(len(one), count // 2), replace=False)
-        rest = rng.choice(self._trained, count, replace=False)
-        rows = np.concatenate((near, rest[~np.isin(rest, near)]))[:count]
-        return np.asarray(rows, np.intp)
+        rest = rng.choice(self._trained, min(len(self._trained), count), replace=False)
+        crops = np.concatenate((near, rest[~np.isin(rest, near)]))[:count]
+        return self._views.rows(crops, rng.integers(self._views.each, size=len(crops)))
 
-    def _hard_views(self, rows: NDArray[np.intp], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-        crops = [np.asarray(self._crops.crops[row]) for row in rows]
-        return [
-            augmented(crop, inner(crops[int(rng.integers(len(crops)))]), rng, HARDSHIPS)
-            for _ in range(VIEWS)
-            for crop in crops
-        ]
-
-
-def _views_of(net: nn.Module, pictures: list[NDArray[np.uint8]]) -> list[Tensor]:
-    parts = []
-    for first in range(0, len(pictures), 64):
-        batch = as_batch(pictures[first : first + 64], INPUT_WH)
-        with torch.autocast("cpu", torch.bfloat16):
-            parts.append([view.float() for view in net(torch.from_numpy(batch).float())])
-    return [torch.cat(list(branch)) for branch in zip(*parts, strict=True)]
+    def _images(self, rows: NDArray[np.intp]) -> Tensor:
+        pictures = torch.from_numpy(np.stack([self._views.pictures[row] for row in rows]))
+        return pictures.to(memory_format=torch.channels_last).float()
 
 
 def agreement(vectors: Tensor, target: Tensor) -> float:
@@ -153,14 +127,19 @@ def agreement(vectors: Tensor, target: Tensor) -> float:
     return float(torch.corrcoef(torch.stack((mine, theirs)))[0, 1])
 
 
+def gathered(recipe: ReidRecipe) -> ViewSet:
+    """The crops of a recipe with their views and what the teachers say of them, from its run's folder."""
+    crops = gather(recipe.data, recipe.pool, recipe.run, recipe.crops_a_source, recipe.seed)
+    return view_set(crops, recipe.data, recipe.run, recipe.views_a_crop, recipe.seed, recipe.threads)
+
+
 def reid_training(recipe: ReidRecipe) -> TrainingRun[ReidLearner]:
     """Gathers crops, asks the teachers, and makes the run ready to go (on)."""
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
-    crops = gather(recipe.data, recipe.pool, recipe.run, recipe.crops_a_source, recipe.seed)
-    teachers = taught(crops.crops, recipe.data, recipe.run, recipe.threads)
+    views = gathered(recipe)
     learner = ReidLearner()
     if recipe.imagenet is not None:
         learner.student.start_from_imagenet(read_imagenet(recipe.imagenet))
     learner.to(memory_format=torch.channels_last)
-    return TrainingRun(recipe, learner, ReidLesson(recipe, crops, teachers))
+    return TrainingRun(recipe, learner, ReidLesson(recipe, views))
