@@ -74,7 +74,7 @@ def _draw(crops: CropSet, data: Path, stored: Path, told: Path, each: int, seed:
     shape = (count * each, 3, INPUT_HEIGHT, INPUT_WIDTH)
     pictures = np.lib.format.open_memmap(str(stored), mode="w+", dtype=np.uint8, shape=shape)
     asked = teachers(data, threads, "bf16" if cpu.has_bf16() else "f32")
-    said: dict[str, list[Embeddings]] = {name: [] for name in asked}
+    said: dict[str, list[NDArray[np.float16]]] = {name: [] for name in asked}
     start_s = time.monotonic()
     for first in range(0, count, CROPS_AT_ONCE):
         rows = range(first, min(first + CROPS_AT_ONCE, count))
@@ -85,5 +85,6 @@ def _draw(crops: CropSet, data: Path, stored: Path, told: Path, each: int, seed:
         print(f"views: {rows.stop} of {count} crops, {time.monotonic() - start_s:.0f} s", flush=True)
     pictures.flush()
     partial = told.with_suffix(".part.npz")
-    np.savez(partial, **{name: np.concatenate(parts) for name, parts in said.items()})
+    arrays = {name: np.concatenate(parts) for name, parts in said.items()}
+    np.savez(partial, osnet_x0_25=arrays["osnet_x0_25"], retail_0286=arrays["retail_0286"])
     partial.replace(told)
