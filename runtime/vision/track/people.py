@@ -18,6 +18,9 @@ EARLY_S = 3.0
 MAX_EARLY = 100
 """Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
 
+USUAL_ASPECT = 0.4
+"""Width over height of a new person's box."""
+
 
 class Sighting(msgspec.Struct, frozen=True):
     """A person in one frame: box left, top, width, height in px, and the place on the floor, if any."""
@@ -92,6 +95,32 @@ def boxes_of(tracks: Table, plane: Plane) -> Floats:
     np.add(across, half, out=boxes[:, 2])
     boxes[:, 3] = down
     return boxes
+
+
+def newcomers(
+    empty: Table, time_s: float, floor: Floats, spread: Floats, height_m: Floats, *, speed_sd: Floats
+) -> Table:
+    """Fills the rows of tracks that begin: where people were seen, (n, 2) with covariance (n, 2, 2), their
+    apparent height (n,), and how fast they may walk (n,), in the plane's units a second.
+    """
+    empty["mean"][:, :2] = empty["stood_at"] = floor
+    empty["covariance"][:, :2, :2] = spread
+    empty["covariance"][:, 2, 2] = empty["covariance"][:, 3, 3] = speed_sd**2
+    empty["stood_sd"] = np.sqrt(spread[:, 0, 0] + spread[:, 1, 1])
+    empty["height_m"] = height_m
+    empty["aspect"] = USUAL_ASPECT
+    empty["first_s"] = empty["seen_s"] = time_s
+    empty["sightings"] = 1
+    return empty
+
+
+def out_of_picture(tracks: Table, width_px: float, height_px: float) -> Bools:
+    """Which of the tracks have the middle of their box outside a picture of that size."""
+    left, top, right, bottom = tracks["box"].T
+    across, down = (left + right) / 2, (top + bottom) / 2
+    inside = (across > 0) & (across < width_px) & (down > 0) & (down < height_px)
+    outside: Bools = ~inside
+    return outside
 
 
 class EarlySightings:

@@ -60,6 +60,17 @@ def place(
     return floor, spread, ~(hidden | seen.head_cut | seen.side_cut)
 
 
+def completed(seen: Sightings, expected: Floats, whole: Bools) -> Floats:
+    """Boxes (n, 4), those of half-hidden people stretched to where the person must be."""
+    if np.count_nonzero(whole) == len(whole):
+        return seen.boxes
+    boxes: Floats = seen.boxes.copy()
+    lower, upper = np.maximum(boxes[:, 3], expected[:, 3]), np.minimum(boxes[:, 1], expected[:, 1])
+    boxes[:, 3] = np.where(whole, boxes[:, 3], lower)
+    boxes[:, 1] = np.where(seen.head_cut, upper, boxes[:, 1])
+    return boxes
+
+
 class TypicalHeight:
     """The apparent height of the people before one camera, learnt as it runs."""
 

@@ -11,9 +11,19 @@ import numpy.typing as npt
 from runtime.geometry import Bools, Floats
 from runtime.vision.track import motion
 from runtime.vision.track.association import NO_MATCH, Pairs, pair_costs, pair_up
-from runtime.vision.track.people import EarlySightings, Table, Track, boxes_of, fixtures, table_type, told
+from runtime.vision.track.people import (
+    EarlySightings,
+    Table,
+    Track,
+    boxes_of,
+    fixtures,
+    newcomers,
+    out_of_picture,
+    table_type,
+    told,
+)
 from runtime.vision.track.settings import TrackerSettings
-from runtime.vision.track.stature import TypicalHeight, place
+from runtime.vision.track.stature import TypicalHeight, completed, place
 from runtime.vision.track.view import CameraView, Sightings, foot_of, overlaps, sight, singled_out
 
 UNKNOWN_HEIGHT_SD, HEIGHT_DRIFT = 0.35, 0.2
@@ -27,9 +37,6 @@ LEAST_HEIGHT, MOST_HEIGHT = 0.4, 1.6
 
 WHOLE_ENOUGH = 0.75
 """Less of a person's width than this in the picture, and they are half out of it."""
-
-USUAL_ASPECT = 0.4
-"""Width over height of a new person's box."""
 
 FIXTURE_SPEED = 0.1
 """Share of a walker's speed that is expected of what never moved."""
@@ -214,7 +221,7 @@ class FloorTracker:
         matched["seen_s"] = self._time_s
         matched["sightings"] += 1
         expected = boxes_of(matched, self.plane)
-        shown = _completed(mine, expected, whole) + expected
+        shown = completed(mine, expected, whole) + expected
         shown /= 2
         matched["box"] = shown
         matched["half_out"] = mine.side_cut & (width_px < WHOLE_ENOUGH * (expected[:, 2] - expected[:, 0]))
@@ -238,26 +245,23 @@ class FloorTracker:
         if len(born) > room:
             self.refused += len(born) - room
             born = born[np.argsort(-seen.scores[born], kind="stable")[:room]]
-        new = np.zeros(len(born), dtype=self._tracks.dtype)
+        if self.has_floor:
+            height_m, scale = np.full(len(born), self.typical.height_m), np.ones(len(born))
+        else:
+            height_m = (seen.height_px * seen.pixel_width_m)[born]
+            scale = height_m / self.settings.person_height_m
+        new = newcomers(
+            np.zeros(len(born), dtype=self._tracks.dtype),
+            self._time_s,
+            judged.floor[born],
+            judged.spread[born],
+            height_m,
+            speed_sd=self.settings.speed_sd_mps * scale,
+        )
         new["birth"] = self._births + np.arange(len(born))
         self._births += len(born)
-        new["mean"][:, :2] = new["stood_at"] = judged.floor[born]
-        spread = judged.spread[born]
-        new["covariance"][:, :2, :2] = spread
-        new["stood_sd"] = np.sqrt(spread[:, 0, 0] + spread[:, 1, 1])
-        if self.has_floor:
-            new["height_m"] = self.typical.height_m
-            scale = np.ones(len(born))
-        else:
-            new["height_m"] = (seen.height_px * seen.pixel_width_m)[born]
-            scale = new["height_m"] / self.settings.person_height_m
-        new["covariance"][:, 2, 2] = new["covariance"][:, 3, 3] = (self.settings.speed_sd_mps * scale) ** 2
         new["height_sd"] = self._height_sd
-        new["aspect"] = USUAL_ASPECT
-        new["score"] = seen.scores[born]
-        new["first_s"] = new["seen_s"] = self._time_s
-        new["sightings"] = 1
-        new["box"] = seen.boxes[born]
+        new["score"], new["box"] = seen.scores[born], seen.boxes[born]
         if judged.looks is not None:
             new["appearance"] = judged.looks[born]
         self._tracks = np.concatenate([self._tracks, new])
@@ -310,7 +314,9 @@ class FloorTracker:
         lost = tracks[unseen]
         unseen_s, confirmed = self._time_s - lost["seen_s"], lost["confirmed"]
         patience = np.where(confirmed, settings.lost_patience_s, settings.tentative_patience_s)
-        patience[confirmed & self._leaving(lost)] = settings.exit_patience_s
+        patience[confirmed & out_of_picture(lost, self.view.width_px, self.view.height_px)] = (
+            settings.exit_patience_s
+        )
         patience[fixtures(lost, settings.fixture_s)] = settings.fixture_patience_s
         over = unseen_s > patience
         if not np.count_nonzero(over):
@@ -322,25 +328,6 @@ class FloorTracker:
         kept[unseen[over]] = False
         self._tracks = tracks[kept]
 
-    def _leaving(self, unseen: Table) -> Bools:
-        """Which of the tracks out of sight have their predicted middle out of the picture."""
-        left, top, right, bottom = unseen["box"].T
-        across, down = (left + right) / 2, (top + bottom) / 2
-        inside = (across > 0) & (across < self.view.width_px) & (down > 0) & (down < self.view.height_px)
-        leaving: Bools = ~inside
-        return leaving
-
     def _report(self, newly: list[int]) -> list[Track]:
         early = {birth: self._early.take(birth) for birth in newly}
         return told(self._tracks, self._time_s, self.has_floor, early)
-
-
-def _completed(seen: Sightings, expected: Floats, whole: Bools) -> Floats:
-    """Boxes (n, 4), those of half-hidden people stretched to where the person must be."""
-    if np.count_nonzero(whole) == len(whole):
-        return seen.boxes
-    boxes: Floats = seen.boxes.copy()
-    lower, upper = np.maximum(boxes[:, 3], expected[:, 3]), np.minimum(boxes[:, 1], expected[:, 1])
-    boxes[:, 3] = np.where(whole, boxes[:, 3], lower)
-    boxes[:, 1] = np.where(seen.head_cut, upper, boxes[:, 1])
-    return boxes
