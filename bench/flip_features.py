@@ -16,16 +16,31 @@ from numpy.typing import NDArray
 import bench.flip_scenes
 import rfid_reader.flips
 import rfid_reader.simulator
-from bench.flip_scenes import busy_store, facing_scene, lone_scene, with_pauses
+from bench.flip_scenes import (
+    busy_store,
+    carried_scene,
+    facing_scene,
+    lone_scene,
+    restless_scene,
+    with_pauses,
+)
 from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
-from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
+from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
 from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.network import Network
-from rfid_reader.flips.production import ProductionDetector, judged_s
+from rfid_reader.flips.production import ProductionDetector
+from rfid_reader.flips.ticks import REORDER_S
 
 MARGIN_S = 0.3
 WARM_UP_S = 15.0
-SCENES = {"lone": lone_scene, "facing": facing_scene, "busy": busy_store}
+SCENES = {
+    "lone": lone_scene,
+    "carried": carried_scene,
+    "facing": facing_scene,
+    "restless": restless_scene,
+    "busy": busy_store,
+}
 Rows = NDArray[np.int64]
 Array = NDArray[np.float32]
 
@@ -43,17 +58,22 @@ class Judged:
     epcs: list[str]
 
 
+def moment_s(tick_s: float) -> float:
+    """The middle of the bin that the network of moments judges at a tick."""
+    return tick_s + REORDER_S - BIN_S / 2 - LOOK_AHEAD_BINS * BIN_S
+
+
 class _Recorder(ProductionDetector):
     """Keeps the features it would judge instead of judging them."""
 
     def __init__(self) -> None:
-        super().__init__(None, _silent_network(), EventRules(0.5, 0.25))
+        super().__init__(None, _silent_network(), EventRules(0.5, 0.25), silent_course())
         self.rows: list[tuple[float, Rows, Array, Rows]] = []
 
     def _tick(self, time_s: float) -> list:  # type: ignore[type-arg]
-        rows, groups = self.step()
+        rows, groups, _ = self.step()
         if len(rows):
-            self.rows.append((judged_s(time_s), rows, self.activity.features(rows), groups[rows]))
+            self.rows.append((moment_s(time_s), rows, self.activity.features(rows), groups[rows]))
         return []
 
 
@@ -61,6 +81,15 @@ def _silent_network() -> Network:
     empty = np.zeros((FEATURES, 1), np.float32)
     ones = np.ones(FEATURES, np.float32)
     return Network(np.zeros(FEATURES, np.float32), ones, (empty,), (np.full(1, -40, np.float32),))
+
+
+def silent_course() -> CourseNetwork:
+    """A network of one neuron a layer that judges nothing."""
+    inputs = {"bin": COLUMNS, "window": WINDOW_BINS, "share": 1, "rack": 3, "last": 1}
+    arrays = [np.zeros(COLUMNS, np.float32), np.ones(COLUMNS, np.float32)]
+    for size in inputs.values():
+        arrays += [np.zeros((size, 1), np.float32), np.zeros(1, np.float32)]
+    return CourseNetwork(*arrays)
 
 
 def judged_rows(recording: StoreRecording) -> Judged:
@@ -98,34 +127,36 @@ class FeatureCache:
     def __init__(self, folder: Path, seconds: float) -> None:
         simulator = _digest(rfid_reader.simulator)
         self._recordings = folder / f"stores-{simulator}-{seconds:g}s"
-        self._rows = folder / f"rows-{simulator}-{_digest(rfid_reader.flips)}-{seconds:g}s"
+        self.rows = folder / f"rows-{simulator}-{_digest(rfid_reader.flips)}-{seconds:g}s"
         self._scenes = hashlib.sha256(Path(bench.flip_scenes.__file__).read_bytes()).hexdigest()[:12]
         self._seconds = seconds
-        for place in (self._recordings, self._rows):
+        for place in (self._recordings, self.rows):
             place.mkdir(parents=True, exist_ok=True)
+
+    def name(self, seed: int, kind: str) -> str:
+        """What files of a store or scene are called."""
+        return f"{seed}" if kind == "store" else f"{kind}-{seed}-{self._scenes}"
 
     def recording(self, seed: int, kind: str = "store") -> StoreRecording:
         """A store, or one of the scenes of SCENES."""
         if kind == "paused":
             return with_pauses(self.recording(seed), seed)
-        name = f"{seed}" if kind == "store" else f"{kind}-{seed}-{self._scenes}"
-        path = self._recordings / f"{name}.pickle"
+        path = self._recordings / f"{self.name(seed, kind)}.pickle"
         if not path.exists():
             made = record_store(seed, self._seconds) if kind == "store" else SCENES[kind](seed)
-            _write(path, pickle.dumps(made))
+            write_whole(path, pickle.dumps(made))
         recording: StoreRecording = pickle.loads(path.read_bytes())
         return recording
 
     def judged(self, seed: int, rate_hz: float, kind: str = "store") -> Judged:
-        name = f"{seed}" if kind == "store" else f"{kind}-{seed}-{self._scenes}"
-        path = self._rows / f"{name}-{rate_hz:g}.pickle"
+        path = self.rows / f"{self.name(seed, kind)}-{rate_hz:g}.pickle"
         if not path.exists():
-            _write(path, pickle.dumps(judged_rows(thinned(self.recording(seed, kind), rate_hz, seed))))
+            write_whole(path, pickle.dumps(judged_rows(thinned(self.recording(seed, kind), rate_hz, seed))))
         judged: Judged = pickle.loads(path.read_bytes())
         return judged
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Whole or not at all, whoever else writes it."""
     draft = path.with_suffix(f".{os.getpid()}")
     draft.write_bytes(data)

@@ -31,7 +31,7 @@ from rfid_reader.simulator.stores import draw_radio, generate_store
 from rfid_reader.simulator.world import World
 
 ONE_CHANNEL = HopPlan("one channel", (918.0e6,), 2.0, False, 0, 410)
-LONE_S, FACING_S, BUSY_S = 30.0, 60.0, 150.0
+LONE_S, CARRIED_S, FACING_S, RESTLESS_S, BUSY_S = 30.0, 20.0, 60.0, 40.0, 150.0
 LEAST_POWER_DBM = 24.0
 
 
@@ -78,22 +78,61 @@ def lone_scene(seed: int) -> StoreRecording:
     rng = np.random.default_rng([seed, 61])
     count, antennas = int(rng.integers(1, 4)), int(rng.integers(1, 5))
     racks = [RackSpec("table", (0.0, 0.0), TagRun(count, f"a1{seed % 65536:04x}"), 0.0, 0.4, 1.0)]
-    around = rng.uniform(0, 2 * math.pi) + np.arange(antennas) * 2 * math.pi / antennas
-    far_m = rng.uniform(0.8, 2.5, antennas)
-    places = [
-        AntennaSpec(
-            port + 1,
-            (float(far * math.cos(a)), float(far * math.sin(a))),
-            float(rng.uniform(0.8, 2.5)),
-            (0, 0, 1),
-        )
-        for port, (a, far) in enumerate(zip(around, far_m, strict=True))
-    ]
+    places = _around(rng, antennas)
     flips = _flips(rng, racks, 3, LONE_S) if rng.random() < 0.5 else []
     people = [_way(str(rng.choice(["stands", "moves"])), rng, 2.0, LONE_S)] if rng.random() < 0.4 else []
     plan = str(rng.choice(list(PLANS)))
-    scenario = Scenario(
-        f"lone-{seed}",
+    scenario = _table(f"lone-{seed}", seed, rng, places, racks, plan, flips, people)
+    return _record(scenario, bool(rng.random() < 0.2), LONE_S)
+
+
+def carried_scene(seed: int) -> StoreRecording:
+    """A tag that a hand moves about from before the first read to after the last; in half of the scenes one
+    that lies still. Every third reader says whole dBm only."""
+    rng = np.random.default_rng([seed, 65])
+    racks = [RackSpec("table", (0.0, 0.0), TagRun(1, f"a3{seed % 65536:04x}"), 0.0, 0.4, 1.0)]
+    places = _around(rng, int(rng.integers(1, 5)))
+    flips, start_s = [], 0.0
+    while seed % 2 and start_s < CARRIED_S:
+        length_s = float(rng.uniform(1.5, 4.0))
+        flips.append(GivenFlip("table", 1, start_s, start_s + length_s))
+        start_s += 0.6 * length_s
+    plan = "fcc" if rng.random() < 0.5 else str(rng.choice(list(PLANS)))
+    scenario = _table(f"carried-{seed}", seed, rng, places, racks, plan, flips, [])
+    recording = _record(scenario, bool(rng.random() < 0.1), CARRIED_S)
+    if seed % 3:
+        return recording
+    reads = recording.reads
+    return replace(recording, reads=replace(reads, rssi_dbm=np.round(reads.rssi_dbm)))
+
+
+def _around(rng: np.random.Generator, antennas: int) -> list[AntennaSpec]:
+    """Antennas around a table, looking at it."""
+    around = rng.uniform() * 2 * math.pi + np.arange(antennas) * 2 * math.pi / antennas
+    far_m = rng.uniform(0.8, 2.5, antennas)
+    return [
+        AntennaSpec(
+            port + 1,
+            (float(far * math.cos(angle)), float(far * math.sin(angle))),
+            float(rng.uniform(0.8, 2.5)),
+            (0, 0, 1),
+        )
+        for port, (angle, far) in enumerate(zip(around, far_m, strict=True))
+    ]
+
+
+def _table(
+    name: str,
+    seed: int,
+    rng: np.random.Generator,
+    places: list[AntennaSpec],
+    racks: list[RackSpec],
+    plan: str,
+    flips: list[GivenFlip],
+    people: list[PathSpec],
+) -> Scenario:
+    return Scenario(
+        name,
         places,
         racks,
         seed=seed,
@@ -106,13 +145,18 @@ def lone_scene(seed: int) -> StoreRecording:
         multipath=float(rng.uniform(0.15, 0.6)),
         sway_m=float(rng.choice([0.0, 0.0003])),
     )
-    return _record(scenario, bool(rng.random() < 0.2), LONE_S)
 
 
-def facing_scene(seed: int) -> StoreRecording:
+def restless_scene(seed: int) -> StoreRecording:
+    """Like facing_scene, with two people who move all the time, echo twice as much, and echo from more walls:
+    real people disturb phase further than simulated ones do (`bench flips --realism`)."""
+    return facing_scene(seed, True)
+
+
+def facing_scene(seed: int, restless: bool = False) -> StoreRecording:
     """Rows of tags across a room from an antenna, and somebody between who stands, moves or walks; in a
     quarter of the scenes a tag is taken now and then."""
-    rng = np.random.default_rng([seed, 62])
+    rng = np.random.default_rng([seed, 66 if restless else 62])
     far_m = float(rng.uniform(2.0, 4.0))
     racks = [
         RackSpec(
@@ -125,22 +169,32 @@ def facing_scene(seed: int) -> StoreRecording:
         )
         for row in range(int(rng.integers(1, 5)))
     ]
-    kind = str(rng.choice(["stands", "moves", "walks"], p=[0.2, 0.4, 0.4]))
+    kind = str(rng.choice(["stands", "moves", "walks"], p=[0.0, 0.5, 0.5] if restless else [0.2, 0.4, 0.4]))
+    until_s = RESTLESS_S if restless else FACING_S
     scenario = Scenario(
         f"facing-{seed}",
         [AntennaSpec(1, (0.0, 0.0), 1.2, (far_m, 0.0, 1.2))],
         racks,
         seed=seed,
         hop_plan=str(rng.choice(list(PLANS))),
-        duration_s=FACING_S,
-        people=PeopleSpec(paths=[_way(kind, rng, far_m, FACING_S)]),
-        flips=FlipsSpec(given=_flips(rng, racks, 6, FACING_S) if rng.random() < 0.25 else []),
+        duration_s=until_s,
+        people=PeopleSpec(paths=[_way(kind, rng, far_m, until_s)]),
+        flips=FlipsSpec(given=_flips(rng, racks, 6, until_s) if rng.random() < 0.25 else []),
         reader=ReaderSpec(mode=1000),
         radio=draw_radio(rng, LEAST_POWER_DBM),
         multipath=float(rng.uniform(0.15, 0.9)),
         sway_m=float(rng.choice([0.0, 0.0005])),
     )
-    return with_pauses(_record(scenario, bool(rng.random() < 0.6), FACING_S), seed, 5.0)
+    if restless:
+        echoes = {name: 2.0 * scenario.radio[name] for name in ("body_gain_m", "limb_gain_m")}
+        second = msgspec.structs.replace(_way("walks", rng, far_m, until_s), person="second")
+        scenario = msgspec.structs.replace(
+            scenario,
+            people=PeopleSpec(paths=[*scenario.people.paths, second]),
+            radio={**scenario.radio, **echoes},
+            multipath=1.5 * scenario.multipath,
+        )
+    return with_pauses(_record(scenario, bool(rng.random() < 0.6), until_s), seed, 5.0)
 
 
 def busy_store(seed: int) -> StoreRecording:

@@ -1,12 +1,12 @@
-"""Training of the production flip detector, on generated stores only: its network, then its marks.
+"""Training of the production flip detector's network of moments, on generated stores only; that of courses
+and the marks follow (`bench.course_training`).
 
-    python -m bench.flip_training --cache /tmp/flips            # everything; about 30 minutes of one core
+    python -m bench.flip_training --cache /tmp/flips            # the network, into production.npz
     python -m bench.flip_training --cache /tmp/flips --part 1/4 # only prepare a share, beside others
 
 Every training store is taken at several read rates. A row is one tag at one tick that the detector would
 judge; it is positive if the tag was being turned over at the judged moment, and left out within MARGIN_S of a
-flip's edges. The rules that make flips of scores are chosen on validation stores: the best event F1 among
-those with few false alarms. Everything follows from seeds: the same code gives the same file.
+flip's edges. Everything follows from seeds: the same code gives the same file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import itertools
 import json
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bench.flip_features import WARM_UP_S, FeatureCache, Judged
-from bench.flip_stores import Score, StoreRecording, match
-from rfid_reader.flips.activity import BIN_S
-from rfid_reader.flips.events import EventMaker, EventRules
+from bench.flip_features import WARM_UP_S, FeatureCache
 from rfid_reader.flips.network import Network
-from rfid_reader.flips.smoothing import DELAY_TICKS, ScoreSmoother
 
 RATES_HZ, SELDOM_RATE_HZ = (4.5, 9.0), 2.0
 VALIDATION_RATES_HZ = (4.0, 8.0)
-START_MARKS = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8)
 PAUSED_RATE_HZ = 6.0
 LONE_RATES_HZ = (4.0, 14.0, 80.0)
 FACING_RATES_HZ = (4.0, 20.0)
@@ -41,8 +36,6 @@ SCENES, BUSY = 80, 18
 HIDDEN, WEIGHT_DECAY = (64, 32), 0.1
 CALM_SHARE = 0.25
 FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED, FIRST_SCENE_SEED, FIRST_BUSY_SEED = 1000, 5000, 20_000, 2000
-FALSE_PER_TAG_HOUR = 0.5
-"""Rules are chosen among those with fewer false alarms than this on the validation stores."""
 Array = NDArray[np.float32]
 Examples = tuple[NDArray[np.float16], NDArray[np.int8]]
 
@@ -140,55 +133,38 @@ def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, membe
     return merged(networks)
 
 
-def prepare(cache: FeatureCache, stores: int, validation: range, share: int, shares: int) -> None:
+def prepare(cache: FeatureCache, stores: int, share: int, shares: int) -> None:
     """Record what one share of the sources holds and compute its rows."""
     for source in sources(stores)[share::shares]:
         examples(cache, *source)
         print(f"{source[0]} {source[1]}", file=sys.stderr)
 
 
-def event_score(
-    recording: StoreRecording, rows: Judged, scores: NDArray[np.float64], rules: EventRules
-) -> Score:
-    """Scores of one store's rows made into flips, against the true ones."""
-    maker = EventMaker(rules, rows.epcs, BIN_S / 2)
-    ticks = np.round(rows.time_s / BIN_S - 0.1).astype(np.int64)
-    offset_s = float(rows.time_s[0]) - float(ticks[0]) * BIN_S
-    smoother = ScoreSmoother()
-    groups = np.zeros(len(rows.epcs), np.int64)
-    flips = []
-    for tick in range(int(ticks[0]), int(ticks[-1]) + 40):
-        here = slice(*np.searchsorted(ticks, [tick, tick + 1]).tolist())
-        groups[rows.tag[here]] = rows.group[here]
-        tags, smooth = smoother.tick(rows.tag[here], scores[here])
-        flips += maker.tick((tick - DELAY_TICKS) * BIN_S + offset_s, tags, smooth, groups[tags])
-    return match(flips + maker.close(recording.duration_s + 100), recording, WARM_UP_S)
-
-
-def choose_rules(network: Network, cache: FeatureCache, seeds: range) -> tuple[EventRules, Score]:
-    """The rules with the best F1 on validation stores among those with few false alarms."""
-    stores = []
+def average_precision(network: Network, cache: FeatureCache, seeds: range, rate_hz: float) -> float:
+    """Of the rows of validation stores, from the most to the least likely one."""
+    scores, labels = [], []
     for seed in seeds:
-        for rate_hz in VALIDATION_RATES_HZ:
-            rows = cache.judged(seed, rate_hz)
-            stores.append((cache.recording(seed), rows, network(rows.features.astype(np.float32))))
-    found = []
-    for start in START_MARKS:
-        rules = EventRules(start=start, stop=0.5 * start, least_ticks=2, rival_share=0.8)
-        total = Score()
-        for store in stores:
-            total += event_score(*store, rules)
-        found.append((total.f1 - max(0.0, total.false_per_tag_hour - FALSE_PER_TAG_HOUR), rules, total))
-    _, rules, total = max(found, key=lambda one: one[0])
-    return rules, total
+        rows = cache.judged(seed, rate_hz)
+        known = (rows.label >= 0) & (rows.time_s > WARM_UP_S)
+        scores.append(network(rows.features[known].astype(np.float32)))
+        labels.append(rows.label[known] == 1)
+    right = np.concatenate(labels)[np.argsort(-np.concatenate(scores), kind="stable")]
+    return float((np.cumsum(right) / np.arange(1, len(right) + 1))[right].mean())
 
 
-def save(network: Network, rules: EventRules, path: Path, note: dict[str, object]) -> None:
+def put_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays beside the others that the file holds."""
+    with np.load(path, allow_pickle=False) as there:
+        kept = {name: there[name] for name in there.files}
+    np.savez_compressed(path, allow_pickle=False, **{**kept, **arrays})
+
+
+def save(network: Network, path: Path, note: dict[str, object]) -> None:
     arrays: dict[str, NDArray[Any]] = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
     arrays |= {f"bias{layer}": value for layer, value in enumerate(network.biases)}
-    arrays |= {"mean": network.mean, "scale": network.scale, "note": np.array(json.dumps(note))}
-    arrays["rules"] = np.array(json.dumps(asdict(rules)))
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    put_arrays(
+        path, arrays | {"mean": network.mean, "scale": network.scale, "note": np.array(json.dumps(note))}
+    )
 
 
 def main() -> None:
@@ -207,7 +183,7 @@ def main() -> None:
     validation = range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + options.validation)
     if options.part:
         share, shares = map(int, options.part.split("/"))
-        prepare(cache, options.stores, validation, share, shares)
+        prepare(cache, options.stores, share, shares)
         return
     found = []
     for source in sources(options.stores):
@@ -216,14 +192,12 @@ def main() -> None:
     started_s = time.process_time()
     features, labels = (np.concatenate(column) for column in zip(*found, strict=True))
     network = train_ensemble(features, labels, options.epochs)
-    rules, score = choose_rules(network, cache, validation)
     note = {"stores": options.stores, "first_seed": FIRST_TRAINING_SEED, "seconds": options.seconds}
-    save(network, rules, options.out, note)
-    print(f"{options.out}: trained in {time.process_time() - started_s:.0f} s; {rules}")
-    print(
-        f"validation: F1 {score.f1:.3f}, precision {score.precision:.3f}, recall {score.recall:.3f}, "
-        f"{score.false_per_tag_hour:.2f} false alarms a tag-hour"
-    )
+    save(network, options.out, note)
+    print(f"{options.out}: trained in {time.process_time() - started_s:.0f} s; next: bench.course_training")
+    for rate_hz in VALIDATION_RATES_HZ:
+        precision = average_precision(network, cache, validation, rate_hz)
+        print(f"validation at {rate_hz:g} reads/s: average precision {precision:.3f}")
 
 
 if __name__ == "__main__":

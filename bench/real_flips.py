@@ -1,9 +1,9 @@
 """The production detector on what real readers heard.
 
 rfid-r420-locate: clips of a tag that a person carries about, and of one that lies still; each by itself, from
-a cold start: no rack around the tag, no quiet time before. A clip's score is the network's highest in it,
-before it is weighed over ticks. rfid-cwnu-rda: a person moves about beside
-tags that nobody touches, so every flip is false; a volunteer's files in the order in which they were made.
+a cold start: no rack around the tag, no quiet time before. A clip's score is the highest in it.
+rfid-cwnu-rda: a person moves about beside tags that nobody touches, so every flip is false; a volunteer's
+files in the order in which they were made.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.flip_clips import area_under_roc
-from bench.flip_judging import run
+from bench.flip_judging import ScoreLog, run
 from bench.real_reads import load_locate, load_rda
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.reads import ReadTable
@@ -46,18 +45,10 @@ class FalseFlips:
 def clip_score(reads: ReadTable) -> float:
     """Highest score of any tag in a recording."""
     detector = ProductionDetector()
-    network, highest = detector.network, 0.0
-
-    def watched(features: NDArray[np.float32]) -> NDArray[np.float64]:
-        nonlocal highest
-        scores = network(features)
-        highest = max(highest, float(scores.max(initial=0.0)))
-        return scores
-
-    detector.network = watched
+    detector.events = log = ScoreLog(detector.events.rules, detector.tag_rows.epcs, detector.events.window_s)
     detector.feed(reads)
     detector.finish()
-    return highest
+    return max((float(scores.max(initial=0.0)) for _, _, scores in log.log), default=0.0)
 
 
 def moved_against_still(folder: Path) -> MovedAgainstStill:

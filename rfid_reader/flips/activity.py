@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from rfid_reader.flips.divergence import DIVERGENCES, ResidualHistograms
 from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
-from rfid_reader.flips.residuals import MAX_ANTENNAS, Residuals, ResidualTracker
+from rfid_reader.flips.residual_table import Residuals
+from rfid_reader.flips.residuals import MAX_ANTENNAS, ResidualTracker
 from rfid_reader.flips.rivalry import COMPARED, Rivals
 
 Array = NDArray[np.float64]
@@ -109,11 +110,11 @@ class ActivityBins:
         self._group = group = self._tracker.groups(tags)
         own[:, _RACK_ODDS] = self._rack_odds(residuals, group, tags)
         shared = self._shared(own, group, tags)
-        self._before += (self._bins[:, 0, _BEFORE] - self._before) / BEFORE_BINS
-        self._bins[:, :-1] = self._bins[:, 1:]
+        self._before[:tags] += (self._bins[:tags, 0, _BEFORE] - self._before[:tags]) / BEFORE_BINS
+        self._bins[:tags, :-1] = self._bins[:tags, 1:]
         self._bins[:tags, -1, :OWN] = own
         self._bins[:tags, -1, OWN:] = shared
-        self._contests[:-1] = self._contests[1:]
+        self._contests[:-1, :, :tags] = self._contests[1:, :, :tags]
         self._contests[-1, :, :tags] = (
             own[:, _FOLDED] + own[:, _RSSI_ENERGY],
             own[:, _ODDS] + own[:, _RSSI_ODDS],
@@ -249,6 +250,10 @@ class ActivityBins:
         unusual = (recent[..., _ENERGY] > ACTIVE) | (recent[..., _RSSI_ENERGY] > ACTIVE)
         return np.flatnonzero(unusual.any(1) & ((recent[..., _HEARD] > 0).sum(1) >= 2))
 
+    def newest(self, tags: int) -> NDArray[np.float32]:
+        """The newest bin, (tags, OWN + SHARED)."""
+        return self._bins[:tags, -1]
+
     def features(self, rows: Rows) -> NDArray[np.float32]:
         """Features (n, FEATURES) of tag rows."""
         parts: list[NDArray[np.floating[Any]]] = [
@@ -256,7 +261,7 @@ class ActivityBins:
             self._rivalry(rows),
             self._histograms.divergences(rows),
             self._before[rows],
-            self._statics(rows),
+            self.statics(rows),
         ]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -272,7 +277,9 @@ class ActivityBins:
                 columns.append(rivals.compared(contest[here])[:, place])
         return np.asarray(np.concatenate(columns).T)
 
-    def _statics(self, rows: Rows) -> Array:
+    def statics(self, rows: Rows) -> Array:
+        """What tag rows and their best links are like, (n, STATICS): log of reads a second, usual unrest of
+        phase and of level, level, age."""
         tracker = self._tracker
         heard = tracker.heard[rows] > 0
         best = np.where(heard, tracker.heard_db[rows], -200).argmax(1)

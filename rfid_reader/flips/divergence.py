@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.residuals import Residuals
+from rfid_reader.flips.residual_table import Residuals
 from rfid_reader.flips.spectrum import js_divergence
 
 Array = NDArray[np.float64]
@@ -48,7 +48,7 @@ class ResidualHistograms:
         now = np.bincount(residuals.tag * CELLS + phase_cell, minlength=tags * CELLS)
         now = now + np.bincount(residuals.tag * CELLS + rssi_cell, minlength=tags * CELLS)
         counts = now.reshape(tags, CELLS).astype(np.float32)
-        self._recent[:, :-1] = self._recent[:, 1:]
+        self._recent[:tags, :-1] = self._recent[:tags, 1:]
         self._recent[:tags, -1] = counts
         self._long_run[:tags] += (counts - self._long_run[:tags]) / LONG_RUN_BINS
 

@@ -13,7 +13,6 @@ Layers of "usual", each learned as reads come:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from rfid_reader.flips.channel_steps import ChannelSteps, StepTracker
 from rfid_reader.flips.channels import ChannelOffsets, split_calibration
 from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
 from rfid_reader.flips.reference import ChannelReference
+from rfid_reader.flips.residual_table import Residuals
 from rfid_reader.reads import ReadTable
 
 Array = NDArray[np.float64]
@@ -61,37 +61,6 @@ STARTS = {
     "slow_shift": FIRST_SLOW_SHIFT,
 }
 """Columns by (tag, antenna) and their values before the first read."""
-
-
-@dataclass(frozen=True)
-class Residuals:
-    """Reads with a reference, as columns: rows of tag and antenna, phase (-pi..pi rad) and RSSI (dB)
-    residuals, the same against the slowly followed rest, their energies in units of what is usual (the
-    folded one takes half a turn for none, as some readers do), and the read's weight (the steadier its pair,
-    the heavier). phase_odds and rssi_odds are log-odds that the garment is in a hand, away from its slowly
-    followed rest, against the pair being as restless as it usually is.
-    """
-
-    tag: Rows
-    antenna: Rows
-    phase_rad: Array
-    rssi_db: Array
-    slow_phase_rad: Array
-    slow_rssi_db: Array
-    phase_energy: Array
-    folded_energy: Array
-    rssi_energy: Array
-    weight: Array
-    phase_odds: Array
-    rssi_odds: Array
-    usual_turn: Array
-    usual_shift: Array
-    steps: ChannelSteps
-
-    @classmethod
-    def none(cls) -> Residuals:
-        empty, rows = np.zeros(0), np.zeros(0, np.int64)
-        return cls(rows, rows, *(empty,) * 12, ChannelSteps(rows, empty, empty))
 
 
 class ResidualTracker:
@@ -233,6 +202,8 @@ class ResidualTracker:
             rssi_odds(slow_db, usual_shift),
             usual_turn,
             usual_shift,
+            phase_rad + self._offset[pair],
+            rssi_db + self._offset_db[pair],
             steps,
         )
 

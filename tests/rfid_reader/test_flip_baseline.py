@@ -12,7 +12,6 @@ from rfid_reader.flips.channels import ChannelOffsets, split_calibration
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.reference import ChannelReference
 from rfid_reader.flips.residuals import PAIR_ABSENT_S, ResidualTracker
-from rfid_reader.flips.smoothing import ScoreSmoother
 from rfid_reader.flips.ticks import ABSENT_S
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
@@ -162,18 +161,6 @@ def test_a_sold_tag_was_read_often_enough_while_it_was_there(method: str) -> Non
     detector.feed(still(["aa"], 0.0, 30.0))
     detector.feed(still(["bb"], 30.0, 40.0 + ABSENT_S))
     assert detector.insufficient() == []
-
-
-def test_a_score_is_weighed_with_its_neighbours_a_tick_later() -> None:
-    smoother = ScoreSmoother()
-    tag = np.zeros(1, np.int64)
-    said = [
-        smoother.tick(tag[: score > 0], np.full(int(score > 0), score)) for score in (0.5, 0.98, 0.5, 0, 0, 0)
-    ]
-    scores = [float(scores[0]) if len(scores) else 0.0 for _, scores in said]
-    assert scores[1] < scores[2] > scores[3] > 0
-    assert 0.5 < scores[2] < 0.98
-    assert len(said[-1][0]) == 0
 
 
 def test_reads_of_cells_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

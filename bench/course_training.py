@@ -1,0 +1,300 @@
+"""Training of the course network, after that of the network of moments (`bench.flip_training`), then marks.
+
+    python -m bench.course_training --cache /tmp/flips     # course and rules, into production.npz
+
+Needs the extra `train` (torch). A good part of its stores have not trained the network of moments: on those
+that have, its scores are better than they are in a new store. A batch is some seconds of some stores; each
+tick that is worth judging counts if no flip is on. Of a flip, ALPHA of the loss is that of its ticks (long
+and short flips weigh the same) and the rest that of its best tick, because a flip is found by one. The rules
+that make flips of scores are chosen on validation stores: the best event F1 among those with few false
+alarms. Everything follows from seeds: the same code gives the same file on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.flip_courses import CourseCache, StoreCourses
+from bench.flip_features import WARM_UP_S, FeatureCache
+from bench.flip_stores import Score, StoreRecording, match
+from bench.flip_training import (
+    FIRST_BUSY_SEED,
+    FIRST_SCENE_SEED,
+    FIRST_TRAINING_SEED,
+    FIRST_VALIDATION_SEED,
+    RATES_HZ,
+    VALIDATION_RATES_HZ,
+    put_arrays,
+)
+from rfid_reader.flips.activity import BIN_S
+from rfid_reader.flips.course import AHEAD_BINS, COLUMNS, PREFIX, WINDOW_BINS, CourseNetwork
+from rfid_reader.flips.events import EventMaker, EventRules
+from rfid_reader.reads import ReadTable
+
+STORES = (*range(FIRST_TRAINING_SEED, 1131), *range(1146, 1243))
+"""Those from 1146 have not trained the network of moments."""
+AT_BOTH_RATES = range(1146, 1183)
+BUSY = range(FIRST_BUSY_SEED + 18, FIRST_BUSY_SEED + 30)
+SCENES = range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + 30)
+SCENE_RATES_HZ = {
+    "carried": (20.0, 4.0),
+    "facing": (4.0, 20.0),
+    "lone": (14.0, 80.0, 4.0),
+    "restless": (6.0,),
+}
+START_MARKS, LEAST_MARKED = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8), (2, 3)
+FALSE_PER_TAG_HOUR = 0.35
+"""Rules are chosen among those with fewer false alarms than this on the validation stores."""
+BIN, COURSE, SHARE, RACK = 24, 48, 16, 32
+ALPHA, FLIP_WEIGHT, LEAST_TICKS = 0.5, 6.0, 3
+CROP_TICKS, FIRST_TICK, CROPS = 96, 12, 2
+LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 3e-3, 0.05, 0.05
+
+
+def sources() -> list[tuple[int, float, str]]:
+    """What trains: seed, read rate and kind, one rate a store or scene unless said otherwise."""
+    found = [
+        (seed, rate_hz, "store")
+        for seed in STORES
+        for rate_hz in (RATES_HZ if seed in AT_BOTH_RATES else RATES_HZ[seed % 2 :][:1])
+    ]
+    found += [(seed, RATES_HZ[seed % 2], "busy") for seed in BUSY]
+    for kind, rates_hz in SCENE_RATES_HZ.items():
+        found += [(seed, rates_hz[seed % len(rates_hz)], kind) for seed in SCENES]
+    return found
+
+
+class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
+    """The CourseNetwork as torch trains it: the window as a convolution."""
+
+    def __init__(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+        super().__init__()
+        self.mean, self.scale = torch.from_numpy(mean), torch.from_numpy(scale)
+        self.bin = nn.Conv1d(COLUMNS, BIN, 1)
+        self.window = nn.Conv1d(BIN, COURSE, WINDOW_BINS)
+        self.share = nn.Linear(COURSE, SHARE)
+        self.rack = nn.Linear(COURSE + 2 * SHARE, RACK)
+        self.last = nn.Linear(RACK, 1)
+        nn.init.constant_(self.last.bias, -3.0)
+
+    def forward(self, columns: Tensor, group: Tensor, judged: Tensor) -> Tensor:
+        """Logits of the judged (tags, ticks) in rising order, of columns (tags, WINDOW_BINS - 1 + ticks,
+        COLUMNS)."""
+        value = ((columns - self.mean) / self.scale).clamp(-8, 8)
+        if self.training:
+            value = functional.dropout(value, DROPOUT)
+        value = functional.relu(self.bin(value.transpose(1, 2)))
+        value = functional.relu(self.window(value)).transpose(1, 2)
+        tag, tick = judged.nonzero(as_tuple=True)
+        course = value[tag, tick]
+        rack = (group[tag, tick] + 1) * judged.shape[1] + tick
+        shared = functional.relu(self.share(course))
+        racks = int(rack.max()) + 1 if len(rack) else 1
+        place = rack[:, None].expand(-1, SHARE)
+        highest = torch.zeros(racks, SHARE).scatter_reduce(0, place, shared, "amax")
+        size = torch.zeros(racks).index_add(0, rack, torch.ones(len(rack))).clamp(min=1)
+        mean = torch.zeros(racks, SHARE).index_add(0, rack, shared) / size[:, None]
+        value = functional.relu(self.rack(torch.cat([course, highest[rack], mean[rack]], 1)))
+        logit: Tensor = self.last(value)[:, 0]
+        return logit
+
+    def exported(self) -> CourseNetwork:
+        """The same network for numpy."""
+        window = self.window.weight.permute(2, 1, 0).reshape(WINDOW_BINS * BIN, COURSE)
+        tensors = [self.mean, self.scale, self.bin.weight[..., 0].T, self.bin.bias, window, self.window.bias]
+        for layer in (self.share, self.rack, self.last):
+            tensors += [layer.weight.T, layer.bias]
+        return CourseNetwork(*(tensor.detach().numpy().copy() for tensor in tensors))
+
+
+class Crops:
+    """Stretches of recordings, as the model takes them."""
+
+    def __init__(self, recordings: list[StoreCourses]) -> None:
+        self._recordings = recordings
+        self._judged = [recording.worth_judging() for recording in recordings]
+        self._flips = [_judged_flips(recording) for recording in recordings]
+        self.places = [
+            (number, start)
+            for number, recording in enumerate(recordings)
+            for start in range(FIRST_TICK, len(recording.time_s), CROP_TICKS)
+        ]
+
+    def crop(self, number: int, start: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Columns, group, what is judged, and flip numbers of the tags that are judged at all."""
+        recording = self._recordings[number]
+        here = slice(start, start + CROP_TICKS)
+        judged = self._judged[number][:, here]
+        tags = np.flatnonzero(judged.any(1))
+        columns = windows_of(recording, start, min(start + CROP_TICKS, judged.shape[1] + start))[tags]
+        return (
+            torch.from_numpy(columns.astype(np.float32)),
+            torch.from_numpy(recording.group[tags, here].astype(np.int64)),
+            torch.from_numpy(judged[tags]),
+            torch.from_numpy(self._flips[number][tags, here].astype(np.int64)),
+        )
+
+
+def windows_of(recording: StoreCourses, start: int, stop: int) -> NDArray[np.float16]:
+    """Columns of ticks start to stop and of the WINDOW_BINS - 1 before them; blank before the first."""
+    first = start - WINDOW_BINS + 1
+    columns = recording.columns[:, max(first, 0) : stop]
+    if first >= 0:
+        return columns
+    blank = np.zeros((len(columns), -first, COLUMNS), np.float16)
+    blank[..., COLUMNS - 7] = -5.0
+    return np.concatenate([blank, columns], 1)
+
+
+def _judged_flips(recording: StoreCourses) -> NDArray[np.int16]:
+    """Flip numbers of the moments that ticks judge."""
+    numbers = recording.flip_numbers()
+    moved = np.zeros_like(numbers)
+    moved[:, AHEAD_BINS:] = numbers[:, :-AHEAD_BINS]
+    return moved
+
+
+def loss_of(logit: Tensor, flip: Tensor, tag: Tensor) -> Tensor:
+    """See the module's docstring; flip and tag numbers of each logit."""
+    loss, within = functional.softplus(logit[flip == 0]).sum(), flip > 0
+    if within.any():
+        inside = logit[within]
+        _, place, ticks = torch.unique(
+            flip[within] * 10_000 + tag[within], return_inverse=True, return_counts=True
+        )
+        weight = (FLIP_WEIGHT / ticks.float().clamp(min=LEAST_TICKS))[place]
+        best = torch.full((len(ticks),), -30.0).scatter_reduce(0, place, inside, "amax")
+        loss = loss + ALPHA * (weight * functional.softplus(-inside)).sum()
+        loss = loss + (1 - ALPHA) * FLIP_WEIGHT * functional.softplus(-best).sum()
+    return loss
+
+
+def train(recordings: list[StoreCourses], epochs: int, seed: int) -> CourseModel:
+    """AdamW, the learning rate rising and falling once."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    sample = np.concatenate([one.columns[::5, ::7].reshape(-1, COLUMNS) for one in recordings])
+    values = sample.astype(np.float32)
+    model = CourseModel(values.mean(0), values.std(0) + 1e-3)
+    crops = Crops(recordings)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = epochs * (len(crops.places) // CROPS)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1
+    )
+    for epoch in range(epochs):
+        order, lost = rng.permutation(len(crops.places)), 0.0
+        for start in range(0, len(order) - CROPS + 1, CROPS):
+            optimizer.zero_grad()
+            for place in order[start : start + CROPS].tolist():
+                columns, group, judged, flips = crops.crop(*crops.places[place])
+                if not len(columns):
+                    continue
+                loss = loss_of(model(columns, group, judged), flips[judged], judged.nonzero()[:, 0])
+                (loss / 1500).backward()
+                lost += float(loss.detach())
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+        print(f"epoch {epoch + 1}: loss {lost / len(order):.2f} a crop", file=sys.stderr)
+    model.eval()
+    return model
+
+
+def tick_scores(
+    model: CourseModel, recording: StoreCourses
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Rows and scores of every tick."""
+    judged = recording.worth_judging()
+    logits = np.zeros(judged.shape)
+    with torch.no_grad():
+        for start in range(0, judged.shape[1], CROP_TICKS):
+            here = slice(start, start + CROP_TICKS)
+            columns = windows_of(recording, start, start + CROP_TICKS).astype(np.float32)
+            group = torch.from_numpy(recording.group[:, here].astype(np.int64))
+            found = model(torch.from_numpy(columns), group, torch.from_numpy(judged[:, here]))
+            logits[:, here][judged[:, here]] = found.numpy()
+    rows = [np.flatnonzero(tick) for tick in judged.T]
+    return [(row, 1 / (1 + np.exp(-logits[row, tick]))) for tick, row in enumerate(rows)]
+
+
+def event_score(
+    recording: StoreCourses, scores: list[tuple[NDArray[np.int64], NDArray[np.float64]]], rules: EventRules
+) -> Score:
+    """Scores of one store's ticks made into flips, against the true ones."""
+    maker, flips = EventMaker(rules, recording.epcs, BIN_S / 2), []
+    for tick, (rows, score) in enumerate(scores):
+        group = recording.group[rows, tick].astype(np.int64)
+        flips += maker.tick(float(recording.time_s[tick]) - AHEAD_BINS * BIN_S, rows, score, group)
+    flips += maker.close(recording.duration_s + 100)
+    truth = StoreRecording("", recording.duration_s, recording.tags, ReadTable.empty(), recording.flips)
+    return match(flips, truth, WARM_UP_S)
+
+
+def choose_rules(model: CourseModel, recordings: list[StoreCourses]) -> tuple[EventRules, Score]:
+    """The rules with the best F1 on validation stores among those with few false alarms."""
+    scored = [(recording, tick_scores(model, recording)) for recording in recordings]
+    found = []
+    for start, least in itertools.product(START_MARKS, LEAST_MARKED):
+        rules = EventRules(start=start, stop=0.5 * start, least_ticks=least, rival_share=0.9)
+        total = sum((event_score(*store, rules) for store in scored), Score())
+        found.append((total.f1 - max(0.0, total.false_per_tag_hour - FALSE_PER_TAG_HOUR), rules, total))
+        print(
+            f"{start}, {least} ticks: F1 {total.f1:.3f}, {total.false_per_tag_hour:.2f} false a tag-hour",
+            file=sys.stderr,
+        )
+    _, rules, total = max(found, key=lambda one: one[0])
+    return rules, total
+
+
+def save(course: CourseNetwork, rules: EventRules, path: Path) -> None:
+    """Put the course network and the rules beside the network of moments that is there."""
+    arrays: dict[str, NDArray[Any]] = {
+        PREFIX + field.name: getattr(course, field.name) for field in fields(CourseNetwork)
+    }
+    put_arrays(path, arrays | {"rules": np.array(json.dumps(asdict(rules)))})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--cache", type=Path, default=Path("flip-training"), help="folder for stores, rows")
+    parser.add_argument("--validation", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    cache = CourseCache(FeatureCache(options.cache, options.seconds))
+    recordings = []
+    for seed, rate_hz, kind in sources():
+        recordings.append(cache.courses(seed, rate_hz, kind))
+        print(f"{kind} {seed}: {recordings[-1].worth_judging().sum()} moments", file=sys.stderr)
+    started_s = time.process_time()
+    model = train(recordings, options.epochs, options.seed)
+    seeds = range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + options.validation)
+    validation = [cache.courses(seed, rate_hz) for seed in seeds for rate_hz in VALIDATION_RATES_HZ]
+    rules, score = choose_rules(model, validation)
+    save(model.exported(), rules, options.out)
+    print(f"{options.out}: trained in {time.process_time() - started_s:.0f} s; {rules}")
+    print(
+        f"validation: F1 {score.f1:.3f}, precision {score.precision:.3f}, recall {score.recall:.3f}, "
+        f"{score.false_per_tag_hour:.2f} false alarms a tag-hour"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The course of a tag over WINDOW_BINS bins, judged as a whole and beside the rack's other tags.
+
+A second network after the one that scores single moments (`network`): it sees how a tag came to be where it
+is, and whether it came back. Every bin of every tag is put into a few numbers; those of a whole window into
+what the tag went through; that is compared with what the others of its rack went through that are worth
+judging at the same time. It judges the middle of the bin AHEAD_BINS before the newest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfid_reader.errors import ReaderError
+from rfid_reader.flips.activity import OWN, SHARED, STATICS
+from rfid_reader.flips.recurrence import RECURRENCES
+
+Array = NDArray[np.float32]
+Rows = NDArray[np.int64]
+WINDOW_BINS = 26
+AHEAD_BINS = 4
+NOT_JUDGED = -5.0
+"""Log-odds of a tag at a tick at which it was not worth judging."""
+LEAST_SCORE, MOST_SCORE = 0.0067, 1 - 1e-4
+COLUMNS = OWN + SHARED + RECURRENCES + 2 + STATICS
+_MOMENT = OWN + SHARED + RECURRENCES
+PREFIX = "course_"
+
+
+@dataclass(frozen=True)
+class CourseNetwork:
+    """Weights are (inputs, outputs). Columns are standardised; ReLU between layers, a sigmoid at the end.
+
+    window_weight takes the bins one after another, the newest last; rack_weight takes the tag's own course,
+    then the highest and the mean of what `share_weight` makes of all the rack's courses.
+    """
+
+    mean: Array
+    scale: Array
+    bin_weight: Array
+    bin_bias: Array
+    window_weight: Array
+    window_bias: Array
+    share_weight: Array
+    share_bias: Array
+    rack_weight: Array
+    rack_bias: Array
+    last_weight: Array
+    last_bias: Array
+
+    def bins(self, columns: Array) -> Array:
+        """(n, numbers a bin) of columns (n, COLUMNS)."""
+        value = np.clip((columns - self.mean) / self.scale, -8, 8)
+        return np.asarray(np.maximum(value @ self.bin_weight + self.bin_bias, 0), np.float32)
+
+    def __call__(self, windows: Array, group: Rows) -> NDArray[np.float64]:
+        """Probability (n,) of windows (n, WINDOW_BINS, numbers a bin) of tags in groups (n,)."""
+        course = np.maximum(windows.reshape(len(windows), -1) @ self.window_weight + self.window_bias, 0)
+        shared = np.maximum(course @ self.share_weight + self.share_bias, 0)
+        _, rack, size = np.unique(group, return_inverse=True, return_counts=True)
+        highest = np.zeros((len(size), shared.shape[1]), np.float32)
+        np.maximum.at(highest, rack, shared)
+        total = np.zeros_like(highest)
+        np.add.at(total, rack, shared)
+        mean = total / size[:, None].astype(np.float32)
+        beside = np.concatenate([course, highest[rack], mean[rack]], axis=1)
+        value = np.maximum(beside @ self.rack_weight + self.rack_bias, 0)
+        logit = (value @ self.last_weight + self.last_bias)[:, 0].astype(np.float64)
+        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -40, 40))))
+
+
+def load_course(name: str) -> CourseNetwork:
+    """The course network of NAME.npz, shipped with this package. Raises ReaderError if it does not fit."""
+    data = files("rfid_reader.flips").joinpath(f"{name}.npz").read_bytes()
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        network = CourseNetwork(*(arrays[PREFIX + field.name] for field in fields(CourseNetwork)))
+    if network.bin_weight.shape[0] != COLUMNS or len(network.window_weight) != (
+        WINDOW_BINS * network.bin_weight.shape[1]
+    ):
+        raise ReaderError(
+            f"{name}.npz expects {network.bin_weight.shape[0]} columns a bin, this version has {COLUMNS}; "
+            "train it again with: python -m bench.course_training"
+        )
+    return network
+
+
+def course_columns(bins: Array, recurrences: NDArray[np.float64], statics: NDArray[np.float64]) -> Array:
+    """(tags, COLUMNS) of one bin: activity, recurrences, log-odds of the moment and that it was worth judging
+    (filled in by `mark_moments`), what the tag's links are like."""
+    columns = np.zeros((len(bins), COLUMNS), np.float32)
+    columns[:, : OWN + SHARED] = bins
+    columns[:, OWN + SHARED : _MOMENT] = recurrences
+    columns[:, _MOMENT] = NOT_JUDGED
+    columns[:, -STATICS:] = statics
+    return columns
+
+
+def mark_moments(columns: Array, rows: Rows, scores: NDArray[np.float64]) -> None:
+    """Write the scores (0..1) of single moments into the columns of these rows."""
+    clipped = np.clip(scores, LEAST_SCORE, MOST_SCORE)
+    columns[rows, _MOMENT] = np.log(clipped / (1 - clipped))
+    columns[rows, _MOMENT + 1] = 1.0
+
+
+class Courses:
+    """The last WINDOW_BINS bins of every tag, as its network takes them. Grows with the tags."""
+
+    def __init__(self, network: CourseNetwork) -> None:
+        self._network = network
+        blank = np.zeros((1, COLUMNS), np.float32)
+        blank[:, _MOMENT] = NOT_JUDGED
+        self._blank = network.bins(blank)
+        self._bins = np.zeros((WINDOW_BINS, 0, self._blank.shape[1]), np.float32)
+        self._newest = 0
+
+    def _grow(self, tags: int) -> None:
+        have = self._bins.shape[1]
+        if tags <= have:
+            return
+        bins = np.empty((WINDOW_BINS, max(tags, 2 * have, 64), self._blank.shape[1]), np.float32)
+        bins[:, :have], bins[:, have:] = self._bins, self._blank
+        self._bins = bins
+
+    def forget(self, rows: Rows) -> None:
+        """Begin anew with tag rows that now stand for other tags."""
+        self._bins[:, rows[rows < self._bins.shape[1]]] = self._blank
+
+    def resume(self) -> None:
+        """Forget everything: time has passed without bins."""
+        self._bins[:] = self._blank
+
+    def add(self, columns: Array) -> None:
+        """One bin of all tags, (tags, COLUMNS)."""
+        self._grow(len(columns))
+        self._newest = (self._newest + 1) % WINDOW_BINS
+        self._bins[self._newest, : len(columns)] = self._network.bins(columns)
+
+    def judge(self, rows: Rows, group: Rows) -> NDArray[np.float64]:
+        """Scores (n,) of tag rows worth judging, in their groups (n,)."""
+        if not len(rows):
+            return np.zeros(0)
+        order = (self._newest + 1 + np.arange(WINDOW_BINS)) % WINDOW_BINS
+        windows = self._bins[order[:, None], rows[None]].transpose(1, 0, 2)
+        return self._network(windows, group)

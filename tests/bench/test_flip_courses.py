@@ -1,0 +1,59 @@
+"""Courses of generated stores as material for training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.flip_courses import StoreCourses, courses_of
+from bench.flip_stores import record_store, thinned
+from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.course import AHEAD_BINS, COLUMNS, WINDOW_BINS
+from rfid_reader.flips.network import load_network
+from rfid_reader.simulator.handling import TrueFlip
+
+
+def test_courses_of_a_store_hold_every_tag_and_tick() -> None:
+    store = thinned(record_store(1003, 40.0), 6.0)
+    courses = courses_of(store, load_network("production", FEATURES)[0])
+    assert courses.columns.shape == (len(courses.epcs), len(courses.time_s), COLUMNS)
+    assert np.diff(courses.time_s) == pytest.approx(0.5)
+    judged = courses.worth_judging()
+    assert judged.any() and not judged.all()
+    assert (courses.group[judged] >= 0).all()
+
+
+def still(flips: list[TrueFlip], ticks: int = 40) -> StoreCourses:
+    columns = np.zeros((2, ticks, COLUMNS), np.float16)
+    time_s = np.arange(0.25, 0.5 * ticks, 0.5)
+    return StoreCourses(time_s, columns, np.zeros((2, ticks), np.int8), ["aa", "bb"], flips, 2, 20.0)
+
+
+def test_flips_are_numbered_and_their_edges_left_out() -> None:
+    numbers = still([TrueFlip("bb", "rack", None, 2.0, 3.6)]).flip_numbers()
+    assert numbers[0].tolist() == [0] * 40
+    assert numbers[1, 3:9].tolist() == [-1, 1, 1, 1, -1, 0]
+
+
+def test_the_exported_network_is_the_trained_one() -> None:
+    torch = pytest.importorskip("torch")
+    training = pytest.importorskip("bench.course_training")
+    torch.manual_seed(1)
+    model = training.CourseModel(np.zeros(COLUMNS, np.float32), np.ones(COLUMNS, np.float32)).eval()
+    rng = np.random.default_rng(5)
+    columns = rng.normal(size=(3, WINDOW_BINS, COLUMNS)).astype(np.float32)
+    group = np.array([0, 0, 1])
+    with torch.no_grad():
+        logit = model(torch.from_numpy(columns), torch.from_numpy(group[:, None]), torch.ones(3, 1) > 0)
+    network = model.exported()
+    windows = np.stack([network.bins(columns[:, tick]) for tick in range(WINDOW_BINS)], axis=1)
+    assert network(windows, group) == pytest.approx(1 / (1 + np.exp(-logit.numpy())), abs=1e-5)
+
+
+def test_a_flip_is_looked_for_where_ticks_judge_it() -> None:
+    pytest.importorskip("torch")
+    training = pytest.importorskip("bench.course_training")
+    recording = still([TrueFlip("aa", "rack", None, 4.0, 6.0)])
+    assert training._judged_flips(recording)[0].tolist() == [0] * AHEAD_BINS + (
+        recording.flip_numbers()[0, :-AHEAD_BINS].tolist()
+    )

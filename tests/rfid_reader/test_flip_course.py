@@ -1,0 +1,154 @@
+"""A tag's course: how far its links are from how they were, and what a network makes of thirteen seconds."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from rfid_reader.flips.activity import OWN, SHARED, STATICS
+from rfid_reader.flips.course import (
+    COLUMNS,
+    NOT_JUDGED,
+    WINDOW_BINS,
+    CourseNetwork,
+    Courses,
+    course_columns,
+    load_course,
+    mark_moments,
+)
+from rfid_reader.flips.recurrence import LAGS, LONGEST_HELD, RECURRENCES, LinkMemory
+from rfid_reader.flips.residual_table import Residuals
+from rfid_reader.flips.residuals import MAX_ANTENNAS
+
+HEARD_DB = np.full((2, MAX_ANTENNAS), -60.0)
+
+
+def heard(phase_rad: float, level_dbm: float = -50.0, tag: int = 0) -> Residuals:
+    """One read of a tag's first link."""
+    none = Residuals.none()
+    columns = {
+        field.name: np.zeros(1, np.int64 if field.name in ("tag", "antenna") else np.float64)
+        for field in fields(Residuals)
+        if field.name != "steps"
+    }
+    columns |= {"tag": np.full(1, tag), "weight": np.ones(1), "link_phase_rad": np.full(1, phase_rad)}
+    return replace(none, **columns | {"link_rssi_dbm": np.full(1, level_dbm)})
+
+
+def lags(memory: LinkMemory, residuals: Residuals) -> tuple[np.ndarray, np.ndarray]:
+    columns = memory.step(residuals, HEARD_DB, 2)
+    return columns[0, : len(LAGS)], columns[0, len(LAGS) : 2 * len(LAGS)]
+
+
+def test_a_link_that_left_and_came_back_is_far_from_its_absence_only() -> None:
+    memory = LinkMemory()
+    for _ in range(10):
+        apart, shift = lags(memory, heard(1.0, -50.0))
+    assert apart.max() < 1e-6
+    for _ in range(3):
+        apart, shift = lags(memory, heard(1.0 + np.pi, -60.0))
+    assert apart[LAGS.index(2)] < 1e-6 and apart[LAGS.index(4)] == pytest.approx(2.0)
+    assert shift[LAGS.index(4)] == pytest.approx(-2.0)
+    apart, shift = lags(memory, heard(1.0, -50.0))
+    assert apart[LAGS.index(1)] == pytest.approx(2.0) and apart[LAGS.index(4)] < 1e-6
+    assert shift[LAGS.index(1)] == pytest.approx(2.0) and abs(shift[LAGS.index(4)]) < 1e-6
+
+
+def test_a_link_is_held_where_it_was_not_heard_but_not_for_long() -> None:
+    memory = LinkMemory()
+    lags(memory, heard(0.0))
+    for _ in range(LONGEST_HELD):
+        lags(memory, Residuals.none())
+    apart, _ = lags(memory, heard(np.pi))
+    assert apart[LAGS.index(1)] == pytest.approx(2.0)
+    memory = LinkMemory()
+    lags(memory, heard(0.0))
+    for _ in range(LONGEST_HELD + 1):
+        lags(memory, Residuals.none())
+    apart, _ = lags(memory, heard(np.pi))
+    assert apart[LAGS.index(1)] == 0.0
+
+
+@pytest.mark.parametrize("way", ["forget", "resume"])
+def test_what_a_link_was_can_be_forgotten(way: str) -> None:
+    memory = LinkMemory()
+    lags(memory, heard(0.0))
+    if way == "forget":
+        memory.forget(np.array([0, 1]))
+    else:
+        memory.resume()
+    assert lags(memory, heard(np.pi))[0].max() == 0.0
+
+
+def random_network(seed: int = 4, a_bin: int = 3, course: int = 5, shared: int = 2) -> CourseNetwork:
+    rng = np.random.default_rng(seed)
+    layers = [
+        (COLUMNS, a_bin),
+        (WINDOW_BINS * a_bin, course),
+        (course, shared),
+        (course + 2 * shared, 4),
+        (4, 1),
+    ]
+    arrays: list[np.ndarray] = [np.zeros(COLUMNS), np.ones(COLUMNS)]
+    for inputs, outputs in layers:
+        arrays += [rng.normal(0, inputs**-0.5, (inputs, outputs)), rng.normal(0, 0.3, outputs)]
+    return CourseNetwork(*(array.astype(np.float32) for array in arrays))
+
+
+def test_a_course_is_judged_beside_those_of_its_own_rack() -> None:
+    network = random_network()
+    windows = np.random.default_rng(1).random((4, WINDOW_BINS, 3)).astype(np.float32)
+    group = np.array([7, 7, 9, 9])
+    together = network(windows, group)
+    assert network(windows[:2], group[:2]) == pytest.approx(together[:2])
+    assert abs(network(windows[:1], group[:1])[0] - together[0]) > 1e-5
+    assert network(windows[::-1], group[::-1]) == pytest.approx(together[::-1])
+
+
+def test_courses_judge_the_last_bins_in_their_order() -> None:
+    network, rng = random_network(), np.random.default_rng(2)
+    courses = Courses(network)
+    bins = rng.normal(size=(WINDOW_BINS + 9, 2, COLUMNS)).astype(np.float32)
+    for columns in bins:
+        courses.add(columns)
+    windows = np.stack([network.bins(columns) for columns in bins[-WINDOW_BINS:]], axis=1)
+    rows = np.array([0, 1])
+    assert courses.judge(rows, np.zeros(2, np.int64)) == pytest.approx(
+        network(windows, np.zeros(2, np.int64))
+    )
+    assert len(courses.judge(rows[:0], rows[:0])) == 0
+
+
+def test_a_row_given_to_another_tag_begins_with_the_course_of_a_new_one() -> None:
+    network, rng = random_network(), np.random.default_rng(3)
+    old, new = Courses(network), Courses(network)
+    for _ in range(5):
+        old.add(rng.normal(size=(1, COLUMNS)).astype(np.float32))
+    old.forget(np.array([0]))
+    last = rng.normal(size=(1, COLUMNS)).astype(np.float32)
+    old.add(last)
+    new.add(last)
+    row = np.zeros(1, np.int64)
+    assert old.judge(row, row) == pytest.approx(new.judge(row, row))
+    old.resume()
+    new.resume()
+    assert old.judge(row, row) == pytest.approx(new.judge(row, row))
+
+
+def test_moments_that_were_not_worth_judging_are_told_from_unlikely_ones() -> None:
+    columns = course_columns(
+        np.zeros((3, OWN + SHARED), np.float32), np.zeros((3, RECURRENCES)), np.zeros((3, STATICS))
+    )
+    mark_moments(columns, np.array([1]), np.array([0.5]))
+    moment = OWN + SHARED + RECURRENCES
+    assert columns[:, moment].tolist() == [NOT_JUDGED, 0.0, NOT_JUDGED]
+    assert columns[:, moment + 1].tolist() == [0.0, 1.0, 0.0]
+
+
+def test_the_shipped_course_network_fits_the_columns() -> None:
+    network = load_course("production")
+    windows = np.zeros((3, WINDOW_BINS, network.bin_weight.shape[1]), np.float32)
+    calm = network(windows, np.zeros(3, np.int64))
+    assert calm.shape == (3,) and np.all((calm >= 0) & (calm <= 1))
