@@ -52,7 +52,7 @@ SCENES = range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + 30)
 SCENE_RATES_HZ = {
     "carried": (20.0, 4.0),
     "facing": (4.0, 20.0),
-    "lone": (14.0, 80.0, 4.0),
+    "lone": (4.0, 14.0, 80.0),
     "restless": (6.0,),
 }
 START_MARKS, LEAST_MARKED = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8), (2, 3)
@@ -273,7 +273,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("flip-training"), help="folder for stores, rows")
     parser.add_argument("--validation", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
     options = parser.parse_args()
