@@ -22,6 +22,11 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--config", type=Path, required=True, help="recipe, e.g. engines/distill/detector.yaml"
         )
+    command = commands.add_parser("average", help="the mean of two checkpoints, to start from")
+    command.add_argument("first", type=Path)
+    command.add_argument("second", type=Path)
+    command.add_argument("--share", type=float, default=0.5, help="of the second; 0.5 if not given")
+    command.add_argument("--out", type=Path, required=True)
     crop_commands.add_commands(commands)
     command = commands.add_parser(
         "export", help="write a checkpoint as ONNX, in half-precision storage and in 8 bits"
@@ -85,6 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
             from engines.distill.export import export_all
 
             export_all(given.checkpoint, given.pool, given.out)
+        elif given.command == "average":
+            from engines.distill.average import average
+
+            average(given.first, given.second, given.share, given.out)
         elif given.command in crop_commands.NETS:
             crop_commands.run(given)
         elif given.command == "measure":
