@@ -117,7 +117,7 @@ def test_replay_plays_a_recording_to_an_llrp_client(folder: Path, tmp_path: Path
     ) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
-        result = call("capture", address, "--seconds", 2.5, "--out", tmp_path / "again.csv")
+        result = call("capture", address, "--seconds", 5, "--out", tmp_path / "again.csv")
         assert result.exit_code == 0, result.output
         rest = process.communicate(timeout=20)[0]
     assert process.returncode == 0
