@@ -40,7 +40,15 @@ from bench.flip_training import (
     put_arrays,
 )
 from rfid_reader.flips.activity import BIN_S
-from rfid_reader.flips.course import AHEAD_BINS, COLUMNS, PREFIX, WINDOW_BINS, CourseNetwork
+from rfid_reader.flips.course import (
+    AHEAD_BINS,
+    COLUMNS,
+    MOMENT,
+    NOT_JUDGED,
+    PREFIX,
+    WINDOW_BINS,
+    CourseNetwork,
+)
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.reads import ReadTable
 
@@ -155,7 +163,7 @@ def windows_of(recording: StoreCourses, start: int, stop: int) -> NDArray[np.flo
     if first >= 0:
         return columns
     blank = np.zeros((len(columns), -first, COLUMNS), np.float16)
-    blank[..., COLUMNS - 7] = -5.0
+    blank[..., MOMENT] = NOT_JUDGED
     return np.concatenate([blank, columns], 1)
 
 

@@ -15,15 +15,12 @@ from numpy.typing import NDArray
 from bench.flip_features import MARGIN_S, FeatureCache, silent_course, write_whole
 from bench.flip_stores import StoreRecording, thinned
 from rfid_reader.flips.activity import BIN_S, FEATURES
-from rfid_reader.flips.course import COLUMNS
+from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.network import Network, load_network
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.simulator.handling import TrueFlip
-
-MARK = COLUMNS - 6
-"""The column that says a tag was worth judging."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class StoreCourses:
 
     def worth_judging(self) -> NDArray[np.bool_]:
         """(tags, ticks)."""
-        return np.asarray(self.columns[..., MARK] > 0)
+        return np.asarray(self.columns[..., JUDGED] > 0)
 
     def flip_numbers(self) -> NDArray[np.int16]:
         """(tags, ticks): number of the flip that a tag is in (from 1), 0 outside, -1 within MARGIN_S of its
@@ -78,7 +75,7 @@ def courses_of(recording: StoreRecording, network: Network) -> StoreCourses:
     recorder.finish()
     epcs = recorder.tag_rows.epcs
     columns = np.zeros((len(epcs), len(recorder.ticks), COLUMNS), np.float16)
-    columns[..., MARK - 1] = -5.0
+    columns[..., MOMENT] = NOT_JUDGED
     group = np.full(columns.shape[:2], -1, np.int8)
     for tick, (_, seen, groups) in enumerate(recorder.ticks):
         columns[: len(seen), tick], group[: len(seen), tick] = seen, groups

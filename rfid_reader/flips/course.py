@@ -27,7 +27,9 @@ NOT_JUDGED = -5.0
 """Log-odds of a tag at a tick at which it was not worth judging."""
 LEAST_SCORE, MOST_SCORE = 0.0067, 1 - 1e-4
 COLUMNS = OWN + SHARED + RECURRENCES + 2 + STATICS
-_MOMENT = OWN + SHARED + RECURRENCES
+MOMENT = OWN + SHARED + RECURRENCES
+"""The column of the moment's log-odds; the next one says that the moment was worth judging."""
+JUDGED = MOMENT + 1
 PREFIX = "course_"
 
 
@@ -77,6 +79,10 @@ def load_course(name: str) -> CourseNetwork:
     """The course network of NAME.npz, shipped with this package. Raises ReaderError if it does not fit."""
     data = files("rfid_reader.flips").joinpath(f"{name}.npz").read_bytes()
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        if missing := [field.name for field in fields(CourseNetwork) if PREFIX + field.name not in arrays]:
+            raise ReaderError(
+                f"{name}.npz has no {PREFIX}{missing[0]}; train it with: python -m bench.course_training"
+            )
         network = CourseNetwork(*(arrays[PREFIX + field.name] for field in fields(CourseNetwork)))
     if network.bin_weight.shape[0] != COLUMNS or len(network.window_weight) != (
         WINDOW_BINS * network.bin_weight.shape[1]
@@ -93,8 +99,8 @@ def course_columns(bins: Array, recurrences: NDArray[np.float64], statics: NDArr
     (filled in by `mark_moments`), what the tag's links are like."""
     columns = np.zeros((len(bins), COLUMNS), np.float32)
     columns[:, : OWN + SHARED] = bins
-    columns[:, OWN + SHARED : _MOMENT] = recurrences
-    columns[:, _MOMENT] = NOT_JUDGED
+    columns[:, OWN + SHARED : MOMENT] = recurrences
+    columns[:, MOMENT] = NOT_JUDGED
     columns[:, -STATICS:] = statics
     return columns
 
@@ -102,8 +108,8 @@ def course_columns(bins: Array, recurrences: NDArray[np.float64], statics: NDArr
 def mark_moments(columns: Array, rows: Rows, scores: NDArray[np.float64]) -> None:
     """Write the scores (0..1) of single moments into the columns of these rows."""
     clipped = np.clip(scores, LEAST_SCORE, MOST_SCORE)
-    columns[rows, _MOMENT] = np.log(clipped / (1 - clipped))
-    columns[rows, _MOMENT + 1] = 1.0
+    columns[rows, MOMENT] = np.log(clipped / (1 - clipped))
+    columns[rows, JUDGED] = 1.0
 
 
 class Courses:
@@ -112,7 +118,7 @@ class Courses:
     def __init__(self, network: CourseNetwork) -> None:
         self._network = network
         blank = np.zeros((1, COLUMNS), np.float32)
-        blank[:, _MOMENT] = NOT_JUDGED
+        blank[:, MOMENT] = NOT_JUDGED
         self._blank = network.bins(blank)
         self._bins = np.zeros((WINDOW_BINS, 0, self._blank.shape[1]), np.float32)
         self._newest = 0

@@ -21,6 +21,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _path_schema(kind: type) -> dict[str, Any]:
+    """A hook of msgspec, whose word for a type that this does not know either is NotImplementedError."""
     if kind is Path:
         return {"type": "string", "minLength": 1}
     raise NotImplementedError(kind)

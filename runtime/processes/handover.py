@@ -35,12 +35,14 @@ def take_up(fd: int, kind: type[SpecT]) -> SpecT:
 
 
 def _plain(value: Any) -> str:
+    """A hook of msgspec, whose word for a type that this does not know either is NotImplementedError."""
     if isinstance(value, Path):
         return str(value)
     raise NotImplementedError(type(value))
 
 
 def _typed(kind: type, value: Any) -> Path:
+    """The way back of `_plain`, with the same word."""
     if kind is Path:
         return Path(value)
     raise NotImplementedError(kind)

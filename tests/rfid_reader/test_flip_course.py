@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rfid_reader.errors import ReaderError
+from rfid_reader.flips import course
 from rfid_reader.flips.activity import OWN, SHARED, STATICS
 from rfid_reader.flips.course import (
     COLUMNS,
+    JUDGED,
+    MOMENT,
     NOT_JUDGED,
     WINDOW_BINS,
     CourseNetwork,
@@ -142,9 +147,8 @@ def test_moments_that_were_not_worth_judging_are_told_from_unlikely_ones() -> No
         np.zeros((3, OWN + SHARED), np.float32), np.zeros((3, RECURRENCES)), np.zeros((3, STATICS))
     )
     mark_moments(columns, np.array([1]), np.array([0.5]))
-    moment = OWN + SHARED + RECURRENCES
-    assert columns[:, moment].tolist() == [NOT_JUDGED, 0.0, NOT_JUDGED]
-    assert columns[:, moment + 1].tolist() == [0.0, 1.0, 0.0]
+    assert columns[:, MOMENT].tolist() == [NOT_JUDGED, 0.0, NOT_JUDGED]
+    assert columns[:, JUDGED].tolist() == [0.0, 1.0, 0.0]
 
 
 def test_the_shipped_course_network_fits_the_columns() -> None:
@@ -152,3 +156,12 @@ def test_the_shipped_course_network_fits_the_columns() -> None:
     windows = np.zeros((3, WINDOW_BINS, network.bin_weight.shape[1]), np.float32)
     calm = network(windows, np.zeros(3, np.int64))
     assert calm.shape == (3,) and np.all((calm >= 0) & (calm <= 1))
+
+
+def test_a_file_without_a_course_network_says_how_to_train_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez(tmp_path / "old.npz", rules=np.zeros(1))
+    monkeypatch.setattr(course, "files", lambda package: tmp_path)
+    with pytest.raises(ReaderError, match=r"old\.npz has no course_mean; train it with"):
+        load_course("old")
