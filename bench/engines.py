@@ -103,7 +103,10 @@ def engines(
     ratings: list[Rating] = []
     if with_accuracy:
         for pictures in accuracy.measured_sets(folder, threads or cpu.available_threads()):
-            click.echo(f"{next(iter(pictures.truths))}: {len(pictures.images)} pictures", err=True)
+            for name, truth in pictures.truths.items():
+                judged = [labels for labels in truth if labels is not None]
+                persons_there = sum(int((labels.trust > 0).sum()) for labels in judged)
+                click.echo(f"{name}: {len(judged)} pictures, {persons_there} persons", err=True)
             ratings += [rating for one in detectors for rating in accuracy.rate(one, pictures)]
     persons = accuracy_persons.measure(folder, threads or cpu.available_threads()) if with_accuracy else None
     if as_json:
@@ -170,7 +173,7 @@ def _print_ratings(ratings: list[Rating]) -> None:
     of = {(_who(rating), rating.data): rating for rating in ratings}
     for who in dict.fromkeys(_who(rating) for rating in ratings):
         table.add_row(*who, *(f"{of[who, name].ap50:.3f}" for name in sets))
-    Console(width=max(170, Console().width)).print(table)
+    Console(width=max(200, Console().width)).print(table)
     for line in verdicts(ratings):
         click.echo(line)
 

@@ -11,6 +11,7 @@ import pytest
 from bench import accuracy
 from bench.accuracy import Rating
 from bench.engines import measure_speed, verdicts
+from bench.near_copies import have_near_copy, thumbnail
 from engines.distill.pool import Labels
 
 
@@ -56,10 +57,40 @@ def test_a_detector_that_sees_what_the_truth_says_is_rated_one(shared_data: Path
         seen.boxes[1:], np.zeros(len(seen) - 1, np.float32), np.zeros(len(seen) - 1, np.float32)
     )
     elsewhere = Labels.certain(seen.boxes[:1] + np.float32(500))
-    truths = {"itself": [Labels.joined([sure, doubtful])], "elsewhere": [elsewhere]}
+    truths: dict[str, list[Labels | None]] = {
+        "itself": [Labels.joined([sure, doubtful])],
+        "elsewhere": [elsewhere],
+    }
     found = accuracy.rate(nano, accuracy.Pictures([image], truths))
     assert [rating.data for rating in found] == list(truths)
     assert [rating.ap50 for rating in found] == pytest.approx([1.0, 0.0])
+
+
+def test_a_truth_may_leave_pictures_out(shared_data: Path) -> None:
+    nano = accuracy.teacher(shared_data, accuracy.NANO, 1)
+    photo = next((shared_data / "img-street-people" / "images").glob("*.jpg"))
+    image = np.asarray(cv2.imread(str(photo)), np.uint8)
+    seen = Labels.certain(nano.detector.detect(image).boxes)
+    wrong = Labels.certain(seen.boxes + np.float32(500))
+    truths: dict[str, list[Labels | None]] = {"all": [seen, wrong], "first": [seen, None]}
+    of_all, of_first = accuracy.rate(nano, accuracy.Pictures([image, image], truths))
+    assert (of_all.pictures, of_first.pictures) == (2, 1)
+    assert of_first.ap50 == pytest.approx(1.0) and of_all.ap50 < 0.9
+    assert accuracy.every_nth([seen] * 5, 2) == [seen, None, seen, None, seen]
+
+
+def test_the_next_frame_and_the_mirror_image_are_near_copies_another_scene_is_none() -> None:
+    rng = np.random.default_rng(0)
+    scene, other = (
+        cv2.resize(rng.integers(0, 256, (9, 12, 3), np.uint8), (240, 180), interpolation=cv2.INTER_CUBIC)
+        for _ in range(2)
+    )
+    moved = np.roll(scene, 2, axis=1)
+    held_out = [thumbnail(np.asarray(one, np.uint8)) for one in (moved, other, np.zeros_like(scene))]
+    for copy in (scene, scene[:, ::-1].copy()):
+        found = have_near_copy(held_out, [thumbnail(np.asarray(copy, np.uint8))])
+        assert found.tolist() == [True, False, False]
+    assert have_near_copy(held_out, []).tolist() == [False] * 3
 
 
 def test_speed_is_told_as_a_multiple_of_yolox_nano_in_the_same_run(shared_data: Path) -> None:
