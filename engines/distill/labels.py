@@ -1,7 +1,8 @@
 """The teachers: bigger detectors that label what nobody has labelled.
 
-Two look at the pictures, YOLOX-nano at several scales, person-detection-retail-0013 on surveillance views. A
-box that they are sure of becomes a person with a soft target; a doubtful one a place to look away from.
+Two look at the pictures, YOLOX-nano at several scales, person-detection-retail-0013 on surveillance views and
+on streets, where people walk in groups. A box that they are sure of becomes a person with a soft target; a
+doubtful one a place to look away from.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.distill.config import TrainingError
-from engines.distill.pool import STORE, Boxes, Image, Labels, Picture
+from engines.distill.pool import STORE, STREET, Boxes, Image, Labels, Picture
 
 SURE = 0.40
 DOUBTFUL = 0.10
@@ -233,5 +234,7 @@ class Teachers:
             seen = agree(self.yolox.look(picture.image, (416, 640)), self._retail.look(picture.image))
         else:
             seen = self.yolox.look(picture.image, (416, min(768, 2 * max(height, width))))
+            if picture.source == STREET:
+                seen = agree(seen, self._retail.look(picture.image))
         labels = tightened(picture.labels, seen) if picture.loose else picture.labels
         return complete(labels, seen, trusted=picture.complete)

@@ -27,6 +27,9 @@ EMPTY = "empty"
 STORE = "store"
 """Source of a store's own recorded frames (`engines.distill.adapt`)."""
 
+STREET = "street"
+"""Source of the street photos, where only the main pedestrians are boxed."""
+
 STREET_HEAD_SHARE = 0.205
 """The street photos' boxes end at the neck: beside YOLOX-nano's, 98 % lack more than 6 % of the height at the
 top, 17 % at the median (every 12th photo, 232 persons), which is this share of the box itself."""
@@ -128,7 +131,7 @@ def street_people(data: Path) -> Iterator[Picture]:
         label = data / "img-street-people" / "labels" / f"{path.stem}.txt"
         boxes = yolo_boxes(label, image.shape[1], image.shape[0])
         labels = Labels.certain(with_heads(boxes))
-        yield Picture(path.stem, "street", index % 10 == 0, image, labels, complete=False, loose=True)
+        yield Picture(path.stem, STREET, index % 10 == 0, image, labels, complete=False, loose=True)
 
 
 def coco(data: Path) -> Iterator[Picture]:

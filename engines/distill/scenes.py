@@ -1,4 +1,4 @@
-"""Training pictures: plain frames, one person close up, mosaics of four, scenes with persons pasted in."""
+"""Training pictures: plain frames, one person close up, mosaics of four, people pasted in, crowds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from engines.distill.augment import PAD, framed, mirrored, stretched, weathered
 from engines.distill.config import TrainingError
 from engines.distill.cutouts import Cutout, read_cutouts
-from engines.distill.labels import covered
+from engines.distill.pasting import Pasted
 from engines.distill.pool import EMPTY, Image, Labels, PoolEntry, read_image, read_index
 
 Example = tuple[Image, Labels]
@@ -26,7 +26,7 @@ CLOSE_SMALLEST_PX = 60
 CLOSE_TALLEST = 1.9
 """Of the picture's height: how tall the person of a close-up can be."""
 
-KINDS = {"plain": 0.42, "close": 0.0, "mosaic": 0.28, "pasted": 0.3}
+KINDS = {"plain": 0.42, "close": 0.0, "mosaic": 0.28, "pasted": 0.3, "crowd": 0.0}
 SOURCE_SHARES = {
     "street": 0.42,
     "coco": 0.14,
@@ -77,8 +77,9 @@ class SceneMaker:
             image, labels = self._close(size)
         else:
             image, labels = self._plain(size)
-            if kind == "pasted" and self._cutouts:
-                image, labels = self._pasted(image, labels, size)
+            if kind in ("pasted", "crowd") and self._cutouts:
+                paste = self._pasted if kind == "pasted" else self._crowd
+                image, labels = paste(image, labels, size)
         if self._rng.random() < 0.5:
             image, labels = mirrored(image, labels)
         return weathered(image, self._rng), labels
@@ -157,12 +158,7 @@ class SceneMaker:
 
     def _pasted(self, image: Image, labels: Labels, size: tuple[int, int]) -> Example:
         """People of a height that grows down the picture, as a raised camera sees them, with soft shadows."""
-        if self._empty and self._rng.random() < 0.35:
-            empty = self._empty[int(self._rng.integers(len(self._empty)))]
-            image, labels = self._placed(
-                self._image(empty), empty.labels(), size, self._rng.uniform(1.0, 2.2)
-            )
-        image = image.copy()
+        scene = self._ground(image, labels, size)
         width, height = size
         low, high = sorted(np.exp(self._rng.uniform(math.log(0.07), math.log(1.0), 2)) * height)
         feet = np.sort(self._rng.uniform(0.15, 1.05, int(self._rng.integers(1, 11)))) * height
@@ -170,60 +166,51 @@ class SceneMaker:
         for foot in feet.tolist():
             foot_y = foot
             tall = (low + (high - low) * foot_y / height) * self._rng.uniform(0.88, 1.12)
-            cutout = self._cutouts[int(self._rng.integers(len(self._cutouts)))]
             if beside is not None and self._rng.random() < COMPANY_SHARE:
                 tall = float(beside[3] - beside[1]) * self._rng.uniform(0.9, 1.1)
                 foot_y = float(beside[3]) + tall * self._rng.uniform(-0.02, 0.12)
                 left = float(beside[0] + (beside[2] - beside[0]) * self._rng.uniform(-1.0, 1.0))
             else:
                 left = float(self._rng.uniform(-0.02, 0.98) * width)
-            box = paste(image, cutout, left, foot_y - tall, tall, self._rng)
-            if box is None:
-                continue
-            hidden = covered(labels.boxes, box[None])[:, 0] if len(labels.boxes) else np.zeros(0)
-            labels.trust = np.where(hidden > 0.7, 0, labels.trust).astype(np.float32)
-            labels = Labels.joined([labels, Labels.certain(box[None])])
-            beside = box
-        return image, labels
+            box = scene.add(self._anyone(), left, foot_y - tall, tall, self._rng)
+            if box is not None:
+                beside = box
+        return scene.image, scene.all_labels()
 
+    def _crowd(self, image: Image, labels: Labels, size: tuple[int, int]) -> Example:
+        """Groups of two to four who walk side by side and cross other groups, seen from eye height or little
+        above: everybody about as tall, feet on nearly one line, the nearer ones over the farther ones.
+        """
+        scene = self._ground(image, labels, size)
+        width, height = size
+        tall = float(np.exp(self._rng.uniform(math.log(0.16), math.log(0.75)))) * height
+        line = max(0.85 * tall, float(self._rng.uniform(0.35, 1.0)) * height)
+        depth = float(self._rng.uniform(0.05, 0.5))
+        people: list[tuple[float, float, float]] = []
+        for _ in range(int(self._rng.integers(1, 5))):
+            near = float(self._rng.uniform(-depth, depth))
+            middle = float(self._rng.uniform(0.0, 1.0)) * width
+            spread = float(self._rng.uniform(0.08, 0.5)) * tall
+            for place in range(int(self._rng.choice([1, 2, 2, 2, 3, 4]))):
+                nearer = 1 + near + float(self._rng.normal(0, 0.05))
+                foot = line + tall * (nearer - 1) * 0.8
+                left = middle + spread * place * float(self._rng.uniform(0.5, 1.1))
+                people.append((nearer, left, foot))
+        for nearer, left, foot in sorted(people):
+            own = tall * max(0.3, nearer) * float(self._rng.uniform(0.93, 1.07))
+            scene.add(self._anyone(), left, foot - own, own, self._rng)
+        return scene.image, scene.all_labels()
 
-def paste(
-    image: Image, cutout: Cutout, left: float, top: float, tall: float, rng: np.random.Generator
-) -> np.ndarray | None:
-    """Pastes a person of height `tall` into `image` in place; gives the visible box, None if out of view."""
-    source, mask = cutout.image, cutout.mask
-    if rng.random() < 0.5:
-        source, mask = source[:, ::-1], mask[:, ::-1]
-    wide = tall * source.shape[1] / source.shape[0] * rng.uniform(0.9, 1.1)
-    size = (max(4, round(wide)), max(8, round(tall)))
-    person = cv2.resize(source, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    alpha = cv2.resize(np.ascontiguousarray(mask), size, interpolation=cv2.INTER_AREA)
-    x0, y0 = int(left), int(top)
-    a, b = max(0, x0), max(0, y0)
-    c, d = min(image.shape[1], x0 + size[0]), min(image.shape[0], y0 + size[1])
-    if c - a < max(5, 0.5 * size[0]) or d - b < max(8, 0.5 * size[1]):
-        return None
-    person, alpha = person[b - y0 : d - y0, a - x0 : c - x0], alpha[b - y0 : d - y0, a - x0 : c - x0, None]
-    under = image[b:d, a:c].astype(np.float32)
-    gain = np.clip((under.mean() + 30) / (person.mean() + 30), 0.6, 1.4) ** rng.uniform(0, 1)
-    if rng.random() < 0.5:
-        shade(image, (a, b, c, d), rng)
-        under = image[b:d, a:c].astype(np.float32)
-    image[b:d, a:c] = np.clip(person * gain * alpha + under * (1 - alpha), 0, 255).astype(np.uint8)
-    return np.array([a, b, c, d], np.float32)
+    def _ground(self, image: Image, labels: Labels, size: tuple[int, int]) -> Pasted:
+        """The picture to paste into: this one, or a place without people."""
+        if self._empty and self._rng.random() < 0.35:
+            empty = self._empty[int(self._rng.integers(len(self._empty)))]
+            zoom = float(self._rng.uniform(1.0, 2.2))
+            image, labels = self._placed(self._image(empty), empty.labels(), size, zoom)
+        return Pasted(image, labels)
 
-
-def shade(image: Image, box: tuple[int, int, int, int], rng: np.random.Generator) -> None:
-    """Darkens a flat ellipse on the floor beside a person's feet, in place."""
-    left, _, right, bottom = box
-    wide = right - left
-    mask = np.zeros(image.shape[:2], np.float32)
-    centre = (int((left + right) / 2 + rng.uniform(-0.8, 0.8) * wide), int(bottom - 0.03 * wide))
-    axes = (max(2, int(wide * rng.uniform(0.5, 1.1))), max(1, int(wide * rng.uniform(0.1, 0.25))))
-    cv2.ellipse(mask, centre, axes, float(rng.uniform(-12, 12)), 0, 360, float(rng.uniform(0.2, 0.55)), -1)
-    top, low = max(0, centre[1] - wide), min(image.shape[0], centre[1] + wide)
-    if top < low:
-        image[top:low] = (image[top:low] * (1 - mask[top:low, :, None])).astype(np.uint8)
+    def _anyone(self) -> Cutout:
+        return self._cutouts[int(self._rng.integers(len(self._cutouts)))]
 
 
 class SceneBatches(IterableDataset[tuple[np.ndarray, list[Labels]]]):

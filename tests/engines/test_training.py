@@ -17,8 +17,9 @@ from engines.distill import export, loop, losses, manifest, scenes  # noqa: E402
 from engines.distill.assign import assign, cell_centres, iou_by_row, pad  # noqa: E402
 from engines.distill.augment import clipped, stretched  # noqa: E402
 from engines.distill.config import DetectorRecipe, TrainingError, read_recipe  # noqa: E402
+from engines.distill.cutouts import Cutout, save_cutouts  # noqa: E402
 from engines.distill.evaluate import decode, matches, summarise  # noqa: E402
-from engines.distill.labels import Seen  # noqa: E402
+from engines.distill.labels import Seen, overlap  # noqa: E402
 from engines.distill.pool import Labels, Picture, save_picture, write_index  # noqa: E402
 from engines.distill.train import detector_training  # noqa: E402
 from engines.models.detector import DetectorWidth, PersonDetector  # noqa: E402
@@ -157,15 +158,22 @@ def test_the_loss_teaches_the_net_a_single_picture() -> None:
     assert values[-1] < 0.5 * values[0]
 
 
-def test_pasted_people_have_boxes_where_they_are(pool_folder: Path) -> None:
-    image = np.full((96, 128, 3), 200, np.uint8)
-    cutout = scenes.Cutout(np.full((60, 24, 3), 10, np.uint8), np.ones((60, 24), np.float32))
-    box = scenes.paste(image, cutout, 40, 20, 50, np.random.default_rng(0))
-    assert box is not None
-    left, top, right, bottom = box.astype(int)
-    assert image[top + 2 : bottom - 2, left + 2 : right - 2].max() < 120
-    assert (top, bottom) == (20, 70)
-    assert scenes.paste(image, cutout, 126, 20, 50, np.random.default_rng(0)) is None
+def test_a_crowd_has_people_who_hide_each_other(pool_folder: Path) -> None:
+    standing = Cutout(np.full((60, 24, 3), 10, np.uint8), np.ones((60, 24), np.float32))
+    save_cutouts(pool_folder / "cutouts", [standing])
+    only = {"plain": 0.0, "mosaic": 0.0, "pasted": 0.0, "close": 0.0, "crowd": 1.0}
+    maker = scenes.SceneMaker(pool_folder, 5, kinds=only)
+    trusts, closest = [], []
+    for _ in range(30):
+        image, labels = maker.example((128, 96))
+        assert image.shape == (96, 128, 3)
+        trusts.append(labels.trust)
+        if len(labels.boxes) > 1:
+            others = overlap(labels.boxes, labels.boxes) - np.eye(len(labels.boxes))
+            closest.append(others.max())
+    assert np.median(closest) > 0.2
+    found = np.concatenate(trusts)
+    assert (found == 1).any() and (found == 0).any() and ((found > 0.5) & (found < 1)).any()
 
 
 def test_a_close_up_has_a_person_about_as_tall_as_the_picture(pool_folder: Path) -> None:
