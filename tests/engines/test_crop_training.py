@@ -28,7 +28,7 @@ from engines.distill.crops.gather import CROP_WH, CropRecord, CropSet, inner  # 
 from engines.distill.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe, read_crop_recipe  # noqa: E402
 from engines.distill.crops.reid_fit import fit_last_layer, principal, ridge  # noqa: E402
 from engines.distill.crops.reid_train import ReidLearner, ReidLesson  # noqa: E402
-from engines.distill.crops.views import ViewSet, views_of  # noqa: E402
+from engines.distill.crops.views import ViewSet, view_set, views_of  # noqa: E402
 from engines.distill.loop import TrainingRun, read_checkpoint  # noqa: E402
 from engines.distill.reload import read_imagenet  # noqa: E402
 from engines.models.action import ActionNet  # noqa: E402
@@ -149,6 +149,13 @@ def test_the_first_view_is_the_crop_as_it_is_and_every_view_comes_again() -> Non
     assert all((one == other).all() for one, other in zip(views, again, strict=True))
     assert (views[0] == inner(crops.crops[2])).all()
     assert all((views[0] != view).any() for view in views[1:])
+
+
+def test_views_that_an_earlier_run_left_damaged_are_named(tmp_path: Path) -> None:
+    for damage in (b"", b"PK\x03\x04 cut off", b"rubbish"):
+        (tmp_path / "views-teachers.npz").write_bytes(damage)
+        with pytest.raises(TrainingError, match=r"views-teachers\.npz, views\.npy: damaged .* delete both"):
+            view_set(random_crops(4), tmp_path, tmp_path, 2, 0, 1)
 
 
 def random_views(crops: int, each: int) -> ViewSet:

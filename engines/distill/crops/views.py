@@ -8,6 +8,8 @@ consistent teacher: Beyer et al. 2022), so that every view has an answer that ca
 from __future__ import annotations
 
 import time
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends import cpu
+from engines.distill.config import TrainingError
 from engines.distill.crops.augment import Hardships, as_batch, augmented
 from engines.distill.crops.gather import CropSet, inner
 from engines.distill.crops.reid_teachers import Embeddings, teachers
@@ -57,16 +60,23 @@ def views_of(crop_set: CropSet, row: int, each: int, seed: int) -> list[Image]:
 def view_set(crops: CropSet, data: Path, folder: Path, each: int, seed: int, threads: int) -> ViewSet:
     """Draws the views and asks the teachers, or reads what an earlier call left in `folder`.
 
-    The teachers compute in bfloat16 where the processor has it, which moves a cosine by 0.02 at most.
+    The teachers compute in bfloat16 where the processor has it, which moves a cosine by 0.02 at most. Raises
+    TrainingError where what an earlier call left cannot be read.
     """
     stored, told = folder / "views.npy", folder / "views-teachers.npz"
     if not told.exists():
         _draw(crops, data, stored, told, each, seed, threads)
-    with np.load(told) as arrays:
-        embeddings = [np.asarray(arrays[name], np.float32) for name in sorted(arrays.files)]
+    try:
+        with np.load(told) as arrays:
+            embeddings = [np.asarray(arrays[name], np.float32) for name in sorted(arrays.files)]
+        pictures = np.load(stored, mmap_mode="r")
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise TrainingError(
+            f"{told}, {stored.name}: damaged ({error}); delete both and the views are drawn again"
+        ) from error
     held_out = np.asarray([record.held_out for record in crops.records])
     sources = [record.source for record in crops.records]
-    return ViewSet(np.load(stored, mmap_mode="r"), each, embeddings, held_out, sources)
+    return ViewSet(pictures, each, embeddings, held_out, sources)
 
 
 def _draw(crops: CropSet, data: Path, stored: Path, told: Path, each: int, seed: int, threads: int) -> None:
