@@ -4,10 +4,9 @@
 
 Needs the extra `train` (torch). A good part of its stores have not trained the network of moments: on those
 that have, its scores are better than they are in a new store. A batch is some seconds of some stores; each
-tick that is worth judging counts if no flip is on. Of a flip, ALPHA of the loss is that of its ticks (long
-and short flips weigh the same) and the rest that of its best tick, because a flip is found by one. The rules
-that make flips of scores are chosen on validation stores: the best event F1 among those with few false
-alarms. Everything follows from seeds: the same code gives the same file on the same machine.
+tick that is worth judging counts. The rules that make flips of scores are chosen on validation stores: the
+best event F1 among those with few false alarms. Everything follows from seeds: the same code gives the same
+file on the same machine.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
+from bench.course_model import Average, CourseModel, loss_of
 from bench.flip_courses import CourseCache, StoreCourses
 from bench.flip_features import WARM_UP_S, FeatureCache
 from bench.flip_stores import Score, StoreRecording, match
@@ -55,21 +54,24 @@ from rfid_reader.reads import ReadTable
 STORES = (*range(FIRST_TRAINING_SEED, 1131), *range(1146, 1243))
 """Those from 1146 have not trained the network of moments."""
 AT_BOTH_RATES = range(1146, 1183)
+AT_THE_OTHER_RATE_TOO = range(1183, 1218)
 BUSY = range(FIRST_BUSY_SEED + 18, FIRST_BUSY_SEED + 30)
 SCENES = range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + 30)
+BESET = range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + 150)
+BESET_RATES_HZ = (4.0, 6.0, 20.0)
 SCENE_RATES_HZ = {
     "carried": (20.0, 4.0),
     "facing": (4.0, 20.0),
     "lone": (4.0, 14.0, 80.0),
     "restless": (6.0,),
 }
-START_MARKS, LEAST_MARKED = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8), (2, 3)
+START_MARKS, LEAST_MARKED = tuple(mark / 40 for mark in range(20, 33)), (2, 3)
 FALSE_PER_TAG_HOUR = 0.35
 """Rules are chosen among those with fewer false alarms than this on the validation stores."""
-BIN, COURSE, SHARE, RACK = 24, 48, 16, 32
-ALPHA, FLIP_WEIGHT, LEAST_TICKS = 0.5, 6.0, 3
 CROP_TICKS, FIRST_TICK, CROPS = 96, 12, 2
-LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 3e-3, 0.05, 0.05
+LEARNING_RATE, WEIGHT_DECAY = 3e-3, 0.05
+AVERAGE_FROM = 0.3
+"""Share of the steps before the average of the weights begins."""
 
 
 def sources() -> list[tuple[int, float, str]]:
@@ -82,50 +84,9 @@ def sources() -> list[tuple[int, float, str]]:
     found += [(seed, RATES_HZ[seed % 2], "busy") for seed in BUSY]
     for kind, rates_hz in SCENE_RATES_HZ.items():
         found += [(seed, rates_hz[seed % len(rates_hz)], kind) for seed in SCENES]
+    found += [(seed, BESET_RATES_HZ[seed % 3], "beset") for seed in BESET]
+    found += [(seed, RATES_HZ[1 - seed % 2], "store") for seed in AT_THE_OTHER_RATE_TOO]
     return found
-
-
-class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
-    """The CourseNetwork as torch trains it: the window as a convolution."""
-
-    def __init__(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
-        super().__init__()
-        self.mean, self.scale = torch.from_numpy(mean), torch.from_numpy(scale)
-        self.bin = nn.Conv1d(COLUMNS, BIN, 1)
-        self.window = nn.Conv1d(BIN, COURSE, WINDOW_BINS)
-        self.share = nn.Linear(COURSE, SHARE)
-        self.rack = nn.Linear(COURSE + 2 * SHARE, RACK)
-        self.last = nn.Linear(RACK, 1)
-        nn.init.constant_(self.last.bias, -3.0)
-
-    def forward(self, columns: Tensor, group: Tensor, judged: Tensor) -> Tensor:
-        """Logits of the judged (tags, ticks) in rising order, of columns (tags, WINDOW_BINS - 1 + ticks,
-        COLUMNS)."""
-        value = ((columns - self.mean) / self.scale).clamp(-8, 8)
-        if self.training:
-            value = functional.dropout(value, DROPOUT)
-        value = functional.relu(self.bin(value.transpose(1, 2)))
-        value = functional.relu(self.window(value)).transpose(1, 2)
-        tag, tick = judged.nonzero(as_tuple=True)
-        course = value[tag, tick]
-        rack = (group[tag, tick] + 1) * judged.shape[1] + tick
-        shared = functional.relu(self.share(course))
-        racks = int(rack.max()) + 1 if len(rack) else 1
-        place = rack[:, None].expand(-1, SHARE)
-        highest = torch.zeros(racks, SHARE).scatter_reduce(0, place, shared, "amax")
-        size = torch.zeros(racks).index_add(0, rack, torch.ones(len(rack))).clamp(min=1)
-        mean = torch.zeros(racks, SHARE).index_add(0, rack, shared) / size[:, None]
-        value = functional.relu(self.rack(torch.cat([course, highest[rack], mean[rack]], 1)))
-        logit: Tensor = self.last(value)[:, 0]
-        return logit
-
-    def exported(self) -> CourseNetwork:
-        """The same network for numpy."""
-        window = self.window.weight.permute(2, 1, 0).reshape(WINDOW_BINS * BIN, COURSE)
-        tensors = [self.mean, self.scale, self.bin.weight[..., 0].T, self.bin.bias, window, self.window.bias]
-        for layer in (self.share, self.rack, self.last):
-            tensors += [layer.weight.T, layer.bias]
-        return CourseNetwork(*(tensor.detach().numpy().copy() for tensor in tensors))
 
 
 class Crops:
@@ -175,23 +136,8 @@ def _judged_flips(recording: StoreCourses) -> NDArray[np.int16]:
     return moved
 
 
-def loss_of(logit: Tensor, flip: Tensor, tag: Tensor) -> Tensor:
-    """See the module's docstring; flip and tag numbers of each logit."""
-    loss, within = functional.softplus(logit[flip == 0]).sum(), flip > 0
-    if within.any():
-        inside = logit[within]
-        _, place, ticks = torch.unique(
-            flip[within] * 10_000 + tag[within], return_inverse=True, return_counts=True
-        )
-        weight = (FLIP_WEIGHT / ticks.float().clamp(min=LEAST_TICKS))[place]
-        best = torch.full((len(ticks),), -30.0).scatter_reduce(0, place, inside, "amax")
-        loss = loss + ALPHA * (weight * functional.softplus(-inside)).sum()
-        loss = loss + (1 - ALPHA) * FLIP_WEIGHT * functional.softplus(-best).sum()
-    return loss
-
-
 def train(recordings: list[StoreCourses], epochs: int, seed: int) -> CourseModel:
-    """AdamW, the learning rate rising and falling once."""
+    """AdamW, the learning rate rising and falling once; returns the average of the weights."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     sample = np.concatenate([one.columns[::5, ::7].reshape(-1, COLUMNS) for one in recordings])
@@ -203,6 +149,7 @@ def train(recordings: list[StoreCourses], epochs: int, seed: int) -> CourseModel
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1
     )
+    average, step = None, 0
     for epoch in range(epochs):
         order, lost = rng.permutation(len(crops.places)), 0.0
         for start in range(0, len(order) - CROPS + 1, CROPS):
@@ -217,9 +164,15 @@ def train(recordings: list[StoreCourses], epochs: int, seed: int) -> CourseModel
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
+            step += 1
+            if average is not None:
+                average.add(model)
+            elif step > AVERAGE_FROM * steps:
+                average = Average(model)
         print(f"epoch {epoch + 1}: loss {lost / len(order):.2f} a crop", file=sys.stderr)
-    model.eval()
-    return model
+    trained = model if average is None else average.model
+    trained.eval()
+    return trained
 
 
 def tick_scores(
@@ -279,10 +232,10 @@ def save(course: CourseNetwork, rules: EventRules, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--cache", type=Path, default=Path("flip-training"), help="folder for stores, rows")
-    parser.add_argument("--validation", type=int, default=10)
+    parser.add_argument("--validation", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=180.0)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -17,6 +17,7 @@ import bench.flip_scenes
 import rfid_reader.flips
 import rfid_reader.simulator
 from bench.flip_scenes import (
+    beset_scene,
     busy_store,
     carried_scene,
     facing_scene,
@@ -39,6 +40,7 @@ SCENES = {
     "carried": carried_scene,
     "facing": facing_scene,
     "restless": restless_scene,
+    "beset": beset_scene,
     "busy": busy_store,
 }
 Rows = NDArray[np.int64]

@@ -31,7 +31,7 @@ from rfid_reader.simulator.stores import draw_radio, generate_store
 from rfid_reader.simulator.world import World
 
 ONE_CHANNEL = HopPlan("one channel", (918.0e6,), 2.0, False, 0, 410)
-LONE_S, CARRIED_S, FACING_S, RESTLESS_S, BUSY_S = 30.0, 20.0, 60.0, 40.0, 150.0
+LONE_S, CARRIED_S, FACING_S, RESTLESS_S, BESET_S, BUSY_S = 30.0, 20.0, 60.0, 40.0, 60.0, 150.0
 LEAST_POWER_DBM = 24.0
 
 
@@ -195,6 +195,67 @@ def facing_scene(seed: int, restless: bool = False) -> StoreRecording:
             multipath=1.5 * scenario.multipath,
         )
     return with_pauses(_record(scenario, bool(rng.random() < 0.6), until_s), seed, 5.0)
+
+
+def _slow_way(rng: np.random.Generator, far_m: float) -> list[tuple[float, float, float]]:
+    """Slowly to and fro, or hardly at all: between antenna and tags, near either, or beside them."""
+    times = np.arange(0.0, BESET_S + 0.5, 0.25)
+    x, y = rng.uniform(0.2, 1.0) * far_m, rng.uniform(-1.0, 1.0)
+    reach_m, rate_hz, start = (
+        rng.uniform(0.02, 0.5, 2),
+        rng.uniform(0.03, 0.5, 2),
+        rng.uniform(0, 2 * math.pi, 2),
+    )
+    way_x = x + reach_m[0] * np.sin(2 * math.pi * rate_hz[0] * times + start[0])
+    way_y = y + reach_m[1] * np.sin(2 * math.pi * rate_hz[1] * times + start[1])
+    points = zip(times, np.clip(way_x, 0.3, 1.1 * far_m), way_y, strict=True)
+    return [(float(a), float(b), float(c)) for a, b, c in points]
+
+
+def beset_scene(seed: int) -> StoreRecording:
+    """Like facing_scene, with one to three people who sway slowly, move on the spot or walk, and whose bodies
+    echo up to 3.5 times, limbs up to 6 times as much as in a store; in three of ten a tag is taken now and
+    then."""
+    rng = np.random.default_rng([seed, 67])
+    far_m = float(rng.uniform(1.5, 4.5))
+    racks = [
+        RackSpec(
+            f"row-{row}",
+            (far_m, 0.0),
+            TagRun(int(rng.integers(2, 6)), f"a4{seed % 65536:04x}{row:02x}"),
+            90.0,
+            float(rng.uniform(0.6, 1.8)),
+            0.4 + 0.4 * row,
+        )
+        for row in range(int(rng.integers(1, 5)))
+    ]
+    paths = []
+    for number in range(int(rng.choice([1, 1, 2, 3]))):
+        kind = rng.random()
+        if kind < 0.5:
+            paths.append(PathSpec(f"person-{number}", _slow_way(rng, far_m)))
+        else:
+            way = _way("moves" if kind < 0.75 else "walks", rng, far_m, BESET_S)
+            paths.append(msgspec.structs.replace(way, person=f"person-{number}"))
+    radio = draw_radio(rng, LEAST_POWER_DBM)
+    for name, most in (("body_gain_m", 3.5), ("limb_gain_m", 6.0)):
+        radio[name] *= rng.uniform(1.0, most)
+    scenario = Scenario(
+        f"beset-{seed}",
+        [AntennaSpec(1, (0.0, 0.0), 1.2, (far_m, 0.0, 1.2))],
+        racks,
+        seed=seed,
+        hop_plan=str(rng.choice(list(PLANS))),
+        duration_s=BESET_S,
+        people=PeopleSpec(paths=paths),
+        flips=FlipsSpec(given=_flips(rng, racks, 6, BESET_S) if rng.random() < 0.3 else []),
+        reader=ReaderSpec(mode=1000),
+        radio=radio,
+        multipath=float(rng.uniform(0.15, 1.2)),
+        sway_m=float(rng.choice([0.0, 0.0005])),
+    )
+    recording = _record(scenario, bool(rng.random() < 0.5), BESET_S)
+    return with_pauses(recording, seed, float(rng.choice([5.0, 10.0, 40.0])))
 
 
 def busy_store(seed: int) -> StoreRecording:

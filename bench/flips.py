@@ -115,13 +115,17 @@ def _print_own_rates(rows: list[OwnRateRow]) -> None:
 
 
 def _print_clips(rows: list[ClipRow]) -> None:
-    click.echo("reads/s  method       handled against  accuracy    AUC  clips       too few reads  published")
+    click.echo(
+        "reads/s  method       handled against  accuracy  cross-fitted    AUC  clips       too few reads  "
+        "published"
+    )
     for row in rows:
         published = (
             f"{PUBLISHED[row.method]:.3f}" if row.against == "calm" and row.method in PUBLISHED else "-"
         )
         click.echo(
-            f"{row.rate_hz:>7g}  {row.method:<11} {row.against:>16} {row.accuracy:>9.3f} {row.auc:>6.3f}  "
+            f"{row.rate_hz:>7g}  {row.method:<11} {row.against:>16} {row.accuracy:>9.3f} "
+            f"{row.cross_fitted:>13.3f} {row.auc:>6.3f}  "
             f"{row.handled:>4}+{row.others:<5} {row.unjudged:>14} {published:>10}"
         )
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.clip_marks import FIRST_SEED as FIRST_MARK_SEED
 from bench.flip_courses import StoreCourses, courses_of
 from bench.flip_stores import record_store, thinned
+from bench.flip_training import FIRST_VALIDATION_SEED
+from bench.flips import FIRST_TEST_SEED
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.course import AHEAD_BINS, COLUMNS, WINDOW_BINS
 from rfid_reader.flips.network import load_network
@@ -57,3 +60,25 @@ def test_a_flip_is_looked_for_where_ticks_judge_it() -> None:
     assert training._judged_flips(recording)[0].tolist() == [0] * AHEAD_BINS + (
         recording.flip_numbers()[0, :-AHEAD_BINS].tolist()
     )
+
+
+def test_no_store_that_rules_or_marks_are_chosen_on_trains_and_none_twice() -> None:
+    pytest.importorskip("torch")
+    training = pytest.importorskip("bench.course_training")
+    sources = training.sources()
+    seeds = {seed for seed, _, kind in sources if kind == "store"}
+    assert len(set(sources)) == len(sources)
+    assert max(seeds) < min(FIRST_MARK_SEED, FIRST_VALIDATION_SEED, FIRST_TEST_SEED)
+
+
+def test_the_average_of_weights_follows_them_slowly() -> None:
+    torch = pytest.importorskip("torch")
+    course_model = pytest.importorskip("bench.course_model")
+    model = course_model.CourseModel(np.zeros(COLUMNS, np.float32), np.ones(COLUMNS, np.float32))
+    before = model.last.bias.detach().clone()
+    average = course_model.Average(model)
+    with torch.no_grad():
+        model.last.bias += 1.0
+    average.add(model)
+    moved = (average.model.last.bias.detach() - before).numpy()
+    assert moved == pytest.approx(1 - course_model.AVERAGED, abs=1e-6)

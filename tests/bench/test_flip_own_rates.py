@@ -9,8 +9,9 @@ import pytest
 
 from bench.flip_judging import Run, ScoreLog
 from bench.flip_own_rates import own_rate_row, own_rate_rows
-from bench.flip_scenes import facing_scene, lone_scene, with_pauses
+from bench.flip_scenes import beset_scene, facing_scene, lone_scene, with_pauses
 from bench.flip_stores import StoreRecording
+from bench.real_reads import spread_in_cells
 from rfid_reader.flips import Flip
 from rfid_reader.flips.events import EventRules
 from rfid_reader.reads import ReadTable
@@ -74,3 +75,15 @@ def test_scenes_follow_from_their_seed() -> None:
     assert first.tags <= 3 and first.rate_hz > 10
     other = replace(facing_scene(8), name="")
     assert len(np.unique(other.reads.antenna)) == 1
+    assert beset_scene(7).reads.time_s.tolist() == beset_scene(7).reads.time_s.tolist()
+
+
+def test_people_who_echo_more_spread_phases_further() -> None:
+    def spread(scenes: list[StoreRecording]) -> float:
+        every = [value for one in scenes for value in spread_in_cells(one.reads, 2.0)[0]]
+        return float(np.median(every))
+
+    numbers = range(30000, 30004)
+    assert spread([beset_scene(one) for one in numbers]) > 1.3 * spread(
+        [facing_scene(one) for one in numbers]
+    )
