@@ -12,22 +12,25 @@ from torch.nn import functional
 
 from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
 
-BIN, COURSE, SHARE, RACK = 24, 64, 16, 32
-DROPOUT = 0.08
+BIN, SHARE, RACK = 24, 16, 32
 ALPHA, FLIP_WEIGHT, LEAST_TICKS = 0.5, 6.0, 3
 AVERAGED = 0.998
+ALIKE = ("mean", "scale")
 
 
 class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
     """The CourseNetwork as torch trains it: the window as a convolution."""
 
-    def __init__(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+    def __init__(
+        self, mean: NDArray[np.float32], scale: NDArray[np.float32], course: int = 64, dropout: float = 0.08
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.mean, self.scale = torch.from_numpy(mean), torch.from_numpy(scale)
         self.bin = nn.Conv1d(COLUMNS, BIN, 1)
-        self.window = nn.Conv1d(BIN, COURSE, WINDOW_BINS)
-        self.share = nn.Linear(COURSE, SHARE)
-        self.rack = nn.Linear(COURSE + 2 * SHARE, RACK)
+        self.window = nn.Conv1d(BIN, course, WINDOW_BINS)
+        self.share = nn.Linear(course, SHARE)
+        self.rack = nn.Linear(course + 2 * SHARE, RACK)
         self.last = nn.Linear(RACK, 1)
         nn.init.constant_(self.last.bias, -3.0)
 
@@ -36,7 +39,7 @@ class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
         COLUMNS)."""
         value = ((columns - self.mean) / self.scale).clamp(-8, 8)
         if self.training:
-            value = functional.dropout(value, DROPOUT)
+            value = functional.dropout(value, self.dropout)
         value = functional.relu(self.bin(value.transpose(1, 2)))
         value = functional.relu(self.window(value)).transpose(1, 2)
         tag, tick = judged.nonzero(as_tuple=True)
@@ -54,7 +57,7 @@ class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
 
     def exported(self) -> CourseNetwork:
         """The same network for numpy."""
-        window = self.window.weight.permute(2, 1, 0).reshape(WINDOW_BINS * BIN, COURSE)
+        window = self.window.weight.permute(2, 1, 0).reshape(WINDOW_BINS * BIN, -1)
         tensors = [self.mean, self.scale, self.bin.weight[..., 0].T, self.bin.bias, window, self.window.bias]
         for layer in (self.share, self.rack, self.last):
             tensors += [layer.weight.T, layer.bias]
@@ -88,3 +91,48 @@ class Average:
     def add(self, model: CourseModel) -> None:
         for mine, newest in zip(self.model.parameters(), model.parameters(), strict=True):
             mine.data.mul_(AVERAGED).add_(newest.detach(), alpha=1 - AVERAGED)
+
+
+def merged(members: list[CourseNetwork]) -> CourseNetwork:
+    """One network whose log-odds are the mean of the members': their layers side by side. They must take
+    columns standardised alike, as those do that were trained on the same recordings."""
+    first = members[0]
+    if any(not np.array_equal(getattr(one, name), getattr(first, name)) for one in members for name in ALIKE):
+        raise ValueError("the networks to merge were trained on different recordings")
+    bins, shares = (
+        [one.bin_weight.shape[1] for one in members],
+        [one.share_weight.shape[1] for one in members],
+    )
+    courses = [one.window_weight.shape[1] for one in members]
+    window = np.zeros((WINDOW_BINS, sum(bins), sum(courses)), np.float32)
+    rack = np.zeros((sum(courses) + 2 * sum(shares), sum(len(one.rack_bias) for one in members)), np.float32)
+    share = np.zeros((sum(courses), sum(shares)), np.float32)
+    at_bin = at_course = at_share = at_rack = 0
+    for one, of_bin, of_course, of_share in zip(members, bins, courses, shares, strict=True):
+        course = slice(at_course, at_course + of_course)
+        of_rack = slice(at_rack, at_rack + len(one.rack_bias))
+        window[:, at_bin : at_bin + of_bin, course] = one.window_weight.reshape(
+            WINDOW_BINS, of_bin, of_course
+        )
+        share[course, at_share : at_share + of_share] = one.share_weight
+        rack[course, of_rack] = one.rack_weight[:of_course]
+        for place in (0, 1):
+            row = sum(courses) + place * sum(shares) + at_share
+            mine = of_course + place * of_share
+            rack[row : row + of_share, of_rack] = one.rack_weight[mine : mine + of_share]
+        at_bin, at_course, at_share = at_bin + of_bin, at_course + of_course, at_share + of_share
+        at_rack = of_rack.stop
+    return CourseNetwork(
+        mean=first.mean,
+        scale=first.scale,
+        bin_weight=np.concatenate([one.bin_weight for one in members], axis=1),
+        bin_bias=np.concatenate([one.bin_bias for one in members]),
+        window_weight=window.reshape(-1, sum(courses)),
+        window_bias=np.concatenate([one.window_bias for one in members]),
+        share_weight=share,
+        share_bias=np.concatenate([one.share_bias for one in members]),
+        rack_weight=rack,
+        rack_bias=np.concatenate([one.rack_bias for one in members]),
+        last_weight=np.concatenate([one.last_weight for one in members]) / np.float32(len(members)),
+        last_bias=np.mean([one.last_bias for one in members], axis=0, dtype=np.float32),
+    )

@@ -7,11 +7,19 @@ import pytest
 
 from bench.clip_marks import FIRST_SEED as FIRST_MARK_SEED
 from bench.flip_courses import StoreCourses, courses_of
+from bench.flip_judging import run
 from bench.flip_stores import record_store, thinned
 from bench.flip_training import FIRST_VALIDATION_SEED
 from bench.flips import FIRST_TEST_SEED
 from rfid_reader.flips.activity import FEATURES
-from rfid_reader.flips.course import AHEAD_BINS, COLUMNS, WINDOW_BINS
+from rfid_reader.flips.course import (
+    AHEAD_BINS,
+    COLUMNS,
+    WINDOW_BINS,
+    CourseNetwork,
+    Courses,
+    load_course,
+)
 from rfid_reader.flips.network import load_network
 from rfid_reader.simulator.handling import TrueFlip
 
@@ -82,3 +90,40 @@ def test_the_average_of_weights_follows_them_slowly() -> None:
     average.add(model)
     moved = (average.model.last.bias.detach() - before).numpy()
     assert moved == pytest.approx(1 - course_model.AVERAGED, abs=1e-6)
+
+
+def test_networks_side_by_side_give_the_mean_of_their_log_odds() -> None:
+    torch = pytest.importorskip("torch")
+    course_model = pytest.importorskip("bench.course_model")
+    torch.manual_seed(2)
+    mean, scale = np.zeros(COLUMNS, np.float32), np.full(COLUMNS, 2.0, np.float32)
+    members = [course_model.CourseModel(mean, scale, width).exported() for width in (48, 64)]
+    rng = np.random.default_rng(6)
+    columns = rng.normal(size=(WINDOW_BINS, 5, COLUMNS)).astype(np.float32)
+    rows, group = np.arange(5), np.array([0, 0, 0, 1, 1])
+
+    def log_odds(network: CourseNetwork) -> np.ndarray:
+        courses = Courses(network)
+        for tick in columns:
+            courses.add(tick)
+        score = courses.judge(rows, group)
+        return np.log(score / (1 - score))
+
+    mine = [log_odds(member) for member in members]
+    assert np.abs(mine[0] - mine[1]).max() > 0.01
+    assert log_odds(course_model.merged(members)) == pytest.approx(0.5 * (mine[0] + mine[1]), abs=1e-4)
+    other = course_model.CourseModel(mean, mean + 1).exported()
+    with pytest.raises(ValueError, match="different recordings"):
+        course_model.merged([members[0], other])
+
+
+def test_training_scores_ticks_as_the_detector_does() -> None:
+    pytest.importorskip("torch")
+    training = pytest.importorskip("bench.course_training")
+    store = thinned(record_store(1003, 40.0), 6.0)
+    network = load_network("production", FEATURES)[0]
+    scores = training.tick_scores(load_course("production"), courses_of(store, network))
+    shipped = run("production", store.reads).scores.log
+    for (rows, score), (_, said_rows, said) in zip(scores, shipped, strict=True):
+        assert rows.tolist() == said_rows.tolist()
+        assert score == pytest.approx(said, abs=0.02)
