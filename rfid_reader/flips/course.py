@@ -31,6 +31,8 @@ MOMENT = OWN + SHARED + RECURRENCES
 """The column of the moment's log-odds; the next one says that the moment was worth judging."""
 JUDGED = MOMENT + 1
 PREFIX = "course_"
+GROWTH_TAGS = 512
+"""Room is made for so many tags at a time: windows are the most that is kept of a tag."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class Courses:
         have = self._bins.shape[1]
         if tags <= have:
             return
-        bins = np.empty((WINDOW_BINS, max(tags, 2 * have, 64), self._blank.shape[1]), np.float32)
+        size = -(-tags // GROWTH_TAGS) * GROWTH_TAGS
+        bins = np.empty((WINDOW_BINS, size, self._blank.shape[1]), np.float32)
         bins[:, :have], bins[:, have:] = self._bins, self._blank
         self._bins = bins
 

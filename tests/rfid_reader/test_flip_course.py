@@ -13,6 +13,7 @@ from rfid_reader.flips import course
 from rfid_reader.flips.activity import OWN, SHARED, STATICS
 from rfid_reader.flips.course import (
     COLUMNS,
+    GROWTH_TAGS,
     JUDGED,
     MOMENT,
     NOT_JUDGED,
@@ -124,6 +125,20 @@ def test_courses_judge_the_last_bins_in_their_order() -> None:
         network(windows, np.zeros(2, np.int64))
     )
     assert len(courses.judge(rows[:0], rows[:0])) == 0
+
+
+def test_tags_keep_their_course_when_room_is_made_for_more() -> None:
+    network, rng = random_network(), np.random.default_rng(8)
+    columns = rng.normal(size=(6, GROWTH_TAGS + 1, COLUMNS)).astype(np.float32)
+    columns[:3, 2:] = course_columns(
+        np.zeros((1, OWN + SHARED), np.float32), np.zeros((1, RECURRENCES)), np.zeros((1, STATICS))
+    )
+    grown, at_once = Courses(network), Courses(network)
+    for tick, every in enumerate(columns):
+        grown.add(every[:2] if tick < 3 else every)
+        at_once.add(every)
+    rows = np.array([0, 1, 2, GROWTH_TAGS])
+    assert grown.judge(rows, rows) == pytest.approx(at_once.judge(rows, rows))
 
 
 def test_a_row_given_to_another_tag_begins_with_the_course_of_a_new_one() -> None:
