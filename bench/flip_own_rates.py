@@ -81,14 +81,17 @@ def own_rate_row(
 
 
 def own_rate_rows(runs: dict[tuple[str, float], Runs]) -> list[OwnRateRow]:
-    """Rows of runs by method and thinned rate: tags read OFTEN_HZ or more at every rate, then every band over
-    all rates."""
+    """Rows of runs by method and thinned rate: tags read OFTEN_HZ or more at every rate from OFTEN_HZ, then at
+    these rates together, then every band over all rates."""
     rows = [
         own_rate_row(method, found, OFTEN_HZ, thinned_hz=rate_hz)
         for (method, rate_hz), found in runs.items()
         if rate_hz >= OFTEN_HZ
     ]
     for method in dict.fromkeys(method for method, _ in runs):
+        often = [found for (of, rate_hz), found in runs.items() if of == method and rate_hz >= OFTEN_HZ]
+        if len(often) > 1:
+            rows.append(own_rate_row(method, [run for found in often for run in found], OFTEN_HZ))
         every = [run for (of, _), found in runs.items() if of == method for run in found]
         rows += [own_rate_row(method, every, *band) for band in BANDS_HZ]
     return [row for row in rows if row.flips or row.false_per_tag_hour]

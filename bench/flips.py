@@ -99,7 +99,7 @@ def _print_events(rows: list[Row]) -> None:
 
 def _print_own_rates(rows: list[OwnRateRow]) -> None:
     click.echo(
-        f"tags by their own rate (from {OFTEN_HZ:g}: at one mean rate; bands: at all of them together)\n"
+        f"tags by their own rate (from {OFTEN_HZ:g}: at each mean rate, then at all; bands: at all)\n"
         "own reads/s mean  method       precision  recall    F1  worst store  false/tag-hour latency s flips"
     )
     for row in rows:

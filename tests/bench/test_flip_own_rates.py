@@ -60,6 +60,23 @@ def test_bands_hold_every_tag_once() -> None:
     assert [row.flips for row in rows if row.thinned_hz == 4.0] == [3]
 
 
+def test_tags_read_often_are_judged_over_all_rates_together_too() -> None:
+    recording = store(often=5.0, seldom=1.0)
+    right, silent = said(("often", 50.5, 0.9)), said()
+    runs = {
+        ("production", 2.0): [(recording, silent)],
+        ("production", 4.0): [(recording, right)],
+        ("production", 8.0): [(recording, silent)],
+    }
+    of_rates = [row for row in own_rate_rows(runs) if row.lowest_hz == 3.0]
+    assert [(row.thinned_hz, row.flips, row.recall) for row in of_rates] == [
+        (4.0, 1, 1.0),
+        (8.0, 1, 0.0),
+        (None, 2, 0.5),
+    ]
+    assert of_rates[-1].f1 == of_rates[-1].worst_store_f1 == pytest.approx(0.667)
+
+
 def test_a_reader_with_pauses_is_silent_for_seconds_and_begins_late() -> None:
     recording = store(a=20.0)
     paused = with_pauses(recording, 3, 20.0)
