@@ -81,8 +81,8 @@ def own_rate_row(
 
 
 def own_rate_rows(runs: dict[tuple[str, float], Runs]) -> list[OwnRateRow]:
-    """Rows of runs by method and thinned rate: tags read OFTEN_HZ or more at every rate from OFTEN_HZ, then at
-    these rates together, then every band over all rates."""
+    """Rows of runs by method and thinned rate: tags read OFTEN_HZ or more at every rate from OFTEN_HZ, then
+    at these rates together, then every band over all rates."""
     rows = [
         own_rate_row(method, found, OFTEN_HZ, thinned_hz=rate_hz)
         for (method, rate_hz), found in runs.items()
