@@ -10,7 +10,7 @@ import click
 import msgspec
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from engines import adding, backends, catalogue, report
 from engines.adapt_cli import adapt
@@ -58,7 +58,8 @@ def list_engines(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_described(engine) for engine in known], indent=2))
         return
-    table = Table("name", "decoder", "input", "file used here", "from", "about")
+    whole = (Column("name", no_wrap=True), "decoder", "input", Column("file used here", overflow="fold"))
+    table = Table(*whole, "from", "about")
     for engine in known:
         row = _described(engine)
         size = (
