@@ -1,7 +1,7 @@
 """Clips, the way the published system reports: is this stretch of one tag's reads a handled garment or not?
 
-Clips of handled garments are compared with as many calm ones (any tag, any time without a flip of its own,
-walkers and all), and with those of garments that were only pushed by their neighbours. A clip's score is made
+Clips of handled garments, as long as the handling, are compared with as many calm ones of CLIP_S (any tag, any
+time without a flip of its own, walkers and all), and with those of garments that were only pushed by their neighbours. A clip's score is made
 of what the detector says about the moments in it: their mean log-odds, or the highest score, whichever
 separates the clips of the training stores better. The marks between the classes come from these stores too
 (`bench.clip_marks`); beside the accuracy at them stands what marks set on every other test store give on the
@@ -55,8 +55,8 @@ class Clips:
 @dataclass(frozen=True)
 class ClipRow:
     """Two-class accuracy (balanced: at the marks of training stores, and cross-fitted) and area under the ROC
-    curve of one method. `handled` and `others` are numbers of
-    clips, `unjudged` those with fewer than LEAST_READS reads, which are left out."""
+    curve of one method. `handled` and `others` are numbers of clips, `unjudged` those with fewer than
+    LEAST_READS reads, which are left out."""
 
     method: str
     rate_hz: float
