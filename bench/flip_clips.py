@@ -1,11 +1,12 @@
 """Clips, the way the published system reports: is this stretch of one tag's reads a handled garment or not?
 
-Clips of handled garments, as long as the handling, are compared with as many calm ones of CLIP_S (any tag, any
-time without a flip of its own, walkers and all), and with those of garments that were only pushed by their neighbours. A clip's score is made
-of what the detector says about the moments in it: their mean log-odds, or the highest score, whichever
-separates the clips of the training stores better. The marks between the classes come from these stores too
-(`bench.clip_marks`); beside the accuracy at them stands what marks set on every other test store give on the
-rest, both ways round. A moment is judged LOOK_AHEAD_S after it, so nothing later than that is used.
+Clips of handled garments, as long as the handling, are compared with as many calm ones of CLIP_S (any tag, at
+any time without a flip of its own, walkers and all), and with those of garments that were only pushed by
+their neighbours. A clip's score is made of what the detector says about the moments in it: their mean
+log-odds, or the highest score, whichever separates the clips of the training stores better. The marks between
+the classes come from these stores too (`bench.clip_marks`); beside the accuracy at them stands what marks set
+on every other test store give on the rest, both ways round. A moment is judged the detector's look-ahead
+after it, so nothing later than that is used.
 """
 
 from __future__ import annotations
