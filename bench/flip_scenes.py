@@ -158,17 +158,7 @@ def facing_scene(seed: int, restless: bool = False) -> StoreRecording:
     quarter of the scenes a tag is taken now and then."""
     rng = np.random.default_rng([seed, 66 if restless else 62])
     far_m = float(rng.uniform(2.0, 4.0))
-    racks = [
-        RackSpec(
-            f"row-{row}",
-            (far_m, 0.0),
-            TagRun(int(rng.integers(2, 6)), f"a2{seed % 65536:04x}{row:02x}"),
-            90.0,
-            float(rng.uniform(0.8, 1.6)),
-            0.5 + 0.4 * row,
-        )
-        for row in range(int(rng.integers(1, 5)))
-    ]
+    racks = _rows_across(rng, far_m, f"a2{seed % 65536:04x}", (0.8, 1.6), 0.5)
     kind = str(rng.choice(["stands", "moves", "walks"], p=[0.0, 0.5, 0.5] if restless else [0.2, 0.4, 0.4]))
     until_s = RESTLESS_S if restless else FACING_S
     scenario = Scenario(
@@ -197,6 +187,23 @@ def facing_scene(seed: int, restless: bool = False) -> StoreRecording:
     return with_pauses(_record(scenario, bool(rng.random() < 0.6), until_s), seed, 5.0)
 
 
+def _rows_across(
+    rng: np.random.Generator, far_m: float, code: str, width_m: tuple[float, float], lowest_m: float
+) -> list[RackSpec]:
+    """One to four rows of tags `far_m` from the antenna, one above the other; `code` begins their EPCs."""
+    return [
+        RackSpec(
+            f"row-{row}",
+            (far_m, 0.0),
+            TagRun(int(rng.integers(2, 6)), f"{code}{row:02x}"),
+            90.0,
+            float(rng.uniform(*width_m)),
+            lowest_m + 0.4 * row,
+        )
+        for row in range(int(rng.integers(1, 5)))
+    ]
+
+
 def _slow_way(rng: np.random.Generator, far_m: float) -> list[tuple[float, float, float]]:
     """Slowly to and fro, or hardly at all: between antenna and tags, near either, or beside them."""
     times = np.arange(0.0, BESET_S + 0.5, 0.25)
@@ -218,17 +225,7 @@ def beset_scene(seed: int) -> StoreRecording:
     then."""
     rng = np.random.default_rng([seed, 67])
     far_m = float(rng.uniform(1.5, 4.5))
-    racks = [
-        RackSpec(
-            f"row-{row}",
-            (far_m, 0.0),
-            TagRun(int(rng.integers(2, 6)), f"a4{seed % 65536:04x}{row:02x}"),
-            90.0,
-            float(rng.uniform(0.6, 1.8)),
-            0.4 + 0.4 * row,
-        )
-        for row in range(int(rng.integers(1, 5)))
-    ]
+    racks = _rows_across(rng, far_m, f"a4{seed % 65536:04x}", (0.6, 1.8), 0.4)
     paths = []
     for number in range(int(rng.choice([1, 1, 2, 3]))):
         kind = rng.random()
