@@ -47,10 +47,14 @@ class Losses:
             for gap in gap_facts(list(ranges), why, time_s, self._kinds[why])
         ]
 
-    def copy(self) -> Losses:
-        """An independent copy."""
+    def up_to(self, seq: int) -> Losses:
+        """A copy without the numbers after `seq`; where it leaves some out, nothing is said of kinds."""
         losses = Losses()
-        losses.update(self)
+        for why, ranges in self._ranges.items():
+            kept = [(first, min(last, seq)) for first, last in ranges if first <= seq]
+            if kept:
+                losses._ranges[why] = SeqRanges(kept)
+                losses._kinds[why] = dict(self._kinds[why]) if ranges.last() <= seq else {}
         return losses
 
     def note(self) -> str:

@@ -38,7 +38,8 @@ from runtime.uplink.outbox_room import ROWS_AT_ONCE, make_room, purge_delivered
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 20_000
-"""While the disk refuses writes, so many events wait in memory; beyond that the lowest rank goes."""
+"""While the disk refuses writes, so many events are in memory, those that the writer tries with included;
+beyond that the lowest rank goes."""
 DROPPED_AT_ONCE = 1_000
 RETRY_S = 1.0
 HOUSEKEEPING_S = 10.0
@@ -54,7 +55,10 @@ class OutboxLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboxState(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures for health: `fault` is empty while the disk takes what it is given."""
+    """Figures for health: `fault` is empty while the disk takes what it is given.
+
+    Every number after `committed_seq` is `waiting` in memory, the writer's hand included, or `dropped`.
+    """
 
     appended_seq: int
     committed_seq: int
@@ -87,6 +91,7 @@ class Outbox:
         self._lock_file = outbox_file.claim(path)
         self._changed = threading.Condition()
         self._waiting: list[Row] = []
+        self._in_hand: list[Row] = []
         self._waiting_since_s = 0.0
         self._fault = ""
         self._closing = False
@@ -133,7 +138,7 @@ class Outbox:
             return OutboxState(
                 appended_seq=self._appended,
                 committed_seq=self._committed,
-                waiting=len(self._waiting),
+                waiting=self._in_memory(),
                 used_bytes=self._used_bytes,
                 dropped=self._dropped,
                 fault=self._fault,
@@ -156,7 +161,11 @@ class Outbox:
         self.close()
 
     def _has_room(self) -> bool:
-        return bool(self._fault) or len(self._waiting) < self._limits.group_events
+        a_group_fits = len(self._waiting) < self._limits.group_events
+        return bool(self._fault) or (a_group_fits and self._in_memory() < MAX_WAITING)
+
+    def _in_memory(self) -> int:
+        return len(self._waiting) + len(self._in_hand)
 
     def _take(self, fact: Fact) -> None:
         if not self._waiting:
@@ -165,17 +174,18 @@ class Outbox:
         body = seal(fact, self._origin, seq, self._clock())
         self._waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
         self._appended = seq
-        if len(self._waiting) > MAX_WAITING:
+        if self._in_memory() > MAX_WAITING:
             self._drop_some_waiting()
         if len(self._waiting) in (1, self._limits.group_events):
             self._changed.notify_all()
 
     def _drop_some_waiting(self) -> None:
         by_rank = sorted(self._waiting, key=lambda row: (row.rank, row.seq))
-        for row in by_rank[:DROPPED_AT_ONCE]:
+        dropped, kept = by_rank[:DROPPED_AT_ONCE], by_rank[DROPPED_AT_ONCE:]
+        for row in dropped:
             self._losses.add(DISK_REFUSED, row.seq, row.seq, row.kind)
-        self._waiting = sorted(by_rank[DROPPED_AT_ONCE:])
-        self._dropped += DROPPED_AT_ONCE
+        self._waiting = sorted(kept)
+        self._dropped += len(dropped)
 
     def _run(self) -> None:
         try:
@@ -192,15 +202,25 @@ class Outbox:
             self._wait_for_work()
             if self._losses and not self._fault:
                 self._take_gaps()
-            group, self._waiting = self._waiting, []
-            last_seq, losses, closing = self._appended, self._losses.copy(), self._closing
+            last_seq = self._take_in_hand()
+            losses, closing = self._losses.up_to(last_seq), self._closing
             self._changed.notify_all()
-        if group and not self._commit(group, last_seq, losses):
-            with self._changed:
-                self._waiting[:0] = group
+        if self._in_hand:
+            self._commit(self._in_hand, last_seq, losses)
         if not closing:
             self._keep_house()
         return not closing
+
+    def _take_in_hand(self) -> int:
+        """Take what is to be written now; returns the number up to which all will be on disk or dropped.
+
+        A disk that refuses is tried with one group: what stays waiting can still be chosen from when the
+        memory is full.
+        """
+        refused = self._fault and not self._closing
+        taken = self._limits.group_events if refused else len(self._waiting)
+        self._in_hand, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return self._waiting[0].seq - 1 if self._waiting else self._appended
 
     def _wait_for_work(self) -> None:
         """Wait for a full group, a begun one that is old enough, a loss to tell, or housekeeping."""
@@ -227,8 +247,8 @@ class Outbox:
         for gap in gaps:
             self._take(gap)
 
-    def _commit(self, group: list[Row], last_seq: int, losses: Losses) -> bool:
-        """Write one group with the losses that no gap event has told yet; False where the disk refuses."""
+    def _commit(self, group: list[Row], last_seq: int, losses: Losses) -> None:
+        """Write one group with the losses that no gap event has told; where the disk refuses it waits on."""
         try:
             self._high_water.cover(last_seq)
             self._db.execute("BEGIN IMMEDIATE")
@@ -240,7 +260,7 @@ class Outbox:
             self._db.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
-            return False
+            return
         with self._changed:
             if self._fault:
                 log.warning("%s: the disk takes writes again", self.path)
@@ -248,18 +268,21 @@ class Outbox:
             self._losses.update(evicted)
             self._dropped += evicted.count()
             self._committed = last_seq
+            self._in_hand = []
             self._changed.notify_all()
         if self._on_commit is not None:
             self._on_commit(last_seq)
-        return True
 
     def _refused(self, error: Exception) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
-        if outbox_file.is_corruption(error):
+        damaged = outbox_file.is_corruption(error)
+        if damaged:
             self._replace(str(error))
-            return
         with self._changed:
+            self._waiting[:0], self._in_hand = self._in_hand, []
+            if damaged:
+                return
             if not self._fault:
                 log.error("%s: events cannot be written (%s); they wait in memory", self.path, error)
             self._fault = str(error)

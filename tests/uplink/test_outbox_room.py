@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import pytest
 from runtime.store.facts import Flip, ProcessHealth
 from runtime.uplink import outbox_file
 from runtime.uplink.events import DROP_RANK, Gap
-from runtime.uplink.losses import OUTBOX_FULL
+from runtime.uplink.losses import DISK_REFUSED, OUTBOX_FULL, Losses
 from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.outbox_room import make_room
 from runtime.uplink.ranges import SeqRanges
@@ -96,6 +99,87 @@ def test_while_the_disk_refuses_events_wait_and_then_arrive_without_a_gap(
     assert list(accounted(path)) == [(1, 599)]
 
 
+def test_what_the_writer_tries_with_counts_as_waiting_however_long_the_disk_takes_to_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.0)
+    monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_500)
+    monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
+    refusing, answered = threading.Semaphore(0), threading.Event()
+
+    def refuse(_: HighWater, seq: int) -> None:
+        refusing.release()
+        assert answered.wait(10.0)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(HighWater, "cover", refuse)
+        with Outbox(tmp_path / "outbox.db", ORIGIN) as outbox:
+            outbox.append([visit(1)])
+            answered.set()
+            assert refusing.acquire(timeout=10.0) and refusing.acquire(timeout=10.0)
+            answered.clear()
+            assert refusing.acquire(timeout=10.0)
+            for number in range(1, 4_000):
+                outbox.append([flip(number) if number % 4 == 0 else health(number)])
+                state = outbox.state()
+                assert state.waiting <= 1_500
+                assert state.waiting + state.dropped == state.appended_seq == number + 1
+            disk.undo()
+            answered.set()
+            outbox.flush()
+            outbox.append([visit(2)])
+            last_seq = outbox.flush()
+    facts = [fact for _, fact in stored(tmp_path / "outbox.db")]
+    assert sum(isinstance(fact, Flip) for fact in facts) == 999
+    assert accounted(tmp_path / "outbox.db").prefix_end() >= last_seq
+
+
+def test_a_power_cut_amid_the_recovery_tells_only_of_losses_before_the_numbers_that_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.02)
+    monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_000)
+    monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr(outbox_file, "RESERVE", 0)
+    path, left = tmp_path / "outbox.db", tmp_path / "left" / "outbox.db"
+    left.parent.mkdir()
+
+    def cut_the_power(seq: int) -> None:
+        if not left.exists():
+            for part in ("outbox.db", "outbox.db-wal", "outbox.db.seq"):
+                shutil.copy(tmp_path / part, left.parent / part)
+
+    with Outbox(path, ORIGIN, on_commit=cut_the_power) as outbox:
+        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        for number in range(3_000):
+            outbox.append([flip(number) if number % 4 == 0 else health(number)])
+        outbox._db.execute("PRAGMA max_page_count=1000000")
+        outbox.flush()
+    with Outbox(left, ORIGIN) as outbox:
+        assert outbox.state().committed_seq < 3_000
+        outbox.append([visit(1)])
+        last_seq = outbox.flush()
+    assert list(accounted(left)) == [(1, last_seq)]
+    named = [seq for _, gap in stored(left) if isinstance(gap, Gap) for seq in gap.ranges]
+    assert max(last for _, last in named) < last_seq - 1
+    assert not list(left.parent.glob("*.damaged-*"))
+
+
+def test_losses_up_to_a_number_say_nothing_of_kinds_where_some_are_left_out() -> None:
+    losses = Losses()
+    losses.add(DISK_REFUSED, 3, 4, "health")
+    losses.add(DISK_REFUSED, 8, 9, "health")
+    losses.add(OUTBOX_FULL, 1, 2, "flow")
+    told = losses.up_to(8).gaps(0.0)
+    assert [(gap.why, gap.ranges, gap.kinds) for gap in told] == [
+        (DISK_REFUSED, ((3, 4), (8, 8)), {}),
+        (OUTBOX_FULL, ((1, 2),), {"flow": 2}),
+    ]
+    assert not losses.up_to(0)
+
+
 def test_what_the_memory_cannot_hold_while_the_disk_refuses_is_named_in_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +192,10 @@ def test_what_the_memory_cannot_hold_while_the_disk_refuses_is_named_in_a_gap(
         outbox._db.execute(f"PRAGMA max_page_count={pages}")
         for number in range(4_000):
             outbox.append([flip(number) if number % 4 == 0 else health(number)])
-        assert outbox.state().dropped >= 2_000
+            state = outbox.state()
+            assert state.waiting <= 1_500
+            assert state.committed_seq + state.waiting + state.dropped == state.appended_seq == number + 1
+        assert state.dropped >= 2_500
         outbox._db.execute("PRAGMA max_page_count=1000000")
         outbox.flush()
         outbox.append([visit(1)])
