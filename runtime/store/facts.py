@@ -8,9 +8,10 @@ random ids of one day. Events that had to be dropped (`gap`) are the outbox's to
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 Point: TypeAlias = tuple[float, float]
 
@@ -18,18 +19,18 @@ Point: TypeAlias = tuple[float, float]
 class Coverage(msgspec.Struct, frozen=True):
     """How well one camera saw an interval: analysed frames per second, and seconds it saw nothing at all."""
 
-    camera: str
-    effective_fps: float
-    blind_s: float
+    camera: Annotated[str, Meta(description="the camera, as in store.yaml")]
+    effective_fps: Annotated[float, Meta(description="frames analysed per second of the whole interval")]
+    blind_s: Annotated[float, Meta(description="seconds of the interval in which it saw nothing at all")]
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """One conclusion. `key` is what `rev` counts; `time_s` is when it happened or its interval ended."""
 
-    key: str
-    time_s: float
-    rev: int = 0
-    retracted: bool = False
+    key: Annotated[str, Meta(description="the fact's stable key: what `rev` counts")]
+    time_s: Annotated[float, Meta(description="when it happened, or when its interval ended; UTC seconds")]
+    rev: Annotated[int, Meta(description="correction of the fact `key`, from 0; the highest holds")] = 0
+    retracted: Annotated[bool, Meta(description="the fact turned out not to be one")] = False
 
     @property
     def kind(self) -> str:
@@ -44,54 +45,63 @@ class Footfall(Fact, frozen=True, kw_only=True, tag="footfall"):
     `partial` says that the interval was cut short by start or stop.
     """
 
-    entrance: str
-    start_s: float
-    end_s: float
-    entered: int
-    left: int
-    inferred: int = 0
-    partial: bool = False
-    coverage: tuple[Coverage, ...] = ()
+    entrance: Annotated[str, Meta(description="the entrance, as in store.yaml")]
+    start_s: Annotated[float, Meta(description="start of the interval, UTC seconds")]
+    end_s: Annotated[float, Meta(description="end of the interval, UTC seconds")]
+    entered: Annotated[int, Meta(description="persons who came in")]
+    left: Annotated[int, Meta(description="persons who went out")]
+    inferred: Annotated[int, Meta(description="how many of both were seen on one side of the line only")] = 0
+    partial: Annotated[
+        bool, Meta(description="the interval was cut short by start, stop or another configuration")
+    ] = False
+    coverage: Annotated[
+        tuple[Coverage, ...], Meta(description="how well each camera that counts here saw the interval")
+    ] = ()
 
 
 class Visit(Fact, frozen=True, kw_only=True, tag="visit"):
     """One visitor came in or went out; `stay_s` is the time since they came in, on the way out, if known."""
 
-    visitor: str
-    direction: Literal["in", "out"]
-    entrance: str
-    stay_s: float | None = None
+    visitor: Annotated[str, Meta(description="random id of one visitor for one local day")]
+    direction: Annotated[Literal["in", "out"], Meta(description="came in, or went out")]
+    entrance: Annotated[str, Meta(description="the entrance, as in store.yaml")]
+    stay_s: Annotated[
+        float | None,
+        Meta(description="on the way out: seconds since they came in; null where that was not seen"),
+    ] = None
 
 
 class Dwell(Fact, frozen=True, kw_only=True, tag="dwell"):
     """One visitor in one zone from `enter_s` to `leave_s`; `partial` if they were still there at the cut."""
 
-    visitor: str
-    zone: str
-    enter_s: float
-    leave_s: float
-    dwell_s: float
-    partial: bool = False
+    visitor: Annotated[str, Meta(description="random id of one visitor for one local day")]
+    zone: Annotated[str, Meta(description="the zone, as in store.yaml")]
+    enter_s: Annotated[float, Meta(description="first moment inside, UTC seconds")]
+    leave_s: Annotated[float, Meta(description="last moment inside, UTC seconds")]
+    dwell_s: Annotated[float, Meta(description="seconds from entering to leaving")]
+    partial: Annotated[bool, Meta(description="they were still inside when the stay was cut")] = False
 
 
 class Flow(Fact, frozen=True, kw_only=True, tag="flow"):
     """How many walked from zone `origin` to zone `destination`, by the time they arrived."""
 
-    origin: str
-    destination: str
-    start_s: float
-    end_s: float
-    transitions: int
-    partial: bool = False
-    coverage: tuple[Coverage, ...] = ()
+    origin: Annotated[str, Meta(description="the zone they left, as in store.yaml")]
+    destination: Annotated[str, Meta(description="the zone they came to, as in store.yaml")]
+    start_s: Annotated[float, Meta(description="start of the interval, UTC seconds")]
+    end_s: Annotated[float, Meta(description="end of the interval, UTC seconds")]
+    transitions: Annotated[int, Meta(description="how many walked from the one to the other")]
+    partial: Annotated[
+        bool, Meta(description="the interval was cut short by start, stop or another configuration")
+    ] = False
+    coverage: Annotated[tuple[Coverage, ...], Meta(description="how well each camera saw the interval")] = ()
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
     """One grid cell: column and row counted from the floor's origin, person-seconds spent in it."""
 
-    column: int
-    row: int
-    person_s: float
+    column: Annotated[int, Meta(description="column of the grid, counted from the floor's origin along x")]
+    row: Annotated[int, Meta(description="row of the grid, counted from the floor's origin along y")]
+    person_s: Annotated[float, Meta(description="person-seconds spent in the cell")]
 
 
 class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
@@ -101,29 +111,41 @@ class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
     the zones are in part 0.
     """
 
-    start_s: float
-    end_s: float
-    zones: dict[str, float]
-    cells: tuple[Cell, ...]
-    origin_m: Point
-    cell_m: float
-    part: int = 0
-    parts: int = 1
-    partial: bool = False
-    coverage: tuple[Coverage, ...] = ()
+    start_s: Annotated[float, Meta(description="start of the interval, UTC seconds")]
+    end_s: Annotated[float, Meta(description="end of the interval, UTC seconds")]
+    zones: Annotated[dict[str, float], Meta(description="person-seconds by zone, in part 0")]
+    cells: Annotated[
+        tuple[Cell, ...], Meta(description="the cells that somebody stood in, [column, row, person-seconds]")
+    ]
+    origin_m: Annotated[Point, Meta(description="corner of cell (0, 0) on the floor, metres")]
+    cell_m: Annotated[float, Meta(description="side of a cell, metres")]
+    part: Annotated[int, Meta(description="number of this part, from 0")] = 0
+    parts: Annotated[int, Meta(description="how many parts this interval's heatmap comes in")] = 1
+    partial: Annotated[
+        bool, Meta(description="the interval was cut short by start, stop or another configuration")
+    ] = False
+    coverage: Annotated[
+        tuple[Coverage, ...], Meta(description="how well each camera saw the interval, in part 0")
+    ] = ()
 
 
 class Flip(Fact, frozen=True, kw_only=True, tag="flip"):
     """A tag was turned over or picked; `sku` and `fixture` are None where the shop has no such tag listed."""
 
-    reader: str
-    antenna: int
-    epc: str
-    sku: str | None
-    fixture: str | None
-    start_s: float
-    end_s: float
-    score: float
+    reader: Annotated[str, Meta(description="the RFID reader that heard it, as in store.yaml")]
+    antenna: Annotated[int, Meta(description="the reader's antenna that heard it best, from 1")]
+    epc: Annotated[str, Meta(description="the tag's EPC, hexadecimal")]
+    sku: Annotated[
+        str | None,
+        Meta(description="the article the tag is sewn into; null where the shop lists no such tag"),
+    ]
+    fixture: Annotated[
+        str | None,
+        Meta(description="the rack or shelf the article belongs to; null where the shop lists no such tag"),
+    ]
+    start_s: Annotated[float, Meta(description="start of the movement, UTC seconds")]
+    end_s: Annotated[float, Meta(description="end of the movement, UTC seconds")]
+    score: Annotated[float, Meta(description="how surely it was turned or picked, 0 to 1")]
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -135,13 +157,22 @@ class Evidence(msgspec.Struct, frozen=True):
     the path was interpolated.
     """
 
-    distance_m: float
-    time_offset_s: float
-    near_s: float
-    floor_xy_m: Point
-    place: Literal["fixture", "antenna", "zone"]
-    handling: float | None = None
-    bridged: bool = False
+    distance_m: Annotated[float, Meta(description="from the person to the tag's place, metres")]
+    time_offset_s: Annotated[float, Meta(description="from the middle of the flip, seconds")]
+    near_s: Annotated[
+        float, Meta(description="how long the person stayed within reach around the flip, seconds")
+    ]
+    floor_xy_m: Annotated[Point, Meta(description="where the person stood on the floor, metres")]
+    place: Annotated[
+        Literal["fixture", "antenna", "zone"], Meta(description="what the tag's place was taken from")
+    ]
+    handling: Annotated[
+        float | None,
+        Meta(description="probability of handling goods, from the picture; null where it was not judged"),
+    ] = None
+    bridged: Annotated[
+        bool, Meta(description="nobody saw the person at that moment: the path was interpolated")
+    ] = False
 
 
 class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
@@ -151,42 +182,66 @@ class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
     probability up to 1 is spread over the other visitors.
     """
 
-    flip: str
-    epc: str
-    sku: str | None
-    fixture: str | None
-    start_s: float
-    end_s: float
-    visitor: str | None
-    probability: float
-    nobody_probability: float
-    runner_up: str | None = None
-    runner_up_probability: float = 0.0
-    evidence: Evidence | None = None
+    flip: Annotated[str, Meta(description="the key of the flip")]
+    epc: Annotated[str, Meta(description="the tag's EPC, hexadecimal")]
+    sku: Annotated[
+        str | None,
+        Meta(description="the article the tag is sewn into; null where the shop lists no such tag"),
+    ]
+    fixture: Annotated[
+        str | None,
+        Meta(description="the rack or shelf the article belongs to; null where the shop lists no such tag"),
+    ]
+    start_s: Annotated[float, Meta(description="start of the movement, UTC seconds")]
+    end_s: Annotated[float, Meta(description="end of the movement, UTC seconds")]
+    visitor: Annotated[
+        str | None, Meta(description="who turned it, a visitor's random id; null for nobody we see")
+    ]
+    probability: Annotated[float, Meta(description="that the answer in `visitor` is right, 0 to 1")]
+    nobody_probability: Annotated[float, Meta(description="that nobody we see did it, 0 to 1")]
+    runner_up: Annotated[
+        str | None, Meta(description="the next likely visitor; null where there is none")
+    ] = None
+    runner_up_probability: Annotated[float, Meta(description="that it was the runner-up, 0 to 1")] = 0.0
+    evidence: Annotated[
+        Evidence | None, Meta(description="why this visitor was matched; null for nobody")
+    ] = None
 
 
 class TryOn(Fact, frozen=True, kw_only=True, tag="tryon"):
     """A tag was in a fitting room long enough; `visitor` is who was in that room, if exactly one was."""
 
-    epc: str
-    sku: str | None
-    room: str
-    start_s: float
-    end_s: float
-    reads: int
-    visitor: str | None = None
-    partial: bool = False
+    epc: Annotated[str, Meta(description="the tag's EPC, hexadecimal")]
+    sku: Annotated[
+        str | None,
+        Meta(description="the article the tag is sewn into; null where the shop lists no such tag"),
+    ]
+    room: Annotated[str, Meta(description="the fitting room, as in store.yaml")]
+    start_s: Annotated[float, Meta(description="first read in the room, UTC seconds")]
+    end_s: Annotated[float, Meta(description="last read in the room, UTC seconds")]
+    reads: Annotated[int, Meta(description="how often the tag was read there")]
+    visitor: Annotated[
+        str | None, Meta(description="who was in the room, if exactly one visitor was; else null")
+    ] = None
+    partial: Annotated[bool, Meta(description="the tag was still there when the try-on was cut")] = False
 
 
 class ProcessHealth(Fact, frozen=True, kw_only=True, tag="health"):
     """The state of one process: figures in `values` (fps, read rate, queue depth…), drops by reason."""
 
-    process: str
-    state: str
-    progress_s: float
-    detail: str = ""
-    values: dict[str, float] = {}
-    drops: dict[str, int] = {}
+    process: Annotated[str, Meta(description="the process, as `vision`, `camera:NAME` or `reader:NAME`")]
+    state: Annotated[str, Meta(description="`live`, or one word for what is wrong")]
+    progress_s: Annotated[
+        float, Meta(description="its last real progress (a frame, a keepalive), UTC seconds")
+    ]
+    detail: Annotated[str, Meta(description="what is wrong or degraded, in words")] = ""
+    values: Annotated[
+        dict[str, float],
+        Meta(description="its figures: frames a second, read rate, queue depth and more, by name"),
+    ] = {}
+    drops: Annotated[
+        dict[str, int], Meta(description="what it had to drop since it started, counted by reason")
+    ] = {}
 
 
 AnyFact: TypeAlias = Footfall | Visit | Dwell | Flow | Heatmap | Flip | Interaction | TryOn | ProcessHealth

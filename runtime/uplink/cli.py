@@ -26,6 +26,7 @@ from runtime.uplink.describe import describe
 from runtime.uplink.errors import PayloadError, UplinkError
 from runtime.uplink.events import KINDS, Origin, open_event, text_of
 from runtime.uplink.mqtt import Link, NotSubscribed, Received
+from runtime.uplink.news import News
 from runtime.uplink.receive import Receiver
 from runtime.uplink.schema import async_api, json_schema
 
@@ -104,7 +105,8 @@ def _print_event(body: bytes, as_json: bool) -> None:
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after so many events.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words.")
+@click.option("--all", "everything", is_flag=True, help="Also health and status that have not changed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words; every event.")
 def tail(
     broker: Uplink,
     site: str,
@@ -112,9 +114,12 @@ def tail(
     kinds: tuple[str, ...],
     count: int | None,
     seconds: float | None,
+    everything: bool,
     as_json: bool,
 ) -> None:
     """Watch events as they come over the broker.
+
+    In words, a process's health and a device's status are shown when they change.
 
     \b
     Example:
@@ -127,6 +132,7 @@ def tail(
     link.subscribe([wire.topic(origin, kind) for kind in kinds or (*KINDS, "status")])
     deadline_s = None if seconds is None else time.monotonic() + seconds
     left = count
+    news = None if everything or as_json else News()
     try:
         while (deadline_s is None or time.monotonic() < deadline_s) and left != 0:
             for happening in link.poll(POLL_S):
@@ -135,21 +141,23 @@ def tail(
                         f"{broker.host}: the broker refuses the subscription: {happening.reason}"
                     )
                 if isinstance(happening, Received) and left != 0:
-                    left = _print_message(happening, as_json, left)
+                    left = _print_message(happening, as_json, left, news)
     except KeyboardInterrupt:
         pass
     link.disconnect()
 
 
-def _print_message(message: Received, as_json: bool, left: int | None) -> int | None:
+def _print_message(message: Received, as_json: bool, left: int | None, news: News | None) -> int | None:
     """Print the events of one message, at most `left`; returns how many are left then."""
     try:
         if message.topic.endswith("/status"):
-            _print_status(message, as_json)
+            _print_status(message, as_json, news)
             return left
         for body in wire.unpack(message.data):
             if left == 0:
                 break
+            if news is not None and not news.tells(open_event(body)):
+                continue
             _print_event(body, as_json)
             left = None if left is None else left - 1
     except PayloadError as error:
@@ -157,12 +165,15 @@ def _print_message(message: Received, as_json: bool, left: int | None) -> int | 
     return left
 
 
-def _print_status(message: Received, as_json: bool) -> None:
+def _print_status(message: Received, as_json: bool, news: News | None) -> None:
     if as_json:
         return
     status = wire.decode_status(message.data)
+    if news is not None and not news.tells_status(status):
+        return
     why = f" ({status.reason})" if status.reason else ""
-    click.echo(f"{status.site}/{status.device} is {status.state} since {status.time}{why}")
+    since = f" since {status.since}" if status.since else ""
+    click.echo(f"{status.site}/{status.device} is {status.state}{since}{why}")
 
 
 @click.group()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from runtime.store.facts import FACT_TYPES, AnyFact, Fact
 from runtime.uplink.errors import PayloadError
@@ -32,11 +33,16 @@ class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
     `kinds` counts them by kind where that is known.
     """
 
-    from_seq: int
-    to_seq: int
-    why: str
-    ranges: tuple[tuple[int, int], ...] = ()
-    kinds: dict[str, int] = msgspec.field(default_factory=dict)
+    from_seq: Annotated[int, Meta(description="first sequence number that is missing")]
+    to_seq: Annotated[int, Meta(description="last sequence number that is missing")]
+    why: Annotated[str, Meta(description="why events were dropped, in words")]
+    ranges: Annotated[
+        tuple[tuple[int, int], ...],
+        Meta(description="what is missing, [first, last] each; empty: everything from first to last"),
+    ] = ()
+    kinds: Annotated[
+        dict[str, int], Meta(description="how many are missing, by kind where that is known")
+    ] = msgspec.field(default_factory=dict)
 
     def named(self) -> tuple[tuple[int, int], ...]:
         """The ranges, or the whole stretch where there are none."""

@@ -79,7 +79,10 @@ def _definitions(ref: str) -> dict[str, Any]:
     envelope = definitions.pop("Envelope")
     for kind, fact in KINDS.items():
         definition = definitions[fact.__name__]
-        own = {**definition["properties"], "kind": {"const": kind}}
+        own = {
+            **definition["properties"],
+            "kind": {"const": kind, "description": "what it tells; also in the topic"},
+        }
         definition["properties"] = {
             **ABOUT_ENVELOPE,
             **{n: s for n, s in own.items() if n not in ABOUT_ENVELOPE},

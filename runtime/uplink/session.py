@@ -76,8 +76,9 @@ class Session:
         self._changed = False
         self._note_due_s = self._look_due_s = self._status_due_s = 0.0
         self._sent_at_s: dict[int, float] = {}
+        self._online_since = ""
         origin = terms.origin
-        will = Will(wire.topic(origin, "status"), self._status("offline", "connection lost"))
+        will = Will(wire.topic(origin, "status"), self._status("offline", "", "connection lost"))
         self._link = Link(terms.broker, f"tagsight-{origin.site}-{origin.device}", will)
 
     def serve(self) -> None:
@@ -87,6 +88,7 @@ class Session:
         """
         try:
             self._link.connect()
+            self._online_since = rfc3339(self._terms.clock())
             self._link.subscribe([wire.topic(self._terms.origin, leaf) for leaf in ("ack", "replay")])
             self._delivery.connected(self._last_seq, time.monotonic())
             self._tally.begin()
@@ -233,7 +235,7 @@ class Session:
 
     def _announce(self) -> None:
         """Publish the retained status, which expires unless it is refreshed."""
-        status = wire.Payload(self._status("online"), wire.SINGLE, [])
+        status = wire.Payload(self._status("online", self._online_since), wire.SINGLE, [])
         mid = self._link.publish(
             wire.topic(self._terms.origin, "status"), status, retain=True, expiry_s=STATUS_EXPIRY_S
         )
@@ -241,7 +243,8 @@ class Session:
         self._status_due_s = time.monotonic() + STATUS_EVERY_S
 
     def _say_goodbye(self) -> None:
-        status = wire.Payload(self._status("offline", "stopped"), wire.SINGLE, [])
+        now = rfc3339(self._terms.clock())
+        status = wire.Payload(self._status("offline", now, "stopped"), wire.SINGLE, [])
         last = self._link.publish(wire.topic(self._terms.origin, "status"), status, retain=True)
         self._sent_at_s[last] = time.monotonic()
         deadline_s = time.monotonic() + GOODBYE_S
@@ -251,13 +254,14 @@ class Session:
         self._note_delivered()
         self._link.disconnect()
 
-    def _status(self, state: wire.DeviceState, reason: str = "") -> bytes:
+    def _status(self, state: wire.DeviceState, since: str, reason: str = "") -> bytes:
         return wire.encode_control(
             wire.Status(
                 state=state,
                 site=self._terms.origin.site,
                 device=self._terms.origin.device,
                 time=rfc3339(self._terms.clock()),
+                since=since,
                 reason=reason,
                 version=version("tagsight"),
                 last_seq=self._last_seq,

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from runtime.uplink.errors import PayloadError
 from runtime.uplink.events import MAX_SEQ, UNREADABLE, Origin, open_envelope, split_array
@@ -35,30 +36,38 @@ DeviceState = Literal["online", "offline"]
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device's retained state: "online" at each connect, "offline" as last will and at a stop.
 
-    `oldest_seq` is the first event that can still be replayed.
+    It is refreshed while the device is online: `time` moves on, `since` does not. `oldest_seq` is the first
+    event that can still be replayed.
     """
 
-    state: DeviceState
-    site: str
-    device: str
-    time: str
-    reason: str = ""
-    version: str = ""
-    last_seq: int = 0
-    delivered_seq: int = 0
-    oldest_seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)] = 1
+    state: Annotated[DeviceState, Meta(description="whether the device is connected to the broker")]
+    site: Annotated[str, Meta(description="the store")]
+    device: Annotated[str, Meta(description="the terminal in the store")]
+    time: Annotated[
+        str, Meta(description="when this was written, RFC 3339, UTC; of a last will: before it held")
+    ]
+    since: Annotated[
+        str, Meta(description="when the state began, RFC 3339, UTC; empty in a last will, which cannot know")
+    ] = ""
+    reason: Annotated[str, Meta(description="why it is offline, in words")] = ""
+    version: Annotated[str, Meta(description="tagsight's version")] = ""
+    last_seq: Annotated[int, Meta(description="newest event on the device's disk; 0: none yet")] = 0
+    delivered_seq: Annotated[int, Meta(description="everything up to this event has been delivered")] = 0
+    oldest_seq: Annotated[
+        int, Meta(ge=1, le=MAX_SEQ, description="first event that can still be replayed")
+    ] = 1
 
 
 class Ack(msgspec.Struct, frozen=True):
     """The cloud has stored every event up to `seq` or knows from a gap event that it will not come."""
 
-    seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    seq: Annotated[int, Meta(ge=0, le=MAX_SEQ, description="everything up to this event is accounted for")]
 
 
 class Replay(msgspec.Struct, frozen=True):
     """The cloud wants everything from `from_seq` once more."""
 
-    from_seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+    from_seq: Annotated[int, Meta(ge=1, le=MAX_SEQ, description="first event that is wanted again")]
 
 
 Control = TypeVar("Control", Status, Ack, Replay)

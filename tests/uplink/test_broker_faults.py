@@ -187,6 +187,26 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
     wait_until(lambda: latest("offline", "connection lost"), 10)
 
 
+def test_a_status_that_is_refreshed_says_since_when_the_device_is_online(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.uplink.session.STATUS_EVERY_S", 0.05)
+    link = Link(Uplink(host="127.0.0.1", port=broker.port), "watcher")
+    link.connect()
+    link.subscribe([wire.topic(ORIGIN, "status")])
+    seen: list[wire.Status] = []
+
+    def refreshed() -> bool:
+        seen.extend(wire.decode_status(each.data) for each in link.poll(0.05) if isinstance(each, Received))
+        return len({status.time for status in seen}) >= 3
+
+    with device_of(tmp_path, broker.port):
+        wait_until(refreshed, 10)
+    online = [status for status in seen if status.state == "online"]
+    assert {status.since for status in online} == {online[0].since}
+    assert online[0].since <= online[0].time < online[-1].time
+
+
 def retained_status(port: int) -> paho.MQTTMessage | None:
     """What a subscriber that comes now is told of the device at once."""
     found: list[paho.MQTTMessage] = []

@@ -1,0 +1,41 @@
+"""What is new to somebody who watches: health and status repeat themselves, and people read changes."""
+
+from __future__ import annotations
+
+import re
+
+from runtime.store.facts import ProcessHealth
+from runtime.uplink.events import Event
+from runtime.uplink.wire import Status
+
+MAX_TOLD = 4096
+"""Processes and devices remembered; the one that was told longest ago is forgotten first."""
+
+
+class News:
+    """Remembers what was told last of every process and device."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def tells(self, event: Event) -> bool:
+        """Whether an event says something new: any does but health whose state and words are the same.
+
+        Numbers within the words, as in "next try in 3.1 s", and the figures beside them do not count.
+        """
+        fact, envelope = event.fact, event.envelope
+        if not isinstance(fact, ProcessHealth):
+            return True
+        words = re.sub(r"\d+(\.\d+)?", "#", fact.detail)
+        return self._is_new((envelope.site, envelope.device, fact.process), (fact.state, words))
+
+    def tells_status(self, status: Status) -> bool:
+        """Whether a device is in another state than was told, or in the same one once more."""
+        return self._is_new((status.site, status.device), (status.state, status.reason, status.since))
+
+    def _is_new(self, about: tuple[str, ...], said: tuple[str, ...]) -> bool:
+        before = self._told.pop(about, None)
+        self._told[about] = said
+        while len(self._told) > MAX_TOLD:
+            del self._told[next(iter(self._told))]
+        return said != before
