@@ -8,7 +8,7 @@ from itertools import chain
 from runtime.messages import FramesMissed, Health, PersonsSeen, TagFlip, TagPresence
 from runtime.store.coverage import CoverageMeter
 from runtime.store.entrances import LOST_S, REACH_S, Crossing, EntranceCounter
-from runtime.store.facts import Dwell, Fact, ProcessHealth
+from runtime.store.facts import Dwell, Fact, ProcessHealth, Quality
 from runtime.store.floorplan import FloorPlan
 from runtime.store.flow import FlowCounter
 from runtime.store.footfall import FootfallBook
@@ -18,6 +18,7 @@ from runtime.store.interactions import Interactions
 from runtime.store.matching import MatchSettings
 from runtime.store.ordering import DEFAULT_WINDOW_S, ReorderWindow
 from runtime.store.paths import Paths
+from runtime.store.quality import quality_of
 from runtime.store.tryon import FittingRooms
 from runtime.store.visits import Token, VisitBook, VisitorIds, next_midnight_s
 from runtime.store.zones import Change, ZoneKeeper
@@ -238,7 +239,22 @@ class Behaviour:
             leave_s=leave_s,
             dwell_s=round(leave_s - change.enter_s, 2),
             partial=partial,
+            quality=self._dwell_quality(change),
         )
+
+    def _dwell_quality(self, change: Change) -> Quality:
+        """How the stay was seen by the cameras that saw it, as far back as is remembered.
+
+        Where none of them saw what became of the visitor, the length is not known: degraded at least.
+        """
+        begin_s = max(change.enter_s, self._coverage.remembered_since(self._now_s))
+        end_s = max(change.judged_s, begin_s)
+        found = quality_of(self._coverage.of(begin_s, end_s, change.cameras), end_s - begin_s)
+        lost_s = end_s - (change.leave_s or end_s)
+        if found == "good" and lost_s > LEAST_DWELL_S:
+            ending = self._coverage.of(end_s - lost_s, end_s, change.cameras)
+            return "degraded" if quality_of(ending, lost_s) == "blind" else "good"
+        return found
 
     def _roll_day(self, time_s: float) -> list[Fact]:
         """At local midnight every stay is cut, so that no fact spans two ids of one visitor."""

@@ -24,15 +24,21 @@ class _Sight:
     """What is remembered of one camera."""
 
     last_frame_s: float
-    silence_s: float = LEAST_SILENCE_S
+    wanted_fps: float | None = None
     frames: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     blind: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def silence_s(self) -> float:
+        if self.wanted_fps is None:
+            return LEAST_SILENCE_S
+        return max(LEAST_SILENCE_S, SILENCE_FRAMES / self.wanted_fps)
 
 
 class CoverageMeter:
     """Frames and blind spans per camera, by whole seconds, back to `keep_s` ago.
 
-    `analysis_fps` says of slow cameras how often a frame of them is to be expected.
+    `analysis_fps` says how often a frame of each camera is to be expected.
     """
 
     def __init__(
@@ -45,7 +51,7 @@ class CoverageMeter:
         self._keep_s = keep_s
         self._start_s = start_s
         rates = analysis_fps or {}
-        self._cameras = {camera: _Sight(start_s, _silence_s(rates.get(camera))) for camera in cameras}
+        self._cameras = {camera: _Sight(start_s, rates.get(camera)) for camera in cameras}
 
     def adopt(
         self, cameras: tuple[str, ...], now_s: float, keep_s: float, analysis_fps: Mapping[str, float]
@@ -58,7 +64,7 @@ class CoverageMeter:
             sight = known.get(camera)
             if sight is None:
                 sight = _Sight(now_s, blind=[(self._start_s, now_s)])
-            sight.silence_s = _silence_s(analysis_fps.get(camera))
+            sight.wanted_fps = analysis_fps.get(camera)
             self._cameras[camera] = sight
 
     def frame(self, camera: str, time_s: float) -> None:
@@ -114,6 +120,10 @@ class CoverageMeter:
             if not cameras or name in cameras
         )
 
+    def remembered_since(self, now_s: float) -> float:
+        """From when on coverage is known: what came before is forgotten."""
+        return max(self._start_s, now_s - self._keep_s)
+
     def _coverage(self, name: str, sight: _Sight, start_s: float, end_s: float) -> Coverage:
         spans = list(sight.blind)
         if end_s - sight.last_frame_s > sight.silence_s:
@@ -124,11 +134,8 @@ class CoverageMeter:
             if start_s - 1 < second < end_s
         )
         length_s = max(end_s - start_s, 1e-9)
-        return Coverage(name, round(frames / length_s, 2), round(_union_s(spans, start_s, end_s), 3))
-
-
-def _silence_s(fps: float | None) -> float:
-    return LEAST_SILENCE_S if fps is None else max(LEAST_SILENCE_S, SILENCE_FRAMES / fps)
+        blind_s = round(_union_s(spans, start_s, end_s), 3)
+        return Coverage(name, round(frames / length_s, 2), blind_s, sight.wanted_fps)
 
 
 def _share(second: int, start_s: float, end_s: float) -> float:

@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Meta
 
 Point: TypeAlias = tuple[float, float]
+Quality: TypeAlias = Literal["good", "degraded", "blind"]
+"""Whether a count can be relied on; the rule is that of `runtime.store.quality`."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -22,6 +24,9 @@ class Coverage(msgspec.Struct, frozen=True):
     camera: Annotated[str, Meta(description="the camera, as in store.yaml")]
     effective_fps: Annotated[float, Meta(description="frames analysed per second of the whole interval")]
     blind_s: Annotated[float, Meta(description="seconds of the interval in which it saw nothing at all")]
+    wanted_fps: Annotated[
+        float | None, Meta(description="frames per second that were to be analysed; null where not told")
+    ] = None
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -57,6 +62,10 @@ class Footfall(Fact, frozen=True, kw_only=True, tag="footfall"):
     coverage: Annotated[
         tuple[Coverage, ...], Meta(description="how well each camera that counts here saw the interval")
     ] = ()
+    quality: Annotated[
+        Quality,
+        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
+    ] = "good"
 
 
 class Visit(Fact, frozen=True, kw_only=True, tag="visit"):
@@ -80,6 +89,10 @@ class Dwell(Fact, frozen=True, kw_only=True, tag="dwell"):
     leave_s: Annotated[float, Meta(description="last moment inside, UTC seconds")]
     dwell_s: Annotated[float, Meta(description="seconds from entering to leaving")]
     partial: Annotated[bool, Meta(description="they were still inside when the stay was cut")] = False
+    quality: Annotated[
+        Quality,
+        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
+    ] = "good"
 
 
 class Flow(Fact, frozen=True, kw_only=True, tag="flow"):
@@ -94,6 +107,10 @@ class Flow(Fact, frozen=True, kw_only=True, tag="flow"):
         bool, Meta(description="the interval was cut short by start, stop or another configuration")
     ] = False
     coverage: Annotated[tuple[Coverage, ...], Meta(description="how well each camera saw the interval")] = ()
+    quality: Annotated[
+        Quality,
+        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
+    ] = "good"
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
@@ -127,6 +144,10 @@ class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
     coverage: Annotated[
         tuple[Coverage, ...], Meta(description="how well each camera saw the interval, in part 0")
     ] = ()
+    quality: Annotated[
+        Quality,
+        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
+    ] = "good"
 
 
 class Flip(Fact, frozen=True, kw_only=True, tag="flip"):

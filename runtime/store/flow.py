@@ -8,6 +8,7 @@ from collections.abc import Collection
 from runtime.store.coverage import CoverageMeter
 from runtime.store.facts import Flow
 from runtime.store.intervals import Intervals, Window
+from runtime.store.quality import quality_of
 from runtime.store.zones import Change
 
 WALK_LIMIT_S = 300.0
@@ -63,6 +64,8 @@ class FlowCounter:
 
     def _facts(self, window: Window) -> list[Flow]:
         transitions = self._transitions.pop(window.number, Counter())
+        coverage = self._coverage.of(window.start_s, window.end_s)
+        quality = quality_of(coverage, window.end_s - window.start_s)
         return [
             Flow(
                 key=window.key("flow", origin, destination),
@@ -73,7 +76,8 @@ class FlowCounter:
                 end_s=window.end_s,
                 transitions=count,
                 partial=window.partial,
-                coverage=self._coverage.of(window.start_s, window.end_s),
+                coverage=coverage,
+                quality=quality,
             )
             for (origin, destination), count in sorted(transitions.items())
         ]

@@ -12,6 +12,7 @@ from runtime.store.entrances import Crossing
 from runtime.store.facts import Footfall
 from runtime.store.floorplan import Entrance
 from runtime.store.intervals import Intervals, Window
+from runtime.store.quality import quality_of
 
 KEPT_WINDOWS = 10
 """Closed intervals an entrance that can still be corrected; older ones stay as they are."""
@@ -113,6 +114,7 @@ class FootfallBook:
     def _fact(self, entrance: Entrance, window: Window) -> Footfall:
         at = (entrance.name, window.number)
         count = self._open.pop(at, _Count())
+        coverage = self._coverage.of(window.start_s, window.end_s, entrance.cameras)
         fact = Footfall(
             key=window.key("footfall", entrance.name),
             time_s=window.end_s,
@@ -123,7 +125,8 @@ class FootfallBook:
             left=count.left,
             inferred=count.inferred,
             partial=window.partial,
-            coverage=self._coverage.of(window.start_s, window.end_s, entrance.cameras),
+            coverage=coverage,
+            quality=quality_of(coverage, window.end_s - window.start_s),
         )
         self._closed[at] = fact
         return fact

@@ -12,6 +12,7 @@ from runtime.store.facts import Cell, Heatmap
 from runtime.store.floorplan import FloorPlan
 from runtime.store.identity import Step
 from runtime.store.intervals import Intervals, Window
+from runtime.store.quality import quality_of
 
 LONGEST_STEP_S = 1.0
 """A walker out of sight for longer spends the rest of that time nowhere."""
@@ -98,6 +99,8 @@ class HeatmapBook:
         ]
         pages = [cells[at : at + CELLS_PER_PART] for at in range(0, len(cells), CELLS_PER_PART)] or [[]]
         zones = {zone.name: round(heat.zones.get(zone.name, 0.0), 2) for zone in self._plan.zones}
+        coverage = self._coverage.of(window.start_s, window.end_s)
+        quality = quality_of(coverage, window.end_s - window.start_s)
         return [
             Heatmap(
                 key=window.key("heatmap", str(part)),
@@ -111,7 +114,8 @@ class HeatmapBook:
                 part=part,
                 parts=len(pages),
                 partial=window.partial,
-                coverage=self._coverage.of(window.start_s, window.end_s) if part == 0 else (),
+                coverage=coverage if part == 0 else (),
+                quality=quality,
             )
             for part, page in enumerate(pages)
         ]

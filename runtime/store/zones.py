@@ -28,6 +28,7 @@ class Stay:
     walker: int
     zone: str
     camera: str
+    cameras: set[str]
     enter_s: float
     last_inside_s: float
     last_seen_s: float
@@ -36,12 +37,17 @@ class Stay:
 
 @dataclass(frozen=True)
 class Change:
-    """A walker entered a zone, or left it at `leave_s`."""
+    """A walker entered a zone, or left it at `leave_s`, as `cameras` saw.
+
+    Until `judged_s` somebody looked whether they were still there.
+    """
 
     walker: int
     zone: str
     enter_s: float
     leave_s: float | None = None
+    judged_s: float = 0.0
+    cameras: tuple[str, ...] = ()
 
 
 class ZoneKeeper:
@@ -73,7 +79,7 @@ class ZoneKeeper:
             change
             for stay in list(self._stays.values())
             if self._coverage.watched_until(stay.camera, time_s) - stay.last_seen_s > UNSEEN_S
-            for change in self._leave(stay)
+            for change in self._leave(stay, stay.last_seen_s + UNSEEN_S)
         ]
 
     def adopt(self, zones: tuple[Zone, ...]) -> list[Change]:
@@ -92,7 +98,7 @@ class ZoneKeeper:
         changes: list[Change] = []
         for stay in list(self._stays.values()):
             if stay.entered:
-                changes.append(Change(stay.walker, stay.zone, stay.enter_s, min(time_s, stay.last_seen_s)))
+                changes.append(_left(stay, min(time_s, stay.last_seen_s), time_s))
             stay.enter_s = max(stay.enter_s, time_s)
         return changes
 
@@ -103,9 +109,10 @@ class ZoneKeeper:
         if stay is None:
             if len(self._stays) >= MAX_STAYS:
                 changes += self._leave(next(iter(self._stays.values())))
-            stay = Stay(step.walker, zone.name, step.source[0], time_s, time_s, time_s)
+            stay = Stay(step.walker, zone.name, step.source[0], set(), time_s, time_s, time_s)
             self._stays[step.walker, zone.name] = stay
         stay.camera = step.source[0]
+        stay.cameras.add(stay.camera)
         stay.last_inside_s = stay.last_seen_s = time_s
         if not stay.entered and time_s - stay.enter_s >= ENTER_S:
             stay.entered = True
@@ -120,8 +127,13 @@ class ZoneKeeper:
             return self._leave(stay)
         return []
 
-    def _leave(self, stay: Stay) -> list[Change]:
+    def _leave(self, stay: Stay, judged_s: float | None = None) -> list[Change]:
         del self._stays[stay.walker, stay.zone]
         if not stay.entered:
             return []
-        return [Change(stay.walker, stay.zone, stay.enter_s, stay.last_inside_s)]
+        return [_left(stay, stay.last_inside_s, stay.last_seen_s if judged_s is None else judged_s)]
+
+
+def _left(stay: Stay, leave_s: float, judged_s: float) -> Change:
+    cameras = tuple(sorted(stay.cameras))
+    return Change(stay.walker, stay.zone, stay.enter_s, leave_s, judged_s, cameras)

@@ -15,6 +15,7 @@ from runtime.store.facts import (
     Heatmap,
     Interaction,
     ProcessHealth,
+    Quality,
     TryOn,
     Visit,
 )
@@ -45,7 +46,7 @@ def _clock_time(time_s: float, zone: tzinfo | None) -> str:
 
 def _footfall(fact: Footfall) -> str:
     text = f"{fact.entrance}: {fact.entered} in, {fact.left} out in {_span(fact.end_s - fact.start_s)}"
-    return text + _coverage(fact.coverage)
+    return text + _quality(fact.quality) + _coverage(fact.coverage)
 
 
 def _visit(fact: Visit) -> str:
@@ -56,19 +57,23 @@ def _visit(fact: Visit) -> str:
 
 def _dwell(fact: Dwell) -> str:
     so_far = " so far" if fact.partial else ""
-    return f"{_visitor(fact.visitor)} in {fact.zone} for {_span(fact.dwell_s)}{so_far}"
+    return (
+        f"{_visitor(fact.visitor)} in {fact.zone} for {_span(fact.dwell_s)}{so_far}{_quality(fact.quality)}"
+    )
 
 
 def _flow(fact: Flow) -> str:
     span = _span(fact.end_s - fact.start_s)
-    return f"{fact.origin} to {fact.destination}: {fact.transitions} in {span}" + _coverage(fact.coverage)
+    text = f"{fact.origin} to {fact.destination}: {fact.transitions} in {span}"
+    return text + _quality(fact.quality) + _coverage(fact.coverage)
 
 
 def _heatmap(fact: Heatmap) -> str:
     zones = sorted(fact.zones.items(), key=lambda item: -item[1])
     busiest = ", ".join(f"{zone} {_span(person_s)}" for zone, person_s in zones[:3] if person_s > 0)
     part = f" (part {fact.part + 1} of {fact.parts})" if fact.parts > 1 else ""
-    return f"person-time {busiest or 'nowhere'}; {len(fact.cells)} cells{part}" + _coverage(fact.coverage)
+    text = f"person-time {busiest or 'nowhere'}; {len(fact.cells)} cells{part}"
+    return text + _quality(fact.quality) + _coverage(fact.coverage)
 
 
 def _flip(fact: Flip) -> str:
@@ -131,6 +136,10 @@ def _span(seconds: float) -> str:
     if seconds < 2 * MINUTE_S:
         return f"{seconds:.0f} s"
     return f"{seconds / MINUTE_S:.0f} min"
+
+
+def _quality(quality: Quality) -> str:
+    return "" if quality == "good" else f" ({quality})"
 
 
 def _coverage(coverage: tuple[Coverage, ...]) -> str:

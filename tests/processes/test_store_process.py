@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from runtime import messages
 from runtime.clock import HostClock
@@ -61,8 +62,8 @@ def config_of(folder: Path) -> StoreConfig:
 class Shop:
     """A running store process, seen from the supervisor and its peers."""
 
-    def __init__(self, folder: Path) -> None:
-        self.config = config_of(folder)
+    def __init__(self, folder: Path, config: StoreConfig | None = None) -> None:
+        self.config = config or config_of(folder)
         self.clock = HostClock()
         self.control, theirs = messages.pair()
         spec = store.spec_of(self.config, "store", self.clock.state)
@@ -220,3 +221,37 @@ def test_what_a_power_cut_may_cost_is_configured_down_to_one_event(tmp_path: Pat
     assert (limits.group_events, limits.group_delay_s, limits.max_bytes) == (1, 0.0, 3 * 1024 * 1024)
     process._outbox.close()
     ours.close()
+
+
+def test_counts_say_in_their_events_whether_they_can_be_relied_on(tmp_path: Path) -> None:
+    """Three doors, each with its own camera: one sees, one is looked at too seldom, one is black."""
+    flat = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    names = ("sees", "starved", "black")
+    config = replace(
+        config_of(tmp_path),
+        cameras=[Camera(name=name, uri="clip.mp4", homography=flat) for name in names],
+        entrances=[
+            Entrance(name=f"by {name}", line=((-1.5, 0.0), (1.5, 0.0)), inside=(0.0, 3.0), cameras=[name])
+            for name in names
+        ],
+    )
+    shop = Shop(tmp_path, config)
+    vision = shop.attach("vision")
+    for tick in range(25):
+        now_s = shop.clock.now()
+        messages.send(vision, PersonsSeen("sees", tick, now_s, ()))
+        messages.send(vision, PersonsSeen("black", tick, now_s, ()))
+        if tick % 10 == 0:
+            messages.send(vision, PersonsSeen("starved", tick, now_s, ()))
+            messages.send(shop.control, Health("camera:black", "black", now_s, now_s))
+        time.sleep(0.1)
+    shop.stop()
+    told = {fact.entrance: fact for fact in shop.facts() if isinstance(fact, Footfall)}
+    assert {name: fact.quality for name, fact in told.items()} == {
+        "by sees": "good",
+        "by starved": "degraded",
+        "by black": "blind",
+    }
+    assert [each.wanted_fps for each in told["by starved"].coverage] == [10.0]
+    shop.control.close()
+    shop.uplink.close()
