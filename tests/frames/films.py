@@ -1,0 +1,78 @@
+"""Small real films of every kind for the tests, coded by FFmpeg: whole, damaged and cut ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.frame import VideoFrame
+
+from tests.frames.clips import Picture, numbered
+
+CLOCK = 90_000
+"""Ticks of a second: stamps of any rate come out right."""
+
+
+def make_film(
+    path: Path,
+    codec: str = "libx264",
+    *,
+    times_s: Sequence[float] = tuple(number / 10 for number in range(30)),
+    size: tuple[int, int] = (160, 128),
+    picture: Picture = numbered,
+    container: str | None = None,
+    muxer: dict[str, str] | None = None,
+    coder: dict[str, str] | None = None,
+    fps: int = 10,
+    key_every: int = 10,
+    b_frames: int = 0,
+    turned: int = 0,
+) -> Path:
+    """A film whose picture k is `numbered` k and is shown at `times_s[k]`."""
+    with av.open(str(path), "w", format=container, options=muxer or {}) as film:
+        stream = film.add_stream(codec, rate=fps, options=coder or {})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        context = stream.codec_context
+        context.gop_size, context.max_b_frames = key_every, b_frames
+        ticks = CLOCK if codec not in ("mpeg4", "mpeg2video") and path.suffix != ".avi" else fps
+        context.time_base = stream.time_base = Fraction(1, ticks)
+        if turned:
+            stream.set_display_rotation(turned)
+        for number, time_s in enumerate(times_s):
+            frame = VideoFrame.from_ndarray(picture(number, size), "bgr24").reformat(format=stream.pix_fmt)
+            frame.time_base, frame.pts = Fraction(1, ticks), round(time_s * ticks)
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    return path
+
+
+def remuxed(
+    source: Path, path: Path, *, container: str | None = None, muxer: dict[str, str] | None = None,
+    from_s: float = 0.0, shifted_s: float = 0.0,
+) -> Path:  # fmt: skip
+    """A stream copy into another container: from the key picture before `from_s` on, or with other stamps."""
+    with av.open(str(source)) as film, av.open(str(path), "w", format=container, options=muxer or {}) as copy:
+        pictures = film.streams.video[0]
+        stream = copy.add_stream_from_template(pictures)
+        assert pictures.time_base is not None
+        base = float(pictures.time_base)
+        if from_s:
+            film.seek(round(from_s / base), stream=pictures)
+        for packet in film.demux(pictures):
+            if packet.dts is None or packet.pts is None:
+                continue
+            packet.pts += round((shifted_s - from_s) / base)
+            packet.dts += round((shifted_s - from_s) / base)
+            packet.stream = stream
+            copy.mux(packet)
+    return path
+
+
+def cut(source: Path, path: Path, share: float = 0.6) -> Path:
+    """The first part of a file, as a copy that broke off leaves it."""
+    content = source.read_bytes()
+    path.write_bytes(content[: round(len(content) * share) + 37])
+    return path
