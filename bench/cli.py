@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runtime.cli import LazyGroup
+from runtime.errors import TagsightError
 
 BENCHMARKS = {
     "ring": ("bench.ring", "Frame ring against pipe, queue and named shared memory."),
@@ -25,7 +26,22 @@ BENCHMARKS = {
 }
 
 
-@click.group(cls=LazyGroup, table=BENCHMARKS)
+class Benchmarks(LazyGroup):
+    """The rigs that some of them need are not installed with the product."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        try:
+            return super().get_command(ctx, cmd_name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "testing":
+                raise
+            raise TagsightError(
+                f"tagsight bench {cmd_name} needs the folder testing/ of the source tree, which is not "
+                "installed; run it in a checkout"
+            ) from error
+
+
+@click.group(cls=Benchmarks, table=BENCHMARKS)
 def bench() -> None:
     """Measure this machine.
 

@@ -21,8 +21,7 @@ from typing import Any
 
 import yaml
 
-from bench.fault_account import take_account
-from bench.fault_rig import Cloud, Outcome, wait_for
+from bench.fault_rig import Outcome
 from bench.memory_cap import MemoryCap, try_memory_cap
 from bench.rtsp_camera import RtspServer, find_rtsp_python
 from runtime.demo.plaza import SCENARIO
@@ -30,6 +29,9 @@ from runtime.store.facts import ProcessHealth
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.events import open_event
 from runtime.uplink.outbox_reader import OutboxReader
+from testing.account import take_account
+from testing.cloud import Cloud
+from testing.waiting import until, wait_for
 
 PATIENCE_S = 240.0
 """Starting a daemon takes 10 s on two idle cores, and minutes on two that dozens of programs share."""
@@ -68,7 +70,7 @@ class Box:
         self.folder = folder
         self.camera = camera
         self.cap = cap
-        self.cloud = Cloud(folder / "cloud.db", broker.port)
+        self.cloud = Cloud(folder / "cloud.db", broker.port, present=False)
         self.log = folder / "daemon.log"
         self.config = folder / "store.yaml"
         self.outbox = folder / "state" / "outbox.db"
@@ -180,12 +182,7 @@ class Box:
     def settle(self, fault: str, times: int, recovery_s: float, said: str) -> Outcome:
         """Wait until the cloud can account for everything promised, and draw up the row."""
         self.note_promises()
-        deadline_s = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline_s:
-            audit = self.cloud.audit()
-            if audit is not None and audit.complete and audit.last_seq >= self.promised:
-                break
-            time.sleep(0.1)
+        until(lambda: self.cloud.has(self.promised), PATIENCE_S)
         account = take_account(self.cloud.path, self.promised, self._settled)
         self._settled = self.promised
         return Outcome(fault, times, account, round(recovery_s, 2), said)

@@ -9,7 +9,7 @@ import time
 
 from bench.fault_box import CAMERA, PATIENCE_S, READER, Box, NoBox
 from bench.fault_rig import Outcome
-from bench.torn_write import tear
+from testing.torn_write import tear
 
 FREE_BYTES = 24 << 20
 AWAY_S = 3.0

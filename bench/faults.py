@@ -3,7 +3,7 @@
 Two rigs. Rows about the way to the cloud and the outbox run a device process of their own (`bench.fault_rig`:
 outbox and sender, a private Mosquitto, the reference receiver); rows about cameras, readers, memory and
 configuration run the whole daemon (`bench.fault_box`). A device promises an event when it is on disk: that is
-when the store process is told. For every fault the consumer's audit (`bench.fault_account`) says how many
+when the store process is told. For every fault the consumer's audit (`testing.account`) says how many
 promised events were neither received nor named in a gap ("lost": must be 0), how many facts or numbers were
 kept twice or out of order (must be 0), and how long after the fault was over everything was accounted for.
 """
@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import fault_rows_box, fault_rows_device, fault_rows_link
-from bench.fault_account import Account
 from bench.fault_box import Box, NoBox, fresh_box
 from bench.fault_rig import Outcome
+from testing.account import Account
 
 
 class Row(NamedTuple):

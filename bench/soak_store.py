@@ -19,14 +19,14 @@ from typing import Any
 import msgspec
 import yaml
 
-from bench.deaf_proxy import DeafProxy
-from bench.fault_rig import Cloud
 from runtime.config import load
 from runtime.demo.plaza import SCENARIO, STORE, calibrate_quiet
 from runtime.errors import TagsightError
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.cloud_store import Audit
 from runtime.uplink.outbox_reader import OutboxReader
+from testing.cloud import Cloud
+from testing.deaf_proxy import DeafProxy
 
 CAMERAS = ("square", "lamp post", "shop front", "arcade")
 TAGSIGHT = (sys.executable, "-m", "runtime")
@@ -71,7 +71,6 @@ class SoakStore:
         self._described = self._describe(analysis_fps)
         self.write_config({})
         self.cloud = Cloud(folder / "cloud.db", broker.port)
-        self.cloud.arrive()
         with self.log.open("wb") as log:
             command = [*TAGSIGHT, "run", "--config", str(self.config)]
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log)
@@ -178,10 +177,10 @@ class SoakStore:
         )
 
     def _audit(self) -> Audit:
-        audit = self.cloud.audit()
-        if audit is None:
+        audits = self.cloud.audit()
+        if not audits:
             raise TagsightError("the cloud received nothing at all")
-        return audit
+        return audits[0]
 
     def _kept_twice(self) -> int:
         db = sqlite3.connect(self.folder / "cloud.db")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
-OURS = ("engines", "rfid_reader", "runtime", "calibration", "bench")
+OURS = ("engines", "rfid_reader", "runtime", "calibration", "bench", "testing")
 GROUND = (
     "runtime.errors",
     "runtime.backoff",
@@ -46,6 +46,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "runtime.vision.draw",
         "calibration",
     ),
+    "testing": ("engines", "rfid_reader", "runtime", "calibration", "testing"),
 }
 """Room -> the prefixes of our own modules it may import. Rooms not named here may import everything."""
 
@@ -103,6 +104,17 @@ def test_a_room_imports_only_rooms_nearer_the_ground(room: str) -> None:
 def _is_ancestor(name: str, prefixes: tuple[str, ...]) -> bool:
     """`from runtime.store import facts` also names `runtime.store`, the way to what is allowed."""
     return any(prefix.startswith(name + ".") for prefix in prefixes)
+
+
+def test_what_runs_in_a_shop_needs_neither_bench_nor_testing() -> None:
+    against = [
+        f"{module.relative_to(REPO)} imports {name}"
+        for room in ("engines", "rfid_reader", "runtime", "calibration")
+        for module in modules_of(room)
+        for name in sorted(imports_of(module))
+        if within(name, ("bench", "testing"))
+    ]
+    assert not against, "\n".join(against)
 
 
 def test_the_store_core_opens_nothing_and_reads_no_clock() -> None:

@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.fault_rig import Cloud
 from rfid_reader.simulator.server import SimulatedReader
 from runtime.config import Uplink
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
 from runtime.errors import TagsightError
 from runtime.uplink.broker import LocalBroker, find_mosquitto, free_port
+from testing.cloud import Cloud
 from tests.frames.clips import make_clip
 from tests.security.processes import Listening, descendants, listening_sockets, written_files
 
@@ -106,8 +106,7 @@ def watch(daemon: subprocess.Popen[bytes], seen: Seen, cloud: Cloud, others: lis
         seen.listening |= listening_sockets(pids)
         seen.helpers_listening |= listening_sockets(others)
         seen.written |= written_files(pids)
-        audit = cloud.audit()
-        if enough_s is None and audit is not None and audit.events >= ENOUGH_EVENTS:
+        if enough_s is None and any(audit.events >= ENOUGH_EVENTS for audit in cloud.audit()):
             enough_s = time.monotonic() + WATCHED_S
         time.sleep(0.3)
 
@@ -140,8 +139,7 @@ def seen() -> Iterator[Seen]:
                 username="box-1",
                 password_file=folder / "broker.password",
             )
-            cloud = Cloud(folder / "cloud.db", broker.port, login)
-            cloud.arrive()
+            cloud = Cloud(folder / "cloud.db", broker.port, broker=login)
             config = describe_store(folder, clip, broker.port, reader.port)
             environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
             with (folder / "daemon.log").open("wb") as log:

@@ -15,7 +15,6 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench.deaf_proxy import DeafProxy
 from runtime.config import Uplink
 from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker, free_port
@@ -24,6 +23,7 @@ from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.mqtt import Link, Received
 from runtime.uplink.receive import Receiver, receive_in_background
 from runtime.uplink.session import STATUS_EVERY_S, STATUS_EXPIRY_S
+from testing.deaf_proxy import DeafProxy
 from tests.uplink.ends import ORIGIN, Device, WaitUntil, cloud_of, device_of, health, visit
 
 

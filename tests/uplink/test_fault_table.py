@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.fault_account import take_account
-from bench.fault_device import STAGES
 from bench.faults import ROWS, faults
-from bench.torn_write import tear
 from runtime.store.facts import Visit
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.events import Origin, gap_facts, seal
+from testing.account import take_account
+from testing.device_process import STAGES
+from testing.torn_write import tear
 
 ORIGIN = Origin("plaza", "box-1")
 SHORT = [

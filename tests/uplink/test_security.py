@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.authority import Authority, secured_settings
 from runtime.config import Tls, Uplink
 from runtime.processes.uplink import Certificate
 from runtime.store.facts import Visit
@@ -23,6 +22,7 @@ from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Refused
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.secrets import read_password, tls_context
 from runtime.uplink.sender import Sender
+from testing.authority import Authority, secured_settings
 
 ORIGIN = Origin("plaza", "box-1")
 WaitUntil = Callable[[Callable[[], object], float], None]

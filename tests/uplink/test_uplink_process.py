@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.authority import Authority
 from runtime import messages
 from runtime.config import Tls, Uplink
 from runtime.messages import Attach, Committed, Health, Stop
@@ -20,6 +19,7 @@ from runtime.store.facts import Visit
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox
+from testing.authority import Authority
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 

@@ -1,4 +1,4 @@
-"""A device for `tagsight bench faults`: outbox and sender in a process of its own that can be killed.
+"""A device as a process of its own that can be killed: outbox and sender, at any moment or at a kill point.
 
 It obeys commands from one pipe, and says on another what is on its disk: after every group the last `seq`.
 That is a promise.
@@ -7,31 +7,34 @@ That is a promise.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import resource
 import signal
 import threading
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from runtime.config import Uplink
 from runtime.store.facts import Visit
 from runtime.uplink import outbox as outbox_module
 from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.sender import Sender
 from runtime.uplink.session import Session
+from testing.device import FIRST_PAUSE_S, GROUP_DELAY_S, ORIGIN
+from testing.waiting import PATIENCE_S, wait_for
 
-ORIGIN = Origin("plaza", "box-1")
-GROUP_DELAY_S = 0.005
 ACK_TIMEOUT_S = 2.0
 RESEND_AFTER_S = 3.0
 HOLD_S = 1.0
-FIRST_PAUSE_S = 0.1
 SAID_AT_ONCE = 20
 
 
@@ -51,8 +54,8 @@ class Fuse(NamedTuple):
     calls: int
 
 
-class Device:
-    """What the commands act on."""
+class Obeying:
+    """What the commands act on, in the device's process."""
 
     def __init__(self, path: Path, broker: Uplink, promises: Connection) -> None:
         self._step_s = 0.0
@@ -123,14 +126,14 @@ class Boundary(NamedTuple):
 STAGES = {
     "numbered, in memory": Boundary(Outbox, "_take", False, 300),
     "written, not committed": Boundary(outbox_module, "note_progress", False, 12),
-    "on disk, nobody told": Boundary(Device, "promise", True, 12),
-    "promised": Boundary(Device, "promise", False, 12),
+    "on disk, nobody told": Boundary(Obeying, "promise", True, 12),
+    "promised": Boundary(Obeying, "promise", False, 12),
     "read for sending": Boundary(OutboxReader, "rows", False, 12),
     "sent, no answer yet": Boundary(Session, "_send", False, 12),
     "answered, not noted": Boundary(Session, "_delivered", True, 12),
     "noted as delivered": Boundary(OutboxReader, "note_delivered", False, 2),
 }
-"""From a fact to its delivery: the boundaries at which a device can die."""
+"""Kill points: the boundaries from a fact to its delivery at which a device can die."""
 
 
 def light(fuse: Fuse) -> None:
@@ -161,10 +164,88 @@ def serve(
     logging.basicConfig(filename=log, level=logging.INFO, format="%(levelname)s %(message)s", force=True)
     if fuse is not None:
         light(fuse)
-    device = Device(path, broker, promises)
+    device = Obeying(path, broker, promises)
     while True:
         try:
             device.obey(commands.recv())
         except EOFError:
             break
     device.close()
+
+
+class DeviceProcess:
+    """The device's process with its `outbox`, seen from here; `promised` is the last `seq` on its disk."""
+
+    def __init__(self, outbox: Path, broker: Uplink) -> None:
+        self.outbox = outbox
+        self.log = outbox.with_name("device.log")
+        self.promised = 0
+        self._broker = broker
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["testing.device_process"])
+        self._process: ForkServerProcess | None = None
+        self._commands: Connection | None = None
+        self._listener: threading.Thread | None = None
+
+    def start(self, port: int | None = None, fuse: Fuse | None = None) -> None:
+        """Start it; it goes on where the outbox ends. `port` goes before the broker's own."""
+        broker = self._broker if port is None else msgspec.structs.replace(self._broker, port=port)
+        told, self._commands = self._context.Pipe(False)
+        heard, promises = self._context.Pipe(False)
+        self._process = self._context.Process(
+            target=serve, args=(self.outbox, broker, told, promises, self.log, fuse)
+        )
+        self._process.start()
+        told.close()
+        promises.close()
+        self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
+        self._listener.start()
+
+    def _listen(self, heard: Connection) -> None:
+        with heard, suppress(EOFError, OSError):
+            while True:
+                self.promised = max(self.promised, heard.recv())
+
+    def tell(self, command: Command) -> None:
+        """A command for the device; one that has died hears nothing."""
+        assert self._commands is not None
+        with suppress(BrokenPipeError):
+            self._commands.send(command)
+
+    def say(self, count: int, per_s: float = 0.0) -> None:
+        """Let it say that many events."""
+        self.tell(Command("say", count, per_s))
+
+    def kill(self) -> None:
+        """kill -9, and hear what it promised before."""
+        assert self._process is not None
+        self._process.kill()
+        self.bury()
+
+    def bury(self) -> None:
+        """Wait for a device that dies, and hear what it promised before."""
+        assert self._process is not None and self._commands is not None and self._listener is not None
+        self._process.join(PATIENCE_S)
+        if self._process.exitcode is None:
+            raise RuntimeError("the device did not die")
+        self._listener.join()
+        self._commands.close()
+
+    def close(self) -> None:
+        """Kill it where it runs."""
+        if self._process is not None and self._process.exitcode is None:
+            self.kill()
+
+    def wait_for_promise(self, seq: int) -> None:
+        """Until that much is on its disk."""
+        wait_for(lambda: self.promised >= seq, "the device did not write its events")
+
+    def wait_for_log(self, words: str) -> str:
+        """Until it says `words`; returns its line."""
+
+        def line() -> str | None:
+            said = self.log.read_text().splitlines() if self.log.exists() else []
+            return next((one for one in said if words in one), None)
+
+        wait_for(line, f"the device never said {words!r}")
+        return line() or ""
