@@ -37,6 +37,7 @@ from runtime.processes.workload import Workload
 from runtime.vision.batching import BatchPolicy
 from runtime.vision.glance import Seen
 from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
+from runtime.vision.overload import OverloadWatch, Share
 
 HEALTH_EVERY_S = 1.0
 SILENT_S = 2.0
@@ -68,6 +69,7 @@ class VisionProcess:
         self._drops: Counter[str] = Counter()
         self._progress_s = self._clock.now()
         self._workload = Workload(time.monotonic())
+        self._overload = OverloadWatch()
         self._choose_sight = choose
         self._sight: Sight | None = None
         self._onlooker = NOBODY
@@ -210,6 +212,8 @@ class VisionProcess:
         camera, now_s = self._cameras[name], time.monotonic()
         try:
             for ready in camera.borrower.waiting():
+                if (passed_over := camera.heard(ready)) > 0:
+                    self._policy.passed_over(name, passed_over, now_s)
                 if not self._policy.is_due(name, now_s):
                     camera.borrower.give_back(ready)
                     self._drops["rate lowered"] += 1
@@ -276,15 +280,23 @@ class VisionProcess:
 
     def _tell(self, now_s: float) -> None:
         elapsed_s, values = self._workload.told(now_s)
-        silent = self._clock.now() - self._progress_s > SILENT_S
-        detail = "" if self._cameras else "no camera yet"
-        health = self._health("waiting" if silent or not self._cameras else "live", detail)
-        health.values.update(values)
+        shares: dict[str, Share] = {}
         for name, rate_fps in self._policy.rates_fps.items():
             camera = self._cameras[name]
-            health.values[f"{name}_fps"] = camera.count() / elapsed_s
-            health.values[f"{name}_allowed_fps"] = rate_fps
-            health.values[f"{name}_latency_ms"] = camera.latency_s * 1e3
+            brought_fps, got_fps = self._policy.delivered_fps(name, now_s), camera.count() / elapsed_s
+            if brought_fps is not None:
+                shares[name] = Share(got_fps, min(brought_fps, self._plans[name].analysis_fps))
+            values[f"{name}_fps"] = got_fps
+            values[f"{name}_delivered_fps"] = brought_fps or 0.0
+            values[f"{name}_allowed_fps"] = rate_fps
+            values[f"{name}_latency_ms"] = camera.latency_s * 1e3
+        said = self._overload.observe(now_s, elapsed_s, shares)
+        if said is not None:
+            log.warning("%s", said)
+        silent = self._clock.now() - self._progress_s > SILENT_S
+        detail = self._overload.sentence if self._cameras else "no camera yet"
+        health = self._health("waiting" if silent or not self._cameras else "live", detail)
+        health.values.update(values)
         self._control.tell(health)
 
     def _health(self, state: str, detail: str) -> Health:

@@ -60,6 +60,7 @@ class WatchedCamera:
         self.latency_s = 0.0
         self._camera = camera
         self._held: FrameReady | None = None
+        self._heard = 0
         self._under_way: deque[FrameReady] = deque()
         self._tracker: FloorTracker | None = None
         self._scene: tuple[int, int, int] | None = None
@@ -77,6 +78,14 @@ class WatchedCamera:
             before.image_size,
         ):
             self._scene = None
+
+    def heard(self, ready: FrameReady) -> int:
+        """How many frames the camera has brought since the last one that was told, this one aside.
+
+        It could not tell of those: all that it may lend was lent.
+        """
+        before, self._heard = self._heard, ready.sequence
+        return max(0, ready.sequence - before - 1) if before else 0
 
     def hold(self, ready: FrameReady) -> bool:
         """Keep this frame; True where an older one was given back for it. Raises messages.PeerGone."""

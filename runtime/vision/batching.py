@@ -6,7 +6,8 @@ interval), so none starves. A camera has at most one frame waiting: a newer one 
 
 When the cameras want more than the machine can do, their rates are lowered in this order: quiet cameras, then
 busy ones, then quiet entrances, then busy entrances, each no further than its floor. If even the floors are
-too much, the rates stay at the floors and frames are overtaken by newer ones instead.
+too much, the rates stay at the floors and frames are overtaken by newer ones instead. A camera has a share of
+what it delivers: one that is silent has none, and has it again with its first frame.
 
 Pure: time is an argument, in seconds of any steady clock.
 """
@@ -16,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from runtime.vision.delivery import Delivery
+
 QUIET_AFTER_S = 5.0
 """A camera that has shown nobody for this long is quiet."""
 TARGET_LOAD = 0.9
@@ -24,6 +27,8 @@ COST_MEMORY = 0.1
 """Weight of the newest batch in the mean cost of a frame."""
 EARLY_SHARE = 0.25
 """At a lowered rate a frame may come this share of the interval before its turn: sources jitter."""
+ROOM = 1.25
+"""A camera may want this much more than it was found to deliver: sources speed up, and estimates sway."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,10 @@ class _Camera:
     """What is remembered of one camera."""
 
     plan: CameraPlan
+    delivery: Delivery
     rate_fps: float
+    claim_fps: float
+    """What it could make use of: as wanted, but no more than it delivers."""
     occupied_s: float
     waiting_since_s: float | None = None
     served_s: float = float("-inf")
@@ -93,10 +101,15 @@ class BatchPolicy:
         """Mean seconds a frame takes; None until the first batch is through."""
         self._cameras: dict[str, _Camera] = {}
         self._turns = 0
+        self._heard_s = float("-inf")
+        """When cameras were listened to last: while a batch is worked on, silence means nothing."""
 
     def add(self, plan: CameraPlan, now_s: float) -> None:
         """A camera takes part from now on (again, if it was there before)."""
-        self._cameras[plan.name] = _Camera(plan, plan.wanted_fps, occupied_s=now_s)
+        wanted_fps = plan.wanted_fps
+        self._cameras[plan.name] = _Camera(
+            plan, Delivery(wanted_fps, now_s), wanted_fps, wanted_fps, occupied_s=now_s
+        )
         self._deal(now_s)
 
     def remove(self, name: str, now_s: float) -> None:
@@ -106,25 +119,39 @@ class BatchPolicy:
 
     @property
     def rates_fps(self) -> Mapping[str, float]:
-        """The rate each camera is allowed now."""
+        """The rate each camera is allowed now; 0 while it is silent and others are not."""
         return {name: camera.rate_fps for name, camera in self._cameras.items()}
 
+    def delivered_fps(self, name: str, now_s: float) -> float | None:
+        """Frames a second that a camera brings, looked at or not; None while that is not known."""
+        return self._cameras[name].delivery.rate_fps(now_s)
+
     def is_due(self, name: str, now_s: float) -> bool:
-        """Whether a frame of this camera should be kept for the network, or given back at once."""
+        """Whether a frame that came should be offered; if not, it is given back, and counts as delivered."""
         camera = self._cameras[name]
-        if camera.rate_fps >= camera.plan.wanted_fps:
+        if camera.rate_fps >= camera.claim_fps or camera.delivery.is_silent(now_s):
             return True
-        interval_s = 1.0 / camera.rate_fps
-        return now_s - camera.served_s >= interval_s * (1.0 - EARLY_SHARE)
+        if camera.rate_fps > 0.0:
+            interval_s = 1.0 / camera.rate_fps
+            if now_s - camera.served_s >= interval_s * (1.0 - EARLY_SHARE):
+                return True
+        self._arrived(camera, 1, now_s)
+        return False
 
     def offer(self, name: str, now_s: float) -> None:
         """A frame of this camera waits; it takes the place of an older one, and that one's age."""
         camera = self._cameras[name]
+        self._arrived(camera, 1, now_s)
         if camera.waiting_since_s is None:
             camera.waiting_since_s = now_s
 
+    def passed_over(self, name: str, frames: int, now_s: float) -> None:
+        """So many frames of this camera came while everything it may lend was lent."""
+        self._arrived(self._cameras[name], frames, now_s)
+
     def take(self, now_s: float) -> list[str]:
         """The cameras whose waiting frames are to be worked on now, most urgent first; empty: wait on."""
+        self._heard_s = now_s
         waiting = [camera for camera in self._cameras.values() if camera.waiting_since_s is not None]
         if not waiting or not self._gathered(waiting, now_s):
             return []
@@ -142,8 +169,8 @@ class BatchPolicy:
         since = [c.waiting_since_s for c in self._cameras.values() if c.waiting_since_s is not None]
         if not since:
             return None
-        everyone = len(since) == len(self._cameras) or len(since) >= self.settings.max_batch
-        return 0.0 if everyone else max(0.0, min(since) + self.settings.gather_s - now_s)
+        enough = len(since) >= min(self._expected(now_s), self.settings.max_batch)
+        return 0.0 if enough else max(0.0, min(since) + self.settings.gather_s - now_s)
 
     def finished(self, frames: int, busy_s: float, now_s: float) -> None:
         """A batch of so many frames took `busy_s` from laying out to tracking: rates are dealt out anew."""
@@ -157,10 +184,20 @@ class BatchPolicy:
             self._cameras[name].occupied_s = now_s
 
     def _gathered(self, waiting: Sequence[_Camera], now_s: float) -> bool:
-        if len(waiting) == len(self._cameras) or len(waiting) >= self.settings.max_batch:
+        if len(waiting) >= min(self._expected(now_s), self.settings.max_batch):
             return True
         first_s = min(c.waiting_since_s for c in waiting if c.waiting_since_s is not None)
         return now_s - first_s >= self.settings.gather_s
+
+    def _expected(self, now_s: float) -> int:
+        """How many cameras may have a frame soon."""
+        return sum(not camera.delivery.is_silent(now_s) for camera in self._cameras.values())
+
+    def _arrived(self, camera: _Camera, frames: int, now_s: float) -> None:
+        self._heard_s = max(self._heard_s, now_s)
+        camera.delivery.arrived(now_s, frames)
+        if camera.rate_fps <= 0.0:
+            self._deal(now_s)
 
     @staticmethod
     def _urgency(camera: _Camera, now_s: float) -> float:
@@ -172,15 +209,25 @@ class BatchPolicy:
     def _deal(self, now_s: float) -> None:
         if not self.cost_s:
             return
+        heard_s = self._heard_s
+        speaking = [each for each in self._cameras.values() if each.delivery.is_delivering(heard_s)]
+        for camera in self._cameras.values():
+            camera.rate_fps = 0.0
+        speaking = speaking or list(self._cameras.values())
+        for camera in speaking:
+            rate_fps = camera.delivery.rate_fps(heard_s)
+            camera.claim_fps = camera.plan.wanted_fps
+            if rate_fps is not None:
+                camera.claim_fps = min(camera.claim_fps, ROOM * rate_fps)
         demands = [
             Demand(
-                name,
-                camera.plan.wanted_fps,
-                camera.plan.floor_fps,
+                camera.plan.name,
+                camera.claim_fps,
+                min(camera.plan.floor_fps, camera.claim_fps),
                 camera.plan.entrance,
                 quiet=now_s - camera.occupied_s >= QUIET_AFTER_S,
             )
-            for name, camera in self._cameras.items()
+            for camera in speaking
         ]
         for name, rate_fps in allot(TARGET_LOAD / self.cost_s, demands).items():
             self._cameras[name].rate_fps = rate_fps

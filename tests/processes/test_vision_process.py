@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from engines.detector import Detections, PersonDetector
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Camera, Engines
@@ -29,12 +33,14 @@ LIMIT_S = 20.0
 class FakeShop:
     """The supervisor's, the store's and the cameras' ends of a running vision process."""
 
-    def __init__(self, weights: Path, names: tuple[str, ...], **engines: str) -> None:
+    def __init__(
+        self, weights: Path, names: tuple[str, ...], analysis_fps: float = 1.0, **engines: str
+    ) -> None:
         clock = HostClock()
         self.now = clock.now
         self.control, theirs = messages.pair()
         spec = VisionSpec(
-            [Camera(name=name, uri="none", analysis_fps=1.0) for name in names],
+            [Camera(name=name, uri="none", analysis_fps=analysis_fps) for name in names],
             Engines(detector=str(weights), threads=1, **engines),
             clock.state,
         )
@@ -81,6 +87,18 @@ class FakeShop:
         lender.ring.write(slot, image, header)
         assert lender.lend(slot, header) == 1
         until(lambda: lender.take_back("vision") == 1)
+
+    def film(self, lender: FrameLender, fps: float, enough: threading.Event) -> None:
+        """Bring frames at a steady rate, whether or not they can be lent."""
+        begun_s = time.monotonic()
+        for sequence in itertools.takewhile(lambda _: not enough.is_set(), itertools.count(1)):
+            lender.take_back("vision")
+            slot = lender.ledger.take()
+            assert slot is not None
+            header = FrameHeader(sequence, self.now(), self.now(), WIDTH, HEIGHT)
+            lender.ring.write(slot, np.zeros((HEIGHT, WIDTH, 3), np.uint8), header)
+            lender.lend(slot, header)
+            time.sleep(max(0.0, begun_s + sequence / fps - time.monotonic()))
 
     def walk(self, name: str, frames: int, start_s: float, loop: int = 0) -> None:
         for index in range(frames):
@@ -174,6 +192,37 @@ def test_a_camera_that_dies_ends_its_people_and_may_come_back(shop: FakeShop) ->
     shop.walk("door", 10, 110.0)
     (second,) = {person.track for record in shop.records() for person in record.persons}
     assert second != first
+
+
+def test_a_box_that_cannot_keep_up_says_so_in_its_health_and_once_in_its_log(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten frames a second come, one takes 0.35 s; the second camera, an entrance, brings none."""
+    monkeypatch.setattr("runtime.vision.overload.WINDOW_S", 3.0)
+    look = PersonDetector.detect_batch
+
+    def slowly(detector: PersonDetector, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        time.sleep(0.35 * len(pictures))
+        return look(detector, pictures)
+
+    monkeypatch.setattr(PersonDetector, "detect_batch", slowly)
+    shop = FakeShop(weights, ("hall", "door"), analysis_fps=10.0)
+    shop.attach_camera("door")
+    enough = threading.Event()
+    feed = threading.Thread(target=shop.film, args=(shop.attach_camera("hall"), 10.0, enough))
+    feed.start()
+    try:
+        health = shop.health(lambda health: "this box manages" in health.detail)
+    finally:
+        enough.set()
+        feed.join()
+    shop.stop()
+    told = re.search(r"manages (\S+) of (\S+) pictures a second at 'hall': lower analysis_fps", health.detail)
+    assert told is not None and "door" not in health.detail
+    assert 0.2 <= float(told[1]) <= 3 and 8 <= float(told[2]) <= 10, health.detail
+    assert health.values["hall_allowed_fps"] > 1.5, "the share of a camera that brings nothing is not kept"
+    assert health.values["door_allowed_fps"] == 0.0
+    assert sum("this box manages" in record.message for record in caplog.records) == 1
 
 
 def test_a_looped_file_starts_over_with_new_people(shop: FakeShop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from runtime.vision.batching import (
@@ -13,6 +15,7 @@ from runtime.vision.batching import (
     Demand,
     allot,
 )
+from runtime.vision.delivery import Delivery
 
 
 def policy(*plans: CameraPlan, gather_s: float = 0.004, max_batch: int = 8) -> BatchPolicy:
@@ -170,3 +173,100 @@ def test_a_camera_that_leaves_takes_its_waiting_frame_along() -> None:
     dealer.remove("c0", 1.0)
     assert dealer.take(2.0) == []
     assert list(dealer.rates_fps) == ["c1"]
+
+
+class Machine:
+    """A network that takes `cost_s` a frame, and cameras that bring frames at rates that may change."""
+
+    def __init__(self, cost_s: float, *plans: CameraPlan) -> None:
+        self.dealer = policy(*plans)
+        self.cost_s = cost_s
+        self.now_s = 0.0
+        self._next_s = {plan.name: 0.0 for plan in plans}
+
+    def run(self, seconds: float, **offered_fps: float) -> dict[str, float]:
+        """Frames a second that each camera got; a camera not named brings none."""
+        end_s, got = self.now_s + seconds, dict.fromkeys(self._next_s, 0)
+        while self.now_s < end_s:
+            for name, fps in offered_fps.items():
+                self._next_s[name] = max(self._next_s[name], self.now_s - 0.5)
+                while self._next_s[name] <= self.now_s:
+                    self._next_s[name] += 1.0 / fps
+                    if self.dealer.is_due(name, self.now_s):
+                        self.dealer.offer(name, self.now_s)
+            batch = self.dealer.take(self.now_s)
+            self.now_s += self.cost_s * len(batch) or 0.001
+            if batch:
+                self.dealer.finished(len(batch), self.cost_s * len(batch), self.now_s)
+            for name in batch:
+                got[name] += 1
+        return {name: count / seconds for name, count in got.items()}
+
+
+HALL, DOOR = CameraPlan("hall", 30, 1), CameraPlan("door", 10, 5, entrance=True)
+
+
+def test_a_camera_that_never_delivers_leaves_the_whole_machine_to_the_other() -> None:
+    machine = Machine(0.1, HALL, DOOR)
+    assert machine.run(10.0, hall=30)["hall"] == pytest.approx(9.5, abs=0.6)
+    assert machine.dealer.rates_fps == pytest.approx({"hall": TARGET_LOAD / 0.1, "door": 0.0})
+
+
+def test_a_camera_has_no_more_of_the_machine_than_it_delivers() -> None:
+    """The entrance has the first claim, to ten frames a second; it brings one."""
+    machine = Machine(0.1, HALL, DOOR)
+    got = machine.run(20.0, hall=30, door=1)
+    assert got["door"] == pytest.approx(1.0, abs=0.1)
+    assert got["hall"] == pytest.approx(8.5, abs=0.7)
+
+
+def test_an_entrance_that_delivers_keeps_its_floor() -> None:
+    machine = Machine(0.16, HALL, DOOR)
+    got = machine.run(20.0, hall=30, door=10)
+    assert got["door"] >= 4.5
+    assert got["hall"] >= 0.9
+
+
+def test_a_camera_that_dies_hands_its_share_over_and_takes_it_back_with_its_first_frame() -> None:
+    machine = Machine(0.1, HALL, DOOR)
+    assert machine.run(10.0, hall=30, door=10)["hall"] < 2.0
+    machine.run(3.0, hall=30)
+    assert machine.run(10.0, hall=30)["hall"] == pytest.approx(9.5, abs=0.6)
+    back = machine.run(10.0, hall=30, door=10)
+    assert back["door"] >= 7.0 and back["hall"] < 2.0
+
+
+def test_frames_that_come_while_the_network_works_are_no_silence() -> None:
+    """Three seconds a frame: nobody is heard for that long, and the entrance still comes first."""
+    machine = Machine(3.0, HALL, DOOR)
+    machine.run(60.0, hall=30, door=10)
+    assert machine.dealer.rates_fps == pytest.approx({"hall": 1.0, "door": 5.0})
+
+
+def test_nobody_waits_for_the_company_of_a_camera_that_is_silent() -> None:
+    machine = Machine(0.001, HALL, DOOR)
+    machine.run(5.0, hall=10)
+    machine.dealer.offer("hall", machine.now_s)
+    assert machine.dealer.wait_s(machine.now_s) == 0.0
+    assert machine.dealer.take(machine.now_s) == ["hall"]
+
+
+def test_frames_that_could_not_be_lent_count_as_delivered() -> None:
+    dealer = policy(HALL)
+    for tick in range(50):
+        dealer.offer("hall", tick / 10)
+        dealer.passed_over("hall", 2, tick / 10)
+    assert dealer.delivered_fps("hall", 5.0) == pytest.approx(30.0, rel=0.15)
+
+
+@pytest.mark.parametrize("fps", [0.2, 1.0, 7.0, 25.0])
+def test_a_rate_is_measured_however_unevenly_frames_come(fps: float) -> None:
+    rng = random.Random(5)
+    delivery, now_s = Delivery(fps, 0.0), 0.0
+    found = []
+    for _ in range(int(40 * fps) + 10):
+        now_s += rng.uniform(0.2, 1.8) / fps
+        delivery.arrived(now_s)
+        if (rate_fps := delivery.rate_fps(now_s)) is not None:
+            found.append(rate_fps)
+    assert sum(found) / len(found) == pytest.approx(fps, rel=0.35, abs=0.5)
