@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import click
 from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
+from runtime.redaction import redact, redact_traces
 
 COMMANDS = {
     "run": ("runtime.commands.run", "Run the daemon for one store."),
@@ -73,15 +75,18 @@ def tagsight() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a fault the user can mend, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault(BLAS_THREADS, "1")
+    redact_traces()
     try:
         status = tagsight.main(args=arguments, prog_name="tagsight", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(redact(shown.getvalue()), nl=False, err=True)
         sys.exit(error.exit_code)
     except USER_ERRORS as error:
-        click.echo(f"tagsight: {error}", err=True)
+        click.echo(f"tagsight: {redact(str(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()

@@ -18,6 +18,8 @@ import socket
 
 import msgspec
 
+from runtime.redaction import redact
+
 MAX_RECORD_BYTES = 60_000
 """A larger record is a fault of the sender; datagrams of that size fit the default socket buffers."""
 
@@ -106,7 +108,10 @@ class Committed(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The state of one process. `progress_s` is the time of its last real progress (a frame, a keepalive)."""
+    """The state of one process. `progress_s` is the time of its last real progress (a frame, a keepalive).
+
+    Secrets in `detail` are struck out: it goes into the log and to the cloud.
+    """
 
     process: str
     state: str
@@ -115,6 +120,10 @@ class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
     detail: str = ""
     values: dict[str, float] = {}
     drops: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        if (shown := redact(self.detail)) != self.detail:
+            msgspec.structs.force_setattr(self, "detail", shown)
 
 
 class Attach(msgspec.Struct, frozen=True, tag=True, array_like=True):

@@ -11,6 +11,7 @@ REPO = Path(__file__).resolve().parent.parent
 OURS = ("engines", "rfid_reader", "runtime", "calibration", "bench", "testing")
 GROUND = (
     "runtime.errors",
+    "runtime.redaction",
     "runtime.backoff",
     "runtime.clock",
     "runtime.messages",
@@ -21,12 +22,13 @@ GROUND = (
 ALLOWED: dict[str, tuple[str, ...]] = {
     "engines": ("engines",),
     "rfid_reader": ("rfid_reader",),
-    "runtime/errors.py": (),
+    "runtime/redaction.py": (),
+    "runtime/errors.py": ("runtime.redaction",),
     "runtime/backoff.py": (),
     "runtime/clock.py": (),
-    "runtime/messages.py": (),
+    "runtime/messages.py": ("runtime.redaction",),
     "runtime/geometry.py": ("runtime.errors",),
-    "runtime/config": ("runtime.errors", "runtime.geometry", "runtime.config"),
+    "runtime/config": ("runtime.errors", "runtime.redaction", "runtime.geometry", "runtime.config"),
     "runtime/frames": (*GROUND, "runtime.frames"),
     "runtime/vision": (*GROUND, "engines", "runtime.vision"),
     "runtime/store": (

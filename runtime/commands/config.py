@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from runtime.config import ConfigErrors, StoreConfig, load
+from runtime.config import ConfigErrors, StoreConfig, load_running
 from runtime.config.files import absent_certificates
+from runtime.config.mistakes import Mistake, placed
 from runtime.config.schema import json_schema
 from runtime.errors import TagsightError
 
@@ -58,7 +59,10 @@ def check(file: Path, as_json: bool) -> None:
       tagsight config check store.yaml --json
     """
     try:
-        store = load(file)
+        store, found = load_running(file)
+        unsound = [mistake for mistake in found if mistake.weight != "remark"]
+        if unsound:
+            raise ConfigErrors(file, unsound)
     except ConfigErrors as errors:
         if not as_json:
             raise
@@ -66,9 +70,12 @@ def check(file: Path, as_json: bool) -> None:
         raise SystemExit(1) from errors
     absent = [str(certificate) for certificate in absent_certificates(store.uplink)]
     if as_json:
-        click.echo(json.dumps({"ok": True, "mistakes": [], "absent_certificates": absent}))
+        verdict = {"ok": True, "mistakes": [], "remarks": _listed(found), "absent_certificates": absent}
+        click.echo(json.dumps(verdict))
         return
     click.echo(f"{file} is sound: {_summary(store)}")
+    for remark in found:
+        click.echo(f"remark: {placed(remark, file)}: {remark}")
     if absent:
         click.echo(f"not there yet: {', '.join(absent)}; events wait on disk until the uplink can use them")
 
@@ -85,11 +92,20 @@ def schema() -> None:
 
 
 def _verdict(errors: ConfigErrors) -> dict[str, object]:
-    mistakes = [
-        {"path": mistake.path, "line": mistake.line, "wrong": mistake.wrong, "right": mistake.right}
-        for mistake in errors.mistakes
+    return {"ok": False, "mistakes": _listed(errors.mistakes)}
+
+
+def _listed(mistakes: list[Mistake]) -> list[dict[str, object]]:
+    return [
+        {
+            "path": mistake.path,
+            "line": mistake.line,
+            "wrong": mistake.wrong,
+            "right": mistake.right,
+            **({"file": str(mistake.file)} if mistake.file is not None else {}),
+        }
+        for mistake in mistakes
     ]
-    return {"ok": False, "mistakes": mistakes}
 
 
 def _summary(store: StoreConfig) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from runtime.config import ConfigErrors, Engines, StoreConfig, Uplink, load
+from runtime.config import ConfigErrors, Engines, StoreConfig, Uplink, load_running
+from runtime.config.mistakes import placed
 from runtime.doctor import machine, store
 from runtime.doctor.findings import Check, Finding, run_checks
 
@@ -56,10 +57,14 @@ def _read_config(path: Path | None) -> tuple[list[Finding], StoreConfig | None]:
     if path is None:
         return [], None
     try:
-        config = load(path)
+        config, mistakes = load_running(path)
     except ConfigErrors as errors:
         return [Finding("missing", str(errors), f"tagsight config check {path}", "config")], None
-    return [Finding("ok", f"{path} is sound", subject="config")], config
+    told = [
+        Finding("weak", f"{placed(one, path)}: {one.path}: {one.wrong}", one.right, "config")
+        for one in mistakes
+    ]
+    return told or [Finding("ok", f"{path} is sound", subject="config")], config
 
 
 def _checks(config: StoreConfig | None, limit_s: float) -> list[Check]:

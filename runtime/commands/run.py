@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from runtime.config import load
+from runtime.config import load_running
 
 
 @click.command()
@@ -33,9 +33,9 @@ def run(config_path: Path, verbose: bool) -> None:
     from runtime.supervisor.child import configure_logging
     from runtime.supervisor.configuration import LEVELS
 
-    config = load(config_path)
+    config, mistakes = load_running(config_path)
     configure_logging(logging.DEBUG if verbose else LEVELS[config.log.level])
-    leave(Arbiter(config_path, config, verbose=verbose).run())
+    leave(Arbiter(config_path, config, verbose=verbose, mistakes=mistakes).run())
 
 
 def leave(code: int) -> NoReturn:

@@ -6,11 +6,12 @@ Read in this order: `sections` and `model` (what can be configured), `yaml_tree`
 a floor map and a tag pattern mean.
 """
 
-from runtime.config.cameras import image_to_floor, read_secret, source_uri
+from runtime.config.cameras import image_to_floor, source_uri
 from runtime.config.epcs import Article, ArticleTable
-from runtime.config.loading import load, parse
+from runtime.config.loading import Examined, load, load_running, parse
 from runtime.config.mistakes import ConfigErrors, Mistake
 from runtime.config.model import StoreConfig
+from runtime.config.secret_files import open_to_others, read_secret
 from runtime.config.sections import (
     Antenna,
     Camera,
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigErrors",
     "Engines",
     "Entrance",
+    "Examined",
     "Fixture",
     "FloorPlan",
     "Intervals",
@@ -54,6 +56,8 @@ __all__ = [
     "Zone",
     "image_to_floor",
     "load",
+    "load_running",
+    "open_to_others",
     "parse",
     "read_secret",
     "source_uri",

@@ -7,11 +7,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 
-from runtime.config.cameras import DEVICE_SCHEMES, STREAM_SCHEMES, file_of, image_to_floor, scheme_of
+from runtime.config.cameras import (
+    DEVICE_SCHEMES,
+    PASSWORD_HERE,
+    STREAM_SCHEMES,
+    file_of,
+    image_to_floor,
+    scheme_of,
+    takes_login,
+)
 from runtime.config.draft import Draft
 from runtime.config.mistakes import did_you_mean
 from runtime.config.sections import Camera
 from runtime.geometry import GeometryError, Homography, in_polygon
+from runtime.redaction import has_hidden_login, has_secret_parameter, is_bare_login
 
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)
 FILE_OPTIONS = {
@@ -21,6 +30,11 @@ FILE_OPTIONS = {
 }
 FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 WORST_POINT_M = 1.0
+LOGIN_BESIDE = "write username and password_file beside the uri instead"
+LOGIN_WITHIN = (
+    f"{LOGIN_BESIDE}; where the camera wants them in the path or the query, write {{username}} and "
+    "{password} there"
+)
 
 
 def check_cameras(draft: Draft) -> None:
@@ -42,7 +56,9 @@ def check_cameras(draft: Draft) -> None:
 
 def _check_uri(draft: Draft, camera: Camera, path: str) -> None:
     scheme = scheme_of(camera.uri)
-    if scheme not in SCHEMES:
+    if is_bare_login(camera.uri):
+        draft.note(path, "a login, and no kind of source before it", f"begin with rtsp://; {LOGIN_BESIDE}")
+    elif scheme not in SCHEMES:
         listed = "a file, rtsp://, rtsps://, v4l2:/dev/video0 or csi:0"
         draft.note(
             path, f"unknown kind of source {scheme!r}", did_you_mean(scheme, list(SCHEMES), otherwise=listed)
@@ -58,14 +74,20 @@ def _check_uri(draft: Draft, camera: Camera, path: str) -> None:
 
 
 def _check_stream(draft: Draft, uri: str, path: str) -> None:
+    if has_hidden_login(uri):
+        draft.note(path, "a password in the address, with characters that break it", LOGIN_BESIDE)
+        return
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
     except ValueError:
         draft.note(path, "the address cannot be read", "rtsp://host:554/path")
         return
+    if has_secret_parameter(uri):
+        draft.note(path, "a password in the clear in the address", LOGIN_WITHIN, "tolerated")
+        return
     if parts.password is not None and not FROM_ENVIRONMENT.fullmatch(parts.password):
-        draft.note(path, "a password in the clear", "write username and password_file beside the uri instead")
+        draft.note(path, "a password in the clear", LOGIN_BESIDE)
     elif parts.username is not None and parts.password is None:
         draft.note(path, "a user name in the address", "write username beside the uri instead")
     elif not host:
@@ -88,6 +110,10 @@ def _check_file(draft: Draft, uri: str, path: str) -> None:
 def _check_login(draft: Draft, camera: Camera, path: str) -> None:
     if camera.password_file is not None and camera.username is None:
         draft.note(f"{path}.password_file", "a password without a name", "give username too")
+    if takes_login(camera.uri) and camera.username is None:
+        draft.note(f"{path}.uri", "a place for a login, and no login", LOGIN_BESIDE)
+    elif PASSWORD_HERE in camera.uri and camera.password_file is None:
+        draft.note(f"{path}.uri", "{password} in the address, and no password", "give password_file")
     if camera.username is not None and scheme_of(camera.uri) not in STREAM_SCHEMES:
         draft.note(
             f"{path}.username", "only network streams have a login", "leave username and password_file out"

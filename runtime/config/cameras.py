@@ -7,13 +7,14 @@ from urllib.parse import quote
 
 import numpy as np
 
+from runtime.config.secret_files import read_secret
 from runtime.config.sections import Camera
-from runtime.errors import TagsightError
 from runtime.geometry import Homography
 
 STREAM_SCHEMES = ("rtsp", "rtsps")
 DEVICE_SCHEMES = ("v4l2", "csi")
-MAX_SECRET_BYTES = 4_096
+NAME_HERE, PASSWORD_HERE = "{username}", "{password}"
+"""In an address: where a camera wants its login in the path or the query."""
 
 
 def scheme_of(uri: str) -> str:
@@ -44,19 +45,9 @@ def resolve_uri(uri: str, folder: Path) -> str:
     return f"file:{absolute}?{options}" if options else f"file:{absolute}"
 
 
-def read_secret(file: Path) -> str:
-    """The first line of a password file. Raises TagsightError when it cannot be read or is empty."""
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_SECRET_BYTES)
-        secret = raw.decode("utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TagsightError(
-            f"{file}: the password file cannot be read ({error}); one line of text is right"
-        ) from error
-    if not secret:
-        raise TagsightError(f"{file}: the password file is empty; write the password on its first line")
-    return secret
+def takes_login(uri: str) -> bool:
+    """Whether the address itself says where name and password go, as `...?user={username}&pwd={password}`."""
+    return PASSWORD_HERE in uri or NAME_HERE in uri
 
 
 def source_uri(camera: Camera) -> str:
@@ -64,9 +55,11 @@ def source_uri(camera: Camera) -> str:
     if camera.username is None:
         return camera.uri
     scheme, _, rest = camera.uri.partition("://")
-    credentials = quote(camera.username, safe="")
-    if camera.password_file is not None:
-        credentials += ":" + quote(read_secret(camera.password_file), safe="")
+    name = quote(camera.username, safe="")
+    password = None if camera.password_file is None else quote(read_secret(camera.password_file), safe="")
+    if takes_login(camera.uri):
+        return camera.uri.replace(NAME_HERE, name).replace(PASSWORD_HERE, password or "")
+    credentials = name if password is None else f"{name}:{password}"
     return f"{scheme}://{credentials}@{rest}"
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from runtime.config import epcs
-from runtime.config.draft import LISTS, Draft
-from runtime.config.mistakes import did_you_mean
-from runtime.config.sections import Antenna, Fixture, Reader, Tls
-from runtime.geometry import (
-    crosses_itself,
-    polygon_area_m2,
-    signed_distance_m,
-)
+from runtime.config.draft import LISTS, Draft, StockRow
+from runtime.config.mistakes import Mistake, did_you_mean
+from runtime.config.sections import Antenna, Reader, Tls
+from runtime.geometry import crosses_itself, polygon_area_m2, signed_distance_m
+from runtime.redaction import redact_uri
 
 Point = tuple[float, float]
+Place = tuple[int, int, int] | StockRow
+"""Of an EPC: its fixture, article and place in the list, or its row in a stock list."""
 SHORTEST_LINE_M = 0.1
 LEAST_AREA_M2 = 0.01
 INPUT_STRIDE = 32
@@ -80,29 +80,30 @@ def check_areas(draft: Draft) -> None:
 
 def check_articles(draft: Draft) -> None:
     """EPCs are hex, and no tag can belong to two articles."""
-    exact: dict[str, str] = {}
-    patterns: list[tuple[str, str]] = []
-    for path, text in _epcs(draft.fixtures):
-        plain = epcs.canonical(text)
-        if not epcs.is_pattern(text):
-            right = "pairs of hex digits such as 3034257BF7194E4000001A85, or a pattern such as 3034257B*"
-            draft.note(path, f"{text!r} is not an EPC", right)
-        elif "*" in plain:
-            patterns.append((plain, path))
+    exact: dict[str, Place] = {}
+    patterns: list[tuple[str, Place]] = []
+    for place, text in _epcs(draft):
+        plain = text.lower() if epcs.PLAIN.fullmatch(text) else epcs.canonical(text)
+        if "*" in plain and epcs.is_pattern(text):
+            patterns.append((plain, place))
+        elif not epcs.PLAIN.fullmatch(plain):
+            _note_at(draft, place, f"{text!r} is not an EPC", epcs.RIGHT)
         elif plain in exact:
-            draft.note(path, f"{text!r} is also at {exact[plain]}", "a tag belongs to one article")
+            also = f"{text!r} is also at {_path_of(exact[plain])}"
+            _note_at(draft, place, also, "a tag belongs to one article")
         else:
-            exact[plain] = path
+            exact[plain] = place
     if len(patterns) > epcs.MAX_WILDCARDS:
         wrong = f"{len(patterns)} EPC patterns with *"
         draft.note("fixtures", wrong, f"at most {epcs.MAX_WILDCARDS}: list the EPCs or merge patterns")
         return
     sorted_tags = sorted(exact)
-    for number, (pattern, path) in enumerate(patterns):
-        others = ((other, place) for other, place in patterns[:number] if epcs.overlap(pattern, other))
+    for number, (pattern, place) in enumerate(patterns):
+        others = ((other, first) for other, first in patterns[:number] if epcs.overlap(pattern, other))
         tags = ((tag, exact[tag]) for tag in epcs.tags_like(pattern, sorted_tags))
-        for other, place in (*others, *tags):
-            draft.note(path, f"{pattern!r} overlaps {other!r} at {place}", "a tag belongs to one article")
+        for other, first in (*others, *tags):
+            wrong = f"{pattern!r} overlaps {other!r} at {_path_of(first)}"
+            _note_at(draft, place, wrong, "a tag belongs to one article")
 
 
 def check_readers(draft: Draft) -> None:
@@ -173,13 +174,26 @@ def _check_on_floor(draft: Draft, path: str, point: Point) -> None:
         draft.note(path, f"[{point[0]:g}, {point[1]:g}] lies off the floor", right)
 
 
-def _epcs(fixtures: list[tuple[int, Fixture]]) -> list[tuple[str, str]]:
-    return [
-        (f"fixtures[{index}].skus[{article}].epcs[{tag}]", epc)
-        for index, fixture in fixtures
-        for article, sku in enumerate(fixture.skus)
-        for tag, epc in enumerate(sku.epcs)
-    ]
+def _epcs(draft: Draft) -> Iterator[tuple[Place, str]]:
+    for index, fixture in draft.fixtures:
+        for article, sku in enumerate(fixture.skus):
+            for tag, epc in enumerate(sku.epcs):
+                yield (index, article, tag), epc
+    for row in draft.stock:
+        yield row, row.epc
+
+
+def _path_of(place: Place) -> str:
+    if isinstance(place, StockRow):
+        return f"{place.file}:{place.line}"
+    return "fixtures[{}].skus[{}].epcs[{}]".format(*place)
+
+
+def _note_at(draft: Draft, place: Place, wrong: str, right: str) -> None:
+    if isinstance(place, StockRow):
+        draft.notes.mistakes.append(Mistake("epcs_file", wrong, right, place.line, file=place.file))
+    else:
+        draft.note(_path_of(place), wrong, right)
 
 
 def check_engines(draft: Draft) -> None:
@@ -198,7 +212,11 @@ def check_uplink(draft: Draft) -> None:
     hosts += [(f"readers[{index}].host", reader.host) for index, reader in draft.readers]
     for path, host in hosts:
         if "/" in host or "@" in host or any(character.isspace() for character in host):
-            draft.note(path, f"{host!r} is not a host name", "a name or address alone; port has its own key")
+            draft.note(
+                path,
+                f"{redact_uri(host)!r} is not a host name",
+                "a name or address alone; port has its own key",
+            )
     if draft.uplink.password_file is not None and draft.uplink.username is None:
         draft.note("uplink.password_file", "a password without a name", "give username too")
     tls = draft.uplink.tls

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,9 @@ import yaml
 from msgspec import inspect
 
 from runtime.config.expectations import expected
-from runtime.config.mistakes import Mistake, did_you_mean
+from runtime.config.lines import Lines, line_of
+from runtime.config.mistakes import Mistake, Weight, did_you_mean
+from runtime.redaction import redact_uri
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 TAG = "tag:yaml.org,2002:"
@@ -30,12 +33,16 @@ HINTS = {
 }
 
 
+LONG_LIST = 100
+"""Longer lists of texts are looked at as a whole first, and item by item where one does not fit."""
+
+
 class Misfit(Exception):
     """A value that was noted as a mistake; caught by the nearest list or section."""
 
 
 class Decoder:
-    """Decodes one document. `mistakes` and `lines` (path to line number) are filled on the way.
+    """Decodes one document. `mistakes` and `lines` are filled on the way, `blamed` with every path above one.
 
     A section with a mistake in an optional key is decoded with that key's default, so that the rest of it can
     still be judged; the document as a whole is refused all the same.
@@ -43,7 +50,8 @@ class Decoder:
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
-        self.lines: dict[str, int] = {}
+        self.lines = Lines()
+        self.blamed: set[str] = set()
         self._described: dict[str, inspect.Metadata] = {}
 
     def section(self, kind: type[SectionT], node: yaml.Node, path: str) -> SectionT | None:
@@ -60,15 +68,15 @@ class Decoder:
         self, kind: type[SectionT], node: yaml.Node, path: str, most: int
     ) -> list[tuple[int, SectionT]]:
         """The sound items of a list of sections, each with its index in the file."""
-        self.lines[path] = _line(node)
+        self.lines.put(path, line_of(node))
         if not isinstance(node, yaml.SequenceNode):
             if not _is_nothing(node):
                 self.note(
-                    path, f"{_shown(node)} is not a list", "write one '- name: ...' an item", _line(node)
+                    path, f"{_shown(node)} is not a list", "write one '- name: ...' an item", line_of(node)
                 )
             return []
         if len(node.value) > most:
-            self.note(path, f"{len(node.value)} items", f"at most {most}", _line(node))
+            self.note(path, f"{len(node.value)} items", f"at most {most}", line_of(node))
             return []
         decoded = (
             (index, self.section(kind, item, f"{path}[{index}]")) for index, item in enumerate(node.value)
@@ -77,7 +85,7 @@ class Decoder:
 
     def path(self, node: yaml.Node, path: str) -> Path | None:
         """A file or folder name, or None when it is something else."""
-        self.lines[path] = _line(node)
+        self.lines.put(path, line_of(node))
         try:
             found: Path = self._scalar(inspect.type_info(Path), node, path)
         except Misfit:
@@ -89,20 +97,24 @@ class Decoder:
         found: dict[str, yaml.Node] = {}
         for key, value in node.value:
             below = f"{path}.{key.value}" if path else str(key.value)
-            self.lines[below] = _line(key)
+            self.lines.put(below, line_of(key))
             if key.value in known:
                 found[key.value] = value
             else:
                 listed = f"known here: {', '.join(known)}"
                 hint = HINTS.get(key.value) or did_you_mean(str(key.value), known, otherwise=listed)
-                self.note(below, "unknown key", hint, _line(key))
+                self.note(below, "unknown key", hint, line_of(key))
         return found
 
-    def note(self, path: str, wrong: str, right: str, line: int) -> None:
-        self.mistakes.append(Mistake(path, wrong, right, line))
+    def note(self, path: str, wrong: str, right: str, line: int, weight: Weight = "refused") -> None:
+        self.mistakes.append(Mistake(path, wrong, right, line, weight))
+        while path:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+            self.blamed.add(path)
 
     def _value(self, kind: inspect.Type, node: yaml.Node, path: str) -> Any:
-        self.lines.setdefault(path, _line(node))
+        if path not in self.lines:
+            self.lines.put(path, line_of(node))
         if isinstance(kind, inspect.Metadata):
             self._described[path] = kind
             return self._value(kind.type, node, path)
@@ -143,7 +155,7 @@ class Decoder:
                 except Misfit:
                     continue
             elif field.required:
-                self.note(below, "missing", f"give {expected(field.type)}", _line(node))
+                self.note(below, "missing", f"give {expected(field.type)}", line_of(node))
         if any(field.required and field.name not in values for field in kind.fields):
             raise Misfit
         return kind.cls(**values)
@@ -154,6 +166,9 @@ class Decoder:
         least, most = kind.min_length or 0, kind.max_length or 1_000_000
         if not least <= len(node.value) <= most:
             raise self._misfit(node, path, kind)
+        if len(node.value) > LONG_LIST and (plain := _plain_texts(kind.item_type, node)) is not None:
+            self.lines.put_list(path, node)
+            return plain
         return self._each([kind.item_type] * len(node.value), node, path)
 
     def _tuple(self, kind: inspect.TupleType, node: yaml.Node, path: str) -> tuple[Any, ...]:
@@ -194,8 +209,21 @@ class Decoder:
 
     def _misfit(self, node: yaml.Node, path: str, kind: inspect.Type) -> Misfit:
         right = expected(self._described.get(path, kind))
-        self.note(path, f"{_shown(node)} does not fit", f"give {right}", _line(node))
+        self.note(path, f"{_shown(node)} does not fit", f"give {right}", line_of(node))
         return Misfit()
+
+
+def _plain_texts(kind: inspect.Type, node: yaml.SequenceNode) -> list[Any] | None:
+    """The items of a list of quoted or plain texts that all fit; None where any needs a closer look."""
+    kind = kind.type if isinstance(kind, inspect.Metadata) else kind
+    if not isinstance(kind, inspect.StrType) or kind.pattern is not None:
+        return None
+    least, most, tag = kind.min_length or 0, kind.max_length or sys.maxsize, f"{TAG}str"
+    texts = [item.value for item in node.value if item.tag == tag]
+    fit = len(texts) == len(node.value) and all(
+        least <= len(text) <= most and text.isprintable() for text in texts
+    )
+    return texts if fit else None
 
 
 def _number(kind: inspect.IntType | inspect.FloatType, value: object) -> tuple[bool, int | float]:
@@ -242,10 +270,6 @@ def _is_nothing(node: yaml.Node) -> bool:
     return node.tag == f"{TAG}null"
 
 
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
 def _shown(node: yaml.Node) -> str:
     if isinstance(node, yaml.SequenceNode):
         return f"a list of {len(node.value)}"
@@ -253,5 +277,6 @@ def _shown(node: yaml.Node) -> str:
         return "a mapping"
     if _is_nothing(node):
         return "nothing"
-    text = str(node.value) if len(node.value) <= 60 else f"{node.value[:57]}..."
+    text = redact_uri(str(node.value))
+    text = text if len(text) <= 60 else f"{text[:57]}..."
     return text if node.tag in (f"{TAG}int", f"{TAG}float", f"{TAG}bool") else repr(text)

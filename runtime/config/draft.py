@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from runtime.config.decode import Decoder
+from runtime.config.mistakes import Weight
 from runtime.config.model import StoreConfig
 from runtime.config.sections import (
     MAX_CAMERAS,
@@ -31,6 +33,16 @@ from runtime.config.sections import (
 LISTS = ("cameras", "entrances", "zones", "fixtures", "readers")
 
 
+class StockRow(NamedTuple):
+    """One tag of a stock list: where it is written, which fixture (its index in store.yaml) and article."""
+
+    file: Path
+    line: int
+    fixture: int
+    sku: str
+    epc: str
+
+
 @dataclass
 class Draft:
     """Sound sections with their index in the file. What has mistakes is missing here and noted in `notes`.
@@ -49,6 +61,8 @@ class Draft:
     intervals: Intervals = field(default_factory=Intervals)
     log: Log = field(default_factory=Log)
     state_dir: Path = Path("state")
+    epcs_file: Path | None = None
+    stock: list[StockRow] = field(default_factory=list)
     cameras: list[tuple[int, Camera]] = field(default_factory=list)
     entrances: list[tuple[int, Entrance]] = field(default_factory=list)
     zones: list[tuple[int, Zone]] = field(default_factory=list)
@@ -57,17 +71,13 @@ class Draft:
     names: dict[str, list[str]] = field(default_factory=dict)
     clips_needed: bool = True
 
-    def note(self, path: str, wrong: str, right: str) -> None:
+    def note(self, path: str, wrong: str, right: str, weight: Weight = "refused") -> None:
         """Notes a mistake at the line where `path`, or the nearest key above it, stands in the file.
 
         A section that already has a mistake inside is not blamed as a whole too.
         """
-        if any(mistake.path.startswith((f"{path}.", f"{path}[")) for mistake in self.notes.mistakes):
-            return
-        above = path
-        while above and above not in self.notes.lines:
-            above = above[: max(above.rfind("."), above.rfind("["), 0)]
-        self.notes.note(path, wrong, right, self.notes.lines.get(above, 0))
+        if path not in self.notes.blamed:
+            self.notes.note(path, wrong, right, self.notes.lines.of(path), weight)
 
 
 def read(root: yaml.Node, folder: Path) -> Draft:
@@ -105,6 +115,8 @@ def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
         draft.log = notes.section(Log, found["log"], "log") or draft.log
     if "state_dir" in found:
         draft.state_dir = notes.path(found["state_dir"], "state_dir") or draft.state_dir
+    if "epcs_file" in found:
+        draft.epcs_file = notes.path(found["epcs_file"], "epcs_file")
 
 
 def _read_lists(draft: Draft, found: dict[str, yaml.Node]) -> None:

@@ -12,6 +12,8 @@ from msgspec import Struct
 from runtime.config.model import StoreConfig
 
 PATTERN = re.compile(r"^[0-9a-f*]+$")
+PLAIN = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+RIGHT = "pairs of hex digits such as 3034257BF7194E4000001A85, or a pattern such as 3034257B*"
 MAX_WILDCARDS = 1_000
 
 

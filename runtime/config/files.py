@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import msgspec
 from runtime.config.cameras import resolve_uri
 from runtime.config.draft import Draft
 from runtime.config.pictures import picture_size
+from runtime.config.secret_files import open_to_others
 from runtime.config.sections import Tls, Uplink
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
@@ -32,6 +34,9 @@ def resolve_paths(draft: Draft) -> None:
         for index, camera in draft.cameras
     ]
     draft.readers = [(index, _absolute(reader, folder)) for index, reader in draft.readers]
+    draft.fixtures = [(index, _absolute(fixture, folder)) for index, fixture in draft.fixtures]
+    if draft.epcs_file is not None:
+        draft.epcs_file = folder / draft.epcs_file
     draft.uplink = _absolute(draft.uplink, folder)
     if isinstance(draft.uplink.tls, Tls):
         draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
@@ -59,6 +64,7 @@ def check_files(draft: Draft) -> None:
         right = "tagsight calibrate antenna writes it"
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
     _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")
+    _check_private(draft)
     for key in NETWORKS:
         named = getattr(draft.engines, key)
         if is_model_file(named):
@@ -66,6 +72,25 @@ def check_files(draft: Draft) -> None:
             _check_file(draft, f"engines.{key}", Path(named), right)
     if draft.state_dir.exists() and not draft.state_dir.is_dir():
         draft.note("state_dir", f"{draft.state_dir} is a file", "a folder, made when it is missing")
+
+
+def _check_private(draft: Draft) -> None:
+    """Files of secrets are their owner's alone."""
+    secret = [
+        (f"cameras[{index}].password_file", camera.password_file, "password file")
+        for index, camera in draft.cameras
+    ]
+    secret.append(("uplink.password_file", draft.uplink.password_file, "password file"))
+    if isinstance(draft.uplink.tls, Tls):
+        secret.append(("uplink.tls.key", draft.uplink.tls.key, "private key"))
+    for path, file, what in secret:
+        loose = ""
+        if file is not None:
+            with suppress(OSError):
+                loose = open_to_others(file, what)
+        if loose:
+            wrong, _, right = loose.partition("; ")
+            draft.note(path, wrong, right, "tolerated")
 
 
 def absent_certificates(uplink: Uplink) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime.config import yaml_tree
 from runtime.config.camera_checks import check_cameras
@@ -18,9 +19,10 @@ from runtime.config.checks import (
 )
 from runtime.config.draft import read
 from runtime.config.files import check_files, complete_floor, resolve_paths
-from runtime.config.mistakes import ConfigErrors
+from runtime.config.mistakes import ConfigErrors, Mistake
 from runtime.config.model import StoreConfig
 from runtime.config.sight_checks import check_sight
+from runtime.config.stock import place_stock, read_stock
 
 CHECKS = (
     check_files,
@@ -31,11 +33,20 @@ CHECKS = (
     check_entrances,
     check_sight,
     check_areas,
+    read_stock,
     check_articles,
+    place_stock,
     check_readers,
     check_engines,
     check_uplink,
 )
+
+
+class Examined(NamedTuple):
+    """A store and what is to be said of its config: mistakes that are tolerated, and remarks."""
+
+    store: StoreConfig
+    mistakes: list[Mistake]
 
 
 def load(path: str | Path, *, clips_needed: bool = True) -> StoreConfig:
@@ -50,14 +61,36 @@ def load(path: str | Path, *, clips_needed: bool = True) -> StoreConfig:
 
 def parse(text: str, file: Path, *, clips_needed: bool = True) -> StoreConfig:
     """As `load`, from text; `file` names it in messages and its folder is where relative paths start."""
+    store, mistakes = examine(text, file, clips_needed=clips_needed)
+    unsound = [mistake for mistake in mistakes if mistake.weight != "remark"]
+    if unsound:
+        raise ConfigErrors(file, unsound)
+    return store
+
+
+def load_running(path: str | Path, *, clips_needed: bool = True) -> Examined:
+    """As `load` for a box that is in service: what is tolerated there is no reason to stop, but is told.
+
+    Raises ConfigErrors with every mistake where one of them is not tolerated.
+    """
+    file = Path(path)
+    return examine(yaml_tree.read_text(file), file, clips_needed=clips_needed)
+
+
+def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:
+    """The store of a text, and what is tolerated in it or only remarked on.
+
+    Raises ConfigErrors with every mistake where one of them is not tolerated.
+    """
     draft = read(yaml_tree.parse(text, file), file.absolute().parent)
     draft.clips_needed = clips_needed
     resolve_paths(draft)
     for check in CHECKS:
         check(draft)
-    if draft.notes.mistakes or draft.site is None or draft.floor is None:
-        raise ConfigErrors(file, draft.notes.mistakes)
-    return StoreConfig(
+    found = sorted(draft.notes.mistakes, key=lambda mistake: (mistake.file is not None, mistake.line))
+    if any(mistake.weight == "refused" for mistake in found) or draft.site is None or draft.floor is None:
+        raise ConfigErrors(file, [mistake for mistake in found if mistake.weight != "remark"])
+    store = StoreConfig(
         site=draft.site,
         floor=draft.floor,
         cameras=[camera for _, camera in draft.cameras],
@@ -71,4 +104,6 @@ def parse(text: str, file: Path, *, clips_needed: bool = True) -> StoreConfig:
         intervals=draft.intervals,
         log=draft.log,
         state_dir=draft.state_dir,
+        epcs_file=draft.epcs_file,
     )
+    return Examined(store, found)

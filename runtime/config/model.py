@@ -45,6 +45,10 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     fixtures: Annotated[
         list[Fixture], Meta(max_length=MAX_FIXTURES, description="racks and fitting rooms")
     ] = field(default_factory=list)
+    epcs_file: Annotated[
+        Path | None,
+        Meta(description="CSV or Parquet of the store's tags, with the columns epc, sku and fixture"),
+    ] = None
     readers: Annotated[
         list[Reader], Meta(max_length=MAX_READERS, description="the RFID readers of this box")
     ] = field(default_factory=list)

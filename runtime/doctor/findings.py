@@ -11,6 +11,7 @@ from typing import Literal
 from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
+from runtime.redaction import redact
 
 Verdict = Literal["ok", "weak", "absent", "missing"]
 """ok; works, but should be mended; not there, and not needed; needed, and not there or broken."""
@@ -18,12 +19,18 @@ Verdict = Literal["ok", "weak", "absent", "missing"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: a verdict, what was found, and what to do about it (empty when nothing is)."""
+    """One thing looked at: a verdict, what was found, and what to do about it (empty when nothing is).
+
+    Secrets in `found` are struck out.
+    """
 
     verdict: Verdict
     found: str
     remedy: str = ""
     subject: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "found", redact(self.found))
 
 
 @dataclass(frozen=True)

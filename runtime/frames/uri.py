@@ -5,7 +5,8 @@ file:/clips/door.mp4?loop=1           again and again; time goes on
 file:/clips/door.mp4?pace=fast        as fast as it can be read
 file:/clips/door.mp4?loop=1&epoch=1763769600
                                       frame k is due at epoch + k / fps: whoever joins is in phase
-rtsp://user:${DOOR_PASSWORD}@host/1   a network camera over TCP; rtsps:// over TLS
+rtsp://user:${DOOR_PASSWORD}@host/1
+                                      a network camera over TCP; rtsps:// over TLS
 v4l2:/dev/video0                      a USB camera
 csi:0                                 a camera on the board's own connector
 """
@@ -20,12 +21,14 @@ from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from runtime.frames.errors import FrameError
+from runtime.redaction import has_hidden_login, redact, redact_uri
+
+__all__ = ["Kind", "Pace", "SourceUri", "parse_uri", "redact"]
 
 Kind = Literal["file", "rtsp", "v4l2", "csi"]
 Pace = Literal["real", "fast"]
 
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PASSWORD = re.compile(r"(?<=://)([^/@\s]*?):[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,6 @@ class SourceUri:
 
     def __repr__(self) -> str:
         return f"SourceUri({self.label})"
-
-
-def redact(text: str) -> str:
-    """The text with the password of every URL in it struck out."""
-    return _PASSWORD.sub(r"\1:***@", text)
 
 
 def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUri:
@@ -65,10 +63,12 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
     if scheme == "file":
         return _file(uri, rest)
     if scheme and "/" not in scheme and rest.startswith("//"):
-        raise FrameError(f"{redact(uri)}: {scheme} is no kind of source; file, rtsp, rtsps, v4l2 and csi are")
+        raise FrameError(
+            f"{redact_uri(uri)}: {scheme} is no kind of source; file, rtsp, rtsps, v4l2 and csi are"
+        )
     if not uri:
         raise FrameError("the address of the source is empty; a file or rtsp://host/path would be one")
-    return SourceUri("file", uri, uri)
+    return SourceUri("file", uri, redact_uri(uri))
 
 
 def _file(uri: str, rest: str) -> SourceUri:
@@ -91,15 +91,20 @@ def _stream(uri: str, environment: Mapping[str, str]) -> SourceUri:
     def fill(match: re.Match[str]) -> str:
         value = environment.get(match[1])
         if value is None:
-            raise FrameError(f"{redact(uri)}: the environment has no {match[1]}")
+            raise FrameError(f"{redact_uri(uri)}: the environment has no {match[1]}")
         return quote(value, safe="")
 
+    if has_hidden_login(uri):
+        raise FrameError(
+            f"{redact_uri(uri)}: the password in the address breaks it; in store.yaml username and "
+            "password_file beside the uri hold any password, and here / is written %2F, ? %3F, # %23, @ %40"
+        )
     target = _ENVIRONMENT.sub(fill, uri)
     try:
         parts = urlsplit(target)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise FrameError(f"{redact(uri)}: not an address; rtsp://host:554/path would be one") from error
+        raise FrameError(f"{redact_uri(uri)}: not an address; rtsp://host:554/path would be one") from error
     if not host:
-        raise FrameError(f"{redact(uri)}: no host is named; rtsp://host:554/path would be right")
-    return SourceUri("rtsp", target, redact(uri))
+        raise FrameError(f"{redact_uri(uri)}: no host is named; rtsp://host:554/path would be right")
+    return SourceUri("rtsp", target, redact_uri(uri))

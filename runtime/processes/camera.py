@@ -14,13 +14,14 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
 
 from runtime.backoff import Backoff
 from runtime.clock import HostClock
-from runtime.config import Camera, StoreConfig
+from runtime.config import Camera, StoreConfig, open_to_others
 from runtime.config.cameras import source_uri
 from runtime.errors import TagsightError
 from runtime.frames import csi, decoder, files, live
@@ -79,6 +80,7 @@ class CameraProcess:
         self._ring: LentRing | None = None
         self._capture: Capture | None = None
         self._told_state = ""
+        self._loose_secret = ""
 
     def run(self) -> None:
         """Serve until told to stop or the supervisor is gone."""
@@ -156,7 +158,11 @@ class CameraProcess:
         self._capture.start()
 
     def _open(self, pause: Callable[[float], None]) -> Source:
-        """Open the source; its password is read anew, so that a changed one is taken up."""
+        """Open the source; its password is read anew, so that a changed one is taken up.
+
+        A password that others can read serves on, for no shop is to stop for it, and health says so.
+        """
+        self._judge_secret()
         try:
             uri = source_uri(self._spec.camera)
         except FrameError:
@@ -164,6 +170,15 @@ class CameraProcess:
         except TagsightError as error:
             raise FrameError(str(error)) from error
         return open_source(uri, HostClock(state=self._spec.clock), pause)
+
+    def _judge_secret(self) -> None:
+        file, found = self._spec.camera.password_file, ""
+        if file is not None:
+            with suppress(OSError):
+                found = open_to_others(file, "password file")
+        if found and found != self._loose_secret:
+            log.warning("%s: %s", self._spec.camera.name, found)
+        self._loose_secret = found
 
     def _tell_health(self) -> None:
         health = self._health()
@@ -180,6 +195,7 @@ class CameraProcess:
         if not (self._control.stopping or self._capture.is_alive() or self._capture.finished):
             raise FrameError(f"{name}: the capture thread has died")
         state, detail = status.state.value, status.detail
+        detail = "; ".join(told for told in (detail, self._loose_secret) if told)
         busy_s = 0.0 if status.busy_since_s is None else now_s - status.busy_since_s
         if busy_s > STALLED_AFTER_S:
             state, detail = SourceState.STALLED.value, f"a read has not come back for {busy_s:.0f} s"

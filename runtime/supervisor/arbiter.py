@@ -9,10 +9,11 @@ import resource
 import selectors
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.clock import HostClock
-from runtime.config import StoreConfig
+from runtime.config import Mistake, StoreConfig
 from runtime.frames.errors import RingError
 from runtime.messages import Attach, Detach, Health, pair
 from runtime.supervisor.child import PRELOAD, prune_crash_reports
@@ -45,6 +46,7 @@ class Arbiter:
         policy: RestartPolicy = RestartPolicy(),  # noqa: B008 - frozen
         patience: Patience = Patience(),  # noqa: B008 - frozen
         verbose: bool = False,
+        mistakes: Sequence[Mistake] = (),
     ) -> None:
         self._policy = policy
         self._patience = patience
@@ -60,7 +62,7 @@ class Arbiter:
         self._links: list[Link] = []
         self._told_s = 0.0
         self._health_lost = 0
-        self._configuration = Configuration(config_path, config, verbose)
+        self._configuration = Configuration(config_path, config, verbose, mistakes)
         self._told_level = self._configuration.log_level
         self._adopt()
 
@@ -76,6 +78,7 @@ class Arbiter:
         while not self._signals.stop:
             self.step(time.monotonic())
         self._herald.stopping()
+        self._configuration.close()
         log.info("stopping all processes")
         began_s = time.monotonic()
         code = self._stop_all()
@@ -104,7 +107,9 @@ class Arbiter:
                 log.error("%s makes no progress (%s): stopping it with a trace", child.name, why)
         if self._signals.reload:
             self._signals.reload = False
-            self._reload()
+            self._herald.reloading()
+            self._configuration.ask()
+        self._take_configuration()
         self._tell(now_s)
 
     def _hear_all(self, timeout_s: float) -> None:
@@ -141,16 +146,17 @@ class Arbiter:
             elif known.retired:
                 known.plan, known.retired, known.start_at_s = plan, False, 0.0
 
-    def _reload(self) -> None:
-        self._herald.reloading()
-        if self._configuration.reload():
+    def _take_configuration(self) -> None:
+        """What was asked for at SIGHUP is read by a process of its own; once it has come, it is in force."""
+        if self._configuration.poll():
             try:
                 self._prepare_folders()
             except (StateError, OSError) as error:
                 self._configuration.fault = str(error)
                 log.error("%s", error)
             self._adopt()
-        self._herald.reloaded()
+        if not self._configuration.being_read:
+            self._herald.settled()
 
     def _start(self, child: Child, now_s: float) -> None:
         utc_s = self._clock.now()
@@ -249,7 +255,7 @@ class Arbiter:
             "degraded": float(len(degraded)),
             "clock_offset_s": offset_s,
         }
-        detail = "; ".join(told for told in (self._herald.status, self._configuration.fault) if told)
+        detail = "; ".join(told for told in (self._herald.status, *self._configuration.faults()) if told)
         drops = {"health not heard by the store": self._health_lost}
         return Health("supervisor", "degraded" if degraded else "live", utc_s, utc_s, detail, values, drops)
 

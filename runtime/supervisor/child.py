@@ -22,6 +22,7 @@ from rfid_reader.errors import ReaderError
 from runtime.clock import HostClock
 from runtime.errors import TagsightError
 from runtime.messages import Health, PeerGone, send
+from runtime.redaction import RedactingFormatter, redact, redact_traces
 from runtime.supervisor.journal import JournalHandler, goes_to_journal
 
 USER_ERRORS = (TagsightError, EngineError, ReaderError)
@@ -62,12 +63,13 @@ def run_child(
             log.error("%s cannot go on: %s", name, error)
             _tell_why(control, name, spec.clock, str(error))
             raise SystemExit(1) from error
-        except Exception:
+        except Exception as fault:
             log.exception("%s stopped by a fault", name)
-            traceback.print_exc(file=trace)
+            trace.write(redact("".join(traceback.format_exception(fault))))
             trace.flush()
             faulthandler.dump_traceback(trace)
-            raise
+            # It has been told; passed on, it would be printed again as it is.
+            raise SystemExit(1) from fault
         finally:
             faulthandler.disable()
     report.unlink(missing_ok=True)
@@ -81,14 +83,18 @@ def _tell_why(control: socket.socket, name: str, clock: tuple[float, float], why
 
 
 def configure_logging(level: int) -> None:
-    """To the journal where systemd started us, one entry a record; else lines with their time."""
+    """To the journal where systemd started us, one entry a record; else lines with their time. Secrets are
+    struck out of both.
+    """
     handler: logging.Handler
     if goes_to_journal():
         handler = JournalHandler()
+        handler.setFormatter(RedactingFormatter())
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(processName)s: %(message)s"))
+        handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(processName)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    redact_traces()
 
 
 def report_of(crash_dir: Path, name: str, pid: int) -> Path:

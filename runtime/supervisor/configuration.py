@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runtime.config import StoreConfig, load
-from runtime.errors import TagsightError
+from runtime.config import ConfigErrors, Mistake, StoreConfig
+from runtime.config.mistakes import placed
+from runtime.config.reading import Answer
 from runtime.supervisor.changes import changes
+from runtime.supervisor.reading import Reading
 
 MOST_CHANGES_TOLD = 40
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -18,14 +23,21 @@ log = logging.getLogger("tagsight.supervisor")
 class Configuration:
     """`current` is in force; `fault` says what is wrong with a newer one on disk, if anything is.
 
-    With `verbose` everything is logged, whatever the configuration says.
+    `mistakes` are those of the one in force that are tolerated, for an upgrade stops no shop; a newer one may
+    not bring more of them. With `verbose` everything is logged, whatever the configuration says.
     """
 
-    def __init__(self, path: Path, current: StoreConfig, verbose: bool) -> None:
+    def __init__(
+        self, path: Path, current: StoreConfig, verbose: bool, mistakes: Sequence[Mistake] = ()
+    ) -> None:
         self.current = current
         self.fault = ""
         self._path = path
         self._verbose = verbose
+        self._reading: Reading | None = None
+        self._asked_again = False
+        self._tolerated: list[Mistake] = []
+        self._take(mistakes)
 
     @property
     def log_level(self) -> int:
@@ -37,21 +49,79 @@ class Configuration:
         """Where processes leave the traces of their end."""
         return self.current.state_dir / "crash"
 
-    def reload(self) -> bool:
-        """Read the file again; True where it is in force now. Says for every key what its change means."""
+    def faults(self) -> Iterator[str]:
+        """What health says of the configuration; nothing where all is well."""
+        if self._tolerated:
+            first, more = self._tolerated[0], len(self._tolerated) - 1
+            also = f" (and {more} more: tagsight config check)" if more else ""
+            yield f"the configuration in force has a mistake: {placed(first, self._path)}: {first}{also}"
+        if self.fault:
+            yield self.fault
+
+    def ask(self) -> None:
+        """Begin to read the file again, in a process of its own; `poll` says when it is done."""
+        if self._reading is not None:
+            self._asked_again = True
+            return
         try:
-            # A clip that is away for the moment is that camera's matter, as an unplugged camera is.
-            config = load(self._path, clips_needed=False)
-        except TagsightError as error:
-            log.error("the configuration was not reloaded, the old one stays: %s", error)
-            self.fault = f"the configuration on disk is broken, an older one is in force: {error}"
+            self._reading = Reading(self._path)
+        except OSError as error:
+            self._refuse(f"{self._path}: no process to read it can be started ({error.strerror})")
+
+    @property
+    def being_read(self) -> bool:
+        """Whether the file is being read at this moment."""
+        return self._reading is not None
+
+    def poll(self) -> bool:
+        """True where another configuration has just come into force. Says for every key what it changes."""
+        answer = None if self._reading is None else self._reading.poll()
+        if answer is None:
             return False
-        found = changes(self.current, config)
-        self.current, self.fault = config, ""
+        self._reading = None
+        if self._asked_again:
+            self._asked_again = False
+            self.ask()
+            return False
+        return self._judge(answer)
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    def _judge(self, answer: Answer) -> bool:
+        if answer.store is None:
+            self._refuse(answer.why)
+            return False
+        known = Counter(map(_kind_of, self._tolerated))
+        found = [mistake for mistake in answer.mistakes if mistake.weight == "tolerated"]
+        if Counter(map(_kind_of, found)) - known:
+            self._refuse(str(ConfigErrors(self._path, found)))
+            return False
+        differences = changes(self.current, answer.store)
+        self.current, self.fault = answer.store, ""
         logging.getLogger().setLevel(self.log_level)
-        for change in found[:MOST_CHANGES_TOLD]:
+        for change in differences[:MOST_CHANGES_TOLD]:
             log.info("%s", change.sentence())
-        if len(found) > MOST_CHANGES_TOLD:
-            log.info("and %d changes more", len(found) - MOST_CHANGES_TOLD)
-        log.info("configuration reloaded from %s, %d changes", self._path, len(found))
+        if len(differences) > MOST_CHANGES_TOLD:
+            log.info("and %d changes more", len(differences) - MOST_CHANGES_TOLD)
+        log.info("configuration reloaded from %s, %d changes", self._path, len(differences))
+        self._take(answer.mistakes)
         return True
+
+    def _take(self, mistakes: Sequence[Mistake]) -> None:
+        self._tolerated = [mistake for mistake in mistakes if mistake.weight == "tolerated"]
+        for mistake in mistakes:
+            level = logging.WARNING if mistake.weight == "tolerated" else logging.INFO
+            log.log(level, "%s: %s", placed(mistake, self._path), mistake)
+
+    def _refuse(self, why: str) -> None:
+        log.error("the configuration was not reloaded, the old one stays: %s", why)
+        self.fault = f"the configuration on disk is broken, an older one is in force: {why}"
+
+
+def _kind_of(mistake: Mistake) -> tuple[str, str]:
+    """A mistake without its place in a list, which moves when others are taken out."""
+    return re.sub(r"\[\d+\]", "[]", mistake.path), mistake.wrong

@@ -24,7 +24,7 @@ class Herald:
         self._notifier = notifier
         self._began_s = began_s
         self._fed_s = float("-inf")
-        self._ready = self._complete = False
+        self._ready = self._complete = self._reloading = False
 
     def feed(self, now_s: float, heard_s: float) -> None:
         """Feed the watchdog while any process was heard of late; else systemd is to start us anew."""
@@ -51,11 +51,14 @@ class Herald:
 
     def reloading(self) -> None:
         """The configuration is being read again."""
+        self._reloading = True
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def reloaded(self) -> None:
-        """It is in force, or the old one still is."""
-        self._notifier.send("READY=1")
+    def settled(self) -> None:
+        """It is in force, or the old one still is; said once."""
+        if self._reloading:
+            self._reloading = False
+            self._notifier.send("READY=1")
 
     def stopping(self) -> None:
         """All processes are asked to stop."""

@@ -13,6 +13,8 @@ import struct
 import sys
 from pathlib import Path
 
+from runtime.redaction import RedactingFormatter
+
 SOCKET = "/run/systemd/journal/socket"
 MAX_MESSAGE = 48_000
 """Characters: with the other fields a datagram that every kernel takes."""
@@ -53,7 +55,7 @@ class JournalHandler(logging.Handler):
             self._fallback.emit(record)
 
 
-class PriorityFormatter(logging.Formatter):
+class PriorityFormatter(RedactingFormatter):
     """One line that begins with its syslog priority, as of sd-daemon(3)."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from runtime.config import Uplink
+from runtime.redaction import RedactingFormatter
 from runtime.uplink import wire
 from runtime.uplink.broker_options import broker_options
 from runtime.uplink.certificates import provision as write_key_and_request
@@ -210,7 +211,9 @@ def receive(
     Example:
       tagsight uplink receive --config store.yaml --db events.db
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logs = logging.StreamHandler()
+    logs.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[logs])
     store = CloudStore(db)
     receiver = Receiver(broker, store, acknowledge=ack, jsonl=jsonl)
     _stop_on_signal(receiver.stopping)

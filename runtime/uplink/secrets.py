@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import stat
 from pathlib import Path
 
-from runtime.config import Tls, read_secret
+from runtime.config import Tls, open_to_others, read_secret
 from runtime.uplink.errors import UplinkError
-
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
-CREDENTIAL_OTHERS = stat.S_IWGRP | stat.S_IRWXO
-"""systemd hands credentials over with an access list, which shows as readable by the group."""
 
 
 def check_private(path: Path, what: str) -> None:
     """Raises UplinkError where the file of a secret is absent or open to other users."""
     try:
-        mode = path.stat().st_mode
+        loose = open_to_others(path, what)
     except OSError as error:
         raise UplinkError(f"{path}: the {what} cannot be read ({error.strerror})") from error
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    is_credential = credentials is not None and path.resolve().is_relative_to(Path(credentials).resolve())
-    if mode & (CREDENTIAL_OTHERS if is_credential else OTHERS):
-        raise UplinkError(
-            f"{path}: the {what} can be read by others (mode {stat.S_IMODE(mode):04o}); chmod 600 {path}"
-        )
+    if loose:
+        raise UplinkError(loose)
 
 
 def read_password(path: Path) -> str:

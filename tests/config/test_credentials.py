@@ -25,6 +25,7 @@ def test_keys_and_passwords_are_taken_from_the_credentials(
 ) -> None:
     for name in ("device.key", "camera.password"):
         (tmp_path / name).write_text("secret\n")
+        (tmp_path / name).chmod(0o440)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     store = parse(STORE, FILE)
     assert store.cameras[0].password_file == tmp_path / "camera.password"

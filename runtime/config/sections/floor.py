@@ -83,6 +83,9 @@ class Fixture(Section, frozen=True, kw_only=True):
     skus: Annotated[list[Sku], Meta(max_length=10_000, description="the articles on it")] = field(
         default_factory=list
     )
+    epcs_file: Annotated[
+        Path | None, Meta(description="CSV or Parquet of the tags on it, with the columns epc and sku")
+    ] = None
 
     def centre(self) -> tuple[float, float]:
         """Where it stands, in metres: `at`, or the centroid of its polygon."""

@@ -1,0 +1,69 @@
+"""Reading a store's config in a process of its own: `python -m runtime.config.reading STORE.yaml`.
+
+A large stock list takes seconds of work, and whoever keeps the processes of the box alive has other things
+to do meanwhile. The answer is one `Answer` as MessagePack on standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runtime.config.loading import load_running
+from runtime.config.mistakes import ConfigErrors, Mistake
+from runtime.config.model import StoreConfig
+from runtime.errors import TagsightError
+
+NICENESS = 5
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The store, None where the file is refused and `why` says for what; `mistakes` are those tolerated."""
+
+    store: StoreConfig | None
+    mistakes: list[Mistake]
+    why: str = ""
+
+
+def answer(file: Path) -> Answer:
+    """What there is to say of the file. A clip that is away is its camera's matter."""
+    try:
+        store, mistakes = load_running(file, clips_needed=False)
+    except ConfigErrors as errors:
+        return Answer(None, errors.mistakes, str(errors))
+    except TagsightError as error:
+        return Answer(None, [], str(error))
+    return Answer(store, mistakes)
+
+
+def packed(found: Answer) -> bytes:
+    """The answer as it is written."""
+    return msgspec.msgpack.encode(found, enc_hook=_plain)
+
+
+def unpacked(data: bytes) -> Answer:
+    """The way back of `packed`. Raises msgspec.DecodeError."""
+    return msgspec.msgpack.decode(data, type=Answer, dec_hook=_typed)
+
+
+def _plain(value: Any) -> str:
+    """A hook of msgspec, whose word for a type that this does not know either is NotImplementedError."""
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+def _typed(kind: type, value: Any) -> Path:
+    """The way back of `_plain`, with the same word."""
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(kind)
+
+
+if __name__ == "__main__":
+    os.nice(NICENESS)
+    sys.stdout.buffer.write(packed(answer(Path(sys.argv[1]))))
