@@ -18,7 +18,7 @@ from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.delivery import Delivery
 from runtime.uplink.describe import describe
 from runtime.uplink.errors import OutboxError, PayloadError
-from runtime.uplink.events import Origin, gap_facts, open_event, seal
+from runtime.uplink.events import Origin, StreamId, gap_facts, open_event, seal
 from runtime.uplink.losses import OUTBOX_FULL, Losses
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_file import write_note
@@ -96,7 +96,9 @@ def payload_target() -> Target:
                 with suppress(PayloadError):
                     describe(open_event(body))
             store.commit()
-            store.prefix(ORIGIN), store.first_missing(ORIGIN), store.audit(), store.facts()
+            for stream in store.streams():
+                store.prefix(stream), store.first_missing(stream), store.position(stream)
+            store.audit(), store.facts()
         except PayloadError:
             return False
         finally:
@@ -118,7 +120,7 @@ def control_target() -> Target:
         delivery = Delivery(SeqRanges([(1, 5)]), trust_broker=False)
         delivery.connected(LAST_SEQ, 0.0)
         with suppress(PayloadError):
-            delivery.confirmed(wire.decode_ack(data).seq, LAST_SEQ, 1.0)
+            delivery.confirmed(wire.decode_ack(data).seq, 1.0)
             assert delivery.delivered.last() <= LAST_SEQ, "an event that never was is delivered"
             taken = True
         with suppress(PayloadError):
@@ -127,8 +129,9 @@ def control_target() -> Target:
         delivery.next_span(LAST_SEQ, 2.0)
         with suppress(PayloadError):
             status = wire.decode_status(data)
-            store.gone(ORIGIN, status.oldest_seq - 1)
-            store.prefix(ORIGIN)
+            stream = StreamId(*ORIGIN, status.stream)
+            store.greeted(stream, status.oldest_seq, status.incarnation, status.migrated)
+            store.prefix(stream)
             taken = True
         with suppress(PayloadError):
             wire.origin_of(data.decode(errors="surrogateescape"))

@@ -28,7 +28,7 @@ from runtime.uplink.errors import PayloadError, UplinkError
 from runtime.uplink.events import KINDS, Origin, open_event, text_of
 from runtime.uplink.mqtt import Link, NotSubscribed, Received
 from runtime.uplink.news import News
-from runtime.uplink.receive import Receiver
+from runtime.uplink.receive import CLIENT_ID, Receiver
 from runtime.uplink.schema import async_api, json_schema
 
 POLL_S = 0.25
@@ -197,10 +197,19 @@ def uplink() -> None:
 )
 @click.option("--jsonl", type=click.File("ab"), help="Also append each new event to this file.")
 @click.option("--ack/--no-ack", default=True, show_default=True, help="Acknowledge to the devices.")
+@click.option(
+    "--client-id", default=CLIENT_ID, show_default=True, help="MQTT client id; every receiver its own."
+)
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account at the end as JSON.")
 def receive(
-    broker: Uplink, db: Path, jsonl: BinaryIO | None, ack: bool, seconds: float | None, as_json: bool
+    broker: Uplink,
+    db: Path,
+    jsonl: BinaryIO | None,
+    ack: bool,
+    client_id: str,
+    seconds: float | None,
+    as_json: bool,
 ) -> None:
     """Receive events for the cloud: store each once, find gaps, acknowledge. Ends on SIGINT or SIGTERM.
 
@@ -215,7 +224,7 @@ def receive(
     logs.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[logs])
     store = CloudStore(db)
-    receiver = Receiver(broker, store, acknowledge=ack, jsonl=jsonl)
+    receiver = Receiver(broker, store, client_id=client_id, acknowledge=ack, jsonl=jsonl)
     _stop_on_signal(receiver.stopping)
     if seconds is not None:
         timer = threading.Timer(seconds, receiver.stopping.set)
@@ -249,9 +258,12 @@ def _print_account(audits: list[Audit], as_json: bool) -> None:
         missing = "nothing missing"
         if audit.missing:
             missing = "missing " + ", ".join(f"{first} to {last}" for first, last in audit.missing[:10])
+        stream = f" stream {audit.stream}" if audit.stream else ""
+        more = f"{audit.put_aside} put aside unread, " if audit.put_aside else ""
+        more += f"{audit.clashes} numbers used twice by copies, " if audit.clashes else ""
         click.echo(
-            f"{audit.site}/{audit.device}: {audit.events} events up to {audit.last_seq}, "
-            f"{audit.named_in_gaps} named in gaps, {audit.duplicates} came twice, {missing}"
+            f"{audit.site}/{audit.device}{stream}: {audit.events} events up to {audit.last_seq}, "
+            f"{audit.named_in_gaps} named in gaps, {audit.duplicates} came twice, {more}{missing}"
         )
 
 

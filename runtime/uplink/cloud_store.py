@@ -2,74 +2,45 @@
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import sqlite3
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from runtime.uplink.cloud_account import Account, new_account
+from runtime.uplink.cloud_tables import STEPS
 from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import Gap, Origin, open_envelope, open_event, text_of
+from runtime.uplink.events import (
+    UNREADABLE,
+    Envelope,
+    Gap,
+    Origin,
+    Seq,
+    Stream,
+    StreamId,
+    open_envelope,
+    open_event,
+    text_of,
+)
 from runtime.uplink.migrations import migrate
 from runtime.uplink.ranges import SeqRanges
 
-STEPS = (
-    """
-CREATE TABLE IF NOT EXISTS events (
-    id TEXT PRIMARY KEY,
-    site TEXT NOT NULL,
-    device TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    key TEXT NOT NULL,
-    rev INTEGER NOT NULL,
-    retracted INTEGER NOT NULL,
-    time TEXT NOT NULL,
-    body TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS accounts (
-    site TEXT NOT NULL,
-    device TEXT NOT NULL,
-    seen TEXT NOT NULL,
-    named TEXT NOT NULL,
-    gone TEXT NOT NULL,
-    duplicates INTEGER NOT NULL,
-    PRIMARY KEY (site, device)
-) WITHOUT ROWID;
-CREATE VIEW IF NOT EXISTS facts AS
-    SELECT site, device, kind, key, max(rev) AS rev, time, body FROM events
-    GROUP BY site, device, key HAVING NOT retracted;
-""",
-)
-
-
-class Account(msgspec.Struct):
-    """What is known of one device.
-
-    `seen` arrived, `named` was named by a gap event, `gone` is no longer in the device's outbox (delivered to
-    somebody before); `duplicates` counts events that came again.
-    """
-
-    seen: SeqRanges
-    named: SeqRanges
-    gone: SeqRanges
-    duplicates: int = 0
-
-    def known(self) -> SeqRanges:
-        """Arrived or named in a gap."""
-        ranges = SeqRanges(self.seen)
-        ranges.update(self.named)
-        return ranges
-
-    def settled(self) -> SeqRanges:
-        """Nothing more can come of these."""
-        ranges = self.known()
-        ranges.update(self.gone)
-        return ranges
+MAX_ASIDE = 10_000
+"""So many unreadable events are kept; beyond that the oldest go."""
+log = logging.getLogger(__name__)
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """The verdict on one device: complete if every number up to the last was seen or named in a gap."""
+    """The verdict on one stream: complete if every number up to the last was seen or named in a gap.
+
+    `put_aside` events came and could not be read: they are kept as they came. `clashes` numbers stand for
+    two events, of two copies of one outbox; both are kept.
+    """
 
     site: str
     device: str
@@ -78,10 +49,24 @@ class Audit(msgspec.Struct, frozen=True):
     named_in_gaps: int
     duplicates: int
     missing: tuple[tuple[int, int], ...]
+    stream: str = ""
+    put_aside: int = 0
+    clashes: int = 0
 
     @property
     def complete(self) -> bool:
         return not self.missing
+
+
+class ForeignEvent(PayloadError):
+    """An event that came on another device's topic."""
+
+
+class _Glimpse(msgspec.Struct):
+    """What an event that is no event can still say of its place."""
+
+    seq: Seq
+    stream: Stream = ""
 
 
 class CloudStore:
@@ -91,6 +76,8 @@ class CloudStore:
     """
 
     def __init__(self, path: Path | str) -> None:
+        self._path = path
+        self._lock_file: TextIOWrapper | None = None
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -98,75 +85,167 @@ class CloudStore:
             migrate(self._db, STEPS, path, "event store")
         except sqlite3.Error as error:
             raise UplinkError(f"{path}: cannot be used to store events ({error})") from error
-        self._accounts = {
-            Origin(site, device): Account(
-                SeqRanges.parse(seen), SeqRanges.parse(named), SeqRanges.parse(gone), duplicates
-            )
-            for site, device, seen, named, gone, duplicates in self._db.execute("SELECT * FROM accounts")
-        }
-        self._touched: set[Origin] = set()
+        self._accounts = dict(map(_read_account, self._db.execute("SELECT * FROM accounts")))
+        self._touched: set[StreamId] = set()
+
+    def claim(self) -> None:
+        """Be the only one that fills this file, until `close`. Raises UplinkError where another does."""
+        if str(self._path) == ":memory:" or self._lock_file is not None:
+            return
+        lock_path = Path(f"{self._path}.lock")
+        try:
+            lock_file = lock_path.open("a")
+        except OSError as error:
+            raise UplinkError(f"{lock_path}: cannot be written ({error.strerror})") from error
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock_file.close()
+            raise UplinkError(
+                f"{self._path}: another receiver fills this database; stop it, or give another --db"
+            ) from error
+        self._lock_file = lock_file
 
     def take(self, origin: Origin, bodies: Sequence[bytes]) -> list[bytes]:
-        """Store the new ones and return them. Raises PayloadError for an event of another origin."""
+        """Store the new ones and return them. One that cannot be read is put aside as it came."""
         fresh: list[bytes] = []
-        account = self._account(origin)
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
+        self._begin()
         for body in bodies:
-            envelope = open_envelope(body)
-            if (envelope.site, envelope.device) != origin:
-                raise PayloadError(
-                    f"an event of {envelope.site}/{envelope.device} came on a topic of "
-                    f"{origin.site}/{origin.device}"
-                )
-            stored = self._db.execute(
-                "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    envelope.id,
-                    *origin,
-                    envelope.seq,
-                    envelope.kind,
-                    envelope.key,
-                    envelope.rev,
-                    envelope.retracted,
-                    envelope.time,
-                    text_of(body),
-                ),
-            ).rowcount
-            self._touched.add(origin)
-            if not stored:
-                account.duplicates += 1
-                continue
-            fresh.append(body)
-            account.seen.add(envelope.seq)
-            if envelope.kind == "gap":
-                self._name_gap(account, body, envelope.seq)
+            try:
+                if self._take_one(origin, body):
+                    fresh.append(body)
+            except PayloadError as error:
+                log.warning("receiver: %s/%s: an event was put aside: %s", *origin, error)
+                self._put_aside(origin, body, error)
         return fresh
 
-    def gone(self, origin: Origin, until_seq: int) -> None:
-        """The device no longer has anything up to `until_seq`."""
-        if until_seq > 0:
-            self._account(origin).gone.add(1, until_seq)
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
 
-    def _account(self, origin: Origin) -> Account:
-        return self._accounts.setdefault(origin, Account(SeqRanges(), SeqRanges(), SeqRanges()))
+    def _take_one(self, origin: Origin, body: bytes) -> bool:
+        """True for a new event. Raises PayloadError, ForeignEvent for one of another device."""
+        envelope = open_envelope(body)
+        if (envelope.site, envelope.device) != origin:
+            raise ForeignEvent(
+                f"an event of {envelope.site}/{envelope.device} came on a topic of "
+                f"{origin.site}/{origin.device}"
+            )
+        stream = StreamId(*origin, envelope.stream)
+        text = text_of(body)
+        gap = _gap_of(envelope, body)
+        is_new = self._store(stream, envelope, text)
+        account = self._account(stream)
+        self._touched.add(stream)
+        if not is_new:
+            account.duplicates += 1
+        elif envelope.seq in account.seen:
+            account.clashes += 1
+            log.warning(
+                "receiver: %s/%s: number %d of stream %s stands for two events; both are kept",
+                *(*origin, envelope.seq, envelope.stream or "without a name"),
+            )
+        account.arrived(envelope.seq)
+        if gap is not None and is_new:
+            self._take_gap(stream, gap, envelope.seq)
+        return is_new
 
-    def _name_gap(self, account: Account, body: bytes, seq: int) -> None:
-        """A gap event names numbers before its own; whatever else it claims is left out."""
-        fact = open_event(body).fact
-        if isinstance(fact, Gap):
-            account.named.update((first, min(last, seq)) for first, last in fact.named() if first <= seq)
+    def _store(self, stream: StreamId, envelope: Envelope, text: str) -> bool:
+        """Keep it, unless this device's event with this id is there already."""
+        changes = self._db.execute(
+            "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                envelope.id,
+                stream.site,
+                stream.device,
+                stream.stream,
+                envelope.seq,
+                envelope.kind,
+                envelope.key,
+                envelope.rev,
+                envelope.retracted,
+                envelope.time,
+                text,
+            ),
+        ).rowcount
+        return changes > 0
 
-    def commit(self) -> list[Origin]:
-        """Make durable what was taken; returns the devices it came from."""
+    def _take_gap(self, stream: StreamId, gap: Gap, seq: int) -> None:
+        """A gap event names numbers before its own, or those of a stream that this one follows."""
+        if gap.of_stream and gap.of_stream != stream.stream:
+            followed = StreamId(stream.site, stream.device, gap.of_stream)
+            log.warning(
+                "receiver: %s/%s: stream %s follows %s (%s)",
+                *stream.origin,
+                stream.stream,
+                gap.of_stream,
+                gap.why,
+            )
+            if followed in self._accounts:
+                self._accounts[followed].orphan(gap.named())
+                self._touched.add(followed)
+            return
+        self._account(stream).name((first, min(last, seq)) for first, last in gap.named() if first <= seq)
+
+    def _put_aside(self, origin: Origin, body: bytes, why: PayloadError) -> None:
+        """Keep what cannot be read; where it says at least its number, that number is settled."""
+        place = None if isinstance(why, ForeignEvent) else _glimpse(body)
+        if place is not None:
+            stream = StreamId(*origin, place.stream)
+            self._account(stream).put_aside(place.seq)
+            self._touched.add(stream)
+        self._db.execute(
+            "INSERT INTO aside (site, device, stream, seq, why, body) VALUES (?, ?, ?, ?, ?, ?)",
+            (*origin, place.stream if place else "", place.seq if place else 0, str(why), body),
+        )
+        self._db.execute(
+            "DELETE FROM aside WHERE number <= (SELECT max(number) FROM aside) - ?", (MAX_ASIDE,)
+        )
+
+    def greeted(
+        self, stream: StreamId, oldest_seq: int, incarnation: str = "", migrated: bool = False
+    ) -> None:
+        """A device has said what it is, and what it still has from `oldest_seq` on.
+
+        A migrated stream takes over the account that its device had before streams had names.
+        """
+        self._begin()
+        unnamed = StreamId(stream.site, stream.device, "")
+        if migrated and unnamed in self._accounts and stream not in self._accounts:
+            self._accounts[stream] = self._accounts.pop(unnamed)
+            self._touched.discard(unnamed)
+            self._db.execute(
+                "DELETE FROM accounts WHERE site = ? AND device = ? AND stream = ''", unnamed[:2]
+            )
+        is_new = stream not in self._accounts
+        account = self._account(stream)
+        others = [other for other in self.streams(stream.origin) if other != stream]
+        if is_new and others and stream.stream:
+            log.warning(
+                "receiver: %s/%s begins a new stream, %s, after %d of an earlier one",
+                *(*stream.origin, stream.stream, max(self._accounts[other].last_seq() for other in others)),
+            )
+        account.started(incarnation)
+        account.only_from(oldest_seq)
+        self._touched.add(stream)
+
+    def _account(self, stream: StreamId) -> Account:
+        return self._accounts.setdefault(stream, new_account())
+
+    def commit(self) -> list[StreamId]:
+        """Make durable what was taken; returns the streams it belongs to."""
         if not self._db.in_transaction:
             return []
         touched = sorted(self._touched)
-        for origin in touched:
-            account = self._accounts[origin]
+        for stream in touched:
+            account = self._accounts[stream]
             self._db.execute(
-                "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?)",
-                (*origin, str(account.seen), str(account.named), str(account.gone), account.duplicates),
+                "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *stream,
+                    *map(str, (account.seen, account.named, account.gone, account.aside, account.orphaned)),
+                    *(account.duplicates, account.clashes, " ".join(account.incarnations)),
+                ),
             )
         self._db.execute("COMMIT")
         self._touched.clear()
@@ -177,37 +256,69 @@ class CloudStore:
         rows = self._db.execute("SELECT key, rev, body FROM facts ORDER BY site, device, key")
         return [(key, rev, body.encode()) for key, rev, body in rows]
 
-    def origins(self) -> list[Origin]:
-        """The devices we ever heard of."""
-        return sorted(self._accounts)
+    def streams(self, origin: Origin | None = None) -> list[StreamId]:
+        """The streams we ever heard of, or those of one device."""
+        return sorted(stream for stream in self._accounts if origin in (None, stream.origin))
 
-    def prefix(self, origin: Origin) -> int:
+    def prefix(self, stream: StreamId) -> int:
         """Everything up to here is stored or cannot come any more."""
-        account = self._accounts.get(origin)
+        account = self._accounts.get(stream)
         return 0 if account is None else account.settled().prefix_end()
 
-    def first_missing(self, origin: Origin) -> int | None:
+    def position(self, stream: StreamId) -> tuple[int, tuple[str, ...]]:
+        """The greatest number that came, and the latest starts of the stream's writer."""
+        account = self._accounts.get(stream)
+        return (0, ()) if account is None else (account.last_seq(), account.incarnations)
+
+    def first_missing(self, stream: StreamId) -> int | None:
         """The first number that can still come although a later one came; None where all is whole."""
-        account = self._accounts.get(origin)
+        account = self._accounts.get(stream)
         settled = SeqRanges() if account is None else account.settled()
         return next((first for first, _ in settled.missing()), None)
 
     def audit(self) -> list[Audit]:
-        """One verdict for each device."""
+        """One verdict for each stream of each device."""
         return [
             Audit(
-                site=origin.site,
-                device=origin.device,
+                site=stream.site,
+                device=stream.device,
                 last_seq=account.known().last(),
                 events=account.seen.count(),
-                named_in_gaps=account.named.count(),
+                named_in_gaps=account.named_in_gaps(),
                 duplicates=account.duplicates,
                 missing=tuple(account.known().missing()),
+                stream=stream.stream,
+                put_aside=account.aside.count(),
+                clashes=account.clashes,
             )
-            for origin, account in sorted(self._accounts.items())
+            for stream, account in sorted(self._accounts.items())
         ]
 
     def close(self) -> None:
         """Commit and let go."""
         self.commit()
         self._db.close()
+        if self._lock_file is not None:
+            self._lock_file.close()
+
+
+def _read_account(row: tuple[Any, ...]) -> tuple[StreamId, Account]:
+    seen, named, gone, aside, orphaned = (SeqRanges.parse(text) for text in row[3:8])
+    account = Account(seen, named, gone, aside, orphaned, row[8], row[9], tuple(row[10].split()))
+    return StreamId(*row[:3]), account
+
+
+def _gap_of(envelope: Envelope, body: bytes) -> Gap | None:
+    """The gap that the event tells of, or None. Raises PayloadError for a gap event that is none."""
+    if envelope.kind != "gap":
+        return None
+    fact = open_event(body).fact
+    return fact if isinstance(fact, Gap) else None
+
+
+def _glimpse(body: bytes) -> _Glimpse | None:
+    """The place of an event that cannot be read, where it still says it."""
+    try:
+        return msgspec.json.decode(body, type=_Glimpse)
+    except UNREADABLE:
+        return None

@@ -4,7 +4,10 @@ Two lanes when there is much to catch up: the backlog oldest first, and beside i
 an outage of a week does not hold back today. Two ways of counting: with `trust_broker` the broker's
 acknowledgement delivers; otherwise only the cloud's own cumulative acknowledgement does, and what it does
 not acknowledge for `resend_after_s` is sent again, because a broker's acknowledgement does not survive the
-broker's crash.
+broker's crash. The cloud's word counts only for what was sent at least once.
+
+What goes again (overdue, held back, asked for) goes in the backlog's lane, so that it never holds back what
+happens now; requests for a replay are collected, and one replay is over before the next begins.
 
 A kind that the broker refuses (an ACL) is held back for `hold_s` while the others go on; then it is tried
 again.
@@ -24,7 +27,8 @@ class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much may be under way, and when the lanes part.
 
     `window` counts messages the broker has not acknowledged, `max_unacked` events the cloud has not. More
-    than `max_holes` stretches of held-back events stop the flow.
+    than `max_holes` stretches of held-back events stop the flow. Replays begin at most every
+    `replay_every_s`.
     """
 
     window: int = 16
@@ -36,6 +40,7 @@ class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_resend_after_s: float = 3600.0
     hold_s: float = 60.0
     max_holes: int = 5_000
+    replay_every_s: float = 10.0
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -50,15 +55,23 @@ class Delivery:
     """The book of one outbox: `delivered` is what need not be sent again."""
 
     def __init__(
-        self, delivered: SeqRanges, trust_broker: bool, limits: DeliveryLimits | None = None
+        self,
+        delivered: SeqRanges,
+        trust_broker: bool,
+        limits: DeliveryLimits | None = None,
+        sent: SeqRanges | None = None,
     ) -> None:
         self.delivered = delivered
+        self.sent_once = SeqRanges() if sent is None else sent
         self.limits = limits or DeliveryLimits()
         self._trust_broker = trust_broker
         self._in_flight: dict[int, tuple[str, tuple[tuple[int, int], ...]]] = {}
         self._held_until_s: dict[str, float] = {}
         self._sent_last = 0
         self._rewind = False
+        self._replay_from: int | None = None
+        self._replaying = False
+        self._replay_due_s = 0.0
         self._cursor = 1
         self._live_start: int | None = None
         self._live_cursor = 0
@@ -67,12 +80,13 @@ class Delivery:
         self._resend_after_s = self.limits.resend_after_s
         self._unanswered_since_s: float | None = None
         self.resends = 0
+        self.replays = 0
 
     def connected(self, last_seq: int, now_s: float) -> None:
         """A new connection: whatever was under way has to be sent again."""
         self._in_flight.clear()
         self._held_until_s.clear()
-        self._rewind = False
+        self._rewind = self._replaying = False
         self._sent_last = 0
         self._confirmed_s = now_s
         self._cursor = self.delivered.prefix_end() + 1
@@ -84,8 +98,9 @@ class Delivery:
     def next_span(self, last_seq: int, now_s: float) -> Span | None:
         """What to read and send next; None where nothing is due or enough is under way."""
         self._notice_overdue(now_s)
+        self._begin_replay(now_s)
         if self._rewind and not self._in_flight:
-            self._cursor, self._live_start, self._rewind = self.delivered.prefix_end() + 1, None, False
+            self._go_back()
         if self._rewind or len(self._in_flight) >= self.limits.window:
             return None
         live = self._live_span(last_seq)
@@ -94,6 +109,12 @@ class Delivery:
         self._live_turn = not self._live_turn
         return first or second
 
+    def _go_back(self) -> None:
+        """From the first event that is not delivered again; what was never sent becomes the live lane."""
+        frontier = self._cursor if self._live_start is None else self._live_cursor
+        self._cursor, self._rewind = self.delivered.prefix_end() + 1, False
+        self._live_start = self._live_cursor = max(frontier, self._cursor)
+
     def _live_span(self, last_seq: int) -> Span | None:
         if self._live_start is None or self._live_cursor > last_seq:
             return None
@@ -101,7 +122,7 @@ class Delivery:
 
     def _backlog_span(self, last_seq: int) -> Span | None:
         if self._live_start is not None and self._cursor >= self._live_start:
-            self._cursor, self._live_start = self._live_cursor, None
+            self._cursor, self._live_start, self._replaying = self._live_cursor, None, False
         cursor = self._skip_delivered(self._cursor)
         if cursor > last_seq or (self._live_start is not None and cursor >= self._live_start):
             self._cursor = cursor
@@ -150,7 +171,9 @@ class Delivery:
 
     def sent(self, message: int, kind: str, seqs: Sequence[int], now_s: float) -> None:
         """Events of one kind went out as one message."""
-        self._in_flight[message] = kind, tuple(SeqRanges((seq, seq) for seq in seqs))
+        ranges = tuple(SeqRanges((seq, seq) for seq in seqs))
+        self._in_flight[message] = kind, ranges
+        self.sent_once.update(ranges)
         if self._sent_last <= self.delivered.prefix_end():
             self._confirmed_s = now_s
         if self._unanswered_since_s is None and not self._trust_broker:
@@ -171,11 +194,21 @@ class Delivery:
         self._held_until_s[kind] = now_s + self.limits.hold_s
         return kind
 
-    def confirmed(self, seq: int, last_seq: int, now_s: float) -> int:
-        """The cloud has everything up to `seq`; returns how many events that delivered."""
+    def was_sent(self, seq: int) -> bool:
+        """Everything up to `seq` was sent at least once, or is no longer there."""
+        if seq <= self.delivered.prefix_end():
+            return True
+        known = SeqRanges(self.sent_once)
+        known.update(self.delivered)
+        return seq <= known.prefix_end()
+
+    def confirmed(self, seq: int, now_s: float) -> int:
+        """The cloud has everything up to `seq`; returns how many events that delivered.
+
+        Nothing where `seq` was never sent.
+        """
         before = self.delivered.prefix_end()
-        seq = min(seq, last_seq)
-        if seq <= before:
+        if seq <= before or not self.was_sent(seq):
             return 0
         self.delivered.add(1, seq)
         self._confirmed_s = now_s
@@ -184,10 +217,24 @@ class Delivery:
         return self.delivered.prefix_end() - before
 
     def replay(self, from_seq: int) -> None:
-        """Forget that `from_seq` and later were delivered: what still exists of them goes again."""
-        kept = [(first, min(last, from_seq - 1)) for first, last in self.delivered if first < from_seq]
-        self.delivered = SeqRanges(kept)
-        self._rewind = True
+        """The cloud wants `from_seq` and later again; what still exists of them goes in a while."""
+        if self._replaying and from_seq >= self._cursor:
+            return
+        asked = self._replay_from
+        self._replay_from = from_seq if asked is None else min(asked, from_seq)
+
+    def _begin_replay(self, now_s: float) -> None:
+        """Forget that what the cloud asks for was delivered; one replay after the other."""
+        if self._replay_from is None or self._replaying or now_s < self._replay_due_s:
+            return
+        from_seq, self._replay_from = self._replay_from, None
+        self.sent_once.update(self.delivered)
+        self.delivered = SeqRanges(
+            (first, min(last, from_seq - 1)) for first, last in self.delivered if first < from_seq
+        )
+        self._rewind = self._replaying = True
+        self._replay_due_s = now_s + self.limits.replay_every_s
+        self.replays += 1
 
     def _notice_overdue(self, now_s: float) -> None:
         """Go back to the last delivered event where a hold is over or the cloud has long been silent."""

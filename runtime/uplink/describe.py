@@ -103,6 +103,8 @@ def _health(fact: ProcessHealth) -> str:
 
 def _gap(fact: Gap) -> str:
     count = sum(last - first + 1 for first, last in fact.ranges) or fact.to_seq - fact.from_seq + 1
+    if fact.of_stream:
+        return f"goes on after stream {fact.of_stream}, {fact.from_seq} to {fact.to_seq}: {fact.why}"
     return f"{count} events between {fact.from_seq} and {fact.to_seq} were dropped: {fact.why}"
 
 

@@ -15,3 +15,7 @@ class OutboxError(UplinkError):
 
 class PayloadError(UplinkError):
     """Bytes that claim to be events and are not."""
+
+
+class StreamEnded(UplinkError):
+    """The outbox goes on as a new stream; the connection that spoke for the old one is over."""

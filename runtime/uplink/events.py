@@ -7,6 +7,7 @@ fact comes as a new event with the same `key` and a higher `rev`; consumers keep
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -25,12 +26,17 @@ MAX_SEQ = 2**53
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What JSON from outside can raise: not JSON or not ours, not UTF-8, nested too deep."""
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+Stream = Annotated[
+    str,
+    msgspec.Meta(max_length=64, description="whose numbers these are; empty: from before streams had names"),
+]
 
 
 class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
     """Events that had to be dropped, all between `from_seq` and `to_seq`; `ranges` names exactly which.
 
-    `kinds` counts them by kind where that is known.
+    `kinds` counts them by kind where that is known. With `of_stream` the numbers are those of an earlier
+    stream of this device, which this one follows: what it had not delivered will not come under its name.
     """
 
     from_seq: Annotated[int, Meta(description="first sequence number that is missing")]
@@ -43,6 +49,9 @@ class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
     kinds: Annotated[
         dict[str, int], Meta(description="how many are missing, by kind where that is known")
     ] = msgspec.field(default_factory=dict)
+    of_stream: Annotated[
+        str, Meta(description="the stream whose numbers these are; empty: the event's own stream")
+    ] = ""
 
     def named(self) -> tuple[tuple[int, int], ...]:
         """The ranges, or the whole stretch where there are none."""
@@ -76,14 +85,16 @@ DROP_RANK = {
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that every event has.
 
-    `id` is a UUIDv7 and the same however often the event is delivered; `seq` counts the device's events from
-    1 without a gap; `time` is RFC 3339 in UTC; `rev` counts the corrections of the fact `key`.
+    `id` is a UUIDv7 and the same however often the event is delivered; `seq` counts the events of `stream`
+    from 1 without a gap; `time` is RFC 3339 in UTC; `rev` counts the corrections of the fact `key`. `stream`
+    is empty for a device from before streams had names.
     """
 
     id: str
     site: str
     device: str
     seq: Seq
+    stream: Stream = ""
     kind: str
     time: str
     rev: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
@@ -105,6 +116,24 @@ class Origin(NamedTuple):
     device: str
 
 
+class StreamId(NamedTuple):
+    """One stream of events: a device has a new one with every new outbox. `stream` is empty for a device from
+    before streams had names."""
+
+    site: str
+    device: str
+    stream: str
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.site, self.device)
+
+
+_TEXT = rb'"(?:[^"\\]|\\.)*"'
+_PLACE = re.compile(
+    rb'(\{"id":%b,"site":%b,"device":%b,)("stream":%b,)?"seq":\d+,' % (_TEXT, _TEXT, _TEXT, _TEXT)
+)
+"""The head that `seal` writes, up to where the event stands in its stream."""
 _fact_encoder = msgspec.json.Encoder()
 _envelope_decoder = msgspec.json.Decoder(Envelope)
 _fact_decoder: msgspec.json.Decoder[EventFact] = msgspec.json.Decoder(EventFact)
@@ -130,13 +159,37 @@ def _to_the_second(second: int) -> str:
     return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def seal(fact: Fact, origin: Origin, seq: int, now_s: float) -> bytes:
-    """The event's JSON: `fact` in an envelope of `origin` with this `seq`; `now_s` goes into the id."""
+def seal(fact: Fact, origin: Origin, seq: int, now_s: float, stream: str = "") -> bytes:
+    """The event's JSON: `fact` in an envelope of `origin` as number `seq` of `stream`; `now_s` goes into the
+    id."""
     head = (
         f'{{"id":"{uuid7(now_s)}","site":{_quoted(origin.site)},"device":{_quoted(origin.device)},'
-        f'"seq":{seq},"time":"{rfc3339(fact.time_s)}",'
+        f'{_place(stream, seq)}"time":"{rfc3339(fact.time_s)}",'
     )
     return head.encode() + _fact_encoder.encode(fact)[1:]
+
+
+def _place(stream: str, seq: int) -> str:
+    return f'"stream":{_quoted(stream)},"seq":{seq},' if stream else f'"seq":{seq},'
+
+
+def move(body: bytes, stream: str, seq: int) -> bytes:
+    """The same sealed event, its `id` too, as number `seq` of `stream`. Raises PayloadError."""
+    return _PLACE.sub(lambda match: match[1] + _place(stream, seq).encode(), _checked(body), count=1)
+
+
+def name_stream(body: bytes, stream: str) -> bytes:
+    """A sealed event from before streams had names, as one of `stream`; others stay as they are."""
+    match = _PLACE.match(body)
+    if match is None or match[2] is not None:
+        return body
+    return match[1] + f'"stream":{_quoted(stream)},'.encode() + body[match.end(1) :]
+
+
+def _checked(body: bytes) -> bytes:
+    if _PLACE.match(body) is None:
+        raise PayloadError("an event whose head is not ours")
+    return body
 
 
 def _quoted(text: str) -> str:
@@ -173,6 +226,19 @@ def split_array(data: bytes) -> Sequence[bytes]:
         return [bytes(item) for item in _envelopes_decoder.decode(data)]
     except UNREADABLE as error:
         raise PayloadError(f"not an array of events: {error}") from error
+
+
+def gap_of_stream(stream: str, first: int, last: int, why: str, time_s: float) -> Gap:
+    """By this event a stream says that it follows `stream`, whose `first` to `last` will not come."""
+    return Gap(
+        key=f"gap/{stream}/{first}-{last}",
+        time_s=time_s,
+        from_seq=first,
+        to_seq=last,
+        why=why,
+        ranges=((first, last),),
+        of_stream=stream,
+    )
 
 
 def gap_facts(

@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime.config import Uplink
 from runtime.uplink.errors import UplinkError
+from runtime.uplink.packet_limit import BoundedClient, PacketLimit
 from runtime.uplink.secrets import read_password, tls_context
 from runtime.uplink.wire import Payload
 
@@ -27,12 +28,19 @@ KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
 FIRST_REFUSAL = 128
 """MQTT 5: reason codes from 128 say that something failed."""
+SESSION_TAKEN_OVER = 142
+MAX_CONTROL_BYTES = 256 * 1024
+"""What a device is sent are acknowledgements, replay requests and statuses: all far below this."""
 DEFAULT_RECEIVE_MAXIMUM = 20
 """MQTT 3.1.1 brokers do not say; Mosquitto's own default is the smallest in common use."""
 
 
 class ConnectionLost(UplinkError):
     """The broker cannot be reached, refuses us, or has gone; the sentence says which."""
+
+
+class TakenOver(ConnectionLost):
+    """Another client has connected under our client id, and the broker has ended our connection for it."""
 
 
 class Acknowledged(NamedTuple):
@@ -58,8 +66,9 @@ class Received(NamedTuple):
 
 
 class NotSubscribed(NamedTuple):
-    """The broker refuses a subscription."""
+    """The broker refuses the subscription to a topic."""
 
+    topic: str
     reason: str
 
 
@@ -77,25 +86,37 @@ class Link:
     """An MQTT client. Raises ConnectionLost from `connect`, `publish` and `poll`.
 
     With `keep_session_s` the broker keeps what arrives for the subscriptions while we are away, so long.
+    A message of more than `max_bytes` arrives with an empty payload; it is never held.
     """
 
     def __init__(
-        self, broker: Uplink, client_id: str, will: Will | None = None, *, keep_session_s: int = 0
+        self,
+        broker: Uplink,
+        client_id: str,
+        will: Will | None = None,
+        *,
+        keep_session_s: int = 0,
+        max_bytes: int = MAX_CONTROL_BYTES,
     ) -> None:
+        self._max_bytes = max_bytes
         self._keep_session_s = keep_session_s
         self._address = f"{broker.host}:{broker.tcp_port()}"
         self._broker = broker
         self._is_v5 = broker.protocol == 5
         self._happenings: list[Happening] = []
         self._lost: str | None = None
+        self._is_taken_over = False
         self._connected = False
+        self._asked_for: tuple[str, ...] = ()
+        self.subscribed_s: float | None = None
         self.receive_maximum = DEFAULT_RECEIVE_MAXIMUM
-        self._client = paho.Client(
+        self._client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
             clean_session=None if self._is_v5 else keep_session_s == 0,
         )
+        self._client.limit_packets(PacketLimit(max_bytes, self._is_v5))
         self._client.connect_timeout = CONNECT_TIMEOUT_S
         self._client.max_inflight_messages_set(0)
         self._client.on_connect = self._on_connect
@@ -135,12 +156,14 @@ class Link:
             return
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._keep_session_s
+        properties.MaximumPacketSize = self._max_bytes
         keeps = self._keep_session_s > 0
         self._client.connect(host, port, KEEPALIVE_S, clean_start=not keeps, properties=properties)
 
     def subscribe(self, topics: list[str]) -> None:
-        """Ask for topics at QoS 1; a refusal comes back from `poll`."""
+        """Ask for topics at QoS 1; a refusal comes back from `poll`, `subscribed_s` is when it answered."""
         self._client.subscribe([(topic, 1) for topic in topics])
+        self._asked_for, self.subscribed_s = tuple(topics), None
 
     def publish(
         self, topic: str, payload: Payload, *, retain: bool = False, expiry_s: int | None = None
@@ -187,7 +210,7 @@ class Link:
             raise ConnectionLost(f"{self._address}: the connection is closed")
         readers: list[Any] = [sock] if wake is None else [sock, wake]
         writers = [sock] if self._client.want_write() else []
-        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        pending = self._client.has_ready() or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0)
         readable, writable, _ = select.select(readers, writers, [], 0.0 if pending else max(0.0, timeout_s))
         if pending or sock in readable:
             self._client.loop_read()
@@ -200,7 +223,8 @@ class Link:
 
     def _raise_if_lost(self) -> None:
         if self._lost is not None:
-            raise ConnectionLost(f"{self._address}: {self._lost}")
+            kind = TakenOver if self._is_taken_over else ConnectionLost
+            raise kind(f"{self._address}: {self._lost}")
 
     def _on_connect(
         self,
@@ -229,6 +253,7 @@ class Link:
     ) -> None:
         if self._lost is None:
             said = flags.is_disconnect_packet_from_server
+            self._is_taken_over = said and reason.value == SESSION_TAKEN_OVER
             if said:
                 self._lost = f"the broker ended the connection: {_reason_text(reason)}"
             elif self._connected:
@@ -255,9 +280,10 @@ class Link:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        refused = [reason for reason in reasons if reason.value >= FIRST_REFUSAL]
-        if refused:
-            self._happenings.append(NotSubscribed(_reason_text(refused[0])))
+        self.subscribed_s = time.monotonic()
+        for topic, reason in zip(self._asked_for, reasons, strict=False):
+            if reason.value >= FIRST_REFUSAL:
+                self._happenings.append(NotSubscribed(topic, _reason_text(reason)))
 
 
 def _reason_text(reason: ReasonCode) -> str:

@@ -23,7 +23,8 @@ import msgspec
 from runtime.store.facts import Fact
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import DROP_RANK, Origin, seal
+from runtime.uplink.events import DROP_RANK, Origin, gap_of_stream, seal
+from runtime.uplink.identity import COPIED, Identity, Succession, answered, begin, requested, write_identity
 from runtime.uplink.losses import DISK_REFUSED, Losses
 from runtime.uplink.outbox_file import HighWater, Row
 from runtime.uplink.outbox_repair import (
@@ -33,7 +34,9 @@ from runtime.uplink.outbox_repair import (
     replace_damaged,
     suspicion,
 )
-from runtime.uplink.outbox_room import ROWS_AT_ONCE, make_room, purge_delivered
+from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, make_room, purge_delivered
+from runtime.uplink.ranges import SeqRanges
+from runtime.uplink.succession import renew
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ beyond that the lowest rank goes."""
 DROPPED_AT_ONCE = 1_000
 RETRY_S = 1.0
 HOUSEKEEPING_S = 10.0
+LOOK_S = 0.5
+"""How often the writer looks for a request of the sending end."""
 
 
 class OutboxLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +106,18 @@ class Outbox:
         self._db = open_for_writing(path, self._high_water, clock())
         self._losses = Losses.from_note(outbox_file.read_note(self._db, "losses"))
         self._appended = self._committed = int(outbox_file.read_note(self._db, "last_seq") or 0)
+        self._before = delivered(self._db)
+        self._identity = self._begin()
         self._used_bytes = outbox_file.used_bytes(self._db)
-        self._housekeeping_due_s = time.monotonic()
+        self._housekeeping_due_s = self._look_due_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
+
+    @property
+    def stream(self) -> str:
+        """The name of the stream that is written."""
+        with self._changed:
+            return self._identity.stream
 
     def append(self, facts: Sequence[Fact]) -> int:
         """Number `facts` and give them to the disk; returns the last `seq` handed out so far.
@@ -120,7 +133,8 @@ class Outbox:
                 self._take(fact)
             seq = self._appended
             if self._limits.group_events == 1:
-                self._changed.wait_for(lambda: self._committed >= seq or bool(self._fault) or self._closing)
+                on_disk = self._on_disk(seq)
+                self._changed.wait_for(lambda: on_disk() or bool(self._fault) or self._closing)
         return seq
 
     def flush(self, timeout_s: float = 10.0) -> int:
@@ -129,8 +143,13 @@ class Outbox:
             goal = self._appended
             self._hurry = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._committed >= goal, timeout_s)
+            self._changed.wait_for(self._on_disk(goal), timeout_s)
             return self._committed
+
+    def _on_disk(self, seq: int) -> Callable[[], bool]:
+        """Whether number `seq` of the present stream is on disk; a stream that ends takes all with it."""
+        stream = self._identity.stream
+        return lambda: self._committed >= seq or self._identity.stream != stream
 
     def state(self) -> OutboxState:
         """Figures for health."""
@@ -160,6 +179,62 @@ class Outbox:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _begin(self) -> Identity:
+        """Who writes here from now on; an old copy, put back beside the mark of a newer one, begins anew."""
+        is_new = self._appended == 0 and self._high_water.value == 0
+        try:
+            identity, copied = begin(self._db, self._high_water, is_new=is_new)
+            if copied:
+                last = max(self._high_water.value, self._appended)
+                wish = Succession(copied, self._before.prefix_end() + 1, last, COPIED, True)
+                identity = self._renew(identity, wish)
+        except sqlite3.OperationalError as error:
+            raise OutboxError(
+                f"{self.path}: the outbox cannot be used ({error}); check the disk it is on"
+            ) from error
+        except OSError as error:
+            raise OutboxError(
+                f"{self._high_water.path}: cannot be written ({error.strerror}); check the disk it is on"
+            ) from error
+        return identity
+
+    def _renew(self, old: Identity, wish: Succession) -> Identity:
+        """Go on as a new stream, with all that was not delivered when this writer started."""
+        identity, last_seq = renew(
+            self._db,
+            self._high_water,
+            old,
+            wish,
+            origin=self._origin,
+            before=self._before,
+            waiting=self._waiting,
+            losses=self._losses,
+            now_s=self._clock(),
+        )
+        self._waiting, self._losses, self._before = [], Losses(), SeqRanges()
+        self._appended = self._committed = last_seq
+        log.error("%s: %s: stream %s goes on as %s", self.path, wish.why, wish.stream, identity.stream)
+        return identity
+
+    def _succeed(self) -> None:
+        """Follow a request of the sending end: it has met another copy of this outbox, or an earlier one."""
+        wish = requested(self._db)
+        if wish is None:
+            return
+        with self._changed:
+            if wish.renew and wish.stream == self._identity.stream:
+                first, last = self._before.prefix_end() + 1, max(wish.last, self._appended)
+                wish = msgspec.structs.replace(wish, first=first, last=last)
+                self._identity = self._renew(self._identity, wish)
+            else:
+                if not wish.renew:
+                    self._take(gap_of_stream(wish.stream, *wish.named(), wish.why, self._clock()))
+                answered(self._db)
+            last_seq = self._committed
+            self._changed.notify_all()
+        if self._on_commit is not None:
+            self._on_commit(last_seq)
+
     def _has_room(self) -> bool:
         a_group_fits = len(self._waiting) < self._limits.group_events
         return bool(self._fault) or (a_group_fits and self._in_memory() < MAX_WAITING)
@@ -171,7 +246,7 @@ class Outbox:
         if not self._waiting:
             self._waiting_since_s = time.monotonic()
         seq = self._appended + 1
-        body = seal(fact, self._origin, seq, self._clock())
+        body = seal(fact, self._origin, seq, self._clock(), self._identity.stream)
         self._waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
         self._appended = seq
         if self._in_memory() > MAX_WAITING:
@@ -234,7 +309,7 @@ class Outbox:
             due_s = (
                 self._waiting_since_s + self._limits.group_delay_s
                 if self._waiting
-                else self._housekeeping_due_s
+                else min(self._housekeeping_due_s, self._look_due_s)
             )
             if due_s <= now_s:
                 break
@@ -292,11 +367,23 @@ class Outbox:
         """Set the damaged file aside and go on in a new one; what only the old one held is lost, and told."""
         self._db.close()
         self._db = replace_damaged(self.path, damage, self._committed, self._clock())
+        write_identity(self._db, self._identity)
         with self._changed:
             self._losses.update(Losses.from_note(outbox_file.read_note(self._db, "losses")))
 
+    def _look(self) -> None:
+        """What the sending end asks for; what cannot be done now is tried again at the next look."""
+        try:
+            self._succeed()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("%s: a request of the sender cannot be followed now (%s)", self.path, error)
+
     def _keep_house(self) -> None:
-        """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion."""
+        """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion or
+        request."""
+        if time.monotonic() >= self._look_due_s:
+            self._look_due_s = time.monotonic() + LOOK_S
+            self._look()
         if time.monotonic() < self._housekeeping_due_s:
             return
         if suspicion(self.path).exists():

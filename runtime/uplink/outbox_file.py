@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,6 +22,10 @@ from runtime.uplink.migrations import migrate
 
 BUSY_TIMEOUT_S = 10.0
 MAX_NUMBER_BYTES = 64
+MAX_BESIDE_BYTES = 4_096
+INCARNATIONS_BESIDE = 16
+MIGRATED_MARK = "+"
+"""Before a stream's name in the file beside the outbox: it was named after its first events had gone."""
 RESERVE = 10_000
 """`seq` numbers that the high-water mark beside the file runs ahead: written once for so many events."""
 
@@ -147,35 +152,64 @@ def write_note(db: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
-class HighWater:
-    """A number beside the outbox that no `seq` on disk exceeds: it survives the loss of the outbox itself.
+class Beside(NamedTuple):
+    """What the file beside the outbox says of its stream: the name, and the latest starts of its writer."""
 
-    `damaged` where the file is there and holds none; its value is 0 then.
+    stream: str = ""
+    incarnations: tuple[str, ...] = ()
+    migrated: bool = False
+
+
+class HighWater:
+    """A file beside the outbox: a number that no `seq` on disk exceeds, and the stream's name.
+
+    It survives the loss of the outbox itself. `damaged` where the file is there and holds no number; its
+    value is 0 then.
     """
 
     def __init__(self, outbox: Path) -> None:
         self.path = outbox.with_name(outbox.name + ".seq")
         self.damaged = False
+        self.identity = Beside()
         self.value = self._read()
 
     def _read(self) -> int:
         try:
-            value = int(self.path.read_bytes()[:MAX_NUMBER_BYTES])
+            lines = self.path.read_bytes()[:MAX_BESIDE_BYTES].split(b"\n")
+            value = int(lines[0][:MAX_NUMBER_BYTES])
         except FileNotFoundError:
             return 0
         except ValueError:
             value = -1
         self.damaged = not 0 <= value <= MAX_SEQ
-        return 0 if self.damaged else value
+        if self.damaged:
+            return 0
+        stream, *incarnations = b" ".join(lines[1:2]).decode("ascii", "replace").split() or [""]
+        migrated = stream.startswith(MIGRATED_MARK)
+        self.identity = Beside(stream.removeprefix(MIGRATED_MARK), tuple(incarnations), migrated)
+        return value
 
     def cover(self, seq: int) -> None:
         """Make sure that `seq` is below the mark, on disk, before it is used."""
-        if seq <= self.value:
-            return
-        value = seq + RESERVE
+        if seq > self.value:
+            self._write(seq + RESERVE)
+
+    def name(self, stream: str, incarnations: Sequence[str], migrated: bool) -> None:
+        """Remember whose numbers these are."""
+        self.identity = Beside(stream, tuple(incarnations[-INCARNATIONS_BESIDE:]), migrated)
+        self._write(self.value)
+
+    def restart(self, stream: str, incarnations: Sequence[str]) -> None:
+        """A new stream begins: its numbers start from 1."""
+        self.identity = Beside(stream, tuple(incarnations[-INCARNATIONS_BESIDE:]))
+        self._write(0)
+
+    def _write(self, value: int) -> None:
+        mark = MIGRATED_MARK if self.identity.migrated else ""
+        text = f"{value}\n{mark}{self.identity.stream} {' '.join(self.identity.incarnations)}\n"
         fresh = self.path.with_name(self.path.name + ".new")
         with fresh.open("w") as file:
-            file.write(f"{value}\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from runtime.uplink import outbox_file
+from runtime.uplink.errors import OutboxError
+from runtime.uplink.identity import Identity, Succession, read_identity, request, requested
 from runtime.uplink.outbox_file import Row
 from runtime.uplink.outbox_room import delivered
 from runtime.uplink.ranges import SeqRanges
@@ -70,6 +72,40 @@ class OutboxReader:
     def note_delivered(self, ranges: SeqRanges) -> None:
         """Remember what was delivered. Raises sqlite3.Error where the disk refuses."""
         outbox_file.write_note(self._db, "delivered", str(ranges))
+
+    def identity(self) -> Identity:
+        """Whose events these are. Raises OutboxError where the writer has not said it yet."""
+        identity = read_identity(self._db)
+        if identity is None:
+            raise OutboxError(f"{self._path}: no stream in it yet; its writer has not begun")
+        return identity
+
+    def request(self, succession: Succession) -> None:
+        """Ask the writer to say that a stream is over. Raises sqlite3.Error where the disk refuses."""
+        request(self._db, succession)
+
+    def requested(self) -> Succession | None:
+        """What the writer was asked for and has not done yet."""
+        return requested(self._db)
+
+    def is_announced(self, stream: str) -> bool:
+        """The stream has been told to a broker before."""
+        return outbox_file.read_note(self._db, "announced") == stream
+
+    def note_announced(self, stream: str) -> None:
+        """Remember that it has been told."""
+        outbox_file.write_note(self._db, "announced", stream)
+
+    def sent(self) -> SeqRanges:
+        """What was noted as sent at least once; less where the note is damaged."""
+        try:
+            return SeqRanges.parse(outbox_file.read_note(self._db, "sent") or "")
+        except ValueError:
+            return SeqRanges()
+
+    def note_sent(self, ranges: SeqRanges) -> None:
+        """Remember what was sent. Raises sqlite3.Error where the disk refuses."""
+        outbox_file.write_note(self._db, "sent", str(ranges))
 
     def close(self) -> None:
         """Let go of the file."""

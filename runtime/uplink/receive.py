@@ -15,13 +15,17 @@ from typing import BinaryIO, NamedTuple
 from runtime.config import Uplink
 from runtime.uplink import wire
 from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import KINDS, Origin
-from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Received
+from runtime.uplink.errors import PayloadError, UplinkError
+from runtime.uplink.events import Origin, StreamId
+from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Received, TakenOver
 
 log = logging.getLogger(__name__)
 
 EVERYTHING = f"{wire.ROOT}/+/+/+"
+CLIENT_ID = "tagsight-receiver"
+FROM_THE_CLOUD = ("ack", "replay")
+"""Our own words; every other last part of a topic is a kind of event, known to us or not."""
+MAX_MESSAGE_BYTES = wire.MAX_PAYLOAD_BYTES + 65_536
 KEEP_SESSION_S = 7 * 86_400
 COMMIT_EVERY_S = 0.1
 RETRY_S = 1.0
@@ -30,7 +34,7 @@ HOLE_PATIENCE_S = 15.0
 
 
 class Hole(NamedTuple):
-    """The first missing number of a device, since when, and how long to wait before asking for it."""
+    """The first missing number of a stream, since when, and how long to wait before asking for it."""
 
     seq: int
     since_s: float
@@ -45,7 +49,7 @@ class Receiver:
         broker: Uplink,
         store: CloudStore,
         *,
-        client_id: str = "tagsight-receiver",
+        client_id: str = CLIENT_ID,
         acknowledge: bool = True,
         jsonl: BinaryIO | None = None,
         on_event: Callable[[bytes], None] | None = None,
@@ -56,17 +60,26 @@ class Receiver:
         self._acknowledge = acknowledge
         self._jsonl = jsonl
         self._on_event = on_event
-        self._acked: dict[Origin, int] = {}
-        self._holes: dict[Origin, Hole] = {}
+        self._holes: dict[StreamId, Hole] = {}
+        self._greeted: dict[StreamId, int] = {}
         self.rejected = 0
         self.connected = threading.Event()
         self.stopping = threading.Event()
 
     def run(self) -> None:
-        """Receive until `stopping` is set; a lost connection is made anew every second."""
+        """Receive until `stopping` is set; a lost connection is made anew every second.
+
+        Raises UplinkError where another receiver fills the same database or has the same client id.
+        """
+        self._store.claim()
         while not self.stopping.is_set():
             try:
                 self._serve()
+            except TakenOver as error:
+                raise UplinkError(
+                    f"{error}: another program uses the client id {self._client_id!r}; stop it, or give "
+                    "this receiver another --client-id"
+                ) from error
             except ConnectionLost as error:
                 log.warning("receiver: %s", error)
                 self.stopping.wait(RETRY_S)
@@ -75,14 +88,14 @@ class Receiver:
         self._store.commit()
 
     def _serve(self) -> None:
-        link = Link(self._broker, self._client_id, keep_session_s=KEEP_SESSION_S)
+        link = Link(self._broker, self._client_id, keep_session_s=KEEP_SESSION_S, max_bytes=MAX_MESSAGE_BYTES)
         link.connect()
         link.subscribe([EVERYTHING])
         self.connected.set()
-        self._acked.clear()
         if self._acknowledge:
-            for origin in self._store.origins():
-                self._tell_position(link, origin)
+            for stream in self._store.streams():
+                self._tell_position(link, stream)
+                self._look_for_hole(stream)
         commit_due_s = 0.0
         try:
             while not self.stopping.is_set():
@@ -90,7 +103,7 @@ class Receiver:
                     if isinstance(happening, NotSubscribed):
                         raise ConnectionLost(f"the broker refuses the subscription to {EVERYTHING}")
                     if isinstance(happening, Received):
-                        self._take(link, happening)
+                        self._take(happening)
                 if time.monotonic() >= commit_due_s:
                     self._commit(link)
                     commit_due_s = time.monotonic() + COMMIT_EVERY_S
@@ -99,28 +112,26 @@ class Receiver:
         finally:
             link.abandon()
 
-    def _take(self, link: Link, message: Received) -> None:
+    def _take(self, message: Received) -> None:
+        """Take in what a message says. Nothing is answered before it is on disk."""
         try:
             origin, leaf = wire.origin_of(message.topic)
             if leaf == "status":
-                status = wire.decode_status(message.data)
-                if status.state == "online":
-                    self._store.gone(origin, status.oldest_seq - 1)
-                    self._greet(link, origin, status.last_seq if message.retained else 0)
-            elif leaf in KINDS:
+                self._greet(origin, wire.decode_status(message.data), message.retained)
+            elif leaf not in FROM_THE_CLOUD:
                 self._keep(self._store.take(origin, wire.unpack(message.data)))
         except PayloadError as error:
             self.rejected += 1
             log.warning("receiver: a message on %s was left out: %s", message.topic, error)
 
-    def _greet(self, link: Link, origin: Origin, last_seq: int) -> None:
-        """Tell a device our position. One that was there before us does not know that we missed something."""
-        if not self._acknowledge:
-            return
-        self._tell_position(link, origin)
-        prefix = self._store.prefix(origin)
-        if prefix < last_seq:
-            self._publish(link, origin, "replay", wire.Replay(prefix + 1))
+    def _greet(self, origin: Origin, status: wire.Status, retained: bool) -> None:
+        """A device says who it is. One that was there before us does not know that we missed something."""
+        if status.oldest_seq > status.last_seq + 1:
+            raise PayloadError(f"its oldest event is {status.oldest_seq}, its last {status.last_seq}")
+        stream = StreamId(*origin, status.stream)
+        if status.state == "online":
+            self._store.greeted(stream, status.oldest_seq, status.incarnation, status.migrated)
+            self._greeted[stream] = status.last_seq if retained else 0
 
     def _keep(self, bodies: list[bytes]) -> None:
         for body in bodies:
@@ -130,40 +141,50 @@ class Receiver:
                 self._on_event(body)
 
     def _commit(self, link: Link) -> None:
+        """Make durable what was taken, and only then answer for it."""
         touched = self._store.commit()
         if self._jsonl is not None:
             self._jsonl.flush()
+        greeted, self._greeted = self._greeted, {}
         if not self._acknowledge:
             return
-        for origin in touched:
-            if self._store.prefix(origin) > self._acked.get(origin, 0):
-                self._tell_position(link, origin)
-        for origin in self._store.origins():
-            self._ask_for_hole(link, origin)
+        for stream in touched:
+            self._tell_position(link, stream)
+            self._look_for_hole(stream)
+        for stream, last_seq in greeted.items():
+            prefix = self._store.prefix(stream)
+            if prefix < last_seq:
+                self._publish(link, stream, "replay", wire.Replay(prefix + 1, stream.stream))
+        self._ask_for_holes(link)
 
-    def _tell_position(self, link: Link, origin: Origin) -> None:
+    def _tell_position(self, link: Link, stream: StreamId) -> None:
         """Acknowledge everything up to where the account is whole."""
-        seq = self._store.prefix(origin)
-        self._acked[origin] = seq
-        if seq > 0:
-            self._publish(link, origin, "ack", wire.Ack(seq))
+        last, incarnations = self._store.position(stream)
+        ack = wire.Ack(self._store.prefix(stream), stream.stream, last, incarnations)
+        if ack.seq > 0 or incarnations:
+            self._publish(link, stream, "ack", ack)
 
-    def _ask_for_hole(self, link: Link, origin: Origin) -> None:
-        missing = self._store.first_missing(origin)
-        now_s = time.monotonic()
+    def _look_for_hole(self, stream: StreamId) -> None:
+        """Note the first number of a stream that is missing, or that none is."""
+        missing = self._store.first_missing(stream)
+        hole = self._holes.get(stream)
         if missing is None:
-            self._holes.pop(origin, None)
-            return
-        hole = self._holes.get(origin)
-        if hole is None or hole.seq != missing:
-            self._holes[origin] = Hole(missing, now_s, HOLE_PATIENCE_S)
-        elif now_s - hole.since_s > hole.patience_s:
-            log.warning("receiver: %s/%s: %d is missing, asking for it again", *origin, missing)
-            self._publish(link, origin, "replay", wire.Replay(missing))
-            self._holes[origin] = Hole(missing, now_s, 2 * hole.patience_s)
+            self._holes.pop(stream, None)
+        elif hole is None or hole.seq != missing:
+            self._holes[stream] = Hole(missing, time.monotonic(), HOLE_PATIENCE_S)
 
-    def _publish(self, link: Link, origin: Origin, leaf: str, message: wire.Ack | wire.Replay) -> None:
-        link.publish(wire.topic(origin, leaf), wire.Payload(wire.encode_control(message), wire.SINGLE, []))
+    def _ask_for_holes(self, link: Link) -> None:
+        """Ask again for what has been missing for long."""
+        now_s = time.monotonic()
+        for stream, hole in list(self._holes.items()):
+            if now_s - hole.since_s > hole.patience_s:
+                log.warning("receiver: %s/%s: %d is missing, asking for it again", *stream.origin, hole.seq)
+                self._publish(link, stream, "replay", wire.Replay(hole.seq, stream.stream))
+                self._holes[stream] = Hole(hole.seq, now_s, 2 * hole.patience_s)
+
+    def _publish(self, link: Link, stream: StreamId, leaf: str, message: wire.Ack | wire.Replay) -> None:
+        payload = wire.Payload(wire.encode_control(message), wire.SINGLE, [])
+        link.publish(wire.topic(stream.origin, leaf), payload)
 
 
 def receive_in_background(receiver: Receiver, timeout_s: float = 10.0) -> threading.Thread:

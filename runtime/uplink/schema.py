@@ -18,7 +18,11 @@ ABOUT_ENVELOPE = {
     "id": {"type": "string", "format": "uuid", "description": "UUIDv7, the same at every delivery"},
     "site": {"type": "string", "description": "the store"},
     "device": {"type": "string", "description": "the terminal in the store"},
-    "seq": {"type": "integer", "minimum": 1, "description": "counts the device's events without a gap"},
+    "stream": {
+        "type": "string",
+        "description": "the device's stream (a UUID, made with its outbox); absent: an older device's",
+    },
+    "seq": {"type": "integer", "minimum": 1, "description": "counts the stream's events without a gap"},
     "time": {"type": "string", "format": "date-time", "description": "when it happened, RFC 3339, UTC"},
     "time_s": {"type": "number", "description": "the same in UTC seconds"},
     "rev": {

@@ -22,6 +22,7 @@ from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink import outbox_file
 from runtime.uplink.delivery import DeliveryLimits
+from runtime.uplink.errors import StreamEnded
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox_repair import suspicion
 from runtime.uplink.session import Session, Terms
@@ -36,6 +37,8 @@ STEADY_S = 20.0
 ACK_TIMEOUT_S = 20.0
 """A broker that acknowledges nothing for so long is as good as gone (a half-open connection)."""
 JOIN_S = 10.0
+STREAM_PAUSE_S = 0.6
+"""About what the writer takes to begin a new stream."""
 
 
 class Sender:
@@ -101,6 +104,11 @@ class Sender:
             backoff.worked(time.monotonic())
             try:
                 Session(self._terms, self._tally, self._stopping, self._wake_reader).serve()
+            except StreamEnded as error:
+                log.warning("uplink: %s", error)
+                self._tally.detail = str(error)
+                self._stopping.wait(STREAM_PAUSE_S)
+                continue
             except (TagsightError, sqlite3.Error) as error:
                 if str(error) != self._tally.detail:
                     log.warning("uplink: %s", error)

@@ -22,15 +22,16 @@ from pathlib import Path
 from runtime.config import Uplink
 from runtime.uplink import wire
 from runtime.uplink.delivery import Delivery, DeliveryLimits
-from runtime.uplink.errors import OutboxError, PayloadError
-from runtime.uplink.events import Origin, rfc3339
+from runtime.uplink.errors import OutboxError, StreamEnded
+from runtime.uplink.events import Origin, name_stream, rfc3339
+from runtime.uplink.identity import Identity
+from runtime.uplink.listener import Listener
 from runtime.uplink.mqtt import (
     Acknowledged,
     ConnectionLost,
     Happening,
     Link,
     NotSubscribed,
-    Received,
     Refused,
     Will,
 )
@@ -47,6 +48,19 @@ LOOK_EVERY_S = 1.0
 """How often the outbox is looked at without having been told of a commit."""
 GOODBYE_S = 0.5
 ROOM_FOR_STATUS = 2
+
+
+CONTROL = ("ack", "replay", "status")
+MEETING_S = 3.0
+QUIET_S = 0.3
+"""How long after the subscription to wait for a retained status, before anything is sent."""
+NOTE_SENT_EVERY_S = 0.05
+
+
+def client_id(origin: Origin, identity: Identity) -> str:
+    """The MQTT client id: one a stream, so that two devices with one name do not throw each other out."""
+    name = f"tagsight-{origin.site}-{origin.device}"
+    return name if identity.migrated else f"{name}-{identity.stream[:8]}"
 
 
 @dataclass(frozen=True)
@@ -70,37 +84,60 @@ class Session:
         self._stopping = stopping
         self._wake = wake
         self._reader = OutboxReader(terms.outbox)
-        self._delivery = Delivery(self._reader.delivered(), terms.broker.trust_broker, terms.limits)
+        self._identity = self._reader.identity()
+        self._tally.stream = self._identity.stream
+        self._delivery = Delivery(
+            self._reader.delivered(), terms.broker.trust_broker, terms.limits, self._reader.sent()
+        )
         self._last_seq = self._reader.last_seq()
         self._ready: deque[tuple[str, list[Row]]] = deque()
         self._changed = False
-        self._note_due_s = self._look_due_s = self._status_due_s = 0.0
+        self._sent_changed = False
+        self._note_due_s = self._look_due_s = self._status_due_s = self._sent_due_s = 0.0
         self._sent_at_s: dict[int, float] = {}
         self._online_since = ""
         origin = terms.origin
         will = Will(wire.topic(origin, "status"), self._status("offline", "", "connection lost"))
-        self._link = Link(terms.broker, f"tagsight-{origin.site}-{origin.device}", will)
+        self._link = Link(terms.broker, client_id(origin, self._identity), will)
+        self._listener = Listener(terms.outbox, self._identity, self._reader, self._delivery, tally)
 
     def serve(self) -> None:
         """Connect, announce, deliver until told to stop.
 
-        Raises ConnectionLost, OutboxError where the outbox was replaced, sqlite3.Error where it fails.
+        Raises ConnectionLost, OutboxError where the outbox was replaced, StreamEnded where it goes on as a
+        new stream, sqlite3.Error where it fails.
         """
         try:
             self._link.connect()
             self._online_since = rfc3339(self._terms.clock())
-            self._link.subscribe([wire.topic(self._terms.origin, leaf) for leaf in ("ack", "replay")])
+            self._link.subscribe([wire.topic(self._terms.origin, leaf) for leaf in CONTROL])
+            self._meet()
             self._delivery.connected(self._last_seq, time.monotonic())
             self._tally.begin()
             while not self._stopping.is_set():
                 self._turn()
             self._say_goodbye()
+        except StreamEnded:
+            self._link.disconnect()
+            raise
         finally:
             self._tally.connected = False
             with suppress(sqlite3.Error):
+                self._note_sent()
                 self._note_delivered()
             self._link.abandon()
             self._reader.close()
+
+    def _meet(self) -> None:
+        """Before anything is sent: hear what was last said under this name."""
+        deadline_s = time.monotonic() + MEETING_S
+        while not self._listener.has_met and (left_s := deadline_s - time.monotonic()) > 0:
+            for happening in self._link.poll(min(left_s, QUIET_S)):
+                self._handle(happening)
+            if self._link.subscribed_s is not None:
+                deadline_s = min(deadline_s, self._link.subscribed_s + QUIET_S)
+        self._listener.is_announced = True
+        self._reader.note_announced(self._identity.stream)
 
     def _turn(self) -> None:
         now_s = time.monotonic()
@@ -114,6 +151,8 @@ class Session:
         if self._woken():
             self._last_seq = self._reader.last_seq()
         self._check_patience()
+        if self._sent_changed and time.monotonic() >= self._sent_due_s:
+            self._note_sent()
         if self._changed and time.monotonic() >= self._note_due_s:
             self._note_delivered()
         self._update_tally()
@@ -122,6 +161,8 @@ class Session:
         due_s = min(self._look_due_s, self._status_due_s)
         if self._changed:
             due_s = min(due_s, self._note_due_s)
+        if self._sent_changed:
+            due_s = min(due_s, self._sent_due_s)
         return max(0.0, due_s - now_s)
 
     def _woken(self) -> bool:
@@ -133,6 +174,8 @@ class Session:
         """What is in the outbox now."""
         if self._reader.is_replaced():
             raise OutboxError(f"{self._terms.outbox}: a new outbox took its place")
+        if self._reader.identity().stream != self._identity.stream:
+            raise StreamEnded(f"{self._terms.outbox}: goes on as a new stream")
         self._last_seq = self._reader.last_seq()
         self._tally.oldest_s = self._reader.oldest_undelivered_s(self._delivery.delivered.prefix_end())
         self._look_due_s = time.monotonic() + LOOK_EVERY_S
@@ -151,7 +194,9 @@ class Session:
 
     def _read_a_chunk(self, now_s: float) -> None:
         """The next stretch of the outbox, sorted by kind: a message has events of one kind."""
+        replays = self._delivery.replays
         span = self._delivery.next_span(self._last_seq, now_s)
+        self._changed = self._changed or self._delivery.replays != replays
         if span is None:
             return
         limits = self._terms.limits
@@ -165,9 +210,11 @@ class Session:
         self._ready.extend(by_kind.items())
 
     def _send(self, kind: str, rows: list[Row], now_s: float) -> None:
-        payload = wire.pack([row.body for row in rows], self._terms.origin, kind)
+        bodies = [name_stream(row.body, self._identity.stream) for row in rows]
+        payload = wire.pack(bodies, self._terms.origin, kind, self._identity.incarnation)
         mid = self._link.publish(wire.topic(self._terms.origin, kind), payload)
         self._delivery.sent(mid, kind, [row.seq for row in rows], now_s)
+        self._sent_changed = True
         self._sent_at_s[mid] = now_s
         self._tally.messages_sent += 1
 
@@ -181,7 +228,7 @@ class Session:
         elif isinstance(happening, NotSubscribed):
             self._not_subscribed(happening)
         else:
-            self._received(happening)
+            self._delivered(self._listener.hear(happening, self._last_seq))
 
     def _delivered(self, events: int) -> None:
         if events:
@@ -197,27 +244,20 @@ class Session:
         self._tally.held_kinds[kind] = refusal.reason
 
     def _not_subscribed(self, refusal: NotSubscribed) -> None:
-        if not self._terms.broker.trust_broker:
+        leaf = refusal.topic.rpartition("/")[2]
+        if leaf == "status":
+            log.warning(
+                "the broker does not let this device read its own status (%s): a second device with the "
+                "same outbox is noticed later; allow it in the ACL",
+                refusal.reason,
+            )
+        elif leaf == "replay":
+            log.warning("the broker refuses the subscription to replay requests: %s", refusal.reason)
+        elif not self._terms.broker.trust_broker:
             raise ConnectionLost(
                 f"{self._terms.broker.host}: the broker refuses the subscription to acknowledgements: "
                 f"{refusal.reason}; allow tagsight/v1/SITE/DEVICE/ack in the ACL or set uplink.trust_broker"
             )
-        log.warning("the broker refuses the subscription to replay requests: %s", refusal.reason)
-
-    def _received(self, message: Received) -> None:
-        """An acknowledgement or a replay request; anything else is logged and left alone."""
-        if message.retained:
-            return
-        leaf = message.topic.rpartition("/")[2]
-        try:
-            if leaf == "ack":
-                seq = wire.decode_ack(message.data).seq
-                self._delivered(self._delivery.confirmed(seq, self._last_seq, time.monotonic()))
-            else:
-                self._delivery.replay(wire.decode_replay(message.data).from_seq)
-                self._changed = True
-        except PayloadError as error:
-            log.warning("a message on %s was ignored: %s", message.topic, error)
 
     def _check_patience(self) -> None:
         oldest_s = next(iter(self._sent_at_s.values()), None)
@@ -232,6 +272,12 @@ class Session:
             self._reader.note_delivered(self._delivery.delivered)
             self._changed = False
             self._note_due_s = time.monotonic() + NOTE_EVERY_S
+
+    def _note_sent(self) -> None:
+        if self._sent_changed:
+            self._reader.note_sent(self._delivery.sent_once)
+            self._sent_changed = False
+            self._sent_due_s = time.monotonic() + NOTE_SENT_EVERY_S
 
     def _announce(self) -> None:
         """Publish the retained status, which expires unless it is refreshed."""
@@ -267,6 +313,9 @@ class Session:
                 last_seq=self._last_seq,
                 delivered_seq=self._delivery.delivered.prefix_end(),
                 oldest_seq=self._reader.oldest_seq(),
+                stream=self._identity.stream,
+                incarnation=self._identity.incarnation,
+                migrated=self._identity.migrated,
             )
         )
 

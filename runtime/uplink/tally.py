@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Tally:
-    """What the sender did so far and where it stands; written by its thread, read by health."""
+    """What the sender did so far and where it stands; written by its thread, read by health.
+
+    `renewed_s`, `refused_s` and `namesake_s` say when, in monotonic seconds, this outbox last began a new
+    stream, an acknowledgement was last refused, and another device was last heard under this name.
+    """
 
     connected: bool = False
     detail: str = "not connected yet"
@@ -23,6 +27,12 @@ class Tally:
     connects: int = 0
     resends: int = 0
     progress_s: float = 0.0
+    stream: str = ""
+    renewals: int = 0
+    renewed_s: float | None = None
+    acks_refused: int = 0
+    refused_s: float | None = None
+    namesake_s: float | None = None
     held_kinds: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:

@@ -2,8 +2,8 @@
 
     tagsight/v1/{site}/{device}/{kind}    events: one JSON object, or a zlib-deflated JSON array of them
     tagsight/v1/{site}/{device}/status    retained: birth, refresh, last will
-    tagsight/v1/{site}/{device}/ack       from the cloud: all events up to `seq` are stored
-    tagsight/v1/{site}/{device}/replay    from the cloud: send again from `from_seq`
+    tagsight/v1/{site}/{device}/ack       from the cloud: all events of `stream` up to `seq` are stored
+    tagsight/v1/{site}/{device}/replay    from the cloud: send `stream` again from `from_seq`
 
 MQTT 5 says by content type which form a payload has; MQTT 3.1.1 has no content type, so the first byte
 decides as well: no JSON text begins like a zlib stream.
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import MAX_SEQ, UNREADABLE, Origin, open_envelope, split_array
+from runtime.uplink.events import MAX_SEQ, UNREADABLE, Origin, Stream, open_envelope, split_array
 
 ROOT = "tagsight/v1"
 SINGLE = "application/json"
@@ -30,14 +30,21 @@ MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 """Bound of an unpacked payload: a stream that would grow beyond it is refused unread."""
 
 
+MAX_INCARNATIONS = 8
+"""An acknowledgement names at most so many."""
+
 DeviceState = Literal["online", "offline"]
+Incarnation = Annotated[
+    str, Meta(max_length=64, description="drawn at random at every start of the outbox's writer")
+]
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device's retained state: "online" at each connect, "offline" as last will and at a stop.
 
     It is refreshed while the device is online: `time` moves on, `since` does not. `oldest_seq` is the first
-    event that can still be replayed.
+    event that can still be replayed. `incarnation` is drawn at every start of the outbox's writer. A `migrated`
+    stream goes on with the numbers that the device's events had before streams had names.
     """
 
     state: Annotated[DeviceState, Meta(description="whether the device is connected to the broker")]
@@ -56,18 +63,38 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     oldest_seq: Annotated[
         int, Meta(ge=1, le=MAX_SEQ, description="first event that can still be replayed")
     ] = 1
+    stream: Stream = ""
+    incarnation: Incarnation = ""
+    migrated: Annotated[
+        bool, Meta(description="the stream began before streams had names; its numbers went on")
+    ] = False
 
 
-class Ack(msgspec.Struct, frozen=True):
-    """The cloud has stored every event up to `seq` or knows from a gap event that it will not come."""
+class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The cloud has stored every event of `stream` up to `seq` or knows from a gap event that it will not
+    come.
+
+    `last` is the greatest number it has seen of the stream, `incarnations` are the latest it was told: a
+    device that knows less of its own stream than the cloud has been restored from an older image, or is one
+    of two with the same outbox.
+    """
 
     seq: Annotated[int, Meta(ge=0, le=MAX_SEQ, description="everything up to this event is accounted for")]
+    stream: Stream = ""
+    last: Annotated[
+        int, Meta(ge=0, le=MAX_SEQ, description="the greatest number that the cloud has of this stream")
+    ] = 0
+    incarnations: Annotated[
+        tuple[Incarnation, ...],
+        Meta(max_length=MAX_INCARNATIONS, description="the latest starts of the writer that it was told"),
+    ] = ()
 
 
-class Replay(msgspec.Struct, frozen=True):
-    """The cloud wants everything from `from_seq` once more."""
+class Replay(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The cloud wants everything of `stream` from `from_seq` once more."""
 
     from_seq: Annotated[int, Meta(ge=1, le=MAX_SEQ, description="first event that is wanted again")]
+    stream: Stream = ""
 
 
 Control = TypeVar("Control", Status, Ack, Replay)
@@ -94,7 +121,7 @@ def origin_of(topic_name: str) -> tuple[Origin, str]:
     return Origin(parts[2], parts[3]), parts[4]
 
 
-def pack(bodies: Sequence[bytes], origin: Origin, kind: str) -> Payload:
+def pack(bodies: Sequence[bytes], origin: Origin, kind: str, incarnation: str = "") -> Payload:
     """The payload for events of one kind: a single event as it is, more of them as a deflated array."""
     first = open_envelope(bodies[0])
     attributes = [
@@ -104,6 +131,8 @@ def pack(bodies: Sequence[bytes], origin: Origin, kind: str) -> Payload:
         ("id", first.id),
         ("time", first.time),
     ]
+    if first.stream:
+        attributes += [("stream", first.stream), ("incarnation", incarnation)]
     if len(bodies) == 1:
         return Payload(bodies[0], SINGLE, attributes)
     last = open_envelope(bodies[-1])

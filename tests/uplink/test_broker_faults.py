@@ -21,6 +21,7 @@ from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.mqtt import Link, Received
+from runtime.uplink.outbox import Outbox
 from runtime.uplink.receive import Receiver, receive_in_background
 from runtime.uplink.session import STATUS_EVERY_S, STATUS_EXPIRY_S
 from testing.deaf_proxy import DeafProxy
@@ -171,6 +172,8 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
     with device_of(tmp_path, broker.port):
         wait_until(lambda: latest("online", ""), 10)
     wait_until(lambda: latest("offline", "stopped"), 10)
+    with Outbox(tmp_path / "o2.db", ORIGIN):
+        pass
     script = (
         "import sys, time; from pathlib import Path; from runtime.config import Uplink;"
         "from runtime.uplink.events import Origin; from runtime.uplink.sender import Sender;"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runtime.uplink.delivery import Delivery, DeliveryLimits
 from runtime.uplink.outbox_file import Row
 from runtime.uplink.ranges import SeqRanges
@@ -108,17 +110,31 @@ def test_without_trust_only_the_clouds_word_delivers() -> None:
     bench.delivery.connected(20, 0.0)
     bench.send_all()
     assert bench.delivery.delivered.prefix_end() == 0
-    assert bench.delivery.confirmed(15, 20, 1.0) == 15
-    assert bench.delivery.confirmed(12, 20, 1.0) == 0
+    assert bench.delivery.confirmed(15, 1.0) == 15
+    assert bench.delivery.confirmed(12, 1.0) == 0
     assert bench.delivery.delivered.prefix_end() == 15
 
 
-def test_the_cloud_cannot_confirm_what_was_never_there() -> None:
+@pytest.mark.parametrize("seq", [10**9, 6, 4])
+def test_the_cloud_cannot_confirm_what_was_never_sent(seq: int) -> None:
     bench = Bench(list(range(1, 6)), fresh(trust_broker=False))
     bench.delivery.connected(5, 0.0)
-    assert bench.delivery.confirmed(10**9, 5, 0.0) == 5
+    assert bench.send(limit=3) == [1, 2, 3]
+    assert bench.delivery.confirmed(seq, 0.0) == 0
+    assert bench.delivery.delivered.prefix_end() == 0
+    assert bench.delivery.confirmed(3, 0.0) == 3
     bench.seqs += [6]
-    assert bench.send() == [6]
+    assert bench.send_all() == [4, 5, 6]
+
+
+def test_what_was_sent_before_a_restart_may_be_confirmed_after_it() -> None:
+    bench = Bench(list(range(1, 6)), fresh(trust_broker=False))
+    bench.delivery.connected(5, 0.0)
+    bench.send(limit=4)
+    later = Delivery(SeqRanges(), False, DeliveryLimits(), SeqRanges(bench.delivery.sent_once))
+    later.connected(5, 0.0)
+    assert later.confirmed(5, 0.0) == 0
+    assert later.confirmed(4, 0.0) == 4
 
 
 def test_what_the_cloud_does_not_confirm_goes_again_later_and_later() -> None:
@@ -129,7 +145,7 @@ def test_what_the_cloud_does_not_confirm_goes_again_later_and_later() -> None:
     assert bench.send_all(61.0) == [1, 2, 3, 4, 5]
     assert bench.send_all(150.0) == []
     assert bench.send_all(185.0) == [1, 2, 3, 4, 5]
-    bench.delivery.confirmed(5, 5, 186.0)
+    bench.delivery.confirmed(5, 186.0)
     assert bench.send_all(10_000.0) == []
 
 
@@ -140,9 +156,9 @@ def test_how_long_the_cloud_has_been_silent_counts_from_the_first_event_it_owes_
     bench.send_all(20.0)
     bench.send_all(90.0)
     assert bench.delivery.unanswered_s(100.0) == 80.0
-    bench.delivery.confirmed(3, 5, 110.0)
+    bench.delivery.confirmed(3, 110.0)
     assert bench.delivery.unanswered_s(115.0) == 5.0
-    bench.delivery.confirmed(5, 5, 120.0)
+    bench.delivery.confirmed(5, 120.0)
     assert bench.delivery.unanswered_s(500.0) == 0.0
 
 
@@ -169,7 +185,7 @@ def test_without_a_word_from_the_cloud_only_so_much_is_sent_ahead() -> None:
     bench = Bench(list(range(1, 1001)), fresh(trust_broker=False, max_unacked=100, live_lane_after=10**6))
     bench.delivery.connected(1000, 0.0)
     assert len(bench.send_all()) <= 120
-    bench.delivery.confirmed(50, 1000, 1.0)
+    bench.delivery.confirmed(50, 1.0)
     assert bench.send_all(1.0)
 
 
@@ -180,6 +196,35 @@ def test_a_replay_sends_again_from_where_the_cloud_wants_it() -> None:
     bench.delivery.replay(17)
     assert bench.send_all() == list(range(17, 31))
     assert bench.delivery.delivered.prefix_end() == 30
+
+
+def test_requests_for_a_replay_are_met_one_after_the_other_and_hold_back_nothing_new() -> None:
+    bench = Bench(list(range(1, 101)), fresh(replay_every_s=10.0))
+    bench.delivery.connected(100, 0.0)
+    bench.send_all(0.0)
+    bench.sent.clear()
+    for tenth in range(200):
+        now_s = 1.0 + tenth / 10
+        bench.delivery.replay(1)
+        bench.seqs.append(bench.last_seq + 1)
+        bench.send_all(now_s)
+        assert bench.seqs[-1] in bench.sent, "a replay held back what is new"
+    assert bench.delivery.replays == 2
+    assert 2 <= bench.sent.count(1) <= 3 and set(range(1, 301)) == set(bench.sent)
+
+
+def test_a_replay_asked_for_while_another_runs_begins_after_it() -> None:
+    bench = Bench(list(range(1, 101)), fresh(replay_every_s=0.0))
+    bench.delivery.connected(100, 0.0)
+    bench.send_all(0.0)
+    bench.delivery.replay(50)
+    bench.send(1.0)
+    bench.delivery.replay(70)
+    bench.delivery.replay(10)
+    bench.sent.clear()
+    bench.send_all(2.0)
+    bench.send_all(3.0)
+    assert bench.sent == [*range(60, 101), *range(10, 101)]
 
 
 def test_a_refused_kind_waits_while_the_others_go_on_and_is_tried_again() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from runtime.store.facts import Visit
-from runtime.uplink import cloud_store, outbox_file
+from runtime.uplink import cloud_tables, outbox_file
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import Origin, seal
+from runtime.uplink.events import Origin, open_envelope, seal
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.outbox_reader import OutboxReader
 
@@ -87,17 +87,27 @@ def test_a_step_that_fails_leaves_the_version_before_it(
         assert outbox.flush() == 6
 
 
-def test_a_cloud_store_from_before_versions_goes_forward_and_a_newer_one_is_refused(tmp_path: Path) -> None:
+def test_a_cloud_store_of_every_earlier_version_goes_forward_and_a_newer_one_is_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "cloud.db"
     db = sqlite3.connect(path)
-    db.executescript(cloud_store.STEPS[0])
+    db.executescript(cloud_tables.STEPS[0])
+    body = seal(visit(1), ORIGIN, 1, 1.7e9)
+    values = (open_envelope(body).id, *ORIGIN, 1, "visit", "visit/1", 0, 0, "2026", body.decode())
+    db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    db.execute("INSERT INTO accounts VALUES (?, ?, '1', '', '', 3)", ORIGIN)
+    db.commit()
     db.close()
     store = CloudStore(path)
-    store.take(ORIGIN, [seal(visit(1), ORIGIN, 1, 1.7e9)])
+    store.take(ORIGIN, [body, seal(visit(2), ORIGIN, 2, 1.7e9)])
+    (audit,) = store.audit()
+    assert (audit.events, audit.last_seq, audit.duplicates, audit.stream) == (2, 2, 4, "")
+    assert [key for key, _, _ in store.facts()] == ["visit/1", "visit/2"]
     store.close()
-    assert version_of(path) == 1
+    assert version_of(path) == len(cloud_tables.STEPS)
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=7")
     db.close()
-    with pytest.raises(OutboxError, match="event store version 7, this one knows 1"):
+    with pytest.raises(OutboxError, match="event store version 7, this one knows 2"):
         CloudStore(path)

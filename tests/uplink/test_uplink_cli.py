@@ -19,11 +19,12 @@ from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.cli import events, uplink
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import Origin, gap_facts, seal
+from runtime.uplink.events import Origin, StreamId, gap_facts, seal
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.sender import Sender
 
 ORIGIN = Origin("plaza", "box-1")
+UNNAMED = StreamId(*ORIGIN, "")
 
 
 def visit(number: int) -> Visit:
@@ -175,19 +176,19 @@ class TestCloudStore:
         sent = bodies(10)
         store.take(ORIGIN, sent[:3] + sent[6:])
         assert store.audit()[0].missing == ((4, 6),)
-        assert (store.prefix(ORIGIN), store.first_missing(ORIGIN)) == (3, 4)
+        assert (store.prefix(UNNAMED), store.first_missing(UNNAMED)) == (3, 4)
         store.take(ORIGIN, [sent[4]])
         gap = gap_facts([(4, 4), (6, 6)], "full", 1.7e9)[0]
         store.take(ORIGIN, [seal(gap, ORIGIN, 11, 1.7e9)])
         assert store.audit()[0].complete
-        assert store.prefix(ORIGIN) == 11
+        assert store.prefix(UNNAMED) == 11
 
     def test_what_the_device_no_longer_has_is_not_waited_for_but_stays_missing(self) -> None:
         store = CloudStore(":memory:")
         store.take(ORIGIN, bodies(10)[5:])
-        store.gone(ORIGIN, 5)
-        assert store.prefix(ORIGIN) == 10
-        assert store.first_missing(ORIGIN) is None
+        store.greeted(UNNAMED, 6)
+        assert store.prefix(UNNAMED) == 10
+        assert store.first_missing(UNNAMED) is None
         assert store.audit()[0].missing == ((1, 5),)
 
     def test_the_account_survives_a_restart_and_uncommitted_events_do_not_count(self, tmp_path: Path) -> None:
@@ -199,29 +200,37 @@ class TestCloudStore:
         store.take(ORIGIN, sent[6:])
         store._db.close()
         again = CloudStore(path)
-        assert again.prefix(ORIGIN) == 6
+        assert again.prefix(UNNAMED) == 6
         assert again.take(ORIGIN, sent) == sent[6:]
 
-    def test_an_event_under_another_devices_topic_is_refused(self) -> None:
-        with pytest.raises(UplinkError, match="came on a topic of"):
-            CloudStore(":memory:").take(Origin("plaza", "box-2"), bodies(1))
+    def test_an_event_under_another_devices_topic_is_put_aside_and_settles_nothing(self) -> None:
+        store = CloudStore(":memory:")
+        assert store.take(Origin("plaza", "box-2"), bodies(1)) == []
+        assert store.audit() == []
+        ((why,),) = store._db.execute("SELECT why FROM aside")
+        assert "came on a topic of" in why
 
     @pytest.mark.parametrize(
-        ("old", "new"),
+        ("old", "new", "settled"),
         [
-            (b'"visitor":"v000001"', b'"visitor":"\xff\xfe"'),
-            (b'"seq":1,', b'"seq":0,'),
-            (b'"seq":1,', b'"seq":99999999999999999999,'),
-            (b'"rev":0', b'"rev":99999999999999999999'),
-            (b'"rev":0', b'"x":' + b"[" * 5_000),
+            (b'"visitor":"v000001"', b'"visitor":"\xff\xfe"', 1),
+            (b'"seq":1,', b'"seq":0,', 0),
+            (b'"seq":1,', b'"seq":99999999999999999999,', 0),
+            (b'"rev":0', b'"rev":99999999999999999999', 1),
+            (b'"rev":0', b'"x":' + b"[" * 5_000, 0),
         ],
         ids=["not UTF-8", "number 0", "a huge number", "a huge revision", "nested too deep"],
     )
-    def test_an_event_that_would_break_the_store_is_refused(self, old: bytes, new: bytes) -> None:
-        (body,) = bodies(1)
-        assert old in body
-        with pytest.raises(PayloadError, match="not an event"):
-            CloudStore(":memory:").take(ORIGIN, [body.replace(old, new)])
+    def test_an_event_that_would_break_the_store_is_put_aside_and_the_rest_kept(
+        self, old: bytes, new: bytes, settled: int
+    ) -> None:
+        first, *others = bodies(3)
+        assert old in first
+        store = CloudStore(":memory:")
+        bad = first.replace(old, new)
+        assert store.take(ORIGIN, [others[0], bad, others[1]]) == others
+        assert store._db.execute("SELECT body, seq FROM aside").fetchall() == [(bad, settled)]
+        assert store.prefix(UNNAMED) == 3 * settled
 
     def test_a_gap_names_only_numbers_before_its_own(self) -> None:
         (gap,) = gap_facts([(1, 1), (3, 900)], "full", 1.7e9)

@@ -93,6 +93,8 @@ def test_it_delivers_what_is_in_the_outbox_though_the_store_never_speaks(
 
 
 def test_without_a_broker_it_keeps_answering_and_says_what_is_missing(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox.db", Origin("plaza", "box-1")):
+        pass
     supervised = Supervised(tmp_path, free_port())
     supervised.health()
     health = supervised.health()

@@ -1,0 +1,109 @@
+"""What a consumer knows of one stream of a device: which numbers came, which will not, which are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from runtime.uplink.ranges import SeqRanges
+from runtime.uplink.wire import MAX_INCARNATIONS
+
+
+class Account(msgspec.Struct):
+    """The ledger of one stream.
+
+    `seen` arrived, `named` a gap event of this stream named, `aside` was kept as unreadable, `gone` the
+    device says it no longer has (delivered to somebody before). `orphaned` a later stream of the device has
+    named: lost, and yet no reason to acknowledge, for another device may go on with this stream. `duplicates`
+    counts events that came again, `clashes` numbers that stand for two events. `incarnations` are the latest
+    starts of the writer that were told.
+    """
+
+    seen: SeqRanges
+    named: SeqRanges
+    gone: SeqRanges
+    aside: SeqRanges
+    orphaned: SeqRanges
+    duplicates: int = 0
+    clashes: int = 0
+    incarnations: tuple[str, ...] = ()
+    _settled: SeqRanges | None = None
+
+    def arrived(self, seq: int) -> None:
+        """An event with this number is kept."""
+        self.seen.add(seq)
+        if self._settled is not None:
+            self._settled.add(seq)
+
+    def put_aside(self, seq: int) -> None:
+        """An event with this number came and cannot be read; it is kept as it came."""
+        self.aside.add(seq)
+        self._settled = None
+
+    def name(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """A gap event of this stream: these will not come."""
+        self.named.update(ranges)
+        self._settled = None
+
+    def orphan(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """A gap event of a later stream: of what this one is known to have had, these will not come."""
+        last = self.last_seq()
+        self.orphaned.update((first, min(end, last)) for first, end in ranges if first <= last)
+
+    def only_from(self, oldest_seq: int) -> None:
+        """The device's own last word on the first number that can still come."""
+        self.gone = SeqRanges([(1, oldest_seq - 1)] if oldest_seq > 1 else [])
+        self._settled = None
+
+    def started(self, incarnation: str) -> bool:
+        """The writer was started; True where this was not known."""
+        if not incarnation or incarnation in self.incarnations:
+            return False
+        self.incarnations = (*self.incarnations, incarnation)[-MAX_INCARNATIONS:]
+        return True
+
+    def last_seq(self) -> int:
+        """The greatest number that came."""
+        return max(self.seen.last(), self.aside.last())
+
+    def known(self) -> SeqRanges:
+        """Arrived, kept aside, or named in a gap."""
+        ranges = SeqRanges(self.seen)
+        for others in (self.named, self.aside, self.orphaned):
+            ranges.update(others)
+        return ranges
+
+    def settled(self) -> SeqRanges:
+        """Nothing more can come of these: what may be acknowledged."""
+        if self._settled is None:
+            self._settled = SeqRanges(self.seen)
+            for others in (self.named, self.aside, self.gone):
+                self._settled.update(others)
+        return self._settled
+
+    def named_in_gaps(self) -> int:
+        """How many numbers did not come and are named in a gap event."""
+        ranges = SeqRanges(self.named)
+        ranges.update((first, last) for one in self.orphaned for first, last in _without(one, self.seen))
+        return ranges.count()
+
+
+def new_account() -> Account:
+    """Of a stream that nothing is known of."""
+    return Account(SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges())
+
+
+def _without(stretch: tuple[int, int], ranges: SeqRanges) -> Iterable[tuple[int, int]]:
+    """The parts of `stretch` that are not in `ranges`."""
+    start, end = stretch
+    for first, last in ranges:
+        if last < start:
+            continue
+        if first > end:
+            break
+        if first > start:
+            yield start, first - 1
+        start = last + 1
+    if start <= end:
+        yield start, end
