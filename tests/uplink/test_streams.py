@@ -110,7 +110,6 @@ def test_a_copy_goes_on_as_a_new_stream_with_all_that_was_not_delivered_before(t
         reader.request(Succession(old.stream, 1, 40, COPIED, True))
         while identity_of(path).stream == old.stream:
             outbox.append([visit(99)])
-            moved = ids(path)[6:] if identity_of(path).stream == old.stream else moved
         assert reader.delivered() == SeqRanges() and reader.sent() == SeqRanges()
         reader.close()
         outbox.append([visit(100)])
