@@ -47,7 +47,8 @@ def renew(
         for first, last in before:
             db.execute("DELETE FROM events WHERE seq BETWEEN ? AND ?", (first, last))
         last_seq, unreadable = _renumber(db, old.stream, fresh.stream)
-        untold = losses.copy()
+        untold = Losses()
+        untold.update(losses)
         untold.update(unreadable)
         gaps = [gap_of_stream(wish.stream, *wish.named(), wish.why, now_s)]
         gaps += [_of_stream(gap, old.stream) for gap in untold.gaps(now_s)]

@@ -43,8 +43,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device's retained state: "online" at each connect, "offline" as last will and at a stop.
 
     It is refreshed while the device is online: `time` moves on, `since` does not. `oldest_seq` is the first
-    event that can still be replayed. `incarnation` is drawn at every start of the outbox's writer. A `migrated`
-    stream goes on with the numbers that the device's events had before streams had names.
+    event that can still be replayed. `incarnation` is drawn at every start of the outbox's writer. A
+    `migrated` stream goes on with the numbers that the device's events had before streams had names.
     """
 
     state: Annotated[DeviceState, Meta(description="whether the device is connected to the broker")]

@@ -142,7 +142,7 @@ def test_an_event_is_read_back_and_put_in_words(fact: Fact, words: str) -> None:
 @pytest.mark.parametrize("fact", [fact for fact, _ in EXAMPLES], ids=[fact.kind for fact, _ in EXAMPLES])
 def test_the_schema_names_exactly_the_fields_that_events_have(fact: Fact) -> None:
     definition = json_schema()["$defs"][type(fact).__name__]
-    fields = set(msgspec.json.decode(seal(fact, ORIGIN, 1, AT_S)))
+    fields = set(msgspec.json.decode(seal(fact, ORIGIN, 1, AT_S, "a-stream")))
     assert fields == set(definition["properties"])
     assert {"id", "site", "device", "seq", "kind", "time", "rev", "key", "retracted"} <= set(
         definition["required"]

@@ -101,7 +101,7 @@ def test_a_copy_goes_on_as_a_new_stream_with_all_that_was_not_delivered_before(t
     say(path, 1, 10)
     deliver(path, 6)
     old = identity_of(path)
-    with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005)) as outbox:
+    with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005, keep_s=1e12)) as outbox:
         outbox.append([visit(number) for number in range(11, 21)])
         outbox.flush()
         deliver(path, 15)
@@ -131,7 +131,7 @@ def test_a_gap_told_before_names_the_old_stream_after_it(tmp_path: Path) -> None
     old = identity_of(path)
     for part in ("outbox.db", "outbox.db-wal", "outbox.db-shm"):
         (tmp_path / part).unlink(missing_ok=True)
-    with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005)) as outbox:
+    with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005, keep_s=1e12)) as outbox:
         outbox.append([visit(4)])
         outbox.flush()
         reader = OutboxReader(path)
