@@ -22,7 +22,13 @@ from rfid_reader.errors import (
 )
 from rfid_reader.llrp.capabilities import Capabilities, parse_capabilities
 from rfid_reader.llrp.codec import Message, encode_message
-from rfid_reader.llrp.rospec import ROSPEC_ID, build_reader_config, build_rospec
+from rfid_reader.llrp.rospec import (
+    ROSPEC_ID,
+    build_reader_config,
+    build_rospec,
+    chosen_antennas,
+    link_monitor,
+)
 from rfid_reader.settings import ReaderSettings
 
 RECEIVE_BYTES = 1 << 16
@@ -78,6 +84,9 @@ def _connect(settings: ReaderSettings) -> socket.socket:
 class Connection:
     """Sends requests and hands every tag report and event to the callbacks, in order.
 
+    extensions: Impinj's are on. link_monitored: the reader ends a connection that nobody acknowledges.
+    antennas: those in use, and antennas_there the reader's last one, once that is known.
+
     All methods raise ReaderLost, ReaderSilent, ReaderRefused or FrameError; after any of them only `close` is
     of use.
     """
@@ -91,6 +100,9 @@ class Connection:
     ) -> None:
         self.settings = settings
         self.extensions = False
+        self.link_monitored = False
+        self.antennas = settings.antennas
+        self.antennas_there: int | None = None
         self._dialogue = Dialogue(settings.label, on_report, on_event, on_unknown, self._acknowledge)
         self._message_id = 0
         self._socket = _connect(settings)
@@ -118,10 +130,10 @@ class Connection:
         self._message_id = self._message_id % 0x7FFFFFFF + 1
         return self._message_id
 
-    def _send(self, name: str, fields: Message | None = None) -> int:
+    def _send(self, name: str, fields: Message | None = None, extra: bytes = b"") -> int:
         message_id = self._next_id()
         try:
-            self._socket.sendall(encode_message(name, message_id, fields))
+            self._socket.sendall(encode_message(name, message_id, fields, extra))
         except OSError as error:
             raise ReaderLost(f"reader {self.settings.label}: the connection broke: {error}") from None
         return message_id
@@ -195,12 +207,12 @@ class Connection:
         if status != "Success":
             raise ReaderRefused(f"reader {self.settings.label}: it refuses connections: {status}")
 
-    def request(self, name: str, fields: Message | None = None) -> Message:
+    def request(self, name: str, fields: Message | None = None, extra: bytes = b"") -> Message:
         """Send a request and wait for its answer; reports and events that come first are handled.
 
         Raises ReaderRefused where the reader says no, with its reason.
         """
-        message_id = self._send(name, fields)
+        message_id = self._send(name, fields, extra)
         deadline_s = time.monotonic() + self.settings.timing.answer_s
         while True:
             answer = self._dialogue.answer(message_id)
@@ -230,6 +242,14 @@ class Connection:
         with contextlib.suppress(ReaderRefused):
             self.request("DELETE_ACCESSSPEC", {"AccessSpecID": 0})
 
+    def _monitor_link(self) -> None:
+        """Let the reader notice when we are gone. Old firmware refuses that, and everything else works."""
+        if not self.extensions:
+            return
+        with contextlib.suppress(ReaderRefused):
+            self.request("SET_READER_CONFIG", {"ResetToFactoryDefaults": False}, link_monitor(self.settings))
+            self.link_monitored = True
+
     def configure(self) -> Capabilities:
         """From a fresh connection to a reading reader: ask what it can do, clear it, set it up, start it."""
         capabilities = parse_capabilities(self.request("GET_READER_CAPABILITIES", {"RequestedData": 0}))
@@ -240,8 +260,11 @@ class Connection:
             except ReaderRefused:
                 self.extensions = False
         rospec = build_rospec(self.settings, capabilities, self.extensions)
+        self.antennas = chosen_antennas(self.settings, capabilities)
+        self.antennas_there = capabilities.antennas
         self._clear()
         self.request("SET_READER_CONFIG", build_reader_config(self.settings))
+        self._monitor_link()
         self.request("ADD_ROSPEC", {"ROSpec": rospec})
         self.request("ENABLE_ROSPEC", {"ROSpecID": ROSPEC_ID})
         self._send("ENABLE_EVENTS_AND_REPORTS")

@@ -16,7 +16,8 @@ class Timing:
 
     With the defaults a fault is noticed and the reader reads again within 5 s of being able to, and a reader
     that refuses is asked at most once a second. settings_retry_s: when to try settings again that the reader
-    could not fulfil.
+    could not fulfil. link_down_s: for how long a reader that can (Impinj) lets KEEPALIVE_ACKs be missing
+    before it closes the connection and is free for another.
     """
 
     keepalive_s: float = 1.0
@@ -26,6 +27,7 @@ class Timing:
     backoff_first_s: float = 1.0
     backoff_highest_s: float = 3.0
     settings_retry_s: float = 30.0
+    link_down_s: float = 10.0
     batch_s: float = 0.1
 
     @property

@@ -18,10 +18,11 @@ Message = dict[str, Any]
 _MAX_DEPTH_ERROR = "nested too deeply"
 
 
-def encode_message(name: str, message_id: int, fields: Message | None = None) -> bytes:
-    """One message as bytes, by sllurp's message and field names."""
+def encode_message(name: str, message_id: int, fields: Message | None = None, extra: bytes = b"") -> bytes:
+    """One message as bytes, by sllurp's message and field names; `extra` are whole parameters that follow,
+    for those that sllurp cannot encode."""
     definition = Message_struct[name]
-    body: bytes = definition["encode"](fields or {}, definition)
+    body: bytes = definition["encode"](fields or {}, definition) + extra
     if definition["type"] == CUSTOM_MESSAGE:
         body = struct.pack("!IB", definition["vendorid"], definition["subtype"]) + body
     return Frame(definition["type"], message_id, body).encode()

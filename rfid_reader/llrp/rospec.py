@@ -6,13 +6,16 @@ restart inventory at every tag, which is what makes the usual client slow.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from rfid_reader.errors import ReaderSettingsError
 from rfid_reader.llrp.capabilities import Capabilities
+from rfid_reader.llrp.reports import IMPINJ
 from rfid_reader.settings import SEARCH_MODES, ReaderSettings
 
 ROSPEC_ID = 1
+_CUSTOM, _LINK_MONITOR = 1023, 38
 _EVENTS_WANTED = (
     "ROSpecEvent", "ReportBufferFillWarning", "ReaderExceptionEvent", "AntennaEvent",
 )  # fmt: skip
@@ -121,3 +124,13 @@ def build_reader_config(settings: ReaderSettings) -> dict[str, Any]:
             "TimeInterval": max(1, round(settings.timing.keepalive_s * 1000)),
         },
     }
+
+
+def link_monitor(settings: ReaderSettings) -> bytes:
+    """ImpinjLinkMonitorConfiguration (Impinj Octane LLRP): the reader closes a connection on which it was
+    given no KEEPALIVE_ACK for `Timing.link_down_s`. Without it, a reader keeps serving a client whose power
+    was cut, and refuses the same client when it is back."""
+    missed = max(3, round(settings.timing.link_down_s / settings.timing.keepalive_s))
+    enabled = 1
+    body = struct.pack("!IIHH", IMPINJ, _LINK_MONITOR, enabled, min(missed, 0xFFFF))
+    return struct.pack("!HH", _CUSTOM, 4 + len(body)) + body

@@ -39,6 +39,7 @@ from rfid_reader.simulator.wire import (
 )
 
 ENABLE_EXTENSIONS, ENABLE_EXTENSIONS_RESPONSE = 21, 22
+CUSTOM, LINK_MONITOR = 1023, 38
 ROSPEC_EVENT, OVERFLOW_EVENT, ANTENNA_EVENT, ATTEMPT_EVENT = 249, 251, 255, 256
 OTHER_ATTEMPT = tlv(ATTEMPT_EVENT, u16(4))
 EVENT_STATE = {ROSPEC_EVENT: 2, OVERFLOW_EVENT: 3, ANTENNA_EVENT: 8}
@@ -95,6 +96,8 @@ class Client:
         self.reports_made = 0
         self._keepalive_s = 0.0
         self._last_keepalive_s = time.monotonic()
+        self._unacknowledged = 0
+        self._link_down_after: int | None = None
         self._events: set[int] = set()
         self._silent_until_s = 0.0
         self._active_since_s: float | None = None
@@ -135,7 +138,12 @@ class Client:
     @property
     def finished(self) -> bool:
         """Whether the reader's side is done with this connection and nothing is left to send."""
-        return self._cut or (self._closing and self._out.empty)
+        return self._cut or self.link_down or (self._closing and self._out.empty)
+
+    @property
+    def link_down(self) -> bool:
+        """Whether the client asked for link monitoring and has left too many keepalives unacknowledged."""
+        return self._link_down_after is not None and self._unacknowledged > self._link_down_after
 
     def receive(self) -> bool:
         """Answer requests; False once the client has gone. Raises FrameError for what is not LLRP."""
@@ -154,6 +162,7 @@ class Client:
         now_s = time.monotonic()
         if self._keepalive_s and now_s - self._last_keepalive_s >= self._keepalive_s:
             self._last_keepalive_s = now_s
+            self._unacknowledged += 1
             self._put(Frame(frames.KEEPALIVE, self._next_id(), b"").encode())
 
     def _next_id(self) -> int:
@@ -161,6 +170,8 @@ class Client:
         return self._message_id
 
     def _answer(self, frame: Frame) -> None:
+        if frame.type == frames.KEEPALIVE_ACK:
+            self._unacknowledged = 0
         if frame.type in (frames.KEEPALIVE_ACK, frames.ENABLE_EVENTS_AND_REPORTS):
             return
         if frame.version != 1:
@@ -240,11 +251,17 @@ class Client:
     def _set_config(self, body: bytes) -> None:
         if fields("!B", body)[0] & 0x80:
             self._keepalive_s = 0.0
+            self._link_down_after = None
             self._events.clear()
         for parameter in parameters(body[1:]):
             if parameter.kind == 220:
                 self._keepalive_s = keepalive_ms(parameter.body) / 1000
                 self._last_keepalive_s = time.monotonic()
+            elif parameter.kind == CUSTOM and parameter.subtype == LINK_MONITOR:
+                if not self._extensions:
+                    raise Rejected(PARAMETER_ERROR, "Impinj's extensions are off")
+                enabled, missed = fields("!HH", parameter.body)
+                self._link_down_after = missed if enabled else None
             elif parameter.kind == 244:
                 for state in parameters(parameter.body):
                     number, flag = fields("!HB", state.body)

@@ -18,6 +18,7 @@ IMPATIENT = Timing(
     backoff_first_s=0.1,
     backoff_highest_s=0.4,
     batch_s=0.02,
+    link_down_s=3.0,
 )
 """Timing for tests: every fault is noticed within half a second."""
 
