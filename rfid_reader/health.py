@@ -16,7 +16,8 @@ class ReaderHealth:
     """A snapshot of one session.
 
     state: "connecting", "configuring", "reading", "waiting" or "stopped". detail: the last error, or what is
-    missing (for example that the reader gives no phase). `progress_s` is the host time of the last whole
+    missing (for example that the reader gives no phase), with the `remarks` on its reports. ignored: reports
+    that are no reads, by reason (`reports_ignored` in all). `progress_s` is the host time of the last whole
     frame. Rates are reads a second over the last 10 s. Antennas in `antennas_lost` were reported
     disconnected.
     """
@@ -30,6 +31,9 @@ class ReaderHealth:
     malformed: int = 0
     unknown_messages: int = 0
     reports_ignored: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    link_monitored: bool = False
     overflows: int = 0
     buffer_percent: int = 0
     clock_steps: int = 0
@@ -55,6 +59,7 @@ def figures(health: ReaderHealth) -> dict[str, float]:
         "malformed": float(health.malformed),
         "unknown_messages": float(health.unknown_messages),
         "overflows": float(health.overflows),
+        "reports_ignored": float(health.reports_ignored),
         "buffer_percent": float(health.buffer_percent),
         "clock_steps": float(health.clock_steps),
     }

@@ -8,9 +8,11 @@ share anything.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,6 +24,7 @@ from rfid_reader.gathering import MAX_BATCH_READS, Gatherer
 from rfid_reader.health import RateMeter, ReaderHealth
 from rfid_reader.llrp.capabilities import Capabilities
 from rfid_reader.reads import ReadTable
+from rfid_reader.remarks import NO_PHASE
 from rfid_reader.settings import ReaderSettings
 
 __all__ = ["MAX_BATCH_READS", "ReaderSession"]
@@ -56,7 +59,9 @@ class ReaderSession:
         self._lock = threading.Lock()
         self._meter = RateMeter()
         self._gatherer = Gatherer()
+        self._connection: Connection | None = None
         self._clock_steps = 0
+        self._ignored: Counter[str] = Counter()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"reader {settings.label}", daemon=True)
 
@@ -75,7 +80,9 @@ class ReaderSession:
     def health(self) -> ReaderHealth:
         """A snapshot, from any thread."""
         with self._lock:
-            return self._meter.rated(self._health, self._clock())
+            health = self._meter.rated(self._health, self._clock())
+        said = [health.detail, *health.remarks] if health.detail else health.remarks
+        return replace(health, detail="; ".join(said))
 
     def _note(self, **changes: object) -> None:
         with self._lock:
@@ -100,11 +107,13 @@ class ReaderSession:
         """
         connection: Connection | None = None
         began_s, was_reading = time.monotonic(), False
-        self._clock_steps += self._gatherer.clock.steps
-        self._gatherer = Gatherer()
+        self._clock_steps += self._gatherer.clock_steps
+        self._ignored.update(self._gatherer.remarks.ignored)
+        self._gatherer = Gatherer(self.settings.antennas, before=self._gatherer)
         self._note(state="connecting", connects=self._health.connects + 1)
         try:
             connection = Connection(self.settings, self._take_report, self._take_event, self._count_unknown)
+            self._connection = connection
             connection.greet()
             self._note(state="configuring", connected=self._health.connected + 1, antennas_lost=())
             self.capabilities = connection.configure()
@@ -112,6 +121,7 @@ class ReaderSession:
                 state="reading",
                 detail="" if connection.extensions else "the reader gives no phase (no Impinj extensions)",
                 phase_known=connection.extensions,
+                link_monitored=connection.link_monitored,
                 progress_s=self._clock(),
             )
             self._backoff.reset()
@@ -131,7 +141,8 @@ class ReaderSession:
                 self._backoff.reset()
             return max(0.0, wait_s)
         finally:
-            self._deliver()
+            self._deliver(last=True)
+            self._connection = None
             if connection is not None:
                 connection.close()
 
@@ -139,30 +150,47 @@ class ReaderSession:
         while not self._stop.is_set():
             if connection.pump(POLL_S):
                 self._note(progress_s=self._clock())
-            if self._gatherer and self._clock() - self._gatherer.since_s >= self.settings.timing.batch_s:
+            if self._gatherer.due(self._clock(), self.settings.timing.batch_s):
                 self._deliver()
+            self._tell_ignored()
 
     def _take_report(self, body: bytes) -> None:
+        if self._connection is not None and self._connection.antennas_there is not None:
+            self._gatherer.remarks.antennas = self._connection.antennas
+            self._gatherer.remarks.highest = self._connection.antennas_there
         self._gatherer.take(body, self._clock())
         if self._gatherer.full:
             self._deliver()
 
-    def _deliver(self) -> None:
+    def _deliver(self, last: bool = False) -> None:
+        """Hand on what is in hand; reads whose time is in doubt wait, unless they are the last."""
         gatherer = self._gatherer
-        ignored, gatherer.ignored = gatherer.ignored, 0
-        if ignored:
-            self._note(reports_ignored=self._health.reports_ignored + ignored)
-        while gatherer:
-            reads = gatherer.hand_out()
+        while len(reads := gatherer.hand_out(math.inf if last else self._clock())):
             with self._lock:
                 self._meter.count(self._clock(), reads.antenna.tolist(), reads.epc.tolist())
                 self._health = replace(
                     self._health,
                     reads=self._health.reads + len(reads),
-                    clock_steps=self._clock_steps + gatherer.clock.steps,
-                    clock_offset_s=gatherer.clock.offset_s,
+                    clock_steps=self._clock_steps + gatherer.clock_steps,
+                    clock_offset_s=gatherer.clock_offset_s,
+                    phase_known=self._health.phase_known and not gatherer.remarks.missing(NO_PHASE),
+                    remarks=self._remarks(),
                 )
             self._on_reads(reads)
+        self._tell_ignored()
+
+    def _tell_ignored(self) -> None:
+        """Say at once what was ignored, whether or not any read comes."""
+        ignored = self._ignored + self._gatherer.remarks.ignored
+        if ignored != self._health.ignored:
+            self._note(ignored=dict(ignored), reports_ignored=ignored.total(), remarks=self._remarks())
+
+    def _remarks(self) -> tuple[str, ...]:
+        """What has to be said of the reports, but for the phase where the reader has told us before."""
+        said = self._gatherer.remarks.sentences()
+        if self._connection is None or self._connection.extensions:
+            return tuple(said)
+        return tuple(text for text in said if not text.startswith("the reader gives no phase"))
 
     def _count_unknown(self) -> None:
         self._note(unknown_messages=self._health.unknown_messages + 1)

@@ -5,7 +5,8 @@ checked against its container: a report that does not add up raises FrameError, 
 
 Fields (LLRP 1.0.1 section 16.2.7.3; Impinj Octane LLRP): PeakRSSI is whole dBm; ImpinjPeakRSSI is 1/100 dBm;
 ImpinjRFPhaseAngle is 0..4095 for 0..2 pi; timestamps are microseconds since 1970 (UTC) or since the reader
-started.
+started. What adds up is handed on as the reader said it, also where it cannot be meant: `gathering` judges
+that.
 """
 
 from __future__ import annotations
@@ -18,14 +19,8 @@ from rfid_reader.errors import FrameError
 IMPINJ = 25882
 _TAG_REPORT, _EPC_DATA, _CUSTOM = 240, 241, 1023
 _RSSI_CENTI_DBM, _PHASE = 57, 56
-_ANTENNA, _FIRST_UTC, _FIRST_UPTIME, _LAST_UTC, _LAST_UPTIME, _RSSI, _CHANNEL, _EPC_96 = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
+_ANTENNA, _FIRST_UTC, _FIRST_UPTIME, _LAST_UTC, _LAST_UPTIME, _RSSI, _CHANNEL, _SEEN, _EPC_96 = (
+    *range(1, 9),
     13,
 )
 
@@ -37,12 +32,17 @@ _TV_BYTES = {
 _UINT16, _INT8, _INT16, _UINT64 = (struct.Struct(f"!{code}").unpack_from for code in "HbhQ")
 _TLV, _VENDOR = struct.Struct("!HH").unpack_from, struct.Struct("!II").unpack_from
 MAX_EPC_BITS = 496
+MAX_PADDING_BYTES = 3
 PHASE_STEP_RAD = 2 * 3.141592653589793 / 4096
 
 
 @dataclass(frozen=True)
 class TagReport:
-    """One tag as a reader reported it. None where the reader did not say."""
+    """One tag as a reader reported it. None where the reader did not say, "" for no EPC.
+
+    The stamps are those of the last time the tag was seen. A reader that tells only the first time has told
+    the last one too if it has seen the tag once.
+    """
 
     epc: str
     antenna: int | None = None
@@ -66,18 +66,26 @@ def _tlv_at(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 
 def _epc_data(data: bytes, start: int, end: int) -> str:
+    """The EPC of an EPCData parameter in whole bytes, what fills up the last one as zeros.
+
+    Some readers fill up to whole words: zeros beyond the last byte are passed over.
+    """
     if end - start < 2:
         raise FrameError("an EPCData parameter is cut off")
     bits = _UINT16(data, start)[0]
     if bits > MAX_EPC_BITS:
         raise FrameError(f"an EPCData parameter says {bits} bits ({MAX_EPC_BITS} at most would be right)")
-    if (bits + 7) // 8 != end - start - 2:
+    whole = start + 2 + (bits + 7) // 8
+    if whole != end and not (whole < end <= whole + MAX_PADDING_BYTES and not any(data[whole:end])):
         raise FrameError(f"an EPCData parameter says {bits} bits and holds {end - start - 2} bytes")
-    return data[start + 2 : end].hex()
+    if not bits % 8:
+        return data[start + 2 : whole].hex()
+    last = data[whole - 1] & (0xFF00 >> bits % 8) & 0xFF
+    return data[start + 2 : whole - 1].hex() + f"{last:02x}"
 
 
 def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR0912 - one pass, for speed
-    epc = None
+    epc, seen = "", 1
     antenna = channel = rssi_dbm = fine_rssi_dbm = phase_rad = None
     first_utc = last_utc = first_uptime = last_uptime = None
     while start < end:
@@ -106,6 +114,8 @@ def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR091
                 first_uptime = _UINT64(data, start)[0]
             elif kind == _LAST_UPTIME:
                 last_uptime = _UINT64(data, start)[0]
+            elif kind == _SEEN:
+                seen = _UINT16(data, start)[0]
             start += size
             continue
         kind, stop = _tlv_at(data, start, end)
@@ -121,17 +131,17 @@ def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR091
                         f"Impinj parameter {subtype} holds {stop - start - 12} bytes (2 would be right)"
                     )
                 if subtype == _PHASE:
-                    phase_rad = (_UINT16(data, start + 12)[0] & 0xFFF) * PHASE_STEP_RAD
+                    phase_rad = _UINT16(data, start + 12)[0] * PHASE_STEP_RAD
                 else:
                     fine_rssi_dbm = _INT16(data, start + 12)[0] / 100
         start = stop
-    if epc is None:
-        raise FrameError("a tag report has no EPC")
+    if seen > 1:
+        first_utc = first_uptime = None
     return TagReport(
         epc,
         antenna,
         channel,
-        rssi_dbm if fine_rssi_dbm is None else fine_rssi_dbm,
+        fine_rssi_dbm or rssi_dbm,
         phase_rad,
         last_utc if last_utc is not None else first_utc,
         last_uptime if last_uptime is not None else first_uptime,

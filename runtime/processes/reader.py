@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import re
 import select
 import socket
 import time
@@ -88,6 +89,7 @@ class ReaderProcess:
         self._session = ReaderSession(settings_of(spec.reader), self._take, clock=self._clock.now)
         self._store = RecordSender()
         self._reads_dropped = 0
+        self._remarks: set[str] = set()
         self._flips = 0
         self._reads_judged = 0
 
@@ -185,6 +187,7 @@ class ReaderProcess:
 
     def _tell_health(self) -> None:
         session = self._session.health()
+        self._log_remarks(session.remarks)
         values = {
             **figures(session),
             "flips": float(self._flips),
@@ -196,6 +199,7 @@ class ReaderProcess:
             "reads of more tags than can be kept": self._reads_refused + self._detector.reads_refused,
             "reads of more channels than can be referenced": self._detector.reads_unreferenced,
             "records the store did not take": self._store.dropped,
+            **session.ignored,
         }
         ended = not self._session.alive() and not self._control.stopping
         failed = self._session.failure is not None or ended
@@ -209,6 +213,13 @@ class ReaderProcess:
             drops,
         )
         self._control.tell(health)
+
+    def _log_remarks(self, remarks: tuple[str, ...]) -> None:
+        """Log what is to be said of the reader's reports, each as it begins; its numbers may change."""
+        now = {re.sub(r"\d+", "", text): text for text in remarks}
+        for kind in now.keys() - self._remarks:
+            log.warning("%s: %s", self._spec.reader.name, now[kind])
+        self._remarks = set(now)
 
 
 def main(control: socket.socket, spec: ReaderSpec) -> None:

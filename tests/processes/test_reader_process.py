@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rfid_reader.flips import ticks
 from rfid_reader.presence import FittingRooms
 from rfid_reader.reads import ReadTable
+from rfid_reader.simulator import client
 from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.wire import tlv, tv, u16
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Antenna, FloorPlan, Reader, Site, StoreConfig, Zone
@@ -175,3 +178,23 @@ def test_a_detector_full_of_tags_is_replaced_but_not_all_the_time(monkeypatch: p
     assert isinstance(health, Health)
     assert health.drops["reads of more tags than can be kept"] == 2 + 2
     ours.close()
+
+
+def test_what_reports_lack_is_told_in_health_and_logged_once(
+    simulated: SimulatedReader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    usual = client.tag_reports
+
+    def without_epc(*arguments: Any) -> Iterator[bytes]:
+        for _ in usual(*arguments):
+            yield tlv(240, tlv(241, u16(0)), tv(1, u16(1)))
+
+    monkeypatch.setattr(client, "tag_reports", without_epc)
+    bench, reason = Bench(simulated.port), "reports without an EPC"
+    bench.wait_for(lambda: len([one for one in bench.health if one.drops.get(reason, 0) > 10]) > 2)
+    messages.send(bench.control, Stop())
+    bench.thread.join(5.0)
+    told = bench.health[-1]
+    assert told.values["reports_ignored"] == told.drops[reason]
+    assert "carry no EPC and are not counted" in told.detail
+    assert len([record for record in caplog.records if "carry no EPC" in record.getMessage()]) == 1

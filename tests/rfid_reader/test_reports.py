@@ -38,7 +38,7 @@ tag_reports = st.builds(
     st.integers(0, 50),
     st.integers(0, 2**50),
     st.integers(0, 4095),
-    st.integers(-9000, 0),
+    st.integers(-9000, -1),
 )
 
 
@@ -69,7 +69,6 @@ def test_a_report_without_extensions_has_no_phase_and_whole_decibels() -> None:
         b"\x00",
         report(tv(13, EPC))[:-1],
         report(tv(13, EPC[:5])),
-        report(tv(1, u16(1))),
         report(tv(13, EPC), tv(99, b"")),
         report(tv(13, EPC), struct.pack("!HH", 241, 500)),
         report(tv(13, EPC), struct.pack("!HH", 241, 2)),
@@ -82,6 +81,43 @@ def test_a_report_without_extensions_has_no_phase_and_whole_decibels() -> None:
 def test_a_report_that_does_not_add_up_is_refused(body: bytes) -> None:
     with pytest.raises(FrameError):
         decode_report(body)
+
+
+@pytest.mark.parametrize(
+    ("epc", "heard"),
+    [
+        (tv(13, EPC), EPC.hex()),
+        (tlv(241, u16(96), EPC), EPC.hex()),
+        # filled up to whole words
+        (tlv(241, u16(96), EPC, b"\0\0"), EPC.hex()),
+        (tlv(241, u16(62), b"\xaa" * 7 + b"\xab"), "aa" * 7 + "a8"),
+        # what fills up the last byte is none of the EPC
+        (tlv(241, u16(90), EPC[:11] + b"\xff"), EPC[:11].hex() + "c0"),
+        (tlv(241, u16(1), b"\xff"), "80"),
+        (tlv(241, u16(128), EPC + b"\x12\x34\x56\x78"), EPC.hex() + "12345678"),
+        (tlv(241, u16(496), b"\x5a" * 62), "5a" * 62),
+        (tlv(241, u16(0)), ""),
+        (b"", ""),
+    ],
+)
+def test_an_epc_of_any_length_is_whole_bytes_without_what_fills_it_up(epc: bytes, heard: str) -> None:
+    assert [one.epc for one in decode_report(report(epc, tv(1, u16(3))))] == [heard]
+
+
+@pytest.mark.parametrize(
+    "epc", [tlv(241, u16(96), EPC[:11]), tlv(241, u16(96), EPC, b"\0\1"), tlv(241, u16(96), EPC, bytes(4))]
+)
+def test_an_epc_that_is_cut_off_or_too_long_is_refused(epc: bytes) -> None:
+    with pytest.raises(FrameError):
+        decode_report(report(epc))
+
+
+def test_a_first_seen_stamp_is_the_reads_own_only_where_the_tag_was_seen_once() -> None:
+    first, seen_once, seen_often = tv(2, u64(7)), tv(8, u16(1)), tv(8, u16(9))
+    assert decode_report(report(tv(13, EPC), first))[0].utc_us == 7
+    assert decode_report(report(tv(13, EPC), first, seen_once))[0].utc_us == 7
+    assert decode_report(report(tv(13, EPC), first, seen_often))[0].utc_us is None
+    assert decode_report(report(tv(13, EPC), first, tv(4, u64(9)), seen_often))[0].utc_us == 9
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from reshaped import Reshaping, without
 from small_stores import small_store
 
 from rfid_reader.cli import rfid
@@ -100,6 +101,21 @@ def test_capture_writes_what_a_reader_hears(tmp_path: Path) -> None:
     figures = json.loads(result.stdout)
     assert len(load_reads(tmp_path / "reads.csv")) == figures["reads_written"] > 20
     assert figures["phase_known"] is True
+
+
+def test_capture_says_why_it_took_none_of_a_readers_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Reshaping(without("antenna")).install(monkeypatch)
+    with SimulatedReader(small_store()) as reader:
+        address, out = f"127.0.0.1:{reader.port}", tmp_path / "reads.csv"
+        several = call("capture", address, "--seconds", 1.0, "--out", out)
+        one = call("capture", address, "--antennas", "2", "--seconds", 1.0, "--out", out)
+    assert isinstance(several.exception, ReaderError)
+    assert "name no antenna and are not counted, since 4 are in use" in str(several.exception)
+    assert one.exit_code == 0, one.output
+    assert "taken as antenna 2, the only one in use" in one.stderr
+    assert set(load_reads(out).antenna.tolist()) == {2}
 
 
 def test_capture_without_a_reader_is_one_sentence(tmp_path: Path) -> None:
