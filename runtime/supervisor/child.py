@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
@@ -24,27 +24,27 @@ from runtime.errors import TagsightError
 from runtime.messages import Health, PeerGone, send
 from runtime.redaction import RedactingFormatter, redact, redact_traces
 from runtime.supervisor.journal import JournalHandler, goes_to_journal
+from runtime.supervisor.shortage import shortage
 
 USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20
 CRASH_BYTES_KEPT = 2_000_000
 REPORT = re.compile(r"\.(\d{1,10})\.trace$")
 
-PRELOAD = ["runtime.processes.camera", "runtime.supervisor.child", "runtime.cli"]
-"""Imported once in the fork server, so that every child shares the pages; each child imports the command line
-again (it is the main module), which costs 5 MB of its own where it is not among them."""
+PRELOAD = ("runtime.processes.camera", "runtime.supervisor.child")
+"""Imported once in the fork server, so that every child shares the pages."""
 
 log = logging.getLogger("tagsight")
 
 
 def run_child(
-    kind: str, name: str, control: socket.socket, spec: Any, crash_dir: str, log_level: int
+    control: socket.socket, kind: str, name: str, spec: Any, crash_dir: str, log_level: int
 ) -> None:
     """Prepare the process and hand it to `runtime.processes.<kind>.main`.
 
     Signals that end the daemon are the supervisor's business: the child ends when told `Stop` or when the
     control socket closes. SIGABRT, the supervisor's answer to a stall, leaves the stack of every thread in
-    `crash_dir`; core files are never written.
+    `crash_dir`; core files are never written. Raises SystemExit once a fault has been told.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -52,27 +52,41 @@ def run_child(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure_logging(log_level)
     report = report_of(Path(crash_dir), name, os.getpid())
-    with report.open("w") as trace:
+    with _opened(report) as trace:
         faulthandler.enable(trace, all_threads=True)
-        module = importlib.import_module(f"runtime.processes.{kind}")
-        # What was imported before the fork stays shared: the collector must not touch it.
-        gc.freeze()
         try:
+            module = importlib.import_module(f"runtime.processes.{kind}")
+            # What was imported before the fork stays shared: the collector must not touch it.
+            gc.freeze()
             module.main(control, spec)
         except USER_ERRORS as error:
             log.error("%s cannot go on: %s", name, error)
             _tell_why(control, name, spec.clock, str(error))
             raise SystemExit(1) from error
-        except Exception as fault:
-            log.exception("%s stopped by a fault", name)
-            trace.write(redact("".join(traceback.format_exception(fault))))
+        except Exception as error:
+            if lacks := shortage(error):
+                why = f"{lacks} ({error})"
+                log.error("%s cannot go on: %s", name, why)
+                _tell_why(control, name, spec.clock, why)
+            else:
+                log.exception("%s stopped by a fault", name)
+            trace.write(redact("".join(traceback.format_exception(error))))
             trace.flush()
             faulthandler.dump_traceback(trace)
-            # It has been told; passed on, it would be printed again as it is.
-            raise SystemExit(1) from fault
+            raise SystemExit(1) from error
         finally:
             faulthandler.disable()
-    report.unlink(missing_ok=True)
+    with suppress(OSError):
+        report.unlink(missing_ok=True)
+
+
+def _opened(report: Path) -> TextIO:
+    """The file of traces; a disk that takes none does not keep a process from running."""
+    try:
+        return report.open("w")
+    except OSError as error:
+        log.warning("%s: no trace can be kept (%s)", report, error.strerror)
+        return Path(os.devnull).open("w")
 
 
 def _tell_why(control: socket.socket, name: str, clock: tuple[float, float], why: str) -> None:

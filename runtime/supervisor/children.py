@@ -7,7 +7,6 @@ import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +15,7 @@ from runtime.frames.ring import create_ring
 from runtime.messages import Attach, Configure, Health, Message, PeerGone, Stop, pair, receive, send
 from runtime.processes.handover import lay_down
 from runtime.supervisor.child import run_child
+from runtime.supervisor.nursery import Nursery
 from runtime.supervisor.restarts import Restarts
 from runtime.supervisor.topology import ProcessPlan
 
@@ -54,17 +54,27 @@ PROGRESS = {
 
 @dataclass
 class Child:
-    """A planned process, running or not. Times are monotonic seconds."""
+    """A planned process, running or not. Times are monotonic seconds.
+
+    `ticket` is what the nursery gave for it: there is a process, or there will be one. `code` is how it
+    ended, and `ended_s` when that was seen, until it is buried.
+    """
 
     plan: ProcessPlan
     restarts: Restarts
-    process: ForkServerProcess | None = None
+    ticket: int | None = None
+    pid: int | None = None
+    pidfd: int | None = None
+    born_by: int | None = None
     control: socket.socket | None = None
     ring_fd: int | None = None
     health: Health | None = None
     heard_s: float = 0.0
     start_at_s: float = 0.0
     retired: bool = False
+    asked_to_stop: bool = False
+    code: int | None = None
+    ended_s: float | None = None
     _stalled_since_s: float | None = None
     _well_since_s: float | None = None
     _aborted_s: float | None = None
@@ -75,42 +85,42 @@ class Child:
 
     @property
     def running(self) -> bool:
-        return self.process is not None
+        return self.ticket is not None
 
     @property
     def begun(self) -> bool:
         """Whether it is past loading what it needs; before that it holds nothing that could be lost."""
         return self.health is not None and self.health.state != "starting"
 
-    @property
-    def pid(self) -> int | None:
-        return None if self.process is None else self.process.pid
-
     def start(
-        self,
-        context: ForkServerContext,
-        clock: tuple[float, float],
-        crash_dir: str,
-        log_level: int,
-        now_s: float,
+        self, nursery: Nursery, clock: tuple[float, float], crash_dir: str, log_level: int, now_s: float
     ) -> None:
-        """Fork it with the state of our clock, and give a camera its ring.
+        """Ask for the process with the state of our clock, and give a camera its ring.
 
-        Raises RingError where there is no memory for the ring.
+        Raises RingError where there is no memory for the ring, NurseryError where no process can be asked
+        for, OSError where there are no descriptors for it.
         """
         plan = self.plan
-        ring_fd = create_ring(plan.spec.slots, *plan.spec.max_size) if plan.kind == "camera" else None
-        ours, theirs = pair()
-        arguments = (plan.kind, plan.name, theirs, plan.spec_at(clock), crash_dir, log_level)
-        process = context.Process(target=run_child, args=arguments, name=plan.name)
-        process.start()
-        theirs.close()
-        ours.setblocking(False)
-        self.process, self.control, self.ring_fd = process, ours, ring_fd
+        try:
+            if plan.kind == "camera":
+                self.ring_fd = create_ring(plan.spec.slots, *plan.spec.max_size)
+            self.control, theirs = pair()
+            with theirs:
+                self.control.setblocking(False)
+                arguments = (plan.kind, plan.name, plan.spec_at(clock), crash_dir, log_level)
+                self.ticket = nursery.ask(plan.name, run_child, theirs, arguments, now_s)
+        except BaseException:
+            self.bury()
+            raise
         self.heard_s = now_s
         self.health, self._stalled_since_s, self._well_since_s, self._aborted_s = None, None, None, None
-        if ring_fd is not None:
-            self.tell(Attach("ring", plan.name), (ring_fd,))
+        self.asked_to_stop = False
+        if self.ring_fd is not None:
+            self.tell(Attach("ring", plan.name), (self.ring_fd,))
+
+    def born(self, pid: int, pidfd: int | None, born_by: int | None, now_s: float) -> None:
+        """It runs."""
+        self.pid, self.pidfd, self.born_by, self.heard_s = pid, pidfd, born_by, now_s
 
     def tell(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
         """Say something; False where it does not listen (it is then found silent or dead)."""
@@ -145,19 +155,26 @@ class Child:
         self.plan = plan
         if not self.running:
             return True
-        fd = lay_down(plan.spec_at(clock))
+        try:
+            fd = lay_down(plan.spec_at(clock))
+        except OSError:
+            return False
         told = self.tell(Configure(log_level), (fd,))
         os.close(fd)
         return told
 
     def ask_to_stop(self) -> None:
         """Stop in order; killed where it does not listen."""
+        self.asked_to_stop = True
         if self.running and not self.tell(Stop()):
             self.kill(signal.SIGKILL)
 
     def kill(self, number: signal.Signals) -> None:
-        if self.pid is not None:
-            with suppress(ProcessLookupError):
+        """Send a signal; one that is not born yet ends by itself, since nobody holds its control socket."""
+        with suppress(ProcessLookupError):
+            if self.pidfd is not None:
+                signal.pidfd_send_signal(self.pidfd, number)
+            elif self.pid is not None:
                 os.kill(self.pid, number)
 
     def check(self, now_s: float, patience: Patience) -> str:
@@ -199,16 +216,12 @@ class Child:
             return ""
         return f"{expected.meaning} for {idle_s:.0f} s, though it is {expected.state}"
 
-    def bury(self) -> int:
-        """Take leave of the ended process and free what was its own; returns its exit code."""
-        assert self.process is not None
-        self.process.join()
-        code = self.process.exitcode
-        self.process = None
+    def bury(self) -> None:
+        """Take leave of the process, or of the attempt to start one, and free what was its own."""
         if self.control is not None:
             self.control.close()
-            self.control = None
-        if self.ring_fd is not None:
-            os.close(self.ring_fd)
-            self.ring_fd = None
-        return -signal.SIGKILL if code is None else code
+        for fd in (self.pidfd, self.ring_fd):
+            if fd is not None:
+                os.close(fd)
+        self.ticket = self.pid = self.pidfd = self.born_by = self.control = self.ring_fd = None
+        self.code = self.ended_s = None

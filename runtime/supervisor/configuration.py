@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from runtime.config import ConfigErrors, Mistake, StoreConfig
 from runtime.config.mistakes import placed
 from runtime.config.reading import Answer
+from runtime.errors import TagsightError
 from runtime.supervisor.changes import changes
 from runtime.supervisor.reading import Reading
 
@@ -44,11 +45,6 @@ class Configuration:
         """How much to log, as logging counts it."""
         return logging.DEBUG if self._verbose else LEVELS[self.current.log.level]
 
-    @property
-    def crash_folder(self) -> Path:
-        """Where processes leave the traces of their end."""
-        return self.current.state_dir / "crash"
-
     def faults(self) -> Iterator[str]:
         """What health says of the configuration; nothing where all is well."""
         if self._tolerated:
@@ -73,8 +69,11 @@ class Configuration:
         """Whether the file is being read at this moment."""
         return self._reading is not None
 
-    def poll(self) -> bool:
-        """True where another configuration has just come into force. Says for every key what it changes."""
+    def poll(self, accept: Callable[[StoreConfig], None] = lambda _: None) -> bool:
+        """True where another configuration has just come into force. Says for every key what it changes.
+
+        `accept` raises TagsightError where the box cannot go over to it.
+        """
         answer = None if self._reading is None else self._reading.poll()
         if answer is None:
             return False
@@ -83,7 +82,7 @@ class Configuration:
             self._asked_again = False
             self.ask()
             return False
-        return self._judge(answer)
+        return self._judge(answer, accept)
 
     def close(self) -> None:
         """Stop reading."""
@@ -91,7 +90,7 @@ class Configuration:
             self._reading.close()
             self._reading = None
 
-    def _judge(self, answer: Answer) -> bool:
+    def _judge(self, answer: Answer, accept: Callable[[StoreConfig], None]) -> bool:
         if answer.store is None:
             self._refuse(answer.why)
             return False
@@ -99,6 +98,11 @@ class Configuration:
         found = [mistake for mistake in answer.mistakes if mistake.weight == "tolerated"]
         if Counter(map(_kind_of, found)) - known:
             self._refuse(str(ConfigErrors(self._path, found)))
+            return False
+        try:
+            accept(answer.store)
+        except TagsightError as error:
+            self._refuse(str(error))
             return False
         differences = changes(self.current, answer.store)
         self.current, self.fault = answer.store, ""

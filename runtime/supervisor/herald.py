@@ -6,10 +6,13 @@ import logging
 import time
 
 from runtime.supervisor.notify import Notifier, watchdog_interval_s
-from runtime.supervisor.standing import Standing, sentence, unknown
+from runtime.supervisor.standing import Standing, keeps, sentence, unkept, unknown
 
 READY_WITHIN_S = 30.0
 """systemd is told READY at the latest then, with what is missing in the status line."""
+EXTEND_EVERY_S = 10.0
+EXTEND_BY_S = 60.0
+"""While it is not ready, systemd is told each so often to wait so much longer (EXTEND_TIMEOUT_USEC)."""
 NOBODY_HEARD_S = 90.0
 """No process at all has said a word for so long: more than the pause of one that has used up its budget."""
 
@@ -17,7 +20,12 @@ log = logging.getLogger("tagsight.supervisor")
 
 
 class Herald:
-    """`status` is what was said last. Times are monotonic seconds."""
+    """`status` is what was said last. Times are monotonic seconds.
+
+    READY is said once what is counted gets to the disk, and not before: a box that cannot keep what it sees
+    has not started, in the sense of sd_notify(3). It says in its STATUS what is wrong, and as long as this
+    process runs it asks for more time, so that systemd neither takes it for ready nor ends it.
+    """
 
     def __init__(self, notifier: Notifier, began_s: float) -> None:
         self.status = ""
@@ -25,6 +33,13 @@ class Herald:
         self._began_s = began_s
         self._fed_s = float("-inf")
         self._ready = self._complete = self._reloading = False
+        self._extended_s = began_s
+        self._wrong = ""
+
+    @property
+    def degraded(self) -> bool:
+        """Whether what is counted does not get to the disk."""
+        return bool(self._wrong)
 
     def feed(self, now_s: float, heard_s: float) -> None:
         """Feed the watchdog while any process was heard of late; else systemd is to start us anew."""
@@ -35,24 +50,36 @@ class Herald:
             self._notifier.send("WATCHDOG=1")
             self._fed_s = now_s
 
-    def announce(self, standing: Standing, now_s: float) -> None:
-        """READY once it is known of everything whether it is there, or in the end without; then changes."""
-        opening, status = unknown(standing), sentence(standing)
-        if not self._ready and (not opening or now_s - self._began_s > READY_WITHIN_S):
+    def announce(self, standing: Standing, now_s: float, fault: str = "") -> None:
+        """READY once it is known of everything whether it is there, or in the end without; then changes.
+
+        `fault` is what is wrong with the state folder, empty where nothing is.
+        """
+        opening, wrong = unknown(standing), fault or unkept(standing)
+        status = f"degraded: {wrong}; {sentence(standing)}" if wrong else sentence(standing)
+        if wrong != self._wrong:
+            log.log(logging.ERROR if wrong else logging.INFO, "%s", status)
+            self._wrong = wrong
+        settled = not opening or now_s - self._began_s > READY_WITHIN_S
+        if not self._ready and settled and not wrong and keeps(standing):
             # Said again a second later where systemd did not take it.
             self._ready = self._notifier.send("READY=1", f"STATUS={status}") or not self._notifier.wanted
             log.info("ready: %s", status)
-        elif self._ready and status != self.status:
+        elif status != self.status and (self._ready or wrong):
             self._notifier.send(f"STATUS={status}")
             if not opening and not self._complete:
                 log.info("%s", status)
+        if not self._ready and now_s - self._extended_s >= EXTEND_EVERY_S:
+            self._extended_s = now_s
+            self._notifier.send(f"EXTEND_TIMEOUT_USEC={EXTEND_BY_S * 1e6:.0f}")
         self._complete = self._complete or not opening
         self.status = status
 
     def reloading(self) -> None:
         """The configuration is being read again."""
-        self._reloading = True
-        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        if self._ready:
+            self._reloading = True
+            self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def settled(self) -> None:
         """It is in force, or the old one still is; said once."""

@@ -11,6 +11,9 @@ OPENING = frozenset({"starting", "connecting", "configuring"})
 WELL = frozenset({"live", "ok", "reading", "waiting"})
 """States of a process that has what it needs; a reader that waits is another matter."""
 
+KEEPER = "store"
+"""The process that writes the outbox."""
+
 Standing = Mapping[str, Health | None]
 """Every process by name, and the last it said; None where it has said nothing yet."""
 
@@ -27,6 +30,20 @@ def absent(standing: Standing) -> dict[str, str]:
         for name, health in standing.items()
         if health is not None and health.state not in OPENING and not _is_well(name, health.state)
     }
+
+
+def unkept(standing: Standing) -> str:
+    """Why what is counted does not get to the disk, as the store process says; empty where it does."""
+    health = standing.get(KEEPER)
+    if health is None or health.state in OPENING or _is_well(KEEPER, health.state):
+        return ""
+    return health.detail or f"{KEEPER} is {health.state}"
+
+
+def keeps(standing: Standing) -> bool:
+    """Whether what is counted is known to get to the disk."""
+    health = standing.get(KEEPER)
+    return KEEPER not in standing or (health is not None and _is_well(KEEPER, health.state))
 
 
 def _is_well(name: str, state: str) -> bool:

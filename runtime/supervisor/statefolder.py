@@ -2,12 +2,15 @@
 
 `format.json` in the folder says which version wrote it. A daemon that knows only older versions refuses it:
 it would not understand, and might spoil, what a newer one has kept. The outbox has a version of its own.
+What lies there is its user's and group's alone.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,12 +22,24 @@ FORMAT = 1
 NAME = "format.json"
 MAX_BYTES = 10_000
 FOLDER_MODE = 0o750
+OTHERS = 0o007
+"""What no other user of the machine may do with what lies there."""
+REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EROFS: "mount it so that it can be written",
+    errno.EIO: "check the disk",
+}
 
 Step = Callable[[Path], None]
 
 
 class StateError(TagsightError):
     """A state folder that cannot be used."""
+
+
+class StateUnwritableError(StateError):
+    """A state folder that holds nothing that we do not know, and takes nothing now."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -45,22 +60,43 @@ STEPS: dict[int, Step] = {0: _from_unmarked}
 def prepare_state_folder(folder: Path) -> None:
     """Make the folder, or bring an older one forward.
 
-    Raises StateError where a newer program has used it, or it cannot be written.
+    Raises StateError where a newer program has used it or that cannot be seen, StateUnwritableError where it
+    is ours and cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         found = _read(folder / NAME)
-        if found is not None and found.format > FORMAT:
-            raise StateError(_newer(folder, found))
-        if found is not None and found.format == FORMAT:
-            return
+    except OSError as error:
+        if error.errno != errno.ENOTDIR:
+            raise StateError(_refused(folder, error)) from error
+        found = None
+    if found is not None and found.format > FORMAT:
+        raise StateError(_newer(folder, found))
+    if found is not None and found.format == FORMAT:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         for step in range(0 if found is None else found.format, FORMAT):
             STEPS[step](folder)
         _write(folder / NAME, Mark(FORMAT, version("tagsight")))
     except OSError as error:
-        raise StateError(
-            f"state_dir {folder}: {error.strerror}; let this user write there ({error.filename})"
-        ) from error
+        # What an older program has left must be brought forward before anybody uses it.
+        kind = StateUnwritableError if found is None else StateError
+        raise kind(_refused(folder, error)) from error
+
+
+def tighten(files: Iterable[Path]) -> None:
+    """Take from other users of the machine what they may do with these, where they are ours to change."""
+    for file in files:
+        with suppress(OSError):
+            mode = file.stat().st_mode
+            if mode & OTHERS and not file.is_symlink():
+                file.chmod(mode & ~OTHERS & 0o7777)
+
+
+def _refused(folder: Path, error: OSError) -> str:
+    remedy = REMEDIES.get(error.errno or 0, "let this user write there")
+    where = f" ({error.filename})" if error.filename not in (None, str(folder)) else ""
+    return f"state_dir {folder}: {error.strerror or error}; {remedy}{where}"
 
 
 def _newer(folder: Path, mark: Mark) -> str:

@@ -69,6 +69,45 @@ def test_ready_does_not_wait_for_ever(herald: Herald, systemd: socket.socket) ->
     assert heard(systemd) == ["READY=1\nSTATUS=not there yet: vision"]
 
 
+NOT_KEPT = Health("store", "disk", 1.0, 1.0, "outbox.db: disk is full")
+KEPT = Health("store", "live", 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("store", "fault"), [(NOT_KEPT, ""), (KEPT, "state_dir is read-only"), (None, ""), (None, "newer format")]
+)
+def test_a_box_that_keeps_nothing_is_not_ready_and_asks_for_time(
+    herald: Herald, systemd: socket.socket, store: Health | None, fault: str
+) -> None:
+    for second in range(400):
+        herald.announce({"store": store, "uplink": said("ok")}, 101.0 + second, fault)
+        for told in heard(systemd):
+            assert "READY" not in told
+            assert told.startswith(("STATUS=degraded: ", "EXTEND_TIMEOUT_USEC=60000000"))
+            last_s = 101.0 + second
+        assert second < 10 or 101.0 + second - last_s < 60, "it would have been ended"
+    herald.reloading()
+    herald.settled()
+    assert heard(systemd) == []
+    herald.announce({"store": KEPT, "uplink": said("ok")}, 502.0)
+    assert "READY=1\nSTATUS=all processes run" in heard(systemd)
+
+
+def test_a_disk_that_fills_later_is_told_in_the_status_and_in_the_log(
+    herald: Herald, systemd: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    herald.announce({"store": KEPT}, 101.0)
+    heard(systemd)
+    herald.announce({"store": NOT_KEPT}, 102.0)
+    assert heard(systemd) == [
+        "STATUS=degraded: outbox.db: disk is full; all processes run; absent: store (disk)"
+    ]
+    assert herald.degraded
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
+    herald.announce({"store": KEPT}, 103.0)
+    assert heard(systemd) == ["STATUS=all processes run"]
+
+
 def test_the_watchdog_is_fed_while_anybody_is_heard(
     herald: Herald, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

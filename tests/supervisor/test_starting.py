@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import random
 import socket
 import time
 from dataclasses import replace
@@ -71,8 +72,8 @@ def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
     arbiter = Arbiter(store_yaml, config)
     plan = camera_plan(config, (0.0, 0.0))
     impossible = replace(plan, spec=msgspec.structs.replace(plan.spec, slots=1))
-    child = Child(impossible, Restarts(RestartPolicy(), arbiter._rng))
-    arbiter._children = {plan.name: child}
+    child = Child(impossible, Restarts(RestartPolicy(), random.Random(1)))
+    arbiter._family.children = {plan.name: child}
     now_s = time.monotonic()
     with caplog.at_level(logging.ERROR):
         arbiter.step(now_s)
@@ -85,11 +86,11 @@ def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
 def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(store_yaml: Path) -> None:
     config = load(store_yaml)
     arbiter = Arbiter(store_yaml, config)
-    child = arbiter._children["camera:room"]
+    child = arbiter._family.children["camera:room"]
     ours, theirs = pair()
     process = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(30.0,))
     process.start()
-    child.process, child.control = process, ours
+    child.ticket, child.pid, child.control = 1, process.pid, ours
     try:
         arbiter._configuration.current = msgspec.structs.replace(config, cameras=[])
         arbiter._adopt()
@@ -97,7 +98,7 @@ def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(s
         assert receive(theirs) == (Stop(), ())
         arbiter._configuration.current = config
         arbiter._adopt()
-        assert arbiter._children["camera:room"] is child
+        assert arbiter._family.children["camera:room"] is child
         assert not child.retired
     finally:
         process.kill()
@@ -114,9 +115,9 @@ def test_a_wall_clock_that_was_set_starts_all_anew_on_the_new_time(
     process.start()
     told = []
     try:
-        for child in arbiter._children.values():
+        for child in arbiter._family.children.values():
             child.control, theirs = pair()
-            child.process = process
+            child.ticket, child.pid = 1, process.pid
             theirs.setblocking(False)
             told.append(theirs)
         arbiter._clock = HostClock(state=(time.time() - set_by_s, time.monotonic()))
@@ -156,7 +157,7 @@ def test_a_child_that_talks_nonsense_is_cut_off_and_does_not_end_the_supervisor(
     plan = camera_plan(load(store_yaml), (0.0, 0.0))
     ours, theirs = pair()
     ours.setblocking(False)
-    child = Child(plan, Restarts(RestartPolicy(), Arbiter(store_yaml, load(store_yaml))._rng), control=ours)
+    child = Child(plan, Restarts(RestartPolicy(), random.Random(1)), control=ours)
     send(theirs, Health("camera:room", "live", 1.0, 1.0))
     theirs.send(b"\xc1 no record")
     assert [said.state for said in child.hear(5.0)] == ["live"]
@@ -174,7 +175,7 @@ def test_a_process_that_ends_by_a_fault_one_can_mend_says_which(
     plan = next(plan for plan in plan_processes(config, HostClock().state) if plan.kind == "store")
     ours, theirs = pair()
     with Outbox(config.outbox_path(), Origin("test", "box")):
-        arguments = (plan.kind, plan.name, theirs, plan.spec, str(tmp_path), logging.INFO)
+        arguments = (theirs, plan.kind, plan.name, plan.spec, str(tmp_path), logging.INFO)
         process = multiprocessing.get_context("spawn").Process(target=run_child, args=arguments)
         process.start()
         theirs.close()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from runtime.supervisor import statefolder
-from runtime.supervisor.statefolder import FORMAT, NAME, Mark, StateError, prepare_state_folder
+from runtime.supervisor.statefolder import (
+    FORMAT,
+    NAME,
+    Mark,
+    StateError,
+    StateUnwritableError,
+    prepare_state_folder,
+    tighten,
+)
 
 
 def mark_of(folder: Path) -> Mark:
@@ -72,16 +79,43 @@ def test_a_place_where_no_folder_can_be_is_one_sentence(tmp_path: Path) -> None:
         prepare_state_folder(tmp_path / "file" / "state")
 
 
-def test_the_daemon_refuses_it_in_one_line(tmp_path: Path, repo: Path) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / NAME).write_text('{"format": 99, "written_by": "7.2"}')
-    store = tmp_path / "store.yaml"
-    store.write_text("site: {name: s, device: d}\nfloor: {extent_m: [0, 0, 1, 1]}\n")
-    command = [sys.executable, "-m", "runtime", "run", "--config", str(store)]
-    environment = {**os.environ, "PYTHONPATH": str(repo)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environment, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "written by tagsight 7.2 in format 99" in done.stderr
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_refuses_is_named_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(fd: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StateUnwritableError, match=os.strerror(number)) as told:
+        prepare_state_folder(tmp_path)
+    assert "None" not in str(told.value)
+
+
+def test_what_an_older_program_left_is_not_used_before_it_is_brought_forward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(28, "No space left on device", str(folder))
+
+    monkeypatch.setattr(statefolder, "FORMAT", 2)
+    monkeypatch.setattr(statefolder, "STEPS", {1: fail})
+    (tmp_path / NAME).write_text('{"format": 1, "written_by": "0.1"}')
+    with pytest.raises(StateError) as told:
+        prepare_state_folder(tmp_path)
+    assert not isinstance(told.value, StateUnwritableError)
+
+
+def test_others_lose_what_they_may_do_with_files_of_the_folder_and_links_are_left_alone(
+    tmp_path: Path,
+) -> None:
+    loose, link = tmp_path / "outbox.db", tmp_path / "link"
+    loose.touch(mode=0o644)
+    loose.chmod(0o666)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.touch()
+    elsewhere.chmod(0o644)
+    link.symlink_to(elsewhere)
+    tighten([loose, link, tmp_path / "absent"])
+    assert loose.stat().st_mode & 0o777 == 0o660
+    assert elsewhere.stat().st_mode & 0o777 == 0o644

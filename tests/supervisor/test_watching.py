@@ -32,7 +32,7 @@ def process() -> Iterator[ForkServerProcess]:
 
 def child_of(kind: str, process: ForkServerProcess) -> Child:
     plan = ProcessPlan(kind, f"{kind}:one", None)
-    return Child(plan, Restarts(RestartPolicy(), random.Random(1)), process=process)
+    return Child(plan, Restarts(RestartPolicy(), random.Random(1)), ticket=1, pid=process.pid)
 
 
 def check_each_second(child: Child, state: str, age_s: float, seconds: int) -> tuple[float, str]:

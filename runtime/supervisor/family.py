@@ -1,0 +1,260 @@
+"""The processes that run: started when they are due, connected, heard, judged and buried."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime.errors import TagsightError
+from runtime.frames.errors import RingError
+from runtime.messages import Attach, Detach, Health, pair
+from runtime.supervisor.child import PRELOAD, prune_crash_reports
+from runtime.supervisor.children import Child, Patience
+from runtime.supervisor.nursery import Birth, End, Nursery, NurseryError, Refusal
+from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.topology import Link, ProcessPlan
+
+CODE_WITHIN_S = 1.0
+"""A process has ended: so long the fork server may take to say how."""
+
+log = logging.getLogger("tagsight.supervisor")
+
+
+class Family:
+    """`children` by name, and the `links` between them. `utc` gives UTC seconds for their health."""
+
+    def __init__(
+        self, policy: RestartPolicy, patience: Patience, utc: Callable[[], float], crash_dir: Path
+    ) -> None:
+        self.children: dict[str, Child] = {}
+        self.links: list[Link] = []
+        self.crash_dir = crash_dir
+        self.closing = False
+        self.health_lost = 0
+        self._policy = policy
+        self._patience = patience
+        self._utc = utc
+        self._rng = random.Random()
+        self._nursery = Nursery(PRELOAD)
+        self._selector = selectors.DefaultSelector()
+        self._line: socket.socket | None = None
+        self._unconnected: list[Link] = []
+
+    def listen(self, fileobj: int | socket.socket, heed: Callable[[], None]) -> None:
+        """Call `heed` where there is something to read."""
+        self._selector.register(fileobj, selectors.EVENT_READ, heed)
+
+    def admit(self, plan: ProcessPlan) -> None:
+        """One more process, due at once; or one that was to go stays after all."""
+        known = self.children.get(plan.name)
+        if known is None:
+            self.children[plan.name] = Child(plan, Restarts(self._policy, self._rng))
+        elif known.retired:
+            known.plan, known.retired, known.start_at_s = plan, False, 0.0
+
+    def alive(self) -> set[int]:
+        """The pids of those that run."""
+        return {child.pid for child in self.children.values() if child.pid is not None}
+
+    def start_due(self, clock: tuple[float, float], log_level: int, now_s: float) -> None:
+        """Start those whose time has come, and connect what could not be connected before."""
+        for child in list(self.children.values()):
+            if not child.running and not child.retired and now_s >= child.start_at_s:
+                self._start(child, clock, log_level, now_s)
+        again, self._unconnected = self._unconnected, []
+        for link in again:
+            self._connect(link)
+
+    def hear_all(self, timeout_s: float) -> None:
+        """Act on what was said or has happened by then."""
+        # What was asked of a server that has died is answered without a word on its line.
+        self._hear_the_nursery()
+        for key, _ in self._selector.select(timeout_s):
+            key.data()
+        now_s = time.monotonic()
+        for child in list(self.children.values()):
+            if self._is_over(child, now_s):
+                self._bury(child, now_s)
+
+    def judge(self, now_s: float) -> None:
+        """Begin to end who makes no progress."""
+        self._nursery.check(now_s)
+        self._follow_the_line()
+        for child in self.children.values():
+            why = child.check(now_s, self._patience) if child.pid is not None else ""
+            if why:
+                log.error("%s makes no progress (%s): stopping it with a trace", child.name, why)
+
+    def forward(self, health: Health) -> None:
+        """Tell the store process how a process is."""
+        store = self.children.get("store")
+        if store is not None and not store.tell(health):
+            self.health_lost += 1
+
+    def give_up_unborn(self) -> None:
+        """No more births: who was asked for and does not run yet will not."""
+        self.closing = True
+        for child in self.children.values():
+            if child.running and child.pid is None:
+                self._forget(child)
+
+    def close(self) -> None:
+        """Let go of the fork server."""
+        self._nursery.close()
+
+    def prune(self) -> None:
+        """Keep the traces of the dead within their bounds."""
+        try:
+            prune_crash_reports(self.crash_dir, self.alive())
+        except OSError as error:
+            log.warning("%s: old traces cannot be removed (%s)", self.crash_dir, error.strerror)
+
+    def _start(self, child: Child, clock: tuple[float, float], log_level: int, now_s: float) -> None:
+        try:
+            child.start(self._nursery, clock, str(self.crash_dir), log_level, now_s)
+        except (RingError, NurseryError, OSError) as error:
+            why = str(error) if isinstance(error, TagsightError) else error.strerror
+            self._could_not_start(child, why or "unknown error", now_s)
+            return
+        finally:
+            self._follow_the_line()
+        assert child.control is not None
+        self.listen(child.control, lambda: self._hear(child))
+        for link in self.links:
+            if link.joins(child.name):
+                self._connect(link)
+
+    def _could_not_start(self, child: Child, why: str, now_s: float) -> None:
+        child.start_at_s = child.restarts.died(now_s)
+        wait_s = child.start_at_s - now_s
+        log.error("%s cannot start: %s; tried again in %.1f s", child.name, why, wait_s)
+        utc_s = self._utc()
+        self.forward(Health(child.name, "unusable", utc_s, utc_s, f"cannot start: {why}"))
+
+    def _connect(self, link: Link) -> None:
+        here, there = self.children.get(link.here), self.children.get(link.there)
+        if here is None or there is None or not here.running or not there.running:
+            return
+        try:
+            for_here, for_there = pair()
+        except OSError as error:
+            if link not in self._unconnected:
+                self._unconnected.append(link)
+                log.error("%s and %s cannot be connected yet: %s", link.here, link.there, error.strerror)
+            return
+        ring = () if here.ring_fd is None else (here.ring_fd,)
+        here.tell(Attach(link.here_role, link.here_peer), (for_here.fileno(),))
+        there.tell(Attach(link.there_role, link.there_peer), (*ring, for_there.fileno()))
+        for_here.close()
+        for_there.close()
+
+    def _follow_the_line(self) -> None:
+        """Listen to the fork server that there is now."""
+        if self._line is self._nursery.line:
+            return
+        if self._line is not None:
+            self._selector.unregister(self._line)
+        self._line = self._nursery.line
+        if self._line is not None:
+            self.listen(self._line, self._hear_the_nursery)
+
+    def _hear_the_nursery(self) -> None:
+        now_s = time.monotonic()
+        answers = self._nursery.hear(now_s)
+        self._follow_the_line()
+        for said in answers:
+            if isinstance(said, End):
+                for ended in self.children.values():
+                    if ended.pid == said.pid:
+                        ended.code = said.code
+                continue
+            child = next((one for one in self.children.values() if one.ticket == said.ticket), None)
+            if isinstance(said, Birth):
+                self._welcome(child, said, now_s)
+            elif child is not None:
+                self._refused(child, said, now_s)
+
+    def _welcome(self, child: Child | None, birth: Birth, now_s: float) -> None:
+        if child is None:
+            # Given up meanwhile: it finds its control socket closed and ends.
+            if birth.pidfd is not None:
+                os.close(birth.pidfd)
+            return
+        child.born(birth.pid, birth.pidfd, self._nursery.pid, now_s)
+        if birth.pidfd is not None:
+            self.listen(birth.pidfd, lambda: self._has_ended(child))
+        log.info("%s started, pid %s", child.name, child.pid)
+
+    def _refused(self, child: Child, refusal: Refusal, now_s: float) -> None:
+        self._forget(child)
+        if child.retired:
+            self.children.pop(child.name, None)
+        elif not self.closing:
+            self._could_not_start(child, refusal.why, now_s)
+
+    def _forget(self, child: Child) -> None:
+        if child.control is not None:
+            self._selector.unregister(child.control)
+        child.bury()
+
+    def _hear(self, child: Child) -> None:
+        control = child.control
+        for health in child.hear(time.monotonic()):
+            self.forward(health)
+        if control is not None and child.control is None:
+            self._selector.unregister(control)
+            if child.pidfd is None and child.pid is not None:
+                child.kill(signal.SIGKILL)
+                child.ended_s = time.monotonic()
+
+    def _has_ended(self, child: Child) -> None:
+        if child.pidfd is not None and child.ended_s is None:
+            self._selector.unregister(child.pidfd)
+            child.ended_s = time.monotonic()
+
+    def _is_over(self, child: Child, now_s: float) -> bool:
+        """Whether it has ended and it is known how, or will not be known any more."""
+        if child.code is not None:
+            return True
+        if child.ended_s is None:
+            return False
+        return child.born_by != self._nursery.pid or now_s - child.ended_s > CODE_WITHIN_S
+
+    def _bury(self, child: Child, now_s: float) -> None:
+        """A child has ended: tell its peers, decide when it may start again."""
+        self._hear(child)
+        self._has_ended(child)
+        code = 0 if child.code is None and child.asked_to_stop else child.code
+        self._forget(child)
+        for link in self.links:
+            if link.here == child.name and link.there in self.children:
+                self.children[link.there].tell(Detach(link.there_role, link.there_peer))
+            if link.there == child.name and link.here in self.children:
+                self.children[link.here].tell(Detach(link.here_role, link.here_peer))
+        self.prune()
+        if child.retired:
+            self.children.pop(child.name, None)
+        if child.retired or self.closing:
+            return
+        if code == 0:
+            child.start_at_s = now_s
+            return
+        child.start_at_s = child.restarts.died(now_s)
+        state = "degraded" if child.restarts.degraded(now_s) else "restarting"
+        detail = f"ended with {_exit_words(code)}; starts again in {child.start_at_s - now_s:.1f} s"
+        log.error("%s %s", child.name, detail)
+        utc_s = self._utc()
+        self.forward(Health(child.name, state, utc_s, utc_s - (now_s - child.heard_s), detail))
+
+
+def _exit_words(code: int | None) -> str:
+    if code is None:
+        return "an unknown exit code (its fork server had ended before)"
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

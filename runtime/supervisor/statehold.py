@@ -1,0 +1,109 @@
+"""Our hold on the state folder: one daemon at a time, and what is wrong with it is tried again."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from runtime.supervisor.statefolder import (
+    FOLDER_MODE,
+    NAME,
+    StateError,
+    StateUnwritableError,
+    prepare_state_folder,
+    tighten,
+)
+
+RETRY_S = 3.0
+
+log = logging.getLogger("tagsight.supervisor")
+
+
+class StateTakenError(StateError):
+    """Another daemon runs on this state folder."""
+
+
+class StateHold:
+    """A state folder and our lock on it, which the kernel frees when this process ends, however it ends.
+
+    `fault` says what is wrong with the folder; empty where it is ready. With a fault, `withheld` says that
+    nothing may run on it: what lies there is not ours to touch. Otherwise what would be written there waits.
+    """
+
+    def __init__(self, folder: Path, outbox: Path) -> None:
+        self.folder = folder
+        self.fault = ""
+        self.withheld = False
+        self._outbox = outbox
+        self._lock_fd: int | None = None
+        self._due_s = 0.0
+
+    @property
+    def crash_folder(self) -> Path:
+        """Where processes leave the traces of their end."""
+        return self.folder / "crash"
+
+    def prepare(self, now_s: float) -> None:
+        """Take the folder and make it ready, where that is due. Raises StateTakenError."""
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + RETRY_S
+        before = self.fault
+        try:
+            self._lock()
+            prepare_state_folder(self.folder)
+            self._lock()
+            self.fault, self.withheld, self._due_s = "", False, float("inf")
+            with suppress(OSError):
+                self.crash_folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
+            tighten(
+                [
+                    self.folder / NAME,
+                    *_files(self._outbox.parent, f"{self._outbox.name}*"),
+                    *_files(self.crash_folder, "*.trace"),
+                ]
+            )
+        except StateTakenError:
+            raise
+        except StateError as error:
+            self.fault = str(error)
+            self.withheld = not isinstance(error, StateUnwritableError)
+        if before and not self.fault:
+            log.info("state_dir %s is ready", self.folder)
+
+    def release(self) -> None:
+        """Let another daemon have it."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def _lock(self) -> None:
+        """Lock the folder itself: that needs no room on a full disk, and no leave to write."""
+        if self._lock_fd is not None:
+            return
+        try:
+            fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            # Not there yet, or not for us: preparing it says which.
+            return
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise StateTakenError(
+                f"state_dir {self.folder}: another tagsight daemon runs on it; stop that one, or give this "
+                "one a state_dir of its own"
+            ) from None
+        except OSError as error:
+            log.warning("state_dir %s: cannot be locked (%s)", self.folder, error.strerror)
+        self._lock_fd = fd
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """The files there that are called so; none where the folder cannot be read."""
+    with suppress(OSError):
+        return [file for file in folder.glob(pattern) if file.is_file()]
+    return []
