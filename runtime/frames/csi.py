@@ -22,6 +22,7 @@ class CsiSource:
     """Pictures of a sensor; only the newest waits."""
 
     waits = False
+    truncated = False
     pixel_format = PixelFormat.NV12
 
     def __init__(self, where: SourceUri, clock: HostClock, pipeline: str = SENSOR) -> None:

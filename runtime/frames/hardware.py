@@ -48,6 +48,7 @@ class HardwareSource:
     """
 
     waits = False
+    truncated = False
     pixel_format = PixelFormat.NV12
 
     def __init__(self, where: SourceUri, clock: HostClock) -> None:

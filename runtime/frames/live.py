@@ -36,6 +36,7 @@ class StreamSource:
     """Pictures of a network camera, over TCP (RTSP interleaved)."""
 
     waits = False
+    truncated = False
     pixel_format = PixelFormat.BGR
 
     def __init__(
@@ -105,6 +106,7 @@ class DeviceSource:
     """Pictures of a USB camera (Video4Linux)."""
 
     waits = False
+    truncated = False
     pixel_format = PixelFormat.BGR
 
     def __init__(self, where: SourceUri, clock: HostClock) -> None:

@@ -76,8 +76,14 @@ class Source(Protocol):
     """Pictures skipped so far because they were due long ago."""
     spoiled: int
     """Pictures lost so far because they could not be decoded."""
-    remark: str
-    """What is to be said of the source beyond its state; empty if nothing."""
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of the source beyond its state; empty if nothing."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it is a file that has turned out to break off before its end."""
 
     def grab(self) -> Grab | None:
         """Wait for the next picture; None at the end of a file. Raises SourceFault."""
