@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TextIO
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from engines.detector import DEFAULT_WEIGHTS, PersonDetector
@@ -25,6 +27,9 @@ from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 from runtime.vision.tracklog import Row, TrackLog, mot_line
+
+BLACK_LEVEL = 4
+"""A picture whose brightest value is not above this shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,9 @@ def video(
     TRACKS is causal with a fixed delay of 3.5 s, as a live camera would give it: the first sightings of a
     track are written once it is confirmed, gaps of up to 2 s are filled in on a straight line (conf 0) once
     the person is seen again, and people half out of the picture are left out.
+
+    Times are the file's own. A file that breaks off is counted as far as it goes: COUNTS then says
+    `complete: false` and `cut_s`, where; what is unusual about a file stands in its `remarks`.
 
     \b
     Example:
@@ -115,7 +123,7 @@ def run(
 ) -> Counts:
     """Analyse the clip and write what was asked for. Raises TagsightError and EngineError.
 
-    Where the file breaks off, tracks and overlay hold what was found up to there.
+    Where the file breaks off, everything holds what was found up to there.
     """
     with ExitStack() as stack:
         homography = image_to_floor(job.camera, source.size) if job.camera is not None else None
@@ -135,9 +143,11 @@ def run(
         counter = ClipCounter(job.config)
         name = job.camera.name if job.camera is not None else job.file.name
         frames = 0
+        blackness = _Blackness()
         for seen in analyse(_frames(source, stack), detector, tracker, onlooker):
             frame = seen.frame
             frames += 1
+            blackness.look(frame.image)
             for earlier in seen_before(name, frame.index, seen.tracks):
                 counter.add(earlier)
             counter.add(
@@ -146,17 +156,44 @@ def run(
             sheet.add(seen.frame, seen.tracks, seen.ended)
             if overlay is not None:
                 overlay.add(frame.image, frame.time_s, seen.tracks, counter.through)
-        clip = Clip(job.file.name, Path(weights).name, frames, round(frames / source.fps, 3), source.fps)
+        clip = Clip(
+            job.file.name,
+            Path(weights).name,
+            frames,
+            round(source.read_s, 3),
+            source.fps,
+            source.coding,
+            not source.truncated,
+            None if source.cut_s is None else round(source.cut_s, 3),
+            [*source.notes, *blackness.notes(frames)],
+        )
         return counter.finish(clip)
 
 
 def _frames(source: FileSource, stack: ExitStack) -> Iterator[VideoFrame]:
     """The clip's pictures, with a progress bar on a terminal."""
     progress = stack.enter_context(Progress(transient=True, disable=not sys.stderr.isatty()))
-    task = progress.add_task("frames", total=source.frames or None)
+    task = progress.add_task("video", total=source.length_s or None)
     while (frame := read(source)) is not None:
         yield VideoFrame(frame.grab.number, frame.grab.time_s, frame.image)
-        progress.advance(task)
+        progress.update(task, completed=frame.grab.time_s)
+
+
+class _Blackness:
+    """Pictures without anything in them: a lens cap, or a decoder that says "ok" and gives nothing."""
+
+    def __init__(self) -> None:
+        self._black = 0
+
+    def look(self, image: NDArray[np.uint8]) -> None:
+        """Count it if every pixel looked at is black."""
+        self._black += int(image[::8, ::8].max(initial=0)) <= BLACK_LEVEL
+
+    def notes(self, frames: int) -> list[str]:
+        """What is to be said of it."""
+        return [f"{self._black} of {frames} frames are black, nothing can be seen in them"] * (
+            self._black > 0
+        )
 
 
 class _TrackSheet:
@@ -201,6 +238,9 @@ def _print(result: Counts, as_json: bool) -> None:
                     "seconds": clip.seconds,
                     "persons": result.persons,
                     "entrances": gates,
+                    "complete": clip.complete,
+                    "cut_s": clip.cut_s,
+                    "remarks": clip.remarks,
                 }
             )
         )
@@ -208,3 +248,5 @@ def _print(result: Counts, as_json: bool) -> None:
     click.echo(f"{clip.file}: {clip.frames} frames, {clip.seconds:.1f} s, {result.persons} persons")
     for name, through in gates.items():
         click.echo(f"  {name}: {through['in']} in, {through['out']} out")
+    for remark in clip.remarks:
+        click.echo(f"  note: {remark}")

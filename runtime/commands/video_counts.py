@@ -29,6 +29,13 @@ class Clip(msgspec.Struct, frozen=True):
     frames: int
     seconds: float
     fps: float
+    coding: str
+    complete: bool
+    """Whether the file was read to its container's end; False where it breaks off before."""
+    cut_s: float | None
+    """Where it breaks off, seconds."""
+    remarks: list[str]
+    """What is wrong with the file or unusual about it, in words."""
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -52,6 +59,8 @@ class Counts(msgspec.Struct, frozen=True):
     """Everything counted in one clip. Places and people outside the floor plan count only in `persons`."""
 
     clip: Clip
+    complete: bool
+    """Whether they are of the whole clip; see there."""
     persons: int
     intervals: list[Heads]
     entrances: list[Gate]
@@ -101,6 +110,7 @@ class ClipCounter:
         footfall = [fact for fact in told if isinstance(fact, Footfall)]
         return Counts(
             clip=clip,
+            complete=clip.complete,
             persons=len(set().union(*self._heads.values())),
             intervals=[
                 Heads(number * INTERVAL_S, min((number + 1) * INTERVAL_S, clip.seconds), len(tracks))

@@ -9,6 +9,7 @@ fast) is held up instead.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ CHANGE_SHOWN_S = 10.0
 """How long health speaks of a changed picture size."""
 RATE_WINDOW_S = 10.0
 SLOT_POLL_S = 0.005
+SIGN_OF_LIFE_S = 1.0
+"""How often a source that waits for a frame's time says so."""
 
 _FINDINGS = {
     Finding.FINE: SourceState.LIVE,
@@ -161,7 +164,8 @@ class Capture(threading.Thread):
             self.drops[DECODE_ERROR] += source.spoiled - spoiled
             stale, spoiled = source.stale, source.spoiled
             if grab is None:
-                self._say(SourceState.ENDED, f"{source.label}: the file has ended")
+                state = SourceState.TRUNCATED if source.truncated else SourceState.ENDED
+                self._say(state, source.remark or f"{source.label}: the file has ended")
                 self.finished = True
                 return
             self._backoff.worked(grab.arrived_s)
@@ -249,7 +253,12 @@ class Capture(threading.Thread):
         self._say(state, "; ".join(remarks))
 
     def _pause(self, seconds: float) -> None:
-        self._stopping.wait(seconds)
+        """How a paced file waits for its next frame: that is no standstill, however long it takes."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0 and not self._stopping.is_set():
+            now_s = self._clock.now()
+            self.status = self.status._replace(busy_since_s=now_s, progress_s=now_s)
+            self._stopping.wait(min(left_s, SIGN_OF_LIFE_S))
 
     def _say(self, state: SourceState, detail: str) -> None:
         self.status = self.status._replace(state=state, detail=detail)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -22,9 +21,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from runtime.frames.errors import FrameError
+from runtime.frames.causes import BrokeOff, CannotOpen, Cause, cause_of, reason_of
 from runtime.frames.pixels import Deinterlacer, Pixels
 from runtime.frames.ring import Image
+from runtime.frames.tail import Tail
 
 CODINGS = {
     "h264": "H.264",
@@ -40,48 +40,15 @@ CODINGS = {
 }
 """What people call a coding, by FFmpeg's name for it."""
 
+TEXT_ART = ("tty", "bin", "xbin", "adf", "idf")
+"""FFmpeg draws text files as pictures; here they are no video."""
 MAX_UNREADABLE = 100
 """Places in a row that cannot be taken apart, after which a source is given up."""
 FIRST_WITHIN = 1000
 """Packets within which a first picture must come."""
 
 
-class Cause(Enum):
-    """Why an address cannot be opened, in the words of an error."""
-
-    LOGIN = "the login is refused"
-    FORBIDDEN = "access is forbidden"
-    NOT_FOUND = "there is no such stream"
-    REFUSED = "nobody listens there"
-    NO_ANSWER = "there is no answer"
-    NOT_A_VIDEO = "it is not a video"
-    NO_PICTURES = "it holds no pictures"
-    CODING = "its pictures cannot be decoded"
-    OTHER = "it cannot be opened"
-
-
 _NO_STAMPS = cast(int, FormatFlags.no_timestamps.value)
-
-_CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
-    ((av.error.HTTPUnauthorizedError,), Cause.LOGIN),
-    ((av.error.HTTPForbiddenError, av.error.PermissionError), Cause.FORBIDDEN),
-    ((av.error.HTTPNotFoundError, av.error.FileNotFoundError), Cause.NOT_FOUND),
-    ((av.error.ConnectionRefusedError,), Cause.REFUSED),
-    ((av.error.TimeoutError, av.error.ExitError), Cause.NO_ANSWER),
-    ((av.error.InvalidDataError, av.error.EOFError), Cause.NOT_A_VIDEO),
-)
-
-
-class CannotOpen(FrameError):
-    """An address cannot be opened. The sentence names the cause and the coding, never the address."""
-
-    def __init__(self, cause: Cause, detail: str = "") -> None:
-        super().__init__(f"{cause.value}{f' ({detail})' if detail else ''}")
-        self.cause = cause
-
-
-class BrokeOff(FrameError):
-    """No more can be read, though the source had not said that it ends."""
 
 
 class Picture(NamedTuple):
@@ -104,16 +71,23 @@ class Video:
         timeouts_s: tuple[float, float] | None = None,
         *,
         low_delay: bool = False,
+        ahead: int = 0,
     ) -> None:
         """Open it and decode the first picture. Raises CannotOpen.
 
         `options` are FFmpeg's for its demuxers and protocols, `timeouts_s` are for opening and for each read;
-        with `low_delay` pictures come as soon as they can be shown.
+        with `low_delay` pictures come as soon as they can be shown. `ahead` packets are read before they are
+        wanted, so that `following` can tell of them.
         """
         self.spoiled = 0
         """Packets so far of which no picture could be made."""
+        self.damaged = 0
+        """Packets so far that are not as they were made, or whose picture is not."""
         self.interlaced = False
         """Whether interlaced pictures have come."""
+        self.resized = False
+        """Whether pictures of another size than the first have come."""
+        self._target, self._options = target, options
         self._container = _open(target, options, timeouts_s)
         try:
             self._stream = _pictures_of(self._container)
@@ -125,24 +99,49 @@ class Video:
             self.coding = CODINGS.get(context.codec.canonical_name, context.codec.long_name)
             self.fps = _rate(self._stream)
             self.has_stamps = not self._container.format.flags & _NO_STAMPS
+            self.duration_s = _duration_of(self._container, self._stream)
+            """How long the container says that it is, exactly or by estimate; None if it says nothing."""
+            self.declared = self._declared()
+            """How many pictures the container holds, hidden ones included; 0 where it does not say."""
             self._pixels = Pixels()
+            self._frame_size: tuple[int, int] | None = None
             self._deinterlacer: Deinterlacer | None = None
             self._ready: deque[Picture] = deque()
             self._through = False
             self._packets = self._container.demux(self._stream)
+            self._ahead = ahead
+            self._waiting: deque[Packet[VideoStream] | BrokeOff] = deque()
+            self._last_damaged = self._broke_off = False
+            self._tail = Tail(self.container, context.codec.canonical_name)
             self._first()
         except BaseException:
             self._container.close()
             raise
 
-    @property
-    def duration_s(self) -> float | None:
-        """How long the container says that it is, exactly or by estimate; None if it says nothing."""
-        duration = self._stream.duration
-        if duration is not None and duration > 0 and self._stream.time_base:
-            return float(duration * self._stream.time_base)
-        duration = self._container.duration
-        return duration / av.time_base if duration is not None and duration > 0 else None
+    def exact_length_s(self) -> float:
+        """How long it takes to show all pictures once: from an index, or by looking at every packet."""
+        duration_s = self.duration_s
+        if duration_s is not None and self.container.split(",")[0] in ("mov", "avi"):
+            return duration_s
+        count, stamps = 0, []
+        with _open(self._target, self._options, None) as container:
+            stream = _pictures_of(container)
+            for packet in container.demux(stream):
+                count += packet.size > 0
+                if packet.pts is not None and packet.size:
+                    stamps.append(packet.pts)
+            interval_s = 1.0 / (self.fps or 25.0)
+            if not stamps:
+                return count * interval_s
+            return float((max(stamps) - min(stamps)) * float(stream.time_base or 0) + interval_s)
+
+    def key_before(self, stamp_s: float) -> float | None:
+        """The stamp of the last key picture at or before that stamp, by the index; None where it has none."""
+        entries, base = self._stream.index_entries, float(self._stream.time_base or 0)
+        if not len(entries) or not base or not self.has_stamps:
+            return None
+        found = entries.search_timestamp(round(stamp_s / base))
+        return float(entries[found].timestamp * base) if found >= 0 else None
 
     def read(self) -> Picture | None:
         """The next picture, None at the end. Raises BrokeOff."""
@@ -152,9 +151,24 @@ class Video:
             self._decode(self._next_packet())
         return self._ready.popleft()
 
-    def size_of(self, picture: Picture) -> tuple[int, int]:
-        """Width and height of that picture, which may have become others than `size`."""
-        return self._pixels.upright_size(picture.frame)
+    def following(self) -> list[float]:
+        """The stamps of the pictures in the packets read ahead, in the order of decoding."""
+        base = float(self._stream.time_base or 0)
+        packets = (packet for packet in self._waiting if not isinstance(packet, BrokeOff) and packet.size)
+        ticks = (packet.dts if self.container == "avi" else packet.pts for packet in packets)
+        return [tick * base for tick in ticks if tick is not None]
+
+    @property
+    def index_end(self) -> int:
+        """The byte at which the last pictures end by the container's index; 0 where it has none."""
+        entries = self._stream.index_entries
+        count = len(entries)
+        return max((entries[k].pos + entries[k].size for k in range(max(0, count - 64), count)), default=0)
+
+    @property
+    def last_is_cut(self) -> bool:
+        """Whether the last picture read is incomplete, or reading broke off."""
+        return self._broke_off or self._last_damaged or self._tail.is_cut(self._stream.codec_context)
 
     def pixels(self, picture: Picture, into: Image | None = None) -> Image:
         """The picture as BGR, (height, width, 3), upright and of `size`; in `into` where that fits."""
@@ -166,9 +180,10 @@ class Video:
         try:
             self._container.seek(round(stamp_s / float(self._stream.time_base)), stream=self._stream)
         except av.error.FFmpegError as error:
-            raise BrokeOff(_reason(error)) from error
+            raise BrokeOff(reason_of(error)) from error
         self._ready.clear()
         self._deinterlacer = None
+        self._waiting.clear()
         self._through = False
         self._packets = self._container.demux(self._stream)
 
@@ -176,6 +191,13 @@ class Video:
         """Let go of it."""
         self._ready.clear()
         self._container.close()
+
+    def _declared(self) -> int:
+        # Some write AVI headers with another rate than the pictures have, and count by it.
+        rate = self._stream.average_rate
+        if self.container == "avi" and (not rate or abs(float(rate) - self.fps) > 0.01 * self.fps):
+            return 0
+        return self._stream.frames
 
     def _first(self) -> None:
         for _ in range(FIRST_WITHIN):
@@ -192,32 +214,47 @@ class Video:
         self.size = self._pixels.upright_size(self._ready[0].frame)
         """Width and height of the pictures, in pixels, after turning."""
 
-    def _next_packet(self) -> Packet[VideoStream] | None:
-        """The next packet, None at the end. Raises BrokeOff."""
+    def _next_packet(self) -> Packet[VideoStream]:
+        """The next packet; an empty one at the end. Raises BrokeOff."""
+        while len(self._waiting) <= self._ahead:
+            last = self._waiting[-1] if self._waiting else None
+            if isinstance(last, BrokeOff) or (last is not None and not last.size):
+                break
+            try:
+                self._waiting.append(self._take_apart())
+            except BrokeOff as error:
+                self._waiting.append(error)
+        packet = self._waiting.popleft()
+        if isinstance(packet, BrokeOff):
+            self._through = self._broke_off = True
+            raise packet
+        return packet
+
+    def _take_apart(self) -> Packet[VideoStream]:
         for _ in range(MAX_UNREADABLE):
             try:
-                packet = next(self._packets, None)
+                # An empty packet says that the picture before it stays; the one without a time is the end.
+                return next(packet for packet in self._packets if packet.size or packet.dts is None)
             except av.error.InvalidDataError:
                 self.spoiled += 1
                 self._packets = self._container.demux(self._stream)
-                continue
             except av.error.FFmpegError as error:
-                self._through = True
-                raise BrokeOff(_reason(error)) from error
-            # An empty packet says that the picture before it stays; the one without a time is PyAV's end.
-            if packet is None or packet.size or packet.dts is None:
-                return packet if packet is not None and packet.size else None
-        self._through = True
+                raise BrokeOff(reason_of(error)) from error
         raise BrokeOff("it cannot be taken apart any more")
 
-    def _decode(self, packet: Packet[VideoStream] | None) -> None:
-        context = self._stream.codec_context
+    def _decode(self, packet: Packet[VideoStream]) -> None:
+        if packet.size:
+            self._last_damaged = packet.is_corrupt
+            self._tail.add(packet)
         try:
-            for frame in context.decode(packet):
+            for frame in packet.decode():
+                self._last_damaged |= frame.is_corrupt
                 self._show(frame)
+            self.damaged += self._last_damaged and bool(packet.size)
         except (av.error.FFmpegError, ValueError):
-            self.spoiled += packet is not None
-        if packet is None:
+            self.spoiled += bool(packet.size)
+            self._last_damaged = True
+        if not packet.size:
             self._through = True
             if self._deinterlacer is not None:
                 self._ready.extend(_picture(frame) for frame in self._deinterlacer.push(None))
@@ -225,9 +262,12 @@ class Video:
     def _show(self, frame: VideoFrame) -> None:
         if not frame.time_base:
             frame.time_base = self._stream.time_base
-        if self.container == "avi" and frame.dts is not None:
+        if self.container == "avi":
             # AVI has no time of showing, only a place in the order of decoding.
             frame.pts = frame.dts
+        size = frame.width, frame.height
+        self._frame_size = self._frame_size or size
+        self.resized |= size != self._frame_size
         if frame.interlaced_frame:
             self.interlaced = True
             if self._deinterlacer is None:
@@ -254,19 +294,28 @@ def _open(
     try:
         return av.open(str(target), "r", options=dict(options or {}), timeout=timeouts_s)
     except av.error.FFmpegError as error:
-        raise CannotOpen(_cause(error), _reason(error)) from error
+        raise CannotOpen(cause_of(error), reason_of(error)) from error
     except (OSError, ValueError) as error:
         raise CannotOpen(Cause.OTHER, str(error)) from error
 
 
 def _pictures_of(container: InputContainer) -> VideoStream:
     """The stream of pictures. Raises CannotOpen where there is none or no decoder for it."""
+    if container.format.name in TEXT_ART:
+        raise CannotOpen(Cause.NOT_A_VIDEO)
     streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not streams:
         raise CannotOpen(Cause.NO_PICTURES, "only sound" if container.streams.audio else "")
     if streams[0].codec_context is None:
         raise CannotOpen(Cause.CODING, "a coding that is not known here")
     return streams[0]
+
+
+def _duration_of(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration is not None and stream.duration > 0 and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    duration = container.duration
+    return duration / av.time_base if duration is not None and duration > 0 else None
 
 
 def _is_cover(stream: VideoStream) -> bool:
@@ -280,12 +329,3 @@ def _rate(stream: VideoStream) -> float:
         if rate and 0.1 <= float(rate) <= 1000.0:
             return float(rate)
     return 0.0
-
-
-def _cause(error: av.error.FFmpegError) -> Cause:
-    return next((cause for kinds, cause in _CAUSES if isinstance(error, kinds)), Cause.OTHER)
-
-
-def _reason(error: av.error.FFmpegError) -> str:
-    """FFmpeg's words; the whole text of the error quotes the address, password and all."""
-    return (error.strerror or type(error).__name__).lower()

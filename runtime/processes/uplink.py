@@ -38,6 +38,8 @@ UNSEEN_S = 20.0
 """The sender looks at the outbox every second."""
 CERTIFICATE_EVERY_S = 60.0
 DAY_S = 86_400.0
+REMARK_S = 600.0
+"""How long health repeats what was noticed on the way to the cloud."""
 
 log = logging.getLogger("tagsight.uplink")
 
@@ -189,6 +191,8 @@ class UplinkProcess:
             "events_delivered": float(tally.events_delivered),
             "connects": float(tally.connects),
             "resends": float(tally.resends),
+            "streams_begun": float(tally.renewals),
+            "acks_refused": float(tally.acks_refused),
         }
         days = self._certificate.days_left(now_s)
         if days is not None:
@@ -216,20 +220,46 @@ class UplinkProcess:
         return now_s - self._unseen_since_s > UNSEEN_S
 
     def _judge(self, tally: Tally, values: dict[str, float]) -> tuple[str, str]:
-        warning = _certificate_warning(values.get("certificate_days"))
+        remarks = [*_remarks(tally, time.monotonic()), _certificate_warning(values.get("certificate_days"))]
+        warning = "; ".join(filter(None, remarks))
         if tally.detail == Tally.detail:
             return "connecting", ""
         if not tally.connected:
             return "disconnected", "; ".join(filter(None, (tally.detail, warning)))
         if tally.held_kinds:
             kinds = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(tally.held_kinds.items()))
-            return "refused", f"the broker refuses {kinds}"
+            return "refused", "; ".join(filter(None, (f"the broker refuses {kinds}", warning)))
         if tally.unanswered_s > UNANSWERED_WARNING_S:
             return "unacknowledged", (
                 f"the cloud has acknowledged nothing for {tally.unanswered_s:.0f} s; run a consumer that "
                 "acknowledges (tagsight uplink receive), or set uplink.trust_broker"
+                + (f"; {warning}" if warning else "")
             )
         return "ok", warning
+
+
+def _remarks(tally: Tally, now_s: float) -> list[str]:
+    """What others have said under this device's name that somebody should look at."""
+    remarks = []
+    if _is_recent(tally.namesake_s, now_s):
+        remarks.append(
+            "another device speaks under this site and device name: give each box its own site.device"
+        )
+    if _is_recent(tally.renewed_s, now_s):
+        remarks.append(
+            "the outbox was restored from an older image, or copied to another device; it goes on as stream "
+            f"{tally.stream}"
+        )
+    if _is_recent(tally.refused_s, now_s):
+        remarks.append(
+            f"{tally.acks_refused} acknowledgements did not count: for what was never sent, or from a "
+            "consumer that names no stream (upgrade it)"
+        )
+    return remarks
+
+
+def _is_recent(at_s: float | None, now_s: float) -> bool:
+    return at_s is not None and now_s - at_s < REMARK_S
 
 
 def _certificate_warning(days_left: float | None) -> str:

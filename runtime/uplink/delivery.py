@@ -194,6 +194,15 @@ class Delivery:
         self._held_until_s[kind] = now_s + self.limits.hold_s
         return kind
 
+    def returned(self, message: int) -> None:
+        """The broker does not take the message as it is: its events go again, in another form."""
+        self._in_flight.pop(message, None)
+        self._rewind = True
+
+    def dropped(self, seq: int) -> None:
+        """This event will never be sent: a gap event names it."""
+        self.delivered.add(seq)
+
     def was_sent(self, seq: int) -> bool:
         """Everything up to `seq` was sent at least once, or is no longer there."""
         if seq <= self.delivered.prefix_end():

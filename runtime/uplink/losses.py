@@ -9,6 +9,7 @@ from runtime.uplink.ranges import SeqRanges
 
 OUTBOX_FULL = "the outbox reached its size limit"
 DISK_REFUSED = "the disk refused writes"
+UNSENDABLE = "the broker takes no message of that size"
 OUTBOX_LOST = "the outbox file was damaged or removed"
 
 

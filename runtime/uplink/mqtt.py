@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from runtime.config import Uplink
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.packet_limit import BoundedClient, PacketLimit
+from runtime.uplink.permits import UNEXPLAINED, Permits
 from runtime.uplink.secrets import read_password, tls_context
 from runtime.uplink.wire import Payload
 
@@ -97,8 +98,10 @@ class Link:
         *,
         keep_session_s: int = 0,
         max_bytes: int = MAX_CONTROL_BYTES,
+        permits: Permits | None = None,
     ) -> None:
         self._max_bytes = max_bytes
+        self.permits = permits or Permits()
         self._keep_session_s = keep_session_s
         self._address = f"{broker.host}:{broker.tcp_port()}"
         self._broker = broker
@@ -106,13 +109,14 @@ class Link:
         self._happenings: list[Happening] = []
         self._lost: str | None = None
         self._is_taken_over = False
+        self._published = self._answered = 0
         self._connected = False
         self._asked_for: tuple[str, ...] = ()
         self.subscribed_s: float | None = None
         self.receive_maximum = DEFAULT_RECEIVE_MAXIMUM
         self._client = BoundedClient(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id,
+            client_id=self.permits.client_id(client_id),
             protocol=paho.MQTTv5 if self._is_v5 else paho.MQTTv311,
             clean_session=None if self._is_v5 else keep_session_s == 0,
         )
@@ -131,7 +135,9 @@ class Link:
         if context is not None:
             self._client.tls_set_context(context)
         if will is not None:
-            self._client.will_set(will.topic, will.data, qos=1, retain=True)
+            self._client.will_set(
+                will.topic, will.data, qos=self.permits.max_qos, retain=self.permits.can_retain
+            )
 
     def connect(self) -> None:
         """Connect and wait for the broker's answer, at most CONNECT_TIMEOUT_S for each of the two."""
@@ -168,7 +174,11 @@ class Link:
     def publish(
         self, topic: str, payload: Payload, *, retain: bool = False, expiry_s: int | None = None
     ) -> int:
-        """Send at QoS 1; returns the number that its acknowledgement will carry."""
+        """Send at QoS 1; returns the number that its acknowledgement will carry.
+
+        A broker without QoS 1 acknowledges nothing; then the message counts as acknowledged once it is
+        written. One without retained messages gets none.
+        """
         properties = None
         if self._is_v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -177,11 +187,13 @@ class Link:
                 properties.UserProperty = payload.attributes
             if expiry_s is not None:
                 properties.MessageExpiryInterval = expiry_s
-        info = self._client.publish(topic, payload.data, qos=1, retain=retain, properties=properties)
+        qos, retain = self.permits.max_qos, retain and self.permits.can_retain
+        info = self._client.publish(topic, payload.data, qos=qos, retain=retain, properties=properties)
         if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN, paho.MQTT_ERR_CONN_LOST):
             raise ConnectionLost(
                 f"{self._address}: a message could not be sent ({paho.error_string(info.rc)})"
             )
+        self._published += 1
         self._raise_if_lost()
         return info.mid
 
@@ -236,7 +248,11 @@ class Link:
     ) -> None:
         if reason.is_failure:
             self._lost = f"the broker refuses the connection: {_reason_text(reason)}"
+            if self.permits.refused(reason.value, properties):
+                self._lost += "; it is asked for less"
             return
+        if self._is_v5:
+            self.permits.hear(properties)
         self.receive_maximum = getattr(properties, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
         sock = client.socket()
         if isinstance(sock, socket.socket) and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -258,12 +274,21 @@ class Link:
                 self._lost = f"the broker ended the connection: {_reason_text(reason)}"
             elif self._connected:
                 self._lost = "the connection broke"
+                if not self._is_v5 and self._awaits_an_answer():
+                    self._lost += f" with messages under way; {UNEXPLAINED}"
             else:
                 self._lost = "closed before it answered; check username, password and the client certificate"
+                if not self._is_v5:
+                    self.permits.closed_unheard()
+                    self._lost += f"; {UNEXPLAINED}"
+
+    def _awaits_an_answer(self) -> bool:
+        return self._published > self._answered
 
     def _on_publish(
         self, client: paho.Client, userdata: Any, mid: int, reason: ReasonCode, properties: Properties | None
     ) -> None:
+        self._answered += 1
         if reason.value >= FIRST_REFUSAL:
             self._happenings.append(Refused(mid, reason.value, _reason_text(reason)))
         else:

@@ -34,7 +34,7 @@ from runtime.uplink.outbox_repair import (
     replace_damaged,
     suspicion,
 )
-from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, make_room, purge_delivered
+from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
 from runtime.uplink.ranges import SeqRanges
 from runtime.uplink.succession import renew
 
@@ -375,8 +375,28 @@ class Outbox:
         """What the sending end asks for; what cannot be done now is tried again at the next look."""
         try:
             self._succeed()
+            self._give_up_hopeless()
         except (sqlite3.Error, OSError) as error:
             log.warning("%s: a request of the sender cannot be followed now (%s)", self.path, error)
+
+    def _give_up_hopeless(self) -> None:
+        """Name in a gap what the sending end can never send."""
+        if not outbox_file.read_note(self._db, "hopeless"):
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            hopeless = drop_hopeless(self._db)
+            with self._changed:
+                told = self._losses.up_to(self._committed)
+            told.update(hopeless)
+            note_progress(self._db, self._committed, told)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        with self._changed:
+            self._losses.update(hopeless)
+            self._dropped += hopeless.count()
 
     def _keep_house(self) -> None:
         """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion or

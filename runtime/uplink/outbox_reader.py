@@ -8,7 +8,7 @@ from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.identity import Identity, Succession, read_identity, request, requested
 from runtime.uplink.outbox_file import Row
-from runtime.uplink.outbox_room import delivered
+from runtime.uplink.outbox_room import delivered, note_hopeless
 from runtime.uplink.ranges import SeqRanges
 
 
@@ -87,6 +87,10 @@ class OutboxReader:
     def requested(self) -> Succession | None:
         """What the writer was asked for and has not done yet."""
         return requested(self._db)
+
+    def give_up(self, seq: int) -> None:
+        """Ask the writer to name an event in a gap: it can never be sent. Raises sqlite3.Error."""
+        note_hopeless(self._db, seq)
 
     def is_announced(self, stream: str) -> bool:
         """The stream has been told to a broker before."""

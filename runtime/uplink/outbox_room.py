@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from runtime.uplink.events import DROP_RANK
-from runtime.uplink.losses import OUTBOX_FULL, Losses
-from runtime.uplink.outbox_file import read_note, used_bytes
+from runtime.uplink.losses import OUTBOX_FULL, UNSENDABLE, Losses
+from runtime.uplink.outbox_file import read_note, used_bytes, write_note
 from runtime.uplink.ranges import SeqRanges
 
 ROWS_AT_ONCE = 2_000
@@ -22,6 +22,26 @@ def delivered(db: sqlite3.Connection) -> SeqRanges:
         return SeqRanges.parse(read_note(db, "delivered") or "")
     except ValueError as error:
         raise sqlite3.DatabaseError(f"the note of what was delivered is damaged: {error}") from error
+
+
+def note_hopeless(db: sqlite3.Connection, seq: int) -> None:
+    """The sending end: this event can never be sent."""
+    ranges = SeqRanges.parse(read_note(db, "hopeless") or "")
+    ranges.add(seq)
+    write_note(db, "hopeless", str(ranges))
+
+
+def drop_hopeless(db: sqlite3.Connection) -> Losses:
+    """Inside a transaction: delete what can never be sent; returns it."""
+    losses = Losses()
+    for first, last in SeqRanges.parse(read_note(db, "hopeless") or ""):
+        for seq in range(first, last + 1):
+            row = db.execute("SELECT kind FROM events WHERE seq = ?", (seq,)).fetchone()
+            db.execute("DELETE FROM events WHERE seq = ?", (seq,))
+            losses.add(UNSENDABLE, seq, seq, None if row is None else row[0])
+    if losses:
+        write_note(db, "hopeless", "")
+    return losses
 
 
 def purge_delivered(db: sqlite3.Connection, before_s: float, limit: int = ROWS_AT_ONCE) -> int:

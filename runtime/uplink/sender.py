@@ -25,6 +25,7 @@ from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.errors import StreamEnded
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox_repair import suspicion
+from runtime.uplink.permits import Fit, Permits
 from runtime.uplink.session import Session, Terms
 from runtime.uplink.tally import Tally
 
@@ -55,7 +56,9 @@ class Sender:
         ack_timeout_s: float = ACK_TIMEOUT_S,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        self._terms = Terms(outbox, origin, broker, limits or DeliveryLimits(), clock, ack_timeout_s)
+        self._terms = Terms(
+            outbox, origin, broker, limits or DeliveryLimits(), clock, ack_timeout_s, Permits(), Fit()
+        )
         self._first_pause_s = first_pause_s
         self._tally = Tally(progress_s=clock())
         self._stopping = threading.Event()
@@ -102,6 +105,7 @@ class Sender:
         backoff = Backoff(random.Random(), self._first_pause_s, LONGEST_PAUSE_S, stable_s=STEADY_S)
         while not self._stopping.is_set():
             backoff.worked(time.monotonic())
+            learned = self._terms.fit.learned()
             try:
                 Session(self._terms, self._tally, self._stopping, self._wake_reader).serve()
             except StreamEnded as error:
@@ -116,4 +120,6 @@ class Sender:
                 if outbox_file.is_corruption(error):
                     suspicion(self._terms.outbox).touch()
             backoff.worked(time.monotonic())
-            self._stopping.wait(backoff.failed())
+            pause_s = backoff.failed()
+            has_learned = self._terms.fit.learned() != learned
+            self._stopping.wait(self._first_pause_s if has_learned else pause_s)

@@ -12,7 +12,6 @@ import socket
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from runtime.config import Uplink
 from runtime.uplink import wire
 from runtime.uplink.delivery import Delivery, DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.events import Origin, name_stream, rfc3339
+from runtime.uplink.events import Origin, rfc3339
 from runtime.uplink.identity import Identity
 from runtime.uplink.listener import Listener
 from runtime.uplink.mqtt import (
@@ -35,8 +34,9 @@ from runtime.uplink.mqtt import (
     Refused,
     Will,
 )
-from runtime.uplink.outbox_file import Row
 from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outgoing import Outgoing
+from runtime.uplink.permits import Fit, Permits
 from runtime.uplink.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,6 @@ NOTE_EVERY_S = 0.25
 LOOK_EVERY_S = 1.0
 """How often the outbox is looked at without having been told of a commit."""
 GOODBYE_S = 0.5
-ROOM_FOR_STATUS = 2
 
 
 CONTROL = ("ack", "replay", "status")
@@ -65,7 +64,7 @@ def client_id(origin: Origin, identity: Identity) -> str:
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for every connection of one sender."""
+    """What holds for every connection of one sender; `permits` and `fit` learn from each."""
 
     outbox: Path
     origin: Origin
@@ -73,6 +72,8 @@ class Terms:
     limits: DeliveryLimits
     clock: Callable[[], float]
     ack_timeout_s: float
+    permits: Permits
+    fit: Fit
 
 
 class Session:
@@ -90,15 +91,16 @@ class Session:
             self._reader.delivered(), terms.broker.trust_broker, terms.limits, self._reader.sent()
         )
         self._last_seq = self._reader.last_seq()
-        self._ready: deque[tuple[str, list[Row]]] = deque()
         self._changed = False
-        self._sent_changed = False
         self._note_due_s = self._look_due_s = self._status_due_s = self._sent_due_s = 0.0
-        self._sent_at_s: dict[int, float] = {}
         self._online_since = ""
         origin = terms.origin
         will = Will(wire.topic(origin, "status"), self._status("offline", "", "connection lost"))
-        self._link = Link(terms.broker, client_id(origin, self._identity), will)
+        self._link = Link(terms.broker, client_id(origin, self._identity), will, permits=terms.permits)
+        self._outgoing = Outgoing(
+            *(origin, self._identity, self._reader, self._delivery, self._link),
+            *(terms.fit, tally, terms.limits),
+        )
         self._listener = Listener(terms.outbox, self._identity, self._reader, self._delivery, tally)
 
     def serve(self) -> None:
@@ -109,6 +111,7 @@ class Session:
         """
         try:
             self._link.connect()
+            self._check_permits()
             self._online_since = rfc3339(self._terms.clock())
             self._link.subscribe([wire.topic(self._terms.origin, leaf) for leaf in CONTROL])
             self._meet()
@@ -120,6 +123,9 @@ class Session:
         except StreamEnded:
             self._link.disconnect()
             raise
+        except ConnectionLost:
+            self._outgoing.broke()
+            raise
         finally:
             self._tally.connected = False
             with suppress(sqlite3.Error):
@@ -127,6 +133,13 @@ class Session:
                 self._note_delivered()
             self._link.abandon()
             self._reader.close()
+
+    def _check_permits(self) -> None:
+        if self._terms.broker.trust_broker and self._link.permits.max_qos == 0:
+            raise ConnectionLost(
+                f"{self._terms.broker.host}: the broker offers QoS 0 only, so its word is worth nothing; set "
+                "uplink.trust_broker: false and run a consumer that acknowledges"
+            )
 
     def _meet(self) -> None:
         """Before anything is sent: hear what was last said under this name."""
@@ -145,14 +158,16 @@ class Session:
             self._look()
         if now_s >= self._status_due_s:
             self._announce()
-        sent = self._send_what_is_due(now_s)
+        sent = self._outgoing.send_due(self._last_seq, now_s)
         for happening in self._link.poll(0.0 if sent else self._pause_s(now_s), self._wake):
             self._handle(happening)
         if self._woken():
             self._last_seq = self._reader.last_seq()
         self._check_patience()
-        if self._sent_changed and time.monotonic() >= self._sent_due_s:
+        if self._outgoing.has_sent and time.monotonic() >= self._sent_due_s:
             self._note_sent()
+        if self._outgoing.replayed:
+            self._changed, self._outgoing.replayed = True, False
         if self._changed and time.monotonic() >= self._note_due_s:
             self._note_delivered()
         self._update_tally()
@@ -161,7 +176,7 @@ class Session:
         due_s = min(self._look_due_s, self._status_due_s)
         if self._changed:
             due_s = min(due_s, self._note_due_s)
-        if self._sent_changed:
+        if self._outgoing.has_sent:
             due_s = min(due_s, self._sent_due_s)
         return max(0.0, due_s - now_s)
 
@@ -180,51 +195,11 @@ class Session:
         self._tally.oldest_s = self._reader.oldest_undelivered_s(self._delivery.delivered.prefix_end())
         self._look_due_s = time.monotonic() + LOOK_EVERY_S
 
-    def _send_what_is_due(self, now_s: float) -> bool:
-        """Send messages while the broker takes more; False where nothing was due or enough is under way."""
-        if not self._ready:
-            self._read_a_chunk(now_s)
-        sent = False
-        while self._ready and len(self._sent_at_s) < max(1, self._link.receive_maximum - ROOM_FOR_STATUS):
-            kind, rows = self._ready.popleft()
-            if not self._delivery.is_held(kind):
-                self._send(kind, rows, now_s)
-                sent = True
-        return sent
-
-    def _read_a_chunk(self, now_s: float) -> None:
-        """The next stretch of the outbox, sorted by kind: a message has events of one kind."""
-        replays = self._delivery.replays
-        span = self._delivery.next_span(self._last_seq, now_s)
-        self._changed = self._changed or self._delivery.replays != replays
-        if span is None:
-            return
-        limits = self._terms.limits
-        rows = self._reader.rows(
-            span.from_seq, span.until_seq, limit=limits.batch_events, max_bytes=limits.batch_bytes
-        )
-        self._delivery.read(span, rows, self._last_seq)
-        by_kind: dict[str, list[Row]] = {}
-        for row in rows:
-            by_kind.setdefault(row.kind, []).append(row)
-        self._ready.extend(by_kind.items())
-
-    def _send(self, kind: str, rows: list[Row], now_s: float) -> None:
-        bodies = [name_stream(row.body, self._identity.stream) for row in rows]
-        payload = wire.pack(bodies, self._terms.origin, kind, self._identity.incarnation)
-        mid = self._link.publish(wire.topic(self._terms.origin, kind), payload)
-        self._delivery.sent(mid, kind, [row.seq for row in rows], now_s)
-        self._sent_changed = True
-        self._sent_at_s[mid] = now_s
-        self._tally.messages_sent += 1
-
     def _handle(self, happening: Happening) -> None:
         if isinstance(happening, Acknowledged):
-            self._sent_at_s.pop(happening.mid, None)
-            self._delivered(self._delivery.acknowledged(happening.mid))
+            self._delivered(self._outgoing.acknowledged(happening.mid))
         elif isinstance(happening, Refused):
-            self._sent_at_s.pop(happening.mid, None)
-            self._refused(happening)
+            self._outgoing.refused(happening)
         elif isinstance(happening, NotSubscribed):
             self._not_subscribed(happening)
         else:
@@ -235,13 +210,6 @@ class Session:
             self._changed = True
             self._tally.events_delivered += events
         self._tally.progress_s = self._terms.clock()
-
-    def _refused(self, refusal: Refused) -> None:
-        kind = self._delivery.refused(refusal.mid, time.monotonic()) or "status"
-        self._tally.refusals += 1
-        if kind not in self._tally.held_kinds:
-            log.error("the broker refuses %s: %s; allow the topic in the ACL", kind, refusal.reason)
-        self._tally.held_kinds[kind] = refusal.reason
 
     def _not_subscribed(self, refusal: NotSubscribed) -> None:
         leaf = refusal.topic.rpartition("/")[2]
@@ -260,7 +228,7 @@ class Session:
             )
 
     def _check_patience(self) -> None:
-        oldest_s = next(iter(self._sent_at_s.values()), None)
+        oldest_s = self._outgoing.waiting_since_s()
         patience_s = self._terms.ack_timeout_s
         if oldest_s is not None and time.monotonic() - oldest_s > patience_s:
             raise ConnectionLost(
@@ -274,9 +242,9 @@ class Session:
             self._note_due_s = time.monotonic() + NOTE_EVERY_S
 
     def _note_sent(self) -> None:
-        if self._sent_changed:
+        if self._outgoing.has_sent:
             self._reader.note_sent(self._delivery.sent_once)
-            self._sent_changed = False
+            self._outgoing.has_sent = False
             self._sent_due_s = time.monotonic() + NOTE_SENT_EVERY_S
 
     def _announce(self) -> None:
@@ -285,16 +253,16 @@ class Session:
         mid = self._link.publish(
             wire.topic(self._terms.origin, "status"), status, retain=True, expiry_s=STATUS_EXPIRY_S
         )
-        self._sent_at_s[mid] = time.monotonic()
+        self._outgoing.note(mid)
         self._status_due_s = time.monotonic() + STATUS_EVERY_S
 
     def _say_goodbye(self) -> None:
         now = rfc3339(self._terms.clock())
         status = wire.Payload(self._status("offline", now, "stopped"), wire.SINGLE, [])
         last = self._link.publish(wire.topic(self._terms.origin, "status"), status, retain=True)
-        self._sent_at_s[last] = time.monotonic()
+        self._outgoing.note(last)
         deadline_s = time.monotonic() + GOODBYE_S
-        while self._sent_at_s and (left_s := deadline_s - time.monotonic()) > 0:
+        while self._outgoing and (left_s := deadline_s - time.monotonic()) > 0:
             for happening in self._link.poll(left_s):
                 self._handle(happening)
         self._note_delivered()

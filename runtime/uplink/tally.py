@@ -31,6 +31,7 @@ class Tally:
     renewals: int = 0
     renewed_s: float | None = None
     acks_refused: int = 0
+    given_up: int = 0
     refused_s: float | None = None
     namesake_s: float | None = None
     held_kinds: dict[str, str] = field(default_factory=dict)

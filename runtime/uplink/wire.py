@@ -26,6 +26,9 @@ SINGLE = "application/json"
 BATCH = "application/vnd.tagsight.batch+json+zlib"
 ZLIB_FIRST_BYTE = 0x78
 DEFLATE_LEVEL = 6
+FIXED_BYTES = 20
+"""Type, lengths, packet number and message expiry, at the most."""
+PROPERTY_BYTES = 3
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 """Bound of an unpacked payload: a stream that would grow beyond it is refused unread."""
 
@@ -139,6 +142,17 @@ def pack(bodies: Sequence[bytes], origin: Origin, kind: str, incarnation: str = 
     attributes += [("count", str(len(bodies))), ("firstseq", str(first.seq)), ("lastseq", str(last.seq))]
     array = b"[" + b",".join(bodies) + b"]"
     return Payload(zlib.compress(array, DEFLATE_LEVEL), BATCH, attributes)
+
+
+def packet_bytes(topic_name: str, payload: Payload) -> int:
+    """An upper bound of the MQTT 5 PUBLISH packet's size (MQTT 5.0, section 3.3)."""
+    properties = [payload.content_type, *(text for pair in payload.attributes for text in pair)]
+    return (
+        FIXED_BYTES
+        + len(topic_name.encode())
+        + sum(PROPERTY_BYTES + len(text.encode()) for text in properties)
+        + len(payload.data)
+    )
 
 
 def unpack(data: bytes) -> Sequence[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from tests.frames.clips import Picture, numbered
 
 CLOCK = 90_000
 """Ticks of a second: stamps of any rate come out right."""
+BY_RATE = ("mpeg4", "mpeg2video")
+WITHOUT_STAMPS = ("avi", "h264", "hevc", "mjpeg")
+"""Codings and containers that know a rate only."""
 
 
 def make_film(
@@ -37,7 +40,7 @@ def make_film(
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         context = stream.codec_context
         context.gop_size, context.max_b_frames = key_every, b_frames
-        ticks = CLOCK if codec not in ("mpeg4", "mpeg2video") and path.suffix != ".avi" else fps
+        ticks = fps if codec in BY_RATE or (container or path.suffix[1:]) in WITHOUT_STAMPS else CLOCK
         context.time_base = stream.time_base = Fraction(1, ticks)
         if turned:
             stream.set_display_rotation(turned)
@@ -75,4 +78,54 @@ def cut(source: Path, path: Path, share: float = 0.6) -> Path:
     """The first part of a file, as a copy that broke off leaves it."""
     content = source.read_bytes()
     path.write_bytes(content[: round(len(content) * share) + 37])
+    return path
+
+
+def without_index(source: Path, path: Path) -> Path:
+    """An AVI file as a recorder leaves it that writes no index: it ends behind its pictures."""
+    content = source.read_bytes()
+    path.write_bytes(content[: content.rindex(b"idx1")])
+    return path
+
+
+def claiming(source: Path, path: Path, frames: int) -> Path:
+    """An AVI file whose headers tell of another number of frames."""
+    content = bytearray(source.read_bytes())
+    for name, place in ((b"avih", 24), (b"strh", 40)):
+        start = content.index(name) + place
+        content[start : start + 4] = frames.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+def damaged(source: Path, path: Path, share: float = 0.5, length: int = 1500) -> Path:
+    """A file with bytes in its middle overwritten, and others lost."""
+    content = bytearray(source.read_bytes())
+    middle = round(len(content) * share)
+    content[middle : middle + length] = bytes(range(1, 251)) * (length // 250)
+    del content[middle + length : middle + length + 100]
+    path.write_bytes(content)
+    return path
+
+
+def restamped(source: Path, path: Path, stamp: Callable[[int, int], int]) -> Path:
+    """An FLV file whose picture k, stamped t ms, is stamped `stamp(k, t)` instead."""
+    content, position, number = bytearray(source.read_bytes()), 13, 0
+    while position + 11 < len(content):
+        length = int.from_bytes(content[position + 1 : position + 4], "big")
+        # A picture of H.264: kind 9, and packet type 1 where 0 would be the decoder's configuration.
+        if content[position] == 9 and content[position + 12] == 1:
+            time_ms = int.from_bytes(content[position + 4 : position + 7], "big")
+            new_ms = stamp(number, time_ms | content[position + 7] << 24)
+            content[position + 4 : position + 7] = (new_ms & 0xFFFFFF).to_bytes(3, "big")
+            content[position + 7] = new_ms >> 24
+            number += 1
+        position += 11 + length + 4
+    path.write_bytes(content)
+    return path
+
+
+def recoded(source: Path, path: Path, old: bytes, new: bytes) -> Path:
+    """A film whose container calls its coding by another name."""
+    path.write_bytes(source.read_bytes().replace(old, new))
     return path

@@ -19,6 +19,7 @@ from runtime.frames.scaling import fitted
 from runtime.frames.sources import Source, SourceState, open_source
 from runtime.frames.watch import PictureWatch
 from tests.frames.clips import make_clip, still
+from tests.frames.films import damaged, make_film
 
 
 @contextmanager
@@ -74,6 +75,27 @@ def test_a_truncated_file_is_read_once_and_says_so(tmp_path: Path) -> None:
         assert capture.status.state is SourceState.TRUNCATED
         assert "of its 30 frames" in capture.status.detail
         assert 5 < capture.frames < 25
+
+
+def test_waiting_for_a_frame_that_is_due_later_is_no_standstill(tmp_path: Path) -> None:
+    clip = make_film(tmp_path / "pause.mp4", times_s=[0.0, 0.1, 6.0])
+    with capturing(str(clip)) as (capture, _):
+        wait(lambda: capture.frames == 2)
+        begun_s, longest_s, oldest_s = time.time(), 0.0, 0.0
+        while time.time() - begun_s < 3.5 and capture.frames == 2:
+            now_s, status = time.time(), capture.status
+            longest_s = max(longest_s, 0.0 if status.busy_since_s is None else now_s - status.busy_since_s)
+            oldest_s = max(oldest_s, now_s - status.progress_s)
+            time.sleep(0.02)
+        assert longest_s < 2.5
+        assert oldest_s < 2.5
+
+
+def test_a_remark_about_a_file_does_not_make_it_a_truncated_one(tmp_path: Path) -> None:
+    clip = damaged(make_film(tmp_path / "a.ts", size=(160, 120)), tmp_path / "b.ts", length=500)
+    with capturing(f"file:{clip}?loop=1") as (capture, _):
+        wait(lambda: "damaged" in capture.status.detail or "decoded" in capture.status.detail)
+        assert capture.status.state is SourceState.LIVE
 
 
 def test_a_source_that_fails_is_tried_again_and_again(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from runtime.clock import HostClock
+from runtime.frames import files
+from runtime.frames.demux import Picture
 from runtime.frames.files import FileSource
 from runtime.frames.sources import Frame, Source, SourceFault, SourceState, open_source, read
 from runtime.frames.uri import parse_uri
 from tests.frames.clips import make_clip, number_in
+from tests.frames.films import make_film
 
 
 class Time:
@@ -73,6 +77,84 @@ def test_frames_that_are_overdue_are_skipped_and_counted(clip: Path) -> None:
     assert source.stale == 8
 
 
+class Starved(Time):
+    """A machine that needs `cost_s` for every picture it decodes."""
+
+    def __init__(self, cost_s: float) -> None:
+        super().__init__()
+        self.cost_s = cost_s
+
+    def open(self, uri: str) -> FileSource:
+        source = super().open(uri)
+        read_picture, seek = source._video.read, source._video.seek
+        self.sought = 0
+
+        def slowly() -> Picture | None:
+            self.now_s += self.cost_s
+            return read_picture()
+
+        def sought(stamp_s: float) -> None:
+            self.sought += 1
+            seek(stamp_s)
+
+        source._video.read, source._video.seek = slowly, sought  # type: ignore[method-assign]
+        return source
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Catching up ends with the first picture that is skipped, however fast this machine is."""
+    monkeypatch.setattr(files, "CATCH_UP_S", 0.0)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_starved_machine_plays_a_file_slower_and_says_so(tmp_path: Path) -> None:
+    time = Starved(0.5)
+    source = time.open(str(make_clip(tmp_path / "long.mp4", frames=100, fps=10)))
+    found = [number_in(frame.image) for frame in frames_of(source, 200)]
+    assert found == sorted(found)
+    assert len(found) >= 90
+    assert time.sought == 0
+    assert time.now_s - 1000.0 == pytest.approx(50.0, abs=3.0)
+    assert re.search(r"slower than recorded: [34]\d s behind", source.remark)
+    assert not source.truncated
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_starved_machine_in_phase_does_not_seek_back_and_shows_late_frames(tmp_path: Path) -> None:
+    clip = make_film(tmp_path / "long.mp4", times_s=[k / 10 for k in range(250)], key_every=250)
+    time = Starved(0.5)
+    source = time.open(f"file:{clip}?loop=1&epoch=1000")
+    found = [frame.grab for frame in frames_of(source, 60)]
+    assert time.sought == 0
+    assert [grab.time_s for grab in found] == sorted(grab.time_s for grab in found)
+    assert all(
+        (grab.time_s - 1000.0) % 0.1 == pytest.approx(0.0, abs=1e-6)
+        or (grab.time_s - 1000.0) % 0.1 == pytest.approx(0.1, abs=1e-6)
+        for grab in found
+    )
+    assert "slower" not in source.remark
+
+
+def test_a_file_with_a_pause_is_waited_for_and_nothing_is_skipped(tmp_path: Path) -> None:
+    times_s = [k / 10 + (20.0 if k >= 15 else 0.0) for k in range(30)]
+    time = Time(1000.0)
+    source = time.open(str(make_film(tmp_path / "pause.mp4", times_s=times_s)))
+    found = frames_of(source, 100)
+    assert [frame.grab.arrived_s - 1000.0 for frame in found] == pytest.approx(times_s, abs=1e-3)
+    assert source.stale == 0
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.264"])
+def test_turns_of_a_file_without_a_length_last_as_long_as_its_pictures(tmp_path: Path, name: str) -> None:
+    clip = make_film(tmp_path / name, container="h264" if name.endswith("264") else None)
+    time = Time(5000.0 + 7.25)
+    for frame in frames_of(time.open(f"file:{clip}?loop=1&epoch=5000"), 40):
+        due = round((frame.grab.time_s - 5000.0) * 10)
+        assert frame.grab.time_s == pytest.approx(5000.0 + due / 10, abs=2e-3)
+        assert number_in(frame.image) == due % 30
+
+
 @pytest.mark.parametrize("joined_s", [0.0, 0.37, 2.95, 3.0, 123.45, 86_400.4])
 def test_whoever_joins_a_file_with_an_epoch_is_in_phase(clip: Path, joined_s: float) -> None:
     time = Time(5000.0 + joined_s)
@@ -105,7 +187,7 @@ def test_a_long_file_is_joined_by_seeking(tmp_path: Path) -> None:
     ("name", "content", "state", "sentence"),
     [
         ("gone.mp4", None, SourceState.NO_SUCH_FILE, "there is no such file"),
-        ("empty.mp4", b"", SourceState.TRUNCATED, "breaks off before its index"),
+        ("empty.mp4", b"", SourceState.TRUNCATED, "the file is empty"),
         ("notes.mp4", b"not a video at all " * 50, SourceState.UNUSABLE, "not a video that can be read"),
     ],
 )
@@ -131,15 +213,15 @@ def test_an_mp4_cut_before_its_index_is_truncated(clip: Path) -> None:
     assert fault.value.state is SourceState.TRUNCATED
 
 
-def test_a_file_that_ends_before_its_index_says_gives_what_it_has_and_is_truncated(tmp_path: Path) -> None:
+def test_a_file_that_breaks_off_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.avi", codec="MJPG")
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
-    source, found = open_source(f"file:{clip}?pace=fast"), 0
-    with pytest.raises(SourceFault, match=r"ends after \d+ of its 30 frames") as fault:
-        while read(source) is not None:
-            found += 1
-    assert fault.value.state is SourceState.TRUNCATED
+    source = Time().open(f"file:{clip}?pace=fast")
+    found = len(frames_of(source, 100))
     assert 5 < found < 25
+    assert source.truncated
+    assert source.cut_s == pytest.approx(found / 10)
+    assert f"breaks off at {found / 10:.2f} s: it ends after {found} of its 30 frames" in source.remark
 
 
 def test_a_truncated_file_that_is_looped_goes_on_and_says_so(tmp_path: Path) -> None:
@@ -147,7 +229,14 @@ def test_a_truncated_file_that_is_looped_goes_on_and_says_so(tmp_path: Path) -> 
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     source = open_source(f"file:{clip}?pace=fast&loop=1")
     assert len(frames_of(source, 50)) == 50
+    assert source.truncated
     assert "of its 30 frames" in source.remark
+
+
+def test_a_file_that_is_gone_when_it_is_to_begin_again_ends(clip: Path) -> None:
+    source = open_source(f"file:{clip}?pace=fast&loop=1")
+    clip.unlink()
+    assert len(frames_of(source, 50)) == 30
 
 
 def test_a_missing_device_and_a_missing_gstreamer_say_so() -> None:
@@ -166,4 +255,5 @@ def test_spoiled_frames_in_the_middle_are_counted_and_the_rest_keeps_its_time(tm
     lost = sorted(set(range(30)) - set(times))
     assert len(lost) == source.spoiled > 5
     assert times[-1] == 29
-    assert source.remark == ""
+    assert f"cannot be decoded and are left out: {source.spoiled}" in source.remark
+    assert not source.truncated

@@ -1,0 +1,175 @@
+"""Boxes that are not alone with their outbox: real senders, a real broker, the reference consumer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from runtime.config import Uplink
+from runtime.uplink import wire
+from runtime.uplink.broker import LocalBroker
+from runtime.uplink.delivery import DeliveryLimits
+from runtime.uplink.mqtt import Link, Received
+from testing.rig import ORIGIN, Cloud, Device, client
+
+WaitUntil = Callable[[Callable[[], object], float], None]
+PATIENCE_S = 30.0
+
+
+def everything_kept(cloud: Cloud, said: dict[str, int]) -> bool:
+    return all(cloud.kept(tag) == count for tag, count in said.items())
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as things:
+        yield things
+
+
+def test_a_box_with_a_new_disk_loses_nothing_and_says_whom_it_follows(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, stack: ExitStack
+) -> None:
+    cloud = Cloud(tmp_path / "cloud.db", broker.port)
+    stack.callback(cloud.close)
+    old = Device(tmp_path / "old", broker.port)
+    old.say("old", 1, 800)
+    wait_until(lambda: old.sender.tally().delivered_seq == 800, PATIENCE_S)
+    old.close()
+    new = Device(tmp_path / "new", broker.port, start=False)
+    new.say("new", 1, 500)
+    new.outbox.flush()
+    new.sender.start()
+    stack.callback(new.close)
+    wait_until(lambda: everything_kept(cloud, {"old": 800, "new": 500}), PATIENCE_S)
+    wait_until(lambda: new.sender.tally().delivered_seq == 501, PATIENCE_S)
+    audits = {audit.stream: audit for audit in cloud.audit()}
+    assert set(audits) == {new.outbox.stream, *audits} and len(audits) == 2
+    assert all(audit.complete for audit in audits.values())
+    assert audits[new.outbox.stream].last_seq == 501, "500 visits and the gap that names the old stream"
+
+
+@pytest.mark.parametrize("has_consumer", [True, False])
+@pytest.mark.parametrize("trust_broker", [True, False])
+def test_a_restored_image_goes_on_as_a_new_stream(
+    broker: LocalBroker,
+    tmp_path: Path,
+    wait_until: WaitUntil,
+    stack: ExitStack,
+    has_consumer: bool,
+    trust_broker: bool,
+) -> None:
+    cloud = Cloud(tmp_path / "cloud.db", broker.port)
+    stack.callback(cloud.close)
+    box = Device(tmp_path / "box", broker.port, trust_broker)
+    box.say("a", 1, 100)
+    wait_until(lambda: cloud.kept("a") == 100 and box.sender.tally().backlog == 0, PATIENCE_S)
+    box.close()
+    shutil.copytree(tmp_path / "box", tmp_path / "image")
+    box = Device(tmp_path / "box", broker.port, trust_broker)
+    box.say("b", 1, 200)
+    wait_until(lambda: cloud.kept("b") == 200 and box.sender.tally().backlog == 0, PATIENCE_S)
+    box.close()
+    if not has_consumer:
+        cloud.leave()
+    restored = Device(tmp_path / "image", broker.port, trust_broker)
+    stack.callback(restored.close)
+    restored.say("c", 1, 150)
+    wait_until(lambda: restored.sender.tally().renewals == 1, PATIENCE_S)
+    if not has_consumer:
+        restored.say("d", 1, 10)
+        cloud.arrive()
+    else:
+        restored.say("d", 1, 10)
+    wait_until(lambda: everything_kept(cloud, {"a": 100, "b": 200, "c": 150, "d": 10}), PATIENCE_S)
+    wait_until(lambda: restored.sender.tally().backlog == 0, PATIENCE_S)
+    assert all(audit.complete and audit.clashes == 0 for audit in cloud.audit())
+    assert len(cloud.audit()) == 2
+
+
+@pytest.mark.parametrize("retains", [True, False])
+def test_two_copies_under_one_name_are_told_apart_and_both_kept(
+    mosquitto: None, tmp_path: Path, wait_until: WaitUntil, stack: ExitStack, retains: bool
+) -> None:
+    settings = ["allow_anonymous true", *([] if retains else ["retain_available false"])]
+    with LocalBroker(settings) as broker:
+        cloud = Cloud(tmp_path / "cloud.db", broker.port)
+        stack.callback(cloud.close)
+        one = Device(tmp_path / "one", broker.port)
+        one.say("common", 1, 50)
+        wait_until(lambda: cloud.kept("common") == 50 and one.sender.tally().backlog == 0, PATIENCE_S)
+        one.close()
+        shutil.copytree(tmp_path / "one", tmp_path / "two")
+        one, two = Device(tmp_path / "one", broker.port), Device(tmp_path / "two", broker.port)
+        stack.callback(one.close)
+        stack.callback(two.close)
+        said = {"common": 50}
+        for turn in range(5):
+            one.say(f"one{turn}", 1, 20)
+            two.say(f"two{turn}", 1, 20)
+            said |= {f"one{turn}": 20, f"two{turn}": 20}
+        wait_until(lambda: one.sender.tally().stream != two.sender.tally().stream, PATIENCE_S)
+        wait_until(lambda: everything_kept(cloud, said), PATIENCE_S)
+        wait_until(lambda: one.sender.tally().backlog == two.sender.tally().backlog == 0, PATIENCE_S)
+        assert all(audit.complete for audit in cloud.audit())
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b'{"seq":9007199254740992}',
+        b'{"seq":400}',
+        b'{"seq":9007199254740992,"stream":"STREAM"}',
+        b'{"seq":2000,"stream":"STREAM"}',
+        b'{"seq":2000,"stream":"another"}',
+    ],
+)
+def test_an_acknowledgement_of_what_was_never_sent_is_refused_counted_and_told(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, stack: ExitStack, forged: bytes
+) -> None:
+    device = Device(
+        tmp_path / "box", broker.port, start=False, limits=DeliveryLimits(max_unacked=100, batch_events=50)
+    )
+    stack.callback(device.close)
+    device.say("a", 1, 2_000)
+    device.outbox.flush()
+    device.sender.start()
+    wait_until(lambda: device.sender.tally().messages_sent >= 3, PATIENCE_S)
+    forger = client(broker.port)
+    stack.callback(forger.loop_stop)
+    said = forged.replace(b"STREAM", device.outbox.stream.encode())
+    forger.publish(wire.topic(ORIGIN, "ack"), said, qos=1).wait_for_publish(5)
+    if b"another" not in forged:
+        wait_until(lambda: device.sender.tally().acks_refused == 1, PATIENCE_S)
+    cloud = Cloud(tmp_path / "cloud.db", broker.port)
+    stack.callback(cloud.close)
+    wait_until(lambda: cloud.kept("a") == 2_000, PATIENCE_S)
+    assert cloud.audit()[0].complete
+
+
+def test_a_message_too_large_to_be_meant_for_us_is_dropped_as_it_comes(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, stack: ExitStack
+) -> None:
+    broker_of = Uplink(host="127.0.0.1", port=broker.port, protocol=311)
+    link = Link(broker_of, "small", max_bytes=10_000)
+    link.connect()
+    link.subscribe(["big/#"])
+    other = client(broker.port)
+    stack.callback(other.loop_stop)
+    for size in (9_000, 3_000_000, 11_000, 0, 9_500):
+        other.publish("big/topic", b"x" * size, qos=1).wait_for_publish(10)
+    sizes: list[int] = []
+
+    def take() -> bool:
+        for happening in link.poll(0.05):
+            if isinstance(happening, Received):
+                assert happening.topic == "big/topic"
+                sizes.append(len(happening.data))
+        return len(sizes) == 5
+
+    wait_until(take, PATIENCE_S)
+    assert sizes == [9_000, 0, 0, 0, 9_500]
+    link.disconnect()
