@@ -42,6 +42,7 @@ from runtime.store.facts import Fact
 from runtime.store.floorplan import FloorPlan
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.outbox_opening import OpeningOutbox
 
 ADVANCE_EVERY_S = 0.1
 HEALTH_EVERY_S = 1.0
@@ -78,12 +79,14 @@ class StoreProcess:
             max_bytes=config.uplink.max_mb * 1024 * 1024,
             keep_s=config.retention.events_days * 86_400,
         )
-        self._outbox = Outbox(
-            config.outbox_path(),
-            Origin(config.site.name, config.site.device),
-            limits,
-            clock=self._clock.now,
-            on_commit=lambda _: self._wake(),
+        self._outbox = OpeningOutbox(
+            lambda: Outbox(
+                config.outbox_path(),
+                Origin(config.site.name, config.site.device),
+                limits,
+                clock=self._clock.now,
+                on_commit=lambda _: self._wake(),
+            )
         )
         self._peers: dict[str, socket.socket] = {}
         self._uplink: socket.socket | None = None
@@ -242,8 +245,11 @@ class StoreProcess:
         values |= {name: float(count) for name, count in self._behaviour.counts().items()}
         drops = {**self._drops, "events the outbox had to drop": outbox.dropped}
         progress_s = self._progress_s if self._peers else now_s
-        state, detail = ("disk", outbox.fault) if outbox.fault else ("live", "")
-        return Health("store", state, now_s, progress_s, detail, values, drops)
+        state = detail = ""
+        if outbox.fault:
+            state = "disk" if self._outbox.opened else "no outbox"
+            detail = f"{outbox.fault}; events wait in memory"
+        return Health("store", state or "live", now_s, progress_s, detail, values, drops)
 
     def _finish(self) -> None:
         """Take in what is still in the sockets, tell what is open, put it all on disk."""

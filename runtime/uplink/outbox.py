@@ -15,7 +15,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -136,6 +136,15 @@ class Outbox:
                 on_disk = self._on_disk(seq)
                 self._changed.wait_for(lambda: on_disk() or bool(self._fault) or self._closing)
         return seq
+
+    def lose(self, kinds: Mapping[str, int]) -> None:
+        """Number so many facts of each kind that could not be kept; a gap event will name them."""
+        with self._changed:
+            for kind, count in kinds.items():
+                self._losses.add(DISK_REFUSED, self._appended + 1, self._appended + count, kind)
+                self._appended += count
+                self._dropped += count
+            self._changed.notify_all()
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Wait until all that was appended is on disk, at most `timeout_s`; returns the last seq on disk."""

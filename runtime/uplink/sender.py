@@ -22,7 +22,7 @@ from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink import outbox_file
 from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.errors import StreamEnded
+from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.events import Origin
 from runtime.uplink.outbox_repair import suspicion
 from runtime.uplink.permits import Fit, Permits
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+OUTBOX_PAUSE_S = 2.0
+"""The longest pause where the outbox cannot be read: it may be there again at any moment."""
 STEADY_S = 20.0
 """A connection that held so long, or took so long to fail, starts the pauses from the shortest again."""
 ACK_TIMEOUT_S = 20.0
@@ -113,13 +115,23 @@ class Sender:
                 self._tally.detail = str(error)
                 self._stopping.wait(STREAM_PAUSE_S)
                 continue
-            except (TagsightError, sqlite3.Error) as error:
-                if str(error) != self._tally.detail:
-                    log.warning("uplink: %s", error)
-                self._tally.detail = str(error)
+            except (OutboxError, sqlite3.Error, OSError) as error:
+                self._note(error)
                 if outbox_file.is_corruption(error):
-                    suspicion(self._terms.outbox).touch()
+                    # Where the disk takes no file either, the writer finds the damage by itself.
+                    with suppress(OSError):
+                        suspicion(self._terms.outbox).touch()
+                # It is our own disk: nobody is spared by a longer pause.
+                self._stopping.wait(min(backoff.failed(), OUTBOX_PAUSE_S))
+                continue
+            except TagsightError as error:
+                self._note(error)
             backoff.worked(time.monotonic())
             pause_s = backoff.failed()
             has_learned = self._terms.fit.learned() != learned
             self._stopping.wait(self._first_pause_s if has_learned else pause_s)
+
+    def _note(self, error: Exception) -> None:
+        if str(error) != self._tally.detail:
+            log.warning("uplink: %s", error)
+        self._tally.detail = str(error)

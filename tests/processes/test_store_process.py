@@ -217,7 +217,8 @@ def test_what_a_power_cut_may_cost_is_configured_down_to_one_event(tmp_path: Pat
     spec = store.spec_of(msgspec.structs.replace(config, uplink=uplink), "store", HostClock().state)
     ours, theirs = messages.pair()
     process = store.StoreProcess(theirs, spec)
-    limits = process._outbox._limits
+    assert process._outbox._outbox is not None
+    limits = process._outbox._outbox._limits
     assert (limits.group_events, limits.group_delay_s, limits.max_bytes) == (1, 0.0, 3 * 1024 * 1024)
     process._outbox.close()
     ours.close()

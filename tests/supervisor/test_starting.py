@@ -16,14 +16,13 @@ import yaml
 
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
-from runtime.messages import Health, Stop, pair, receive, send
+from runtime.messages import Health, PeerGone, Stop, pair, receive, send
 from runtime.supervisor.arbiter import Arbiter
 from runtime.supervisor.child import prune_crash_reports, report_of, run_child
 from runtime.supervisor.children import Child
+from runtime.supervisor.nursery import End, Nursery
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan, plan_processes
-from runtime.uplink.events import Origin
-from runtime.uplink.outbox import Outbox
 
 DAY_S = 86_400.0
 
@@ -168,22 +167,56 @@ def test_a_child_that_talks_nonsense_is_cut_off_and_does_not_end_the_supervisor(
     assert isinstance(ours, socket.socket) and ours.fileno() == -1
 
 
+FAILING = """
+import errno, os, sys
+import runtime.processes.uplink
+from runtime.errors import TagsightError
+def main(control, spec):
+    raise {fault}
+runtime.processes.uplink.main = main
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ('TagsightError("the key is missing: put it there")', "the key is missing: put it there"),
+        ("MemoryError()", "too little memory"),
+        ('OSError(errno.EMFILE, "x")', "too many open files: see LimitNOFILE"),
+        ('RuntimeError("can\'t start new thread")', "too many processes and threads: see TasksMax"),
+        ('ImportError("libx.so: failed to map segment from shared object")', "too little memory"),
+    ],
+    ids=["mendable", "memory", "descriptors", "threads", "library"],
+)
 def test_a_process_that_ends_by_a_fault_one_can_mend_says_which(
-    store_yaml: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    store_yaml: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    fault: str,
+    said: str,
 ) -> None:
-    config = load(store_yaml)
-    plan = next(plan for plan in plan_processes(config, HostClock().state) if plan.kind == "store")
+    (tmp_path / "failing_uplink.py").write_text(FAILING.format(fault=fault))
+    monkeypatch.syspath_prepend(tmp_path)
+    plan = next(plan for plan in plan_processes(load(store_yaml), HostClock().state) if plan.kind == "uplink")
+    nursery = Nursery(["failing_uplink"])
     ours, theirs = pair()
-    with Outbox(config.outbox_path(), Origin("test", "box")):
-        arguments = (theirs, plan.kind, plan.name, plan.spec, str(tmp_path), logging.INFO)
-        process = multiprocessing.get_context("spawn").Process(target=run_child, args=arguments)
-        process.start()
-        theirs.close()
-        process.join(30.0)
+    with theirs:
+        arguments = (plan.kind, plan.name, plan.spec, str(tmp_path), logging.INFO)
+        nursery.ask(plan.name, run_child, theirs, arguments, time.monotonic())
+    ours.settimeout(60.0)
     health, _ = receive(ours)
-    ours.close()
-    assert process.exitcode == 1
     assert isinstance(health, Health)
-    assert (health.process, health.state) == ("store", "failed")
-    assert "another process writes this outbox" in health.detail
+    assert (health.process, health.state) == ("uplink", "failed")
+    assert said in health.detail
+    with pytest.raises(PeerGone):
+        receive(ours)
+    deadline_s = time.monotonic() + 10.0
+    while End not in map(type, answers := nursery.hear(time.monotonic())):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert answers[-1].code == 1
+    nursery.close()
     assert "Traceback" not in capfd.readouterr().err
+    traces = list(tmp_path.glob("uplink.*.trace"))
+    assert len(traces) == (0 if fault.startswith("Tagsight") else 1) or traces[0].stat().st_size == 0
