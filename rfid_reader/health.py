@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 RATE_WINDOW_S = 10.0
-MAX_TAGS_COUNTED = 20_000
+MAX_TAGS_COUNTED = 4_096
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ def figures(health: ReaderHealth) -> dict[str, float]:
 class RateMeter:
     """Reads a second per antenna and tag over the last RATE_WINDOW_S, in one-second buckets.
 
-    At most MAX_TAGS_COUNTED tags a bucket are told apart; reads of further tags count for their antenna only.
+    At most MAX_TAGS_COUNTED tags a bucket are told apart, those of the bucket before always among them: a
+    flood of EPCs that are read once drives out none that are read again. Reads of further tags count for
+    their antenna only.
     """
 
     def __init__(self) -> None:
@@ -98,8 +100,12 @@ class RateMeter:
                 self._buckets.popleft()
         _, by_antenna, by_tag = self._buckets[-1]
         by_antenna.update(antennas)
-        if len(by_tag) < MAX_TAGS_COUNTED:
-            by_tag.update(epcs)
+        before = self._buckets[-2][2] if len(self._buckets) > 1 else by_tag
+        for epc in epcs:
+            if epc in by_tag or (epc in before and len(by_tag) < 2 * MAX_TAGS_COUNTED):
+                by_tag[epc] += 1
+            elif len(by_tag) < MAX_TAGS_COUNTED:
+                by_tag[epc] = 1
 
     def rated(self, health: ReaderHealth, now_s: float) -> ReaderHealth:
         """`health` with its rates filled in."""

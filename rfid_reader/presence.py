@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 from rfid_reader.reads import ReadTable
 
-MAX_TAGS = 20_000
+MAX_TAGS = 4_096
+MADE_ROOM = 256
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class FittingRooms:
 
     A tag counts as present once it was read at least `least_reads` times over at least `least_s`, at RSSI of
     `least_rssi_dbm` or more (a tag that only passes by is weak or short); it has left after `gone_s` without
-    a read. At most MAX_TAGS are followed; further tags are not.
+    a read. At most MAX_TAGS are followed; where more come, those that were heard least recently of
+    all that are not yet present are given up.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class FittingRooms:
         self.least_reads = least_reads
         self.gone_s = gone_s
         self.least_rssi_dbm = least_rssi_dbm
+        self.refused = 0
+        """Reads of tags for which there was no room."""
         self._stays: dict[tuple[str, int], _Stay] = {}
 
     def feed(self, reads: ReadTable) -> list[Presence]:
@@ -70,8 +75,10 @@ class FittingRooms:
                 said += self._leave(key)
                 stay = None
             if stay is None:
-                if len(self._stays) < MAX_TAGS:
+                if len(self._stays) < MAX_TAGS or self._make_room():
                     self._stays[key] = _Stay(time_s, time_s, 1, False)
+                else:
+                    self.refused += 1
                 continue
             stay.last_s = max(stay.last_s, time_s)
             stay.reads += 1
@@ -92,6 +99,13 @@ class FittingRooms:
     def finish(self) -> list[Presence]:
         """No more reads: every stay ends."""
         return [presence for key in list(self._stays) for presence in self._leave(key)]
+
+    def _make_room(self) -> bool:
+        """Give up the tags heard least recently that nothing was said of yet; False where there is none."""
+        unsaid = ((stay.last_s, key) for key, stay in self._stays.items() if not stay.said)
+        for _, key in heapq.nsmallest(MADE_ROOM, unsaid):
+            del self._stays[key]
+        return len(self._stays) < MAX_TAGS
 
     def _leave(self, key: tuple[str, int]) -> list[Presence]:
         stay = self._stays.pop(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,9 +49,16 @@ class Detector(Protocol):
     def insufficient(self) -> list[str]:
         """EPCs that have been read too seldom to be judged, sorted."""
 
+    def prefer(self, in_stock: Callable[[str], bool]) -> None:
+        """Keep places for the store's own tags; in_stock says of an EPC whether it is one."""
+
     @property
     def reads_refused(self) -> int:
         """Reads of tags beyond those it can keep apart: they are not judged."""
+
+    @property
+    def reads_waiting(self) -> int:
+        """Reads of tags that were read once only, while there are too many of those: they are not judged."""
 
     @property
     def reads_unreferenced(self) -> int:

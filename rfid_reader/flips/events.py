@@ -41,7 +41,7 @@ class _Open:
 
 @dataclass(frozen=True)
 class _Ended:
-    tag: int
+    epc: str
     group: int
     start_s: float
     end_s: float
@@ -92,7 +92,7 @@ class EventMaker:
         flip = self._open.pop(tag)
         if flip.ticks >= self.rules.least_ticks:
             end_s = max(flip.last_s, flip.start_s + 0.25)
-            self._ended.append(_Ended(tag, flip.group, flip.start_s, end_s, flip.best))
+            self._ended.append(_Ended(self.epcs[tag], flip.group, flip.start_s, end_s, flip.best))
 
     def _settled(self, time_s: float) -> list[Flip]:
         """Ended flips whose rivals have all ended too."""
@@ -112,7 +112,7 @@ class EventMaker:
         if share <= 0:
             return False
         for rival in (*self._ended, *self._past):
-            if rival.tag == flip.tag or rival.group != flip.group:
+            if rival.epc == flip.epc or rival.group != flip.group:
                 continue
             overlap = rival.start_s < flip.end_s + margin_s and flip.start_s < rival.end_s + margin_s
             if overlap and flip.score < share * rival.score:
@@ -120,7 +120,12 @@ class EventMaker:
         return False
 
     def _flip(self, flip: _Ended) -> Flip:
-        return Flip(self.epcs[flip.tag], flip.start_s, flip.end_s, min(flip.score, 1.0))
+        return Flip(flip.epc, flip.start_s, flip.end_s, min(flip.score, 1.0))
+
+    def forget(self, tags: NDArray[np.int64]) -> None:
+        """Tag rows that now stand for other tags: what is open of the old ones is dropped."""
+        for tag in self._open.keys() & set(tags.tolist()):
+            del self._open[tag]
 
     def close(self, time_s: float) -> list[Flip]:
         """End everything that is open."""

@@ -45,6 +45,7 @@ class JsDetector(WindowDetector):
         return self._reference.reads_beyond
 
     def _forget(self, rows: NDArray[np.int64]) -> None:
+        super()._forget(rows)
         self._reference.forget(rows)
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:

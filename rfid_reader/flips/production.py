@@ -72,6 +72,7 @@ class ProductionDetector(TickingDetector):
         return self.tracker.reference.reads_beyond
 
     def _forget(self, rows: NDArray[np.int64]) -> None:
+        self.events.forget(rows)
         self.tracker.forget(rows)
         self.activity.forget(rows)
         self._links.forget(rows)

@@ -29,9 +29,6 @@ class RawDetector(WindowDetector):
     def __init__(self, calibration: AntennaCalibration | None = None) -> None:
         super().__init__()
 
-    def _forget(self, rows: NDArray[np.int64]) -> None:
-        """Nothing is remembered beyond the window."""
-
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
         known = ~(np.isnan(reads.phase_rad) | np.isnan(reads.rssi_dbm))
         self.recent.append(

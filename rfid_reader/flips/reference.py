@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rfid_reader.antenna_calibration import AntennaCalibration
 
 Array = NDArray[np.float64]
-MAX_CELLS = 8_000_000
+MAX_CELLS = 3_500_000
+"""56 MB: every tag that a detector follows, on 16 antennas and 50 channels."""
 FORGET = 0.05
 
 

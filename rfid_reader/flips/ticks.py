@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,68 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.tag_rows import ABSENT_S, TagRows
 from rfid_reader.reads import ReadTable
 
 REORDER_S = 0.3
-MAX_TAGS = 20_000
 MAX_BUFFERED = 400_000
 SILENCE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-HIGHEST_ANTENNA = 32
 LEAST_READS = 12
 LEAST_RATE_HZ = 0.4
-ABSENT_S = 60.0
-"""A tag that was not heard for longer was away: how often it is read counts from its return."""
-
-
-class TagRows:
-    """Numbers tags as they are first heard: EPC to row. At most MAX_TAGS; reads of further tags are
-    `refused`, unless a row is free again.
-    """
-
-    def __init__(self) -> None:
-        self.epcs: list[str] = []
-        self.refused = 0
-        self._rows: dict[str, int] = {}
-        self._free: list[int] = []
-
-    def row(self, epc: str) -> int:
-        """Row of a tag that was heard. Raises KeyError for another one."""
-        return self._rows[epc]
-
-    def missing(self, epcs: NDArray[np.str_]) -> int:
-        """How many rows short the table is of giving each EPC one."""
-        new = len(set(epcs.tolist()) - self._rows.keys())
-        return max(0, new - len(self._free) - (MAX_TAGS - len(self.epcs)))
-
-    def free(self, rows: NDArray[np.int64]) -> None:
-        """Give rows of tags that are gone to the tags that come next."""
-        for row in rows.tolist():
-            del self._rows[self.epcs[row]]
-            self._free.append(row)
-
-    def rows(self, epcs: NDArray[np.str_]) -> NDArray[np.int64]:
-        """Row of each EPC, -1 for a refused one."""
-        rows = np.empty(len(epcs), np.int64)
-        for place, epc in enumerate(epcs.tolist()):
-            row = self._rows.get(epc)
-            if row is None:
-                row = self._new_row(epc)
-            rows[place] = row
-        return rows
-
-    def _new_row(self, epc: str) -> int:
-        if self._free:
-            row = self._free.pop()
-            self.epcs[row] = epc
-        elif len(self.epcs) < MAX_TAGS:
-            row = len(self.epcs)
-            self.epcs.append(epc)
-        else:
-            self.refused += 1
-            return -1
-        self._rows[epc] = row
-        return row
 
 
 class RecentReads:
@@ -116,6 +64,15 @@ class RecentReads:
         fresh = np.flatnonzero(times >= time_s)
         self._start = self._start + int(fresh[0]) if len(fresh) else self._end
 
+    def forget_tags(self, tags: NDArray[np.int64]) -> None:
+        """Drop the reads of tag rows that now stand for other tags."""
+        keep = self._start + np.flatnonzero(~np.isin(self.tags(), tags))
+        if len(keep) == self._end - self._start:
+            return
+        for column in self._columns.values():
+            column[: len(keep)] = column[keep]
+        self._start, self._end = 0, len(keep)
+
     def column(self, name: str) -> NDArray[np.float64]:
         return self._columns[name][self._start : self._end]
 
@@ -142,10 +99,6 @@ class TickingDetector(ABC):
         self._next_tick: int | None = None
         self._now_s = -math.inf
         self._pending: list[ReadTable] = []
-        self._heard = np.zeros(0)
-        self._first_s = np.zeros(0)
-        self._last_s = np.zeros(0)
-        self._by_antenna = np.zeros((0, HIGHEST_ANTENNA + 1), np.int32)
 
     def feed(self, reads: ReadTable) -> list[Flip]:
         if not len(reads):
@@ -178,11 +131,20 @@ class TickingDetector(ABC):
         return self._run_ticks(last_s) + self._judgeable(self._close(last_s))
 
     def insufficient(self) -> list[str]:
-        return sorted(self.tag_rows.epcs[row] for row in np.flatnonzero(self._seldom()).tolist())
+        rows = self.tag_rows.used()
+        seldom = [self.tag_rows.epcs[row] for row in rows[self._seldom()[rows]].tolist()]
+        return sorted({*seldom, *self.tag_rows.unjudged()})
+
+    def prefer(self, in_stock: Callable[[str], bool]) -> None:
+        self.tag_rows.in_stock = in_stock
 
     @property
     def reads_refused(self) -> int:
         return self.tag_rows.refused
+
+    @property
+    def reads_waiting(self) -> int:
+        return self.tag_rows.waiting
 
     @property
     def reads_unreferenced(self) -> int:
@@ -214,17 +176,23 @@ class TickingDetector(ABC):
         if not flips:
             return []
         seldom = self._seldom()
-        return [self._placed(flip) for flip in flips if not seldom[self.tag_rows.row(flip.epc)]]
+        rows = [self.tag_rows.row(flip.epc) for flip in flips]
+        pairs = zip(flips, rows, strict=True)
+        return [self._placed(flip, row) for flip, row in pairs if row >= 0 and not seldom[row]]
 
     def _seldom(self) -> NDArray[np.bool_]:
         """Rows of tags that are read too seldom, while they were there."""
-        until_s = np.where(self._now_s - self._last_s > ABSENT_S, self._last_s, self._now_s)
-        passed_s = np.maximum(until_s - self._first_s, 1.0)
-        return np.asarray((self._heard < LEAST_READS) | (self._heard / passed_s < LEAST_RATE_HZ))
+        count = len(self.tag_rows.epcs)
+        heard, first_s, last_s = (
+            column[:count] for column in (self.tag_rows.heard, self.tag_rows.first_s, self.tag_rows.last_s)
+        )
+        until_s = np.where(self._now_s - last_s > ABSENT_S, last_s, self._now_s)
+        passed_s = np.maximum(until_s - first_s, 1.0)
+        return np.asarray((heard < LEAST_READS) | (heard / passed_s < LEAST_RATE_HZ))
 
-    def _placed(self, flip: Flip) -> Flip:
+    def _placed(self, flip: Flip, row: int) -> Flip:
         """The flip with the antenna that has read its tag most often."""
-        return replace(flip, antenna=int(self._by_antenna[self.tag_rows.row(flip.epc)].argmax()))
+        return replace(flip, antenna=int(self.tag_rows.by_antenna[row].argmax()))
 
     def _take_pending(self) -> None:
         """Absorb what came since the last tick, all at once, so that batches do not matter."""
@@ -232,38 +200,16 @@ class TickingDetector(ABC):
             return
         reads = ReadTable.concatenate(self._pending)
         self._pending = []
-        self._make_room(reads.epc)
+        gone = self.tag_rows.make_room(reads, self._now_s, self._seldom)
+        if len(gone):
+            self.recent.forget_tags(gone)
+            self._forget(gone)
         tags = self.tag_rows.rows(reads.epc)
         known = tags >= 0
         if not known.all():
             reads, tags = reads.take(known), tags[known]
-        grown = len(self.tag_rows.epcs) - len(self._heard)
-        if grown:
-            self._heard = np.concatenate([self._heard, np.zeros(grown)])
-            self._first_s = np.concatenate([self._first_s, np.full(grown, np.inf)])
-            self._last_s = np.concatenate([self._last_s, np.full(grown, -np.inf)])
-            self._by_antenna = np.concatenate(
-                [self._by_antenna, np.zeros((grown, HIGHEST_ANTENNA + 1), np.int32)]
-            )
-        back = tags[reads.time_s - self._last_s[tags] > ABSENT_S]
-        self._heard[back], self._first_s[back] = 0, np.inf
-        np.add.at(self._heard, tags, 1)
-        np.minimum.at(self._first_s, tags, reads.time_s)
-        np.maximum.at(self._last_s, tags, reads.time_s)
-        np.add.at(self._by_antenna, (tags, np.minimum(reads.antenna, HIGHEST_ANTENNA)), 1)
+        self.tag_rows.note(tags, reads)
         self._absorb(reads, tags)
-
-    def _make_room(self, epcs: NDArray[np.str_]) -> None:
-        """Where the table is full, forget the tags that were not heard for longest (and for ABSENT_S)."""
-        short = self.tag_rows.missing(epcs)
-        if not short:
-            return
-        oldest = np.argsort(self._last_s, kind="stable")[:short]
-        gone = oldest[(self._now_s - self._last_s[oldest] > ABSENT_S) & np.isfinite(self._last_s[oldest])]
-        self.tag_rows.free(gone)
-        self._heard[gone], self._by_antenna[gone] = 0, 0
-        self._first_s[gone], self._last_s[gone] = np.inf, -np.inf
-        self._forget(gone)
 
     @abstractmethod
     def _forget(self, rows: NDArray[np.int64]) -> None:

@@ -50,6 +50,10 @@ class WindowDetector(TickingDetector):
         self.events = EventMaker(self.rules, self.tag_rows.epcs, self.step_s / 2)
         self.latency_s = WINDOW_S / 2 + self.events.latency_s
 
+    def _forget(self, rows: Rows) -> None:
+        """Nothing is remembered beyond the window, but for what is open."""
+        self.events.forget(rows)
+
     @abstractmethod
     def features(self, now: Window, before: Window, time_s: float) -> Array:
         """Features (pairs, n) of pairs seen in either window; times count from `time_s`."""

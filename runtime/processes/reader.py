@@ -25,11 +25,14 @@ from rfid_reader.health import figures
 from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
 from rfid_reader.session import ReaderSession
+from rfid_reader.stock import StockTags, digests_of
 from rfid_reader.tuned_detector import detector_for
 from runtime.clock import HostClock
 from runtime.config import Reader, StoreConfig
+from runtime.config.epcs import canonical
 from runtime.messages import Attach, Configure, Detach, Health, Message, TagFlip, TagPresence
 from runtime.processes.control import ControlLine
+from runtime.processes.crowd import Crowd
 from runtime.processes.handover import take_up
 from runtime.processes.outbound import RecordSender
 from runtime.reader_settings import settings_of
@@ -40,22 +43,25 @@ HEALTH_EVERY_S = 1.0
 ADVANCE_EVERY_S = 0.25
 LEAVE_S = 1.5
 """How long the session may take to say goodbye; the reads it hears until then are judged."""
-RENEW_EVERY_S = 3_600.0
-"""A detector keeps every tag it ever met; one that is full is replaced, at most so often."""
 
 log = logging.getLogger("tagsight.reader")
+_latest_stock: list[tuple[StoreConfig, tuple[bytes, tuple[str, ...]]]] = []
 
 
 class ReaderSpec(msgspec.Struct, frozen=True):
-    """What a reader process is started with. `rooms` are the antenna ports that cover a fitting room."""
+    """What a reader process is started with. `rooms` are the antenna ports that cover a fitting room; `stock`
+    are digests of the store's EPCs and `patterns` stand for more of them (`rfid_reader.stock`)."""
 
     reader: Reader
     rooms: tuple[int, ...]
     clock: tuple[float, float]
+    stock: bytes = b""
+    patterns: tuple[str, ...] = ()
 
     def fixed(self) -> ReaderSpec:
-        """The spec without what can change while the process runs: which ports cover a fitting room."""
-        return replace(self, rooms=())
+        """The spec without what can change while the process runs: which ports cover a fitting room, and what
+        is on sale."""
+        return replace(self, rooms=(), stock=b"", patterns=())
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> ReaderSpec:
@@ -68,7 +74,19 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Reade
     )
     unneeded = {"name": "antenna", "at": None, "zone": None, "fixture": None}
     antennas = [replace(antenna, **unneeded) for antenna in reader.antennas]
-    return ReaderSpec(replace(reader, antennas=antennas), ports, clock)
+    return ReaderSpec(replace(reader, antennas=antennas), ports, clock, *_stock_of(config))
+
+
+def _stock_of(config: StoreConfig) -> tuple[bytes, tuple[str, ...]]:
+    """Digests of the EPCs of a store's articles, and the patterns among them. The latest answer is kept: a
+    store's readers all ask for the same one."""
+    if _latest_stock and _latest_stock[0][0] is config:
+        return _latest_stock[0][1]
+    written = [canonical(epc) for fixture in config.fixtures for sku in fixture.skus for epc in sku.epcs]
+    patterns = tuple(epc for epc in written if "*" in epc)
+    found = digests_of(epc for epc in written if "*" not in epc), patterns
+    _latest_stock[:] = [(config, found)]
+    return found
 
 
 class ReaderProcess:
@@ -81,8 +99,7 @@ class ReaderProcess:
         path = spec.reader.calibration
         self._calibration = load_calibration(Path(path)) if path is not None else None
         self._detector = detector_for(spec.reader.detector, self._calibration)
-        self._renewed_s = float("-inf")
-        self._reads_refused = 0
+        self._prefer_stock()
         self._presence = FittingRooms(set(spec.rooms))
         self._batches: queue.Queue[ReadTable] = queue.Queue(MAX_BATCHES)
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -90,6 +107,7 @@ class ReaderProcess:
         self._store = RecordSender()
         self._reads_dropped = 0
         self._remarks: set[str] = set()
+        self._crowd = Crowd()
         self._flips = 0
         self._reads_judged = 0
 
@@ -148,6 +166,7 @@ class ReaderProcess:
             case Configure() if len(fds) == 1:
                 self._spec = take_up(fds[0], ReaderSpec)
                 self._presence.antennas = set(self._spec.rooms)
+                self._prefer_stock()
                 return True
         return False
 
@@ -163,16 +182,12 @@ class ReaderProcess:
     def _advance(self) -> None:
         now_s = self._clock.now()
         self._pass_on(self._detector.advance(now_s), self._presence.advance(now_s))
-        if self._detector.reads_refused and now_s - self._renewed_s >= RENEW_EVERY_S:
-            self._renew_detector(now_s)
 
-    def _renew_detector(self, now_s: float) -> None:
-        """Begin with an empty table of tags: those sold long ago leave room for those on the racks."""
-        log.warning("%s: more tags were met than a detector keeps: beginning anew", self._spec.reader.name)
-        self._pass_on(self._detector.finish(), [])
-        self._reads_refused += self._detector.reads_refused
-        self._renewed_s = now_s
-        self._detector = detector_for(self._spec.reader.detector, self._calibration)
+    def _prefer_stock(self) -> None:
+        """Places for tags go first to those of the store's articles, and those that the calibration has."""
+        stock = StockTags(self._spec.stock, self._spec.patterns)
+        calibrated = self._calibration.rates if self._calibration is not None else {}
+        self._detector.prefer(lambda epc: stock.has(epc) or epc in calibrated)
 
     def _pass_on(self, flips: list[Flip], presences: list[Presence]) -> None:
         name = self._spec.reader.name
@@ -187,7 +202,8 @@ class ReaderProcess:
 
     def _tell_health(self) -> None:
         session = self._session.health()
-        self._log_remarks(session.remarks)
+        remarks = (*session.remarks, *self._crowd.said(self._detector, time.monotonic()))
+        self._log_remarks(remarks)
         values = {
             **figures(session),
             "flips": float(self._flips),
@@ -196,7 +212,9 @@ class ReaderProcess:
         }
         drops = {
             "reads not judged in time": self._reads_dropped,
-            "reads of more tags than can be kept": self._reads_refused + self._detector.reads_refused,
+            "reads of more tags than can be kept": self._detector.reads_refused,
+            "reads of tags read only once, of too many": self._detector.reads_waiting,
+            "reads of more tags than a fitting room is followed for": self._presence.refused,
             "reads of more channels than can be referenced": self._detector.reads_unreferenced,
             "records the store did not take": self._store.dropped,
             **session.ignored,
@@ -208,7 +226,7 @@ class ReaderProcess:
             "stalled" if failed else session.state,
             self._clock.now(),
             session.progress_s,
-            session.detail,
+            "; ".join((session.detail, *remarks[len(session.remarks) :])).removeprefix("; "),
             values,
             drops,
         )

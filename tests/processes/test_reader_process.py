@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 
-from rfid_reader.flips import ticks
+from rfid_reader.flips import tag_rows, ticks
 from rfid_reader.presence import FittingRooms
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator import client
@@ -20,7 +22,7 @@ from rfid_reader.simulator.server import SimulatedReader
 from rfid_reader.simulator.wire import tlv, tv, u16
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config import Antenna, FloorPlan, Reader, Site, StoreConfig, Zone
+from runtime.config import Antenna, Fixture, FloorPlan, Reader, Site, Sku, StoreConfig, Zone
 from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence
 from runtime.processes import reader
 
@@ -157,26 +159,31 @@ def test_the_process_ends_with_its_supervisor(simulated: SimulatedReader) -> Non
     assert not bench.thread.is_alive()
 
 
-def test_a_detector_full_of_tags_is_replaced_but_not_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticks, "MAX_TAGS", 3)
+def test_invented_epcs_take_no_places_and_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tag_rows, "FREE_ROWS", 2)
     ours, theirs = messages.pair()
-    process = reader.ReaderProcess(theirs, reader.spec_of(config_for(5084), "r", HostClock().state))
-    first, detectors = process._detector, []
-    for _ in range(2):
-        now_s = time.time()
-        columns = [1] * 5, [1] * 5, [-60.0] * 5, [1.0] * 5
-        epcs = [f"e2801160{number:02x}" for number in range(5)]
-        process._take(ReadTable.from_columns([now_s - 10.0] * 5, epcs, *columns))
+    config = config_for(5084)
+    rack = Fixture(name="rack", at=(1.0, 1.0), skus=[Sku(sku="coat", epcs=["E2-80-AA00", "e280bb*"])])
+    process = reader.ReaderProcess(
+        theirs, reader.spec_of(msgspec.structs.replace(config, fixtures=[rack]), "r", HostClock().state)
+    )
+    first, now_s = process._detector, time.time() - 20.0
+    invented = [f"ffff{number:04x}" for number in range(40)]
+    for step, epcs in enumerate([["aa11", "aa22"] * 3, invented, ["e280aa00", "e280bb77", "aa11"]]):
+        times = np.linspace(now_s + step, now_s + step + 0.9, len(epcs))
+        columns = [np.full(len(epcs), value) for value in (1, 1, -60.0, 1.0)]
+        process._take(ReadTable.from_columns(times, epcs, *columns))
         process._judge_waiting()
-        process._advance()
-        detectors.append(process._detector)
-    assert detectors[0] is not first
-    assert detectors[0] is detectors[1]
-    assert detectors[1].reads_refused == 2
+    process._advance()
+    assert process._detector is first and isinstance(first, ticks.TickingDetector)
+    assert {"e280aa00", "e280bb77", "aa11", "aa22"} <= set(first.tag_rows.epcs)
+    assert not set(invented) & set(first.tag_rows.epcs)
     process._tell_health()
     health, _ = messages.receive(ours)
     assert isinstance(health, Health)
-    assert health.drops["reads of more tags than can be kept"] == 2 + 2
+    assert health.drops["reads of tags read only once, of too many"] == 40
+    assert health.drops["reads of more tags than can be kept"] == 0
+    assert "invented EPCs" in health.detail
     ours.close()
 
 

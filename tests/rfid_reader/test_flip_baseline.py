@@ -7,12 +7,12 @@ import pytest
 from small_stores import small_store
 
 from rfid_reader.antenna_calibration import calibrate_still
-from rfid_reader.flips import METHODS, make_detector, ticks
+from rfid_reader.flips import METHODS, make_detector, tag_rows, ticks
 from rfid_reader.flips.channels import ChannelOffsets, split_calibration
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.reference import ChannelReference
 from rfid_reader.flips.residuals import PAIR_ABSENT_S, ResidualTracker
-from rfid_reader.flips.ticks import ABSENT_S
+from rfid_reader.flips.tag_rows import ABSENT_S
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
 
@@ -126,7 +126,7 @@ def test_moving_a_tag_to_another_rack_makes_no_flip_there_later() -> None:
 def test_a_full_table_forgets_the_tag_that_was_gone_longest(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ticks, "MAX_TAGS", 3)
+    monkeypatch.setattr(tag_rows, "MAX_TAGS", 3)
     detector = make_detector(method)
     detector.feed(still(["aa"], 0.0, 10.0))
     detector.feed(still(["bb", "cc"], 10.0, 20.0 + ABSENT_S))
@@ -143,7 +143,7 @@ def test_a_full_table_forgets_the_tag_that_was_gone_longest(
 
 
 def test_a_row_given_to_another_tag_knows_nothing_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticks, "MAX_TAGS", 2)
+    monkeypatch.setattr(tag_rows, "MAX_TAGS", 2)
     detector = ProductionDetector()
     detector.feed(still(["aa", "bb"], 0.0, 20.0))
     detector.feed(still(["bb"], 20.0, 22.0 + ABSENT_S))

@@ -15,7 +15,6 @@ from rfid_reader.flips import METHODS, Flip, make_detector
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.reference import ChannelReference
 from rfid_reader.flips.spectrum import js_divergence, spectral_shares
-from rfid_reader.flips.ticks import MAX_TAGS, TagRows
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
 
@@ -131,13 +130,6 @@ def test_reads_without_phase_or_rssi_and_long_pauses_do_no_harm(method: str) -> 
 def test_an_unknown_method_is_one_sentence() -> None:
     with pytest.raises(ReaderError, match="'magic' is unknown; js, raw, production would be right"):
         make_detector("magic")
-
-
-def test_the_table_of_tags_is_bounded() -> None:
-    rows = TagRows()
-    found = rows.rows(np.array([f"{number:06x}" for number in range(MAX_TAGS + 5)]))
-    assert found[-5:].tolist() == [-1] * 5
-    assert rows.refused == 5 and len(rows.epcs) == MAX_TAGS
 
 
 def test_an_uneven_sine_shows_at_its_frequency() -> None:
