@@ -26,7 +26,7 @@ from rich.table import Table
 
 from bench.inputs import shared_file
 from engines.detector import Detections, PersonDetector
-from runtime.config import StoreConfig, image_to_floor, load
+from runtime.config import StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
 from runtime.frames.sources import open_source, read
 from runtime.geometry import Floats
@@ -107,7 +107,7 @@ def labelled(name: str, detector: str) -> Clip:
     """A clip with its truth and the detector's boxes of every frame. Raises TagsightError, EngineError."""
     file, plan = CLIPS[name]
     path = shared_file(file, "--clip")
-    config = load(plan, clips_needed=False) if plan is not None else None
+    config = load_at_work(plan, clips_needed=False) if plan is not None else None
     finder = PersonDetector.open(detector)
     source = open_source(f"file:{path}?pace=fast")
     found = []

@@ -18,6 +18,7 @@ CELL_W, LEAST_CELL_H, MOST_CELL_H = 90, 4, 18
 MAP_HEIGHT = 720
 LEFT, TOP, GAP, FOOT = 150, 64, 70, 24
 CHANNEL_W_TOTAL = 640
+MAP_TITLE, TITLE_SIZE = "reads a second by tag and antenna", 0.5
 UNKNOWN_BGR = (225, 225, 225)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -28,6 +29,14 @@ def ordered_tags(calibration: AntennaCalibration) -> list[str]:
     known = set(hung)
     others = [epc for epc in calibration.rates if epc not in known]
     return hung + sorted(others, key=lambda epc: (calibration.strongest[epc], -calibration.rates[epc], epc))
+
+
+def short_names(epcs: list[str]) -> list[str]:
+    """The end of each EPC; where two end alike, its beginning and its end."""
+    ends = [epc[-8:] for epc in epcs]
+    if len(set(ends)) == len(ends):
+        return [f"...{end}" for end in ends]
+    return [f"{epc[:6]}..{epc[-4:]}" for epc in epcs]
 
 
 def rate_map(calibration: AntennaCalibration, epcs: list[str]) -> Values:
@@ -79,6 +88,10 @@ def _write(image: Image, text: str, at: tuple[int, int], size: float = 0.42) -> 
     cv2.putText(image, text, at, FONT, size, (40, 40, 40), 1, cv2.LINE_AA)
 
 
+def _text_width(text: str, size: float) -> int:
+    return int(cv2.getTextSize(text, FONT, size, 1)[0][0])
+
+
 def _grid(image: Image, painted: Image, left: int, top: int, cell_wh: tuple[int, int]) -> None:
     height, width = painted.shape[0] * cell_wh[1], painted.shape[1] * cell_wh[0]
     if height and width:
@@ -96,19 +109,21 @@ def draw_maps(calibration: AntennaCalibration, good_rate_hz: float = 4.0) -> Ima
     channels, phase, rssi = channel_noise(calibration)
     antennas = [summary.antenna for summary in calibration.antennas]
     cell_h = int(np.clip(MAP_HEIGHT // max(len(epcs), 1), LEAST_CELL_H, MOST_CELL_H))
-    noise_left = LEFT + CELL_W * len(antennas) + GAP + 60
+    map_w = max(CELL_W * len(antennas), _text_width(MAP_TITLE, TITLE_SIZE))
+    noise_left = LEFT + map_w + GAP + 60
     noise_h, noise_w = 26, int(np.clip(CHANNEL_W_TOTAL // max(len(channels), 1), 8, 60))
     width = noise_left + max(noise_w * len(channels), 320) + 40
     height = max(TOP + cell_h * len(epcs), TOP + 2 * (noise_h * len(antennas) + GAP)) + FOOT
     image = np.full((height, width, 3), 255, np.uint8)
-    _write(image, "reads a second by tag and antenna", (LEFT, 22), 0.5)
+    _write(image, MAP_TITLE, (LEFT, 22), TITLE_SIZE)
     unheard = np.where(rates > 0, rates, np.nan)
     _grid(image, colours(unheard, good_rate_hz, 0.0), LEFT, TOP, (CELL_W, cell_h))
     for column, antenna in enumerate(antennas):
         _write(image, f"antenna {antenna}", (LEFT + CELL_W * column + 8, TOP - 10))
     every = max(1, math.ceil(14 / cell_h))
+    names = short_names(epcs)
     for row in range(0, len(epcs), every):
-        _write(image, f"...{epcs[row][-8:]}", (30, TOP + cell_h * row + min(cell_h, 14) - 2))
+        _write(image, names[row], (30, TOP + cell_h * row + min(cell_h, 14) - 2))
     for number, (title, values, worst) in enumerate(
         (
             ("phase noise by channel, 0 to 0.3 rad", phase, 0.3),
@@ -116,7 +131,7 @@ def draw_maps(calibration: AntennaCalibration, good_rate_hz: float = 4.0) -> Ima
         )
     ):
         top = TOP + number * (noise_h * len(antennas) + GAP)
-        _write(image, title, (noise_left, top - 22 if number else 22), 0.5)
+        _write(image, title, (noise_left, top - 22 if number else 22), TITLE_SIZE)
         _grid(image, colours(values, 0.0, worst), noise_left, top, (noise_w, noise_h))
         for row, antenna in enumerate(antennas):
             _write(image, f"antenna {antenna}", (noise_left - 80, top + noise_h * row + 18))

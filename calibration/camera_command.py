@@ -5,28 +5,37 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from pathlib import Path
 
 import click
 
 from calibration.errors import CalibrationError
 
 MAX_PICTURES = 20_000
+SNAPSHOT_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 @click.command()
 @click.argument("uri")
 @click.option("--seconds", type=click.FloatRange(0.5, 600), default=10.0, help="How long to watch.")
+@click.option(
+    "--snapshot", type=click.Path(path_type=Path), help="Keep the last picture here (.png or .jpg)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def camera(uri: str, seconds: float, as_json: bool) -> None:
+def camera(uri: str, seconds: float, snapshot: Path | None, as_json: bool) -> None:
     """Watch a camera and report its rate, size, light, sharpness, and whether it stands still.
 
     \b
     Example:
-      tagsight calibrate camera rtsp://192.0.2.10/stream1 --seconds 20
+      tagsight calibrate camera rtsp://192.0.2.10/stream1 --seconds 20 --snapshot door.png
     """
     from calibration.camera_report import CameraWatch
+    from calibration.pictures import save_picture
     from runtime.frames.sources import open_source, read
 
+    if snapshot is not None and snapshot.suffix.lower() not in SNAPSHOT_SUFFIXES:
+        raise click.BadParameter(f"{snapshot}: .png or .jpg would be right", param_hint="--snapshot")
+    last = None
     source = open_source(uri)
     watch = CameraWatch()
     end_s = time.monotonic() + seconds
@@ -35,16 +44,22 @@ def camera(uri: str, seconds: float, as_json: bool) -> None:
             frame = read(source)
             if frame is None:
                 break
+            last = frame.image
             watch.look(frame.image, frame.grab.time_s)
     finally:
+        if last is not None:
+            last = last.copy()
         source.close()
+    if snapshot is not None and last is not None:
+        save_picture(snapshot, last)
     if len(watch.times_s) < 2:
         raise CalibrationError(
             f"{source.label} gave {len(watch.times_s)} pictures in {seconds:g} s; two are needed"
         )
     report = watch.report()
+    kept = {} if snapshot is None else {"snapshot": str(snapshot)}
     if as_json:
-        click.echo(json.dumps({**dataclasses.asdict(report), "remarks": report.remarks()}, indent=2))
+        click.echo(json.dumps({**dataclasses.asdict(report), "remarks": report.remarks(), **kept}, indent=2))
         return
     width, height = report.sizes[-1]
     click.echo(
@@ -54,3 +69,5 @@ def camera(uri: str, seconds: float, as_json: bool) -> None:
     click.echo(f"longest gap {report.longest_gap_s:g} s, {light}")
     for remark in report.remarks() or ["nothing to complain about"]:
         click.echo(f"- {remark}")
+    if snapshot is not None:
+        click.echo(f"{snapshot} written: {width} x {height}")

@@ -63,12 +63,12 @@ def _kernel() -> dict[str, Any] | None:
 
 
 def _settings(config: Path | None, reader: str | None) -> list[ReaderSettings]:
-    from runtime.config import load
+    from runtime.config import load_at_work
     from runtime.reader_settings import settings_of
 
     chosen = [reader_at(reader)] if reader is not None else []
     if config is not None:
-        chosen += [settings_of(entry) for entry in load(config).readers]
+        chosen += [settings_of(entry) for entry in load_at_work(config).readers]
     return chosen
 
 

@@ -24,7 +24,9 @@ MINUTES = 30.0
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port of that page; 0: a free one.")
 @click.option("--minutes", type=click.FloatRange(0.01, 600), default=MINUTES, help="How long the page waits.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the lines for store.yaml here.")
-@click.option("--save-points", type=click.Path(path_type=Path), help="Write the pairs here, for --points.")
+@click.option(
+    "--save-points", type=click.Path(path_type=Path), help="Write the pairs here (CSV or YAML), for --points."
+)
 @click.option(
     "--drawing", type=click.Path(path_type=Path), help="Write the floor's grid over the picture here."
 )
@@ -71,7 +73,7 @@ def floor(
         pairs = _by_mouse(image, pairs, port, minutes)
     size = (int(image.shape[1]), int(image.shape[0]))
     if save_points is not None:
-        _write(save_points, floor_report.points_yaml(pairs))
+        _write(save_points, floor_report.points_text(pairs, save_points.suffix.lower() == ".csv"))
     fit = fit_floor(pairs)
     warnings = warnings_for(fit, size)
     if drawing is not None:
@@ -89,7 +91,7 @@ def floor(
 
 def _uri(picture: str | None, config: Path | None, camera: str | None) -> str:
     """Where the picture comes from: PICTURE itself, or the camera of that name in the config."""
-    from runtime.config import load, source_uri
+    from runtime.config import load_at_work, source_uri
 
     if picture is not None:
         if camera is not None or config is not None:
@@ -97,7 +99,7 @@ def _uri(picture: str | None, config: Path | None, camera: str | None) -> str:
         return picture
     if config is None or camera is None:
         raise click.UsageError("give PICTURE, or --config and --camera")
-    store = load(config)
+    store = load_at_work(config)
     for known in store.cameras:
         if known.name == camera:
             return source_uri(known)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.floor_fit import FloorFit
+from calibration.floor_report import errors_in_words
 from calibration.floor_warnings import hull_of, view_pixels
 
 Floats = npt.NDArray[np.float64]
@@ -155,13 +156,7 @@ def _draw_points(image: Image, fit: FloorFit) -> None:
 def _legend(fit: FloorFit, spacing: str, width: int, scale: float) -> Image:
     line_height = int(34 * scale)
     strip = np.full((3 * line_height, width, 3), DARK, np.uint8)
-    errors_cm = fit.errors_m * 100
-    left_out_cm = fit.left_out_errors_m * 100
-    told = (
-        f"{len(fit.pairs)} points, median error {np.median(errors_cm):.0f} cm, worst {errors_cm.max():.0f} cm"
-    )
-    if np.isfinite(left_out_cm).any():
-        told += f"; each left out in turn: median {np.nanmedian(left_out_cm):.0f} cm"
+    told = f"{len(fit.pairs)} points, {errors_in_words(fit)}"
     _write(strip, told, (10, int(0.9 * line_height)), scale, POINT)
     _write(
         strip,

@@ -21,9 +21,14 @@ def lines(fit: FloorFit, warnings: list[str]) -> Iterator[str]:
         errors = f"{_cm(fit.errors_m[index]):>8}   {_cm(fit.left_out_errors_m[index]):>8}"
         yield f"{index + 1:>5}  {u:>8.1f} {v:>7.1f}   {x:>8.2f} {y:>8.2f}   {errors}{mark}"
     yield ""
-    yield f"median error {_cm(np.median(fit.errors_m))}, worst {_cm(fit.errors_m.max())}" + _left_out(fit)
+    yield errors_in_words(fit)
     for warning in warnings:
         yield f"warning: {warning}"
+
+
+def errors_in_words(fit: FloorFit) -> str:
+    """How far the map misses its points, on the terminal as in the drawing."""
+    return f"median error {_cm(np.median(fit.errors_m))}, worst {_cm(fit.errors_m.max())}{_left_out(fit)}"
 
 
 def summary(fit: FloorFit, warnings: list[str], size: tuple[int, int]) -> dict[str, Any]:
@@ -54,12 +59,15 @@ def yaml_block(fit: FloorFit, size: tuple[int, int]) -> str:
     return "".join(f"    {line}\n" for line in block)
 
 
-def points_yaml(pairs: PointPairs) -> str:
-    """The pairs as a file that `--points` reads again."""
-    entries = [
-        f"  - {{image: [{u:g}, {v:g}], floor: [{x:g}, {y:g}]}}"
-        for (u, v), (x, y) in zip(pairs.image_px.tolist(), pairs.floor_m.tolist(), strict=True)
+def points_text(pairs: PointPairs, as_csv: bool) -> str:
+    """The pairs as a CSV or YAML file from which `--points` reads the very same numbers again."""
+    rows = [
+        [np.format_float_positional(number, trim="-") for number in row]
+        for row in np.column_stack([pairs.image_px, pairs.floor_m])
     ]
+    if as_csv:
+        return "\n".join(["u,v,x,y", *(",".join(row) for row in rows), ""])
+    entries = [f"  - {{image: [{u}, {v}], floor: [{x}, {y}]}}" for u, v, x, y in rows]
     return "\n".join(["points:", *entries, ""])
 
 

@@ -25,6 +25,7 @@ def warnings_for(fit: FloorFit, size: tuple[int, int]) -> list[str]:
         *_about_count(fit),
         *_about_wild_points(fit),
         *_about_spread(fit, size),
+        *_about_mirror(fit),
         *_about_horizon(fit, size),
         *_about_reach(fit, size),
     ]
@@ -86,6 +87,16 @@ def _about_spread(fit: FloorFit, size: tuple[int, int]) -> list[str]:
         listed = ", ".join(str(index + 1) for index in np.flatnonzero(outside))
         sentences.append(f"point {listed} lies outside the picture of {size[0]} x {size[1]} pixels")
     return sentences
+
+
+def _about_mirror(fit: FloorFit) -> list[str]:
+    """No camera above a floor sees it mirrored; the plan is seen from above, its y grows downwards."""
+    if np.linalg.det(fit.homography.matrix) > 0:
+        return []
+    return [
+        "the floor is mirrored: on the plan x grows to the right and y downwards; x and y were swapped, or "
+        "one of them was counted the other way"
+    ]
 
 
 def _about_horizon(fit: FloorFit, size: tuple[int, int]) -> list[str]:

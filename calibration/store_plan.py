@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calibration.errors import CalibrationError
 from rfid_reader.settings import ReaderSettings
-from runtime.config import Fixture, Reader, load
+from runtime.config import Fixture, Reader, load_at_work
 from runtime.reader_settings import settings_of
 
 
@@ -24,7 +24,7 @@ class StorePlan:
 
 
 def _reader_of(config: Path, name: str | None) -> tuple[Reader, list[Fixture]]:
-    store = load(config)
+    store = load_at_work(config)
     readers = {reader.name: reader for reader in store.readers}
     if name is None and len(readers) == 1:
         name = next(iter(readers))

@@ -100,6 +100,19 @@ class Homography:
         """Pixels (n, 2) of floor points (n, 2) in metres; nan for points behind the camera."""
         return _project(self.inverse, as_points(points_m))
 
+    def floor_in_picture(self, polygon: npt.ArrayLike, size: tuple[int, int]) -> Floats:
+        """The part (n, 2) in metres of a convex polygon (m, 2) on the floor that a picture of (width, height)
+        shows; (0, 2) for none.
+
+        A floor point lies in the picture where five linear forms of its coordinates are positive: before the
+        camera, and within four edges. The polygon is clipped by each (Sutherland and Hodgman, 1974).
+        """
+        x, y, ahead = self.inverse
+        outline = as_points(polygon)
+        for form in (ahead - 1e-9 * np.abs(ahead).max(), x, y, size[0] * ahead - x, size[1] * ahead - y):
+            outline = _clipped(outline, form)
+        return outline
+
     def jacobian(self, points_px: npt.ArrayLike) -> Floats:
         """d floor / d pixel at each pixel, (n, 2, 2) in metres per pixel; nan beyond the horizon."""
         points = as_points(points_px)
@@ -125,6 +138,21 @@ class Homography:
         """The local scale (n,): the square root of the floor area that one square pixel covers."""
         scale: Floats = np.sqrt(np.abs(np.linalg.det(self.jacobian(points_px))))
         return scale
+
+
+def _clipped(outline: Floats, form: Floats) -> Floats:
+    """The part of a polygon (n, 2) where `form` (3,), applied to (x, y, 1), is not negative."""
+    if not len(outline):
+        return outline
+    values = outline @ form[:2] + form[2]
+    kept: list[Floats] = []
+    for at in range(len(outline)):
+        here, there = values[at - 1], values[at]
+        if (here < 0) != (there < 0):
+            kept.append(outline[at - 1] + here / (here - there) * (outline[at] - outline[at - 1]))
+        if there >= 0:
+            kept.append(outline[at])
+    return np.array(kept).reshape(-1, 2)
 
 
 def _project(matrix: Floats, points: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""`tagsight config`: write an example, check a store's config, describe its keys."""
+"""`tagsight config`: write an example, check a store's config, draw it, describe its keys."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from runtime.commands.config_draw import draw
 from runtime.config import ConfigErrors, StoreConfig, load_running
 from runtime.config.files import absent_certificates
 from runtime.config.mistakes import Mistake, placed
@@ -17,7 +18,7 @@ from runtime.errors import TagsightError
 
 @click.group()
 def config() -> None:
-    """Write, check and describe store.yaml.
+    """Write, check, draw and describe store.yaml.
 
     \b
     Example:
@@ -78,6 +79,9 @@ def check(file: Path, as_json: bool) -> None:
         click.echo(f"remark: {placed(remark, file)}: {remark}")
     if absent:
         click.echo(f"not there yet: {', '.join(absent)}; events wait on disk until the uplink can use them")
+
+
+config.add_command(draw)
 
 
 @config.command()

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from engines.detector import DEFAULT_WEIGHTS, PersonDetector
 from runtime.commands.video_counts import Clip, ClipCounter, Counts
 from runtime.commands.video_overlay import Overlay
-from runtime.config import Camera, StoreConfig, image_to_floor, load
+from runtime.config import Camera, StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
 from runtime.frames.files import FileSource
 from runtime.frames.sources import open_source, read
@@ -82,7 +82,7 @@ def video(
     Example:
       tagsight video clip.mp4 --config store.yaml --tracks out.txt --counts out.json --overlay out.mp4
     """
-    store = load(config, clips_needed=False) if config is not None else None
+    store = load_at_work(config, clips_needed=False) if config is not None else None
     camera = pick_camera(store, camera_name) if store is not None else None
     engines = store.engines if store is not None else None
     weights = detector or (engines.detector if engines else DEFAULT_WEIGHTS)
@@ -138,7 +138,8 @@ def run(
         sheet = stack.enter_context(_TrackSheet(job))
         overlay = None
         if job.overlay is not None:
-            overlay = Overlay(job.overlay, source.size, source.fps, homography, job.config)
+            seen_by = job.camera.name if job.camera is not None else None
+            overlay = Overlay(job.overlay, source.size, source.fps, homography, job.config, seen_by)
             stack.callback(overlay.close)
         counter = ClipCounter(job.config)
         name = job.camera.name if job.camera is not None else job.file.name

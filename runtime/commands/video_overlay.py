@@ -40,10 +40,12 @@ class Overlay:
         fps: float,
         homography: Homography | None,
         config: StoreConfig | None,
+        camera: str | None = None,
     ) -> None:
-        """Raises TagsightError where the file cannot be written."""
+        """Only entrances of `camera` are drawn, if given. Raises TagsightError where it cannot write."""
         self.path = path
         self._config = config if homography is not None else None
+        self._camera = camera
         self._painter = ScenePainter(size, homography)
         self._trails: dict[int, deque[tuple[float, FloorPoint]]] = {}
         codec = cv2.VideoWriter.fourcc(*"mp4v")
@@ -93,6 +95,8 @@ class Overlay:
         for fixture in self._config.fixtures:
             self._painter.rack(canvas, fixture.name, fixture.polygon or [fixture.centre()])
         for entrance in self._config.entrances:
+            if self._camera is not None and entrance.cameras and self._camera not in entrance.cameras:
+                continue
             counts = through.get((entrance.name, "in"), 0), through.get((entrance.name, "out"), 0)
             self._painter.gate(canvas, entrance.name, entrance.line, entrance.inside, counts)
 

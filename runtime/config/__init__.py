@@ -8,7 +8,7 @@ a floor map and a tag pattern mean.
 
 from runtime.config.cameras import image_to_floor, source_uri
 from runtime.config.epcs import Article, ArticleTable
-from runtime.config.loading import Examined, load, load_running, parse
+from runtime.config.loading import Examined, load, load_at_work, load_running, parse
 from runtime.config.mistakes import ConfigErrors, Mistake
 from runtime.config.model import StoreConfig
 from runtime.config.secret_files import open_to_others, read_secret
@@ -56,6 +56,7 @@ __all__ = [
     "Zone",
     "image_to_floor",
     "load",
+    "load_at_work",
     "load_running",
     "open_to_others",
     "parse",

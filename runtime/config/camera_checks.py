@@ -1,25 +1,21 @@
-"""Whether a camera's address can be one and its map from picture to floor is believable."""
+"""Whether a camera's address can be one, and its login stands where it belongs."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-import numpy as np
-
 from runtime.config.cameras import (
     DEVICE_SCHEMES,
     PASSWORD_HERE,
     STREAM_SCHEMES,
     file_of,
-    image_to_floor,
     scheme_of,
     takes_login,
 )
 from runtime.config.draft import Draft
 from runtime.config.mistakes import did_you_mean
 from runtime.config.sections import Camera
-from runtime.geometry import GeometryError, Homography, in_polygon
 from runtime.redaction import has_hidden_login, has_secret_parameter, is_bare_login
 
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)
@@ -29,7 +25,6 @@ FILE_OPTIONS = {
     "epoch": (re.compile(r"\d{1,12}(\.\d{1,9})?"), "epoch=UTC_SECONDS"),
 }
 FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-WORST_POINT_M = 1.0
 LOGIN_BESIDE = "write username and password_file beside the uri instead"
 LOGIN_WITHIN = (
     f"{LOGIN_BESIDE}; where the camera wants them in the path or the query, write {{username}} and "
@@ -38,20 +33,11 @@ LOGIN_WITHIN = (
 
 
 def check_cameras(draft: Draft) -> None:
-    """Addresses, credentials and floor maps of all cameras."""
-    mirrored: dict[bool, str] = {}
+    """Addresses and credentials of all cameras."""
     for index, camera in draft.cameras:
         path = f"cameras[{index}]"
         _check_uri(draft, camera, f"{path}.uri")
         _check_login(draft, camera, path)
-        floor_map = _check_map(draft, camera, path)
-        if floor_map is not None:
-            mirrored.setdefault(_is_mirrored(floor_map, camera), camera.name)
-            if len(mirrored) == 2:
-                first = mirrored.pop(_is_mirrored(floor_map, camera))
-                other = next(iter(mirrored.values()))
-                wrong = f"{first!r} sees the floor mirrored against {other!r}"
-                draft.note(f"{path}.{_map_key(camera)}", wrong, "x and y were swapped or one was negated")
 
 
 def _check_uri(draft: Draft, camera: Camera, path: str) -> None:
@@ -118,66 +104,3 @@ def _check_login(draft: Draft, camera: Camera, path: str) -> None:
         draft.note(
             f"{path}.username", "only network streams have a login", "leave username and password_file out"
         )
-
-
-def _map_key(camera: Camera) -> str:
-    return "points" if camera.points else "homography"
-
-
-def _check_map(draft: Draft, camera: Camera, path: str) -> Homography | None:
-    """The camera's floor map when it is sound, None when there is none or it was noted as a mistake."""
-    if camera.points and camera.homography is not None:
-        draft.note(
-            f"{path}.points", "both points and homography", "keep the points: the map is fitted to them"
-        )
-        return None
-    place = f"{path}.{_map_key(camera)}"
-    try:
-        floor_map = image_to_floor(camera)
-    except GeometryError as error:
-        draft.note(place, str(error), "tagsight calibrate floor measures and draws it")
-        return None
-    if floor_map is None:
-        return None
-    before = len(draft.notes.mistakes)
-    _check_points(draft, camera, floor_map, place)
-    _check_horizon(draft, camera, floor_map, place)
-    return floor_map if len(draft.notes.mistakes) == before else None
-
-
-def _check_points(draft: Draft, camera: Camera, floor_map: Homography, place: str) -> None:
-    for number, pair in enumerate(camera.points):
-        found = floor_map.to_floor(pair.image)[0]
-        error_m = float(np.hypot(*(found - np.array(pair.floor))))
-        if not error_m <= WORST_POINT_M:
-            wrong = f"the fitted floor map misses this point by {error_m:.1f} m"
-            draft.note(f"{place}[{number}]", wrong, "its picture or floor position is wrong, or another's")
-
-
-def _check_horizon(draft: Draft, camera: Camera, floor_map: Homography, place: str) -> None:
-    """The lower half of the picture shows floor, and some of it lies on the plan."""
-    if camera.image_size is None:
-        return
-    width, height = camera.image_size
-    corners = [(0, height - 1), (width - 1, height - 1), (0, height / 2), (width - 1, height / 2)]
-    lower_half = floor_map.to_floor(corners)
-    if not np.isfinite(lower_half).all():
-        draft.note(
-            place, "the horizon runs through the lower half of the picture", "measure the points again"
-        )
-    elif draft.floor is not None and draft.floor.extent_m is not None:
-        u, v = np.meshgrid(np.linspace(0, width - 1, 16), np.linspace(height / 2, height - 1, 9))
-        seen = floor_map.to_floor(np.stack([u.ravel(), v.ravel()], axis=1))
-        x0, y0, x1, y1 = draft.floor.extent_m
-        if not in_polygon(seen, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]).any():
-            draft.note(place, "the camera sees nothing of the floor plan", "measure in the plan's own metres")
-
-
-def _is_mirrored(floor_map: Homography, camera: Camera) -> bool:
-    """Whether left and right are swapped between picture and plan: the sign of the map's orientation."""
-    if camera.points:
-        middle = np.mean([pair.image for pair in camera.points], axis=0)
-    else:
-        width, height = camera.image_size or camera.max_size
-        middle = np.array([width / 2, height - 1.0])
-    return bool(np.linalg.det(floor_map.jacobian(middle)[0]) < 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.config.secret_files import read_secret
 from runtime.config.sections import Camera
-from runtime.geometry import Homography
+from runtime.geometry import Floats, Homography
 
 STREAM_SCHEMES = ("rtsp", "rtsps")
 DEVICE_SCHEMES = ("v4l2", "csi")
@@ -69,19 +69,26 @@ def image_to_floor(camera: Camera, size: tuple[int, int] | None = None) -> Homog
     `size` is the (width, height) of the pictures it will be used on: where they are a scaled version of
     `image_size`, the map is scaled with them. Raises GeometryError for points that fix no homography.
     """
+    scale = np.ones(3)
+    if size is not None and camera.image_size is not None:
+        scale[:2] = np.array(camera.image_size) / size
     if camera.points:
-        found = Homography.from_points(
-            np.array([pair.image for pair in camera.points]), np.array([pair.floor for pair in camera.points])
-        )
-        matrix = found.matrix
-    elif camera.homography is not None:
-        matrix = np.array(camera.homography, dtype=np.float64)
-    else:
+        image = np.array([pair.image for pair in camera.points])
+        found = Homography.from_points(image, np.array([pair.floor for pair in camera.points]))
+        u, v = image.mean(axis=0) / scale[:2]
+        return Homography(found.matrix @ np.diag(scale), (float(u), float(v)))
+    if camera.homography is None:
         return None
-    measured = camera.image_size or size
-    floor_pixel = (measured[0] / 2, measured[1] - 1.0) if measured else None
-    if size is not None and camera.image_size is not None and size != camera.image_size:
-        to_measured = np.diag([camera.image_size[0] / size[0], camera.image_size[1] / size[1], 1.0])
-        matrix = matrix @ to_measured
-        floor_pixel = (size[0] / 2, size[1] - 1.0)
-    return Homography(matrix) if floor_pixel is None else Homography(matrix, floor_pixel)
+    matrix = np.array(camera.homography, dtype=np.float64) @ np.diag(scale)
+    shown = size or camera.image_size
+    return Homography(matrix) if shown is None else _right_side_up(matrix, shown)
+
+
+def _right_side_up(matrix: Floats, size: tuple[int, int]) -> Homography:
+    """The map for which the floor is at the bottom of the picture, or for a camera that hangs on its side or
+    upside down in the middle of it: whichever of the two a camera above a floor can have.
+    """
+    found = Homography(matrix, (size[0] / 2, size[1] - 1.0))
+    middle = size[0] / 2, size[1] / 2
+    is_floor = found.matrix[2] @ (*middle, 1.0) > 0
+    return found if is_floor or np.linalg.det(found.matrix) > 0 else Homography(matrix, middle)

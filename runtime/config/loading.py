@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from runtime.config.checks import (
 )
 from runtime.config.draft import read
 from runtime.config.files import check_files, complete_floor, resolve_paths
-from runtime.config.mistakes import ConfigErrors, Mistake
+from runtime.config.map_checks import check_maps
+from runtime.config.mistakes import ConfigErrors, Mistake, placed
 from runtime.config.model import StoreConfig
 from runtime.config.sight_checks import check_sight
 from runtime.config.stock import place_stock, read_stock
@@ -30,6 +32,7 @@ CHECKS = (
     check_site,
     check_names,
     check_cameras,
+    check_maps,
     check_entrances,
     check_sight,
     check_areas,
@@ -40,6 +43,9 @@ CHECKS = (
     check_engines,
     check_uplink,
 )
+
+
+log = logging.getLogger("tagsight.config")
 
 
 class Examined(NamedTuple):
@@ -75,6 +81,15 @@ def load_running(path: str | Path, *, clips_needed: bool = True) -> Examined:
     """
     file = Path(path)
     return examine(yaml_tree.read_text(file), file, clips_needed=clips_needed)
+
+
+def load_at_work(path: str | Path, *, clips_needed: bool = True) -> StoreConfig:
+    """As `load_running` for the commands that a technician needs on site: mistakes are logged."""
+    store, mistakes = load_running(path, clips_needed=clips_needed)
+    for mistake in mistakes:
+        if mistake.weight == "tolerated":
+            log.warning("warning: %s: %s", placed(mistake, Path(path)), mistake)
+    return store
 
 
 def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from runtime.config import Tls, Uplink, load
+from runtime.config import Tls, Uplink, load_at_work
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ def _broker(
     protocol: str,
 ) -> Uplink:
     if config is not None:
-        return load(config).uplink
+        return load_at_work(config).uplink
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together")
     files = Tls(ca=ca, cert=cert, key=key) if ca is not None or cert is not None else tls

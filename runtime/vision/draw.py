@@ -27,12 +27,20 @@ GATE: Colour = (70, 80, 235)
 ZONE: Colour = (205, 160, 70)
 RACK: Colour = (70, 165, 60)
 FLIP: Colour = (40, 190, 255)
+ANTENNA: Colour = (200, 70, 190)
+GRID: Colour = (225, 225, 140)
 
 FULL_WIDTH_PX = 1280
 """Pictures narrower than this are enlarged, by a whole factor."""
 
 FOOT_RADIUS_M = 0.3
 FLIP_RADIUS_M = 0.9
+ANTENNA_RADIUS_M = 0.4
+GRID_STEP_M = 0.25
+GRID_NAMED = 4
+"""One line in so many is named by its coordinate."""
+GRID_LEAST_PX = 5
+"""Where the floor's grid is finer than so many pixels it is not drawn."""
 FLIP_SECONDS = 1.5
 """How long a flip's ring takes to spread and fade."""
 
@@ -102,6 +110,44 @@ class ScenePainter:
         self._stroke(canvas, drawn, PAPER, 3.5, closed=True)
         self._stroke(canvas, drawn, RACK, 2.0, closed=True)
         self._name(canvas, name, polygon_centre(corners), RACK)
+
+    def antenna(self, canvas: Image, name: str, at: FloorPoint) -> None:
+        """A reader's antenna: a ring on the floor below it, and its name."""
+        ring = self._circle(at, ANTENNA_RADIUS_M)
+        self._stroke(canvas, ring, PAPER, 3.5, closed=True)
+        self._stroke(canvas, ring, ANTENNA, 2.0, closed=True)
+        self._name(canvas, name, at, ANTENNA, lift=26)
+
+    def grid(self, canvas: Image, spacing_m: float, extent_m: tuple[float, float, float, float]) -> None:
+        """The floor's metres: a line every `spacing_m` of the plan, as far as lines can be told apart."""
+        x0, y0, x1, y1 = extent_m
+        for low, high, start, end, turned in ((x0, x1, y0, y1, False), (y0, y1, x0, x1, True)):
+            along = np.arange(start, end + GRID_STEP_M, GRID_STEP_M).clip(start, end)
+            for value in np.arange(np.ceil(low / spacing_m), np.floor(high / spacing_m) + 1) * spacing_m:
+                places = np.column_stack([np.full(len(along), value), along])
+                parts = self._near_parts(places[:, ::-1] if turned else places, spacing_m)
+                for part in parts:
+                    self._stroke(canvas, part, GRID, 1.0)
+                if value % (GRID_NAMED * spacing_m) == 0:
+                    self._name_line(canvas, f"{'y' if turned else 'x'} {value:g}", parts)
+
+    def _name_line(self, canvas: Image, text: str, parts: list[Floats]) -> None:
+        """The coordinate of a line of the grid, where the line is lowest in the picture."""
+        points = np.concatenate([*parts, np.empty((0, 2))])
+        margin = 20 * self._em
+        inside = points[((points > margin) & (points < np.array(self.size) - margin)).all(axis=1)]
+        if len(inside):
+            low = inside[np.argmax(inside[:, 1])]
+            self._tag(canvas, text, (float(low[0]), float(low[1])), GRID)
+
+    def point(self, canvas: Image, name: str, pixel: tuple[float, float]) -> None:
+        """A measured place, by its pixel of the camera's picture."""
+        centre = np.array(pixel) * self.zoom
+        turn = np.linspace(0, 2 * np.pi, 17)
+        ring = centre + 6 * self._em * np.column_stack([np.cos(turn), np.sin(turn)])
+        self._stroke(canvas, ring, INK, 4.0, closed=True)
+        self._stroke(canvas, ring, PAPER, 2.0, closed=True)
+        self._tag(canvas, name, (centre[0] + 8 * self._em, centre[1] - 8 * self._em), PAPER)
 
     def flip(self, canvas: Image, at: FloorPoint, text: str, age_s: float) -> None:
         """A tag was turned over at a place `age_s` ago: a ring that spreads on the floor, and what it was."""
@@ -178,6 +224,19 @@ class ScenePainter:
         found: Floats = pixels[np.isfinite(pixels).all(axis=1) & (np.abs(pixels) < 16_000).all(axis=1)]
         return found
 
+    def _near_parts(self, places: Floats, spacing_m: float) -> list[Floats]:
+        """Canvas pixels of those stretches of a floor line that lie in the picture and not too far off."""
+        if self.homography is None:
+            return []
+        pixels = self.homography.to_image(places)
+        with np.errstate(invalid="ignore"):
+            scale = self.homography.metres_per_pixel(pixels)
+            inside = (pixels > -self.size[0]).all(axis=1) & (pixels < 2 * self.size[0]).all(axis=1)
+            near = inside & (scale * GRID_LEAST_PX < spacing_m)
+        cuts = np.flatnonzero(np.diff(near)) + 1
+        parts = np.split(np.arange(len(places)), cuts)
+        return [pixels[part] * self.zoom for part in parts if near[part[0]]]
+
     def _stroke(
         self, canvas: Image, points: Floats, colour: Colour, width: float, closed: bool = False
     ) -> None:
@@ -216,7 +275,7 @@ class ScenePainter:
 
     def _name(self, canvas: Image, text: str, place: FloorPoint, colour: Colour, lift: int = 0) -> None:
         pixels = self._pixels(np.asarray([place], np.float64))
-        if len(pixels) and text:
+        if len(pixels) and text and (pixels[0] >= 0).all() and (pixels[0] < self.size).all():
             width = self._text_size(text, 0.45)[0]
             self._tag(canvas, text, (pixels[0, 0] - width / 2, pixels[0, 1] - lift * self._em), colour)
 

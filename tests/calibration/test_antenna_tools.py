@@ -13,7 +13,14 @@ import pytest
 from click.testing import CliRunner
 from quiet_stores import EPOCH_S, RACKS, TAGS, epc_of, recorded, store_with, weaker, with_antennas
 
-from calibration.antenna_drawing import channel_noise, colours, ordered_tags, rate_map
+from calibration.antenna_drawing import (
+    channel_noise,
+    colours,
+    draw_maps,
+    ordered_tags,
+    rate_map,
+    short_names,
+)
 from calibration.antenna_findings import against_before, against_plan, too_loud
 from calibration.antenna_report import html_of
 from calibration.cli import calibrate
@@ -309,3 +316,33 @@ def test_json_has_the_findings(tmp_path: Path, still: ReadTable) -> None:
     arguments = ["antenna", str(tmp_path / "still.csv"), "--out", str(out), "--antenna", "4", "--json"]
     result = CliRunner().invoke(calibrate, arguments, catch_exceptions=False)
     assert any("antenna 4 heard nothing" in finding for finding in json.loads(result.output)["findings"])
+
+
+def test_with_one_antenna_nothing_in_the_picture_lies_over_another(
+    still: ReadTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The boxes of all texts are apart, and inside the picture."""
+    one = ReadTable(**{name: getattr(still, name)[still.antenna == 1] for name in still.__dataclass_fields__})
+    boxes: list[tuple[int, int, int, int, str]] = []
+    put_text = cv2.putText
+
+    def noted(
+        image: np.ndarray, text: str, at: tuple[int, int], font: int, size: float, *rest: object
+    ) -> object:
+        width, height = cv2.getTextSize(text, font, size, 1)[0]
+        boxes.append((at[0], at[1] - height, at[0] + width, at[1], text))
+        return put_text(image, text, at, font, size, *rest)
+
+    monkeypatch.setattr(cv2, "putText", noted)
+    picture = draw_maps(calibrate_still(one))
+    assert len(boxes) > 10
+    for number, (left, top, right, bottom, text) in enumerate(boxes):
+        assert left >= 0 and right <= picture.shape[1] and bottom <= picture.shape[0], text
+        for other in boxes[:number]:
+            apart = right < other[0] or other[2] < left or bottom < other[1] or other[3] < top
+            assert apart, f"{text} over {other[4]}"
+
+
+def test_tags_that_end_alike_are_told_apart() -> None:
+    assert short_names(["aa00000000000001", "bb00000000000002"]) == ["...00000001", "...00000002"]
+    assert short_names(["aabbcc0000000001", "ddeeff0000000001"]) == ["aabbcc..0001", "ddeeff..0001"]

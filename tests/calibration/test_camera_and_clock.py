@@ -57,6 +57,32 @@ def test_what_is_wrong_with_a_camera_is_said(pictures: list[np.ndarray], step_s:
     assert any(remark in said for said in watched(pictures, step_s))
 
 
+def clip(folder: Path, pictures: int = 15) -> Path:
+    writer = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    for number in range(pictures):
+        writer.write(np.full((240, 320, 3), (40, 80, 100 + 10 * number), np.uint8))
+    writer.release()
+    return folder / "clip.avi"
+
+
+@pytest.mark.parametrize("name", ["kept.png", "kept.jpg"])
+def test_a_picture_is_kept_on_request(tmp_path: Path, name: str) -> None:
+    source, kept = f"file:{clip(tmp_path)}?pace=fast", tmp_path / name
+    result = CliRunner().invoke(calibrate, ["camera", source, "--snapshot", str(kept)])
+    assert result.exit_code == 0, result.output
+    assert f"{kept} written: 320 x 240" in result.output
+    picture = cv2.imread(str(kept))
+    assert picture.shape == (240, 320, 3)
+    assert np.abs(picture[100, 100].astype(int) - (40, 80, 240)).max() < 12, "the last picture, settled"
+    told = CliRunner().invoke(calibrate, ["camera", source, "--snapshot", str(kept), "--json"])
+    assert json.loads(told.output)["snapshot"] == str(kept)
+
+
+def test_a_picture_of_another_kind_is_refused_before_the_camera_is_watched(tmp_path: Path) -> None:
+    result = CliRunner().invoke(calibrate, ["camera", "rtsp://127.0.0.1:9/x", "--snapshot", "kept.txt"])
+    assert result.exit_code == 2 and ".png or .jpg would be right" in result.output
+
+
 def test_a_gap_between_pictures_is_said() -> None:
     watch = CameraWatch()
     for number in range(20):

@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from calibration.cli import calibrate
 from calibration.errors import CalibrationError
 from calibration.floor_drawing import ROUGH, draw_floor
 from calibration.floor_fit import fit_floor
-from calibration.floor_report import yaml_block
+from calibration.floor_report import errors_in_words, lines, points_text, yaml_block
 from calibration.floor_warnings import warnings_for
-from calibration.point_pairs import PointPairs, parse_typed, read_pairs
+from calibration.point_pairs import PointPairs, pairs_of, parse_typed, read_pairs
 from runtime.config import image_to_floor, parse
 from runtime.geometry import Homography
 
@@ -173,4 +175,58 @@ def test_the_command_writes_the_block_the_drawing_and_the_points(tmp_path: Path)
     assert answer["median_error_cm"] < 0.1 and answer["warnings"] == []
     assert "homography:" in Path(names["block.yaml"]).read_text()
     assert len(read_pairs(Path(names["points.yaml"]))) == len(SPREAD)
+    assert errors_in_words(fit_floor(read_pairs(Path(names["points.yaml"])))).startswith(
+        "median error 0.0 cm"
+    )
     assert cv2.imread(names["grid.png"]).shape[1] == 1280
+
+
+@pytest.mark.parametrize("name", ["points.csv", "points.yaml", "POINTS.CSV", "points"])
+@given(st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 4), min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+def test_saved_points_are_the_very_same_when_they_are_read(
+    tmp_path: Path, name: str, rows: list[tuple[float, float, float, float]]
+) -> None:
+    pairs = pairs_of(rows)
+    (tmp_path / name).write_text(points_text(pairs, name.lower().endswith(".csv")))
+    found = read_pairs(tmp_path / name)
+    assert (found.image_px == pairs.image_px).all() and (found.floor_m == pairs.floor_m).all()
+
+
+@pytest.mark.parametrize("name", ["again.csv", "again.yaml"])
+def test_the_command_reads_the_points_that_it_saved(tmp_path: Path, name: str) -> None:
+    cv2.imwrite(str(tmp_path / "door.png"), np.full((720, 1280, 3), 90, np.uint8))
+    (tmp_path / "first.csv").write_text(points_text(seen_from(SPREAD), as_csv=True))
+    answers = []
+    for points, saved in (("first.csv", name), (name, "last.yaml")):
+        told = [str(tmp_path / "door.png"), "--points", str(tmp_path / points), "--save-points"]
+        result = CliRunner().invoke(calibrate, ["floor", *told, str(tmp_path / saved), "--json"])
+        assert result.exit_code == 0, result.output
+        answers.append(json.loads(result.output))
+    assert answers[0] == answers[1]
+
+
+def test_the_drawing_states_the_figures_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = seen_from(SPREAD)
+    pairs.floor_m[0] += 0.034
+    fit = fit_floor(pairs)
+    written: list[str] = []
+    put_text = cv2.putText
+
+    def noted(image: object, text: str, *rest: object) -> object:
+        written.append(text)
+        return put_text(image, text, *rest)
+
+    monkeypatch.setattr(cv2, "putText", noted)
+    draw_floor(np.full((720, 1280, 3), 90, np.uint8), fit)
+    (told,) = [line for line in lines(fit, []) if line.startswith("median error")]
+    assert any(told in text for text in written), (told, written)
+
+
+def test_a_floor_that_was_counted_the_other_way_is_said() -> None:
+    pairs = seen_from(SPREAD)
+    said = warnings_for(fit_floor(pairs_of(np.column_stack([pairs.image_px, pairs.floor_m * (1, -1)]))), SIZE)
+    mirrored = [
+        any("mirrored" in one for one in found) for found in (said, warnings_for(fit_floor(pairs), SIZE))
+    ]
+    assert sorted(mirrored) == [False, True]
