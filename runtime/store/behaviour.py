@@ -7,7 +7,7 @@ from itertools import chain
 
 from runtime.messages import FramesMissed, Health, PersonsSeen, TagFlip, TagPresence
 from runtime.store.coverage import CoverageMeter
-from runtime.store.entrances import LOST_S, REACH_S, Crossing, EntranceCounter
+from runtime.store.entrances import LOST_S, REACH_S, EntranceCounter
 from runtime.store.facts import Dwell, Fact, ProcessHealth, Quality
 from runtime.store.floorplan import FloorPlan
 from runtime.store.flow import FlowCounter
@@ -16,11 +16,14 @@ from runtime.store.heatmap import HeatmapBook
 from runtime.store.identity import PROBATION_S, Appearance, Step, Walkers
 from runtime.store.interactions import Interactions
 from runtime.store.matching import MatchSettings
+from runtime.store.meetings import Exchange
 from runtime.store.ordering import DEFAULT_WINDOW_S, ReorderWindow
+from runtime.store.passages import Crossing
 from runtime.store.paths import Paths
 from runtime.store.quality import quality_of
 from runtime.store.tryon import FittingRooms
-from runtime.store.visits import Token, VisitBook, VisitorIds, next_midnight_s
+from runtime.store.visitors import Token, VisitorIds, next_midnight_s
+from runtime.store.visits import VisitBook
 from runtime.store.zones import Change, ZoneKeeper
 
 LEAST_DWELL_S = 2.0
@@ -195,7 +198,18 @@ class Behaviour:
             else:
                 self._coverage.frame(record.camera, record_s)
                 steps += self._walkers.observe(record.camera, record_s, record.persons, record.ended)
+                if exchanges := self._walkers.exchanges():
+                    facts += self._steps(steps) + self._exchanged(exchanges)
+                    steps = []
         return facts + self._steps(steps)
+
+    def _exchanged(self, exchanges: list[Exchange]) -> list[Fact]:
+        return [
+            fact
+            for exchange in exchanges
+            for counter in self._entrances
+            for fact in self._crossed(counter.exchange(*exchange))
+        ]
 
     def _steps(self, steps: list[Step]) -> list[Fact]:
         if not steps:
@@ -215,7 +229,7 @@ class Behaviour:
         for crossing in crossings:
             self._footfall.add(crossing)
             facts.append(self._visits.add(crossing))
-        return facts
+        return facts + self._visits.corrected()
 
     def _moved(self, changes: list[Change]) -> list[Fact]:
         self._flow.observe(changes)

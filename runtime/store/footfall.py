@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from runtime.store.coverage import CoverageMeter
-from runtime.store.entrances import Crossing
 from runtime.store.facts import Footfall
 from runtime.store.floorplan import Entrance
 from runtime.store.intervals import Intervals, Window
+from runtime.store.passages import Crossing
 from runtime.store.quality import quality_of
 
-KEPT_WINDOWS = 10
-"""Closed intervals an entrance that can still be corrected; older ones stay as they are."""
+KEPT_WINDOWS, KEPT_S = 10, 120.0
+"""Closed intervals an entrance that can still be corrected, and as many as began that long ago: a walker who
+was lost is taken up again for half a minute. Older ones stay as they are."""
 
 
 @dataclass
@@ -107,7 +109,8 @@ class FootfallBook:
 
     def _facts(self, windows: list[Window]) -> list[Footfall]:
         facts = [self._fact(entrance, window) for window in windows for entrance in self._entrances.values()]
-        oldest = self._intervals.oldest_open - KEPT_WINDOWS
+        kept = max(KEPT_WINDOWS, math.ceil(KEPT_S / self._intervals.length_s))
+        oldest = self._intervals.oldest_open - kept
         self._closed = {at: fact for at, fact in self._closed.items() if at[1] >= oldest}
         return facts
 

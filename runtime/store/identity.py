@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from runtime.messages import Person
-from runtime.store.meetings import Meetings
+from runtime.store.meetings import Exchange, Meetings
 from runtime.store.motion import Fix, Motion
 from runtime.store.sameness import MEMORY_S, same_spot, taken_up
 
@@ -93,6 +93,7 @@ class Walkers:
         self._bound: dict[Source, int] = {}
         self._pending: dict[Source, _Pending] = {}
         self._meetings: dict[str, Meetings] = {}
+        self._exchanges: list[Exchange] = []
         self._next = 1
         self.counts: dict[str, int] = {
             "new": 0,
@@ -126,6 +127,11 @@ class Walkers:
             self._end((camera, track))
         return steps + self._decide(time_s)
 
+    def exchanges(self) -> list[Exchange]:
+        """Which walkers got their own tracks back since the last call; the steps told by then had not."""
+        found, self._exchanges = self._exchanges, []
+        return found
+
     def advance(self, time_s: float) -> list[Step]:
         """Decide what waited long enough, forget who has been gone for long."""
         steps = self._decide(time_s)
@@ -143,8 +149,10 @@ class Walkers:
         leading = {step.walker: step.source for step in steps if step.lead}
         motions = {number: self._walkers[number].motion for number in leading}
         meetings = self._meetings.setdefault(camera, Meetings())
-        for one, other in meetings.observe(time_s, leading, motions):
+        for exchange in meetings.observe(time_s, leading, motions):
+            one, other, _ = exchange
             first, second = self._walkers[one], self._walkers[other]
+            self._exchanges.append(exchange)
             first.motion, second.motion = second.motion, first.motion
             for walker, own, new in (
                 (first, leading[one], leading[other]),

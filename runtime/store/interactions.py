@@ -9,7 +9,7 @@ from runtime.store.facts import Flip, Interaction
 from runtime.store.floorplan import FloorPlan
 from runtime.store.matching import Match, MatchSettings, TagTurned, match, together
 from runtime.store.paths import KEEP_S, Paths
-from runtime.store.visits import VisitorIds
+from runtime.store.visitors import VisitorIds
 
 WAIT_S = 4.5
 """Detectors tell a flip up to about four seconds after it ended; simultaneous ones are judged together."""

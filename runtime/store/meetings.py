@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import hypot
+from typing import NamedTuple
 
 from runtime.store.motion import Motion, Point
 
@@ -47,15 +48,21 @@ class _Meeting:
     other: _Heading
 
 
+class Exchange(NamedTuple):
+    """Two walkers who had each other's tracks since their meeting began."""
+
+    one: int
+    other: int
+    since_s: float
+
+
 class Meetings:
     """Open meetings before one camera; at `MAX_MEETINGS` no further ones are watched."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[int, int], _Meeting] = {}
 
-    def observe(
-        self, time_s: float, present: Iterable[int], motions: Mapping[int, Motion]
-    ) -> list[tuple[int, int]]:
+    def observe(self, time_s: float, present: Iterable[int], motions: Mapping[int, Motion]) -> list[Exchange]:
         """Pairs of walkers whose tracks were exchanged, told once; `present` are those of this frame."""
         exchanged = []
         for pair in combinations(sorted(present), 2):
@@ -66,7 +73,7 @@ class Meetings:
             elif _should_be_apart(meeting, time_s):
                 del self._open[pair]
                 if _exchange(meeting, time_s, one, other) > SURE:
-                    exchanged.append(pair)
+                    exchanged.append(Exchange(*pair, meeting.begun_s))
         self._open = {
             pair: meeting for pair, meeting in self._open.items() if time_s - meeting.begun_s <= LONGEST_S
         }

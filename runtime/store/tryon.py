@@ -10,7 +10,7 @@ from runtime.messages import TagPresence
 from runtime.store.facts import TryOn
 from runtime.store.floorplan import FloorPlan, Place
 from runtime.store.paths import Paths
-from runtime.store.visits import VisitorIds
+from runtime.store.visitors import VisitorIds
 
 LEAST_S = 10.0
 """Shorter is passing by with the garment."""

@@ -1,95 +1,157 @@
-"""Anonymous visitors: random ids of one local day, and their coming and going.
+"""Crossings into visits: the coming and going of anonymous visitors, in which in and out alternate.
 
-An id is drawn when a walker first appears in a fact and never says anything about them. At local midnight
-every walker gets a new one, and nothing that is told links the two: stays are cut there, and a leaving
-after midnight tells no `stay_s`.
+A visitor who comes in twice by one entrance and did not go out between is not one person whom the cameras
+followed: from the second time on it is another visitor. Counts stay as they are; whose visit it is changes.
+What was told by then is told again where it turns out otherwise: see `VisitBook.corrected`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
-from typing import TypeAlias
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
-from runtime.store.entrances import Crossing
+from msgspec.structs import replace
+
 from runtime.store.facts import Visit
+from runtime.store.passages import Crossing, Direction
+from runtime.store.visitors import MAX_VISITORS, VisitorIds, next_midnight_s
 
-Token: TypeAlias = Callable[[], str]
-"""Draws a random id."""
+__all__ = ["MAX_VISITORS", "VisitBook", "VisitorIds", "next_midnight_s"]
 
-MAX_VISITORS = 4096
-"""Remembered visitors; the one longest unmentioned is forgotten first."""
-
-
-def next_midnight_s(time_s: float, timezone: tzinfo) -> float:
-    """The first local midnight after a moment (UTC seconds)."""
-    local = datetime.fromtimestamp(time_s, timezone)
-    return datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), timezone).timestamp()
+MAX_VISITS = 64
+"""Visits remembered of one visitor; the oldest is forgotten first, and can be withdrawn but not corrected."""
 
 
-class VisitorIds:
-    """Walker numbers to visitor ids, by local day, remembered for at most `keep_hours`."""
+class _Mark(NamedTuple):
+    """What makes a crossing the same when it is taken back."""
 
-    def __init__(self, token: Token, timezone: tzinfo, keep_hours: float) -> None:
-        self._token = token
-        self._timezone = timezone
-        self.keep_hours = keep_hours
-        self._ids: dict[tuple[int, int], tuple[str, float]] = {}
-
-    def of(self, walker: int, time_s: float) -> str:
-        """The walker's id on the local day of `time_s`."""
-        at = (walker, self.day(time_s))
-        visitor, first_s = self._ids.pop(at, ("", time_s))
-        if not visitor or time_s - first_s > self.keep_hours * 3600:
-            visitor, first_s = self._token(), time_s
-        self._ids[at] = visitor, first_s
-        while len(self._ids) > MAX_VISITORS:
-            del self._ids[next(iter(self._ids))]
-        return visitor
-
-    def day(self, time_s: float) -> int:
-        """The local day of a moment, as a number."""
-        return datetime.fromtimestamp(time_s, self._timezone).toordinal()
-
-    def forget(self, time_s: float) -> None:
-        """Forget ids first given longer than `keep_hours` ago."""
-        self._ids = {
-            at: known for at, known in self._ids.items() if time_s - known[1] <= self.keep_hours * 3600
-        }
+    time_s: float
+    entrance: str
+    walker: int
+    direction: Direction
 
 
 class VisitBook:
-    """Crossings into visits."""
+    """What was told of whom; visitors longest unmentioned are forgotten beyond `MAX_VISITORS`."""
 
     def __init__(self, ids: VisitorIds) -> None:
         self._ids = ids
-        self._came_in_s: dict[int, float] = {}
+        self._told: dict[str, dict[_Mark, Visit]] = {}
+        """By visitor, and then in order of time."""
+        self._whose: dict[_Mark, str] = {}
+        self._withdrawn: dict[str, int] = {}
+        """The revision in which a key was withdrawn: should it hold again, it needs a higher one."""
+        self._corrected: list[Visit] = []
 
     def add(self, crossing: Crossing) -> Visit:
         """The visit that a crossing is; a crossing taken back retracts it under the same key."""
+        mark = _Mark(crossing.time_s, crossing.entrance, crossing.walker, crossing.direction)
+        if crossing.retracted:
+            return self._take_back(mark)
         visitor = self._ids.of(crossing.walker, crossing.time_s)
-        stay_s = None
-        if crossing.direction == "in":
-            self._came_in_s.pop(crossing.walker, None)
-            if not crossing.retracted:
-                self._came_in_s[crossing.walker] = crossing.time_s
-            while len(self._came_in_s) > MAX_VISITORS:
-                del self._came_in_s[next(iter(self._came_in_s))]
-        else:
-            stay_s = self._stay_s(crossing)
-        return Visit(
-            key=f"visit:{visitor}:{crossing.direction}:{round(crossing.time_s * 1000)}",
-            time_s=crossing.time_s,
-            rev=1 if crossing.retracted else 0,
-            retracted=crossing.retracted,
-            visitor=visitor,
-            direction=crossing.direction,
-            entrance=crossing.entrance,
-            stay_s=stay_s,
-        )
+        told = self._told.get(visitor, {})
+        if _contradiction([*told, mark]) is not None:
+            visitor = self._other_than(visitor, mark if all(each < mark for each in told) else None)
+        self._enter(mark, visitor)
+        self._tell_stays(visitor, {mark})
+        return self._told[visitor][mark]
 
-    def _stay_s(self, crossing: Crossing) -> float | None:
-        came_s = self._came_in_s.get(crossing.walker)
-        if came_s is None or self._ids.day(came_s) != self._ids.day(crossing.time_s):
-            return None
-        return round(crossing.time_s - came_s, 2)
+    def corrected(self) -> list[Visit]:
+        """Revisions of other visits since the last call."""
+        found, self._corrected = self._corrected, []
+        return found
+
+    def _take_back(self, mark: _Mark) -> Visit:
+        visitor = self._whose.get(mark)
+        if visitor is None:
+            visitor = self._ids.of(mark.walker, mark.time_s)
+            return replace(_visit(visitor, mark, f"visit:{visitor}:{_moment(mark)}"), rev=1, retracted=True)
+        gone = self._withdraw(mark, visitor)
+        self._part(visitor)
+        return gone
+
+    def _part(self, visitor: str) -> None:
+        """Give what contradicts what came before to another visitor, and once more where that does."""
+        told = self._told.get(visitor, {})
+        at = _contradiction(told)
+        if at is None:
+            self._tell_stays(visitor, ())
+            return
+        moved = list(told)[at:]
+        other = self._other_than(visitor, moved[-1])
+        for mark in moved:
+            self._corrected.append(self._withdraw(mark, visitor))
+            self._enter(mark, other)
+        self._tell_stays(visitor, ())
+        self._tell_stays(other, moved)
+        self._corrected += self._told[other].values()
+        self._part(other)
+
+    def _other_than(self, visitor: str, newest: _Mark | None) -> str:
+        """A new id; the walker's own from `newest` on, if they still go by the old one."""
+        if newest is not None and self._ids.of(newest.walker, newest.time_s) == visitor:
+            return self._ids.renew(newest.walker, newest.time_s)
+        return self._ids.draw()
+
+    def _enter(self, mark: _Mark, visitor: str) -> None:
+        told = self._told.pop(visitor, {})
+        while len(self._told) >= MAX_VISITORS:
+            self._forget(next(iter(self._told)))
+        if len(told) >= MAX_VISITS:
+            oldest = next(iter(told))
+            del told[oldest]
+            self._whose.pop(oldest, None)
+        key = f"visit:{visitor}:{_moment(mark)}"
+        if any(visit.key == key for visit in told.values()):
+            key = f"{key}:{mark.entrance}"
+        visit = replace(_visit(visitor, mark, key), rev=self._withdrawn.pop(key, -1) + 1)
+        self._told[visitor] = dict(sorted({**told, mark: visit}.items()))
+        self._whose[mark] = visitor
+
+    def _withdraw(self, mark: _Mark, visitor: str) -> Visit:
+        visit = self._told[visitor].pop(mark)
+        del self._whose[mark]
+        self._withdrawn[visit.key] = visit.rev + 1
+        while len(self._withdrawn) > MAX_VISITORS:
+            del self._withdrawn[next(iter(self._withdrawn))]
+        return replace(visit, rev=visit.rev + 1, retracted=True)
+
+    def _forget(self, visitor: str) -> None:
+        for mark in self._told.pop(visitor):
+            self._whose.pop(mark, None)
+
+    def _tell_stays(self, visitor: str, untold: Collection[_Mark]) -> None:
+        """On the way out, how long ago they came in; what was told with another time is corrected."""
+        told, came_s = self._told.get(visitor, {}), None
+        for mark, visit in told.items():
+            if mark.direction == "in":
+                came_s = mark.time_s
+                continue
+            stay_s = None if came_s is None else round(mark.time_s - came_s, 2)
+            if stay_s == visit.stay_s:
+                continue
+            rev = visit.rev if mark in untold else visit.rev + 1
+            told[mark] = replace(visit, stay_s=stay_s, rev=rev)
+            if mark not in untold:
+                self._corrected.append(told[mark])
+
+
+def _contradiction(marks: Iterable[_Mark]) -> int | None:
+    """The first in order of time that has the same entrance and direction as one before, and no other
+    direction between; None if there is none."""
+    since: set[tuple[str, Direction]] = set()
+    for place, mark in enumerate(sorted(marks)):
+        if (mark.entrance, mark.direction) in since:
+            return place
+        since = {each for each in since if each[1] == mark.direction} | {(mark.entrance, mark.direction)}
+    return None
+
+
+def _moment(mark: _Mark) -> str:
+    return f"{mark.direction}:{round(mark.time_s * 1000)}"
+
+
+def _visit(visitor: str, mark: _Mark, key: str) -> Visit:
+    return Visit(
+        key=key, time_s=mark.time_s, visitor=visitor, direction=mark.direction, entrance=mark.entrance
+    )
