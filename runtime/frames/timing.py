@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-JUMP_S = 1.0
+STALE_S = JUMP_S = 1.0
 """A frame that is this old when it arrives is part of a backlog, or its source's clock was set back."""
 
 

@@ -1,0 +1,136 @@
+"""How late pictures can be, and how fast a camera's clock runs, judged by arrivals alone. Pure.
+
+Pictures that a network holds up come after a silence, and faster than they are made until the backlog is
+gone. That is a queue: the wait of one is the wait of the one before, plus the time between the two arrivals,
+less the time between the two pictures, and never less than nothing (D. V. Lindley, The theory of queues with
+a single server, 1952). The time between two pictures is taken to be the mean interval of arrivals.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+BLOCK_S, BLOCK_PICTURES = 2.0, 8
+"""A block of arrivals has at least so many seconds and pictures; it ends with one that came after a pause, so
+that a burst is never cut in two."""
+BLOCKS = 7
+SETTLING_S = 0.5
+"""A camera may send what it kept of the last seconds at once when it is asked: not its usual pace."""
+FIRST_PICTURES = 4
+SILENCE_S, SILENT_INTERVALS = 0.5, 3.0
+"""While the usual pace is not known, a pause that is longer than both is a silence."""
+LEAK, LEAK_GAP_S, DRAINING = 0.1, 0.35, 0.8
+"""Seconds a second by which a wait shrinks, as the mean interval is not exact: not while silence lasts or
+while pictures come faster than usual."""
+NEAR = 0.07
+"""A stamp's step is believed to be the time between two pictures if it is so near to the usual interval."""
+HELD_UP_S = 0.3
+DRAINS_WITHIN_S = 0.7
+DRAINED_S = 0.15
+"""A backlog of more than the first shrinks by the third within the second; if not, it was none."""
+STEADY = 0.05
+RATE_BLOCKS = 4
+OFF_RATE, ON_RATE = 0.03, 0.02
+"""A rate that is off by more than the first is corrected until it is off by less than the second."""
+SLOWEST, FASTEST = 0.2, 5.0
+
+
+class Backlog:
+    """How late the newest picture may be for having waited behind a silence."""
+
+    def __init__(self) -> None:
+        self.lateness_s = 0.0
+        """What the arrivals explain, seconds."""
+        self._since_start_s = 0.0
+        self._block_s = 0.0
+        self._block = 0
+        self._blocks: deque[float] = deque(maxlen=BLOCKS)
+        self._usual_s = 0.0
+        self._held_up: tuple[float, float] | None = None
+
+    @property
+    def interval_s(self) -> float:
+        """Usual time between two arrivals; 0 while it is unknown."""
+        if self._blocks:
+            return self._usual_s
+        return self._block_s / self._block if self._block >= FIRST_PICTURES else 0.0
+
+    def arrived(self, gap_s: float) -> None:
+        """A picture has arrived `gap_s` after the one before."""
+        usual_s = self.interval_s or self._without_silence(gap_s)
+        leak_s = LEAK * min(gap_s, LEAK_GAP_S) if gap_s > DRAINING * usual_s else 0.0
+        self.lateness_s = max(0.0, self.lateness_s + gap_s - usual_s - leak_s)
+        self._count(gap_s)
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether the pictures that arrive are late for having waited."""
+        return self._held_up is not None
+
+    def seen(self, late_s: float, step_s: float, arrived_s: float) -> None:
+        """By its stamp, the newest picture is `late_s` late and was taken `step_s` after the last."""
+        usual_s = self.interval_s
+        nearly_s = min(max(step_s, (1 - NEAR) * usual_s), (1 + NEAR) * usual_s)
+        self.lateness_s = min(self.lateness_s + usual_s - nearly_s, late_s)
+        if late_s <= HELD_UP_S:
+            self._held_up = None
+        elif self._held_up is None or late_s <= self._held_up[0] - DRAINED_S:
+            self._held_up = late_s, arrived_s
+        elif arrived_s - self._held_up[1] > DRAINS_WITHIN_S:
+            self._held_up = None
+            self.lateness_s = 0.0
+
+    def _without_silence(self, gap_s: float) -> float:
+        """The part of an early gap that may be the usual pace; the first of all is, whatever its length."""
+        if self._block == 0:
+            return gap_s
+        return min(gap_s, max(SILENCE_S, SILENT_INTERVALS * self._block_s / self._block))
+
+    def _count(self, gap_s: float) -> None:
+        self._since_start_s += gap_s
+        if self._since_start_s < SETTLING_S:
+            return
+        self._block_s += gap_s if self._blocks else self._without_silence(gap_s)
+        self._block += 1
+        if self._block_s >= BLOCK_S and self._block >= BLOCK_PICTURES:
+            self._blocks.append(self._block_s / self._block)
+            self._usual_s = median(self._blocks)
+            self._block_s, self._block = 0.0, 0
+
+
+class Rate:
+    """How fast a camera's clock runs: its seconds a second of the host's, by blocks that agree."""
+
+    def __init__(self) -> None:
+        self.rate = 1.0
+        self._start: tuple[float, float] | None = None
+        self._pictures = 0
+        self._blocks: deque[tuple[float, float]] = deque(maxlen=RATE_BLOCKS)
+
+    def begin(self, stamp_s: float, arrived_s: float) -> None:
+        """The clock was set: stamps before this one say nothing of those after."""
+        self._start = stamp_s, arrived_s
+        self._pictures = 0
+
+    def passed(self, stamp_s: float, arrived_s: float, late_s: float) -> None:
+        """A stamp that follows on the one before; while a backlog drains, time seems to run fast."""
+        if self._start is None or late_s > HELD_UP_S:
+            self.begin(stamp_s, arrived_s)
+            return
+        self._pictures += 1
+        passed_s = arrived_s - self._start[1]
+        if passed_s < BLOCK_S or self._pictures < BLOCK_PICTURES:
+            return
+        self._blocks.append((stamp_s - self._start[0], passed_s))
+        self.begin(stamp_s, arrived_s)
+        if len(self._blocks) == RATE_BLOCKS:
+            self._settle()
+
+    def _settle(self) -> None:
+        rates = [stamps_s / arrivals_s for stamps_s, arrivals_s in self._blocks]
+        found = sum(block[0] for block in self._blocks) / sum(block[1] for block in self._blocks)
+        if not SLOWEST <= found <= FASTEST or max(rates) - min(rates) > STEADY * found:
+            return
+        limit = OFF_RATE if self.rate == 1.0 else ON_RATE
+        self.rate = found if abs(found - 1.0) > limit else 1.0
