@@ -170,6 +170,10 @@ class Video:
         """Whether the last picture read is incomplete, or reading broke off."""
         return self._broke_off or self._last_damaged or self._tail.is_cut(self._stream.codec_context)
 
+    def size_of(self, picture: Picture) -> tuple[int, int]:
+        """Width and height of that picture, which may have become others than `size`."""
+        return self._pixels.upright_size(picture.frame)
+
     def pixels(self, picture: Picture, into: Image | None = None) -> Image:
         """The picture as BGR, (height, width, 3), upright and of `size`; in `into` where that fits."""
         return self._pixels.bgr(picture.frame, self.size, into)

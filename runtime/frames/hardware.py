@@ -7,17 +7,18 @@ password or path is told from nobody at home; then GStreamer connects over TCP.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runtime.clock import HostClock
-from runtime.frames import rtsp
+from runtime.frames import refusals, rtsp, sdp
 from runtime.frames.gstreamer import Pipeline, has_element
+from runtime.frames.relay import LoginRelay
 from runtime.frames.ring import Image, PixelFormat
-from runtime.frames.sources import Grab, SourceFault, SourceState
-from runtime.frames.timing import SourceClock
+from runtime.frames.source_clock import SourceClock
+from runtime.frames.sources import Grab, SourceFault, SourceState, Transport
+from runtime.frames.timing import STALE_S
 from runtime.frames.uri import SourceUri
 
 CAPTURE = "TAGSIGHT_CAPTURE"
@@ -32,7 +33,7 @@ ASK_TIMEOUT_S = 5.0
 LATENCY_MS = 200
 """For packets that overtake each other; over TCP none does, and a key frame is waited for anyway."""
 
-_ENCODING = re.compile(r"^a=rtpmap:\d+ (H26[45])/90000", re.MULTILINE | re.IGNORECASE)
+_CODINGS = ("H264", "H265")
 _SURFACES = "video engine, its own memory"
 _DECODERS = {
     "video engine": f"{DECODER} ! nvvidconv ! video/x-raw,format=NV12",
@@ -51,10 +52,9 @@ class HardwareSource:
     truncated = False
     pixel_format = PixelFormat.NV12
 
-    def __init__(self, where: SourceUri, clock: HostClock) -> None:
+    def __init__(self, where: SourceUri, clock: HostClock, transport: Transport = "auto") -> None:
         """Ask the server, then start the pipeline. Raises SourceFault."""
         self.label = where.label
-        self.remark = ""
         self.stale = 0
         self.spoiled = 0
         self.fps = 0.0
@@ -68,23 +68,36 @@ class HardwareSource:
 
         def address(pipeline: Any) -> None:
             stream = pipeline.get_by_name("stream")
-            stream.set_property("location", where.target)
+            stream.set_property("location", location)
             stream.set_property("latency", LATENCY_MS)
             # Cameras sign their own certificates; FFmpeg does not verify them either.
             stream.set_property("tls-validation-flags", 0)
 
-        with rtsp.described(where.target, ASK_TIMEOUT_S) as description:
-            pipeline = pipeline_for(description, self.decoder, where.label)
-            self._pipeline = Pipeline(where.label, pipeline, FIRST_PICTURE_S, address, surfaces=surfaces)
+        with rtsp.described(where.target, where.label, ASK_TIMEOUT_S) as description:
+            self._relay = LoginRelay.where_needed(description, where.label, ASK_TIMEOUT_S)
+            location = description.uri if self._relay is None else self._relay.uri
+            try:
+                self._pipeline = self._started(description, transport, address, surfaces=surfaces)
+            except BaseException:
+                self._end_relay()
+                raise
         self.size = self._pipeline.size
+
+    @property
+    def remark(self) -> str:
+        """What is wrong with the camera's clock; empty if nothing is."""
+        return self._source_clock.remark
 
     def grab(self) -> Grab:
         """Wait for the next picture. Raises SourceFault where none comes or their size has changed."""
-        stamp_s = self._pipeline.next(NEXT_PICTURE_S)
-        arrived_s = self._clock.now()
-        time_s = arrived_s if stamp_s is None else self._source_clock.host_time(stamp_s, arrived_s)
-        self._number += 1
-        return Grab(time_s, arrived_s, self._number - 1)
+        while True:
+            stamp_s = self._pipeline.next(NEXT_PICTURE_S)
+            arrived_s = self._clock.now()
+            time_s = self._source_clock.host_time(stamp_s, arrived_s)
+            self._number += 1
+            if arrived_s - time_s <= STALE_S:
+                return Grab(time_s, arrived_s, self._number - 1)
+            self.stale += 1
 
     def retrieve(self, into: Image | None = None) -> Image | None:
         """The pixels of the picture that was grabbed last, NV12."""
@@ -93,6 +106,36 @@ class HardwareSource:
     def close(self) -> None:
         """Hang up."""
         self._pipeline.close()
+        self._end_relay()
+
+    def _end_relay(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+
+    def _started(
+        self,
+        description: rtsp.Description,
+        transport: Transport,
+        address: Callable[[Any], None],
+        *,
+        surfaces: bool,
+    ) -> Pipeline:
+        """The running pipeline, over UDP where the camera refuses TCP. Raises SourceFault."""
+        if self._relay is not None and transport == "udp":
+            raise refusals.login_over_udp(self.label)
+        choice: Transport = "udp" if transport == "udp" else "tcp"
+        pipeline = pipeline_for(description.sdp, self.decoder, self.label, choice)
+        try:
+            return Pipeline(self.label, pipeline, FIRST_PICTURE_S, address, surfaces=surfaces)
+        except SourceFault as fault:
+            if fault.state is not SourceState.CONNECTING:
+                raise
+            refusal = rtsp.find_refusal(description.uri, self.label, choice, ASK_TIMEOUT_S)
+            if refusal is None:
+                raise
+            if transport == "auto" and refusal.answer.status == 461 and self._relay is None:
+                return self._started(description, "udp", address, surfaces=surfaces)
+            raise refusals.refused(self.label, *refusal, choice) from fault
 
 
 def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
@@ -101,11 +144,12 @@ def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
     return told in ("gstreamer", "nvmm") or (told != "ffmpeg" and JETSON.exists() and has_element(DECODER))
 
 
-def pipeline_for(description: str, decoder: str, label: str) -> str:
+def pipeline_for(description: str, decoder: str, label: str, transport: Transport = "tcp") -> str:
     """The pipeline for a stream with that session description. Raises SourceFault for other codings."""
-    found = _ENCODING.search(description)
-    if found is None:
-        raise SourceFault(SourceState.UNUSABLE, f"{label}: the stream is neither H.264 nor H.265")
-    codec = found[1].lower()
+    found = sdp.pictures(description)
+    if found is None or found.coding.upper() not in _CODINGS:
+        sent = f" but {found.coding_name}" if found is not None and found.coding else ""
+        raise SourceFault(SourceState.UNUSABLE, f"{label}: the stream is neither H.264 nor H.265{sent}")
+    codec = found.coding.lower()
     decode = _DECODERS[decoder].format(codec=codec)
-    return f"rtspsrc name=stream protocols=tcp ! rtp{codec}depay ! {codec}parse ! {decode}"
+    return f"rtspsrc name=stream protocols={transport} ! rtp{codec}depay ! {codec}parse ! {decode}"

@@ -10,10 +10,14 @@ from pathlib import Path
 import cv2
 
 from runtime.clock import HostClock
-from runtime.frames import decoder, rtsp
+from runtime.frames import decoder, refusals, rtsp, sdp
+from runtime.frames.causes import BrokeOff, CannotOpen, Cause
+from runtime.frames.demux import Picture, Video
+from runtime.frames.relay import LoginRelay
 from runtime.frames.ring import Image, PixelFormat
-from runtime.frames.sources import Grab, SourceFault, SourceState
-from runtime.frames.timing import JUMP_S, SourceClock
+from runtime.frames.source_clock import SourceClock
+from runtime.frames.sources import Grab, SourceFault, SourceState, Transport
+from runtime.frames.timing import STALE_S
 from runtime.frames.uri import SourceUri
 
 OPEN_TIMEOUT_S = 5.0
@@ -22,57 +26,70 @@ PARAMETERS_EVERY_S = 15.0
 """How often a stream's description is asked for again: it tells of a new picture size."""
 ASK_TIMEOUT_S = 1.0
 MAX_SPOILED = 25
-"""Spoiled pictures in a row after which a stream is opened anew."""
-STALE_S = JUMP_S
-"""A frame that is this old when it can be read is part of a backlog: skip to the present.
+"""Spoiled pictures in a row after which a USB camera is opened anew."""
 
-Not less than the jump after which the source's clock is followed, or a stream could stay stale for good.
-"""
-
-_FFMPEG_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video|analyzeduration;1500000"
+_FFMPEG_OPTIONS = {"allowed_media_types": "video", "analyzeduration": "1500000"}
 
 
 class StreamSource:
-    """Pictures of a network camera, over TCP (RTSP interleaved)."""
+    """Pictures of a network camera (RTSP), over TCP, or over UDP where it wants that."""
 
     waits = False
     truncated = False
     pixel_format = PixelFormat.BGR
 
     def __init__(
-        self, where: SourceUri, clock: HostClock, parameters_every_s: float = PARAMETERS_EVERY_S
+        self,
+        where: SourceUri,
+        clock: HostClock,
+        transport: Transport = "auto",
+        parameters_every_s: float = PARAMETERS_EVERY_S,
     ) -> None:
         """Ask the server, then connect the decoder. Raises SourceFault."""
         self.label = where.label
-        self.remark = ""
         self.stale = 0
-        self.spoiled = 0
         self._where = where
         self._clock = clock
         self._source_clock = SourceClock()
         self._number = 0
+        self._picture: Picture | None = None
         self._parameters_every_s = parameters_every_s
-        with rtsp.described(where.target, OPEN_TIMEOUT_S) as description:
-            self._parameters = rtsp.parameters(description)
+        with rtsp.described(where.target, where.label, OPEN_TIMEOUT_S) as description:
+            self._parameters = sdp.parameters(description.sdp)
             self._asked_s = clock.now()
-            self._capture = _open_stream(where)
-        self.size = decoder.size_of(self._capture)
-        self.fps = decoder.fps_of(self._capture)
+            self._relay = LoginRelay.where_needed(description, where.label, OPEN_TIMEOUT_S)
+            try:
+                self._video, self.transport = _open_stream(
+                    description.uri, where.label, transport, self._relay
+                )
+            except BaseException:
+                self._end_relay()
+                raise
+        self.size = self._video.size
+        self.fps = self._video.fps
+
+    @property
+    def remark(self) -> str:
+        """What is wrong with the camera's clock; empty if nothing is."""
+        return self._source_clock.remark
+
+    @property
+    def spoiled(self) -> int:
+        """Pictures lost so far because they could not be decoded."""
+        return self._video.spoiled
 
     def grab(self) -> Grab:
         """Wait for the next picture. Raises SourceFault where none comes or their size has changed."""
         while True:
-            spoiled = decoder.grab_past_errors(self._capture, MAX_SPOILED)
-            if spoiled is None:
-                raise SourceFault(SourceState.CONNECTING, f"{self.label}: the stream broke off")
-            self.spoiled += spoiled
+            picture = self._picture = self._next()
             arrived_s = self._clock.now()
-            stamp_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
-            time_s = self._source_clock.host_time(stamp_s, arrived_s)
+            time_s = self._source_clock.host_time(picture.stamp_s, arrived_s)
             self._number += 1
             if arrived_s - time_s <= STALE_S:
                 break
             self.stale += 1
+        if self._video.size_of(picture) != self.size:
+            raise self._changed()
         if arrived_s - self._asked_s > self._parameters_every_s:
             self._asked_s = arrived_s
             self._check_parameters()
@@ -80,26 +97,46 @@ class StreamSource:
 
     def retrieve(self, into: Image | None = None) -> Image | None:
         """The pixels of the picture that was grabbed last."""
-        return decoder.retrieve(self._capture, into)
+        return None if self._picture is None else self._video.pixels(self._picture, into)
 
     def close(self) -> None:
         """Hang up."""
-        self._capture.release()
+        self._picture = None
+        self._video.close()
+        self._end_relay()
+
+    def _end_relay(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+
+    def _next(self) -> Picture:
+        try:
+            picture = self._video.read()
+        except BrokeOff as error:
+            raise SourceFault(
+                SourceState.CONNECTING, f"{self.label}: the stream broke off ({error})"
+            ) from error
+        if picture is None:
+            raise SourceFault(SourceState.CONNECTING, f"{self.label}: the stream broke off")
+        return picture
 
     def _check_parameters(self) -> None:
-        """The decoder goes on with the size it began with and stretches other pictures to it: begin anew."""
+        """Some cameras tell of another size in their description only: the decoder would go on as before."""
         try:
-            with rtsp.described(self._where.target, ASK_TIMEOUT_S) as description:
-                now = rtsp.parameters(description)
+            with rtsp.described(self._where.target, self.label, ASK_TIMEOUT_S) as description:
+                now = sdp.parameters(description.sdp)
         except SourceFault:
             # The pictures still come: a camera that does not want to be asked beside them is left alone.
             self._parameters_every_s = math.inf
             return
         if now != self._parameters:
-            raise SourceFault(
-                SourceState.RESOLUTION_CHANGED,
-                f"{self.label}: the camera has changed its stream; opening it anew",
-            )
+            raise self._changed()
+
+    def _changed(self) -> SourceFault:
+        return SourceFault(
+            SourceState.RESOLUTION_CHANGED,
+            f"{self.label}: the camera has changed its stream; opening it anew",
+        )
 
 
 class DeviceSource:
@@ -155,23 +192,22 @@ class DeviceSource:
         self._capture.release()
 
 
-def _open_stream(where: SourceUri) -> cv2.VideoCapture:
-    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _FFMPEG_OPTIONS
-    capture = cv2.VideoCapture(
-        where.target,
-        cv2.CAP_FFMPEG,
-        [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            int(OPEN_TIMEOUT_S * 1e3),
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            int(READ_TIMEOUT_S * 1e3),
-            cv2.CAP_PROP_N_THREADS,
-            1,
-        ],
-    )
-    if not capture.isOpened():
-        capture.release()
-        raise SourceFault(
-            SourceState.CONNECTING, f"{where.label}: the stream cannot be opened; is it H.264 or H.265?"
-        )
-    return capture
+def _open_stream(uri: str, label: str, transport: Transport, relay: LoginRelay | None) -> tuple[Video, str]:
+    """The stream, decoded, and the transport it comes over. Raises SourceFault."""
+    if relay is not None and transport == "udp":
+        raise refusals.login_over_udp(label)
+    choices = ("tcp", "udp") if transport == "auto" else (transport,)
+    played, choices = (uri, choices) if relay is None else (relay.uri, ("tcp",))
+    fault: SourceFault | None = None
+    for choice in choices:
+        options = {**_FFMPEG_OPTIONS, "rtsp_transport": choice}
+        try:
+            return Video(played, options, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)), choice
+        except CannotOpen as error:
+            refusal = rtsp.find_refusal(uri, label, choice, OPEN_TIMEOUT_S)
+            wrong = refusals.not_played(label, choice, refusal, error.cause is Cause.CODING, str(error))
+            fault = fault or wrong
+            if error.cause is Cause.CODING:
+                break
+    assert fault is not None
+    raise fault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ from runtime.clock import HostClock
 from runtime.frames.errors import FrameError
 from runtime.frames.ring import Image, PixelFormat
 from runtime.frames.uri import SourceUri, parse_uri
+
+Transport = Literal["auto", "tcp", "udp"]
+"""How the pictures of an RTSP camera come: for `auto` over TCP, or over UDP where it refuses that."""
 
 
 class SourceState(Enum):
@@ -74,8 +77,10 @@ class Source(Protocol):
     """True where pictures do not get lost while nobody takes them: a file that is read fast."""
     stale: int
     """Pictures skipped so far because they were due long ago."""
-    spoiled: int
-    """Pictures lost so far because they could not be decoded."""
+
+    @property
+    def spoiled(self) -> int:
+        """Pictures lost so far because they could not be decoded."""
 
     @property
     def remark(self) -> str:
@@ -99,12 +104,15 @@ class Source(Protocol):
 
 
 def open_source(
-    uri: str | SourceUri, clock: HostClock | None = None, sleep: Callable[[float], None] | None = None
+    uri: str | SourceUri,
+    clock: HostClock | None = None,
+    sleep: Callable[[float], None] | None = None,
+    transport: Transport = "auto",
 ) -> Source:
     """Open a source by its URI (see `runtime.frames.uri`).
 
-    `sleep` is how a file paced in real time waits. Raises SourceFault where it cannot be opened and
-    FrameError where the URI is wrong.
+    `sleep` is how a file paced in real time waits, `transport` how an RTSP camera's pictures come. Raises
+    SourceFault where it cannot be opened and FrameError where the URI is wrong.
     """
     from runtime.frames import decoder
     from runtime.frames.csi import CsiSource
@@ -118,7 +126,9 @@ def open_source(
     if where.kind == "file":
         return FileSource(where, clock, sleep)
     if where.kind == "rtsp":
-        return HardwareSource(where, clock) if is_wanted() else StreamSource(where, clock)
+        if is_wanted():
+            return HardwareSource(where, clock, transport)
+        return StreamSource(where, clock, transport)
     if where.kind == "v4l2":
         return DeviceSource(where, clock)
     return CsiSource(where, clock)
