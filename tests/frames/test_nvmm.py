@@ -87,7 +87,8 @@ def test_memory_that_is_no_dma_buf_cannot_be_brought_in_order(made: MadeSurface)
 
 def test_it_is_off_unless_asked_for() -> None:
     assert hardware.is_wanted({"TAGSIGHT_CAPTURE": "nvmm"})
-    usual = hardware.pipeline_for("a=rtpmap:96 H264/90000", "video engine", "door")
+    sent = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000"
+    usual = hardware.pipeline_for(sent, "video engine", "door")
     assert "NVMM" not in usual
-    asked = hardware.pipeline_for("a=rtpmap:96 H264/90000", "video engine, its own memory", "door")
+    asked = hardware.pipeline_for(sent, "video engine, its own memory", "door")
     assert asked.endswith("nvv4l2decoder ! video/x-raw(memory:NVMM),format=NV12")
