@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from runtime.config import StoreConfig
 from runtime.errors import TagsightError
+from runtime.frames.errors import FrameError
+from runtime.frames.filmwriter import FilmWriter
 from runtime.geometry import Homography
 from runtime.vision.draw import FloorPoint, ScenePainter
 from runtime.vision.track import Track
@@ -31,7 +32,7 @@ class FlipSign:
 
 
 class Overlay:
-    """An mp4 (MPEG-4 part 2) of `size` pictures, drawn frame by frame."""
+    """An MP4 film of `size` pictures that browsers play, drawn frame by frame."""
 
     def __init__(
         self,
@@ -48,10 +49,12 @@ class Overlay:
         self._camera = camera
         self._painter = ScenePainter(size, homography)
         self._trails: dict[int, deque[tuple[float, FloorPoint]]] = {}
-        codec = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(path), codec, fps, self._painter.size)
-        if not self._writer.isOpened():
-            raise TagsightError(f"{path}: the overlay cannot be written; give a name.mp4 in your own folder")
+        try:
+            self._writer = FilmWriter(path, self._painter.size, fps)
+        except FrameError as error:
+            raise TagsightError(
+                f"{path}: the overlay cannot be written; give a name.mp4 in your own folder"
+            ) from error
 
     def add(
         self,
@@ -81,11 +84,11 @@ class Overlay:
         for flip in flips:
             painter.flip(canvas, flip.at, flip.text, flip.age_s)
         painter.panel(canvas, [f"{time_s:6.1f} s", f"{len(people)} in view", *notes])
-        self._writer.write(canvas)
+        self._writer.add(canvas, time_s)
 
     def close(self) -> None:
         """Finish the file."""
-        self._writer.release()
+        self._writer.close()
 
     def _draw_floor(self, canvas: npt.NDArray[np.uint8], through: Mapping[tuple[str, str], int]) -> None:
         if self._config is None:

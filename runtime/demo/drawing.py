@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from runtime.demo.pictures import Plan, draw_layout, draw_paths, fade, from_abov
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.tally import Tally
 from runtime.errors import TagsightError
+from runtime.frames.sources import open_source
 from runtime.geometry import Homography
 from runtime.store.facts import Flip, Interaction, Point, Visit
 from runtime.vision.draw import FLIP_SECONDS
@@ -169,18 +171,10 @@ def _peek(clip: Path, frames: Iterator[VideoFrame]) -> tuple[tuple[int, int], It
 
 def _clip_frames(clip: Path, start: int = 0, end: int = CLIP_FRAMES) -> Iterator[VideoFrame]:
     """Frames `start` to before `end` of the clip."""
-    capture = cv2.VideoCapture(str(clip))
-    try:
-        for index in range(end):
-            if index < start:
-                capture.grab()
-                continue
-            taken, image = capture.read()
-            if not taken:
-                return
-            yield VideoFrame(index, index / CLIP_FPS, np.asarray(image, np.uint8))
-    finally:
-        capture.release()
+    with closing(open_source(f"file:{clip}?pace=fast")) as source:
+        while (grab := source.grab()) is not None and grab.number < end:
+            if grab.number >= start and (image := source.retrieve()) is not None:
+                yield VideoFrame(grab.number, grab.time_s, image)
 
 
 def _write(path: Path, picture: Image) -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from engines.detector import PersonDetector
-from runtime.demo.plaza import CLIP_FPS, PATHS, STORE
+from runtime.demo.plaza import PATHS, STORE
 from runtime.errors import TagsightError
+from runtime.frames.sources import open_source, read
 from runtime.geometry import Homography
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
@@ -63,14 +64,9 @@ def write_paths(paths: dict[int, NDArray[np.float64]], out: Path) -> None:
 
 
 def _frames(clip: Path) -> Iterator[VideoFrame]:
-    capture = cv2.VideoCapture(str(clip))
-    index = 0
-    while True:
-        taken, image = capture.read()
-        if not taken:
-            return
-        yield VideoFrame(index, index / CLIP_FPS, np.asarray(image, np.uint8))
-        index += 1
+    with closing(open_source(f"file:{clip}?pace=fast")) as source:
+        while (frame := read(source)) is not None:
+            yield VideoFrame(frame.grab.number, frame.grab.time_s, frame.image)
 
 
 def _smooth(walk: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -194,7 +194,7 @@ class FileSource:
         if picture is None or picture.stamp_s is None:
             return
         self._time.go_to(picture.stamp_s)
-        self._held = _Held(picture, self._time.place(picture.stamp_s, self._video.following()))
+        self._held = _Held(picture, self._time.place(picture.stamp_s, self._video.following))
         index = round(self._held.time_s * self.fps)
         self.stale += max(0, index - self._index)
         self._index = index
@@ -213,7 +213,7 @@ class FileSource:
         self._index += lost
         self._damaged += self._video.damaged - damaged
         if picture is not None:
-            self._held = _Held(picture, self._time.place(picture.stamp_s, self._video.following()))
+            self._held = _Held(picture, self._time.place(picture.stamp_s, self._video.following))
         return self._held
 
     def _begin_again(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 UNEVEN = 2.5
 """How many times as long as the shortest step the longest must be for a file to be called uneven."""
@@ -60,8 +60,8 @@ class FileTime:
         least_s, most_s = self.steps_s
         return most_s > UNEVEN * max(least_s, self.interval_s / UNEVEN)
 
-    def place(self, stamp_s: float | None, following: Sequence[float] = ()) -> float:
-        """The time of the next picture, seconds; `following` are the stamps of some that come after it."""
+    def place(self, stamp_s: float | None, following: Callable[[], Sequence[float]] = tuple) -> float:
+        """The time of the next picture, seconds; `following` gives the stamps of some that come after it."""
         before_s = self._time_s
         if stamp_s is None:
             self.missing += 1
@@ -71,7 +71,7 @@ class FileTime:
             self._offset_s = stamp_s - self._time_s
             self.first_s = stamp_s
         else:
-            self._time_s = self._stamped(stamp_s - self._offset_s, [s - self._offset_s for s in following])
+            self._time_s = self._stamped(stamp_s - self._offset_s, self._offset_s, following)
         if self.count:
             step_s = self._time_s - before_s
             self.steps_s = min(self.steps_s[0], step_s), max(self.steps_s[1], step_s)
@@ -84,11 +84,12 @@ class FileTime:
             self._offset_s = self.first_s = stamp_s
         self._time_s = stamp_s - self._offset_s - self.interval_s
 
-    def _stamped(self, claimed_s: float, following_s: list[float]) -> float:
+    def _stamped(self, claimed_s: float, offset_s: float, following: Callable[[], Sequence[float]]) -> float:
         step_s = claimed_s - self._time_s
         least_s = LEAST_STEP * self.interval_s
         if least_s < step_s <= max(ODD_STEP_S, ODD_STEPS * self.interval_s):
             return claimed_s
+        following_s = [stamp_s - offset_s for stamp_s in following()]
         from_s, to_s = self._time_s + least_s, math.inf if step_s <= least_s else claimed_s
         paces_s = [(s - self._time_s) / (k + 2) for k, s in enumerate(following_s) if from_s < s < to_s]
         if 2 * len(paces_s) >= max(1, len(following_s)):
@@ -97,7 +98,6 @@ class FileTime:
         if least_s < step_s <= LONGEST_PAUSE_S:
             return claimed_s
         self.clock_set += 1
-        assert self._offset_s is not None
         placed_s = self._time_s + self.interval_s
-        self._offset_s += claimed_s - placed_s
+        self._offset_s = offset_s + claimed_s - placed_s
         return placed_s

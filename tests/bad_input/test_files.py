@@ -23,7 +23,7 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "an empty video": (
         {"a.mp4": ""},
         "calibrate camera DIR/a.mp4",
-        "DIR/a.mp4: the file breaks off before its index; copy it again",
+        "DIR/a.mp4: the file is empty; copy it again",
     ),
     "a folder for a video": ({}, "calibrate camera DIR", "DIR: not a file that can be read"),
     "an option no file has": (

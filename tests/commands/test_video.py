@@ -96,6 +96,7 @@ def test_the_same_clip_gives_the_same_bytes(
 
     overlay = cv2.VideoCapture(str(tmp_path / "first.mp4"))
     assert int(overlay.get(cv2.CAP_PROP_FRAME_COUNT)) == FRAMES
+    assert b"avc1" in (tmp_path / "first.mp4").read_bytes(), "H.264, which browsers play"
 
 
 def test_without_a_store_persons_in_view_are_counted(

@@ -20,7 +20,7 @@ def placed(
     found = []
     for number, stamp_s in enumerate(stamps):
         following = [each for each in stamps[number + 1 : number + 1 + ahead] if each is not None]
-        found.append(times.place(stamp_s, following))
+        found.append(times.place(stamp_s, lambda following=following: following))
     return found, times
 
 
