@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,7 @@ from engines.detector import Detections, PersonDetector
 from runtime.config import Engines
 from runtime.errors import TagsightError
 from runtime.frames.ring import FrameHeader, FrameRing, Image
+from runtime.frames.sources import open_source, read
 from runtime.processes.sight import GpuSight, ProcessorSight, Sight, Ticket, choose_sight
 from runtime.processes.watched import Lent
 from runtime.vision.batching import BatchSettings
@@ -167,14 +169,13 @@ def _check_engine(sight: Sight, size_wh: tuple[int, int]) -> None:
 
 def read_pictures(clip: Path, size_wh: tuple[int, int] | None) -> list[Image]:
     """The first pictures of a clip, scaled. Raises TagsightError."""
-    video = cv2.VideoCapture(str(clip))
     pictures: list[Image] = []
-    while len(pictures) < SLOTS:
-        ok, picture = video.read()
-        if not ok:
-            raise TagsightError(f"{clip}: it has fewer than {SLOTS} pictures that can be read")
-        scaled = picture if size_wh is None else cv2.resize(picture, size_wh)
-        pictures.append(np.asarray(scaled, np.uint8))
+    with closing(open_source(f"file:{clip}?pace=fast")) as source:
+        while len(pictures) < SLOTS:
+            if (frame := read(source)) is None:
+                raise TagsightError(f"{clip}: it has fewer than {SLOTS} pictures that can be read")
+            scaled = frame.image if size_wh is None else cv2.resize(frame.image, size_wh)
+            pictures.append(np.asarray(scaled, np.uint8))
     return pictures
 
 

@@ -37,6 +37,7 @@ from engines.cuda.libraries import LibraryName
 from engines.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
 from runtime.frames.ring import FrameHeader, FrameRing, Image, PixelFormat
+from runtime.frames.sources import open_source, read
 from runtime.processes.sight import GpuSight, Ticket
 from runtime.processes.watched import Lent
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
@@ -208,14 +209,11 @@ def _differences(by_cpu: Detections, by_gpu: Detections) -> NDArray[np.float64]:
 
 
 def _pictures(clip: Path, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
-    video = cv2.VideoCapture(str(clip))
-    for number in range(frames):
-        ok, picture = video.read()
-        if not ok and number == 0:
-            raise TagsightError(f"{clip}: no picture can be read from it")
-        if not ok:
-            return
-        yield np.asarray(picture, np.uint8)
+    with closing(open_source(f"file:{clip}?pace=fast")) as source:
+        for _ in range(frames):
+            if (frame := read(source)) is None:
+                return
+            yield frame.image
 
 
 def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

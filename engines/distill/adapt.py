@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
+import av
+import av.error
 import msgspec
 import numpy as np
 
@@ -133,16 +135,16 @@ def frames_of(folder: Path) -> Iterator[tuple[str, Image]]:
 
 
 def clip(path: Path) -> Iterator[Image]:
-    """All frames of a clip."""
-    capture = cv2.VideoCapture(str(path))
+    """All frames of a clip that can be decoded; none where it is no video."""
     try:
-        while True:
-            there, frame = capture.read()
-            if not there:
-                return
-            yield np.asarray(frame, np.uint8)
-    finally:
-        capture.release()
+        with av.open(str(path)) as video:
+            for packet in video.demux(video=0):
+                with suppress(av.error.InvalidDataError):
+                    yield from (
+                        np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in packet.decode()
+                    )
+    except (av.error.FFmpegError, IndexError):
+        return
 
 
 def label_frames(wish: Wish, pool: Path, tell: Tell) -> tuple[int, int]:
