@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
 from runtime.config import ConfigErrors, Engines, StoreConfig, Uplink, load_running
 from runtime.config.mistakes import placed
-from runtime.doctor import machine, store
+from runtime.doctor import capacity, machine, store
 from runtime.doctor.findings import Check, Finding, run_checks
 
 WORDS = {
@@ -28,11 +29,16 @@ WORDS = {
     "--config", "config_path", type=click.Path(path_type=Path), help="Look for what this store.yaml names."
 )
 @click.option("--seconds", type=click.FloatRange(0.1, 300), default=15.0, help="Longest a check may take.")
+@click.option(
+    "--measure/--no-measure", default=True, show_default=True, help="Measure how many cameras are carried."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(config_path: Path | None, seconds: float, as_json: bool) -> None:
+def doctor(config_path: Path | None, seconds: float, measure: bool, as_json: bool) -> None:
     """Say what this machine has and what is missing, and what to do about it.
 
     Without --config only the machine itself is looked at. Exit code 1 when something needed is missing.
+    Decoding and the detector are measured for a few seconds: how many cameras this machine carries, and
+    whether the store's fit, is the finding and, with --json, `capacity`.
 
     \b
     Example:
@@ -40,11 +46,19 @@ def doctor(config_path: Path | None, seconds: float, as_json: bool) -> None:
     """
     findings, config = _read_config(config_path)
     findings += run_checks(_checks(config, seconds), seconds)
+    carried = None
+    if measure:
+        engines, cameras = (Engines(), None) if config is None else (config.engines, config.cameras)
+        found, carried = capacity.look(engines, cameras, seconds)
+        findings.append(found)
     ill = any(finding.verdict == "missing" for finding in findings)
     if as_json:
-        click.echo(
-            json.dumps({"ok": not ill, "findings": [dataclasses.asdict(f) for f in findings]}, indent=2)
-        )
+        told = {
+            "ok": not ill,
+            "findings": [dataclasses.asdict(finding) for finding in findings],
+            "capacity": msgspec.to_builtins(carried),
+        }
+        click.echo(json.dumps(told, indent=2))
     else:
         _print(findings)
         if config_path is None:

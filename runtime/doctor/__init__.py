@@ -1,5 +1,6 @@
 """What this machine has and what is missing, in plain words, for `tagsight doctor`.
 
 `findings` is the vocabulary and runs checks side by side, each with a time limit; `machine` looks at the
-machine itself, `store` at what one store's config names.
+machine itself, `store` at what one store's config names, `capacity` at how many cameras are carried (`speed`
+measures that in a process of its own).
 """
