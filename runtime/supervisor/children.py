@@ -177,6 +177,11 @@ class Child:
             elif self.pid is not None:
                 os.kill(self.pid, number)
 
+    def excuse(self, now_s: float) -> None:
+        """Nobody has listened to it until now."""
+        self.heard_s = now_s
+        self._stalled_since_s = self._well_since_s = None
+
     def check(self, now_s: float, patience: Patience) -> str:
         """End it where it makes no progress: first with a trace, then for good. Says why when that begins."""
         if self._aborted_s is not None:

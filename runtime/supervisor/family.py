@@ -21,6 +21,8 @@ from runtime.supervisor.nursery import Birth, End, Nursery, NurseryError, Refusa
 from runtime.supervisor.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import Link, ProcessPlan
 
+AWAY_S = 3.0
+"""The loop turns several times a second: after such a pause the process was stopped, or the whole machine."""
 CODE_WITHIN_S = 1.0
 """A process has ended: so long the fork server may take to say how."""
 
@@ -46,6 +48,7 @@ class Family:
         self._selector = selectors.DefaultSelector()
         self._line: socket.socket | None = None
         self._unconnected: list[Link] = []
+        self._judged_s = time.monotonic()
 
     def listen(self, fileobj: int | socket.socket, heed: Callable[[], None]) -> None:
         """Call `heed` where there is something to read."""
@@ -84,7 +87,13 @@ class Family:
                 self._bury(child, now_s)
 
     def judge(self, now_s: float) -> None:
-        """Begin to end who makes no progress."""
+        """Begin to end who makes no progress; where we have been away ourselves, nobody is to blame."""
+        away_s, self._judged_s = now_s - self._judged_s, now_s
+        if away_s > AWAY_S:
+            log.warning("the supervisor was held up for %.0f s: every process gets its time anew", away_s)
+            self._nursery.excuse(now_s)
+            for child in self.children.values():
+                child.excuse(now_s)
         self._nursery.check(now_s)
         self._follow_the_line()
         for child in self.children.values():

@@ -148,6 +148,10 @@ class Nursery:
         if now_s - max(self._since_s, min(self._waiting.values())) > limit_s:
             self._let_go(f"the fork server has not answered for {limit_s:.0f} s")
 
+    def excuse(self, now_s: float) -> None:
+        """Nobody has listened to the server until now."""
+        self._since_s = now_s
+
     def close(self) -> None:
         """End the server; its children see the end of their supervisor by themselves."""
         if self._server is not None:

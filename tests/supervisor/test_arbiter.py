@@ -193,6 +193,17 @@ def test_a_fork_server_that_was_killed_takes_nobody_along_and_is_replaced(daemon
     assert fork_servers(daemon) != [server]
 
 
+def test_a_supervisor_that_was_stopped_for_a_while_blames_nobody(daemon: Daemon) -> None:
+    before = daemon.pids()
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    time.sleep(10.0)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    daemon.wait_for(lambda: "the supervisor was held up for 1" in daemon.says())
+    written = len(daemon.facts())
+    daemon.wait_for(lambda: len(daemon.facts()) > written)
+    assert daemon.pids() == before
+
+
 def test_a_broken_configuration_is_refused_and_the_old_one_stays(daemon: Daemon) -> None:
     before = daemon.pids()
     good = daemon.config.read_text()
