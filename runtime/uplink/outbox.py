@@ -35,6 +35,7 @@ from runtime.uplink.outbox_repair import (
     suspicion,
 )
 from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
+from runtime.uplink.outbox_watch import FileKeeper, finish
 from runtime.uplink.ranges import SeqRanges
 from runtime.uplink.succession import renew
 
@@ -93,7 +94,7 @@ class Outbox:
         self._limits = limits or OutboxLimits()
         self._clock = clock
         self._on_commit = on_commit
-        self._lock_file = outbox_file.claim(path)
+        lock_file = outbox_file.claim(path)
         self._changed = threading.Condition()
         self._waiting: list[Row] = []
         self._in_hand: list[Row] = []
@@ -102,12 +103,15 @@ class Outbox:
         self._closing = False
         self._hurry = False
         self._dropped = 0
+        self._misplaced = False
+        finish(path, clock())
         self._high_water = HighWater(path)
         self._db = open_for_writing(path, self._high_water, clock())
         self._losses = Losses.from_note(outbox_file.read_note(self._db, "losses"))
         self._appended = self._committed = int(outbox_file.read_note(self._db, "last_seq") or 0)
         self._before = delivered(self._db)
         self._identity = self._begin()
+        self._keeper = FileKeeper(path, self._high_water, lock_file)
         self._used_bytes = outbox_file.used_bytes(self._db)
         self._housekeeping_due_s = self._look_due_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -180,7 +184,7 @@ class Outbox:
         self._thread.join(timeout_s)
         if not self._thread.is_alive():
             self._db.close()
-        self._lock_file.close()
+        self._keeper.lock_file.close()
 
     def __enter__(self) -> Outbox:
         return self
@@ -289,6 +293,8 @@ class Outbox:
             last_seq = self._take_in_hand()
             losses, closing = self._losses.up_to(last_seq), self._closing
             self._changed.notify_all()
+        if not self._keep_files(closing):
+            return not closing
         if self._in_hand:
             self._commit(self._in_hand, last_seq, losses)
         if not closing:
@@ -377,6 +383,8 @@ class Outbox:
         self._db.close()
         self._db = replace_damaged(self.path, damage, self._committed, self._clock())
         write_identity(self._db, self._identity)
+        self._keeper.watch()
+        self._misplaced = False
         with self._changed:
             self._losses.update(Losses.from_note(outbox_file.read_note(self._db, "losses")))
 
@@ -406,6 +414,19 @@ class Outbox:
         with self._changed:
             self._losses.update(hopeless)
             self._dropped += hopeless.count()
+
+    def _keep_files(self, closing: bool) -> bool:
+        """Now and then: put back files that were removed or swapped; False where that cannot be done now."""
+        if not (closing or self._misplaced or time.monotonic() >= self._look_due_s):
+            return True
+        try:
+            self._db = self._keeper.look(self._db, self._clock())
+        except (OutboxError, sqlite3.Error, OSError) as error:
+            self._misplaced = True
+            self._refused(error)
+        else:
+            self._misplaced = False
+        return not self._misplaced
 
     def _keep_house(self) -> None:
         """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion or

@@ -78,15 +78,23 @@ def claim(path: Path) -> TextIOWrapper:
     return lock_file
 
 
-def connect(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:
-    """Open an existing or new outbox file and bring its tables up to the version of the last of `STEPS`.
+def connect(path: Path, synchronous: Literal["FULL", "NORMAL"], *, create: bool = True) -> sqlite3.Connection:
+    """Open an existing outbox file, or with `create` a new one too, and bring its tables up to the version of
+    the last of `STEPS`.
 
     Raises OutboxError for a file written by a newer version; for a damaged one sqlite3.DatabaseError, but
     none of its subclasses, see `is_corruption`.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
     except (OSError, sqlite3.OperationalError) as error:
         raise OutboxError(
             f"{path}: the outbox cannot be opened ({error}); give a path that the service may write"
@@ -168,6 +176,7 @@ class HighWater:
     """
 
     def __init__(self, outbox: Path) -> None:
+        self._outbox = outbox
         self.path = outbox.with_name(outbox.name + ".seq")
         self.damaged = False
         self.identity = Beside()
@@ -188,6 +197,12 @@ class HighWater:
         migrated = stream.startswith(MIGRATED_MARK)
         self.identity = Beside(stream.removeprefix(MIGRATED_MARK), tuple(incarnations), migrated)
         return value
+
+    def keep(self) -> None:
+        """Write it again where somebody has removed or changed it. Raises OSError."""
+        there = HighWater(self._outbox)
+        if (there.value, there.identity, there.damaged) != (self.value, self.identity, False):
+            self._write(self.value)
 
     def cover(self, seq: int) -> None:
         """Make sure that `seq` is below the mark, on disk, before it is used."""

@@ -20,8 +20,11 @@ class OutboxReader:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises OutboxError where there is no outbox: only its writer makes one."""
         self._path = path
-        self._db = outbox_file.connect(path, "NORMAL")
+        if not path.exists():
+            raise OutboxError(f"{path}: no outbox there; its writer has not begun")
+        self._db = outbox_file.connect(path, "NORMAL", create=False)
         self._inode = path.stat().st_ino
 
     def rows(
