@@ -30,6 +30,7 @@ _SCHEME = re.compile(
     rf"|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{{0,30}}{_COLON}{_SLASH}{{2}}{_SLASH}*)",
     re.IGNORECASE,
 )
+_ANY_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}:/+", re.IGNORECASE)
 _AT = re.compile(r"@|%(?:25)*40", re.IGNORECASE)
 _SPACE = re.compile(r"\s")
 _BREAK = re.compile(r"[\r\n]|(?<=[\s'\"(\[<,])[A-Za-z][A-Za-z0-9+.-]{0,30}://")
@@ -51,10 +52,13 @@ _QUOTED = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"\bauthorization[\"']?\s*:\s*(?P<value>\S.*)", re.IGNORECASE)
+_BARE = re.compile(
+    rf"(?<![\w/:@.])(?!(?:{_STREAMS}):)(?P<value>[\w.+-]{{1,80}}:[^\s/@]\S*)@(?=[\w\[])", re.IGNORECASE
+)
 _BARE_LOGIN = re.compile(r"[^/\\:@]+:[^/\\][^\n]*@", re.DOTALL)
 _WORD = re.compile(r"\S+")
 _CLOSING = "'\"`)]}>,;:."
-_WORTH_A_LOOK = re.compile(r"[@=%\"']|://|authorization", re.IGNORECASE)
+_WORTH_A_LOOK = re.compile(r"[@=%\"']|:\S|authorization", re.IGNORECASE)
 _ROUNDS = 4
 MAX_AUTHORITY = 400
 
@@ -68,13 +72,15 @@ def redact(text: str) -> str:
 
 def redact_uri(uri: str) -> str:
     """As `redact`, for a text that is one address from end to end, whatever characters it holds."""
-    found = _SCHEME.match(uri)
     if is_bare_login(uri):
         return redact(f"{STRUCK}{uri[uri.rindex('@') :]}")
+    found = _SCHEME.match(uri) or _ANY_SCHEME.match(uri)
     if found is None or _is_file(found):
         return redact(uri)
     ats = list(_AT.finditer(uri, found.end()))
-    return redact(f"{found[0]}{STRUCK}@{uri[ats[-1].end() :]}" if ats else uri)
+    if ats:
+        return redact(f"{found[0]}{STRUCK}@{uri[ats[-1].end() :]}")
+    return f"{found[0]}{STRUCK}" if has_hidden_login(uri) else redact(uri)
 
 
 def has_hidden_login(uri: str) -> bool:
@@ -97,6 +103,12 @@ def has_hidden_login(uri: str) -> bool:
 def is_bare_login(text: str) -> bool:
     """Whether it is `name:password@host` without a scheme before it."""
     return _SCHEME.match(text) is None and _BARE_LOGIN.match(text) is not None
+
+
+def is_address(text: str) -> bool:
+    """Whether it is meant as the address of something in a network, with a login or a scheme before it."""
+    found = _SCHEME.match(text) or _ANY_SCHEME.match(text)
+    return is_bare_login(text) if found is None else not _is_file(found)
 
 
 def has_secret_parameter(uri: str) -> bool:
@@ -140,7 +152,7 @@ def _plainly(text: str) -> str:
 
 def _values(text: str) -> Iterator[tuple[int, int]]:
     """Where the values of secret parameters and headers are."""
-    for pattern in (_PARAMETER, _QUOTED, _HEADER):
+    for pattern in (_PARAMETER, _QUOTED, _HEADER, _BARE):
         for found in pattern.finditer(text):
             begin, end = found.span("value")
             if pattern is _PARAMETER:
@@ -169,8 +181,10 @@ def _logins(text: str) -> Iterator[tuple[int, int]]:
             at = ats[last]
         elif odd:
             # What stands for a port is none: half of a login that was cut off.
-            yield at, at + len(authority)
-            at += len(authority)
+            end = _next(spaces, at, len(text))
+            end = at + max(len(authority), len(text[at:end].rstrip(_CLOSING)))
+            yield at, end
+            at = end
 
 
 def _next(positions: list[int], at: int, otherwise: int) -> int:

@@ -98,6 +98,8 @@ def test_an_address_in_an_address_hides_its_login_too(secret: str) -> None:
         ("rtsp://h/x?p%61ssword=Zq9", "rtsp://***"),
         ("rtsp:admin:Zq9@h/1", "rtsp:***@h/1"),
         ("Port could not be cast: rtsp://admin:Zq9", "Port could not be cast: rtsp://***"),
+        ("'rtsp://admin:Zq9?x#y/z', cut off", "'rtsp://***', cut off"),
+        ("no host in admin:Zq9/x@10.0.0.1", "no host in ***@10.0.0.1"),
         ('{"password": "Zq9 Zq9", "a": 1}', '{"password": "***", "a": 1}'),
         ("Authorization: Digest username=a, response=Zq9", "Authorization: ***"),
         ("rtsp://admin:Zq9 Zq9@h/1 is away", "rtsp://***@h/1 is away"),

@@ -22,6 +22,7 @@ from runtime.config import Camera, StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
 from runtime.frames.files import FileSource
 from runtime.frames.sources import open_source, read
+from runtime.redaction import is_address, redact_uri
 from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
@@ -86,6 +87,11 @@ def video(
     camera = pick_camera(store, camera_name) if store is not None else None
     engines = store.engines if store is not None else None
     weights = detector or (engines.detector if engines else DEFAULT_WEIGHTS)
+    if is_address(str(file)) and not file.exists():
+        raise TagsightError(
+            f"{redact_uri(str(file))}: tagsight video reads a file; a camera belongs into store.yaml, and "
+            "tagsight calibrate camera watches one"
+        )
     source = open_source(f"file:{file}?pace=fast")
     assert isinstance(source, FileSource)
     with closing(source):

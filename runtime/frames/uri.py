@@ -17,11 +17,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from runtime.frames.errors import FrameError
-from runtime.redaction import has_hidden_login, redact, redact_uri
+from runtime.redaction import has_hidden_login, is_bare_login, redact, redact_uri
 
 __all__ = ["Kind", "Pace", "SourceUri", "parse_uri", "redact"]
 
@@ -68,6 +69,8 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
         )
     if not uri:
         raise FrameError("the address of the source is empty; a file or rtsp://host/path would be one")
+    if is_bare_login(uri) and not Path(uri).exists():
+        raise FrameError(f"{redact_uri(uri)}: a login, and no kind of source before it; begin with rtsp://")
     return SourceUri("file", uri, redact_uri(uri))
 
 
