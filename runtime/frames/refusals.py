@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from typing import Protocol
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from runtime.frames import sdp
 from runtime.frames.login import Challenge
@@ -125,7 +125,7 @@ def login_refused(label: str, parts: SplitResult, offered: Sequence[Challenge]) 
     elif parts.username is None:
         why = f"the camera refuses the password (none was given); it wants a login by {ways}"
     else:
-        why = f"the camera refuses the password of user {unquote(parts.username)} (login by {ways})"
+        why = f"the camera refuses this user name and password (login by {ways})"
     return SourceFault(SourceState.WRONG_PASSWORD, f"{label}: {why}")
 
 
