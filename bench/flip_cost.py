@@ -16,7 +16,7 @@ from rfid_reader.simulator.rospecs import ReportSpec, ROSpec
 from rfid_reader.simulator.tagreports import tag_reports
 from rfid_reader.simulator.world import InventorySetup
 
-TAGS, ANTENNAS, CHANNELS, READS_PER_S = 10_000, 4, 50, 2_000
+TAGS, ANTENNAS, CHANNELS, READS_PER_S = 4_000, 4, 50, 2_000
 SLICE_S = 0.25
 SELECT_PHASE, SELECT_RSSI = 52, 53
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bench.flip_churn import Hour, churn
 from bench.flip_clips import PUBLISHED, ClipRow, clip_rows
 from bench.flip_cost import big_store, decoded_and_judged_per_s
 from bench.flip_judging import Row, judge
@@ -82,6 +83,28 @@ def _print_cost(as_json: bool) -> None:
         f"{100 * big.core_share:.1f} % of one core, {big.memory_mb:.0f} MB"
     )
     click.echo(f"decoded, windowed and judged on one core: {speed:.0f} reads/s")
+
+
+def _print_hour(hour: Hour) -> None:
+    click.echo(
+        f"{hour.hour:>4} {hour.garments:>9} {hour.ghosts:>7} {hour.rows:>6} {hour.memory_mb:>9.0f} "
+        f"{hour.processor_s:>11.1f} {hour.overlooked:>10}"
+    )
+
+
+def _print_churn(hours: float, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([asdict(hour) for hour in churn(hours, "production")]))
+        return
+    click.echo("hour  garments  ghosts  rows  memory MB  processor s  overlooked")
+    found = churn(hours, "production", told=_print_hour)
+    used_s = sum(hour.processor_s for hour in found)
+    early, last = found[min(1, len(found) - 1)], found[-1]
+    click.echo(
+        f"{last.garments} garments and {last.ghosts} ghosts in {hours:g} h, "
+        f"{3600 * hours / used_s:.0f} times faster than real time; {last.overlooked} garments overlooked; "
+        f"memory {early.memory_mb:.0f} MB after hour {early.hour}, {last.memory_mb:.0f} MB at the end"
+    )
 
 
 def _print_events(rows: list[Row]) -> None:
@@ -158,6 +181,9 @@ def _compare(
 @click.option("--real", "with_real", is_flag=True, help="Production on recordings of real readers instead.")
 @click.option("--cost", "with_cost", is_flag=True, help="Processor time, memory and speed instead.")
 @click.option(
+    "--churn", "churn_hours", type=float, help="Hours of tags that come and go, and of ghosts, instead."
+)
+@click.option(
     "--realism", "with_realism", is_flag=True, help="Compare the simulated radio with real reads instead."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -169,6 +195,7 @@ def flips(
     with_clips: bool,
     with_real: bool,
     with_cost: bool,
+    churn_hours: float | None,
     with_realism: bool,
     as_json: bool,
 ) -> None:
@@ -182,8 +209,11 @@ def flips(
       tagsight bench flips --stores 10 --rates 4,8 --clips
       tagsight bench flips --real
       tagsight bench flips --realism
+      tagsight bench flips --churn 24
     """
-    if with_realism or with_real or with_cost:
+    if churn_hours:
+        _print_churn(churn_hours, as_json)
+    if with_realism or with_real or with_cost or churn_hours:
         for wanted, show in (
             (with_realism, _print_realism),
             (with_real, _print_real),

@@ -6,9 +6,11 @@ a tag emulator, EPCs that roll), so places go to tags that are read again:
 
 - the first FREE_ROWS tags have a row at their first read; beyond, a tag has to be read twice within AGAIN_S,
   unless it is of the store's stock;
-- a row is given on once its tag was not heard for ABSENT_S; with no such row and a full table, the tag that
-  was heard least recently of those not yet proven gives way. A tag is proven once it was read PROVEN_READS
-  times over PROVEN_S. For a tag of the stock, one that is not of the stock gives way as well.
+- beyond, rows of tags that are gone are given on before the table grows: after ABSENT_S without a read, or
+  after GONE_S (when a tag that returns begins anew in any case) if it is proven. A tag is proven once it was
+  read PROVEN_READS times over PROVEN_S;
+- in a full table any tag that was not heard for ABSENT_S gives way, and with none of those the one heard
+  least recently that is not proven. For a tag of the stock, one that is not of the stock gives way as well.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ MAX_TAGS = 4_096
 FREE_ROWS = 1_024
 ABSENT_S = 60.0
 """A tag that was not heard for longer was away: how often it is read counts from its return."""
+GONE_S = 120.0
 AGAIN_S = 30.0
 PROVEN_READS, PROVEN_S = 12, 10.0
 FIRST_READS = 1 << 17
@@ -153,14 +156,16 @@ class TagRows:
         return self.in_stock is not None and self.in_stock(epc)
 
     def _give_way(self, need: int, admitted: list[str], now_s: float) -> Rows:
-        """Rows for `need` newcomers: first those of unproven tags that are gone, then (where the table cannot
-        grow) of any that are gone, then of those that are unproven, then, for the stock, of those that are
+        """Rows for `need` newcomers: first those of tags that are gone for good, then (where the table cannot
+        grow) of any that are away, then of those that are unproven, then, for the stock, of those that are
         not of it."""
         rows = self.used()
         rank, last_s = self._rank[rows], self.last_s[rows]
-        absent = now_s - last_s > ABSENT_S
-        order = np.lexsort((last_s, rank, ~absent))
-        gone = rows[order[(absent & (rank == UNPROVEN))[order]]][:need]
+        away_s = now_s - last_s
+        absent = away_s > ABSENT_S
+        over = away_s > np.where(rank == UNPROVEN, ABSENT_S, GONE_S)
+        order = np.lexsort((last_s, rank, ~absent, ~over))
+        gone = rows[order[over[order]]][:need]
         need -= len(gone) + MAX_TAGS - max(len(self.epcs), min(FREE_ROWS, MAX_TAGS))
         if need <= 0:
             return np.asarray(gone, np.int64)
