@@ -30,10 +30,11 @@ from bench.near_copies import have_near_copy, thumbnail
 from engines import backends, catalogue
 from engines.backends import cpu
 from engines.catalogue import Recipe
-from engines.detector import PersonDetector, Source
+from engines.detector import PersonDetector
 from engines.distill import evaluate
 from engines.distill.labels import Seen, Teachers
 from engines.distill.pool import Image, Labels, Picture, coco, street_people
+from engines.source import Source
 
 LOWEST_SCORE = 0.02
 NANO, RETAIL = "yolox-nano", "person-detection-retail-0013"

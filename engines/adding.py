@@ -1,4 +1,4 @@
-"""Taking a user's network into the catalogue: checked, run once, stored with its checksum."""
+"""Taking a user's network into the catalogue: judged, timed, stored with its checksum."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -16,13 +17,23 @@ from engines import backends, catalogue
 from engines.backends import Backend, Precision, cpu
 from engines.backends.files import check_file
 from engines.catalogue import MANIFEST, NAME_PATTERN, EngineEntry, EngineFile, KnownEngine, Manifest, Recipe
-from engines.detector import PersonDetector, Source
-from engines.errors import CatalogueError, WeightsError
+from engines.detector import PersonDetector
+from engines.errors import CatalogueError
+from engines.judging import Refused, Task, Verdict, judge
+from engines.source import Source
 
 TRIAL_PICTURE_WH = (640, 480)
 TRIALS = 7
 CLEARLY_FASTER = 0.9
 """bfloat16 costs accuracy, so it must save a tenth of the time to be used."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """An engine that was taken in, and what was found out about it."""
+
+    engine: KnownEngine
+    verdict: Verdict
 
 
 def add(
@@ -33,15 +44,40 @@ def add(
     backend: str = "auto",
     store: Path | None = None,
     replace: bool = False,
-) -> KnownEngine:
-    """Check a network, run it on a picture and store it as `name`.
+    picture: Path | None = None,
+    persons: int | None = None,
+) -> Added:
+    """Judge a network on a picture (see `engines.judging`) and store it as `name`.
 
-    Raises EngineError for a file that is missing, damaged, no detector or beyond the back end, and for a name
-    that is malformed or taken.
+    picture, persons: as in `engines.judging.Task`. Raises Refused for a network that does not find persons,
+    and EngineError for a file that is missing, damaged or beyond the back end, and for a name that is
+    malformed or taken.
     """
     store = store or catalogue.user_store()
     check_name(name, store, replace)
     check_file(file, (".onnx",))
+    shown = str(picture) if picture is not None else None
+    runner = backends.choose(backend).name
+    task = Task(file=str(file), backend=runner, recipe=recipe, picture=shown, persons=persons)
+    verdict = judge(task)
+    if not verdict.accepted:
+        raise Refused(verdict)
+    engine = take_in(file, name, verdict.recipe, backend=backend, store=store, replace=replace)
+    return Added(engine, verdict)
+
+
+def take_in(
+    file: Path,
+    name: str,
+    recipe: Recipe,
+    *,
+    backend: str = "auto",
+    store: Path | None = None,
+    replace: bool = False,
+) -> KnownEngine:
+    """Time a network that has been judged and store it as `name`. Raises EngineError."""
+    store = store or catalogue.user_store()
+    check_name(name, store, replace)
     runner = backends.choose(backend)
     store.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".adding-", dir=store) as folder:
@@ -69,29 +105,18 @@ def check_name(name: str, store: Path, replace: bool) -> None:
 
 def _examined(file: Path, copied: Path, name: str, recipe: Recipe, runner: Backend) -> EngineEntry:
     """The manifest entry of a network, from running it."""
-    detector = PersonDetector(runner, Source(file, recipe), threads=0)
-    plain_s = trial_s(detector)
+    plain_s = trial_s(PersonDetector(runner, Source(copied, recipe), threads=0))
     bf16 = False
     if runner.name == "openvino" and cpu.has_bf16():
         quicker: Precision = "bf16"
-        bf16_s = trial_s(PersonDetector(runner, Source(file, recipe, quicker), threads=0))
+        bf16_s = trial_s(PersonDetector(runner, Source(copied, recipe, quicker), threads=0))
         bf16 = bf16_s < CLEARLY_FASTER * plain_s
-    _check_complete(file, copied, runner)
-    known = {key: getattr(recipe, key) for key in Recipe.__struct_fields__ if key != "decoder"}
     return EngineEntry(
         name=name,
         files=[EngineFile(file=copied.name, sha256=catalogue.sha256_of(copied), bf16=bf16)],
-        decoder=detector.decoder.name,
         about=f"added from {file.name}",
-        **known,
+        **{key: getattr(recipe, key) for key in Recipe.__struct_fields__},
     )
-
-
-def _check_complete(file: Path, copied: Path, runner: Backend) -> None:
-    try:
-        runner.read(copied)
-    except WeightsError as error:
-        raise WeightsError(f"{file}: keeps its weights in another file; export it as one file") from error
 
 
 def trial_s(detector: PersonDetector) -> float:

@@ -30,6 +30,7 @@ from msgspec import Meta
 
 from engines import trust
 from engines.backends import Colour, Triple, cpu
+from engines.decoders.scene import Form, Role, Scale, Units
 from engines.errors import CatalogueError, StoreError
 from engines.preprocess import Fit
 
@@ -71,6 +72,14 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mean: Triple | None = None
     std: Triple | None = None
     fit: Fit | None = None
+    box_units: Units | None = None
+    """Boxes in pixels of the input, or in shares of its sides."""
+    box_form: Form | None = None
+    """Boxes by centre and size, by their corners, or by their corners with y first."""
+    score_scale: Scale | None = None
+    """Scores in 0..1, or what a sigmoid or a softmax makes into such."""
+    outputs: Annotated[list[Role], Meta(max_length=8)] | None = None
+    """What each output is, in the network's order, where the decoder reads several."""
     grown: tuple[Share, Share] | None = None
     """For networks that look at persons: how much of the box's width and height is seen beyond each side."""
 

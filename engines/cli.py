@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
 import numpy as np
-from rich.console import Console
-from rich.table import Column, Table
 
-from engines import adding, backends, catalogue, report
+from engines import adding, catalogue, judging, listing, report
 from engines.adapt_cli import adapt
 from engines.build_cli import build
 from engines.catalogue import KnownEngine, Recipe
 from engines.decoders import DECODERS
 from engines.detector import PersonDetector
 from engines.errors import EngineError
+from engines.judging import Refused, Verdict
 
 BACKENDS = click.Choice(["auto", "openvino", "onnxruntime"])
 
@@ -56,35 +57,12 @@ def list_engines(as_json: bool) -> None:
     """
     known = catalogue.known_engines()
     if as_json:
-        click.echo(json.dumps([_described(engine) for engine in known], indent=2))
+        click.echo(json.dumps([listing.described(engine) for engine in known], indent=2))
         return
-    whole = (Column("name", no_wrap=True), "decoder", "input", Column("file used here", overflow="fold"))
-    table = Table(*whole, "from", "about")
-    for engine in known:
-        row = _described(engine)
-        size = (
-            " x ".join(map(str, engine.entry.input))
-            if engine.entry.input
-            else f"{engine.entry.long_side} long"
-        )
-        table.add_row(row["name"], row["decoder"], size, row["file"], row["origin"], row["about"])
-    Console().print(table)
+    for line in listing.lines(known, min(shutil.get_terminal_size().columns, listing.WIDEST)):
+        click.echo(line)
     for state in report.states()[0]:
         click.echo(f"built: {state.line()}")
-
-
-def _described(engine: KnownEngine) -> dict[str, str]:
-    file = engine.choose_file(backends.choose().name)
-    unnamed = "by shape" if engine.entry.task == "detector" else engine.entry.task
-    return {
-        "name": engine.entry.name,
-        "decoder": engine.entry.decoder or unnamed,
-        "file": file.file,
-        "precision": file.precision,
-        "sha256": file.sha256,
-        "origin": "tagsight" if engine.shipped else str(engine.folder),
-        "about": engine.entry.about,
-    }
 
 
 @engines.command()
@@ -163,7 +141,7 @@ def _faults(engine: KnownEngine) -> list[str]:
 
 @engines.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="Name to call it by.")
+@click.option("--name", help="Name to call it by; the file's, if left out.")
 @click.option(
     "--decoder", type=click.Choice(list(DECODERS)), help="Meaning of the outputs; found if left out."
 )
@@ -178,38 +156,92 @@ def _faults(engine: KnownEngine) -> list[str]:
 @click.option(
     "--score", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Least score of a box."
 )
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Try it on this picture instead of ours: for views from overhead, for heads. "
+    "Boxes beside it (shop.txt for shop.jpg, YOLO labels) are used.",
+)
+@click.option("--persons", type=click.IntRange(1, 500), help="How many the picture shows, without boxes.")
 @click.option("--backend", type=BACKENDS, default="auto", help="Inference library to check it with.")
 @click.option("--replace", is_flag=True, help="Take the place of an engine of that name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with the verdict.")
 def add(
     file: Path,
-    name: str,
+    name: str | None,
     decoder: str | None,
     input_size: tuple[int, int] | None,
     classes: str | None,
     score: float | None,
+    picture: Path | None,
+    persons: int | None,
     backend: str,
     replace: bool,
+    as_json: bool,
 ) -> None:
-    """Check an ONNX detector, run it once and keep it under a name.
+    """Try an ONNX detector on a picture with people, find out how to use it, and keep it under a name.
 
-    A recipe beside the file (my.yaml for my.onnx) is used too; options win.
+    What finds too few of the persons is refused, and the reason says what to export instead. A recipe beside
+    the file (my.yaml for my.onnx) is used too; options win.
 
     \b
     Example:
-      tagsight engines add my.onnx --name mine --decoder yolov8 --input 640x640 --classes person,bag
+      tagsight engines add my.onnx --name mine --classes person,bag
+      tagsight engines add heads.onnx --classes person --picture ceiling.jpg --persons 5
     """
-    beside = file.with_suffix(".yaml")
-    recipe = catalogue.read_recipe(beside) if beside.is_file() else Recipe()
-    given = {
-        "decoder": decoder,
-        "input": input_size,
-        "classes": classes.split(",") if classes else None,
-        "score": score,
+    try:
+        beside = file.with_suffix(".yaml")
+        recipe = catalogue.read_recipe(beside) if beside.is_file() else Recipe()
+        given = {
+            "decoder": decoder,
+            "input": input_size,
+            "classes": _names(classes),
+            "score": score,
+        }
+        changes = {key: value for key, value in given.items() if value is not None}
+        recipe = Recipe(**{**{key: getattr(recipe, key) for key in Recipe.__struct_fields__}, **changes})
+        called = name or _name_from(file)
+        added = adding.add(
+            file, called, recipe, backend=backend, replace=replace, picture=picture, persons=persons
+        )
+    except EngineError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps(_told(error, picture, persons)))
+        raise SystemExit(1) from error
+    if as_json:
+        click.echo(json.dumps(_answer(added.verdict) | {"name": called, "folder": str(added.engine.folder)}))
+        return
+    click.echo(f"{called}: {added.verdict.reason}")
+    click.echo(f"kept in {added.engine.folder}; use it with --detector {called}, or in store.yaml")
+
+
+def _names(classes: str | None) -> list[str] | None:
+    return [name.strip() for name in classes.split(",")] if classes else None
+
+
+def _name_from(file: Path) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("._-")[:64] or "mine"
+
+
+def _answer(verdict: Verdict) -> dict[str, object]:
+    """The stable answer of `engines add --json`."""
+    return {
+        "accepted": verdict.accepted,
+        "decoder": verdict.decoder,
+        "persons_found": verdict.persons_found,
+        "persons_there": verdict.persons_there,
+        "reason": verdict.reason,
     }
-    changes = {key: value for key, value in given.items() if value is not None}
-    recipe = Recipe(**{**{key: getattr(recipe, key) for key in Recipe.__struct_fields__}, **changes})
-    engine = adding.add(file, name, recipe, backend=backend, replace=replace)
-    click.echo(f"{name}: decoder {engine.entry.decoder}, kept in {engine.folder}")
+
+
+def _told(error: EngineError, picture: Path | None, persons: int | None) -> dict[str, object]:
+    if isinstance(error, Refused):
+        return _answer(error.verdict)
+    there = judging.persons_there(picture, persons)
+    return _answer(
+        Verdict(accepted=False, decoder=None, persons_found=0, persons_there=there, reason=str(error))
+    )
 
 
 engines.add_command(adapt)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from engines import backends
 from engines.backends import PixelFormat, Plan, Session, cpu
 from engines.catalogue import Task
-from engines.detector import Image, Source, locate
+from engines.detector import Image
 from engines.errors import EngineError, WeightsError
+from engines.reading import pixels_of
+from engines.source import Source, locate
 
 MAX_SHRINK = 2.0
 """Pixels are averaged until less than this is left to shrink: linear interpolation would skip some."""
@@ -57,10 +59,7 @@ class CropNetwork:
         threads = threads or cpu.available_threads()
         streams = max(1, min(streams, threads))
         recipe = source.recipe
-        usual = PixelFormat()
-        self.pixels = PixelFormat(
-            recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std
-        )
+        self.pixels = pixels_of(recipe, PixelFormat())
         self._session: Session = network.compile(
             Plan(
                 width,

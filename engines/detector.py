@@ -11,19 +11,17 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import backends, catalogue, decoders
-from engines.backends import Backend, Network, PixelFormat, Plan, Precision, Session, cpu
-from engines.catalogue import Recipe
-from engines.decoders import Decoder, Scene
-from engines.errors import EngineError, WeightsError
+from engines import backends
+from engines.backends import Backend, Plan, Session, cpu
+from engines.decoders import Scene
+from engines.errors import EngineError
+from engines.judging import judged
 from engines.nms import suppress
 from engines.preprocess import Canvas, Fit, Placement, tight_input
+from engines.reading import Reading, reading_of
+from engines.source import Source, check_person_class, decoder_for, fixed_size, locate
 
 DEFAULT_WEIGHTS = "person-detector-lite"
-LEAST_SCORE = 0.1
-"""Weak boxes are wanted: the tracker continues a known person with them."""
-
-OVERLAP_LIMIT = 0.6
 MAX_INPUT_SIZES = 4
 """Compiled networks kept, one for each input size; the one not used for longest goes."""
 
@@ -49,28 +47,6 @@ class Detections:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A network file, and what is known about it."""
-
-    path: Path
-    recipe: Recipe
-    precision: Precision = "f32"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a network is fed and its outputs are read, whatever runs it (see `engines.decoders`)."""
-
-    decoder: str
-    pixels: PixelFormat
-    fit: Fit
-    person_class: int
-    least_score: float
-    overlap: float
-    """Boxes that share more than this (intersection over union) are one person."""
-
-
-@dataclass(frozen=True)
 class Pending:
     """A picture in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""
 
@@ -83,12 +59,10 @@ class Pending:
 class _Desk:
     """A compiled network of one input size, its canvases, and which of its requests are idle."""
 
-    def __init__(self, session: Session, width: int, height: int, decoder: Decoder, recipe: Recipe) -> None:
+    def __init__(self, session: Session, width: int, height: int, fit: Fit) -> None:
         self.session = session
         self.width, self.height = width, height
-        self.canvases = [
-            Canvas(session.pixels(request), recipe.fit or decoder.fit) for request in range(session.requests)
-        ]
+        self.canvases = [Canvas(session.pixels(request), fit) for request in range(session.requests)]
         self.idle: SimpleQueue[int] = SimpleQueue()
         for request in range(session.requests):
             self.idle.put(request)
@@ -121,18 +95,15 @@ class PersonDetector:
         self.backend_name = backend.name
         self.source = source
         self._network = backend.read(source.path)
-        self._fixed = _input_size(self._network, source.path, input_size or recipe.input)
+        self._fixed = fixed_size(self._network, source.path, input_size or recipe.input)
         self._threads = threads or cpu.available_threads()
         self._streams = max(1, min(streams, self._threads))
         self._cache_dir = cache_dir
         probe = self._fixed or (recipe.long_side, recipe.long_side)
         shapes = [output.shape for output in self._network.output_shapes(*probe)]
-        self.decoder = _decoder_for(source, shapes, probe)
-        self._pixels = _pixel_format(recipe, self.decoder)
-        self._person_class = recipe.person_class(default=1 if self.decoder.name == "ssd" else 0)
-        _check_person_class(source.path, self.decoder, shapes, self._person_class)
-        self.least_score = self._least_score(score)
-        self._overlap = recipe.overlap or OVERLAP_LIMIT
+        self.decoder = decoder_for(source, shapes, probe)
+        self._reading = reading_of(recipe, self.decoder, score)
+        check_person_class(source.path, self.decoder, shapes, self._reading.person_class)
         self._desks: OrderedDict[tuple[int, int], _Desk] = OrderedDict()
 
     @classmethod
@@ -150,6 +121,8 @@ class PersonDetector:
     ) -> PersonDetector:
         """The detector of that name in the catalogue, or of an .onnx or .xml file (with its .yaml, if any).
 
+        A file whose recipe names no decoder is judged as `tagsight engines add` does (see `engines.judging`).
+
         input_size: (width, height); None: the network's own, or as tight as the pictures. threads: 0 for all
         cores. streams: pictures worked on side by side, each with threads / streams threads: 2 gives more
         pictures a second, 1 answers sooner. score: least score of a box. cache_dir: where a back end may keep
@@ -158,7 +131,7 @@ class PersonDetector:
         runner = backends.choose(backend)
         return cls(
             runner,
-            locate(weights, runner.name, store),
+            judged(locate(weights, runner.name, store), runner.name, store, input_size),
             input_size=input_size,
             threads=threads,
             streams=streams,
@@ -169,16 +142,16 @@ class PersonDetector:
     @property
     def reading(self) -> Reading:
         """For who runs the same network elsewhere, as `engines.cuda.execution` does."""
-        fit = self.source.recipe.fit or self.decoder.fit
-        settings = (self._person_class, self.least_score, self._overlap)
-        return Reading(self.decoder.name, self._pixels, fit, *settings)
+        return self._reading
+
+    @property
+    def least_score(self) -> float:
+        """Of a box."""
+        return self._reading.least_score
 
     def require(self, score: float | None) -> None:
         """The least score of a box from now on; None: the network's own."""
-        self.least_score = self._least_score(score)
-
-    def _least_score(self, score: float | None) -> float:
-        return score if score is not None else (self.source.recipe.score or LEAST_SCORE)
+        self._reading = reading_of(self.source.recipe, self.decoder, score)
 
     def input_size_for(self, width: int, height: int) -> tuple[int, int]:
         """The network input (width, height) for pictures of that size."""
@@ -241,26 +214,27 @@ class PersonDetector:
         plan = Plan(
             width,
             height,
-            pixels=self._pixels,
+            pixels=self._reading.pixels,
             threads=self._threads,
             streams=self._streams,
             requests=self._streams + REQUESTS_AHEAD,
             precision=self.source.precision,
             cache_dir=self._cache_dir,
         )
-        return _Desk(self._network.compile(plan), width, height, self.decoder, self.source.recipe)
+        return _Desk(self._network.compile(plan), width, height, self._reading.fit)
 
     def finish(self, pending: Pending) -> Detections:
         """The persons in a picture that was begun; waits for the network."""
         desk = pending.desk
         outputs = desk.session.wait(pending.request)
-        scene = Scene(desk.width, desk.height, self._person_class, self.least_score)
+        reading = self._reading
+        scene = Scene(desk.width, desk.height, reading.person_class, reading.least_score, reading.meaning)
         found = self.decoder.decode(outputs, scene)
         desk.idle.put(pending.request)
         if self.decoder.suppressed:
             keep = np.argsort(-found.scores, kind="stable")
         else:
-            keep = suppress(found.boxes, found.scores, self._overlap)
+            keep = suppress(found.boxes, found.scores, reading.overlap)
         boxes = pending.placement.to_picture(found.boxes[keep], *pending.picture_wh)
         in_sight = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         return Detections(boxes[in_sight], found.scores[keep][in_sight])
@@ -270,54 +244,3 @@ class PersonDetector:
         """Do without the answer for a picture that was begun."""
         pending.desk.session.wait(pending.request)
         pending.desk.idle.put(pending.request)
-
-
-def locate(weights: str | Path, backend: str, store: Path | None = None) -> Source:
-    """The file, recipe and precision for a catalogue name or a path. Raises EngineError."""
-    path = Path(weights)
-    if path.suffix in (".onnx", ".xml"):
-        beside = path.with_suffix(".yaml")
-        return Source(path, catalogue.read_recipe(beside) if beside.is_file() else Recipe())
-    engine = catalogue.find(str(weights), store)
-    file = engine.choose_file(backend)
-    bf16 = file.bf16 and backend == "openvino" and cpu.has_bf16()
-    catalogue.check_trusted(engine, engine.folder / file.file)
-    return Source(engine.folder / file.file, engine.entry, "bf16" if bf16 else "f32")
-
-
-def _input_size(network: Network, path: Path, wanted: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The one input size (width, height) to use, or None where it follows the pictures."""
-    if len(network.inputs) != 1:
-        raise WeightsError(f"{path}: a detector has one input, this network has {len(network.inputs)}")
-    shape = network.inputs[0].shape
-    if len(shape) != 4 or shape[1] not in (None, 3):
-        raise WeightsError(
-            f"{path}: the input is {list(shape)}, but a detector takes pictures [1, 3, height, width]"
-        )
-    if wanted is not None:
-        return wanted
-    height, width = shape[2:]
-    return (width, height) if width is not None and height is not None else None
-
-
-def _decoder_for(source: Source, shapes: decoders.Shapes, size: tuple[int, int]) -> Decoder:
-    try:
-        named = source.recipe.decoder
-        decoder = decoders.by_name(named) if named else decoders.guess(shapes, *size)
-    except EngineError as error:
-        raise type(error)(f"{source.path}: {error}") from error
-    if not decoder.matches(shapes, *size):
-        seen = ", ".join(str(list(shape)) for shape in shapes)
-        raise WeightsError(f"{source.path}: outputs {seen} are not what decoder {decoder.name} reads")
-    return decoder
-
-
-def _pixel_format(recipe: Recipe, decoder: Decoder) -> PixelFormat:
-    usual = decoder.pixels
-    return PixelFormat(recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std)
-
-
-def _check_person_class(path: Path, decoder: Decoder, shapes: decoders.Shapes, person_class: int) -> None:
-    count = decoder.classes(shapes)
-    if count is not None and not 0 <= person_class < count:
-        raise WeightsError(f"{path}: class {person_class} is asked for, but the network has {count} classes")

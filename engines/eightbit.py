@@ -51,9 +51,8 @@ def calibrate(
     calibrating = [feed for place, feed in enumerate(inputs) if place % JUDGED_EVERY]
     quantised = precision.quantise(source, size_wh, calibrating)
     given = precision.prepared(source, size_wh, "int8", typed=True, quantised=quantised)
-    person = engine.entry.person_class(default=1 if feeding.decoder and feeding.decoder.name == "ssd" else 0)
     measure, value, least, boxes = parity.accuracy(
-        Reference(precision.serialised(full)), Reference(given), feeding, judging, person
+        Reference(precision.serialised(full)), Reference(given), feeding, judging
     )
     verdict = Accuracy(
         onnx_sha256=graphs.content_digest(source),

@@ -1,6 +1,6 @@
 """ONNX graphs before they are compiled: reading them whole, and the few changes every precision needs.
 
-Needs the package onnx (extra `gpu`), which the daemon itself does without.
+Needs the package onnx, which the daemon itself does without.
 """
 
 from __future__ import annotations

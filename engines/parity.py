@@ -14,10 +14,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.decoders import Candidates, Scene
+from engines.decoders import Candidates, Scene, by_name
 from engines.errors import BuildError
 from engines.key import Precision
 from engines.nms import iou_matrix, suppress
+from engines.reading import Reading
 from engines.samples import Feed, Feeding
 
 Answers = tuple[NDArray[np.float32], ...]
@@ -131,16 +132,16 @@ def _shares(expected: NDArray[np.float32], got: NDArray[np.float32]) -> NDArray[
 
 
 def accuracy(
-    full: Reference, coarse: Reference, feeding: Feeding, inputs: Sequence[Feed], person_class: int
+    full: Reference, coarse: Reference, feeding: Feeding, inputs: Sequence[Feed]
 ) -> tuple[str, float, float, int]:
     """(measure, value, least, boxes) of a coarser network with the fp32 network as the truth."""
     pairs = [(full.run(feed), coarse.run(feed)) for feed in inputs]
-    if feeding.decoder is None:
+    if feeding.reading is None:
         return _likeness([(_flat(a), _flat(b)) for a, b in pairs])
     matched = truths = found = 0
     height, width = inputs[0].shape[2:]
     for a, b in pairs:
-        true, seen = (_boxes(feeding, answers, width, height, person_class) for answers in (a, b))
+        true, seen = (_boxes(feeding.reading, answers, width, height) for answers in (a, b))
         matched += _matched(true, seen)
         truths, found = truths + len(true), found + len(seen)
     if truths == 0:
@@ -166,12 +167,11 @@ def _likeness(pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> t
     return "correlation", float(correlations.min()), LEAST_CORRELATION, 0
 
 
-def _boxes(
-    feeding: Feeding, answers: Answers, width: int, height: int, person_class: int
-) -> NDArray[np.float32]:
-    assert feeding.decoder is not None
-    candidates: Candidates = feeding.decoder.decode(answers, Scene(width, height, person_class, JUDGED_SCORE))
-    if feeding.decoder.suppressed:
+def _boxes(reading: Reading, answers: Answers, width: int, height: int) -> NDArray[np.float32]:
+    decoder = by_name(reading.decoder)
+    scene = Scene(width, height, reading.person_class, JUDGED_SCORE, reading.meaning)
+    candidates: Candidates = decoder.decode(answers, scene)
+    if decoder.suppressed:
         return candidates.boxes
     return candidates.boxes[suppress(candidates.boxes, candidates.scores, JUDGED_OVERLAP)]
 

@@ -22,6 +22,7 @@ from engines.decoders import Decoder
 from engines.detector import PersonDetector
 from engines.errors import BuildError, DecoderError
 from engines.preprocess import Canvas, Fit
+from engines.reading import Reading, pixels_of, reading_of
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 MAX_FRAMES = 200
@@ -37,11 +38,11 @@ Feed = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Feeding:
-    """How pictures become a network's input. `decoder` None: a network of persons' crops, not of frames."""
+    """How pictures become a network's input. `reading` None: a network of persons' crops, not of frames."""
 
     pixels: PixelFormat
     fit: Fit
-    decoder: Decoder | None
+    reading: Reading | None
 
     def input_of(self, image: Image, size_wh: tuple[int, int]) -> Feed:
         """[1, 3, height, width] fp32 from a picture [height, width, 3] BGR."""
@@ -57,9 +58,10 @@ def feeding_of(engine: KnownEngine, output_shapes: decoders.Shapes, size_wh: tup
     """How an engine is fed: by its recipe, and by its decoder where it is a detector."""
     recipe: Recipe = engine.entry
     decoder = _decoder(recipe, output_shapes, size_wh) if engine.entry.task == "detector" else None
-    usual = decoder.pixels if decoder else PixelFormat()
-    pixels = PixelFormat(recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std)
-    return Feeding(pixels, recipe.fit or (decoder.fit if decoder else "stretch"), decoder)
+    if decoder is None:
+        return Feeding(pixels_of(recipe, PixelFormat()), recipe.fit or "stretch", None)
+    reading = reading_of(recipe, decoder)
+    return Feeding(reading.pixels, reading.fit, reading)
 
 
 def _decoder(recipe: Recipe, shapes: decoders.Shapes, size_wh: tuple[int, int]) -> Decoder | None:
@@ -87,7 +89,7 @@ def frames(folder: Path) -> list[Image]:
 
 def feeds(feeding: Feeding, size_wh: tuple[int, int], images: list[Image]) -> list[Feed]:
     """Network inputs from frames. Raises BuildError where a network of persons finds too few in them."""
-    if feeding.decoder is not None:
+    if feeding.reading is not None:
         return [feeding.input_of(image, size_wh) for image in images]
     crops = list(_persons(images))
     if len(crops) < LEAST_FRAMES:

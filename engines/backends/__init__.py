@@ -34,10 +34,12 @@ MAX_NETWORK_BYTES = 1 << 29
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Name and shape of an input or output; None stands for a free dimension."""
+    """Name, shape and kind of number of an input or output; None stands for a free dimension."""
 
     name: str
     shape: tuple[int | None, ...]
+    kind: str = "f32"
+    """`f32`, `f16`, `u8`, `i64` and so on."""
 
 
 @dataclass(frozen=True)

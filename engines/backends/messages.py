@@ -14,6 +14,7 @@ _UNSUPPORTED = re.compile(
     r"(?P<one>[\w.]+)\(-?\d+\) is not a registered function/op|"
     r"No (?:Op|opset) (?:registered|import) for (?P<none>[\w.]+)"
 )
+_NO_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate|[Cc]an(not|'t) allocate memory")
 _DAMAGED = re.compile(r"can't be parsed|[Pp]rotobuf parsing failed|Error during import of ONNX model.*parse")
 
 
@@ -26,6 +27,8 @@ def first_sentence(error: Exception) -> str:
         return f"it has no operation {names.strip().rstrip('.')}"
     if _DAMAGED.search(text):
         return "the file is damaged, cut short or not ONNX"
+    if _NO_MEMORY.search(text):
+        return "it asks for more memory than there is"
     words = " ".join(_NOISE.sub(" ", text).split())
     words = words.strip(" :") or type(error).__name__
     return words if len(words) <= MAX_LETTERS else words[: MAX_LETTERS - 1].rstrip() + "…"

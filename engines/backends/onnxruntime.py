@@ -5,18 +5,29 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from engines.backends import PixelFormat, Plan, TensorInfo, as_shape
+from engines.backends.entrance import Entrance, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
 from engines.errors import WeightsError
 
 SUFFIXES = (".onnx",)
 ERRORS_ONLY = 3
+KINDS = {
+    "tensor(float)": "f32",
+    "tensor(float16)": "f16",
+    "tensor(double)": "f64",
+    "tensor(uint8)": "u8",
+    "tensor(int8)": "i8",
+    "tensor(int32)": "i32",
+    "tensor(int64)": "i64",
+}
 Outputs = tuple[NDArray[np.float32], ...]
 
 
@@ -47,8 +58,8 @@ class OnnxRuntimeNetwork:
 
     def __init__(self, path: Path, session: ort.InferenceSession) -> None:
         self._path = path
-        self.inputs = tuple(TensorInfo(port.name, as_shape(port.shape)) for port in session.get_inputs())
-        self.outputs = tuple(TensorInfo(port.name, as_shape(port.shape)) for port in session.get_outputs())
+        self.inputs = tuple(map(_info, session.get_inputs()))
+        self.outputs = tuple(map(_info, session.get_outputs()))
         self._session = session
 
     def output_shapes(self, width: int, height: int) -> tuple[TensorInfo, ...]:
@@ -56,24 +67,23 @@ class OnnxRuntimeNetwork:
 
         onnxruntime tells free dimensions only by running the network, so this does.
         """
-        wanted = (1, 3, height, width)
-        fits = len(self.inputs[0].shape) == 4 and all(
-            given in (None, value) for given, value in zip(self.inputs[0].shape, wanted, strict=True)
-        )
-        if not fits:
+        entrance = entrance_of(self.inputs, self._path)
+        if entrance.size not in (None, (width, height)):
             raise WeightsError(
-                f"{self._path}: the network takes {list(self.inputs[0].shape)}, not {width}x{height} pictures"
+                f"{self._path}: the network takes {list(self.inputs[entrance.picture].shape)}, "
+                f"not {width}x{height} pictures"
             )
         if all(None not in output.shape for output in self.outputs):
             return self.outputs
         try:
-            results = self._session.run(None, {self.inputs[0].name: np.zeros(wanted, np.float32)})
+            picture = np.zeros(entrance.shape(width, height), entrance.dtype)
+            results = self._session.run(None, _feed(entrance, picture, width, height))
         except _failures() as error:
             raise WeightsError(
                 f"{self._path}: the network does not take {width}x{height} pictures ({first_sentence(error)})"
             ) from error
         return tuple(
-            TensorInfo(output.name, as_shape(result.shape))
+            TensorInfo(output.name, as_shape(result.shape), output.kind)
             for output, result in zip(self.outputs, results, strict=True)
         )
 
@@ -81,17 +91,21 @@ class OnnxRuntimeNetwork:
         """Raises WeightsError where the size or an operation does not work."""
         self.output_shapes(plan.width, plan.height)
         threads = max(1, plan.threads // plan.streams)
-        return OnnxRuntimeSession(_open(self._path, threads), plan)
+        entrance = entrance_of(self.inputs, self._path)
+        return OnnxRuntimeSession(self._path, _open(self._path, threads), plan, entrance)
 
 
 class OnnxRuntimeSession:
     """A network and `streams` worker threads that run it."""
 
-    def __init__(self, session: ort.InferenceSession, plan: Plan) -> None:
+    def __init__(self, path: Path, session: ort.InferenceSession, plan: Plan, entrance: Entrance) -> None:
+        self._path = path
         self._session = session
-        self._input = session.get_inputs()[0].name
-        self._pixels = [np.zeros((plan.height, plan.width, 3), np.uint8) for _ in range(plan.requests)]
-        self._planes = [np.zeros((1, 3, plan.height, plan.width), np.float32) for _ in range(plan.requests)]
+        width, height = plan.width, plan.height
+        self._pixels = [np.zeros((height, width, 3), np.uint8) for _ in range(plan.requests)]
+        self._inputs = [np.zeros(entrance.shape(width, height), entrance.dtype) for _ in range(plan.requests)]
+        self._planes = [_planes(given, entrance) for given in self._inputs]
+        self._feeds = [_feed(entrance, given, width, height) for given in self._inputs]
         self._running: list[Future[Outputs] | None] = [None] * plan.requests
         self._format = plan.pixels
         self._workers = ThreadPoolExecutor(plan.streams, thread_name_prefix="onnxruntime")
@@ -110,26 +124,53 @@ class OnnxRuntimeSession:
         self._running[request] = self._workers.submit(self._run, request)
 
     def wait(self, request: int) -> Outputs:
-        """The outputs, in the network's order; valid until the request is started again."""
+        """The outputs, in the network's order; valid until the request is started again.
+
+        Raises WeightsError where the network fails.
+        """
         running = self._running[request]
         if running is None:
             raise ValueError(f"request {request} was not started")
         return running.result()
 
     def _run(self, request: int) -> Outputs:
-        fill_planes(self._planes[request][0], self._pixels[request], self._format)
-        return tuple(self._session.run(None, {self._input: self._planes[request]}))
+        fill_planes(self._planes[request], self._pixels[request], self._format)
+        try:
+            results = self._session.run(None, self._feeds[request])
+        except _failures() as error:
+            raise WeightsError(
+                f"{self._path}: the network fails as it runs: {first_sentence(error)}"
+            ) from error
+        return tuple(np.asarray(result, np.float32) for result in results)
 
 
-def fill_planes(planes: NDArray[np.float32], pixels: NDArray[np.uint8], form: PixelFormat) -> None:
-    """uint8 BGR [height, width, 3] to float32 [3, height, width] in the network's colour order and scale."""
+def _feed(entrance: Entrance, picture: NDArray[Any], width: int, height: int) -> dict[str, NDArray[Any]]:
+    """What a run is given: the picture, and its size where the network asks for it."""
+    feed: dict[str, NDArray[Any]] = {entrance.name: picture}
+    if entrance.told is not None:
+        feed[entrance.told.name] = entrance.told_value(width, height)
+    return feed
+
+
+def _planes(given: NDArray[Any], entrance: Entrance) -> NDArray[Any]:
+    """A view [3, height, width] of an input, whatever its layout."""
+    planes: NDArray[Any] = given[0] if entrance.layout == "nchw" else given[0].transpose(2, 0, 1)
+    return planes
+
+
+def _info(port: ort.NodeArg) -> TensorInfo:
+    return TensorInfo(port.name, as_shape(port.shape), KINDS.get(port.type, port.type))
+
+
+def fill_planes(planes: NDArray[Any], pixels: NDArray[np.uint8], form: PixelFormat) -> None:
+    """uint8 BGR [height, width, 3] to [3, height, width] in the network's colour order, scale and numbers."""
     for plane, (mean, std) in enumerate(zip(form.mean, form.std, strict=True)):
         channel = plane if form.colour == "bgr" else 2 - plane
         np.copyto(planes[plane], pixels[:, :, channel], casting="safe")
         if mean:
             planes[plane] -= mean
         if std != 1.0:
-            planes[plane] *= np.float32(1.0 / std)
+            planes[plane] *= planes.dtype.type(1.0 / std)
 
 
 def _open(path: Path, threads: int) -> ort.InferenceSession:

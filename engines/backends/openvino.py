@@ -23,6 +23,7 @@ from openvino.frontend import (
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from engines.backends import Plan, TensorInfo, as_shape
+from engines.backends.entrance import Entrance, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
 from engines.errors import WeightsError
@@ -92,7 +93,8 @@ class OpenVinoNetwork:
 
     def compile(self, plan: Plan) -> OpenVinoSession:
         """Raises WeightsError where the size or an operation does not work."""
-        model = _with_pixel_input(self._reshaped(plan.width, plan.height), plan)
+        entrance = entrance_of(self.inputs, self._path)
+        model = _with_pixel_input(self._reshaped(plan.width, plan.height), plan, entrance)
         settings: dict[str, object] = {
             "INFERENCE_NUM_THREADS": plan.threads,
             "NUM_STREAMS": plan.streams,
@@ -107,12 +109,16 @@ class OpenVinoNetwork:
             raise WeightsError(
                 f"{self._path}: OpenVINO cannot run this network: {first_sentence(error)}"
             ) from error
-        return OpenVinoSession(compiled, plan)
+        return OpenVinoSession(self._path, compiled, plan, entrance)
 
     def _reshaped(self, width: int, height: int) -> ov.Model:
+        entrance = entrance_of(self.inputs, self._path)
         model = self._model.clone()
+        shapes = {entrance.picture: entrance.shape(width, height)}
+        if entrance.told is not None:
+            shapes[entrance.told_at] = (1, 2)
         try:
-            model.reshape([1, 3, height, width])
+            model.reshape({place: list(shape) for place, shape in shapes.items()})
         except RuntimeError as error:
             raise WeightsError(
                 f"{self._path}: the network does not take {width}x{height} pictures ({first_sentence(error)})"
@@ -123,11 +129,15 @@ class OpenVinoNetwork:
 class OpenVinoSession:
     """A compiled network; each request has an input buffer of its own that OpenVINO reads in place."""
 
-    def __init__(self, compiled: ov.CompiledModel, plan: Plan) -> None:
+    def __init__(self, path: Path, compiled: ov.CompiledModel, plan: Plan, entrance: Entrance) -> None:
+        self._path = path
         self._requests = [compiled.create_infer_request() for _ in range(plan.requests)]
         self._buffers = [np.zeros((1, plan.height, plan.width, 3), np.uint8) for _ in self._requests]
         for request, buffer in zip(self._requests, self._buffers, strict=True):
-            request.set_input_tensor(ov.Tensor(buffer, shared_memory=True))
+            request.set_input_tensor(entrance.picture, ov.Tensor(buffer, shared_memory=True))
+            if entrance.told is not None:
+                told = entrance.told_value(plan.width, plan.height)
+                request.set_input_tensor(entrance.told_at, ov.Tensor(told))
         self._outputs = len(compiled.outputs)
 
     @property
@@ -145,31 +155,42 @@ class OpenVinoSession:
         self._requests[request].start_async(share_inputs=True)
 
     def wait(self, request: int) -> tuple[NDArray[np.float32], ...]:
-        """The outputs, in the network's order; valid until the request is started again."""
+        """The outputs, in the network's order; valid until the request is started again.
+
+        Raises WeightsError where the network fails.
+        """
         running = self._requests[request]
-        running.wait()
-        return tuple(running.get_output_tensor(index).data for index in range(self._outputs))
+        try:
+            running.wait()
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{self._path}: the network fails as it runs: {first_sentence(error)}"
+            ) from error
+        results = (running.get_output_tensor(index).data for index in range(self._outputs))
+        return tuple(np.asarray(result, np.float32) for result in results)
 
 
 def _info(port: ov.Output) -> TensorInfo:
     names = sorted(port.get_names())
     dimensions = [d.get_length() if d.is_static else None for d in port.partial_shape]
-    return TensorInfo(names[0] if names else "", as_shape(dimensions))
+    return TensorInfo(names[0] if names else "", as_shape(dimensions), port.get_element_type().to_string())
 
 
-def _with_pixel_input(model: ov.Model, plan: Plan) -> ov.Model:
+def _with_pixel_input(model: ov.Model, plan: Plan, entrance: Entrance) -> ov.Model:
     """The network with 8-bit interleaved BGR at its entrance."""
     processor = PrePostProcessor(model)
-    entrance = processor.input()
-    entrance.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
+    given = processor.input(entrance.picture)
+    given.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
         ColorFormat.BGR
     )
-    entrance.model().set_layout(ov.Layout("NCHW"))
-    steps = entrance.preprocess().convert_element_type(ov.Type.f32)
+    given.model().set_layout(ov.Layout(entrance.layout.upper()))
+    steps = given.preprocess().convert_element_type(ov.Type.f32)
     if plan.pixels.colour == "rgb":
         steps.convert_color(ColorFormat.RGB)
     if any(plan.pixels.mean):
         steps.mean(list(plan.pixels.mean))
     if any(value != 1.0 for value in plan.pixels.std):
         steps.scale(list(plan.pixels.std))
+    if entrance.kind != "f32":
+        steps.convert_element_type(model.inputs[entrance.picture].get_element_type())
     return processor.build()

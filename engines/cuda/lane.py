@@ -16,12 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engines import decoders
+from engines.cuda import launches
 from engines.cuda.crops import CropNetwork, CropPath, Found, places_for
 from engines.cuda.driver import Gpu, SharedRing
 from engines.cuda.errors import GpuError
 from engines.cuda.framepath import FramePath, FrameThere, PathPlan, rule_of
 from engines.cuda.inference import Inference, Network
-from engines.detector import Detections, Reading
+from engines.decoders.scene import PLAIN
+from engines.detector import Detections
+from engines.reading import Reading
 
 Step = tuple[str, Callable[[int], None]]
 """A stage's name and what queues it on a stream."""
@@ -252,13 +255,18 @@ def _path_plan(plan: LanePlan, detect: Inference) -> PathPlan:
     """What lies around the detector's engine. Raises GpuError where no kernel decodes its outputs."""
     network, reading = plan.detector, plan.reading
     shape = detect.shape(network.outputs[0].name)
+    box_columns = launches.BOX_COLUMNS.get(reading.decoder)
+    usual = reading.meaning == PLAIN
+    if box_columns is None or not usual:
+        how = reading.decoder if usual else f"{reading.decoder} with boxes or scores of another kind"
+        raise GpuError(
+            f"engine {network.name}: no kernel decodes {how} outputs, kernels do "
+            f"{', '.join(launches.BOX_COLUMNS)}; the processor looks instead"
+        )
     if len(network.outputs) != 1 or len(shape) != 3:
         shapes = [list(detect.shape(output.name)) for output in network.outputs]
         raise GpuError(f"engine {network.name}: no kernel decodes outputs {shapes}")
     cells, columns = (shape[2], shape[1]) if reading.decoder == "yolov8" else (shape[1], shape[2])
-    box_columns = {"ltrb": 4, "yolox": 5, "yolov8": 4}.get(reading.decoder)
-    if box_columns is None:
-        raise GpuError(f"engine {network.name}: no kernel decodes {reading.decoder} outputs")
     strides = decoders.strides_for(cells, *network.input_wh)
     pixels = reading.pixels
     return PathPlan(

@@ -167,6 +167,11 @@ class Decoded:
     kinds: int
 
 
+BOX_COLUMNS = {"ltrb": 4, "yolox": 5, "yolov8": 4}
+"""Decoders that have a kernel, and how many numbers of a candidate are not its classes. Kernels read boxes
+and scores as those families write them (`engines.decoders.scene.PLAIN`)."""
+
+
 def decode(
     decoder: str,
     predictions: int,

@@ -12,7 +12,8 @@ from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import Network, read_network
 from engines.cuda.lane import LanePlan
-from engines.detector import PersonDetector, Source
+from engines.detector import PersonDetector
+from engines.source import Source
 from engines.store import PlanStore
 
 LARGEST_BATCH = 8

@@ -235,7 +235,7 @@ def keep(wish: Wish, full: Path, pool: Path, size: tuple[int, int]) -> KnownEngi
     recipe = Recipe(decoder=base.decoder, long_side=base.long_side, score=base.score, overlap=base.overlap)
     half, quantised = full.with_name("half.onnx"), full.with_name("int8.onnx")
     export.store_as_half(full, half)
-    engine = adding.add(half, wish.name, recipe, store=wish.store, replace=wish.replace)
+    engine = adding.take_in(half, wish.name, recipe, store=wish.store, replace=wish.replace)
     export.write_int8(full, quantised, export.calibration_pictures(pool), [size])
     target = engine.folder / f"{wish.name}-int8.onnx"
     target.write_bytes(quantised.read_bytes())

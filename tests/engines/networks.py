@@ -19,8 +19,10 @@ def bright_spot_detector(
 ) -> Path:
     """A detector in our own format: a cell's score is the brightness (0..1) of the square round its middle.
 
-    size: (width, height) of a fixed input; None leaves batch, height and width free.
+    size: (width, height) of a fixed input; None leaves batch, height and width free. Beside it goes a recipe
+    that names its decoder: a file without one is judged by whether it finds persons, and this finds squares.
     """
+    path.with_suffix(".yaml").write_text("decoder: ltrb\n", encoding="ascii")
     width, height = size or ("width", "height")
     nodes = [helper.make_node("ReduceMean", ["images"], ["grey"], axes=[1], keepdims=1)]
     constants = [
@@ -60,8 +62,12 @@ def bright_spot_detector(
     return save(graph, path)
 
 
-def constant_network(path: Path, outputs: Sequence[np.ndarray], size: tuple[int, int] = (64, 64)) -> Path:
-    """A network that answers every picture with the same arrays."""
+def constant_network(
+    path: Path, outputs: Sequence[np.ndarray], size: tuple[int, int] = (64, 64), decoder: str = ""
+) -> Path:
+    """A network that answers every picture with the same arrays; `decoder` is named in a recipe beside it."""
+    if decoder:
+        path.with_suffix(".yaml").write_text(f"decoder: {decoder}\n", encoding="ascii")
     width, height = size
     nodes = [helper.make_node("ReduceMean", ["images"], ["mean"], axes=[0, 1, 2, 3], keepdims=0)]
     nodes.append(helper.make_node("Mul", ["mean", "nothing"], ["zero"]))

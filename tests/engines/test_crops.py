@@ -9,9 +9,9 @@ import pytest
 
 from engines.action import ActionJudge
 from engines.crops import CropNetwork, cut, shown
-from engines.detector import Source, locate
 from engines.errors import EngineError, WeightsError
 from engines.reid import PersonEmbedder
+from engines.source import Source, locate
 from tests.engines.networks import bright_spot_detector, mean_colour_network
 
 BACKENDS = ("openvino", "onnxruntime")

@@ -110,7 +110,7 @@ def test_ssd_rows_end_at_the_first_negative_image() -> None:
     rows[0, 0, 1] = (0, 2, 0.9, 0, 0, 1, 1)  # another label
     rows[0, 0, 2] = (-1, 0, 0, 0, 0, 0, 0)
     rows[0, 0, 3] = (0, 1, 0.9, 0, 0, 1, 1)  # left over from an earlier picture
-    scene = Scene(SIZE, SIZE, person_class=1, least_score=0.5)
+    scene = Scene(SIZE, SIZE, person_class=1, least_score=0.5, meaning=decoders.by_name("ssd").usual)
     assert decoders.decode_ssd([rows], scene).boxes.tolist() == [[16, 32, 32, 48]]
 
 

@@ -112,7 +112,7 @@ def test_a_classifier_is_no_detector(tmp_path: Path) -> None:
 def test_a_broken_networks_not_a_number_is_nobody(tmp_path: Path) -> None:
     rows = np.full((1, 84, 5), np.nan)
     rows[..., 4] = 0.9
-    path = constant_network(tmp_path / "broken.onnx", [rows])
+    path = constant_network(tmp_path / "broken.onnx", [rows], decoder="ltrb")
     assert len(PersonDetector.open(path, threads=1).detect(np.ones((64, 64, 3), np.uint8))) == 0
 
 
@@ -120,7 +120,7 @@ def test_a_recipe_beside_the_file_settles_what_shapes_cannot(tmp_path: Path) -> 
     table = np.zeros((1, 84, 84))
     table[0, :, 5] = [32, 32, 16, 16, *[0] * 79, 0.9]
     path = constant_network(tmp_path / "mine.onnx", [table])
-    with pytest.raises(EngineError, match="yolox or yolov8"):
+    with pytest.raises(EngineError, match="found 0 of 7 persons"):
         PersonDetector.open(path)
     (tmp_path / "mine.yaml").write_text("decoder: yolov8\nperson: 79\nfit: corner\n")
     found = PersonDetector.open(path, threads=1).detect(np.zeros((64, 64, 3), np.uint8))
@@ -129,7 +129,7 @@ def test_a_recipe_beside_the_file_settles_what_shapes_cannot(tmp_path: Path) -> 
 
 def test_a_class_the_network_lacks_is_refused(tmp_path: Path) -> None:
     path = constant_network(tmp_path / "mine.onnx", [np.zeros((1, 84, 7))])
-    (tmp_path / "mine.yaml").write_text("person: 2\n")
+    (tmp_path / "mine.yaml").write_text("decoder: yolox\nperson: 2\n")
     with pytest.raises(WeightsError, match="class 2 is asked for, but the network has 2 classes"):
         PersonDetector.open(path)
 

@@ -123,7 +123,7 @@ def persons(*cells: int) -> np.ndarray:
 
 
 def judged(full: Fixed, coarse: Fixed, feeding: Feeding, count: int) -> tuple[str, float, float, int]:
-    return parity.accuracy(full, coarse, feeding, [FEED] * count, 0)  # type: ignore[arg-type]
+    return parity.accuracy(full, coarse, feeding, [FEED] * count)  # type: ignore[arg-type]
 
 
 def test_a_lost_and_an_invented_person_cost_accuracy() -> None:

@@ -25,6 +25,7 @@ from engines.catalogue import EngineEntry, EngineFile, Manifest, Recipe
 from engines.errors import EngineError
 from engines.store import PlanStore
 
+SPOTS = Recipe(decoder="ltrb")
 SHIPPED = [engine.entry.name for engine in catalogue.known_engines(Path("/nowhere"))]
 CLIP = os.environ.get("TAGSIGHT_CLIP", "")
 
@@ -109,7 +110,9 @@ def test_every_shipped_network_builds_in_8_bits_or_is_refused_with_figures(name:
 
 
 def test_what_is_there_is_not_built_again_until_something_changes(tmp_path: Path) -> None:
-    adding.add(bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", Recipe())
+    adding.take_in(
+        bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", Recipe(decoder="ltrb")
+    )
     first = ended(run("spots"), "fp16")
     assert first["built_s"] is not None
     assert ended(run("spots"), "fp16")["built_s"] is None
@@ -158,7 +161,9 @@ def test_a_cut_file_is_refused_before_the_compiler_is_asked(tmp_path: Path) -> N
 
 def test_one_that_fails_does_not_keep_the_others_from_being_built(tmp_path: Path) -> None:
     kept(tmp_path / "store", "odd", unknown_operation_network(tmp_path / "odd.onnx"))
-    adding.add(bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", Recipe())
+    adding.take_in(
+        bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", Recipe(decoder="ltrb")
+    )
     result = run("odd", "spots")
     assert "1 of 2 engines could not be built" in str(result.exception)
     assert [one["ending"] for one in json.loads(result.output.splitlines()[0])["engines"]] == [
@@ -184,7 +189,9 @@ def test_a_dla_that_is_not_there_is_refused() -> None:
 def test_without_a_gpu_nothing_is_loaded(tmp_path: Path) -> None:
     if tensorrt.device_count():
         pytest.skip("a GPU is here")
-    adding.add(bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", Recipe())
+    adding.take_in(
+        bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", Recipe(decoder="ltrb")
+    )
     ended(run("spots"), "fp16")
     plans = PlanStore.open()
     (published,) = plans.everything()

@@ -32,7 +32,7 @@ IN_PLACE = "read in place, no copy (integrated GPU, registered ring)"
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = bright_spot_detector(tmp_path / "spots.onnx")
-    path.with_suffix(".yaml").write_text("score: 0.8")
+    path.with_suffix(".yaml").write_text("decoder: ltrb\nscore: 0.8")
     return path
 
 

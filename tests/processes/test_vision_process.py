@@ -143,7 +143,7 @@ def waiting(sock: socket.socket) -> list[Message]:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = bright_spot_detector(tmp_path_factory.mktemp("networks") / "spots.onnx")
-    path.with_suffix(".yaml").write_text("score: 0.8")
+    path.with_suffix(".yaml").write_text("decoder: ltrb\nscore: 0.8")
     return path
 
 

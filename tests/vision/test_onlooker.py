@@ -23,7 +23,7 @@ from tests.vision.test_pipeline import HEIGHT, WIDTH, walker
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> PersonDetector:
     path = bright_spot_detector(tmp_path_factory.mktemp("networks") / "spots.onnx")
-    path.with_suffix(".yaml").write_text("score: 0.8")
+    path.with_suffix(".yaml").write_text("decoder: ltrb\nscore: 0.8")
     return PersonDetector.open(path, threads=1)
 
 

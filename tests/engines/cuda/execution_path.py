@@ -27,7 +27,9 @@ from engines.cuda.execution import Execution
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import read_network
 from engines.cuda.lane import LanePlan, RingFrame
-from engines.detector import Detections, Reading
+from engines.decoders import Meaning
+from engines.detector import Detections
+from engines.reading import Reading
 from runtime.frames.ring import FrameHeader, FrameRing
 
 SIZE = (192, 128)
@@ -132,6 +134,8 @@ def main(library: str, folder: Path) -> dict[str, object]:
     told["no_decoder"] = refused(
         Execution, gpu, LanePlan(fixed, Reading("nanodet", PixelFormat(), "corner", 0, 0.9, 0.5), (1,))
     )
+    shares = Reading("yolov8", PixelFormat(), "corner", 0, 0.9, 0.5, Meaning(units="shares"))
+    told["no_meaning"] = refused(Execution, gpu, LanePlan(fixed, shares, (1,)))
     one.shared.close()
     other.shared.close()
     told["left_bytes"] = gpu.facts.memory_bytes - gpu.library.free_memory_bytes()

@@ -98,7 +98,10 @@ def test_what_cannot_be_run_is_refused_in_words(run: Run, library: str) -> None:
     assert result["busy"] == "Busy: all 2 lanes are in use; finish a batch first"
     assert result["too_many"] == "GpuError: 5 frames are more than the largest batch, 4"
     assert result["no_profile"] == "GpuError: engine pairs takes 1 to 2 pictures at once, not 3"
-    assert result["no_decoder"] == "GpuError: engine pairs: no kernel decodes nanodet outputs"
+    kernels = "kernels do ltrb, yolox, yolov8; the processor looks instead"
+    assert result["no_decoder"] == f"GpuError: engine pairs: no kernel decodes nanodet outputs, {kernels}"
+    other = "yolov8 with boxes or scores of another kind"
+    assert result["no_meaning"] == f"GpuError: engine pairs: no kernel decodes {other} outputs, {kernels}"
 
 
 def test_a_network_that_cannot_be_captured_runs_without_a_graph(run: Run, library: str) -> None:
