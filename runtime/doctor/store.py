@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from runtime.config import Camera, Reader, StoreConfig, Tls, Uplink, source_uri
+from runtime.doctor import state
 from runtime.doctor.findings import Check, Finding
 
 SOON_DAYS = 30.0
@@ -31,6 +32,13 @@ def checks(store: StoreConfig, limit_s: float) -> list[Check]:
     secrets = _secret_files(store)
     if secrets:
         found.append(Check("secrets", partial(private, secrets), "chmod 600 them"))
+    found.append(
+        Check(
+            "state",
+            partial(state.folder, store),
+            "the daemon stays up, says this, and goes on once it is mended",
+        )
+    )
     found.append(Check("broker", partial(broker, store.uplink), "see that it runs and this box may connect"))
     if store.uplink.tls:
         remedy = "get new certificates before they expire"

@@ -63,14 +63,7 @@ def prepare_state_folder(folder: Path) -> None:
     Raises StateError where a newer program has used it or that cannot be seen, StateUnwritableError where it
     is ours and cannot be written.
     """
-    try:
-        found = _read(folder / NAME)
-    except OSError as error:
-        if error.errno != errno.ENOTDIR:
-            raise StateError(_refused(folder, error)) from error
-        found = None
-    if found is not None and found.format > FORMAT:
-        raise StateError(_newer(folder, found))
+    found = mark_of(folder)
     if found is not None and found.format == FORMAT:
         return
     try:
@@ -82,6 +75,22 @@ def prepare_state_folder(folder: Path) -> None:
         # What an older program has left must be brought forward before anybody uses it.
         kind = StateUnwritableError if found is None else StateError
         raise kind(_refused(folder, error)) from error
+
+
+def mark_of(folder: Path) -> Mark | None:
+    """What the folder's mark says; None where there is none yet.
+
+    Raises StateError where a newer program has used the folder or that cannot be seen.
+    """
+    try:
+        found = _read(folder / NAME)
+    except NotADirectoryError:
+        return None
+    except OSError as error:
+        raise StateError(_refused(folder, error)) from error
+    if found is not None and found.format > FORMAT:
+        raise StateError(_newer(folder, found))
+    return found
 
 
 def tighten(files: Iterable[Path]) -> None:

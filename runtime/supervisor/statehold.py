@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from runtime.supervisor.statefolder import (
 )
 
 RETRY_S = 3.0
+LOCK_TRIES = 5
+LOCK_PAUSE_S = 0.05
+"""`tagsight doctor` holds the lock for a moment to see whether it is free."""
 
 log = logging.getLogger("tagsight.supervisor")
 
@@ -89,16 +93,22 @@ class StateHold:
         except OSError:
             # Not there yet, or not for us: preparing it says which.
             return
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise StateTakenError(
-                f"state_dir {self.folder}: another tagsight daemon runs on it; stop that one, or give this "
-                "one a state_dir of its own"
-            ) from None
-        except OSError as error:
-            log.warning("state_dir %s: cannot be locked (%s)", self.folder, error.strerror)
+        for left in reversed(range(LOCK_TRIES)):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if left:
+                    time.sleep(LOCK_PAUSE_S)
+                    continue
+                os.close(fd)
+                raise StateTakenError(
+                    f"state_dir {self.folder}: another tagsight daemon runs on it; stop that one, or give "
+                    "this one a state_dir of its own"
+                ) from None
+            except OSError as error:
+                log.warning("state_dir %s: cannot be locked (%s)", self.folder, error.strerror)
+                break
         self._lock_fd = fd
 
 

@@ -45,6 +45,10 @@ CREATE TABLE notes (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 """From version to version; a change of the tables is a further step, never an edit of an old one."""
 
 
+VERSION = len(STEPS)
+"""Of an outbox that this program writes; it refuses one with a greater number."""
+
+
 class Row(NamedTuple):
     """One event as it lies in the outbox; when something has to be dropped, the lowest `rank` goes first."""
 
