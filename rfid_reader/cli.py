@@ -20,6 +20,7 @@ from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
 from rfid_reader.session import ReaderSession
 from rfid_reader.settings import SEARCH_MODES, ReaderSettings, address_of
 from rfid_reader.simulator.commands import replay, simulate
+from rfid_reader.simulator.scenario_commands import scenario
 from rfid_reader.tuned_detector import detector_for
 
 
@@ -29,7 +30,7 @@ def rfid() -> None:
 
     \b
     Example:
-      tagsight rfid simulate --scenario boutique.yaml --port 5084 --truth truth.jsonl &
+      tagsight rfid simulate --scenario boutique --port 5084 --truth truth.jsonl &
       tagsight rfid capture 127.0.0.1 --seconds 60 --out reads.csv
       tagsight rfid flips reads.csv --out flips.jsonl
     """
@@ -200,5 +201,5 @@ def flips(reads: Path, out: Path, calibration: Path | None, method: str, as_json
         )
 
 
-for command in (replay, simulate):
+for command in (replay, simulate, scenario):
     rfid.add_command(command)

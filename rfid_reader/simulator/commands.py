@@ -53,7 +53,10 @@ def _wait(failed: Callable[[], BaseException | None], finished: Callable[[], boo
 
 @click.command()
 @click.option(
-    "--scenario", type=click.Path(path_type=Path), required=True, help="The store to simulate (YAML)."
+    "--scenario",
+    required=True,
+    metavar="FILE|NAME",
+    help="The store to simulate: a YAML file, or one that ships (tagsight rfid scenario list).",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=LLRP_PORT, show_default=True, help="TCP port; 0 picks one.")
@@ -73,7 +76,7 @@ def _wait(failed: Callable[[], BaseException | None], finished: Callable[[], boo
     help="Speak TLS with this certificate and key (one PEM file).",
 )
 def simulate(
-    scenario: Path,
+    scenario: str,
     host: str,
     port: int,
     truth: Path | None,
@@ -90,15 +93,15 @@ def simulate(
 
     \b
     Example:
-      tagsight rfid simulate --scenario boutique.yaml --port 5084 --truth truth.jsonl --seed 7
-      tagsight rfid simulate --scenario boutique.yaml --seconds 300 --reads reads.csv --truth truth.jsonl
+      tagsight rfid simulate --scenario boutique --port 5084 --truth truth.jsonl --seed 7
+      tagsight rfid simulate --scenario boutique --seconds 300 --reads reads.csv --truth truth.jsonl
     """
     from rfid_reader.simulator.offline import write_simulated_reads
-    from rfid_reader.simulator.scenario import load_scenario
+    from rfid_reader.simulator.scenario import find_scenario, load_scenario
     from rfid_reader.simulator.server import SimulatedReader, reader_certificate
     from rfid_reader.simulator.truth import TruthFile
 
-    source = load_scenario(scenario)
+    source = load_scenario(find_scenario(scenario))
     with TruthFile(truth) as truth_file:
         if reads is not None:
             if seconds <= 0:

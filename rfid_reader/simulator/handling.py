@@ -68,7 +68,7 @@ class Schedule:
         self._epcs = epcs
         self._crowd = crowd
         looped = math.isfinite(crowd.period_s)
-        self.period_s = crowd.period_s if looped else (scenario.duration_s or math.inf)
+        self.period_s = crowd.period_s if looped else (scenario.duration_s or crowd.last_s or math.inf)
         self._looped = looped
         self._visits = self._find_visits() if math.isfinite(self.period_s) else []
 

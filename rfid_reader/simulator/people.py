@@ -38,7 +38,7 @@ class Crowd:
     def __init__(self, tracks: list[Track], period_s: float = math.inf) -> None:
         self.people = [track.person for track in tracks]
         self.period_s = period_s
-        last_s = max((float(track.time_s[-1]) for track in tracks), default=0.0)
+        self.last_s = last_s = max((float(track.time_s[-1]) for track in tracks), default=0.0)
         times = np.arange(0.0, min(last_s, period_s) + 2 * GRID_S, GRID_S)
         self._grid = np.full((len(tracks), len(times), 2), np.nan)
         for row, track in enumerate(tracks):

@@ -1,34 +1,14 @@
-"""A simulated store, from YAML.
+"""Scenario files: a simulated store in YAML, read, checked, or found among those that ship.
 
-name: boutique
-seed: 7                      # everything random follows from it
-hop_plan: etsi               # fcc, etsi or china
-duration_s: 120              # where flips and random people end; not needed with a looped track file
-radio: {power_dbm: 30}       # any field of physics.Radio
-reader: {mode: 0, antennas: 4}
-antennas:
-  - {port: 1, at: [2.0, 1.0], height_m: 2.4}   # looks down; looks_at: [x, y, height] tilts it
-racks:
-  - name: shirts
-    at: [2.0, 2.0]           # middle of the rail, floor metres
-    heading_deg: 0           # direction of the rail
-    length_m: 1.2
-    height_m: 1.2            # of the tags
-    tags: {count: 12, prefix: "e28011600000000000000a"}    # or a list of EPCs
-people:
-  tracks: tracks.csv         # CSV time_s,person,x_m,y_m beside the scenario
-  period_s: 79.5             # looped
-  paths: [{person: anna, points: [[0.0, 1.0, 1.0], [10.0, 1.0, 2.0]]}]   # time, x, y
-  random: 3                  # that many who browse the racks
-flips:
-  auto: {reach_m: 1.5, chance: 0.7, shortest_s: 0.8, longest_s: 3.0, alone: true, highest_per_minute: 12}
-  given: [{rack: shirts, tag: 3, start_s: 12.0, end_s: 14.0, person: anna}]
-browsing: {chance: 0.2}      # a hand along the rail: pushes, no flip
+`scenario_spec` has every key; `tagsight rfid scenario init` writes a commented example, `schema` prints the
+JSON Schema.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,140 +17,32 @@ import msgspec
 import yaml
 
 from rfid_reader.errors import ScenarioError
-from rfid_reader.simulator.hopping import HopPlan, hop_plan
-from rfid_reader.simulator.inventory import DEFAULT_MODE, MODES
-from rfid_reader.simulator.physics import Radio
+from rfid_reader.simulator.scenario_checks import KeyFault, check
+from rfid_reader.simulator.scenario_spec import (
+    MAX_TAGS,
+    AntennaSpec,
+    AutoFlips,
+    Browsing,
+    FlipsSpec,
+    GivenFlip,
+    PathSpec,
+    PeopleSpec,
+    RackSpec,
+    ReaderSpec,
+    Scenario,
+    TagRun,
+    scenario_schema,
+)
 
-MAX_TAGS = 20_000
+__all__ = [
+    "MAX_TAGS", "AntennaSpec", "AutoFlips", "Browsing", "FlipsSpec", "GivenFlip", "PathSpec", "PeopleSpec",
+    "RackSpec", "ReaderSpec", "Scenario", "ScenarioFile", "TagRun", "find_scenario", "load_scenario",
+    "scenario_schema", "shipped_scenarios",
+]  # fmt: skip
+SHIPPED = Path(__file__).parent / "scenarios"
 MAX_FILE_BYTES = 4 << 20
-EPC_DIGITS = frozenset("0123456789abcdef")
-
-
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class AntennaSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    """An antenna on LLRP port `port`, floor position in metres. It looks at the point `looks_at` (x, y,
-    height), or straight down."""
-
-    port: int
-    at: tuple[float, float]
-    height_m: float = 2.4
-    looks_at: tuple[float, float, float] | None = None
-
-
-class TagRun(_Strict, frozen=True, forbid_unknown_fields=True):
-    """`count` tags numbered from `first`: prefix in hex, the number fills it up to 24 digits."""
-
-    count: int
-    prefix: str
-    first: int = 1
-
-
-class RackSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    name: str
-    at: tuple[float, float]
-    tags: TagRun | list[str]
-    heading_deg: float = 0.0
-    length_m: float = 1.2
-    height_m: float = 1.2
-
-    def epcs(self) -> list[str]:
-        if isinstance(self.tags, TagRun):
-            prefix = self.tags.prefix.lower()
-            digits = 24 - len(prefix)
-            return [f"{prefix}{self.tags.first + i:0{digits}x}" for i in range(self.tags.count)]
-        return [epc.lower() for epc in self.tags]
-
-
-class PathSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    person: str
-    points: list[tuple[float, float, float]]
-
-
-class PeopleSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    tracks: str | None = None
-    period_s: float | None = None
-    paths: list[PathSpec] = []
-    random: int = 0
-
-
-class AutoFlips(_Strict, frozen=True, forbid_unknown_fields=True):
-    """People flip a garment of a rack when they are within reach_m of it.
-
-    chance: of a flip in one visit to a rack. alone: only while nobody else is within reach_m + alone_margin_m
-    of the rack. highest_per_minute: flips beyond it (over the store) do not happen.
-    """
-
-    reach_m: float = 1.3
-    chance: float = 0.6
-    shortest_s: float = 0.8
-    longest_s: float = 3.0
-    alone: bool = False
-    alone_margin_m: float = 0.7
-    highest_per_minute: float = 60.0
-
-
-class GivenFlip(_Strict, frozen=True, forbid_unknown_fields=True):
-    """Tag number `tag` (from 1) of a rack is turned over by a person (or by nobody who is simulated)."""
-
-    rack: str
-    tag: int
-    start_s: float
-    end_s: float
-    person: str | None = None
-
-
-class FlipsSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    auto: AutoFlips | None = None
-    given: list[GivenFlip] = []
-
-
-class Browsing(_Strict, frozen=True, forbid_unknown_fields=True):
-    """chance: that a visit to a rack without a flip still pushes a few garments aside."""
-
-    chance: float = 0.0
-
-
-class ReaderSpec(_Strict, frozen=True, forbid_unknown_fields=True):
-    antennas: int = 4
-    mode: int = DEFAULT_MODE
-
-
-class Scenario(_Strict, frozen=True, forbid_unknown_fields=True):
-    """A whole simulated store; see the module's docstring for the YAML form."""
-
-    name: str
-    antennas: list[AntennaSpec]
-    racks: list[RackSpec]
-    seed: int = 1
-    hop_plan: str = "etsi"
-    duration_s: float | None = None
-    radio: dict[str, Any] = {}
-    reader: ReaderSpec = ReaderSpec()
-    people: PeopleSpec = PeopleSpec()
-    flips: FlipsSpec = FlipsSpec()
-    browsing: Browsing = Browsing()
-    multipath: float = 0.35
-    sway_m: float = 0.001
-
-    def plan(self) -> HopPlan:
-        return hop_plan(self.hop_plan)
-
-    def radio_model(self) -> Radio:
-        try:
-            return Radio(**self.radio)
-        except TypeError:
-            known = ", ".join(Radio.__dataclass_fields__)
-            raise ScenarioError(
-                f"radio: {list(self.radio)} has an unknown key; {known} would be right"
-            ) from None
-
-    @property
-    def loop_s(self) -> float:
-        """Period after which people repeat (infinity: never)."""
-        return self.people.period_s or math.inf
+_WRONG = re.compile(r"^(?P<says>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_IN_QUOTES = "; put it in quotes"
 
 
 @dataclass(frozen=True)
@@ -181,62 +53,28 @@ class ScenarioFile:
     folder: Path
 
 
-def _fail(key: str, wrong: object, right: str) -> NoReturn:
-    raise ScenarioError(f"{key}: {wrong!r} is wrong; {right} would be right")
+def shipped_scenarios() -> dict[str, Path]:
+    """The scenarios that come with the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
 
 
-def _check(scenario: Scenario) -> None:
-    hop_plan(scenario.hop_plan)
-    scenario.radio_model()
-    if scenario.reader.mode not in MODES:
-        _fail("reader.mode", scenario.reader.mode, ", ".join(map(str, MODES)))
-    if not scenario.antennas:
-        _fail("antennas", [], "at least one antenna")
-    for number, antenna in enumerate(scenario.antennas):
-        if not 1 <= antenna.port <= scenario.reader.antennas:
-            _fail(f"antennas.{number}.port", antenna.port, f"1 to {scenario.reader.antennas}")
-        if antenna.looks_at == (*antenna.at, antenna.height_m):
-            _fail(f"antennas.{number}.looks_at", antenna.looks_at, "another point than the antenna's own")
-    _check_tags(scenario)
-    _check_flips(scenario)
-    if scenario.people.period_s is not None and scenario.people.period_s <= 0:
-        _fail("people.period_s", scenario.people.period_s, "a positive number of seconds")
-    if scenario.people.random and scenario.duration_s is None:
-        _fail("duration_s", None, "a number of seconds (random people need an end)")
-
-
-def _check_tags(scenario: Scenario) -> None:
-    seen: set[str] = set()
-    for number, rack in enumerate(scenario.racks):
-        key = f"racks.{number}.tags"
-        if isinstance(rack.tags, TagRun) and not (
-            0 <= rack.tags.count <= MAX_TAGS and len(rack.tags.prefix) <= 22
-        ):
-            _fail(key, rack.tags, f"count to {MAX_TAGS} and a prefix of at most 22 digits")
-        for epc in rack.epcs():
-            if epc in seen:
-                _fail(key, epc, "an EPC that no other tag has")
-            if len(epc) % 2 or not EPC_DIGITS.issuperset(epc) or not epc:
-                _fail(key, epc, "an even number of hex digits")
-            seen.add(epc)
-    if len(seen) > MAX_TAGS:
-        _fail("racks", f"{len(seen)} tags", f"at most {MAX_TAGS}")
-
-
-def _check_flips(scenario: Scenario) -> None:
-    tags_of = {rack.name: len(rack.epcs()) for rack in scenario.racks}
-    for number, flip in enumerate(scenario.flips.given):
-        key = f"flips.given.{number}"
-        if flip.rack not in tags_of:
-            _fail(f"{key}.rack", flip.rack, " or ".join(tags_of))
-        if not 1 <= flip.tag <= tags_of[flip.rack]:
-            _fail(f"{key}.tag", flip.tag, f"1 to {tags_of[flip.rack]}")
-        if flip.end_s <= flip.start_s:
-            _fail(f"{key}.end_s", flip.end_s, "a time after start_s")
+def find_scenario(text: str) -> Path:
+    """The file that is meant: a path, or the name of a scenario that ships. Raises ScenarioError."""
+    path, shipped = Path(text), shipped_scenarios()
+    if path.exists() or len(path.parts) != 1:
+        return path
+    if text.removesuffix(".yaml") in shipped:
+        return shipped[text.removesuffix(".yaml")]
+    near = difflib.get_close_matches(text.removesuffix(".yaml"), shipped, 1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise ScenarioError(
+        f"{text}: no such file, and no scenario of that name ships{meant}; {', '.join(shipped)} or a YAML "
+        "file would be right"
+    )
 
 
 def load_scenario(path: str | Path) -> ScenarioFile:
-    """Read a scenario. Raises ScenarioError naming the file, the key and what would be right."""
+    """Read a scenario. Raises ScenarioError naming the file, the line, the key and what would be right."""
     path = Path(path)
     try:
         data = path.read_bytes()
@@ -247,10 +85,91 @@ def load_scenario(path: str | Path) -> ScenarioFile:
             f"{path}: the scenario has {len(data)} bytes; at most {MAX_FILE_BYTES} would be right"
         )
     try:
-        scenario = msgspec.convert(yaml.safe_load(data), Scenario)
-        _check(scenario)
-    except yaml.YAMLError as error:
+        tree, node = yaml.safe_load(data), yaml.compose(data, yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ScenarioError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    except (msgspec.ValidationError, ScenarioError) as error:
-        raise ScenarioError(f"{path}: {error}") from None
+    try:
+        _refuse_infinity(tree, "")
+        scenario = _converted(tree)
+        check(scenario, path.parent)
+    except KeyFault as fault:
+        line = _line_of(node, fault.key.split("."))
+        raise ScenarioError(f"{path}:{line}: {fault}") from None
     return ScenarioFile(scenario, path.parent)
+
+
+def _converted(tree: Any) -> Scenario:
+    if not isinstance(tree, dict):
+        raise KeyFault(
+            "name", "a scenario has keys; tagsight rfid scenario init FILE writes one to start from"
+        )
+    try:
+        return msgspec.convert(tree, Scenario)
+    except msgspec.ValidationError as error:
+        _refuse_form(tree, error)
+
+
+def _refuse_form(tree: Any, error: msgspec.ValidationError) -> NoReturn:
+    """What msgspec found, as key, value and what would be right."""
+    found = _WRONG.match(str(error))
+    assert found is not None
+    says = found["says"].removeprefix("Object ")
+    key = re.sub(r"\[(\d+)\]", r".\1", found["path"] or "").strip(".")
+    if unknown := re.search(r"unknown field `(.*)`", says):
+        near = difflib.get_close_matches(unknown[1], _known_keys(), 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise KeyFault(".".join(filter(None, [key, unknown[1]])), f"unknown field `{unknown[1]}`{meant}")
+    if missing := re.search(r"missing required field `(.*)`", says):
+        raise KeyFault(".".join(filter(None, [key, missing[1]])), f"the key {missing[1]} is missing")
+    value = _value_at(tree, key.split("."))
+    quotes = _IN_QUOTES if says.startswith("Expected `str`") and not isinstance(value, (list, dict)) else ""
+    right = says.replace("Expected ", "").partition(", got")[0].replace("`", "")
+    raise KeyFault(key, f"{_short(value)} is wrong; {right} would be right{quotes}")
+
+
+def _known_keys() -> list[str]:
+    """Every key that a scenario knows: where one of them is out of place, it is named all the same."""
+    definitions = scenario_schema()["$defs"]
+    return sorted({name for one in definitions.values() for name in one.get("properties", {})})
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _refuse_infinity(tree: Any, key: str) -> None:
+    if isinstance(tree, float) and not math.isfinite(tree):
+        raise KeyFault(key, f"{tree!r} is wrong; a finite number would be right")
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            _refuse_infinity(value, f"{key}.{name}".strip("."))
+    elif isinstance(tree, list):
+        for place, value in enumerate(tree):
+            _refuse_infinity(value, f"{key}.{place}".strip("."))
+
+
+def _value_at(tree: Any, parts: list[str]) -> Any:
+    for part in parts:
+        if isinstance(tree, dict) and part in tree:
+            tree = tree[part]
+        elif isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
+            tree = tree[int(part)]
+    return tree
+
+
+def _line_of(node: yaml.Node | None, parts: list[str]) -> int:
+    """The line, from 1, on which a key stands; that of the key above it where there is none."""
+    line = 1
+    for part in parts:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -115,9 +115,11 @@ class World:
             times = np.arange(points[0, 0], points[-1, 0] + 0.1, 0.1)
             xy = np.column_stack([np.interp(times, points[:, 0], points[:, axis]) for axis in (1, 2)])
             tracks.append(Track(path.person, times, xy))
-        if people.random and source.scenario.duration_s:
-            tracks += random_browsers(people.random, self.racks, source.scenario.duration_s, rng)
-        return Crowd(tracks, people.period_s or math.inf)
+        loop_s = source.scenario.loop_s
+        if people.random:
+            walk_s = source.scenario.duration_s or loop_s
+            tracks += random_browsers(people.random, self.racks, walk_s, rng)
+        return Crowd(tracks, loop_s)
 
     def _reachable(self, port: int) -> NDArray[np.int64]:
         """Tags that `port` may hear at the radio's highest power when nothing is in the way."""

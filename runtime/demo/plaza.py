@@ -18,13 +18,14 @@ import yaml
 
 from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import load_reads
+from rfid_reader.simulator.scenario import SHIPPED
 from runtime.errors import TagsightError
 from runtime.uplink.broker import free_port
 
 HERE = Path(__file__).parent
 STORE = HERE / "plaza.yaml"
-SCENARIO = HERE / "plaza-reader.yaml"
-PATHS = HERE / "plaza-paths.csv"
+SCENARIO = SHIPPED / "plaza.yaml"
+PATHS = SHIPPED / "plaza-paths.csv"
 CLIP_FPS = 10.0
 CLIP_FRAMES = 795
 LOOP_S = CLIP_FRAMES / CLIP_FPS
