@@ -17,7 +17,7 @@ class Account(msgspec.Struct):
     device says it no longer has (delivered to somebody before). `orphaned` a later stream of the device has
     named: lost, and yet no reason to acknowledge, for another device may go on with this stream. `duplicates`
     counts events that came again, `clashes` numbers that stand for two events. `incarnations` are the latest
-    starts of the writer that were told.
+    starts of the writer that were told, each with the greatest number that had come before.
     """
 
     seen: SeqRanges
@@ -27,7 +27,7 @@ class Account(msgspec.Struct):
     orphaned: SeqRanges
     duplicates: int = 0
     clashes: int = 0
-    incarnations: tuple[str, ...] = ()
+    incarnations: dict[str, int] = msgspec.field(default_factory=dict)
     _settled: SeqRanges | None = None
 
     def arrived(self, seq: int) -> None:
@@ -60,7 +60,9 @@ class Account(msgspec.Struct):
         """The writer was started; True where this was not known."""
         if not incarnation or incarnation in self.incarnations:
             return False
-        self.incarnations = (*self.incarnations, incarnation)[-MAX_INCARNATIONS:]
+        self.incarnations[incarnation] = self.last_seq()
+        while len(self.incarnations) > MAX_INCARNATIONS:
+            del self.incarnations[next(iter(self.incarnations))]
         return True
 
     def last_seq(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -244,7 +245,7 @@ class CloudStore:
                 (
                     *stream,
                     *map(str, (account.seen, account.named, account.gone, account.aside, account.orphaned)),
-                    *(account.duplicates, account.clashes, " ".join(account.incarnations)),
+                    *(account.duplicates, account.clashes, json.dumps(account.incarnations)),
                 ),
             )
         self._db.execute("COMMIT")
@@ -265,10 +266,10 @@ class CloudStore:
         account = self._accounts.get(stream)
         return 0 if account is None else account.settled().prefix_end()
 
-    def position(self, stream: StreamId) -> tuple[int, tuple[str, ...]]:
-        """The greatest number that came, and the latest starts of the stream's writer."""
+    def position(self, stream: StreamId) -> tuple[int, dict[str, int]]:
+        """The greatest number that came, and the latest starts of the stream's writer (see `Account`)."""
         account = self._accounts.get(stream)
-        return (0, ()) if account is None else (account.last_seq(), account.incarnations)
+        return (0, {}) if account is None else (account.last_seq(), dict(account.incarnations))
 
     def first_missing(self, stream: StreamId) -> int | None:
         """The first number that can still come although a later one came; None where all is whole."""
@@ -304,7 +305,7 @@ class CloudStore:
 
 def _read_account(row: tuple[Any, ...]) -> tuple[StreamId, Account]:
     seen, named, gone, aside, orphaned = (SeqRanges.parse(text) for text in row[3:8])
-    account = Account(seen, named, gone, aside, orphaned, row[8], row[9], tuple(row[10].split()))
+    account = Account(seen, named, gone, aside, orphaned, row[8], row[9], json.loads(row[10] or "{}"))
     return StreamId(*row[:3]), account
 
 

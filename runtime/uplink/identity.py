@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -28,23 +28,25 @@ REPLACED = "the outbox is new; what the one before it had not delivered is gone 
 class Identity(msgspec.Struct, frozen=True):
     """The stream, and the incarnations of its writer, the present one last.
 
-    A `migrated` stream was named after its first events had been delivered under the device's name alone.
+    The present incarnation `began` after that number: greater ones are its own. A `migrated` stream was named
+    after its first events had been delivered under the device's name alone.
     """
 
     stream: str
     incarnations: tuple[str, ...]
     migrated: bool = False
+    began: int = 0
 
     @property
     def incarnation(self) -> str:
         return self.incarnations[-1]
 
-    def started(self) -> Identity:
-        """The same with a fresh incarnation."""
+    def started(self, last_seq: int) -> Identity:
+        """The same with a fresh incarnation, which begins after `last_seq`."""
         known = (*self.incarnations, secrets.token_hex(8))[-INCARNATIONS_KEPT:]
-        return Identity(self.stream, known, self.migrated)
+        return Identity(self.stream, known, self.migrated, last_seq)
 
-    def strangers(self, seen: Sequence[str]) -> list[str]:
+    def strangers(self, seen: Iterable[str]) -> list[str]:
         """Incarnations of this stream that somebody has seen and this outbox has not been."""
         return [one for one in seen if one and one not in self.incarnations]
 
@@ -105,7 +107,7 @@ def begin(db: sqlite3.Connection, high_water: HighWater, *, is_new: bool) -> tup
         found = new_identity(migrated=not is_new)
     elif beside.stream and (beside.stream != found.stream or found.strangers(beside.incarnations[-1:])):
         copied = found.stream
-    identity = found.started()
+    identity = found.started(int(read_note(db, "last_seq") or 0))
     write_identity(db, identity)
     high_water.name(identity.stream, identity.incarnations, identity.migrated)
     return identity, copied

@@ -49,7 +49,7 @@ class Listener:
         leaf = message.topic.rpartition("/")[2]
         try:
             if leaf == "status":
-                self._heard(wire.decode_status(message.data), message.retained)
+                self._heard(wire.decode_status(message.data), message.retained, last_seq)
             elif leaf == "ack" and not message.retained:
                 return self._acknowledged(wire.decode_ack(message.data), last_seq)
             elif leaf == "replay" and not message.retained:
@@ -58,10 +58,10 @@ class Listener:
             log.warning("a message on %s was ignored: %s", message.topic, error)
         return 0
 
-    def _heard(self, status: wire.Status, retained: bool) -> None:
+    def _heard(self, status: wire.Status, retained: bool, last_seq: int) -> None:
         """A status under our name: mostly our own, else of a copy, a predecessor or a namesake."""
         self.has_met = True
-        if (copied := namesakes.copy_in_status(self._identity, status)) is not None:
+        if (copied := namesakes.copy_in_status(self._identity, status, last_seq)) is not None:
             self._renew(copied)
         elif retained and not self.is_announced:
             predecessor = namesakes.predecessor_in_status(self._identity, status)
@@ -92,6 +92,10 @@ class Listener:
             self._renew(copied)
         elif not ack.stream and not self._identity.migrated:
             self._refuse(ack, "names no stream: upgrade the consumer")
+        elif ack.stream and not ack.incarnations:
+            self._refuse(ack, "names no incarnation: the consumer does not follow the protocol")
+        elif ack.stream and self._identity.incarnation not in ack.incarnations:
+            log.debug("an acknowledgement from before the cloud was told of this start is left out")
         elif not self._delivery.was_sent(ack.seq):
             self._refuse(ack, "is for what was never sent")
         else:

@@ -12,18 +12,25 @@ from runtime.uplink.identity import COPIED, REPLACED, Identity, Succession
 from runtime.uplink.wire import Ack, Status
 
 
-def copy_in_status(identity: Identity, status: Status) -> Succession | None:
-    """The request that follows where `status` comes from a copy of this outbox."""
-    if status.stream != identity.stream or not identity.strangers([status.incarnation]):
+def copy_in_status(identity: Identity, status: Status, last_seq: int) -> Succession | None:
+    """The request that follows where `status` comes from a copy of this outbox.
+
+    `last_seq` is the last number in this outbox.
+    """
+    if status.stream != identity.stream:
+        return None
+    if status.last_seq <= last_seq and not identity.strangers([status.incarnation]):
         return None
     return Succession(identity.stream, 1, status.last_seq, COPIED, True)
 
 
 def copy_in_ack(identity: Identity, ack: Ack, last_seq: int) -> Succession | None:
-    """The same for an acknowledgement; `last_seq` is the last number in this outbox."""
+    """The same for an acknowledgement. Before it was told of the present incarnation, the cloud cannot have
+    had a number that this incarnation was the first to use."""
     if ack.stream != identity.stream:
         return None
-    if ack.last <= last_seq and not identity.strangers(ack.incarnations):
+    had_before = ack.incarnations.get(identity.incarnation, 0)
+    if ack.last <= last_seq and had_before <= identity.began and not identity.strangers(ack.incarnations):
         return None
     return Succession(identity.stream, 1, ack.last, COPIED, True)
 

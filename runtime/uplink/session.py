@@ -283,6 +283,7 @@ class Session:
                 oldest_seq=self._reader.oldest_seq(),
                 stream=self._identity.stream,
                 incarnation=self._identity.incarnation,
+                began=self._identity.began,
                 migrated=self._identity.migrated,
             )
         )

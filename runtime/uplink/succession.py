@@ -39,7 +39,7 @@ def renew(
     told: both are taken over. Raises sqlite3.Error or OSError where the disk refuses; the outbox is then as
     it was.
     """
-    fresh = new_identity().started()
+    fresh = new_identity().started(0)
     high_water.restart(fresh.stream, fresh.incarnations)
     db.execute("BEGIN IMMEDIATE")
     try:

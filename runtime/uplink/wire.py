@@ -68,6 +68,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ] = 1
     stream: Stream = ""
     incarnation: Incarnation = ""
+    began: Annotated[
+        int, Meta(ge=0, le=MAX_SEQ, description="the last number on disk when the present incarnation began")
+    ] = 0
     migrated: Annotated[
         bool, Meta(description="the stream began before streams had names; its numbers went on")
     ] = False
@@ -77,9 +80,9 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cloud has stored every event of `stream` up to `seq` or knows from a gap event that it will not
     come.
 
-    `last` is the greatest number it has seen of the stream, `incarnations` are the latest it was told: a
-    device that knows less of its own stream than the cloud has been restored from an older image, or is one
-    of two with the same outbox.
+    `last` is the greatest number it has seen of the stream. `incarnations` are the latest it was told, each
+    with the greatest number it had seen before. A device that knows less of its own stream than the cloud has
+    been restored from an older image, or is one of two with the same outbox.
     """
 
     seq: Annotated[int, Meta(ge=0, le=MAX_SEQ, description="everything up to this event is accounted for")]
@@ -88,9 +91,13 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
         int, Meta(ge=0, le=MAX_SEQ, description="the greatest number that the cloud has of this stream")
     ] = 0
     incarnations: Annotated[
-        tuple[Incarnation, ...],
-        Meta(max_length=MAX_INCARNATIONS, description="the latest starts of the writer that it was told"),
-    ] = ()
+        dict[Incarnation, int],
+        Meta(
+            max_length=MAX_INCARNATIONS,
+            description="the latest starts of the writer that it was told, each with the greatest number "
+            "that it had of this stream before",
+        ),
+    ] = msgspec.field(default_factory=dict)
 
 
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -266,7 +266,7 @@ class ConsumerSide:
         db.close()
         return ids
 
-    def named_ids_missing(self) -> list[object]:
+    def open_accounts(self) -> list[object]:
         """Streams whose account is not whole."""
         return [audit for audit in self._store.audit() if not audit.complete]
 
@@ -367,7 +367,8 @@ class World:
         session = box._session
         known = session._delivery.sent_once.last()
         seq = max(known, session._delivery.delivered.last()) + ahead
-        ack = wire.Ack(seq, box.outbox.stream if names_stream else "")
+        told = {session._identity.incarnation: 0} if names_stream else {}
+        ack = wire.Ack(seq, box.outbox.stream if names_stream else "", 0, told)
         self.broker.publish(wire.topic(ORIGIN, "ack"), wire.encode_control(ack))
 
     def check(self) -> None:
@@ -386,17 +387,13 @@ class World:
             self.consumer.ask_for_holes()
             self.check()
             durable = self.consumer.durable_ids()
-            boxes = [box for box in self.boxes if box is not None]
-            if all(set(box.rows().values()) <= durable for box in boxes) and not (
-                self.consumer.named_ids_missing()
-            ):
-                break
+            on_disks = set().union(*(box.rows().values() for box in self.boxes if box is not None))
+            left, open_accounts = on_disks - durable, self.consumer.open_accounts()
+            if not left and not open_accounts:
+                return
             time.sleep(0.005)
-        for box in boxes:
-            left = set(box.rows().values()) - durable
-            assert not left, f"{len(left)} events on a disk are never stored"
-        whole = self.consumer.named_ids_missing()
-        assert not whole, f"an account that stays open: {whole}"
+        assert not left, f"{len(left)} events on a disk are never stored"
+        raise AssertionError(f"an account that stays open: {open_accounts}")
 
     def close(self) -> None:
         for box in filter(None, self.boxes):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from runtime.uplink import namesakes, outbox, session
 from runtime.uplink.delivery import Delivery
+from runtime.uplink.listener import Listener
 from runtime.uplink.receive import Receiver
 
 from .protocol_world import CONSUMER, ModelLink, World
@@ -46,12 +47,22 @@ def copy(world: World, number: int) -> None:
         world.say(place, 1 + number % 4)
 
 
+def status_in_a_round(world: World, number: int) -> None:
+    """The device's status comes with its events, before the consumer's next commit."""
+    world.say(0, 1 + number % 3)
+    world.turn(0)
+    world.a_minute_later(0)
+    world.consume(commits=number % 2 == 0)
+    world.turn(0)
+
+
 STEPS: dict[str, Callable[[World, int], None]] = {
     "say": lambda world, number: world.say(number % 2, 1 + number % 6),
     "say on": lambda world, number: world.say(0, 1 + number % 3),
     "turn": lambda world, number: world.turn(number % 2),
     "all go on": all_go_on,
     "a minute later": lambda world, number: world.a_minute_later(number % 2),
+    "status in a round": status_in_a_round,
     "consume": lambda world, number: world.consume(commits=number % 2 == 0),
     "power cut": lambda world, number: world.power_cut(number % 2),
     "save an image": lambda world, number: world.save_image(number % 2),
@@ -114,8 +125,12 @@ def acks_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def copies_are_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An acknowledgement counts by its number, whoever's events it was given for."""
     for name in ("copy_in_status", "copy_in_ack"):
         monkeypatch.setattr(namesakes, name, lambda *arguments: None)
+    monkeypatch.setattr(
+        Listener, "_acknowledged", lambda self, ack, last_seq: self._delivery.confirmed(ack.seq, 0.0)
+    )
 
 
 def answers_come_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:

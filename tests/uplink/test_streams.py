@@ -198,7 +198,7 @@ def test_a_request_that_is_over_or_unreadable_changes_nothing(tmp_path: Path) ->
     assert len(stored(path)) == 2
 
 
-MINE = Identity("s", ("a", "b"))
+MINE = Identity("s", ("a", "b"), began=7)
 
 
 def status(**more: object) -> Status:
@@ -211,22 +211,24 @@ def status(**more: object) -> Status:
         (status(stream="s", incarnation="b"), False),  # our own
         (status(stream="s", incarnation="a"), False),  # our own, before a restart
         (status(stream="s", incarnation="z"), True),  # another writer of our stream
+        (status(stream="s", incarnation="a", last_seq=11), True),  # has used a number that we have not
         (status(stream="t", incarnation="z"), False),  # somebody else under our name
         (status(), False),  # from before streams had names
     ],
 )
 def test_a_status_tells_of_a_copy_by_an_incarnation_that_is_not_ours(said: Status, is_copy: bool) -> None:
-    assert (copy_in_status(MINE, said) is not None) == is_copy
+    assert (copy_in_status(MINE, said, last_seq=10) is not None) == is_copy
 
 
 @pytest.mark.parametrize(
     ("said", "is_copy"),
     [
-        (Ack(5, "s", 10, ("a", "b")), False),  # knows us
-        (Ack(5, "s", 11, ("a", "b")), True),  # knows a number that we never used
-        (Ack(5, "s", 10, ("b", "z")), True),  # knows another writer
+        (Ack(5, "s", 10, {"a": 0, "b": 7}), False),  # knows us
+        (Ack(5, "s", 11, {"a": 0, "b": 7}), True),  # knows a number that we never used
+        (Ack(5, "s", 10, {"a": 0, "b": 8}), True),  # had a number before that only we can have used
+        (Ack(5, "s", 10, {"b": 0, "z": 0}), True),  # knows another writer
         (Ack(5, "s"), False),  # says neither
-        (Ack(5, "t", 99, ("z",)), False),  # another stream
+        (Ack(5, "t", 99, {"z": 0}), False),  # another stream
         (Ack(99), False),  # from a consumer that knows no streams
     ],
 )
