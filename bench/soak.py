@@ -6,11 +6,12 @@ at the end the cloud's account is audited against the box's disk.
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -20,59 +21,44 @@ from rich.table import Table
 
 from bench.inputs import sample_clip
 from bench.soak_faults import Faults
-from bench.soak_figures import MB, Course, Sample, course_of, sample_all
 from bench.soak_plot import draw
-from bench.soak_store import Account, SoakStore, open_store
+from bench.soak_record import TO_THE_END, WARM_UP_S, Report, Watch, save
+from bench.soak_store import open_store
+from runtime.errors import TagsightError
+from runtime.frames.sources import open_source, read
+from runtime.uplink.broker import find_mosquitto
 
-WARM_UP_S = 60.0
 QUIET_S = 60.0
 """No faults at the end, so that everything is running again when it is stopped."""
-SAMPLE_EVERY_S = 5.0
-TURN_S = 0.5
 TABLE_COLUMNS = 110
+INTERRUPTED = "interrupted"
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What the soak found. `tracebacks` are faults of the program in the daemon's log."""
+def check_parts(clip: Path, out: Path | None) -> None:
+    """Raises TagsightError where something is missing that the soak would find missing only later."""
+    find_mosquitto()
+    picture = read_first(clip)
+    if picture is None:
+        raise TagsightError(f"{clip}: no picture in it; give a video with --clip")
+    if out is None:
+        return
+    if importlib.util.find_spec("matplotlib") is None:
+        raise TagsightError("drawing needs matplotlib: pip install 'tagsight[train]', or leave --out away")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise TagsightError(f"--out {out}: {error.strerror}; give a folder of yours") from error
 
-    seconds: float
-    faults: dict[str, int]
-    account: Account
-    processes: list[Course]
-    starts: int
-    tracebacks: int
-    crash_reports: int
-    stop_s: float
 
-
-class Watch:
-    """What is noted while the soak goes on."""
-
-    def __init__(self, store: SoakStore) -> None:
-        self.store = store
-        self.begin_s = time.monotonic()
-        self.samples: dict[str, list[Sample]] = {}
-        self.strikes: list[tuple[float, str]] = []
-        self._sampled_s = 0.0
-
-    def turn(self, faults: Faults | None) -> None:
-        """Mend, strike, sample. Raises TagsightError where the daemon has ended."""
-        self.store.check()
-        now_s = time.monotonic()
-        if faults is not None:
-            self.strikes += [(now_s, name) for name, begins in faults.advance(now_s) if begins]
-        if now_s - self._sampled_s >= SAMPLE_EVERY_S:
-            self._sampled_s = now_s
-            for name, one in sample_all(self.store.pids, now_s).items():
-                self.samples.setdefault(name, []).append(one)
-        time.sleep(TURN_S)
-
-    def go_on(self, until_s: float, faults: Faults | None, tell: Callable[[str], None]) -> None:
-        """Turn until the clock says `until_s`."""
-        while (left_s := until_s - time.monotonic()) > 0:
-            self.turn(faults)
-            total = sum(course[-1].memory for course in self.samples.values())
-            tell(f"{left_s:.0f} s to go, {total / MB:.0f} MB in all, {len(self.strikes)} faults so far")
+def read_first(clip: Path) -> object:
+    """The first picture of a clip; None where there is none. Raises FrameError where it cannot be opened."""
+    source = open_source(f"file:{clip.absolute()}")
+    try:
+        return read(source)
+    finally:
+        source.close()
 
 
 def run_soak(
@@ -83,36 +69,42 @@ def run_soak(
     fault_every_s: float | None,
     seed: int,
     plot: Path | None,
+    record: Path,
     tell: Callable[[str], None],
 ) -> Report:
-    """Soak the daemon; `fault_every_s` None breaks nothing. Raises TagsightError where the daemon ends."""
+    """Soak the daemon; `fault_every_s` None breaks nothing. The figures so far are always in `record`.
+
+    What ends it early stands in the report; a fault of this program is raised again once that is saved.
+    """
     with open_store(folder, clip, analysis_fps) as store:
-        watch = Watch(store)
-        watch.go_on(time.monotonic() + WARM_UP_S, None, tell)
-        end_s = time.monotonic() + seconds
-        struck: Counter[str] = Counter()
-        if fault_every_s is not None:
-            faults = Faults(store, fault_every_s, seed, time.monotonic())
-            watch.go_on(end_s - QUIET_S, faults, tell)
-            faults.mend_all()
-            struck = faults.struck
-        watch.go_on(end_s, None, tell)
+        watch = Watch(store, record)
+        faults: Faults | None = None
+        ended, fault = TO_THE_END, None
+        try:
+            watch.go_on(time.monotonic() + WARM_UP_S, None, tell)
+            end_s = time.monotonic() + seconds
+            if fault_every_s is not None:
+                faults = Faults(store, fault_every_s, seed, time.monotonic())
+                watch.go_on(end_s - QUIET_S, faults, tell)
+                faults.mend_all()
+            watch.go_on(end_s, None, tell)
+        except KeyboardInterrupt:
+            ended = INTERRUPTED
+        except TagsightError as error:
+            ended = str(error)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            ended, fault = f"a fault of the soak itself: {type(error).__name__}: {error}", error
         tell("stopping")
-        stop_s = store.stop()
-        account = store.account()
+        save(watch.report(ended), record)
+        if faults is not None:
+            faults.mend_all()
+        report = watch.close(ended)
+        save(report, record)
         if plot is not None:
             draw(watch.samples, watch.strikes, watch.begin_s, plot)
-        courses = (course_of(name, course) for name, course in sorted(watch.samples.items()))
-        return Report(
-            seconds=seconds,
-            faults=dict(sorted(struck.items())),
-            account=account,
-            processes=[course for course in courses if course is not None],
-            starts=store.starts(),
-            tracebacks=store.log.read_text(errors="replace").count("Traceback (most recent call last)"),
-            crash_reports=len(list((folder / "state" / "crash").glob("*.trace"))),
-            stop_s=round(stop_s, 2),
-        )
+        if fault is not None:
+            raise fault
+        return report
 
 
 @click.command()
@@ -148,35 +140,32 @@ def soak(
     console = Console(stderr=as_json)
     if not console.is_terminal:
         console.width = TABLE_COLUMNS
-    with ExitStack() as stack:
-        if out is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagsight-soak-")))
-        else:
-            folder = Path(tempfile.mkdtemp(prefix="box-", dir=_made(out)))
-        status = stack.enter_context(console.status("starting"))
-        report = run_soak(
-            folder,
-            clip or sample_clip(),
-            seconds,
-            analysis_fps,
-            None if no_faults else fault_every,
-            seed,
-            out / "soak.png" if out is not None else None,
-            status.update,
-        )
-    if out is not None:
-        (out / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    video = clip or sample_clip()
+    check_parts(video, out)
+    # An end from outside is an end like Ctrl-C: what was measured is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="tagsight-soak-" if out is None else "box-", dir=out))
+    record = (out or folder) / "soak.json"
+    every_s = None if no_faults else fault_every
+    plot = None if out is None else out / "soak.png"
+    try:
+        with console.status("starting") as status:
+            report = run_soak(
+                folder, video, seconds, analysis_fps, every_s, seed, plot, record, status.update
+            )
+    except BaseException:
+        console.print(f"what there is of it is in {folder}")
+        raise
     if as_json:
         click.echo(msgspec.json.encode(report).decode())
     else:
         print_report(report, console)
-    if report.account.lost:
-        raise SystemExit(1)
-
-
-def _made(out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    return out
+    if report.sound and out is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        console.print(f"figures: {record}; the box's files: {folder}")
+    if not report.sound:
+        raise SystemExit(130 if report.ended.startswith(INTERRUPTED) else 1)
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -192,14 +181,20 @@ def print_report(report: Report, console: Console) -> None:
         )
     console.print(table)
     faults = ", ".join(f"{count} x {name}" for name, count in report.faults.items()) or "none"
-    account = report.account
     console.print(f"faults in {report.seconds:.0f} s: {faults}")
-    console.print(
-        f"events: {account.on_disk} on disk, {account.received} in the cloud, {account.named_in_gaps} named "
-        f"in gaps, {account.waiting} waiting, {account.lost} lost; {account.came_again} came again, "
-        f"{account.kept_twice} kept twice"
-    )
+    account = report.account
+    if report.ended:
+        console.print(f"it did not go to the end: {report.ended}")
+    if account is None:
+        console.print("events: what arrived of them could not be told")
+    else:
+        console.print(
+            f"events: {account.on_disk} on disk, {account.received} in the cloud, "
+            f"{account.named_in_gaps} named in gaps, {account.waiting} waiting, {account.lost} lost; "
+            f"{account.came_again} came again, {account.kept_twice} kept twice"
+        )
+    stopped = "did not stop in order" if report.stop_s is None else f"stopped in {report.stop_s:.1f} s"
     console.print(
         f"{report.starts} starts, {report.tracebacks} tracebacks, {report.crash_reports} crash reports, "
-        f"stopped in {report.stop_s:.1f} s"
+        f"{stopped}"
     )

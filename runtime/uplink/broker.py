@@ -92,6 +92,8 @@ class LocalBroker:
                 stdout=log_file,
                 stderr=log_file,
                 stdin=subprocess.DEVNULL,
+                # Ctrl-C is for us: whoever still has something to send needs the broker until we stop it.
+                start_new_session=True,
             )
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while not self._accepts():

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from bench import soak as soak_command
 from bench import soak_faults
+from bench.inputs import sample_clip
 from bench.soak_faults import NEEDS_A_BROKER, Faults, Kind, Mend
 from bench.soak_figures import Sample, course_of, sample
 from bench.soak_plot import draw
+from bench.soak_record import Report, Watch, save
+from runtime.errors import TagsightError
+from runtime.uplink.broker import find_mosquitto
 
 MB = 1_000_000
 
@@ -105,3 +116,95 @@ def test_faults_strike_about_as_often_as_asked_and_each_is_mended(monkeypatch: p
     before = faults.struck.total()
     faults.advance(1e6)
     assert faults.struck.total() == before, "no more strikes after that"
+
+
+class Stopped:
+    """A store whose daemon has ended, or whose cloud never heard anything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "daemon.log"
+        self.log.write_text("MainProcess: store started, pid 1\nTraceback (most recent call last)\n")
+        self.pids = {"supervisor": os.getpid()}
+
+    def check(self) -> None:
+        raise TagsightError(f"the daemon ended by itself; its last words are in {self.log}")
+
+    def starts(self) -> int:
+        return 1
+
+    def stop(self) -> float:
+        raise TagsightError("it is gone")
+
+
+def test_what_was_measured_is_there_although_the_daemon_ended(tmp_path: Path) -> None:
+    watch = Watch(Stopped(tmp_path), tmp_path / "soak.json")  # type: ignore[arg-type]
+    watch.samples = {"store": life(7, 0, 600, 40 * MB)}
+    with pytest.raises(TagsightError):
+        watch.turn(None)
+    report = watch.close("the daemon ended by itself")
+    save(report, watch.record)
+    kept = msgspec.json.decode(watch.record.read_bytes(), type=Report)
+    assert kept.ended == "the daemon ended by itself; it is gone"
+    assert [course.process for course in kept.processes] == ["store"]
+    assert (kept.account, kept.stop_s, kept.tracebacks, kept.sound) == (None, None, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("clip", "hidden", "said"),
+    [
+        ("absent.avi", "", "absent.avi"),
+        ("notes.avi", "", "notes.avi"),
+        ("room.avi", "TAGSIGHT_MOSQUITTO", "mosquitto"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: str, hidden: str, said: str
+) -> None:
+    (tmp_path / "notes.avi").write_text("no video")
+    write_clip(tmp_path / "room.avi")
+    if hidden:
+        monkeypatch.setenv(hidden, str(tmp_path / "nowhere" / "mosquitto"))
+    monkeypatch.setattr(soak_command, "run_soak", None)
+    result = CliRunner().invoke(
+        soak_command.soak, ["--clip", str(tmp_path / clip), "--out", str(tmp_path / "o")]
+    )
+    assert result.exit_code == 1
+    assert isinstance(result.exception, TagsightError)
+    assert said in str(result.exception)
+    assert not list(tmp_path.glob("o/*"))
+
+
+def write_clip(path: Path) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (64, 48))
+    for _ in range(3):
+        writer.write(np.full((48, 64, 3), 90, np.uint8))
+    writer.release()
+
+
+@pytest.mark.slow
+def test_a_soak_that_is_interrupted_keeps_its_figures_and_says_where(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    try:
+        find_mosquitto()
+        clip = sample_clip()
+    except TagsightError as error:
+        pytest.skip(str(error))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "runtime", "bench", "soak", "--clip", str(clip), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline_s = time.monotonic() + 120.0
+    while not any("ready: " in log.read_text() for log in out.glob("box-*/daemon.log")):
+        assert process.poll() is None and time.monotonic() < deadline_s
+        time.sleep(0.2)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120.0)
+    assert process.returncode == 130, said
+    assert "it did not go to the end: interrupted" in said
+    report = msgspec.json.decode((out / "soak.json").read_bytes(), type=Report)
+    assert report.account is not None, report.ended
+    assert report.account.on_disk > 0 and report.account.lost == 0, report
+    assert (out / "soak.png").exists()
+    (box,) = out.glob("box-*")
+    assert str(box) in "".join(said.split()) and (box / "daemon.log").exists()
