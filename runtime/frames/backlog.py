@@ -89,9 +89,10 @@ class Backlog:
 
     def _count(self, gap_s: float) -> None:
         self._since_start_s += gap_s
-        if self._since_start_s < SETTLING_S:
+        # A silence and the backlog behind it are no part of the usual pace.
+        if self._since_start_s < SETTLING_S or self.lateness_s > HELD_UP_S:
             return
-        self._block_s += gap_s if self._blocks else self._without_silence(gap_s)
+        self._block_s += gap_s
         self._block += 1
         if self._block_s >= BLOCK_S and self._block >= BLOCK_PICTURES:
             self._blocks.append(self._block_s / self._block)

@@ -24,7 +24,7 @@ from runtime.frames.lending import READER_BUSY, LentRing
 from runtime.frames.ring import FrameHeader, Image, PixelFormat
 from runtime.frames.scaling import fitted, scale_nv12
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
-from runtime.frames.timing import AnalysisRate
+from runtime.frames.timing import AnalysisRate, StaleShare
 from runtime.frames.watch import Finding, PictureWatch
 
 ANALYSIS_RATE = "analysis rate"
@@ -104,6 +104,7 @@ class Capture(threading.Thread):
         self._change = ""
         self._lent_s: deque[float] = deque(maxlen=1024)
         self._scaled: Image | None = None
+        self._stale = StaleShare()
 
     @property
     def frames(self) -> int:
@@ -160,7 +161,8 @@ class Capture(threading.Thread):
         while not self._stopping.is_set():
             with self._busy():
                 grab = source.grab()
-            self.drops[STALE] += source.stale - stale
+            newly_stale = source.stale - stale
+            self.drops[STALE] += newly_stale
             self.drops[DECODE_ERROR] += source.spoiled - spoiled
             stale, spoiled = source.stale, source.spoiled
             if grab is None:
@@ -168,6 +170,7 @@ class Capture(threading.Thread):
                 self._say(state, source.remark or f"{source.label}: the file has ended")
                 self.finished = True
                 return
+            self._stale.add(grab.arrived_s, newly_stale + 1, newly_stale)
             self._backoff.worked(grab.arrived_s)
             self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
             if rate.fps != self.analysis_fps:
@@ -243,7 +246,7 @@ class Capture(threading.Thread):
 
     def _judge(self, source: Source, finding: Finding, size: tuple[int, int]) -> None:
         """Say how the picture is, now that there is one."""
-        remarks = [source.remark] if source.remark else []
+        remarks = [remark for remark in (source.remark, self._stale.remark) if remark]
         if size != source.size:
             remarks.append("scaled from {} x {} to {} x {}".format(*source.size, *size))
         state = SourceState.TRUNCATED if source.truncated else _FINDINGS[finding]

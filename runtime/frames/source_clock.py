@@ -61,7 +61,7 @@ class SourceClock:
         self._rate = Rate()
         self._stamp_s: float | None = None
         self._newest_s: float | None = None
-        self._corrected_s = 0.0
+        self._corrected_s = self._late_s = 0.0
         self._offset_s = 0.0
         self._candidate: tuple[float, float] | None = None
         self._agreeing = 0
@@ -123,6 +123,9 @@ class SourceClock:
         offset_s = self._offset_s + (0.0 if self._backlog.is_held_up else DRIFT * gap_s)
         late_s = arrived_s - corrected_s - offset_s
         most_s = EXPLAINED * self._backlog.lateness_s + MARGIN_S
+        if self._backlog.is_held_up:
+            # While a backlog drains, stamps know better than arrivals how much of it is left.
+            most_s = max(most_s, self._late_s)
         if not -FAR_S <= late_s <= most_s + FAR_S:
             return Verdict.JUMP, self._jumped(stamp_s, arrived_s)
         self._candidate = None
@@ -133,7 +136,7 @@ class SourceClock:
             verdict = Verdict.BEHIND if behind_s > NOTABLE_DRIFT * gap_s else Verdict.GOOD
             late_s = most_s
         late_s = max(0.0, late_s)
-        self._stamp_s, self._corrected_s = stamp_s, corrected_s
+        self._stamp_s, self._corrected_s, self._late_s = stamp_s, corrected_s, late_s
         self._offset_s = arrived_s - corrected_s - late_s
         self._backlog.seen(late_s, step_s / self._rate.rate, arrived_s)
         return verdict, arrived_s - late_s
@@ -154,6 +157,7 @@ class SourceClock:
     def _anchor(self, stamp_s: float, arrived_s: float) -> None:
         """Begin anew: this stamp is of now."""
         self._stamp_s = self._corrected_s = stamp_s
+        self._late_s = 0.0
         self._offset_s = arrived_s - stamp_s
         self._candidate = None
         self._backlog.seen(0.0, 0.0, arrived_s)

@@ -251,7 +251,7 @@ def test_no_fault_of_a_clock_loses_pictures_or_time(segments: list[Segment], fps
     st.sampled_from([5.0, 10.0, 15.0, 25.0, 30.0]),
     st.floats(0, 1e6),
     st.floats(-400e-6, 400e-6),
-    st.lists(st.tuples(st.floats(6.0, 20.0), st.floats(0.1, 15.0), st.floats(0.0, 0.6)), max_size=4),
+    st.lists(st.tuples(st.floats(3.0, 20.0), st.floats(0.1, 15.0), st.floats(0.0, 0.6)), max_size=4),
     st.sampled_from([0.0, 0.1, 0.2, 0.3]),
 )
 def test_good_stamps_are_believed_through_any_stall(
@@ -272,4 +272,4 @@ def test_good_stamps_are_believed_through_any_stall(
         arrived_s = ready_s + WAY_S
         time_s = clock.host_time(start_s + taken_s * (1 + drift), EPOCH_S + arrived_s) - EPOCH_S
         if taken_s > WARM_UP_S:
-            assert -ALLOWED_S <= time_s - taken_s <= WAY_S + ALLOWED_S + period_s / 2
+            assert -1.5 * ALLOWED_S <= time_s - taken_s <= WAY_S + ALLOWED_S + period_s / 2
