@@ -14,11 +14,12 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from runtime.frames import sdp
 from runtime.frames.login import Challenge
 from runtime.frames.sources import SourceFault, SourceState
-from runtime.frames.uri import redact
+from runtime.redaction import redact_uri
 
 SPEAKS_HTTP = "it does not speak RTSP there: a web server answers; the port of RTSP is usually 554"
 SPEAKS_TLS = "it speaks TLS there; rtsps:// would be right"
-SPEAKS_NO_TLS = "it does not speak TLS there; rtsp:// would be right"
+SPEAKS_NO_TLS = "it does not speak TLS there; {}:// would be right"
+SPEAKS_NO_HTTP = "it does not speak HTTP there; the port of HTTP is usually 80"
 SPEAKS_OTHERWISE = "it does not speak RTSP there; the port of RTSP is usually 554"
 HUNG_UP = "it hung up without an answer"
 
@@ -74,13 +75,13 @@ def no_answer(label: str, uri: str, error: OSError | ValueError) -> SourceFault:
         case socket.gaierror():
             why = f"no answer (no host {host} is known; is the name right, and does this machine have DNS?)"
         case ConnectionRefusedError():
-            why = f"no answer (nobody listens at port {port} of {host}; is RTSP switched on there?)"
+            why = f"no answer (nobody listens at port {port} of {host}; is {_service(parts)} switched on?)"
         case TimeoutError():
             why = f"no answer ({host} is silent at port {port}; is it switched on, is a firewall between?)"
         case ssl.SSLError():
-            state, why = SourceState.UNUSABLE, f"no answer ({_tls(error)})"
+            state, why = SourceState.UNUSABLE, f"no answer ({_tls(error, parts.scheme)})"
         case ValueError():
-            if str(error) in (SPEAKS_HTTP, SPEAKS_TLS, SPEAKS_OTHERWISE):
+            if str(error) in (SPEAKS_HTTP, SPEAKS_TLS, SPEAKS_OTHERWISE, SPEAKS_NO_HTTP):
                 state = SourceState.UNUSABLE
             why = f"no answer ({error})"
         case _:
@@ -137,6 +138,30 @@ def login_over_udp(label: str) -> SourceFault:
     )
 
 
+def judge_web_answer(label: str, parts: SplitResult, status: int, reason: str, kind: str) -> None:
+    """What GET was answered with; `kind` is its content type. Raises SourceFault for all but a stream."""
+    said = f"{status} {reason}".strip()
+    if status in (404, 410):
+        raise SourceFault(
+            SourceState.NO_SUCH_FILE,
+            f"{label}: the camera has no {parts.path or '/'} (HTTP {said}); look up the path in its manual",
+        )
+    if status == 403:
+        raise SourceFault(
+            SourceState.WRONG_PASSWORD, f"{label}: the camera answers HTTP {said}: {_STEPS[403]}"
+        )
+    if status != 200:
+        why = _ASKED_TOO_MUCH if status == 503 else _STEPS[500] if status >= 500 else "look up the path"
+        raise SourceFault(SourceState.CONNECTING, f"{label}: the camera answers HTTP {said}: {why}")
+    if kind != "multipart/x-mixed-replace":
+        named = {"image/jpeg": "a single picture", "text/html": "a web page"}.get(kind, kind)
+        raise SourceFault(
+            SourceState.UNUSABLE,
+            f"{label}: this is {named}, not Motion JPEG (multipart/x-mixed-replace); "
+            "look up the path, or use the camera's rtsp:// address",
+        )
+
+
 def refused(label: str, step: str, answer: Answered, transport: str = "") -> SourceFault:
     """The server refuses a step, with words of its own."""
     said = f"{answer.status} {answer.reason}".strip()
@@ -176,8 +201,9 @@ def not_played(
 def moved_to(label: str, uri: str, location: str) -> str:
     """The address we are sent to, with our login. Raises SourceFault if it is another server's."""
     before, after = urlsplit(uri), urlsplit(urljoin(uri, location))
-    if not location or after.scheme not in ("rtsp", "rtsps") or after.hostname != before.hostname:
-        where = redact(after.geturl()) if location else "nowhere"
+    kin = after.scheme.removesuffix("s") == before.scheme.removesuffix("s")
+    if not location or not kin or after.hostname != before.hostname:
+        where = redact_uri(after.geturl()) if location else "nowhere"
         raise SourceFault(
             SourceState.UNUSABLE,
             f"{label}: the camera sends us on to {where}; write that address if it is right",
@@ -186,11 +212,15 @@ def moved_to(label: str, uri: str, location: str) -> str:
     return after._replace(netloc=login + at + after.netloc.rpartition("@")[2]).geturl()
 
 
-def _tls(error: ssl.SSLError) -> str:
+def _tls(error: ssl.SSLError, scheme: str) -> str:
     reason = (error.reason or str(error)).replace("_", " ").lower()
     if error.reason in _NO_TLS:
-        return SPEAKS_NO_TLS
+        return SPEAKS_NO_TLS.format(scheme.removesuffix("s"))
     return f"TLS fails: {reason}"
+
+
+def _service(parts: SplitResult) -> str:
+    return "HTTP" if parts.scheme.startswith("http") else "RTSP"
 
 
 def _port(parts: SplitResult) -> int:

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from runtime.frames import refusals, sdp
 from runtime.frames.login import Challenge, authorization, challenges, login_of
 from runtime.frames.sources import SourceFault, SourceState
-from runtime.frames.uri import redact
+from runtime.redaction import redact_uri
 
 MAX_ANSWER_BYTES = 65_536
 MAX_REDIRECTS = 3
@@ -200,7 +200,7 @@ def described(uri: str, label: str = "", timeout_s: float = 5.0) -> Iterator[Des
     one who asked for it leaves, and answer 503 meanwhile.
     Raises SourceFault: nobody there, wrong login, no such stream, nothing in it that can be decoded.
     """
-    label = label or redact(uri)
+    label = label or redact_uri(uri)
     for _ in range(MAX_REDIRECTS):
         with Session(uri, label, timeout_s) as session:
             answer = session.ask("DESCRIBE", Accept="application/sdp")

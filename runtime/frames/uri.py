@@ -6,7 +6,8 @@ file:/clips/door.mp4?pace=fast        as fast as it can be read
 file:/clips/door.mp4?loop=1&epoch=1763769600
                                       frame k is due at epoch + k / fps: whoever joins is in phase
 rtsp://user:${DOOR_PASSWORD}@host/1
-                                      a network camera over TCP; rtsps:// over TLS
+                                      a network camera; rtsps:// over TLS
+http://host/video.mjpg                Motion JPEG of a camera's web server; https:// over TLS
 v4l2:/dev/video0                      a USB camera
 csi:0                                 a camera on the board's own connector
 """
@@ -26,7 +27,7 @@ from runtime.redaction import has_hidden_login, is_bare_login, redact, redact_ur
 
 __all__ = ["Kind", "Pace", "SourceUri", "parse_uri", "redact"]
 
-Kind = Literal["file", "rtsp", "v4l2", "csi"]
+Kind = Literal["file", "rtsp", "http", "v4l2", "csi"]
 Pace = Literal["real", "fast"]
 
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -51,8 +52,8 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
     """Take a URI apart and fill in `${NAME}` from the environment. Raises FrameError."""
     scheme, colon, rest = uri.partition(":")
     scheme = scheme.lower() if colon and scheme.isalnum() else ""
-    if scheme in ("rtsp", "rtsps"):
-        return _stream(uri, environment)
+    if scheme in ("rtsp", "rtsps", "http", "https"):
+        return _stream(uri, environment, "http" if scheme.startswith("http") else "rtsp")
     if scheme == "v4l2":
         if not rest.startswith("/dev/"):
             raise FrameError(f"{uri}: no video device; v4l2:/dev/video0 would be one")
@@ -65,7 +66,7 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
         return _file(uri, rest)
     if scheme and "/" not in scheme and rest.startswith("//"):
         raise FrameError(
-            f"{redact_uri(uri)}: {scheme} is no kind of source; file, rtsp, rtsps, v4l2 and csi are"
+            f"{redact_uri(uri)}: {scheme} is no kind of source; file, rtsp, http, v4l2 and csi are"
         )
     if not uri:
         raise FrameError("the address of the source is empty; a file or rtsp://host/path would be one")
@@ -90,7 +91,7 @@ def _file(uri: str, rest: str) -> SourceUri:
     return SourceUri("file", path, uri, loop == "1", "fast" if pace == "fast" else "real", epoch_s)
 
 
-def _stream(uri: str, environment: Mapping[str, str]) -> SourceUri:
+def _stream(uri: str, environment: Mapping[str, str], kind: Kind) -> SourceUri:
     def fill(match: re.Match[str]) -> str:
         value = environment.get(match[1])
         if value is None:
@@ -110,4 +111,4 @@ def _stream(uri: str, environment: Mapping[str, str]) -> SourceUri:
         raise FrameError(f"{redact_uri(uri)}: not an address; rtsp://host:554/path would be one") from error
     if not host:
         raise FrameError(f"{redact_uri(uri)}: no host is named; rtsp://host:554/path would be right")
-    return SourceUri("rtsp", target, redact_uri(uri))
+    return SourceUri(kind, target, redact_uri(uri))

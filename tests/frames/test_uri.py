@@ -66,7 +66,7 @@ def test_a_text_with_an_address_in_it_is_redacted() -> None:
         ("rtsp://ann:${NOPE}@host/1", "the environment has no NOPE"),
         ("v4l2:video0", "v4l2:/dev/video0 would be one"),
         ("csi:front", "csi:0 is the first"),
-        ("http://host/a.mp4", "http is no kind of source"),
+        ("ftp://host/a.mp4", "ftp is no kind of source"),
     ],
 )
 def test_an_address_that_cannot_be_one_is_told_in_a_sentence(uri: str, sentence: str) -> None:
