@@ -36,27 +36,42 @@ def check_cameras(draft: Draft) -> None:
     """Addresses and credentials of all cameras."""
     for index, camera in draft.cameras:
         path = f"cameras[{index}]"
-        _check_uri(draft, camera, f"{path}.uri")
+        _check_uri(draft, camera.uri, f"{path}.uri")
+        _check_substream(draft, camera, path)
         _check_login(draft, camera, path)
 
 
-def _check_uri(draft: Draft, camera: Camera, path: str) -> None:
-    scheme = scheme_of(camera.uri)
-    if is_bare_login(camera.uri):
+def _check_substream(draft: Draft, camera: Camera, path: str) -> None:
+    place = f"{path}.substream"
+    if camera.substream is None:
+        return
+    if scheme_of(camera.uri) not in STREAM_SCHEMES:
+        draft.note(place, "only network cameras have a second stream", "leave substream out")
+    elif scheme_of(camera.substream) not in STREAM_SCHEMES:
+        draft.note(place, "not the address of a network stream", "rtsp://host:554/path of the second stream")
+    elif camera.substream == camera.uri:
+        draft.note(place, "the same address as uri", "the address of the camera's second stream")
+    else:
+        _check_uri(draft, camera.substream, place)
+
+
+def _check_uri(draft: Draft, uri: str, path: str) -> None:
+    scheme = scheme_of(uri)
+    if is_bare_login(uri):
         draft.note(path, "a login, and no kind of source before it", f"begin with rtsp://; {LOGIN_BESIDE}")
     elif scheme not in SCHEMES:
-        listed = "a file, rtsp://, rtsps://, v4l2:/dev/video0 or csi:0"
+        listed = "a file, rtsp://, rtsps://, http://, v4l2:/dev/video0 or csi:0"
         draft.note(
             path, f"unknown kind of source {scheme!r}", did_you_mean(scheme, list(SCHEMES), otherwise=listed)
         )
     elif scheme in STREAM_SCHEMES:
-        _check_stream(draft, camera.uri, path)
-    elif scheme == "v4l2" and not camera.uri.startswith("v4l2:/dev/"):
-        draft.note(path, f"{camera.uri!r} names no video device", "v4l2:/dev/video0")
-    elif scheme == "csi" and not camera.uri[len("csi:") :].isdigit():
-        draft.note(path, f"{camera.uri!r} names no CSI sensor", "csi:0 for the first sensor")
+        _check_stream(draft, uri, path)
+    elif scheme == "v4l2" and not uri.startswith("v4l2:/dev/"):
+        draft.note(path, f"{uri!r} names no video device", "v4l2:/dev/video0")
+    elif scheme == "csi" and not uri[len("csi:") :].isdigit():
+        draft.note(path, f"{uri!r} names no CSI sensor", "csi:0 for the first sensor")
     elif scheme == "file":
-        _check_file(draft, camera.uri, path)
+        _check_file(draft, uri, path)
 
 
 def _check_stream(draft: Draft, uri: str, path: str) -> None:
@@ -100,6 +115,8 @@ def _check_login(draft: Draft, camera: Camera, path: str) -> None:
         draft.note(f"{path}.uri", "a place for a login, and no login", LOGIN_BESIDE)
     elif PASSWORD_HERE in camera.uri and camera.password_file is None:
         draft.note(f"{path}.uri", "{password} in the address, and no password", "give password_file")
+    if camera.transport != "auto" and scheme_of(camera.uri) not in ("rtsp", "rtsps"):
+        draft.note(f"{path}.transport", "only rtsp:// has a choice of transports", "leave transport out")
     if camera.username is not None and scheme_of(camera.uri) not in STREAM_SCHEMES:
         draft.note(
             f"{path}.username", "only network streams have a login", "leave username and password_file out"

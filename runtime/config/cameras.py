@@ -11,7 +11,7 @@ from runtime.config.secret_files import read_secret
 from runtime.config.sections import Camera
 from runtime.geometry import Floats, Homography
 
-STREAM_SCHEMES = ("rtsp", "rtsps")
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 DEVICE_SCHEMES = ("v4l2", "csi")
 NAME_HERE, PASSWORD_HERE = "{username}", "{password}"
 """In an address: where a camera wants its login in the path or the query."""
@@ -52,13 +52,22 @@ def takes_login(uri: str) -> bool:
 
 def source_uri(camera: Camera) -> str:
     """The camera's URI with the user name and the password from its file filled in (secret: never log it)."""
+    return _with_login(camera.uri, camera)
+
+
+def substream_uri(camera: Camera) -> str | None:
+    """As `source_uri`, of the camera's second stream; None if it has none."""
+    return None if camera.substream is None else _with_login(camera.substream, camera)
+
+
+def _with_login(uri: str, camera: Camera) -> str:
     if camera.username is None:
-        return camera.uri
-    scheme, _, rest = camera.uri.partition("://")
+        return uri
+    scheme, _, rest = uri.partition("://")
     name = quote(camera.username, safe="")
     password = None if camera.password_file is None else quote(read_secret(camera.password_file), safe="")
-    if takes_login(camera.uri):
-        return camera.uri.replace(NAME_HERE, name).replace(PASSWORD_HERE, password or "")
+    if takes_login(uri):
+        return uri.replace(NAME_HERE, name).replace(PASSWORD_HERE, password or "")
     credentials = name if password is None else f"{name}:{password}"
     return f"{scheme}://{credentials}@{rest}"
 

@@ -50,7 +50,7 @@ def camera(entry: Camera) -> Finding:
     """The camera's first picture. Raises its source's error."""
     from runtime.frames.sources import open_source, read
 
-    source = open_source(source_uri(entry))
+    source = open_source(source_uri(entry), transport=entry.transport)
     try:
         frame = read(source)
     finally:

@@ -75,8 +75,10 @@ class Source(Protocol):
     """How its pictures lie: BGR, or NV12 where a video engine gives them so."""
     waits: bool
     """True where pictures do not get lost while nobody takes them: a file that is read fast."""
-    stale: int
-    """Pictures skipped so far because they were due long ago."""
+
+    @property
+    def stale(self) -> int:
+        """Pictures skipped so far because they were due long ago."""
 
     @property
     def spoiled(self) -> int:
@@ -119,6 +121,7 @@ def open_source(
     from runtime.frames.files import FileSource
     from runtime.frames.hardware import HardwareSource, is_wanted
     from runtime.frames.live import DeviceSource, StreamSource
+    from runtime.frames.motion_jpeg import MotionJpegSource
 
     decoder.silence()
     where = uri if isinstance(uri, SourceUri) else parse_uri(uri)
@@ -129,6 +132,8 @@ def open_source(
         if is_wanted():
             return HardwareSource(where, clock, transport)
         return StreamSource(where, clock, transport)
+    if where.kind == "http":
+        return MotionJpegSource(where, clock)
     if where.kind == "v4l2":
         return DeviceSource(where, clock)
     return CsiSource(where, clock)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import select
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -22,19 +24,20 @@ from msgspec.structs import replace
 from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.config import Camera, StoreConfig, open_to_others
-from runtime.config.cameras import source_uri
+from runtime.config.cameras import source_uri, substream_uri
 from runtime.errors import TagsightError
-from runtime.frames import csi, decoder, files, live
+from runtime.frames import csi, decoder, files, live, motion_jpeg
 from runtime.frames.capture import Capture
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.ring import FrameRing
 from runtime.frames.sources import Source, SourceState, open_source
+from runtime.frames.substream import MainOrSubstream
 from runtime.messages import Attach, Configure, Detach, Health, Message
 from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up
 
-SOURCES = (csi, files, live)
+SOURCES = (csi, files, live, motion_jpeg)
 """Imported here, and so in the fork server, for every camera to share."""
 
 SLOTS = 6
@@ -42,6 +45,9 @@ HEALTH_EVERY_S = 1.0
 STALLED_AFTER_S = 15.0
 """A call into the source that takes longer has hung: its own time limits are far below."""
 JOIN_S = 0.4
+
+_PASSING = re.compile(r"; next try in [\d.]+ s|[\d.]+")
+"""What may change in a detail without its being worth another line in the log."""
 
 log = logging.getLogger("tagsight.camera")
 
@@ -79,7 +85,7 @@ class CameraProcess:
         self._clock = HostClock(state=spec.clock)
         self._ring: LentRing | None = None
         self._capture: Capture | None = None
-        self._told_state = ""
+        self._told = ""
         self._loose_secret = ""
 
     def run(self) -> None:
@@ -148,7 +154,7 @@ class CameraProcess:
         camera = self._spec.camera
         self._ring = LentRing(FrameLender(ring))
         self._capture = Capture(
-            self._open,
+            self._openers(),
             self._ring,
             HostClock(state=self._spec.clock),
             Backoff(random.Random()),
@@ -157,19 +163,25 @@ class CameraProcess:
         )
         self._capture.start()
 
-    def _open(self, pause: Callable[[float], None]) -> Source:
-        """Open the source; its password is read anew, so that a changed one is taken up.
+    def _openers(self) -> Callable[[Callable[[float], None]], Source]:
+        """What opens the camera: its main stream, or its substream while that does not play."""
+        if self._spec.camera.substream is None:
+            return partial(self._open, source_uri)
+        return MainOrSubstream(partial(self._open, source_uri), partial(self._open, _substream_of)).open
+
+    def _open(self, uri_of: Callable[[Camera], str], pause: Callable[[float], None]) -> Source:
+        """Open a stream; the camera's password is read anew, so that a changed one is taken up.
 
         A password that others can read serves on, for no shop is to stop for it, and health says so.
         """
         self._judge_secret()
         try:
-            uri = source_uri(self._spec.camera)
+            uri = uri_of(self._spec.camera)
         except FrameError:
             raise
         except TagsightError as error:
             raise FrameError(str(error)) from error
-        return open_source(uri, HostClock(state=self._spec.clock), pause)
+        return open_source(uri, HostClock(state=self._spec.clock), pause, self._spec.camera.transport)
 
     def _judge_secret(self) -> None:
         file, found = self._spec.camera.password_file, ""
@@ -182,9 +194,10 @@ class CameraProcess:
 
     def _tell_health(self) -> None:
         health = self._health()
-        if health.state != self._told_state:
+        told = f"{health.state} {_PASSING.sub('', health.detail)}"
+        if told != self._told:
             log.info("%s: %s %s", self._spec.camera.name, health.state, health.detail)
-            self._told_state = health.state
+            self._told = told
         self._control.tell(health)
 
     def _health(self) -> Health:
@@ -213,6 +226,10 @@ class CameraProcess:
             "readers": float(readers),
         }
         return Health(name, state, now_s, status.progress_s, detail, values, dict(drops))
+
+
+def _substream_of(camera: Camera) -> str:
+    return substream_uri(camera) or ""
 
 
 def main(control: socket.socket, spec: CameraSpec) -> None:

@@ -106,7 +106,28 @@ BAD_CONFIGS = {
     # cameras
     "an unknown kind of source": (
         edited(CAMERA, "uri: ftp://x/y"),
-        "cameras[0].uri: unknown kind of source 'ftp'; a file, rtsp://, rtsps://, v4l2:/dev/video0 or csi:0",
+        "cameras[0].uri: unknown kind of source 'ftp'; a file, rtsp://, rtsps://, http://, "
+        "v4l2:/dev/video0 or csi:0",
+    ),
+    "a second stream that is none": (
+        edited(CAMERA, "uri: rtsp://h/1\n    substream: /clips/door.mp4"),
+        "cameras[0].substream: not the address of a network stream",
+    ),
+    "a second stream that is the first": (
+        edited(CAMERA, "uri: rtsp://h/1\n    substream: rtsp://h/1"),
+        "cameras[0].substream: the same address as uri",
+    ),
+    "a second stream with a password in the clear": (
+        edited(CAMERA, "uri: rtsp://h/1\n    substream: rtsp://a:b@h/2"),
+        "cameras[0].substream: a password in the clear",
+    ),
+    "a transport for what has none": (
+        edited(CAMERA, "uri: http://h/video.mjpg\n    transport: udp"),
+        "cameras[0].transport: only rtsp:// has a choice of transports",
+    ),
+    "a transport nobody knows": (
+        edited(CAMERA, "uri: rtsp://h/1\n    transport: quic"),
+        "cameras[0].transport",
     ),
     "a password in the clear": (
         edited(CAMERA, "uri: rtsp://a:b@h/x"),

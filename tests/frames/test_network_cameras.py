@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from runtime.config import Camera
 from runtime.frames import rtsp
 from runtime.frames.live import StreamSource
 from runtime.frames.sources import Frame, SourceFault, SourceState, open_source, read
 from testing.fake_camera import FakeCamera, Manner, access_units
+from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.clips import number_in
 from tests.frames.conftest import free_port
 from tests.frames.films import make_film
@@ -428,3 +430,53 @@ def self_signed(folder: Path) -> Path:
         )
     )
     return file
+
+
+@pytest.mark.parametrize(
+    ("manner", "words"),
+    [
+        (Manner(stamps=lambda taken_s, number: taken_s + 37_600 * (number % 20 == 19)), "1 in 20"),
+        (Manner(stamps=lambda taken_s, number: 5.0), "stand still"),
+        (Manner(), ""),
+        pytest.param(
+            Manner(fps=10, stamps=lambda taken_s, number: taken_s * 2 / 3),
+            "33 % slow",
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["outliers", "frozen", "healthy", "10 as 15"],
+)
+def test_health_speaks_of_a_wrong_clock_and_no_picture_is_lost(
+    units: Units, manner: Manner, words: str
+) -> None:
+    with FakeCamera(units, manner) as camera:
+        settings = Camera(name="door", uri=camera.uri(), analysis_fps=25)
+        with CameraUnderTest(settings) as door:
+            reader = door.reader()
+            collect(reader, 20)
+            health = door.wait_for(
+                lambda health: health.values.get("frames", 0) > 80 and words in health.detail,
+                within_s=30,
+                meanwhile=lambda: [reader.give_back(ready) for ready in reader.waiting()],
+            )
+    assert health.state == "live"
+    assert bool(health.detail) == bool(words)
+    assert health.drops.get("stale", 0) == 0
+
+
+@pytest.mark.slow
+def test_pictures_that_a_stalled_network_kept_are_left_out_and_it_is_said(units: Units) -> None:
+    def stalled(taken_s: float, number: int) -> float:
+        return 10.0 if 5.0 <= taken_s < 10.0 else taken_s
+
+    with FakeCamera(units, Manner(fps=15, delivery=stalled)) as camera:
+        settings = Camera(name="door", uri=camera.uri(), analysis_fps=15)
+        with CameraUnderTest(settings) as door:
+            reader = door.reader()
+            health = door.wait_for(
+                lambda health: "came too late" in health.detail and health.drops["stale"] >= 45,
+                within_s=30,
+                meanwhile=lambda: [reader.give_back(ready) for ready in reader.waiting()],
+            )
+    assert health.state == "live"
+    assert health.drops["stale"] <= 62, "those older than a second, of five seconds"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -28,10 +28,19 @@ class Camera(Section, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=2_000,
-            description="a file, file:PATH?loop=1&pace=real, rtsp://host/path, v4l2:/dev/video0 or csi:0",
+            description="a file, file:PATH?loop=1&pace=real, rtsp://host/path, http://host/video.mjpg, "
+            "v4l2:/dev/video0 or csi:0",
         ),
     ]
-    username: Annotated[Login | None, Meta(description="name to log in with (rtsp)")] = None
+    substream: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=2_000)] | None,
+        Meta(description="address of the camera's second stream, played while the first cannot be"),
+    ] = None
+    transport: Annotated[
+        Literal["auto", "tcp", "udp"],
+        Meta(description="how pictures come from rtsp://; auto: tcp, or udp where the camera refuses that"),
+    ] = "auto"
+    username: Annotated[Login | None, Meta(description="name to log in with (rtsp, http)")] = None
     password_file: Annotated[
         Path | None, Meta(description="file that holds the password, readable by the service only")
     ] = None
