@@ -16,6 +16,7 @@ BENCHMARKS = {
     "throughput": ("bench.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
     "engines": ("bench.engines", "Our networks against the ones they replace: speed and accuracy."),
+    "crowd": ("bench.crowd", "Many people in one frame: tracker and store, time and memory."),
     "matching": ("bench.matching", "Tag x person matching on synthetic crowds."),
     "flips": ("bench.flips", "Flip detectors on unseen simulated stores and real reads."),
     "soak": ("bench.soak", "Memory, descriptors and threads of the daemon over a long run."),

@@ -38,6 +38,7 @@ from runtime.vision.batching import BatchPolicy
 from runtime.vision.glance import Seen
 from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
 from runtime.vision.overload import OverloadWatch, Share
+from runtime.vision.track import TrackerSettings
 
 HEALTH_EVERY_S = 1.0
 SILENT_S = 2.0
@@ -67,6 +68,7 @@ class VisionProcess:
         self._first_ids = {name: first_track_id(self._clock.now()) for name in self._plans}
         self._store = RecordSender()
         self._drops: Counter[str] = Counter()
+        self._refused = 0
         self._progress_s = self._clock.now()
         self._workload = Workload(time.monotonic())
         self._overload = OverloadWatch()
@@ -203,6 +205,7 @@ class VisionProcess:
         self._policy.remove(name, time.monotonic())
         if self._sight is not None:
             self._sight.forget(name)
+        self._refused += camera.refused
         farewell = camera.close()
         self._first_ids[name] = camera.first_id
         if farewell is not None:
@@ -303,6 +306,8 @@ class VisionProcess:
         drops = dict(self._drops)
         if self._control.unheard:
             drops["health the supervisor did not take"] = self._control.unheard
+        if refused := self._refused + sum(camera.refused for camera in self._cameras.values()):
+            drops[f"people beyond {TrackerSettings().max_tracks} before one camera"] = refused
         if self._store.dropped:
             drops["records the store did not take"] = self._store.dropped
         now_s = self._clock.now()

@@ -68,6 +68,7 @@ class WatchedCamera:
         self._open: set[int] = set()
         self._highest = 0
         self._count = 0
+        self._refused = 0
 
     def describe(self, camera: Camera) -> None:
         """Go on with another description of the camera; another floor under the picture restarts tracking."""
@@ -133,6 +134,11 @@ class WatchedCamera:
         count, self._count = self._count, 0
         return count
 
+    @property
+    def refused(self) -> int:
+        """People that the tracker could not follow because it follows as many as it may, once a frame."""
+        return self._refused + (0 if self._tracker is None else self._tracker.refused)
+
     def close(self) -> PersonsSeen | None:
         """Give everything back; the record that ends everybody who was in sight, if anybody was."""
         farewell = self._farewell()
@@ -147,6 +153,7 @@ class WatchedCamera:
             return []
         farewell = self._farewell()
         self._scene = scene
+        self._refused = self.refused
         size = (header.width, header.height)
         view = CameraView(*size, image_to_floor(self._camera, size))
         self._tracker = FloorTracker(TrackerSettings(), view, appearance_size)

@@ -7,11 +7,13 @@ density of the new track's place (and velocity) given the old walker, against th
 anywhere on the floor; their ratio gives the probability of "same". Appearance can be multiplied in as a
 further ratio by the caller; nothing here depends on it.
 
-Cost is bounded: at most `MAX_WALKERS` walkers, `MAX_PENDING` waiting tracks, and one assignment a frame.
+Cost is bounded: at most `MAX_WALKERS` walkers and `MAX_PENDING` waiting tracks, each of which is held against
+a walker once a frame, and only those who can have come there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -22,7 +24,7 @@ from scipy.optimize import linear_sum_assignment
 from runtime.messages import Person
 from runtime.store.meetings import Exchange, Meetings
 from runtime.store.motion import Fix, Motion
-from runtime.store.sameness import MEMORY_S, same_spot, taken_up
+from runtime.store.sameness import MEMORY_S, WALKING_LIMIT_M_PER_S, same_spot, taken_up
 
 Source: TypeAlias = tuple[str, int]
 """A camera and its track."""
@@ -34,7 +36,9 @@ PROBATION_S = 0.7
 OVERLAP_S = 0.3
 """How long a dying track and its successor may both be reported by one camera."""
 LEAD_PATIENCE_S = 0.5
-MAX_WALKERS, MAX_PENDING, MAX_SOURCES = 512, 64, 32
+MAX_WALKERS, MAX_PENDING, MAX_SOURCES = 512, 256, 32
+FAR_M = 6.0
+"""No two sights of one person at one moment are further apart: cameras disagree by decimetres."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class _Pending:
     alone: bool | None = None
     """Whether no walker came into question when the track began; None before that was asked."""
     ended: bool = False
+    hurried: bool = False
+    """Too many wait: decide now."""
 
     @property
     def born_s(self) -> float:
@@ -179,7 +185,7 @@ class Walkers:
         pending = self._pending.get(source)
         if pending is None:
             if len(self._pending) >= MAX_PENDING:
-                next(iter(self._pending.values())).ended = True
+                next(each for each in self._pending.values() if not each.hurried).hurried = True
             pending = self._pending[source] = _Pending(Motion(), [])
         pending.motion.add(fix)
         pending.fixes.append(fix)
@@ -192,15 +198,33 @@ class Walkers:
     def _decide(self, time_s: float) -> list[Step]:
         """Bind the tracks whose wait is over, the oldest first: each may continue the one before."""
         steps: list[Step] = []
+        known: dict[Source, dict[int, float]] = {}
         for source, pending in sorted(self._pending.items(), key=lambda each: each[1].born_s):
             if pending.alone is None:
                 pending.alone = not self._candidates(source, pending)
-            if pending.alone or pending.ended or time_s - pending.born_s >= PROBATION_S:
-                steps += self._bind(source, self._continues(source, pending))
+            waited = pending.hurried or time_s - pending.born_s >= PROBATION_S
+            if pending.alone or pending.ended or waited:
+                continued = self._continues(source, pending, known)
+                found = self._bind(source, continued)
+                self._correct(known, found[0].walker)
+                steps += found
         return steps
 
-    def _continues(self, source: Source, pending: _Pending) -> int | None:
-        """The walker this track continues, None for a newcomer; one-to-one among tracks seen beside it."""
+    def _correct(self, known: dict[Source, dict[int, float]], number: int) -> None:
+        """A walker was just seen anew: what was known of who they might be holds no more."""
+        for source, odds in known.items():
+            odds.pop(number, None)
+            pending = self._pending.get(source)
+            if pending is not None and (anew := self._odds(source, pending, self._walkers[number])):
+                odds[number] = anew
+
+    def _continues(
+        self, source: Source, pending: _Pending, known: dict[Source, dict[int, float]]
+    ) -> int | None:
+        """The walker this track continues, None for a newcomer; one-to-one among tracks seen beside it.
+
+        `known` keeps the candidates of tracks between two calls at one moment.
+        """
         if pending.alone:
             return None
         rivals = [
@@ -208,13 +232,18 @@ class Walkers:
             for other in self._pending
             if other != source and other[0] == source[0] and self._pending[other].beside(pending)
         ]
-        near = [self._candidates(*each) for each in [(source, pending), *rivals]]
+        near = []
+        for each, waiting in [(source, pending), *rivals]:
+            if each not in known:
+                known[each] = self._candidates(each, waiting)
+            near.append(known[each])
         numbers = sorted({number for candidates in near for number in candidates})
+        column = {number: place for place, number in enumerate(numbers)}
         gain = np.zeros((len(near), len(numbers) + len(near)))
         gain[:, : len(numbers)] = -50.0
         for row, candidates in enumerate(near):
             for number, odds in candidates.items():
-                gain[row, numbers.index(number)] = np.log(odds)
+                gain[row, column[number]] = math.log(odds)
         picked = linear_sum_assignment(gain, maximize=True)[1]
         mine = int(picked[0])
         if mine < len(numbers) and self._probability(near[0], numbers[mine]) >= 0.5:
@@ -227,22 +256,29 @@ class Walkers:
 
     def _candidates(self, source: Source, pending: _Pending) -> dict[int, float]:
         """Odds "same" against "stranger" for every walker that this track might be."""
-        camera, born = source[0], pending.fixes[0]
-        odds: dict[int, float] = {}
+        found: dict[int, float] = {}
         for number, walker in self._walkers.items():
-            if walker.seen_by(camera) > born.time_s + OVERLAP_S:
-                continue
-            elsewhere_s = max(
-                (seen_s for (name, _), seen_s in walker.sources.items() if name != camera), default=-np.inf
-            )
-            if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
-                density = same_spot(walker.motion, pending.fixes, LEAD_PATIENCE_S)
-            else:
-                density = taken_up(walker.motion, pending.motion, born, born.time_s - walker.seen_s)
-            looks = self._appearance(source, number) if self._appearance is not None else 1.0
-            if density * looks > 1e-3 * self._stranger:
-                odds[number] = density * looks / self._stranger
-        return odds
+            if odds := self._odds(source, pending, walker):
+                found[number] = odds
+        return found
+
+    def _odds(self, source: Source, pending: _Pending, walker: _Walker) -> float:
+        """Odds "same" against "stranger" for one walker; 0 where that is as good as impossible."""
+        camera, born, last = source[0], pending.fixes[0], walker.motion.last
+        reach_m = FAR_M + WALKING_LIMIT_M_PER_S * max(0.0, born.time_s - last.time_s)
+        if math.hypot(born.x_m - last.x_m, born.y_m - last.y_m) > reach_m:
+            return 0.0
+        if walker.seen_by(camera) > born.time_s + OVERLAP_S:
+            return 0.0
+        elsewhere_s = max(
+            (seen_s for (name, _), seen_s in walker.sources.items() if name != camera), default=-np.inf
+        )
+        if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
+            density = same_spot(walker.motion, pending.fixes, LEAD_PATIENCE_S)
+        else:
+            density = taken_up(walker.motion, pending.motion, born, born.time_s - walker.seen_s)
+        looks = self._appearance(source, walker.number) if self._appearance is not None else 1.0
+        return density * looks / self._stranger if density * looks > 1e-3 * self._stranger else 0.0
 
     def _bind(self, source: Source, number: int | None) -> list[Step]:
         pending = self._pending.pop(source)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from math import hypot
 from typing import NamedTuple
+
+import numpy as np
 
 from runtime.store.motion import Motion, Point
 
@@ -65,7 +66,7 @@ class Meetings:
     def observe(self, time_s: float, present: Iterable[int], motions: Mapping[int, Motion]) -> list[Exchange]:
         """Pairs of walkers whose tracks were exchanged, told once; `present` are those of this frame."""
         exchanged = []
-        for pair in combinations(sorted(present), 2):
+        for pair in self._pairs(sorted(present), motions):
             one, other = motions[pair[0]], motions[pair[1]]
             meeting = self._open.get(pair)
             if meeting is None:
@@ -79,9 +80,16 @@ class Meetings:
         }
         return exchanged
 
+    def _pairs(self, present: list[int], motions: Mapping[int, Motion]) -> list[tuple[int, int]]:
+        """Those of `present` who are together or have met: of a crowd, few pairs are either."""
+        places = np.array([motions[number].last[1:3] for number in present], float).reshape(-1, 2)
+        apart = places[:, None] - places[None]
+        near = np.triu((apart * apart).sum(axis=2) <= TOGETHER_M**2, 1)
+        pairs = {(present[row], present[column]) for row, column in np.argwhere(near).tolist()}
+        here = set(present)
+        return sorted(pairs.union(pair for pair in self._open if here.issuperset(pair)))
+
     def _begin(self, pair: tuple[int, int], time_s: float, one: Motion, other: Motion) -> None:
-        if hypot(one.last.x_m - other.last.x_m, one.last.y_m - other.last.y_m) > TOGETHER_M:
-            return
         first, second = _heading(one), _heading(other)
         if first is None or second is None or len(self._open) >= MAX_MEETINGS:
             return

@@ -30,6 +30,9 @@ class Motion:
 
     def __init__(self) -> None:
         self._fixes: list[Fix] = []
+        self._velocity: Point | None = None
+        self._is_known = False
+        """Whether the velocity was worked out since the last fix: in a crowd it is asked for many times."""
 
     @property
     def last(self) -> Fix:
@@ -40,16 +43,20 @@ class Motion:
         if self._fixes and fix.time_s <= self._fixes[-1].time_s:
             return False
         self._fixes.append(fix)
+        self._is_known = False
         keep = bisect_left(self._fixes, fix.time_s - KEEP_S, key=lambda each: each.time_s)
         del self._fixes[: max(keep, len(self._fixes) - MAX_FIXES)]
         return True
 
     def velocity(self) -> Point | None:
         """Metres per second by least squares over the last `VELOCITY_SPAN_S`; None from too short a time."""
-        recent = [fix for fix in self._fixes if fix.time_s >= self.last.time_s - VELOCITY_SPAN_S]
-        if len(recent) < 2 and len(self._fixes) >= 2:
-            recent = self._fixes[-2:]
-        return slope(recent)
+        if not self._is_known:
+            begin_s = self.last.time_s - VELOCITY_SPAN_S
+            recent = [fix for fix in self._fixes if fix.time_s >= begin_s]
+            if len(recent) < 2 and len(self._fixes) >= 2:
+                recent = self._fixes[-2:]
+            self._velocity, self._is_known = slope(recent), True
+        return self._velocity
 
     def expected(self, ahead_s: float) -> Point:
         """Where the walker is expected `ahead_s` after the last fix: coasting to a halt."""

@@ -65,6 +65,10 @@ BAD_CONFIGS = {
         edited("analysis_fps: 10", "analysis_fps: 0"),
         "cameras[0].analysis_fps: 0 does not fit; give a number from 0.2 to 60",
     ),
+    "pictures larger than a ring holds": (
+        edited("analysis_fps: 10", "max_size: [9000, 4320]"),
+        "cameras[0].max_size[0]: 9000 does not fit; give a whole number from 64 to 7680",
+    ),
     "a number for a list": (
         edited("cameras: [door]", "cameras: 4"),
         "FILE:39: entrances[0].cameras: 4 does not fit; give a list of items",

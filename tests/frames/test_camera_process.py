@@ -112,6 +112,18 @@ def test_a_picture_larger_than_the_ring_is_scaled_and_health_says_so(tmp_path: P
         assert health.detail == "scaled from 640 x 480 to 240 x 180"
 
 
+def test_pictures_of_an_8k_camera_are_lent_at_their_own_size_or_scaled(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "8k.avi", size=(7680, 4320), frames=3, codec="MJPG")
+    for max_size, shape in (((7680, 4320), (4320, 7680, 3)), ((1920, 1080), (1080, 1920, 3))):
+        with CameraUnderTest(door(f"file:{clip}?loop=1", max_size=max_size), slots=3) as camera:
+            reader = camera.reader()
+            camera.wait_for(lambda health: health.values.get("frames", 0) >= 1, within_s=30)
+            while (ready := reader.receive()) is None:
+                time.sleep(0.01)
+            assert reader.frame(ready).shape == shape
+            assert number_in(reader.frame(ready)) < 3
+
+
 def test_a_file_that_is_not_there_is_said_and_taken_up_once_it_is(tmp_path: Path, clip: Path) -> None:
     later = tmp_path / "later.mp4"
     with CameraUnderTest(door(f"file:{later}?loop=1")) as camera:

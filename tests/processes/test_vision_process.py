@@ -24,6 +24,7 @@ from runtime.frames.ring import FrameHeader, FrameRing
 from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop
 from runtime.processes.outbound import RecordSender
 from runtime.processes.vision import VisionSpec, main
+from runtime.vision.track import TrackerSettings
 from tests.engines.networks import bright_spot_detector
 
 WIDTH, HEIGHT = 416, 320
@@ -75,14 +76,15 @@ class FakeShop:
         self.cameras[name] = lender
         return lender
 
-    def show(self, name: str, left: int, time_s: float, loop: int = 0) -> None:
-        """Lend one frame with a bright square at `left`, and wait until it is given back."""
+    def show(self, name: str, left: int, time_s: float, loop: int = 0, lower: bool = False) -> None:
+        """Lend one frame with a bright square at `left`, and one below it if wanted; wait for it."""
         lender = self.cameras[name]
         self.sequence += 1
         slot = lender.ledger.take()
         assert slot is not None
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         image[96:160, left : left + 64] = 255
+        image[224:288, left : left + 64] = 255 * lower
         header = FrameHeader(self.sequence, time_s, self.now(), WIDTH, HEIGHT, loop=loop)
         lender.ring.write(slot, image, header)
         assert lender.lend(slot, header) == 1
@@ -223,6 +225,17 @@ def test_a_box_that_cannot_keep_up_says_so_in_its_health_and_once_in_its_log(
     assert health.values["hall_allowed_fps"] > 1.5, "the share of a camera that brings nothing is not kept"
     assert health.values["door_allowed_fps"] == 0.0
     assert sum("this box manages" in record.message for record in caplog.records) == 1
+
+
+def test_people_beyond_what_a_tracker_follows_are_counted_in_health(
+    shop: FakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.processes.watched.TrackerSettings", lambda: TrackerSettings(max_tracks=1))
+    shop.attach_camera("door")
+    for index in range(10):
+        shop.show("door", 32 + 6 * index, 100.0 + index / 10, lower=True)
+    health = shop.health(lambda health: any("people beyond" in reason for reason in health.drops))
+    assert sum(count for reason, count in health.drops.items() if "people beyond" in reason) >= 1
 
 
 def test_a_looped_file_starts_over_with_new_people(shop: FakeShop) -> None:
