@@ -8,7 +8,7 @@ named: `CannotOpen` says which of the causes it was, and which coding.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -103,6 +103,7 @@ class Video:
             """How long the container says that it is, exactly or by estimate; None if it says nothing."""
             self.declared = self._declared()
             """How many pictures the container holds, hidden ones included; 0 where it does not say."""
+            self._tick_s = float(self._stream.time_base or 0)
             self._pixels = Pixels()
             self._frame_size: tuple[int, int] | None = None
             self._deinterlacer: Deinterlacer | None = None
@@ -137,7 +138,7 @@ class Video:
 
     def key_before(self, stamp_s: float) -> float | None:
         """The stamp of the last key picture at or before that stamp, by the index; None where it has none."""
-        entries, base = self._stream.index_entries, float(self._stream.time_base or 0)
+        entries, base = self._stream.index_entries, self._tick_s
         if not len(entries) or not base or not self.has_stamps:
             return None
         found = entries.search_timestamp(round(stamp_s / base))
@@ -153,10 +154,9 @@ class Video:
 
     def following(self) -> list[float]:
         """The stamps of the pictures in the packets read ahead, in the order of decoding."""
-        base = float(self._stream.time_base or 0)
         packets = (packet for packet in self._waiting if not isinstance(packet, BrokeOff) and packet.size)
         ticks = (packet.dts if self.container == "avi" else packet.pts for packet in packets)
-        return [tick * base for tick in ticks if tick is not None]
+        return [tick * self._tick_s for tick in ticks if tick is not None]
 
     @property
     def index_end(self) -> int:
@@ -180,9 +180,8 @@ class Video:
 
     def seek(self, stamp_s: float) -> None:
         """Go on at the last key picture at or before that stamp. Raises BrokeOff."""
-        assert self._stream.time_base is not None
         try:
-            self._container.seek(round(stamp_s / float(self._stream.time_base)), stream=self._stream)
+            self._container.seek(round(stamp_s / self._tick_s), stream=self._stream)
         except av.error.FFmpegError as error:
             raise BrokeOff(reason_of(error)) from error
         self._ready.clear()
@@ -261,25 +260,24 @@ class Video:
         if not packet.size:
             self._through = True
             if self._deinterlacer is not None:
-                self._ready.extend(_picture(frame) for frame in self._deinterlacer.push(None))
+                self._ready.extend(_whole(frame) for frame in self._deinterlacer.push(None))
 
     def _show(self, frame: VideoFrame) -> None:
-        if not frame.time_base:
-            frame.time_base = self._stream.time_base
-        if self.container == "avi":
-            # AVI has no time of showing, only a place in the order of decoding.
-            frame.pts = frame.dts
+        # AVI has no time of showing, only a place in the order of decoding.
+        ticks = frame.dts if self.container == "avi" else frame.pts
         size = frame.width, frame.height
-        self._frame_size = self._frame_size or size
-        self.resized |= size != self._frame_size
+        if size != self._frame_size:
+            self.resized = self._frame_size is not None
+            self._frame_size = self._frame_size or size
         if frame.interlaced_frame:
             self.interlaced = True
-            if self._deinterlacer is None:
-                self._deinterlacer = Deinterlacer()
-        frames: Iterator[VideoFrame] | list[VideoFrame] = [frame]
-        if self._deinterlacer is not None:
-            frames = self._deinterlacer.push(frame)
-        self._ready.extend(_picture(each) for each in frames)
+            self._deinterlacer = self._deinterlacer or Deinterlacer()
+        if self._deinterlacer is None:
+            stamp_s = None if ticks is None else ticks * self._tick_s
+            self._ready.append(Picture(frame, stamp_s, frame.is_corrupt))
+            return
+        frame.pts, frame.time_base = ticks, self._stream.time_base
+        self._ready.extend(_whole(each) for each in self._deinterlacer.push(frame))
 
 
 def silence() -> None:
@@ -287,7 +285,7 @@ def silence() -> None:
     av.logging.set_level(None)
 
 
-def _picture(frame: VideoFrame) -> Picture:
+def _whole(frame: VideoFrame) -> Picture:
     return Picture(frame, frame.time, frame.is_corrupt)
 
 

@@ -115,6 +115,8 @@ class FileSource:
 
     def grab(self) -> Grab | None:
         """The next frame when it is due; None at the end. Raises SourceFault where the file is gone."""
+        # Its memory is the decoder's to use for the next one.
+        self._shown = None
         if self._where.pace == "real":
             self._catch_up()
         while (held := self._peek()) is None:

@@ -179,7 +179,7 @@ def test_a_long_file_is_joined_by_seeking(tmp_path: Path) -> None:
     source = Time(1000.0 + 45.0).open(f"file:{long_clip}?loop=1&epoch=1000")
     frame = read(source)
     assert frame is not None
-    assert abs(frame.grab.number - 450) <= 1
+    assert abs(frame.grab.number - 450) <= 2, "no more than 0.2 s late"
     assert number_in(frame.image) == frame.grab.number % 256
 
 
