@@ -8,6 +8,7 @@
 | yolov8 | [1, 4 + C, A] | centre, size, classes | Ultralytics' export, YOLOv8 to YOLO12 |
 | yolov8-rows | [1, A, 4 + C] | the same, transposed | |
 | yolov5 | [1, 3 A, 5 + C] | centre, size, objectness, classes | Ultralytics' export, YOLOv5 and YOLOv7 |
+| yolov5-columns | [1, 5 + C, A] or [1, 5 + C, 3 A] | the same, transposed | |
 | nanodet | [A, C] and [A, 4 (R + 1)] a level, or joined | distribution of distances | arXiv 2006.04388 |
 | fastestdet | [1, 5 + C, H/16, W/16] | objectness, tanh offset, size, classes | FastestDet |
 | ssd | [1, 1, N, 7] | image, label, score, corners as shares of the input | OpenVINO DetectionOutput |
@@ -88,6 +89,8 @@ class Decoder:
     usual: Meaning = PLAIN
     by_shape: bool = True
     """Whether outputs of these shapes are read so without looking at their values."""
+    objectness: bool = False
+    """Whether the score is that there is anything, times that it is of the class."""
     person: int = 0
     """The class that is a person where neither the file nor the user says."""
 
@@ -111,9 +114,14 @@ def _known() -> tuple[Decoder, ...]:
     t = tables
     return (
         Decoder("ltrb", decode_ltrb, grids.is_ltrb, lambda _: 1),
-        Decoder("yolox", decode_yolox, grids.is_yolox, _columns_less(5, 2)),
+        Decoder("yolox", decode_yolox, grids.is_yolox, _columns_less(5, 2), objectness=True),
         Decoder(
-            "yolox-decoded", t.decode_objectness, t.is_yolox_decoded, _columns_less(5, 2), by_shape=False
+            "yolox-decoded",
+            t.decode_objectness,
+            t.is_yolox_decoded,
+            _columns_less(5, 2),
+            by_shape=False,
+            objectness=True,
         ),
         Decoder("yolov8", decode_yolov8, t.is_yolov8, _columns_less(4, 1), UNIT_RGB, "centre"),
         Decoder(
@@ -133,6 +141,17 @@ def _known() -> tuple[Decoder, ...]:
             UNIT_RGB,
             "centre",
             by_shape=False,
+            objectness=True,
+        ),
+        Decoder(
+            "yolov5-columns",
+            t.decode_objectness_columns,
+            t.is_objectness_columns,
+            _columns_less(5, 1),
+            UNIT_RGB,
+            "centre",
+            by_shape=False,
+            objectness=True,
         ),
         Decoder("nanodet", decode_nanodet, grids.is_nanodet, grids.nanodet_classes, IMAGENET_BGR, "centre"),
         Decoder(

@@ -42,6 +42,11 @@ def decode_objectness(outputs: Sequence[Array], scene: Scene) -> Candidates:
     return _picked(table, as_shares(table[:, 4], scene) * scores_of(table[:, 5:], scene), scene)
 
 
+def decode_objectness_columns(outputs: Sequence[Array], scene: Scene) -> Candidates:
+    """The same with boxes in the columns."""
+    return decode_objectness([outputs[0].transpose(0, 2, 1), *outputs[1:]], scene)
+
+
 def decode_end2end(outputs: Sequence[Array], scene: Scene) -> Candidates:
     """Four numbers of a box, then score and class (or class and score, by the meaning's roles)."""
     rows = outputs[0].reshape(-1, outputs[0].shape[-1])
@@ -104,6 +109,15 @@ def is_yolov5(shapes: Shapes, width: int, height: int) -> bool:
     if shape is None or (shape[2] or 0) < 6 or not shape[1] or shape[1] % ANCHORS:
         return False
     return strides_for(shape[1] // ANCHORS, width, height) is not None
+
+
+def is_objectness_columns(shapes: Shapes, width: int, height: int) -> bool:
+    """A column a cell, or three of them."""
+    shape = _with_masks(shapes)
+    if shape is None or (shape[1] or 0) < 6 or not shape[2]:
+        return False
+    counts = [shape[2], *([shape[2] // ANCHORS] if shape[2] % ANCHORS == 0 else [])]
+    return any(strides_for(count, width, height) is not None for count in counts)
 
 
 def is_end2end(shapes: Shapes, width: int, height: int) -> bool:

@@ -76,7 +76,7 @@ def _listed(text: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in parts if part.strip())
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):

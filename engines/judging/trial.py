@@ -173,8 +173,14 @@ class Trial:
         return None
 
 
-def best_of(results: list[Result]) -> Result:
-    """The way that finds the persons best; an earlier one unless a later one is clearly better."""
+def best_of(results: list[Result], persons: int) -> Result:
+    """The way that finds the persons best; an earlier one unless a later one is clearly better.
+
+    That there is anything at all finds persons as well as that there is a person, where nothing else is to be
+    seen. So where a product of both finds them, neither factor is taken for a class.
+    """
+    if any(result.way.decoder.objectness and result.is_enough(persons) for result in results):
+        results = [result for result in results if result.way.decoder.objectness]
     best = results[0]
     for result in results[1:]:
         if bool(result.fault) != bool(best.fault):

@@ -65,7 +65,7 @@ def _accepted(task: Task, picture: Picture) -> Verdict:
         raise Refusal(f"takes pictures of {width}x{height} and of no other size")
     trial = Trial(network, picture, entrance.size or size, task.threads)
     results = _results(trial, recipe, entrance, facts)
-    best = best_of(results)
+    best = best_of(results, picture.persons)
     if not best.is_enough(picture.persons):
         raise _refusal(trial, best, results, picture, recipe)
     found_out = _recipe(recipe, best, entrance)
@@ -123,6 +123,9 @@ def _results(trial: Trial, recipe: Recipe, entrance: Entrance, facts: Facts) -> 
         asked = recipe.person_class(default=0)
         if asked >= max(known):
             raise Refusal(f"class {asked} is asked for, but the network has {max(known)} classes")
+    if recipe.classes is not None and len(recipe.classes) in known:
+        told = (len(recipe.classes), None)
+        decoders = [decoder for decoder in decoders if decoder.classes(shapes) in told]
     return list(trial.results(recipe, decoders, entrance.kind))
 
 

@@ -202,10 +202,14 @@ def segmentation_of_instances(path: Path) -> Path:
     return net.save(path, {"output0": (planes, 3), "output1": (masks, 4)}, {"task": "segment"})
 
 
-def yolox_decoded(path: Path) -> Path:
+def yolox_decoded(path: Path, *, columns: bool = False) -> Path:
+    """Surer that there is something than of what it is, as YOLOX and YOLOv5 are."""
     net = Ours()
-    sure = net.add("Sqrt", net.score)
-    table = net.add("Concat", net.centred, sure, net.classes(80, 0, sure), axis=2)
+    anything = net.add("Pow", net.score, net.constant(0.2))
+    person = net.add("Pow", net.score, net.constant(0.8))
+    table = net.add("Concat", net.centred, anything, net.classes(80, 0, person), axis=2)
+    if columns:
+        table = net.add("Transpose", table, perm=[0, 2, 1])
     return net.save(path, {"output": (table, 3)})
 
 

@@ -73,6 +73,9 @@ HEALTHY = {
     "with masks": Healthy(exports.segmentation_of_instances, "yolov8"),
     "YOLOX": Healthy(exports.yolox_raw, "yolox", PixelFormat()),
     "YOLOX, decoded": Healthy(exports.yolox_decoded, "yolox-decoded", PixelFormat()),
+    "YOLOX, decoded and transposed": Healthy(
+        partial(exports.yolox_decoded, columns=True), "yolov5-columns", PixelFormat()
+    ),
     "YOLOv5": Healthy(exports.yolov5, "yolov5"),
     "YOLO26": Healthy(exports.end2end, "end2end", form="corners"),
     "YOLO26, person is class 2": Healthy(
