@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from runtime.cli import tagsight
 from runtime.commands.camera_view import draw_view, entrances_of, plain_picture
 from runtime.commands.plan_picture import ANTENNA, GATE, MARGIN_PX, RACK, PlanPicture
+from runtime.commands.video_overlay import Overlay
 from runtime.config import ConfigErrors, StoreConfig, image_to_floor, load
 from runtime.vision import draw
 
@@ -162,3 +163,18 @@ def test_a_config_with_mistakes_is_one_sentence(tmp_path: Path, store_yaml: Path
     store_yaml.write_text(STORE.replace("extent_m", "extend_m"))
     with pytest.raises(ConfigErrors, match="did you mean 'extent_m'"):
         drawn(store_yaml, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("camera", "shown"), [("door", ["door", "gate"]), ("yard/2", ["gate"]), (None, ["door", "gate"])]
+)
+def test_a_film_of_a_camera_shows_its_own_entrances_only(
+    tmp_path: Path, store: StoreConfig, monkeypatch: pytest.MonkeyPatch, camera: str | None, shown: list[str]
+) -> None:
+    drawn_gates: list[str] = []
+    monkeypatch.setattr(draw.ScenePainter, "gate", lambda self, canvas, name, *rest: drawn_gates.append(name))
+    floor_map = image_to_floor(store.cameras[0], (960, 540))
+    overlay = Overlay(tmp_path / "film.mp4", (960, 540), 10.0, floor_map, store, camera)
+    overlay.add(np.full((540, 960, 3), 90, np.uint8), 0.0, [], {})
+    overlay.close()
+    assert drawn_gates == shown

@@ -221,3 +221,21 @@ def test_nobody_there_is_said() -> None:
     with pytest.raises(SourceFault, match="no answer") as fault:
         open_source(f"rtsp://127.0.0.1:{free_port()}/shop")
     assert fault.value.state is SourceState.CONNECTING
+
+
+def test_a_password_that_others_can_read_serves_on_and_health_says_so(serve: Serve, tmp_path: Path) -> None:
+    """An upgrade stops no shop: the one camera is told as what it is, until its file is mended."""
+    server = serve("digest", "ann", "geheim")
+    password = tmp_path / "password"
+    password.write_text("geheim\n")
+    password.chmod(0o644)
+    with CameraUnderTest(door(server.uri(), username="ann", password_file=password)) as camera:
+        collect(camera.reader(), 3)
+        told = camera.wait_for(lambda health: health.state == "live" and "chmod 600" in health.detail)
+        assert f"{password}: the password file can be read by others (mode 0644)" in told.detail
+        assert "geheim" not in told.detail
+        password.chmod(0o600)
+        server.kill()
+        camera.wait_for(lambda health: health.state == "connecting")
+        server.start()
+        camera.wait_for(lambda health: health.state == "live" and "chmod" not in health.detail, within_s=20.0)

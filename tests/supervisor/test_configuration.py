@@ -142,3 +142,16 @@ def test_a_new_secret_that_others_can_read_is_refused_at_a_reload(store_yaml: Pa
     store_yaml.write_text(LOOSE)
     assert not reload(one)
     assert "chmod 600" in one.fault and one.current.cameras[0].username is None
+
+
+def test_a_reload_reads_the_stock_list_too(store_yaml: Path) -> None:
+    listed = store_yaml.with_name("stock.csv")
+    listed.write_text("epc,sku\nAA01,COAT\n")
+    store_yaml.write_text(STORE + "epcs_file: stock.csv\nfixtures: [{name: rack, at: [1, 1]}]\n")
+    one = Configuration(store_yaml, load(store_yaml), verbose=False)
+    listed.write_text("epc,sku\nAA01,COAT\nAA02,COAT\n")
+    assert reload(one)
+    assert one.current.fixtures[0].skus[0].epcs == ["AA01", "AA02"]
+    listed.write_text("epc,sku\nAA01,COAT\nAA01,SHOE\n")
+    assert not reload(one)
+    assert f"{listed}:3: epcs_file: 'AA01' is also at {listed}:2" in one.fault
