@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from runtime.config import Camera, ConfigErrors, Examined, PointPair, image_to_floor, load_running, parse
@@ -147,6 +147,9 @@ def test_four_points_that_are_mixed_up_are_a_mistake(camera: Floats, seed: int, 
 
 @settings(max_examples=60, deadline=None)
 @given(CAMERAS, st.integers(0, 1_000))
+@example(hung_camera(20, 30, 180, 80, 3), 1)
+@example(hung_camera(15, 200, -150, 95, 4), 2)
+@example(hung_camera(20, 30, 90, 80, 3), 3)
 def test_a_map_as_a_matrix_is_as_good_as_its_points(camera: Floats, seed: int) -> None:
     """`calibrate floor` writes a matrix: the floor is on its right side however the camera hangs."""
     pairs = measured(camera, 6, seed)

@@ -191,6 +191,12 @@ def test_a_password_in_the_clear_is_refused_and_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_long_plain_lists_are_counted_as_often_as_they_are_used() -> None:
+    listed = ", ".join(["x"] * 1_000)
+    found = mistakes_of(f"a: &a [{listed}]\nb: [{', '.join(['*a'] * 250)}]\n")
+    assert any("aliases expand" in mistake for mistake in found)
+
+
 def test_an_alias_bomb_is_refused_in_no_time() -> None:
     levels = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12))
     began = time.perf_counter()
