@@ -47,9 +47,8 @@ class Account(msgspec.Struct):
         self._settled = None
 
     def orphan(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """A gap event of a later stream: of what this one is known to have had, these will not come."""
-        last = self.last_seq()
-        self.orphaned.update((first, min(end, last)) for first, end in ranges if first <= last)
+        """A gap event of a later stream: of what this one turns out to have had, these will not come."""
+        self.orphaned.update(ranges)
 
     def only_from(self, oldest_seq: int) -> None:
         """The device's own last word on the first number that can still come."""
@@ -72,9 +71,14 @@ class Account(msgspec.Struct):
     def known(self) -> SeqRanges:
         """Arrived, kept aside, or named in a gap."""
         ranges = SeqRanges(self.seen)
-        for others in (self.named, self.aside, self.orphaned):
+        for others in (self.named, self.aside, self._lost()):
             ranges.update(others)
         return ranges
+
+    def _lost(self) -> list[tuple[int, int]]:
+        """What is orphaned of the numbers that this stream is known to have had."""
+        last = self.last_seq()
+        return [(first, min(end, last)) for first, end in self.orphaned if first <= last]
 
     def settled(self) -> SeqRanges:
         """Nothing more can come of these: what may be acknowledged."""
@@ -87,7 +91,7 @@ class Account(msgspec.Struct):
     def named_in_gaps(self) -> int:
         """How many numbers did not come and are named in a gap event."""
         ranges = SeqRanges(self.named)
-        ranges.update((first, last) for one in self.orphaned for first, last in _without(one, self.seen))
+        ranges.update((first, last) for one in self._lost() for first, last in _without(one, self.seen))
         return ranges.count()
 
 

@@ -182,9 +182,8 @@ class CloudStore:
                 gap.of_stream,
                 gap.why,
             )
-            if followed in self._accounts:
-                self._accounts[followed].orphan(gap.named())
-                self._touched.add(followed)
+            self._account(followed).orphan(gap.named())
+            self._touched.add(followed)
             return
         self._account(stream).name((first, min(last, seq)) for first, last in gap.named() if first <= seq)
 
