@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runtime.supervisor.statefolder import NAME
 from runtime.supervisor.statehold import RETRY_S, StateHold, StateTakenError
-
-STORE = """
-site: {name: s, device: d}
-floor: {extent_m: [0, 0, 1, 1]}
-uplink: {host: 127.0.0.1, port: 9}
-intervals: {health_s: 1}
-"""
+from tests.supervisor.bare_daemon import BareDaemon
 
 
 def hold_of(folder: Path) -> StateHold:
@@ -62,72 +52,9 @@ def test_a_newer_programs_folder_is_withheld(tmp_path: Path) -> None:
     assert hold.withheld and "written by tagsight 7.2" in hold.fault
 
 
-class Daemon:
-    """`tagsight run` on a store without cameras, as systemd starts it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.state = folder / "state"
-        (folder / "store.yaml").write_text(STORE)
-        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._systemd.bind(str(folder / "notify"))
-        self._systemd.setblocking(False)
-        self._told = ""
-        self.start()
-
-    def start(self) -> None:
-        self.process = self.launch()
-
-    def launch(self, limit_files: int | None = None) -> subprocess.Popen[bytes]:
-        """One more daemon on the same configuration."""
-
-        def limit() -> None:
-            if limit_files is not None:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (limit_files, limit_files))
-
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "runtime", "run", "--config", str(self.folder / "store.yaml")],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "NOTIFY_SOCKET": str(self.folder / "notify")},
-                preexec_fn=limit,  # noqa: PLW1509 - one thread only
-                umask=0o000,
-            )
-
-    def says(self) -> str:
-        return (self.folder / "log").read_text()
-
-    def told(self) -> str:
-        """What systemd was told."""
-        while True:
-            try:
-                self._told += self._systemd.recv(4096).decode() + "\n"
-            except BlockingIOError:
-                return self._told
-
-    def wait_for(self, done: Callable[[], object], limit_s: float = 60.0) -> None:
-        deadline_s = time.monotonic() + limit_s
-        while not done():
-            assert self.process.poll() is None, self.says()
-            assert time.monotonic() < deadline_s, self.says()
-            self.told()
-            time.sleep(0.1)
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(20.0)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    one = Daemon(tmp_path)
+def daemon(tmp_path: Path) -> Iterator[BareDaemon]:
+    one = BareDaemon(tmp_path)
     try:
         yield one
     finally:
@@ -138,7 +65,7 @@ def test_a_newer_folder_keeps_the_daemon_up_and_waiting_until_it_is_gone(tmp_pat
     (tmp_path / "state").mkdir()
     mark = tmp_path / "state" / NAME
     mark.write_text('{"format": 99, "written_by": "7.2"}')
-    daemon = Daemon(tmp_path)
+    daemon = BareDaemon(tmp_path)
     try:
         daemon.wait_for(lambda: "STATUS=degraded: " in daemon.told())
         time.sleep(1.0)
@@ -154,7 +81,7 @@ def test_a_newer_folder_keeps_the_daemon_up_and_waiting_until_it_is_gone(tmp_pat
         daemon.end()
 
 
-def test_a_second_daemon_ends_in_one_sentence_and_the_files_are_nobody_elses(daemon: Daemon) -> None:
+def test_a_second_daemon_ends_in_one_sentence_and_the_files_are_nobody_elses(daemon: BareDaemon) -> None:
     daemon.wait_for(lambda: "READY=1" in daemon.told())
     before = daemon.says()
     assert daemon.launch().wait(60.0) == 1
@@ -171,7 +98,7 @@ def test_a_second_daemon_ends_in_one_sentence_and_the_files_are_nobody_elses(dae
     assert daemon.stop() == 0
 
 
-def test_too_few_descriptors_are_one_sentence(daemon: Daemon) -> None:
+def test_too_few_descriptors_are_one_sentence(daemon: BareDaemon) -> None:
     daemon.end()
     before = daemon.says()
     assert daemon.launch(limit_files=32).wait(60.0) == 1
