@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import av.error
 import numpy as np
 import pytest
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 from runtime.frames.demux import CannotOpen, Cause, Video
 from tests.frames.clips import number_in
@@ -97,6 +102,20 @@ def test_stamps_are_those_of_the_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_place_that_cannot_be_taken_apart_is_passed(tmp_path: Path) -> None:
+    def broken() -> Iterator[Packet[VideoStream]]:
+        raise av.error.InvalidDataError(0, "Invalid data found")
+        yield
+
+    video = Video(make_film(tmp_path / "a.mp4"))
+    video._packets = broken()
+    found = []
+    while (picture := video.read()) is not None:
+        found.append(number_in(video.pixels(picture)))
+    assert found == list(range(30))
+    assert video.spoiled == 1
+
+
 def test_seeking_goes_on_at_the_key_picture_before(tmp_path: Path) -> None:
     video = Video(make_film(tmp_path / "a.mp4"))
     video.seek(1.55)
@@ -106,8 +125,6 @@ def test_seeking_goes_on_at_the_key_picture_before(tmp_path: Path) -> None:
 
 
 def without_pictures(path: Path) -> None:
-    import av
-
     with av.open(str(path), "w") as film:
         stream = film.add_stream("aac", rate=16_000)
         stream.layout = "mono"  # type: ignore[attr-defined]

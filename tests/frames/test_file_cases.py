@@ -231,12 +231,13 @@ def test_its_twin_that_broke_off_gives_what_it_has_and_says_where_it_ends(tmp_pa
     assert f"breaks off at {part.source.cut_s:.2f} s" in part.source.remark
 
 
-@pytest.mark.parametrize("container", ["mkv", "flv", "avi"])
+@pytest.mark.parametrize("container", ["mkv", "flv", "avi", "mp4"])
 def test_a_file_cut_between_two_pictures_is_told_by_its_container(tmp_path: Path, container: str) -> None:
     import av
 
     codec = "mjpeg" if container == "avi" else "libx264"
-    whole = make_film(tmp_path / f"a.{container}", codec)
+    in_front = {"movflags": "faststart"} if container == "mp4" else None
+    whole = make_film(tmp_path / f"a.{container}", codec, muxer=in_front)
     with av.open(str(whole)) as opened:
         start = [packet.pos for packet in opened.demux(video=0) if packet.size][19]
     assert start is not None
