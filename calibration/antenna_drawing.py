@@ -16,9 +16,13 @@ Values = npt.NDArray[np.float64]
 
 CELL_W, LEAST_CELL_H, MOST_CELL_H = 90, 4, 18
 MAP_HEIGHT = 720
-LEFT, TOP, GAP, FOOT = 150, 64, 70, 24
+MARGIN, TOP, GAP, FOOT = 30, 64, 70, 24
+LEAST_DIGITS, MOST_DIGITS = 8, 14
+LEAST_NUMBER_H = 12
+"""Cells of this height have room for their number."""
 CHANNEL_W_TOTAL = 640
 MAP_TITLE, TITLE_SIZE = "reads a second by tag and antenna", 0.5
+TEXT_SIZE, NUMBER_SIZE = 0.42, 0.35
 UNKNOWN_BGR = (225, 225, 225)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -32,10 +36,11 @@ def ordered_tags(calibration: AntennaCalibration) -> list[str]:
 
 
 def short_names(epcs: list[str]) -> list[str]:
-    """The end of each EPC; where two end alike, its beginning and its end."""
-    ends = [epc[-8:] for epc in epcs]
-    if len(set(ends)) == len(ends):
-        return [f"...{end}" for end in ends]
+    """The end of each EPC, as long as it takes for no two to be alike; where that is too long, its beginning
+    and its end."""
+    for digits in range(LEAST_DIGITS, MOST_DIGITS + 1, 2):
+        if len({epc[-digits:] for epc in epcs}) == len(epcs):
+            return [epc if len(epc) <= digits else f"...{epc[-digits:]}" for epc in epcs]
     return [f"{epc[:6]}..{epc[-4:]}" for epc in epcs]
 
 
@@ -84,7 +89,7 @@ def colours(values: Values, best: float, worst: float) -> npt.NDArray[np.uint8]:
     return np.asarray(mixed, np.uint8)
 
 
-def _write(image: Image, text: str, at: tuple[int, int], size: float = 0.42) -> None:
+def _write(image: Image, text: str, at: tuple[int, int], size: float = TEXT_SIZE) -> None:
     cv2.putText(image, text, at, FONT, size, (40, 40, 40), 1, cv2.LINE_AA)
 
 
@@ -105,25 +110,34 @@ def draw_maps(calibration: AntennaCalibration, good_rate_hz: float = 4.0) -> Ima
     right.
     """
     epcs = ordered_tags(calibration)
+    names = short_names(epcs)
+    left = 2 * MARGIN + max((_text_width(name, TEXT_SIZE) for name in names), default=0)
     rates = rate_map(calibration, epcs)
     channels, phase, rssi = channel_noise(calibration)
     antennas = [summary.antenna for summary in calibration.antennas]
     cell_h = int(np.clip(MAP_HEIGHT // max(len(epcs), 1), LEAST_CELL_H, MOST_CELL_H))
-    map_w = max(CELL_W * len(antennas), _text_width(MAP_TITLE, TITLE_SIZE))
-    noise_left = LEFT + map_w + GAP + 60
+    legend = f"green: {good_rate_hz:g} a second or more; red: hardly any; grey: not heard"
+    map_w = max(
+        CELL_W * len(antennas), _text_width(MAP_TITLE, TITLE_SIZE), _text_width(legend, TEXT_SIZE) - left
+    )
+    noise_left = left + map_w + GAP + 60
     noise_h, noise_w = 26, int(np.clip(CHANNEL_W_TOTAL // max(len(channels), 1), 8, 60))
     width = noise_left + max(noise_w * len(channels), 320) + 40
-    height = max(TOP + cell_h * len(epcs), TOP + 2 * (noise_h * len(antennas) + GAP)) + FOOT
+    height = max(TOP + cell_h * len(epcs), TOP + 2 * (noise_h * len(antennas) + GAP)) + 2 * FOOT
     image = np.full((height, width, 3), 255, np.uint8)
-    _write(image, MAP_TITLE, (LEFT, 22), TITLE_SIZE)
+    _write(image, MAP_TITLE, (left, 22), TITLE_SIZE)
+    _write(image, legend, (MARGIN, height - FOOT // 2))
     unheard = np.where(rates > 0, rates, np.nan)
-    _grid(image, colours(unheard, good_rate_hz, 0.0), LEFT, TOP, (CELL_W, cell_h))
+    _grid(image, colours(unheard, good_rate_hz, 0.0), left, TOP, (CELL_W, cell_h))
+    if cell_h >= LEAST_NUMBER_H:
+        for row, column in np.argwhere(rates > 0).tolist():
+            at = (left + CELL_W * column + 8, TOP + cell_h * row + min(cell_h, 14) - 2)
+            _write(image, f"{rates[row, column]:.1f}", at, NUMBER_SIZE)
     for column, antenna in enumerate(antennas):
-        _write(image, f"antenna {antenna}", (LEFT + CELL_W * column + 8, TOP - 10))
+        _write(image, f"antenna {antenna}", (left + CELL_W * column + 8, TOP - 10))
     every = max(1, math.ceil(14 / cell_h))
-    names = short_names(epcs)
     for row in range(0, len(epcs), every):
-        _write(image, names[row], (30, TOP + cell_h * row + min(cell_h, 14) - 2))
+        _write(image, names[row], (MARGIN, TOP + cell_h * row + min(cell_h, 14) - 2))
     for number, (title, values, worst) in enumerate(
         (
             ("phase noise by channel, 0 to 0.3 rad", phase, 0.3),

@@ -184,8 +184,8 @@ def _findings(
 def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> AntennaCalibration:
     """Learn noise floor, read rates and antenna state from reads of a quiet store.
 
-    antennas: the ids that should have heard something, so that a dead one is found. Raises CalibrationError
-    if the recording is too short or empty.
+    antennas: the ids that should have heard something, so that a dead one is found. Reads without RSSI are
+    left out. Raises CalibrationError if the recording is too short or empty, or none of it has an RSSI.
     """
     if not len(reads):
         raise CalibrationError("the recording holds no reads; a minute of a quiet store would be right")
@@ -194,6 +194,9 @@ def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> Antenna
         raise CalibrationError(
             f"the recording lasts {duration_s:.1f} s; at least {LEAST_SECONDS:.0f} s would be right"
         )
+    reads = reads.take(~np.isnan(reads.rssi_dbm))
+    if not len(reads):
+        raise CalibrationError("no read has an RSSI; a reader that reports PeakRSSI would be right")
     cells = _cells(reads)
     summaries = _summaries(reads, cells, duration_s)
     rates = {epc: round(sum(cell.reads for cell in own) / duration_s, 3) for epc, own in cells.items()}

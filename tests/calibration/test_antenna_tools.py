@@ -345,4 +345,11 @@ def test_with_one_antenna_nothing_in_the_picture_lies_over_another(
 
 def test_tags_that_end_alike_are_told_apart() -> None:
     assert short_names(["aa00000000000001", "bb00000000000002"]) == ["...00000001", "...00000002"]
-    assert short_names(["aabbcc0000000001", "ddeeff0000000001"]) == ["aabbcc..0001", "ddeeff..0001"]
+    assert short_names(["aabbcc0000000001", "ddeeff0000000001"]) == [
+        "...cc0000000001",
+        "...ff0000000001",
+    ]
+    assert short_names(["aa" + "0" * 16, "bb" + "0" * 16]) == ["aa0000..0000", "bb0000..0000"]
+    alike = [f"e28011606000020{rack}0000000{tag}" for rack in (1, 2) for tag in (1, 2)]
+    assert short_names(alike) == [f"...{rack}0000000{tag}" for rack in ("01", "02") for tag in (1, 2)]
+    assert short_names(["ab", "cd"]) == ["ab", "cd"]

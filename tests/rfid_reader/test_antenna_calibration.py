@@ -87,3 +87,13 @@ def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, text: str) -> 
 def test_a_missing_calibration_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="cannot be read"):
         load_calibration(tmp_path / "none.yaml")
+
+
+def test_reads_without_rssi_are_left_out_and_none_with_it_is_refused() -> None:
+    time_s = np.arange(0.0, 30.0, 0.1)
+    rssi_dbm = np.where(np.arange(len(time_s)) % 3, -60.0, np.nan)
+    columns = ["aa"] * len(time_s), np.ones(len(time_s)), np.ones(len(time_s))
+    found = calibrate_still(ReadTable.from_columns(time_s, *columns, rssi_dbm, np.ones(len(time_s))))
+    assert found.cells["aa"][0].rssi_dbm == found.antennas[0].rssi_dbm == -60.0
+    with pytest.raises(CalibrationError, match="no read has an RSSI"):
+        calibrate_still(ReadTable.from_columns(time_s, *columns, rssi_dbm * np.nan, np.ones(len(time_s))))
