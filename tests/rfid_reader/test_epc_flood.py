@@ -188,7 +188,7 @@ def test_twenty_thousand_invented_epcs_take_little_memory() -> None:
         detector.feed(together(tags, invented(start_s, start_s + 5, 800.0, 3)))
     assert isinstance(detector, ticks.TickingDetector)
     assert resident_mb() - before_mb < 160
-    assert len(detector.tag_rows.epcs) <= tag_rows.MAX_TAGS
+    assert len(detector.tag_rows.epcs) == tag_rows.MAX_TAGS == 4_096
 
 
 def resident_mb() -> float:

@@ -24,8 +24,8 @@ class Wire:
         self._kind = kind
         self._true: dict[str, float] = {}
 
-    def play(self, arrived_s: float, reads: list[Read], a_message: int = 1) -> None:
-        """Reads arrive in this order, so many in a message."""
+    def play(self, arrived_s: float, reads: list[Read], a_message: int = 1, tick: bool = True) -> None:
+        """Reads arrive in this order, so many in a message; with `tick`, what is due is handed out then."""
         for start in range(0, len(reads), a_message):
             body = b""
             for true_s, stamp_s in reads[start : start + a_message]:
@@ -34,7 +34,8 @@ class Wire:
                 stamp = u64(max(0, round(stamp_s * 1e6)))
                 body += tlv(240, tv(13, epc), tv(1, u16(1)), tv(self._kind, stamp))
             self.gatherer.take(body, arrived_s)
-        self.tick(arrived_s)
+        if tick:
+            self.tick(arrived_s)
 
     def tick(self, now_s: float) -> None:
         if self.gatherer.due(now_s, 0.0):
@@ -99,6 +100,18 @@ def test_a_time_is_never_after_the_arrival() -> None:
 @pytest.mark.parametrize("kind", [4, 5])
 def test_a_step_of_the_readers_clock_is_found_and_does_not_move_our_times(jump_s: float, kind: int) -> None:
     wire = played(shift(2e9, jump_s, EPOCH_S + 30.0), kind=kind)
+    assert wire.gatherer.clock_steps == 1
+    assert wire.worst_s < 0.11
+
+
+@pytest.mark.parametrize("jump_s", [-2.0, -40.0, 2.0, 40.0])
+def test_a_step_amid_what_is_handed_out_together_spoils_no_read(jump_s: float) -> None:
+    wire, stamp = Wire(), shift(0.0, jump_s, EPOCH_S + 10.05)
+    for step in range(1000):
+        true_s = EPOCH_S + step * 0.02
+        wire.play(true_s + 0.004, [(true_s, stamp(true_s))], tick=step % 5 == 0)
+    wire.end()
+    assert len(wire.errors) == 1000
     assert wire.gatherer.clock_steps == 1
     assert wire.worst_s < 0.11
 
