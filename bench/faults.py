@@ -1,11 +1,14 @@
 """What goes wrong in a shop, and what it costs: a table of faults.
 
-Two rigs. Rows about the way to the cloud and the outbox run a device process of their own (`bench.fault_rig`:
-outbox and sender, a private Mosquitto, the reference receiver); rows about cameras, readers, memory and
-configuration run the whole daemon (`bench.fault_box`). A device promises an event when it is on disk: that is
-when the store process is told. For every fault the consumer's audit (`testing.account`) says how many
-promised events were neither received nor named in a gap ("lost": must be 0), how many facts or numbers were
-kept twice or out of order (must be 0), and how long after the fault was over everything was accounted for.
+Three rigs. Rows about the way to the cloud and the outbox run a device process of their own
+(`bench.fault_rig`: outbox and sender, a private Mosquitto, the reference receiver); rows about cameras,
+readers, memory and configuration run the whole daemon (`bench.fault_box`); rows about streams, consumers,
+state and processes run daemon and receiver as processes (`bench.fault_trial`).
+
+A device promises an event when it is on disk: that is when the store process is told. For every fault the
+consumer's audit (`testing.account`) says how many promised events were neither received nor named in a gap
+("lost": must be 0), how many facts or numbers were kept twice or out of order (must be 0), and how long after
+the fault was over everything was accounted for.
 """
 
 from __future__ import annotations
@@ -24,7 +27,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import fault_rows_box, fault_rows_device, fault_rows_link
+from bench import (
+    fault_rows_box,
+    fault_rows_consumer,
+    fault_rows_device,
+    fault_rows_link,
+    fault_rows_state,
+    fault_rows_stream,
+)
 from bench.fault_box import Box, NoBox, fresh_box
 from bench.fault_rig import Outcome
 from testing.account import Account
@@ -59,6 +69,21 @@ ROWS: dict[str, Row] = {
     "disk-full": Row(fault_rows_device.disk_full, 2),
     "outbox-damaged": Row(fault_rows_device.outbox_damaged, 2, 2),
     "clock-steps": Row(fault_rows_device.clock_steps, 2),
+    "new-disk": Row(fault_rows_stream.new_disk, 2),
+    "restored-image": Row(fault_rows_stream.restored_image, 2),
+    "clones": Row(fault_rows_stream.clones, 1),
+    "forged-ack": Row(fault_rows_stream.forged_ack, 2),
+    "replay-flood": Row(fault_rows_stream.replay_flood, 2),
+    "fork-fails": Row(fault_rows_state.fork_fails, 2),
+    "outbox-unlinked": Row(fault_rows_stream.outbox_unlinked, 2, 2),
+    "consumer-older": Row(fault_rows_consumer.consumer_older, 2),
+    "ack-before-commit": Row(fault_rows_consumer.ack_before_commit, 5),
+    "two-daemons": Row(fault_rows_state.two_daemons, 2),
+    "huge-message": Row(fault_rows_consumer.huge_message, 2),
+    "big-reload": Row(fault_rows_state.big_reload, 1),
+    "state-read-only": Row(fault_rows_state.state_read_only, 2),
+    "outbox-newer": Row(fault_rows_stream.outbox_newer, 2),
+    "secret-in-uri": Row(fault_rows_state.secret_in_uri, 1),
 }
 BOX_ROWS: dict[str, BoxRow] = {
     "config-broken": BoxRow(fault_rows_box.config_broken, 1),
@@ -149,7 +174,7 @@ def _verdict(outcomes: list[Outcome]) -> str:
 
 @click.command()
 @click.option("--rows", "names", help="Only these, separated by commas: " + ", ".join(NAMES))
-@click.option("--quick", is_flag=True, help="Each fault once or a few times, in about two minutes.")
+@click.option("--quick", is_flag=True, help="Each fault once or a few times, in about five minutes.")
 @click.option("--kills", type=click.IntRange(1), help="How often the device is killed instead.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as JSON here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")

@@ -62,8 +62,10 @@ class Told(msgspec.Struct, frozen=True):
     rev: int = 0
     retracted: bool = False
     stream: str = ""
-    of_stream: str | None = None
+    of_stream: str = ""
     ranges: msgspec.Raw = msgspec.Raw(b"[]")
+    from_seq: int = 0
+    to_seq: int = 0
 
     @property
     def counted_in(self) -> Stream:
@@ -76,13 +78,15 @@ class Promises:
     def __init__(self) -> None:
         self._told: dict[str, Told] = {}
 
-    def note(self, outbox: Path) -> int:
+    def note(self, outbox: Path | sqlite3.Connection) -> int:
         """Read an outbox's file, also while it is in use; returns how many events are known to be promised.
 
-        Raises sqlite3.Error where it cannot be read.
+        A connection that was opened before reads a file that has lost its name. Raises sqlite3.Error where it
+        cannot be read.
         """
-        for told in _bodies(outbox, "SELECT body FROM events"):
-            self._told[told.id] = told
+        query = "SELECT body FROM events"
+        told = _bodies(outbox, query) if isinstance(outbox, Path) else _read(outbox, query)
+        self._told.update((one.id, one) for one in told)
         return len(self._told)
 
     def account(self, cloud: Path) -> Account:
@@ -138,7 +142,11 @@ def take_account(cloud: Path, promised: int, after: int = 0) -> Account:
 
 def _bodies(path: Path, query: str) -> list[Told]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as db:
-        return [msgspec.json.decode(body, type=Told) for (body,) in db.execute(query)]
+        return _read(db, query)
+
+
+def _read(db: sqlite3.Connection, query: str) -> list[Told]:
+    return [msgspec.json.decode(body, type=Told) for (body,) in db.execute(query)]
 
 
 def _by_stream(events: Iterable[Told]) -> dict[Stream, list[Told]]:
@@ -154,7 +162,8 @@ def _named(events: Iterable[Told]) -> defaultdict[Stream, SeqRanges]:
     for gap in events:
         if gap.kind == "gap":
             stream = Stream(gap.site, gap.device, gap.of_stream or gap.stream)
-            named[stream].update(msgspec.json.decode(gap.ranges, type=list[tuple[int, int]]))
+            ranges = msgspec.json.decode(gap.ranges, type=list[tuple[int, int]])
+            named[stream].update(ranges or [(gap.from_seq, gap.to_seq)])
     return named
 
 

@@ -93,7 +93,7 @@ class Plaza:
 
     def write_config(self) -> None:
         """Write `store` as store.yaml."""
-        self.config.write_text(yaml.safe_dump(self.store, sort_keys=False))
+        self.config.write_text(yaml.dump(self.store, Dumper=yaml.CSafeDumper, sort_keys=False))
 
     def start_reader(self) -> None:
         """Start the simulated reader."""

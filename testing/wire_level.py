@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -23,19 +23,26 @@ def client(port: int) -> paho.Client:
 
 
 class Heard:
-    """Everything that is said on `topics` from now on, as (topic, payload) in `messages`."""
+    """Everything that is said on `topics` from now on, as (topic, payload) in `messages`.
+
+    `on_message`, if set, is called after each, from another thread. Usable as a context manager.
+    """
 
     def __init__(self, port: int, topics: Sequence[str]) -> None:
         self.messages: list[tuple[str, bytes]] = []
+        self.on_message: Callable[[], object] | None = None
         self._client = client(port)
         subscribed = threading.Event()
-        self._client.on_message = lambda _client, _data, message: self.messages.append(
-            (message.topic, bytes(message.payload))
-        )
+        self._client.on_message = self._hear
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.subscribe([(topic, 1) for topic in topics])
         if not subscribed.wait(10.0):
             raise RuntimeError("the broker did not confirm the subscription")
+
+    def _hear(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        self.messages.append((message.topic, bytes(message.payload)))
+        if self.on_message is not None:
+            self.on_message()
 
     def on(self, leaf: str) -> list[bytes]:
         """The payloads on topics that end with /`leaf`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from bench.fault_box import NoBox
 from bench.faults import ROWS, faults
 from runtime.store.facts import Visit
 from runtime.uplink.cloud_store import CloudStore
@@ -29,6 +30,24 @@ SHORT = [
     "clock-steps",
 ]
 """Brokers that are killed, absent or half open are in test_broker_faults."""
+WHOLE = [
+    "new-disk",
+    "restored-image",
+    "clones",
+    "forged-ack",
+    "replay-flood",
+    "fork-fails",
+    "outbox-unlinked",
+    "consumer-older",
+    "ack-before-commit",
+    "two-daemons",
+    "huge-message",
+    "big-reload",
+    "state-read-only",
+    "outbox-newer",
+    "secret-in-uri",
+]
+"""These drive the daemon and the receiver as processes; each asserts more than the account."""
 
 
 @pytest.mark.parametrize("fault", SHORT)
@@ -37,6 +56,22 @@ def test_after_the_fault_every_promised_event_is_accounted_for(mosquitto: None, 
     assert outcome.account.promised > (1 if fault == "first-after-cut" else 300)
     assert outcome.account.sound
     assert (outcome.account.named_in_gaps > 0) == (fault == "outbox-damaged")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", WHOLE)
+def test_the_daemon_and_the_receiver_as_processes_lose_nothing(mosquitto: None, fault: str) -> None:
+    try:
+        outcome = ROWS[fault].strike(ROWS[fault].quick)
+    except NoBox as error:
+        pytest.skip(str(error))
+    assert outcome.account.promised > 60
+    assert outcome.account.sound, outcome
+
+
+def test_the_quick_run_has_every_row() -> None:
+    assert set(SHORT + WHOLE) <= set(ROWS)
+    assert all(row.quick >= 1 for row in ROWS.values())
 
 
 def test_a_row_that_does_not_exist_is_answered_by_those_that_do() -> None:
