@@ -265,5 +265,5 @@ class Family:
 
 def _exit_words(code: int | None) -> str:
     if code is None:
-        return "an unknown exit code (its fork server had ended before)"
+        return "an unknown exit code (the fork server did not tell it)"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

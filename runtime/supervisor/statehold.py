@@ -43,6 +43,7 @@ class StateHold:
         self.withheld = False
         self._outbox = outbox
         self._lock_fd: int | None = None
+        self._ready = False
         self._due_s = 0.0
 
     @property
@@ -51,16 +52,24 @@ class StateHold:
         return self.folder / "crash"
 
     def prepare(self, now_s: float) -> None:
-        """Take the folder and make it ready, where that is due. Raises StateTakenError."""
+        """Take the folder and make it ready, where that is due or it is another one by now.
+
+        Raises StateTakenError.
+        """
         if now_s < self._due_s:
             return
         self._due_s = now_s + RETRY_S
+        if self._ready and self._is_locked():
+            return
+        if self._ready:
+            log.error("state_dir %s was removed or replaced while in use", self.folder)
+            self.release()
         before = self.fault
         try:
             self._lock()
             prepare_state_folder(self.folder)
             self._lock()
-            self.fault, self.withheld, self._due_s = "", False, float("inf")
+            self.fault, self.withheld, self._ready = "", False, True
             with suppress(OSError):
                 self.crash_folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
             tighten(
@@ -73,10 +82,21 @@ class StateHold:
         except StateTakenError:
             raise
         except StateError as error:
-            self.fault = str(error)
+            self.fault, self._ready = str(error), False
             self.withheld = not isinstance(error, StateUnwritableError)
         if before and not self.fault:
             log.info("state_dir %s is ready", self.folder)
+
+    def _is_locked(self) -> bool:
+        """The folder that lies there is the one that we have locked, or one that we could not even open."""
+        if self._lock_fd is None:
+            return True
+        ours = os.fstat(self._lock_fd)
+        try:
+            there = self.folder.stat()
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def release(self) -> None:
         """Let another daemon have it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -41,6 +42,16 @@ def test_a_folder_that_cannot_be_made_yet_is_tried_again_and_taken_then(tmp_path
     assert hold.fault, "not due yet"
     hold.prepare(RETRY_S)
     assert hold.fault == ""
+    with pytest.raises(StateTakenError):
+        hold_of(tmp_path / "state").prepare(0.0)
+
+
+def test_a_folder_that_is_removed_while_in_use_is_made_and_locked_again(tmp_path: Path) -> None:
+    hold = hold_of(tmp_path / "state")
+    hold.prepare(0.0)
+    shutil.rmtree(tmp_path / "state")
+    hold.prepare(RETRY_S)
+    assert hold.fault == "" and (tmp_path / "state" / NAME).exists()
     with pytest.raises(StateTakenError):
         hold_of(tmp_path / "state").prepare(0.0)
 
