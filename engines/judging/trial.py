@@ -33,6 +33,8 @@ TRY_ALL_S = 10.0
 HIGHEST_SCORE = 1.01
 AROUND = 0.5
 """Boxes of people cut by the picture's edge reach beyond it; none by half the picture."""
+SEVERAL = 3
+"""A box or two outside are chance."""
 MOST_CLASSES = 200
 LEAST_OF_SHARES = 0.2499
 """The least that two sigmoids make of numbers that are 0..1 already."""
@@ -63,6 +65,8 @@ class Result:
     """Boxes where nobody is, at least as sure as the middle one of those that were found."""
     quality: float = -np.inf
     fault: str = ""
+    sure: float = 0.0
+    """Sum of the boxes' scores, each counted as 1 at most."""
 
     def is_enough(self, persons: int) -> bool:
         """Whether so many persons were found, and not by boxes everywhere."""
@@ -137,7 +141,8 @@ class Trial:
         else:
             kept = np.argsort(-scores, kind="stable")
         placed = lies.to_picture(boxes[kept], *self.picture.size_wh)
-        return self.matched(way, placed, scores[kept], fault)
+        sure = float(np.minimum(scores[kept], 1.0).sum())
+        return replace(self.matched(way, placed, scores[kept], fault), sure=sure)
 
     def matched(self, way: Way, boxes: Array, scores: Array, fault: str = "") -> Result:
         """How many persons of the picture boxes (n, 4) in its pixels find, best first."""
@@ -215,7 +220,8 @@ def _fault(boxes: Array, scores: Array, input_wh: tuple[int, int]) -> str:
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     outside = ((boxes[:, :2] < -AROUND * size) | (boxes[:, 2:] > (1 + AROUND) * size)).any(1)
     outside |= ((centre < 0) | (centre > size)).any(1) | (boxes[:, 2:] <= boxes[:, :2]).any(1)
-    if 2 * np.count_nonzero(outside) > len(boxes):
+    count = np.count_nonzero(outside)
+    if count >= SEVERAL and 2 * count > len(boxes):
         return "boxes lie outside the picture"
     return ""
 
@@ -225,7 +231,7 @@ def _counted(way: Way, boxes: Array, scores: Array, fault: str, picture: Picture
     width, height = picture.size_wh
     sides = (boxes[:, 2:] - boxes[:, :2]) / np.array((width, height), np.float32)
     sized = (sides >= 0.01).all(1) & (sides.prod(1) <= 0.9)
-    found = min(int(sized.sum()), picture.persons)
+    found = 0 if fault else min(int(sized.sum()), picture.persons)
     order = -np.sort(-scores[sized])
     quality = float(order[:found].sum() - FALSE_COSTS * (order[found:].sum() + scores[~sized].sum()))
     beside = int(sized.sum()) - found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,14 +190,21 @@ def _refusal(trial: Trial, best: Result, results: list[Result], picture: Picture
 
 
 def _telling_fault(best: Result, results: list[Result]) -> Result | None:
-    """What is wrong with the numbers, if that is why nobody is found."""
-    faulty = [result for result in results if result.fault and result.fault not in (NO_LOGITS, MISFIT)]
-    if not faulty:
-        return None
-    worst = max(faulty, key=lambda result: result.found)
-    if worst.found > best.found or best.fault:
-        return worst
-    return results[0] if results[0] in faulty and not best.found else None
+    """What is wrong with the numbers, if that is why nobody is found.
+
+    Told of the first decoder read in its usual way, where the boxes at fault are surer than all others.
+    """
+    first = results[0].way.decoder
+    usual = [
+        result
+        for result in results
+        if result.way.decoder is first
+        and replace(result.way.meaning, roles=()) == replace(first.usual, roles=())
+    ]
+    loudest = max(usual, key=lambda result: result.sure, default=best)
+    if loudest.fault in ("", NO_LOGITS, MISFIT) or best.found > loudest.found:
+        return best if best.fault else None
+    return loudest
 
 
 def _recipe(recipe: Recipe, best: Result, entrance: Entrance) -> Recipe:
