@@ -24,7 +24,10 @@ from scipy.optimize import linear_sum_assignment
 from runtime.messages import Person
 from runtime.store.meetings import Exchange, Meetings
 from runtime.store.motion import Fix, Motion
+from runtime.store.probation import OVERLAP_S, PROBATION_S, Pending
 from runtime.store.sameness import MEMORY_S, WALKING_LIMIT_M_PER_S, same_spot, taken_up
+
+__all__ = ["PROBATION_S", "Appearance", "Source", "Step", "Walkers"]
 
 Source: TypeAlias = tuple[str, int]
 """A camera and its track."""
@@ -32,9 +35,6 @@ Source: TypeAlias = tuple[str, int]
 Appearance: TypeAlias = Callable[[Source, int], float]
 """Likelihood ratio same/different of a new track and a walker, from their looks; 1 says nothing."""
 
-PROBATION_S = 0.7
-OVERLAP_S = 0.3
-"""How long a dying track and its successor may both be reported by one camera."""
 LEAD_PATIENCE_S = 0.5
 MAX_WALKERS, MAX_PENDING, MAX_SOURCES = 512, 256, 32
 FAR_M = 6.0
@@ -67,28 +67,6 @@ class _Walker:
         return max(self.sources.values(), default=-np.inf)
 
 
-@dataclass
-class _Pending:
-    motion: Motion
-    fixes: list[Fix]
-    alone: bool | None = None
-    """Whether no walker came into question when the track began; None before that was asked."""
-    ended: bool = False
-    hurried: bool = False
-    """Too many wait: decide now."""
-
-    @property
-    def born_s(self) -> float:
-        return self.fixes[0].time_s
-
-    def beside(self, other: _Pending) -> bool:
-        """Whether one camera showed both at once, so that they are two people."""
-        return (
-            self.born_s < other.fixes[-1].time_s - OVERLAP_S
-            and other.born_s < self.fixes[-1].time_s - OVERLAP_S
-        )
-
-
 class Walkers:
     """Turns tracks of all cameras into walkers. `area_m2` is the floor on which a stranger may appear."""
 
@@ -97,7 +75,7 @@ class Walkers:
         self._appearance = appearance
         self._walkers: dict[int, _Walker] = {}
         self._bound: dict[Source, int] = {}
-        self._pending: dict[Source, _Pending] = {}
+        self._pending: dict[Source, Pending] = {}
         self._meetings: dict[str, Meetings] = {}
         self._exchanges: list[Exchange] = []
         self._next = 1
@@ -117,6 +95,8 @@ class Walkers:
     ) -> list[Step]:
         """The persons on the floor in one frame; the steps that are now known, each walker's in order."""
         steps: list[Step] = []
+        for (name, _), pending in self._pending.items():
+            pending.looked_again |= name == camera and time_s > pending.born_s
         present = [person for person in persons if person.floor_xy_m is not None]
         tracks = {person.track for person in present}
         for person in present:
@@ -186,7 +166,7 @@ class Walkers:
         if pending is None:
             if len(self._pending) >= MAX_PENDING:
                 next(each for each in self._pending.values() if not each.hurried).hurried = True
-            pending = self._pending[source] = _Pending(Motion(), [])
+            pending = self._pending[source] = Pending(Motion(), [])
         pending.motion.add(fix)
         pending.fixes.append(fix)
 
@@ -202,8 +182,7 @@ class Walkers:
         for source, pending in sorted(self._pending.items(), key=lambda each: each[1].born_s):
             if pending.alone is None:
                 pending.alone = not self._candidates(source, pending)
-            waited = pending.hurried or time_s - pending.born_s >= PROBATION_S
-            if pending.alone or pending.ended or waited:
+            if pending.is_over(time_s):
                 continued = self._continues(source, pending, known)
                 found = self._bind(source, continued)
                 self._correct(known, found[0].walker)
@@ -219,7 +198,7 @@ class Walkers:
                 odds[number] = anew
 
     def _continues(
-        self, source: Source, pending: _Pending, known: dict[Source, dict[int, float]]
+        self, source: Source, pending: Pending, known: dict[Source, dict[int, float]]
     ) -> int | None:
         """The walker this track continues, None for a newcomer; one-to-one among tracks seen beside it.
 
@@ -254,7 +233,7 @@ class Walkers:
     def _probability(candidates: dict[int, float], number: int) -> float:
         return candidates.get(number, 0.0) / (1.0 + sum(candidates.values()))
 
-    def _candidates(self, source: Source, pending: _Pending) -> dict[int, float]:
+    def _candidates(self, source: Source, pending: Pending) -> dict[int, float]:
         """Odds "same" against "stranger" for every walker that this track might be."""
         found: dict[int, float] = {}
         for number, walker in self._walkers.items():
@@ -262,7 +241,7 @@ class Walkers:
                 found[number] = odds
         return found
 
-    def _odds(self, source: Source, pending: _Pending, walker: _Walker) -> float:
+    def _odds(self, source: Source, pending: Pending, walker: _Walker) -> float:
         """Odds "same" against "stranger" for one walker; 0 where that is as good as impossible."""
         camera, born, last = source[0], pending.fixes[0], walker.motion.last
         reach_m = FAR_M + WALKING_LIMIT_M_PER_S * max(0.0, born.time_s - last.time_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -210,6 +210,13 @@ def count(records: Iterable[PersonsSeen], plan: FloorPlan = PLAN) -> tuple[int, 
 @pytest.mark.parametrize("name", SCENES)
 def test_perfect_tracks_are_counted_exactly(name: str) -> None:
     scene = SCENES[name]
+    assert count(perfect(scene)) == (scene.entered, scene.left)
+
+
+@pytest.mark.parametrize("fps", [1.0, 1.5, 2.0, 3.0])
+@pytest.mark.parametrize("name", ["walks in", "walks out", "two side by side", "one in, one out", "a queue"])
+def test_a_starved_camera_s_people_are_counted_and_not_taken_for_each_other(name: str, fps: float) -> None:
+    scene = replace(SCENES[name], fps=fps)
     assert count(perfect(scene)) == (scene.entered, scene.left)
 
 
