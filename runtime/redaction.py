@@ -41,11 +41,18 @@ _SURE_HOST = re.compile(r"(?:\[[0-9a-f:.%]+\]|localhost|[^:]+\.[^:]+)(?::\d{1,5}
 
 _EQUALS = r"\s*(?:=|%(?:25)*3D)\s*"
 _STRONG = r"password|passwort|passwd|passphrase|passcode|pwd|psw|secret|token"
-_WEAK = r"pass|pw|pin|auth|authorization|authentication|credentials?|key|signature|sig|session|sid|jwt|code"
+_WEAK = r"pass|pw|pin|auth|authorization|authentication|credentials?|key|signature|sig|session|sid|jwt"
 _PARAMETER = re.compile(
     rf"(?:(?:{_STRONG})[\"']?{_EQUALS}"
     rf"|(?:[?&;/]|%(?:25)*(?:3F|26|2F))[a-z0-9_.-]{{0,40}}?(?:{_WEAK}){_EQUALS})(?P<value>[^\s&]+)",
     re.IGNORECASE,
+)
+_SURELY_SECRET = re.compile(
+    rf"(?:^|[^a-z])(?:[a-z0-9]*(?:{_STRONG})|api_?key|pass|pw|auth|key|credentials?|jwt){_EQUALS}(?P<value>[^\s&]+)",
+    re.IGNORECASE,
+)
+_NO_SECRET = re.compile(
+    r"\$?\{[A-Za-z_][A-Za-z0-9_]*\}.*|basic|digest|none|on|off|true|false|yes|no|\d", re.IGNORECASE
 )
 _QUOTED = re.compile(
     rf"(?:{_STRONG}|auth|key)[\"']?\s*[:=]\s*(?P<quote>[\"'])(?P<value>.*?)(?P=quote)",
@@ -79,7 +86,7 @@ def redact_uri(uri: str) -> str:
         return redact(uri)
     ats = list(_AT.finditer(uri, found.end()))
     if ats:
-        return redact(f"{found[0]}{STRUCK}@{uri[ats[-1].end() :]}")
+        return redact(_without(uri, [(found.end(), ats[-1].start()), *_values(uri)]))
     return f"{found[0]}{STRUCK}" if has_hidden_login(uri) else redact(uri)
 
 
@@ -114,9 +121,8 @@ def is_address(text: str) -> bool:
 def has_secret_parameter(uri: str) -> bool:
     """Whether a query or a path holds a password or its like; `${NAME}` and `{password}` are none."""
     for _ in range(_ROUNDS):
-        for found in _PARAMETER.finditer(uri):
-            if not re.fullmatch(r"\$?\{[A-Za-z_][A-Za-z0-9_]*\}.*", found["value"]):
-                return True
+        if any(not _NO_SECRET.fullmatch(found["value"]) for found in _SURELY_SECRET.finditer(uri)):
+            return True
         uri = unquote(uri)
     return False
 
@@ -140,10 +146,14 @@ def redact_traces() -> None:
 
 
 def _plainly(text: str) -> str:
-    """The text without what its logins and its parameters span; where the two overlap, without both."""
-    spans = sorted([*_logins(text), *_values(text)])
+    """The text without its logins and its secret parameters, as far as they show undecoded."""
+    return _without(text, [*_logins(text), *_values(text)])
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    """The text with each of the spans struck out, those that overlap as one."""
     shown, at = [], 0
-    for begin, end in spans:
+    for begin, end in sorted(spans):
         if begin >= at:
             shown += [text[at:begin], STRUCK]
         at = max(at, end)

@@ -105,7 +105,8 @@ def _check_file(draft: Draft, uri: str, path: str) -> None:
         pattern, _ = FILE_OPTIONS.get(key, (None, ""))
         if pattern is None or not pattern.fullmatch(value):
             right = ", ".join(words for _, words in FILE_OPTIONS.values())
-            draft.note(path, f"unknown option {key}={value}", right)
+            given = f"{key}={value}" if pattern is not None else key
+            draft.note(path, f"unknown option {given}", right)
 
 
 def _check_login(draft: Draft, camera: Camera, path: str) -> None:

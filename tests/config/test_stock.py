@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from runtime.commands.config import check
-from runtime.config import ArticleTable, ConfigErrors, load
+from runtime.config import ArticleTable, ConfigErrors, decode, load, parse, yaml_tree
 
 STORE = """
 site: {name: test, device: box}
@@ -171,3 +172,37 @@ def test_a_mistake_in_a_long_list_still_has_its_line_and_key(tmp_path: Path) -> 
         ConfigErrors, match=rf"store.yaml:{at + 1}: fixtures\[2\].skus\[0\].epcs\[400\]: yes does"
     ):
         load(tmp_path / "store.yaml")
+
+
+SPOILED = {
+    "sound": lambda text: text,
+    "a key that is not known": lambda text: text.replace("at: [1, 1]", "att: [1, 1]"),
+    "a nested bracket": lambda text: text.replace("      - 0000", "      - [0000", 1),
+    "a tag": lambda text: text.replace("sku: STOCK", "sku: !!python/none STOCK"),
+    "a key given twice": lambda text: text.replace("    at: [1, 1]", "    at: [1, 1]\n    at: [2, 2]"),
+    "a number for a word": lambda text: text.replace("sku: STOCK", "sku: [1]"),
+    "an EPC twice": lambda text: (
+        text + "      - 000000000000000000000abc\n      - 000000000000000000000abc\n"
+    ),
+    "a tab": lambda text: text.replace("      epcs:", "\tepcs:"),
+    "broken off": lambda text: text + '      - "3034',
+    "merged": lambda text: text.replace("    at: [1, 1]", "    <<: {at: [1, 1]}"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
+def test_the_quick_parser_says_what_the_slow_one_says(
+    monkeypatch: pytest.MonkeyPatch, spoil: Callable[[str], str]
+) -> None:
+    """The same mistakes at the same lines and keys, in the same words."""
+
+    def said() -> str:
+        try:
+            return str(parse(spoil(large_yaml(300)), Path("store.yaml")).fixtures)
+        except ConfigErrors as errors:
+            return "\n".join(f"{one.line} {one}" for one in errors.mistakes)
+
+    quick = said()
+    monkeypatch.setattr(yaml_tree, "FAST", yaml.SafeLoader)
+    monkeypatch.setattr(decode, "LONG_LIST", 1_000_000)
+    assert quick == said()

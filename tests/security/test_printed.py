@@ -75,6 +75,7 @@ def address(form: str, secret: str) -> str:
 @example(form="http://admin:{plain}@127.0.0.1:1/x.mjpg", secret=f"{PLAIN}?1#2@3{PLAIN}")
 @example(form="rstp://admin:{plain}@127.0.0.1:1/x", secret=f"{PLAIN}12 3{PLAIN}")
 @example(form="admin:{plain}@127.0.0.1/x", secret=f"{PLAIN} a/b{PLAIN}")
+@example(form="rtsp://127.0.0.1:1/x?user=admin&password={quoted}", secret=f"{PLAIN}@{PLAIN}")
 @example(form="rtsp://admin:{plain}", secret=f"{PLAIN}?{PLAIN}")
 def test_no_command_prints_what_an_address_holds(
     alone: None, capfd: pytest.CaptureFixture[str], tmp_path: Path, form: str, secret: str
@@ -109,6 +110,10 @@ def test_no_command_prints_what_an_address_holds(
         "rtsp://192.0.2.10/user=admin&password=topsecret&channel=1",
         "rtsp://192.0.2.10/user=admin_password=topsecret_channel=1",
         "rtsp://192.0.2.10/x?TOKEN=topsecret",
+        "rtsp://192.0.2.10/x?auth=topsecret",
+        "rtsp://192.0.2.10/x?api_key=topsecret",
+        "http://192.0.2.10/x?userpwd=topsecret",
+        "http://192.0.2.10/x?a=1&key=topsecret",
         "rtsp://192.0.2.10/x?p%61ssword=topsecret",
         "admin:topsecret@192.0.2.10/x",
     ],
@@ -132,6 +137,8 @@ def test_config_check_says_where_a_password_belongs(
         "rtsp://admin:${DOOR_PASSWORD}@192.0.2.10/x",
         "rtsp://192.0.2.10/x?user=a&password=${DOOR_PASSWORD}",
         "rtsp://[2001:db8::1]:554/keyframe=1",
+        "rtsp://192.0.2.10/x?transcode=1&hotkey=up&auth=basic&encode=h264",
+        "rtsp://192.0.2.10/user=viewer&channel=1",
     ],
 )
 def test_addresses_without_a_secret_are_sound(
