@@ -112,7 +112,7 @@ class Video:
             self._packets = self._container.demux(self._stream)
             self._ahead = ahead
             self._waiting: deque[Packet[VideoStream] | BrokeOff] = deque()
-            self._last_damaged = self._broke_off = False
+            self._last_damaged = self._last_short = self._broke_off = False
             self._tail = Tail(self.container, context.codec.canonical_name)
             self._first()
         except BaseException:
@@ -166,9 +166,14 @@ class Video:
         return max((entries[k].pos + entries[k].size for k in range(max(0, count - 64), count)), default=0)
 
     @property
-    def last_is_cut(self) -> bool:
-        """Whether the last picture read is incomplete, or reading broke off."""
-        return self._broke_off or self._last_damaged or self._tail.is_cut(self._stream.codec_context)
+    def last_is_short(self) -> bool:
+        """Whether the last packet lacks bytes, or reading broke off."""
+        return self._broke_off or self._last_short
+
+    @property
+    def last_is_damaged(self) -> bool:
+        """Whether the last picture is not as it was made."""
+        return self._last_damaged or self._tail.is_cut(self._stream.codec_context)
 
     def size_of(self, picture: Picture) -> tuple[int, int]:
         """Width and height of that picture, which may have become others than `size`."""
@@ -247,7 +252,7 @@ class Video:
 
     def _decode(self, packet: Packet[VideoStream]) -> None:
         if packet.size:
-            self._last_damaged = packet.is_corrupt
+            self._last_damaged = self._last_short = packet.is_corrupt
             self._tail.add(packet)
         try:
             for frame in packet.decode():

@@ -29,9 +29,12 @@ _TAIL = 65_536
 def breaks_off(path: Path, video: Video) -> bool:
     """Whether the file at `path`, of which `video` has been read to its end, lacks pictures at its end."""
     size = path.stat().st_size
-    if video.index_end > size or video.last_is_cut:
+    container = video.container.split(",")[0]
+    if video.index_end > size or video.last_is_short:
         return True
-    judge = _JUDGES.get(video.container.split(",")[0])
+    if container not in _KNOWING and video.last_is_damaged:
+        return True
+    judge = _JUDGES.get(container)
     with path.open("rb") as file:
         return judge is not None and judge(file, size)
 
@@ -201,3 +204,5 @@ _JUDGES: dict[str, Callable[[BinaryIO, int], bool]] = {
     "mjpeg": _ends_within_a_picture,
 }
 """By FFmpeg's name of the container; the others have nothing of the kind."""
+_KNOWING = ("mov", "matroska", "avi", "flv", "ogg")
+"""Containers that know the length of each picture: where it is all there, damage in it is only damage."""

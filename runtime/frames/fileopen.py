@@ -62,7 +62,7 @@ def _coding_tag(path: Path) -> str:
         return found[1].decode("ascii", "replace") if found else ""
 
 
-def peculiarities(video: Video, times: FileTime) -> list[str]:
+def peculiarities(video: Video, times: FileTime, truncated: bool) -> list[str]:
     """What is unusual about a file that was read, and what was made of it."""
     notes = []
     if video.interlaced:
@@ -77,11 +77,11 @@ def peculiarities(video: Video, times: FileTime) -> list[str]:
         notes.append(f"{times.wrong} of its time stamps are far off and were left out")
     if times.clock_set:
         notes.append(f"its time stamps jump or stand still {times.clock_set} times; time went on by its rate")
-    if times.uneven and not video.last_is_cut:
+    if times.uneven and not truncated:
         least_s, most_s = times.steps_s
         notes.append(
             f"its frames come unevenly, {least_s:.3f} to {most_s:.3f} s apart: its own stamps are used"
         )
-    if not video.last_is_cut and 0 < times.count < video.declared - 1:
+    if not truncated and 0 < times.count < video.declared - 1:
         notes.append(f"it holds {video.declared} frames, of which {times.count} are to be shown")
     return notes

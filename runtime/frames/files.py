@@ -111,7 +111,7 @@ class FileSource:
     @property
     def notes(self) -> list[str]:
         """What is wrong with the file, and what is unusual about it; known when it has been read."""
-        return [*self._remarks(), *fileopen.peculiarities(self._video, self._time)]
+        return [*self._remarks(), *fileopen.peculiarities(self._video, self._time, self.truncated)]
 
     def grab(self) -> Grab | None:
         """The next frame when it is due; None at the end. Raises SourceFault where the file is gone."""

@@ -258,6 +258,37 @@ def test_a_transport_stream_with_a_wound_is_counted_on_and_the_wound_is_told(tmp
     assert "damaged" in reading.source.remark or "cannot be decoded" in reading.source.remark
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.flv"])
+def test_damage_in_the_last_picture_of_a_whole_file_is_no_cut(tmp_path: Path, name: str) -> None:
+    import av
+
+    whole = make_film(tmp_path / name, "mpeg4" if name == "a.avi" else "libx264", size=(320, 240))
+    with av.open(str(whole)) as opened:
+        last = [packet for packet in opened.demux(video=0) if packet.size][-1]
+    content, coded = bytearray(whole.read_bytes()), bytes(last)
+    start = content.rindex(coded[-60:])
+    content[start : start + 40] = bytes(40)
+    (tmp_path / f"b{whole.suffix}").write_bytes(content)
+    reading = read_all(tmp_path / f"b{whole.suffix}")
+    assert not reading.source.truncated
+    assert len(reading.numbers) >= 29
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_a_stream_that_begins_between_two_key_pictures_is_read_from_the_next(
+    tmp_path: Path, codec: str
+) -> None:
+    whole = make_film(tmp_path / "a.ts", codec, size=(320, 240))
+    content = whole.read_bytes()
+    (tmp_path / "b.ts").write_bytes(content[188 * round(len(content) * 0.2 / 188) :])
+    reading = read_all(tmp_path / "b.ts")
+    assert not reading.source.truncated
+    assert 18 <= len(reading.numbers) <= 29
+    assert reading.numbers[-10:] == list(range(20, 30))
+    assert reading.times_s[0] == 0.0
+    assert reading.times_s[-10:] == pytest.approx([reading.times_s[-1] - k / 10 for k in range(9, -1, -1)])
+
+
 @pytest.mark.parametrize(
     ("name", "lost"), [("a.mkv", 0), ("a.avi", 0)], ids=["cues of an MKV", "index of an AVI"]
 )
