@@ -294,6 +294,28 @@ def test_tracks_found_to_be_exchanged_give_what_was_counted_to_whom_it_belongs()
     }
 
 
+def test_who_walked_out_on_another_s_track_is_told_once_the_two_are_apart() -> None:
+    """They pass each other just inside the door, one on the way out, and the tracker exchanges them."""
+    leaves = [(1.0, -1.0, -3.0), (4.0, -1.0, 2.5), (7.5, -1.6, 2.12), (9.0, 0.0, 0.46), (13.0, 4.26, -3.98)]
+    stays = [(2.0, 1.0, -3.0), (5.0, 1.0, 1.5), (7.5, 1.52, 0.66), (9.0, 0.0, 0.66), (13.0, -4.05, 0.66)]
+    stays.append((24.0, -4.05, 4.0))
+    records = []
+    for number in range(250):
+        time_s = number / 10
+        tracks = (1, 2) if time_s < 8.85 else (2, 1)
+        at = zip(tracks, (place(leaves, time_s), place(stays, time_s)), strict=True)
+        people = tuple(person(track, *spot) for track, spot in at if spot is not None)
+        records.append(PersonsSeen("one", number, BEGIN_S + time_s, people))
+    facts = told(records)
+    first, second = (v for v in holding(facts, Visit) if v.direction == "in")
+    (gone,) = [visit for visit in holding(facts, Visit) if visit.direction == "out"]
+    (withdrawn,) = [fact for fact in facts if isinstance(fact, Visit) and fact.retracted]
+    assert first.time_s < second.time_s
+    assert (gone.visitor, withdrawn.visitor) == (first.visitor, second.visitor)
+    assert gone.stay_s == pytest.approx(gone.time_s - first.time_s, abs=0.01)
+    check(facts)
+
+
 def test_a_withdrawn_visit_that_leaves_a_contradiction_parts_the_visitor() -> None:
     """In by A, out by B, in by A again; then the going out turns out not to have been."""
     book = VisitBook(VisitorIds(tokens(), PLAN.timezone, 12.0))
