@@ -425,7 +425,10 @@ class Outbox:
             self._misplaced = True
             self._refused(error)
         else:
-            self._misplaced = False
+            if self._misplaced:
+                self._misplaced = False
+                with self._changed:
+                    self._fault = ""
         return not self._misplaced
 
     def _keep_house(self) -> None:

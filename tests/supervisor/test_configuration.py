@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import ConfigErrors, load, load_running
+from runtime.config import ConfigErrors, StoreConfig, load, load_running
+from runtime.errors import TagsightError
 from runtime.supervisor.configuration import Configuration
 
 LONGEST_S = 30.0
@@ -155,3 +156,19 @@ def test_a_reload_reads_the_stock_list_too(store_yaml: Path) -> None:
     listed.write_text("epc,sku\nAA01,COAT\nAA01,SHOE\n")
     assert not reload(one)
     assert f"{listed}:3: epcs_file: 'AA01' is also at {listed}:2" in one.fault
+
+
+def test_what_the_box_cannot_go_over_to_is_refused(store_yaml: Path) -> None:
+    one = Configuration(store_yaml, load(store_yaml), verbose=False)
+    before = one.current
+    store_yaml.write_text(STORE + "intervals: {footfall_s: 5}\n")
+
+    def refuse(config: StoreConfig) -> None:
+        raise TagsightError(f"state_dir {config.state_dir} is another's")
+
+    one.ask()
+    while one.being_read:
+        assert not one.poll(accept=refuse)
+        time.sleep(0.02)
+    assert one.current is before
+    assert "is another's" in one.fault

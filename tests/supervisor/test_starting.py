@@ -22,6 +22,8 @@ from runtime.supervisor.child import prune_crash_reports, report_of, run_child
 from runtime.supervisor.children import Child
 from runtime.supervisor.nursery import End, Nursery
 from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.statefolder import StateError
+from runtime.supervisor.statehold import StateHold
 from runtime.supervisor.topology import ProcessPlan, plan_processes
 
 DAY_S = 86_400.0
@@ -103,6 +105,46 @@ def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(s
         process.kill()
         process.join()
         theirs.close()
+
+
+@pytest.mark.parametrize("fault", ["taken", "newer", "no folder"])
+def test_a_reload_to_a_state_folder_that_cannot_be_used_changes_nothing(
+    store_yaml: Path, tmp_path: Path, fault: str
+) -> None:
+    config = load(store_yaml)
+    arbiter = Arbiter(store_yaml, config)
+    arbiter._state.prepare(0.0)
+    other = tmp_path / "other"
+    holder = StateHold(other, other / "outbox.db")
+    if fault == "taken":
+        holder.prepare(0.0)
+    elif fault == "newer":
+        other.mkdir()
+        (other / "format.json").write_text('{"format": 99, "written_by": "7.2"}')
+    else:
+        other.touch()
+    with pytest.raises(StateError):
+        arbiter._move_to(msgspec.structs.replace(config, state_dir=other), 0.0)
+    assert arbiter._state.folder == config.state_dir
+    with pytest.raises(StateError, match="another tagsight daemon"):
+        StateHold(config.state_dir, config.outbox_path()).prepare(0.0)
+    holder.release()
+
+
+def test_a_reload_to_another_state_folder_takes_that_one_and_lets_the_old_one_go(
+    store_yaml: Path, tmp_path: Path
+) -> None:
+    config = load(store_yaml)
+    arbiter = Arbiter(store_yaml, config)
+    arbiter._state.prepare(0.0)
+    other = tmp_path / "other"
+    arbiter._move_to(msgspec.structs.replace(config, state_dir=other), 0.0)
+    assert arbiter._family.crash_dir == other / "crash"
+    with pytest.raises(StateError, match="another tagsight daemon"):
+        StateHold(other, other / "outbox.db").prepare(0.0)
+    old = StateHold(config.state_dir, config.outbox_path())
+    old.prepare(0.0)
+    assert old.fault == ""
 
 
 @pytest.mark.parametrize("set_by_s", [40.0, -3600.0, 50 * 365 * DAY_S])

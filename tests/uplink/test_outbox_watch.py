@@ -131,6 +131,11 @@ def test_while_it_cannot_be_put_back_events_wait_in_memory(
     path.parent.unlink()
     wait_until(lambda: box.state().committed_seq == 200, 10.0)
     assert box.state().fault == ""
+    shutil.rmtree(path.parent)
+    path.parent.touch()
+    wait_until(lambda: box.state().fault, 10.0)
+    path.parent.unlink()
+    wait_until(lambda: not box.state().fault, 10.0)
     box.close()
     assert [seq for seq, _ in stored(path)] == list(range(1, 201))
 
