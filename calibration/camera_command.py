@@ -6,10 +6,14 @@ import dataclasses
 import json
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from calibration.errors import CalibrationError
+
+if TYPE_CHECKING:
+    from runtime.frames.sources import Transport
 
 MAX_PICTURES = 20_000
 SNAPSHOT_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -21,9 +25,17 @@ SNAPSHOT_SUFFIXES = (".png", ".jpg", ".jpeg")
 @click.option(
     "--snapshot", type=click.Path(path_type=Path), help="Keep the last picture here (.png or .jpg)."
 )
+@click.option(
+    "--transport",
+    type=click.Choice(["auto", "tcp", "udp"]),
+    default="auto",
+    help="How pictures come from rtsp://.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def camera(uri: str, seconds: float, snapshot: Path | None, as_json: bool) -> None:
+def camera(uri: str, seconds: float, snapshot: Path | None, transport: Transport, as_json: bool) -> None:
     """Watch a camera and report its rate, size, light, sharpness, and whether it stands still.
+
+    Where it cannot be opened, the answer is what the camera said.
 
     \b
     Example:
@@ -32,12 +44,13 @@ def camera(uri: str, seconds: float, snapshot: Path | None, as_json: bool) -> No
     from calibration.camera_report import CameraWatch
     from calibration.pictures import save_picture
     from runtime.frames.sources import open_source, read
+    from runtime.frames.timing import StaleShare
 
     if snapshot is not None and snapshot.suffix.lower() not in SNAPSHOT_SUFFIXES:
         raise click.BadParameter(f"{snapshot}: .png or .jpg would be right", param_hint="--snapshot")
     last = None
-    source = open_source(uri)
-    watch = CameraWatch()
+    source = open_source(uri, transport=transport)
+    watch, stale, skipped = CameraWatch(), StaleShare(), 0
     end_s = time.monotonic() + seconds
     try:
         while time.monotonic() < end_s and len(watch.times_s) < MAX_PICTURES:
@@ -45,6 +58,8 @@ def camera(uri: str, seconds: float, snapshot: Path | None, as_json: bool) -> No
             if frame is None:
                 break
             last = frame.image
+            stale.add(frame.grab.arrived_s, 1 + source.stale - skipped, source.stale - skipped)
+            skipped = source.stale
             watch.look(frame.image, frame.grab.time_s)
     finally:
         if last is not None:
@@ -57,9 +72,10 @@ def camera(uri: str, seconds: float, snapshot: Path | None, as_json: bool) -> No
             f"{source.label} gave {len(watch.times_s)} pictures in {seconds:g} s; two are needed"
         )
     report = watch.report()
+    remarks = [*report.remarks(), *filter(None, (source.remark, stale.remark))]
     kept = {} if snapshot is None else {"snapshot": str(snapshot)}
     if as_json:
-        click.echo(json.dumps({**dataclasses.asdict(report), "remarks": report.remarks(), **kept}, indent=2))
+        click.echo(json.dumps({**dataclasses.asdict(report), "remarks": remarks, **kept}, indent=2))
         return
     width, height = report.sizes[-1]
     click.echo(
@@ -67,7 +83,7 @@ def camera(uri: str, seconds: float, snapshot: Path | None, as_json: bool) -> No
     )
     light = f"brightness {report.brightness:.0f} of 255, sharpness {report.sharpness:.0f}"
     click.echo(f"longest gap {report.longest_gap_s:g} s, {light}")
-    for remark in report.remarks() or ["nothing to complain about"]:
+    for remark in remarks or ["nothing to complain about"]:
         click.echo(f"- {remark}")
     if snapshot is not None:
         click.echo(f"{snapshot} written: {width} x {height}")

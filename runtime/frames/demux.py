@@ -175,10 +175,6 @@ class Video:
         """Whether the last picture is not as it was made."""
         return self._last_damaged or self._tail.is_cut(self._stream.codec_context)
 
-    def size_of(self, picture: Picture) -> tuple[int, int]:
-        """Width and height of that picture, which may have become others than `size`."""
-        return self._pixels.upright_size(picture.frame)
-
     def pixels(self, picture: Picture, into: Image | None = None) -> Image:
         """The picture as BGR, (height, width, 3), upright and of `size`; in `into` where that fits."""
         return self._pixels.bgr(picture.frame, self.size, into)
@@ -242,7 +238,10 @@ class Video:
         for _ in range(MAX_UNREADABLE):
             try:
                 # An empty packet says that the picture before it stays; the one without a time is the end.
-                return next(packet for packet in self._packets if packet.size or packet.dts is None)
+                packet = next(self._packets)
+                while not packet.size and packet.dts is not None:
+                    packet = next(self._packets)
+                return packet
             except av.error.InvalidDataError:
                 self.spoiled += 1
                 self._packets = self._container.demux(self._stream)

@@ -88,7 +88,7 @@ class StreamSource:
             if arrived_s - time_s <= STALE_S:
                 break
             self.stale += 1
-        if self._video.size_of(picture) != self.size:
+        if self._video.resized:
             raise self._changed()
         if arrived_s - self._asked_s > self._parameters_every_s:
             self._asked_s = arrived_s
@@ -110,6 +110,7 @@ class StreamSource:
             self._relay.close()
 
     def _next(self) -> Picture:
+        self._picture = None  # Its memory serves for the next one.
         try:
             picture = self._video.read()
         except BrokeOff as error:

@@ -170,10 +170,12 @@ class SourceClock:
         self._wrong = 0.0
 
     def _remember(self, verdict: Verdict) -> None:
-        if len(self._verdicts) == REMEMBERED:
-            self._counts[self._verdicts[0]] -= 1
+        oldest = self._verdicts[0] if len(self._verdicts) == REMEMBERED else None
         self._verdicts.append(verdict)
-        self._counts[verdict] += 1
+        if oldest is not verdict:
+            self._counts[verdict] += 1
+            if oldest is not None:
+                self._counts[oldest] -= 1
         self._wrong += MEMORY * ((verdict is not Verdict.GOOD) - self._wrong)
         self.trusted = self._wrong < (DISTRUST if self.trusted else TRUST)
 

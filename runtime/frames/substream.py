@@ -8,6 +8,7 @@ goes back to it when it works.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ RETRY_S, LONGEST_RETRY_S = 5.0, 240.0
 """The main stream is tried again after the first, then after twice as long each time, up to the second."""
 SHORT_S, SHORT_TIMES = 20.0, 2
 """A main stream that breaks off within the first so many times in a row does not work."""
+
+log = logging.getLogger("tagsight.camera")
 
 
 class MainOrSubstream:
@@ -48,6 +51,7 @@ class MainOrSubstream:
         """The main stream if it can be played, else the substream. Raises SourceFault of the main stream."""
         found = self._waiting.take_main() if self._waiting is not None else None
         self._waiting = None
+        returning = found is not None
         lasted_s = None if self._main_since_s is None else self._now() - self._main_since_s
         self._main_since_s = None
         if lasted_s is not None:
@@ -64,6 +68,8 @@ class MainOrSubstream:
                     raise
                 return self._substream(str(fault), fault, pause)
         if found is not None:
+            if returning:
+                log.info("%s: the main stream plays again", found.label)
             self._main_since_s = self._now()
             return found
         self._short = 0
@@ -75,6 +81,7 @@ class MainOrSubstream:
         except SourceFault as second:
             state = second.state if fault is None else fault.state
             raise SourceFault(state, f"{why}; nor does its substream play: {second}") from second
+        log.warning("%s: the substream is played, for the main stream does not play: %s", source.label, why)
         self._waiting = _Substream(source, why, lambda: self._open_main(pause), self._retry_s)
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
         return self._waiting

@@ -71,7 +71,10 @@ def test_the_main_stream_is_played_where_it_can_be() -> None:
     assert streams.open(pause) is main
 
 
-def test_the_substream_steps_in_and_the_camera_goes_back_to_the_main_stream() -> None:
+def test_the_substream_steps_in_and_the_camera_goes_back_to_the_main_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
     main, sub = Scripted("main"), Scripted("sub")
     streams = MainOrSubstream(script([FULL, FULL, main]), script([sub]), retry_s=0.02)
     source = streams.open(pause)
@@ -86,6 +89,9 @@ def test_the_substream_steps_in_and_the_camera_goes_back_to_the_main_stream() ->
     source.close()
     assert sub.closed and not main.closed
     assert streams.open(pause) is main
+    told = [record.getMessage() for record in caplog.records]
+    assert "sub: the substream is played, for the main stream does not play: main: RTSP 453" in told[0]
+    assert told[-1] == "main: the main stream plays again"
 
 
 def test_a_refused_login_is_not_tried_on_the_substream_too() -> None:
