@@ -94,7 +94,7 @@ REFUSED = {
         WebManner(login="MD5"),
         "ann:no",
         SourceState.WRONG_PASSWORD,
-        "password of user ann (login by Digest MD5)",
+        "refuses this user name and password (login by Digest MD5)",
     ),
     "no password": (WebManner(login="Basic"), "", SourceState.WRONG_PASSWORD, "none was given"),
     "no rights": (
