@@ -32,6 +32,7 @@ from bench import (
     fault_rows_consumer,
     fault_rows_device,
     fault_rows_link,
+    fault_rows_reader,
     fault_rows_state,
     fault_rows_stream,
 )
@@ -81,6 +82,7 @@ ROWS: dict[str, Row] = {
     "two-daemons": Row(fault_rows_state.two_daemons, 2),
     "huge-message": Row(fault_rows_consumer.huge_message, 2),
     "big-reload": Row(fault_rows_state.big_reload, 1),
+    "epc-flood": Row(fault_rows_reader.epc_flood, 1),
     "state-read-only": Row(fault_rows_state.state_read_only, 2),
     "outbox-newer": Row(fault_rows_stream.outbox_newer, 2),
     "secret-in-uri": Row(fault_rows_state.secret_in_uri, 1),

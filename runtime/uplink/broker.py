@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runtime.uplink.errors import UplinkError
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 DIE_WITH_PARENT = """
 import ctypes, os, signal, sys

@@ -43,6 +43,7 @@ WHOLE = [
     "two-daemons",
     "huge-message",
     "big-reload",
+    "epc-flood",
     "state-read-only",
     "outbox-newer",
     "secret-in-uri",
