@@ -202,11 +202,18 @@ def segmentation_of_instances(path: Path) -> Path:
     return net.save(path, {"output0": (planes, 3), "output1": (masks, 4)}, {"task": "segment"})
 
 
-def yolox_decoded(path: Path, *, columns: bool = False) -> Path:
-    """Surer that there is something than of what it is, as YOLOX and YOLOv5 are."""
+def yolox_decoded(path: Path, *, columns: bool = False, certain_from: float | None = None) -> Path:
+    """Surer that there is something than of what it is, as YOLOX and YOLOv5 are.
+
+    certain_from: score of a person from which it is quite certain that there is something.
+    """
     net = Ours()
-    anything = net.add("Pow", net.score, net.constant(0.2))
-    person = net.add("Pow", net.score, net.constant(0.8))
+    if certain_from is None:
+        anything = net.add("Pow", net.score, net.constant(0.2))
+        person = net.add("Pow", net.score, net.constant(0.8))
+    else:
+        above = net.add("Greater", net.score, net.constant(certain_from))
+        anything, person = net.add("Cast", above, to=TensorProto.FLOAT), net.score
     table = net.add("Concat", net.centred, anything, net.classes(80, 0, person), axis=2)
     if columns:
         table = net.add("Transpose", table, perm=[0, 2, 1])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from engines import decoders
-from engines.decoders import Scene, cells
+from engines.decoders import Meaning, Scene, cells
+from engines.decoders.tables import check_labels
 from engines.errors import DecoderError
 
 SIZE = 64
@@ -102,6 +103,45 @@ def test_fastestdet_weighs_objectness_and_class() -> None:
     found = decoders.decode_fastestdet([planes], scene)
     assert found.boxes[0] == pytest.approx([16 - 16, 32 - 16, 16 + 16, 32 + 16], abs=1e-4)
     assert found.scores[0] == pytest.approx(0.9**0.6 * 0.8**0.4)
+
+
+@pytest.mark.parametrize("labels", [[], [0], [0, 79, 2], [-1, 0]])
+def test_classes_are_whole_numbers(labels: list) -> None:
+    check_labels(np.array(labels, np.float32))
+
+
+@pytest.mark.parametrize("labels", [[0.5], [0, 1, 0.999], [0.0, 1e-3], [np.nan, 0], [np.inf, 0.1]])
+def test_what_is_no_whole_number_numbers_no_class(labels: list) -> None:
+    with pytest.raises(DecoderError, match="where the classes should be, there are no whole numbers"):
+        check_labels(np.array(labels, np.float32))
+
+
+BOX, SCORE, CLASS = (10, 10, 30, 40), 0.9, 0
+
+
+@pytest.mark.parametrize(
+    ("decoder", "usual", "exchanged"),
+    [
+        ("end2end", [(*BOX, SCORE, CLASS)], [(*BOX, CLASS, SCORE)]),
+        ("batched", (0, *BOX, CLASS, SCORE), (0, *BOX, SCORE, CLASS)),
+    ],
+)
+def test_a_score_in_the_place_of_the_class_is_found_out(decoder: str, usual: tuple, exchanged: tuple) -> None:
+    scene = Scene(SIZE, SIZE, 0, 0.5, meaning=decoders.by_name(decoder).usual)
+    decode = decoders.by_name(decoder).decode
+    found = decode([np.array([usual], np.float32)], scene)
+    assert found.scores.tolist() == [pytest.approx(SCORE)]
+    with pytest.raises(DecoderError, match="no whole numbers"):
+        decode([np.array([exchanged], np.float32)], scene)
+
+
+def test_a_list_of_scores_for_labels_is_found_out() -> None:
+    boxes, scores, labels = (np.array([part], np.float32) for part in ([BOX], [SCORE], [CLASS]))
+    decode = decoders.by_name("detections").decode
+    right = Scene(SIZE, SIZE, 0, 0.5, meaning=Meaning(form="corners", roles=("boxes", "scores", "labels")))
+    assert decode([boxes, scores, labels], right).boxes.tolist() == [list(BOX)]
+    with pytest.raises(DecoderError, match="no whole numbers"):
+        decode([boxes, labels, scores], right)
 
 
 def test_ssd_rows_end_at_the_first_negative_image() -> None:

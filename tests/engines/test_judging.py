@@ -28,6 +28,8 @@ from engines.reading import reading_of
 
 Make = Callable[[Path], Path]
 THERE = 7
+CERTAIN = 0.4
+"""Objectness of 1 from there on finds the persons better than the product does, were it taken for a class."""
 BAG_FIRST = "{0: 'bag', 1: 'cart', 2: 'person'}"
 
 
@@ -73,6 +75,9 @@ HEALTHY = {
     "with masks": Healthy(exports.segmentation_of_instances, "yolov8"),
     "YOLOX": Healthy(exports.yolox_raw, "yolox", PixelFormat()),
     "YOLOX, decoded": Healthy(exports.yolox_decoded, "yolox-decoded", PixelFormat()),
+    "YOLOX, decoded, certain that there is something": Healthy(
+        partial(exports.yolox_decoded, certain_from=CERTAIN), "yolox-decoded", PixelFormat()
+    ),
     "YOLOX, decoded and transposed": Healthy(
         partial(exports.yolox_decoded, columns=True), "yolov5-columns", PixelFormat()
     ),
