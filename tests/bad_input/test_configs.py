@@ -71,7 +71,7 @@ BAD_CONFIGS = {
     ),
     "a number for a list": (
         edited("cameras: [door]", "cameras: 4"),
-        "FILE:39: entrances[0].cameras: 4 does not fit; give a list of items",
+        "FILE:41: entrances[0].cameras: 4 does not fit; give a list of items",
     ),
     "a topic wildcard": (
         edited("name: my-store", "name: a/+"),

@@ -111,7 +111,7 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a scenario with a misspelt key": (
         {"s.yaml": "nam: x\n"},
         "rfid simulate --scenario DIR/s.yaml --port 0",
-        "DIR/s.yaml: Object contains unknown field `nam`",
+        "DIR/s.yaml:1: nam: unknown field `nam`; did you mean name?",
     ),
     # networks and events
     "a network that is noise": (
@@ -136,7 +136,7 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a stream of an unknown kind": (
         {},
         "calibrate camera ftp://host/clip",
-        "ftp://host/clip: ftp is no kind of source; file, rtsp, rtsps, v4l2 and csi are",
+        "ftp://host/clip: ftp is no kind of source; file, rtsp, http, v4l2 and csi are",
     ),
 }
 

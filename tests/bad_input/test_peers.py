@@ -55,8 +55,11 @@ BAD_STREAMS = {
         rtsp("404 Not Found"),
         "rtsp://127.0.0.1:PORT/1: the camera has no stream /1",
     ),
-    "a web server for a camera": (b"HTTP/1.1 200 OK\r\n\r\n", "PORT/1: no answer (it does not speak RTSP)"),
-    "a camera that hangs up": (b"", "PORT/1: no answer (it hung up)"),
+    "a web server for a camera": (
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        "PORT/1: no answer (it does not speak RTSP there: a web server answers",
+    ),
+    "a camera that hangs up": (b"", "PORT/1: no answer (it hung up without an answer)"),
 }
 
 
