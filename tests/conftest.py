@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def store_of_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Verdicts on files and added engines are kept there, and not in the home of who runs the tests."""
+    folder = tmp_path_factory.mktemp("engines")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAGSIGHT_ENGINES", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

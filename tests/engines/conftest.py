@@ -18,9 +18,3 @@ def backend(request: pytest.FixtureRequest) -> str:
     if request.param not in backends.installed():
         pytest.skip(f"{request.param} is not installed")
     return str(request.param)
-
-
-@pytest.fixture(autouse=True)
-def a_store_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verdicts on files and added engines are kept there, and not in the home of who runs the tests."""
-    monkeypatch.setenv("TAGSIGHT_ENGINES", str(tmp_path_factory.getbasetemp() / "engines"))
