@@ -176,7 +176,7 @@ def _verdict(outcomes: list[Outcome]) -> str:
 
 @click.command()
 @click.option("--rows", "names", help="Only these, separated by commas: " + ", ".join(NAMES))
-@click.option("--quick", is_flag=True, help="Each fault once or a few times, in about five minutes.")
+@click.option("--quick", is_flag=True, help="Each fault once or a few times.")
 @click.option("--kills", type=click.IntRange(1), help="How often the device is killed instead.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as JSON here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
