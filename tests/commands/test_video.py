@@ -90,7 +90,7 @@ def test_the_same_clip_gives_the_same_bytes(
 
     counts = json.loads(outputs[0][1])
     assert counts["clip"]["frames"] == FRAMES
-    assert [gate["entrance"] for gate in counts["entrances"]] == ["road gate", "east gate", "south gate"]
+    assert [gate["entrance"] for gate in counts["entrances"]] == ["road gate", "east gate", "north gate"]
     person_s = sum(cell[2] for part in counts["heatmap"] for cell in part["cells"])
     assert 4 < person_s < 18
 
