@@ -31,7 +31,8 @@ CLIP_FRAMES = 795
 LOOP_S = CLIP_FRAMES / CLIP_FPS
 QUIET_S = 60.0
 """How long the empty store is listened to before it opens, in simulated time."""
-STOP_LIMIT_S = 8.0
+STOP_LIMIT_S = 30.0
+"""A starved machine may take so long; a good one takes less than a second."""
 TAGSIGHT = (sys.executable, "-m", "runtime")
 
 
