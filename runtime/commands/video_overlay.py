@@ -24,11 +24,24 @@ MAX_TRAIL = 100
 
 @dataclass(frozen=True)
 class FlipSign:
-    """A tag that was turned over: where, what to say of it, how long ago."""
+    """A tag that was turned over: where, what to say of it, how long ago.
+
+    `right` is whether that is true, where it is known; `by` is where the person is who turned it.
+    """
 
     at: FloorPoint
     text: str
     age_s: float
+    right: bool | None = None
+    by: FloorPoint | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of the panel, and whether it is true, where that is known."""
+
+    text: str
+    right: bool | None = None
 
 
 class Overlay:
@@ -42,11 +55,15 @@ class Overlay:
         homography: Homography | None,
         config: StoreConfig | None,
         camera: str | None = None,
+        legend: bool = False,
     ) -> None:
-        """Only entrances of `camera` are drawn, if given. Raises TagsightError where it cannot write."""
+        """Only entrances of `camera` are drawn, if given. `legend` explains the signs of flips too.
+
+        Raises TagsightError where it cannot write."""
         self.path = path
         self._config = config if homography is not None else None
         self._camera = camera
+        self._legend = legend
         self._painter = ScenePainter(size, homography)
         self._trails: dict[int, deque[tuple[float, FloorPoint]]] = {}
         try:
@@ -63,12 +80,14 @@ class Overlay:
         tracks: list[Track],
         through: Mapping[tuple[str, str], int],
         flips: Sequence[FlipSign] = (),
-        notes: Sequence[str] = (),
+        notes: Sequence[Note] = (),
+        labels: Mapping[int, str] | None = None,
     ) -> None:
         """Draw and write one frame.
 
         `through` counts crossings by entrance and direction, `flips` are shown where they happened, `notes`
-        are further lines of the panel.
+        are further lines of the panel. People are labelled with track number and place, or with `labels`
+        by track number where these are given.
         """
         painter, canvas = self._painter, self._painter.canvas(picture)
         self._draw_floor(canvas, through)
@@ -80,10 +99,17 @@ class Overlay:
                 painter.trail(canvas, track.id, [place for _, place in self._trails[track.id]])
         for track in sorted(people, key=lambda track: track.box[1] + track.box[3]):
             assert track.id is not None
-            painter.person(canvas, track.id, track.box, track.floor_xy_m)
+            label = None if labels is None else labels.get(track.id, "")
+            painter.person(canvas, track.id, track.box, track.floor_xy_m, label)
         for flip in flips:
-            painter.flip(canvas, flip.at, flip.text, flip.age_s)
-        painter.panel(canvas, [f"{time_s:6.1f} s", f"{len(people)} in view", *notes])
+            if flip.by is not None:
+                painter.link(canvas, flip.by, flip.at)
+        for flip in flips:
+            painter.flip(canvas, flip.at, flip.text, flip.age_s, flip.right)
+        lines = [Note(f"{time_s:.1f} s, {len(people)} in view"), *notes]
+        painter.panel(canvas, [line.text for line in lines], [line.right for line in lines])
+        if self._legend:
+            painter.legend(canvas)
         self._writer.add(canvas, time_s)
 
     def close(self) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,8 @@ class Score:
     """Flips and matches, found and true.
 
     `right` and `wrong` count matches of true flips that name a visitor; `nobody` those that do not;
-    `false_flips` were never played.
+    `false_flips` were never played. `verdicts` is flip key -> whether it was played and its visitor is the
+    right one; a found flip that names nobody has none. `missed` were played and not found.
     """
 
     true_flips: int
@@ -55,6 +56,8 @@ class Score:
     right: int
     wrong: int
     nobody: int
+    verdicts: Mapping[str, bool] = field(default_factory=dict)
+    missed: tuple[TrueFlip, ...] = ()
 
     @property
     def right_share(self) -> float | None:
@@ -107,15 +110,16 @@ def score(
     """Hold found flips and matches against the truth; `epoch_s` is when the first loop began."""
     found: dict[str, TrueFlip] = {}
     taken: set[int] = set()
-    false_flips = 0
+    verdicts: dict[str, bool] = {}
     for flip in sorted(flips, key=lambda flip: flip.start_s):
         number = _nearest(truth, taken, flip)
         if number is None:
-            false_flips += 1
+            verdicts[flip.key] = False
         else:
             taken.add(number)
             found[flip.key] = truth[number]
-    right = wrong = nobody = 0
+    false_flips, nobody = len(verdicts), 0
+    named: list[bool] = []
     for match in matches:
         true = found.get(match.flip)
         if true is None:
@@ -124,11 +128,12 @@ def score(
             nobody += 1
             continue
         at_s = (match.start_s + match.end_s) / 2 + match.evidence.time_offset_s
-        if paths.who(match.evidence.floor_xy_m, at_s - epoch_s) == true.person:
-            right += 1
-        else:
-            wrong += 1
-    return Score(len(truth), len(found), false_flips, right, wrong, nobody)
+        is_right = paths.who(match.evidence.floor_xy_m, at_s - epoch_s) == true.person
+        verdicts[match.flip] = is_right
+        named.append(is_right)
+    missed = tuple(true for number, true in enumerate(truth) if number not in taken)
+    right = sum(named)
+    return Score(len(truth), len(found), false_flips, right, len(named) - right, nobody, verdicts, missed)
 
 
 def _nearest(truth: Sequence[TrueFlip], taken: set[int], flip: Flip) -> int | None:

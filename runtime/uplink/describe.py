@@ -122,8 +122,13 @@ _WORDS: dict[type, Callable[[Any], str]] = {
 }
 
 
+def short_visitor(visitor: str) -> str:
+    """The end of a visitor's id, by which people tell visitors apart."""
+    return visitor[-SHORT_ID:]
+
+
 def _visitor(visitor: str) -> str:
-    return f"visitor {visitor[-SHORT_ID:]}"
+    return f"visitor {short_visitor(visitor)}"
 
 
 def _article(epc: str, sku: str | None) -> str:

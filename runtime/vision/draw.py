@@ -30,6 +30,16 @@ FLIP: Colour = (40, 190, 255)
 ANTENNA: Colour = (200, 70, 190)
 GRID: Colour = (225, 225, 140)
 
+LEGEND: Sequence[tuple[Colour | bool, str]] = (
+    (GATE, "entrance, arrow inwards"),
+    (ZONE, "zone"),
+    (RACK, "rack"),
+    (FLIP, "garment turned, and by whom"),
+    (True, "so it was"),
+    (False, "not so, or not found"),
+)
+"""A colour, or a tick or cross, and what it stands for."""
+
 FULL_WIDTH_PX = 1280
 """Pictures narrower than this are enlarged, by a whole factor."""
 
@@ -41,7 +51,9 @@ GRID_NAMED = 4
 """One line in so many is named by its coordinate."""
 GRID_LEAST_PX = 5
 """Where the floor's grid is finer than so many pixels it is not drawn."""
-FLIP_SECONDS = 1.5
+RIGHT: Colour = (80, 175, 60)
+WRONG: Colour = (50, 50, 215)
+FLIP_SECONDS = 2.5
 """How long a flip's ring takes to spread and fade."""
 
 
@@ -109,7 +121,7 @@ class ScenePainter:
         self._wash(canvas, drawn, RACK, 0.45)
         self._stroke(canvas, drawn, PAPER, 3.5, closed=True)
         self._stroke(canvas, drawn, RACK, 2.0, closed=True)
-        self._name(canvas, name, polygon_centre(corners), RACK)
+        self._name(canvas, name, polygon_centre(corners), RACK, lift=16)
 
     def antenna(self, canvas: Image, name: str, at: FloorPoint) -> None:
         """A reader's antenna: a ring on the floor below it, and its name."""
@@ -149,15 +161,24 @@ class ScenePainter:
         self._stroke(canvas, ring, PAPER, 2.0, closed=True)
         self._tag(canvas, name, (centre[0] + 8 * self._em, centre[1] - 8 * self._em), PAPER)
 
-    def flip(self, canvas: Image, at: FloorPoint, text: str, age_s: float) -> None:
-        """A tag was turned over at a place `age_s` ago: a ring that spreads on the floor, and what it was."""
+    def link(self, canvas: Image, person: FloorPoint, rack: FloorPoint) -> None:
+        """A line on the floor from a person to the rack of the garment they turned."""
+        line = self._path([person, rack])
+        self._stroke(canvas, line, INK, 5.0)
+        self._stroke(canvas, line, FLIP, 3.0)
+
+    def flip(self, canvas: Image, at: FloorPoint, text: str, age_s: float, right: bool | None = None) -> None:
+        """A tag was turned over at a place `age_s` ago: a ring that spreads on the floor, and what it was.
+
+        A tick or a cross says whether that is `right`, where it is known.
+        """
         share = age_s / FLIP_SECONDS
         if not 0 <= share <= 1:
             return
         ring = self._circle(at, FLIP_RADIUS_M * (0.3 + 0.7 * share))
         self._wash(canvas, ring, FLIP, 0.35 * (1 - share))
         self._stroke(canvas, ring, FLIP, 1.0 + 3.0 * (1 - share), closed=True)
-        self._name(canvas, text, at, FLIP, lift=26)
+        self._name(canvas, text, at, FLIP, lift=-44, right=right)
 
     def trail(self, canvas: Image, track: int, places: Sequence[FloorPoint]) -> None:
         """Where a person walked, oldest first, growing fainter into the past."""
@@ -171,33 +192,65 @@ class ScenePainter:
             self._stroke(canvas, part, (int(faded[0]), int(faded[1]), int(faded[2])), 2.0)
 
     def person(
-        self, canvas: Image, track: int, box: Box, floor_xy_m: FloorPoint | None, text: str = ""
+        self,
+        canvas: Image,
+        track: int,
+        box: Box,
+        floor_xy_m: FloorPoint | None,
+        label: str | None = None,
     ) -> None:
-        """A person: corners of the box, a disc under the feet, and a label of the id and the place."""
+        """A person: corners of the box, a disc under the feet, and a label (else track and place)."""
         colour = person_colour(track)
         if floor_xy_m is not None and self.homography is not None:
             disc = self._circle(floor_xy_m, FOOT_RADIUS_M)
             self._wash(canvas, disc, colour, 0.4)
             self._stroke(canvas, disc, colour, 1.5, closed=True)
         self._corners(canvas, box, colour)
-        label = f"{track}" + (f"  {floor_xy_m[0]:.1f}, {floor_xy_m[1]:.1f} m" if floor_xy_m else "")
-        left, top = box[0] * self.zoom, box[1] * self.zoom
-        self._tag(canvas, label + (f"  {text}" if text else ""), (left, top - 4 * self._em), colour)
+        if label is None:
+            label = f"{track}" + (f"  {floor_xy_m[0]:.1f}, {floor_xy_m[1]:.1f} m" if floor_xy_m else "")
+        if label:
+            self._tag(canvas, label, (box[0] * self.zoom, box[1] * self.zoom - 4 * self._em), colour)
 
-    def panel(self, canvas: Image, lines: Sequence[str]) -> None:
-        """Lines of text on a dark plate in the lower left corner."""
+    def panel(self, canvas: Image, lines: Sequence[str], rights: Sequence[bool | None] = ()) -> None:
+        """Lines of text on a dark plate in the lower left corner, ticked or crossed as `rights` say."""
         if not lines:
             return
         em = self._em
         step = round(24 * em)
-        width = max(self._text_size(line, 0.55)[0] for line in lines) + round(28 * em)
+        marks = list(itertools.zip_longest(lines, rights))
+        widths = [
+            self._text_size(line, 0.55)[0] + (0 if right is None else round(24 * em)) for line, right in marks
+        ]
+        width = max(widths) + round(28 * em)
         height = step * len(lines) + round(16 * em)
         bottom = canvas.shape[0] - round(12 * em)
         plate = canvas[max(0, bottom - height) : bottom, round(12 * em) : round(12 * em) + width]
         plate[:] = (plate * 0.35 + np.array(INK) * 0.65).astype(np.uint8)
-        for row, line in enumerate(lines):
+        for row, (line, right) in enumerate(marks):
             at = (round(26 * em), bottom - height + round(10 * em) + step * row + round(15 * em))
             self._write(canvas, line, at, 0.55, PAPER)
+            if right is not None:
+                self._mark(canvas, (at[0] + widths[row] - 8 * em, at[1] - 6 * em), right)
+
+    def legend(self, canvas: Image) -> None:
+        """What the colours and signs stand for, on a dark plate in the lower right corner."""
+        em = self._em
+        step, width = (
+            round(22 * em),
+            max(self._text_size(text, 0.45)[0] for _, text in LEGEND) + round(64 * em),
+        )
+        left = canvas.shape[1] - width - round(12 * em)
+        top = canvas.shape[0] - step * len(LEGEND) - round(26 * em)
+        plate = canvas[max(0, top) : canvas.shape[0] - round(12 * em), max(0, left) : max(0, left) + width]
+        plate[:] = (plate * 0.35 + np.array(INK) * 0.65).astype(np.uint8)
+        for row, (sign, text) in enumerate(LEGEND):
+            middle = top + round(18 * em) + step * row
+            if isinstance(sign, bool):
+                self._mark(canvas, (left + 24 * em, middle), sign)
+            else:
+                ends = np.array([(left + 12 * em, middle), (left + 36 * em, middle)])
+                self._stroke(canvas, ends, sign, 5.0)
+            self._write(canvas, text, (left + round(48 * em), middle + round(5 * em)), 0.45, PAPER)
 
     def _outline(self, polygon: Sequence[FloorPoint]) -> Floats:
         return self._path([*polygon, polygon[0]])
@@ -273,23 +326,54 @@ class ScenePainter:
             self._stroke(canvas, corner, INK, 3.6)
             self._stroke(canvas, corner, colour, 2.0)
 
-    def _name(self, canvas: Image, text: str, place: FloorPoint, colour: Colour, lift: int = 0) -> None:
+    def _name(
+        self,
+        canvas: Image,
+        text: str,
+        place: FloorPoint,
+        colour: Colour,
+        lift: int = 0,
+        right: bool | None = None,
+    ) -> None:
         pixels = self._pixels(np.asarray([place], np.float64))
         if len(pixels) and text and (pixels[0] >= 0).all() and (pixels[0] < self.size).all():
             width = self._text_size(text, 0.45)[0]
-            self._tag(canvas, text, (pixels[0, 0] - width / 2, pixels[0, 1] - lift * self._em), colour)
+            self._tag(canvas, text, (pixels[0, 0] - width / 2, pixels[0, 1] - lift * self._em), colour, right)
 
-    def _tag(self, canvas: Image, text: str, at: tuple[float, float], colour: Colour) -> None:
+    def _tag(
+        self,
+        canvas: Image,
+        text: str,
+        at: tuple[float, float],
+        colour: Colour,
+        right: bool | None = None,
+    ) -> None:
         """Text on a filled plate whose lower left corner is `at`, kept inside the picture."""
         em = self._em
         width, height = self._text_size(text, 0.45)
         pad = round(4 * em)
+        text_width, width = width, width + (0 if right is None else round(22 * em))
         left = int(np.clip(at[0], 0, max(0, canvas.shape[1] - width - 2 * pad)))
         bottom = int(np.clip(at[1], height + 2 * pad, canvas.shape[0] - 1))
         top = bottom - height - 2 * pad
         cv2.rectangle(canvas, (left, top), (left + width + 2 * pad, bottom), colour, -1, cv2.LINE_AA)
         bright = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2] > 130
         self._write(canvas, text, (left + pad, bottom - pad), 0.45, INK if bright else PAPER)
+        if right is not None:
+            self._mark(canvas, (left + pad + text_width + 13 * em, (top + bottom) / 2), right)
+
+    def _mark(self, canvas: Image, centre: tuple[float, float], right: bool) -> None:
+        """A disc with a tick or a cross."""
+        em = self._em
+        at = round(centre[0]), round(centre[1])
+        cv2.circle(canvas, at, round(9 * em), RIGHT if right else WRONG, -1, cv2.LINE_AA)
+        strokes = (
+            [[(-4, 0), (-1, 4), (4, -4)]]
+            if right
+            else [[(-3.5, -3.5), (3.5, 3.5)], [(-3.5, 3.5), (3.5, -3.5)]]
+        )
+        for stroke in strokes:
+            self._stroke(canvas, np.array(at) + em * np.array(stroke), PAPER, 2.0)
 
     def _text_size(self, text: str, size: float) -> tuple[int, int]:
         (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size * self._em, self._weight())

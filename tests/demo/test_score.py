@@ -51,12 +51,15 @@ def test_right_wrong_nobody_and_false_are_told_apart(paths: Paths) -> None:
     assert (result.right, result.wrong, result.nobody, result.false_flips) == (2, 1, 1, 1)
     assert result.found_flips == result.true_flips == 4
     assert result.right_share == pytest.approx(2 / 3)
+    assert result.verdicts == {"f0": True, "f1": True, "f2": False, "f4": False}
+    assert result.missed == ()
 
 
 def test_a_flip_of_the_same_tag_at_another_time_is_false(paths: Paths) -> None:
     truth = [TrueFlip("e", EPOCH_S + 2.0, EPOCH_S + 3.0, "ann")]
     result = score(truth, [flip("f", "e", EPOCH_S + 9.0)], [], paths, EPOCH_S)
     assert (result.found_flips, result.false_flips, result.right_share) == (0, 1, None)
+    assert result.missed == tuple(truth)
 
 
 def test_one_true_flip_is_found_once(paths: Paths) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.geometry import Homography
-from runtime.vision.draw import FLIP_SECONDS, ScenePainter, person_colour
+from runtime.vision.draw import FLIP, FLIP_SECONDS, RIGHT, WRONG, ScenePainter, person_colour
 
 PLAZA = Homography(
     [
@@ -86,3 +86,39 @@ def test_neighbours_in_number_have_different_colours() -> None:
     colours = [np.array(person_colour(number), float) for number in range(1, 9)]
     gaps = [np.abs(a - b).max() for a, b in itertools.pairwise(colours)]
     assert min(gaps) > 60
+
+
+def test_a_tick_is_green_and_a_cross_is_red_beside_the_words_of_a_flip() -> None:
+    shown = {}
+    for right in (None, True, False):
+        scene = painter()
+        shown[right] = scene.canvas(GREY)
+        scene.flip(shown[right], (-7.0, -6.0), "coat turned", 1.0, right)
+    for right, colour in ((True, RIGHT), (False, WRONG)):
+        marked = (shown[right] == colour).all(axis=2).sum()
+        assert marked > 50
+        assert (shown[None] == colour).all(axis=2).sum() == 0
+        assert (shown[not right] == colour).all(axis=2).sum() == 0
+
+
+def test_a_line_joins_a_person_to_the_rack() -> None:
+    scene = painter()
+    canvas = scene.canvas(GREY)
+    person, rack = (-9.0, -6.0), (-7.0, -6.0)
+    scene.link(canvas, person, rack)
+    for share in (0.1, 0.5, 0.9):
+        place = np.array([(1 - share) * np.array(person) + share * np.array(rack)])
+        u, v = (PLAZA.to_image(place)[0] * scene.zoom).round().astype(int)
+        assert (canvas[v, u] == FLIP).all()
+
+
+def test_a_label_takes_the_place_of_number_and_place_and_none_is_written_where_it_is_empty() -> None:
+    scene = painter()
+    pictures = []
+    for label in (None, "b2a3b3", ""):
+        canvas = scene.canvas(GREY)
+        scene.person(canvas, 7, (300.0, 200.0, 40.0, 100.0), None, label)
+        pictures.append(canvas)
+    above = [(picture[: 200 * scene.zoom - 4] != 128).any() for picture in pictures]
+    assert above == [True, True, False]
+    assert (pictures[0] != pictures[1]).any()
