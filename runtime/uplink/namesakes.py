@@ -11,6 +11,9 @@ from __future__ import annotations
 from runtime.uplink.identity import COPIED, REPLACED, Identity, Succession
 from runtime.uplink.wire import Ack, Status
 
+MOST_AHEAD = 10_000_000
+"""No copy is further ahead: that is months of a busy store. Who claims more is believed so far."""
+
 
 def copy_in_status(identity: Identity, status: Status, last_seq: int) -> Succession | None:
     """The request that follows where `status` comes from a copy of this outbox.
@@ -21,7 +24,7 @@ def copy_in_status(identity: Identity, status: Status, last_seq: int) -> Success
         return None
     if status.last_seq <= last_seq and not identity.strangers([status.incarnation]):
         return None
-    return Succession(identity.stream, 1, status.last_seq, COPIED, True)
+    return Succession(identity.stream, 1, min(status.last_seq, last_seq + MOST_AHEAD), COPIED, True)
 
 
 def copy_in_ack(identity: Identity, ack: Ack, last_seq: int) -> Succession | None:
@@ -32,7 +35,7 @@ def copy_in_ack(identity: Identity, ack: Ack, last_seq: int) -> Succession | Non
     had_before = ack.incarnations.get(identity.incarnation, 0)
     if ack.last <= last_seq and had_before <= identity.began and not identity.strangers(ack.incarnations):
         return None
-    return Succession(identity.stream, 1, ack.last, COPIED, True)
+    return Succession(identity.stream, 1, min(ack.last, last_seq + MOST_AHEAD), COPIED, True)
 
 
 def predecessor_in_status(identity: Identity, status: Status) -> Succession | None:

@@ -12,7 +12,7 @@ import pytest
 from runtime.uplink import outbox_file
 from runtime.uplink.events import Gap, StreamId, open_event
 from runtime.uplink.identity import COPIED, REPLACED, Identity, Succession, read_identity
-from runtime.uplink.namesakes import copy_in_ack, copy_in_status, predecessor_in_status
+from runtime.uplink.namesakes import MOST_AHEAD, copy_in_ack, copy_in_status, predecessor_in_status
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.ranges import SeqRanges
@@ -234,6 +234,11 @@ def test_a_status_tells_of_a_copy_by_an_incarnation_that_is_not_ours(said: Statu
 )
 def test_an_acknowledgement_tells_of_a_copy(said: Ack, is_copy: bool) -> None:
     assert (copy_in_ack(MINE, said, last_seq=10) is not None) == is_copy
+
+
+def test_a_copy_that_claims_to_be_years_ahead_is_believed_so_far_and_no_further() -> None:
+    wish = copy_in_ack(MINE, Ack(5, "s", 2**53, {"b": 7}), last_seq=10)
+    assert wish is not None and wish.last == 10 + MOST_AHEAD
 
 
 def test_what_the_outbox_before_had_not_delivered_is_named() -> None:
