@@ -212,7 +212,7 @@ def test_reports_that_come_again_after_a_reconnect_count_once(monkeypatch: pytes
         listening(reader) as (session, ear),
     ):
         until(lambda: ear.count > LEAST)
-        reader.fault("silent", 3.0)
+        reader.fault("refuse", 1.5)
         until(lambda: session.health().state != "reading")
         again += [body for body in sent if body.startswith(tlv(240)[:2])][-40:]
         until(lambda: session.health().connected == 2 and ear.count > 2 * LEAST)
