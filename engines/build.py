@@ -39,7 +39,7 @@ DISK_PER_NETWORK = 24
 LEAST_MEMORY_MIB = 900
 DEFAULT_LIMIT_S = 3600.0
 
-Ending = Literal["up to date", "built", "built, not run", "failed"]
+Ending = Literal["up to date", "built", "built, not run", "skipped", "failed"]
 Say = Callable[[str], None]
 
 

@@ -183,6 +183,8 @@ def build(
 ) -> None:
     """Build engines for this machine's GPU, verify them, put them into use. What is up to date is left alone.
 
+    With --all, networks that only the processor can run are skipped, and it is said why.
+
     \b
     Example:
       tagsight engines build --all
@@ -227,7 +229,8 @@ def build(
         click.echo(msgspec.json.encode({"idle": idle, "engines": outcomes}).decode())
     elif idle:
         click.echo(idle)
-    failed = [outcome for outcome in outcomes if outcome.ending == "failed"]
+    wrong = ("failed",) if everything else ("failed", "skipped")
+    failed = [outcome for outcome in outcomes if outcome.ending in wrong]
     if failed:
         raise EngineError(f"{len(failed)} of {len(outcomes)} engines could not be built: {failed[0].why}")
 

@@ -156,7 +156,8 @@ def picture_input(model: Model, path: Path) -> Any:
     form = inputs[0].type.tensor_type
     if form.elem_type != TensorProto.FLOAT:
         raise WeightsError(f"{path}: its input {inputs[0].name!r} must be fp32")
-    if len(form.shape.dim) != 4 or form.shape.dim[1].dim_value not in (0, 3):
+    sides = [side.dim_value for side in form.shape.dim]
+    if len(sides) != 4 or sides[1] not in (0, 3) or (sides[1] == 0 and sides[3] == 3):
         raise WeightsError(f"{path}: its input {inputs[0].name!r} is no picture [batch, 3, height, width]")
     return inputs[0]
 

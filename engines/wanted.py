@@ -15,6 +15,7 @@ from engines.errors import BuildError, EngineError
 from engines.key import Asked, Options, Precision
 from engines.preprocess import tight_input
 from engines.store import PlanStore
+from engines.suitable import hindrance
 
 PICTURE_SHAPES = ((4, 3), (16, 9))
 """Of cameras: a network that takes any size is built for the tightest input of each."""
@@ -88,10 +89,14 @@ class Wish:
 
 
 def requests(plans: PlanStore, engines: Sequence[KnownEngine], wish: Wish) -> Iterator[Request | Outcome]:
-    """What to build of each engine; an outcome where that cannot even be said."""
+    """What to build of each engine; an outcome where nothing is to be built, or that cannot even be said."""
     for engine in engines:
         try:
             source = source_of(engine)
+            why = hindrance(engine, source)
+            if why:
+                yield Outcome(title=engine.entry.name, ending="skipped", why=why)
+                continue
             for size in sizes_of(engine, source, wish.sizes):
                 kind = wish.precision
                 chosen = precision_for(plans, engine, source, size) if kind == "auto" else kind

@@ -255,15 +255,12 @@ def _path_plan(plan: LanePlan, detect: Inference) -> PathPlan:
     """What lies around the detector's engine. Raises GpuError where no kernel decodes its outputs."""
     network, reading = plan.detector, plan.reading
     shape = detect.shape(network.outputs[0].name)
-    box_columns = launches.BOX_COLUMNS.get(reading.decoder)
     usual = reading.meaning == PLAIN
-    if box_columns is None or not usual:
-        how = reading.decoder if usual else f"{reading.decoder} with boxes or scores of another kind"
-        raise GpuError(
-            f"engine {network.name}: no kernel decodes {how} outputs, kernels do "
-            f"{', '.join(launches.BOX_COLUMNS)}; the processor looks instead"
-        )
-    if len(network.outputs) != 1 or len(shape) != 3:
+    why = launches.undecodable(reading.decoder, usual=usual, outputs=len(network.outputs))
+    if why:
+        raise GpuError(f"engine {network.name}: {why}; the processor looks instead")
+    box_columns = launches.BOX_COLUMNS[reading.decoder]
+    if len(shape) != 3:
         shapes = [list(detect.shape(output.name)) for output in network.outputs]
         raise GpuError(f"engine {network.name}: no kernel decodes outputs {shapes}")
     cells, columns = (shape[2], shape[1]) if reading.decoder == "yolov8" else (shape[1], shape[2])

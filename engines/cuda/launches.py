@@ -172,6 +172,17 @@ BOX_COLUMNS = {"ltrb": 4, "yolox": 5, "yolov8": 4}
 and scores as those families write them (`engines.decoders.scene.PLAIN`)."""
 
 
+def undecodable(decoder: str, *, usual: bool, outputs: int = 1) -> str:
+    """Why no kernel decodes such outputs, so many of them; empty where one does.
+
+    usual: whether boxes and scores are of the kind that kernels read.
+    """
+    if decoder not in BOX_COLUMNS or not usual:
+        how = f"{decoder} with boxes or scores of another kind" if decoder in BOX_COLUMNS else decoder
+        return f"no kernel decodes {how} outputs, kernels do {', '.join(BOX_COLUMNS)}"
+    return f"no kernel decodes {outputs} outputs of {decoder}, kernels do one" if outputs != 1 else ""
+
+
 def decode(
     decoder: str,
     predictions: int,

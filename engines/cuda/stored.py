@@ -5,6 +5,7 @@ from __future__ import annotations
 from engines import crops
 from engines.backends import tensorrt
 from engines.catalogue import EngineEntry
+from engines.cuda import launches
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
@@ -12,6 +13,7 @@ from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import Network, read_network
 from engines.cuda.lane import LanePlan
+from engines.decoders.scene import PLAIN
 from engines.detector import PersonDetector
 from engines.source import Source
 from engines.store import PlanStore
@@ -27,8 +29,12 @@ def open_stored(
 
     Raises EngineError where none is built and verified here.
     """
+    reading = detector.reading
+    why = launches.undecodable(reading.decoder, usual=reading.meaning == PLAIN)
+    if why:
+        raise GpuError(why)
     network = network_of(detector, input_wh)
-    plan = LanePlan(network, detector.reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)), looks)
+    plan = LanePlan(network, reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)), looks)
     return Execution(gpu, plan)
 
 

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import cv2
+import exports
 import msgspec
 import numpy as np
 import onnxruntime
@@ -26,6 +27,7 @@ from engines.errors import EngineError
 from engines.store import PlanStore
 
 SPOTS = Recipe(decoder="ltrb")
+DETECTIONS = Recipe(decoder="detections", outputs=["labels", "boxes", "scores"])
 SHIPPED = [engine.entry.name for engine in catalogue.known_engines(Path("/nowhere"))]
 CLIP = os.environ.get("TAGSIGHT_CLIP", "")
 
@@ -120,6 +122,19 @@ def test_what_is_there_is_not_built_again_until_something_changes(tmp_path: Path
     changed = json.loads(run("spots", "--level", "2").output)["engines"][0]
     assert changed["built_s"] is not None
     assert changed["folder"] != first["folder"]
+
+
+def test_at_boot_one_is_built_and_what_only_the_processor_runs_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adding.take_in(bright_spot_detector(tmp_path / "spots.onnx", size=(64, 64)), "spots", SPOTS)
+    adding.take_in(exports.detections(tmp_path / "two.onnx"), "two", DETECTIONS, backend="onnxruntime")
+    engines = [engine for engine in catalogue.known_engines() if not engine.shipped]
+    monkeypatch.setattr(catalogue, "known_engines", lambda: engines)
+    result = run("--all")
+    assert result.exit_code == 0, result.exception
+    endings = {one["title"]: one["ending"] for one in json.loads(result.output)["engines"]}
+    assert endings == {"spots 64x64 fp16": "built, not run", "two": "skipped"}
 
 
 def kept(store: Path, name: str, file: Path) -> None:
