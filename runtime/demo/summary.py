@@ -90,7 +90,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 def named_share(score: Score) -> str:
     """The share of named matches that are right, in words."""
     share = score.right_share
-    return "none named" if share is None else f"{share:.0%} of {score.right + score.wrong} named"
+    return (
+        "none was named" if share is None else f"{share:.0%} of {score.right + score.wrong} named are right"
+    )
 
 
 def write_summary(summary: Summary, path: Path) -> None:
@@ -110,7 +112,7 @@ def print_summary(summary: Summary, score: Score, console: Console) -> None:
     table.add_row("tag reads", f"{summary.reads_per_s:.0f}/s")
     found = f"{summary.flips_found} of {summary.flips_true} found, {summary.flips_false} that were none"
     table.add_row("garments turned over", found)
-    table.add_row("by whom", f"{named_share(score)} are right, {summary.matches_nobody} without a name")
+    table.add_row("by whom", f"{named_share(score)}, {summary.matches_nobody} without a name")
     delivered = f"{summary.events_received} of {summary.events_sent} received, {summary.events_lost} lost"
     table.add_row("events", delivered)
     table.add_row("stopped in", f"{summary.stop_s:.1f} s")

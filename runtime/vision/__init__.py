@@ -7,4 +7,5 @@ onlooker      how people look and whether they handle goods, where that is wante
 records       what the store process is told
 tracklog      tracks written with a fixed delay (MOT Challenge text)
 draw          people, gates, zones, racks and flips drawn into the picture
+pen           strokes, tinted areas, words on plates, ticks and crosses
 """

@@ -12,33 +12,15 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from runtime.geometry import Floats, Homography, polygon_centre, signed_distance_m
+from runtime.vision.pen import FLIP, GATE, INK, PAPER, RACK, ZONE, Colour, Image, Pen
 
-Image = npt.NDArray[np.uint8]
-Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 FloorPoint = tuple[float, float]
 
-INK: Colour = (38, 30, 28)
-PAPER: Colour = (250, 250, 248)
-GATE: Colour = (70, 80, 235)
-ZONE: Colour = (205, 160, 70)
-RACK: Colour = (70, 165, 60)
-FLIP: Colour = (40, 190, 255)
 ANTENNA: Colour = (200, 70, 190)
 GRID: Colour = (225, 225, 140)
-
-LEGEND: Sequence[tuple[Colour | bool, str]] = (
-    (GATE, "entrance, arrow inwards"),
-    (ZONE, "zone"),
-    (RACK, "rack"),
-    (FLIP, "garment turned, and by whom"),
-    (True, "so it was"),
-    (False, "not so, or not found"),
-)
-"""A colour, or a tick or cross, and what it stands for."""
 
 FULL_WIDTH_PX = 1280
 """Pictures narrower than this are enlarged, by a whole factor."""
@@ -51,8 +33,6 @@ GRID_NAMED = 4
 """One line in so many is named by its coordinate."""
 GRID_LEAST_PX = 5
 """Where the floor's grid is finer than so many pixels it is not drawn."""
-RIGHT: Colour = (80, 175, 60)
-WRONG: Colour = (50, 50, 215)
 FLIP_SECONDS = 2.5
 """How long a flip's ring takes to spread and fade."""
 
@@ -72,6 +52,7 @@ class ScenePainter:
         self.zoom = max(1, round(FULL_WIDTH_PX / size[0]))
         self.size = size[0] * self.zoom, size[1] * self.zoom
         self._em = max(1.0, self.size[1] / 1000)
+        self._pen = Pen(self._em)
 
     def canvas(self, picture: Image) -> Image:
         """A copy of the camera's picture to draw on, enlarged to `size`."""
@@ -82,8 +63,8 @@ class ScenePainter:
     def zone(self, canvas: Image, name: str, polygon: Sequence[FloorPoint]) -> None:
         """A zone as a faint area with a thin outline and its name in the middle."""
         outline = self._outline(polygon)
-        self._wash(canvas, outline, ZONE, 0.16)
-        self._stroke(canvas, outline, ZONE, 1.6, closed=True)
+        self._pen.wash(canvas, outline, ZONE, 0.16)
+        self._pen.stroke(canvas, outline, ZONE, 1.6, closed=True)
         self._name(canvas, name, polygon_centre(polygon), ZONE)
 
     def gate(
@@ -95,19 +76,19 @@ class ScenePainter:
         through: tuple[int, int] | None = None,
     ) -> None:
         """An entrance line with an arrow to its inner side, and how many came in and went out."""
-        self._stroke(canvas, self._path(line), GATE, 4.0)
+        self._pen.stroke(canvas, self._path(line), GATE, 4.0)
         start, end = np.asarray(line[0]), np.asarray(line[1])
         middle = (start + end) / 2
         along = (end - start) / np.linalg.norm(end - start)
         inward = np.array([-along[1], along[0]]) * np.sign(signed_distance_m(inside, line)[0])
         shaft = self._path([tuple(middle), tuple(middle + 1.2 * inward)])
-        self._stroke(canvas, shaft, GATE, 3.0)
+        self._pen.stroke(canvas, shaft, GATE, 3.0)
         head = [
             middle + 0.8 * inward + 0.3 * along,
             middle + 1.2 * inward,
             middle + 0.8 * inward - 0.3 * along,
         ]
-        self._stroke(canvas, self._path([tuple(point) for point in head]), GATE, 3.0)
+        self._pen.stroke(canvas, self._path([tuple(point) for point in head]), GATE, 3.0)
         counts = "" if through is None else f"  {through[0]} in  {through[1]} out"
         self._name(canvas, name + counts, line[0], GATE)
 
@@ -118,16 +99,16 @@ class ScenePainter:
             x, y = corners[0]
             corners = [(x + dx, y + dy) for dx, dy in ((-0.4, -0.4), (0.4, -0.4), (0.4, 0.4), (-0.4, 0.4))]
         drawn = self._outline(corners)
-        self._wash(canvas, drawn, RACK, 0.45)
-        self._stroke(canvas, drawn, PAPER, 3.5, closed=True)
-        self._stroke(canvas, drawn, RACK, 2.0, closed=True)
+        self._pen.wash(canvas, drawn, RACK, 0.45)
+        self._pen.stroke(canvas, drawn, PAPER, 3.5, closed=True)
+        self._pen.stroke(canvas, drawn, RACK, 2.0, closed=True)
         self._name(canvas, name, polygon_centre(corners), RACK, lift=16)
 
     def antenna(self, canvas: Image, name: str, at: FloorPoint) -> None:
         """A reader's antenna: a ring on the floor below it, and its name."""
         ring = self._circle(at, ANTENNA_RADIUS_M)
-        self._stroke(canvas, ring, PAPER, 3.5, closed=True)
-        self._stroke(canvas, ring, ANTENNA, 2.0, closed=True)
+        self._pen.stroke(canvas, ring, PAPER, 3.5, closed=True)
+        self._pen.stroke(canvas, ring, ANTENNA, 2.0, closed=True)
         self._name(canvas, name, at, ANTENNA, lift=26)
 
     def grid(self, canvas: Image, spacing_m: float, extent_m: tuple[float, float, float, float]) -> None:
@@ -139,7 +120,7 @@ class ScenePainter:
                 places = np.column_stack([np.full(len(along), value), along])
                 parts = self._near_parts(places[:, ::-1] if turned else places, spacing_m)
                 for part in parts:
-                    self._stroke(canvas, part, GRID, 1.0)
+                    self._pen.stroke(canvas, part, GRID, 1.0)
                 if value % (GRID_NAMED * spacing_m) == 0:
                     self._name_line(canvas, f"{'y' if turned else 'x'} {value:g}", parts)
 
@@ -150,22 +131,22 @@ class ScenePainter:
         inside = points[((points > margin) & (points < np.array(self.size) - margin)).all(axis=1)]
         if len(inside):
             low = inside[np.argmax(inside[:, 1])]
-            self._tag(canvas, text, (float(low[0]), float(low[1])), GRID)
+            self._pen.tag(canvas, text, (float(low[0]), float(low[1])), GRID)
 
     def point(self, canvas: Image, name: str, pixel: tuple[float, float]) -> None:
         """A measured place, by its pixel of the camera's picture."""
         centre = np.array(pixel) * self.zoom
         turn = np.linspace(0, 2 * np.pi, 17)
         ring = centre + 6 * self._em * np.column_stack([np.cos(turn), np.sin(turn)])
-        self._stroke(canvas, ring, INK, 4.0, closed=True)
-        self._stroke(canvas, ring, PAPER, 2.0, closed=True)
-        self._tag(canvas, name, (centre[0] + 8 * self._em, centre[1] - 8 * self._em), PAPER)
+        self._pen.stroke(canvas, ring, INK, 4.0, closed=True)
+        self._pen.stroke(canvas, ring, PAPER, 2.0, closed=True)
+        self._pen.tag(canvas, name, (centre[0] + 8 * self._em, centre[1] - 8 * self._em), PAPER)
 
     def link(self, canvas: Image, person: FloorPoint, rack: FloorPoint) -> None:
         """A line on the floor from a person to the rack of the garment they turned."""
         line = self._path([person, rack])
-        self._stroke(canvas, line, INK, 5.0)
-        self._stroke(canvas, line, FLIP, 3.0)
+        self._pen.stroke(canvas, line, INK, 5.0)
+        self._pen.stroke(canvas, line, FLIP, 3.0)
 
     def flip(self, canvas: Image, at: FloorPoint, text: str, age_s: float, right: bool | None = None) -> None:
         """A tag was turned over at a place `age_s` ago: a ring that spreads on the floor, and what it was.
@@ -176,8 +157,8 @@ class ScenePainter:
         if not 0 <= share <= 1:
             return
         ring = self._circle(at, FLIP_RADIUS_M * (0.3 + 0.7 * share))
-        self._wash(canvas, ring, FLIP, 0.35 * (1 - share))
-        self._stroke(canvas, ring, FLIP, 1.0 + 3.0 * (1 - share), closed=True)
+        self._pen.wash(canvas, ring, FLIP, 0.35 * (1 - share))
+        self._pen.stroke(canvas, ring, FLIP, 1.0 + 3.0 * (1 - share), closed=True)
         self._name(canvas, text, at, FLIP, lift=-44, right=right)
 
     def trail(self, canvas: Image, track: int, places: Sequence[FloorPoint]) -> None:
@@ -189,7 +170,7 @@ class ScenePainter:
         for step in range(1, len(points)):
             part = points[step - 1 : step + 1]
             faded = colour * (0.35 + 0.65 * step / len(points))
-            self._stroke(canvas, part, (int(faded[0]), int(faded[1]), int(faded[2])), 2.0)
+            self._pen.stroke(canvas, part, (int(faded[0]), int(faded[1]), int(faded[2])), 2.0)
 
     def person(
         self,
@@ -203,54 +184,21 @@ class ScenePainter:
         colour = person_colour(track)
         if floor_xy_m is not None and self.homography is not None:
             disc = self._circle(floor_xy_m, FOOT_RADIUS_M)
-            self._wash(canvas, disc, colour, 0.4)
-            self._stroke(canvas, disc, colour, 1.5, closed=True)
+            self._pen.wash(canvas, disc, colour, 0.4)
+            self._pen.stroke(canvas, disc, colour, 1.5, closed=True)
         self._corners(canvas, box, colour)
         if label is None:
             label = f"{track}" + (f"  {floor_xy_m[0]:.1f}, {floor_xy_m[1]:.1f} m" if floor_xy_m else "")
         if label:
-            self._tag(canvas, label, (box[0] * self.zoom, box[1] * self.zoom - 4 * self._em), colour)
+            self._pen.tag(canvas, label, (box[0] * self.zoom, box[1] * self.zoom - 4 * self._em), colour)
 
     def panel(self, canvas: Image, lines: Sequence[str], rights: Sequence[bool | None] = ()) -> None:
         """Lines of text on a dark plate in the lower left corner, ticked or crossed as `rights` say."""
-        if not lines:
-            return
-        em = self._em
-        step = round(24 * em)
-        marks = list(itertools.zip_longest(lines, rights))
-        widths = [
-            self._text_size(line, 0.55)[0] + (0 if right is None else round(24 * em)) for line, right in marks
-        ]
-        width = max(widths) + round(28 * em)
-        height = step * len(lines) + round(16 * em)
-        bottom = canvas.shape[0] - round(12 * em)
-        plate = canvas[max(0, bottom - height) : bottom, round(12 * em) : round(12 * em) + width]
-        plate[:] = (plate * 0.35 + np.array(INK) * 0.65).astype(np.uint8)
-        for row, (line, right) in enumerate(marks):
-            at = (round(26 * em), bottom - height + round(10 * em) + step * row + round(15 * em))
-            self._write(canvas, line, at, 0.55, PAPER)
-            if right is not None:
-                self._mark(canvas, (at[0] + widths[row] - 8 * em, at[1] - 6 * em), right)
+        self._pen.panel(canvas, lines, rights)
 
     def legend(self, canvas: Image) -> None:
         """What the colours and signs stand for, on a dark plate in the lower right corner."""
-        em = self._em
-        step, width = (
-            round(22 * em),
-            max(self._text_size(text, 0.45)[0] for _, text in LEGEND) + round(64 * em),
-        )
-        left = canvas.shape[1] - width - round(12 * em)
-        top = canvas.shape[0] - step * len(LEGEND) - round(26 * em)
-        plate = canvas[max(0, top) : canvas.shape[0] - round(12 * em), max(0, left) : max(0, left) + width]
-        plate[:] = (plate * 0.35 + np.array(INK) * 0.65).astype(np.uint8)
-        for row, (sign, text) in enumerate(LEGEND):
-            middle = top + round(18 * em) + step * row
-            if isinstance(sign, bool):
-                self._mark(canvas, (left + 24 * em, middle), sign)
-            else:
-                ends = np.array([(left + 12 * em, middle), (left + 36 * em, middle)])
-                self._stroke(canvas, ends, sign, 5.0)
-            self._write(canvas, text, (left + round(48 * em), middle + round(5 * em)), 0.45, PAPER)
+        self._pen.legend(canvas)
 
     def _outline(self, polygon: Sequence[FloorPoint]) -> Floats:
         return self._path([*polygon, polygon[0]])
@@ -290,28 +238,6 @@ class ScenePainter:
         parts = np.split(np.arange(len(places)), cuts)
         return [pixels[part] * self.zoom for part in parts if near[part[0]]]
 
-    def _stroke(
-        self, canvas: Image, points: Floats, colour: Colour, width: float, closed: bool = False
-    ) -> None:
-        if len(points) < 2 or not np.isfinite(points).all():
-            return
-        fixed = np.round(points * 16).astype(np.int32)
-        cv2.polylines(canvas, [fixed], closed, colour, max(1, round(width * self._em)), cv2.LINE_AA, 4)
-
-    def _wash(self, canvas: Image, points: Floats, colour: Colour, strength: float) -> None:
-        """Tint the area within `points`."""
-        if len(points) < 3 or strength <= 0:
-            return
-        height, width = canvas.shape[:2]
-        low = np.clip(np.floor(points.min(axis=0)), 0, (width, height)).astype(int)
-        high = np.clip(np.ceil(points.max(axis=0)) + 1, 0, (width, height)).astype(int)
-        if (high <= low).any():
-            return
-        part = canvas[low[1] : high[1], low[0] : high[0]]
-        tinted = part.copy()
-        cv2.fillPoly(tinted, [np.round(points - low).astype(np.int32)], colour, cv2.LINE_AA)
-        cv2.addWeighted(tinted, strength, part, 1 - strength, 0, dst=part)
-
     def _corners(self, canvas: Image, box: Box, colour: Colour) -> None:
         left, top, width, height = (edge * self.zoom for edge in box)
         right, bottom = left + width, top + height
@@ -323,8 +249,8 @@ class ScenePainter:
             (left, bottom, arm, -arm),
         ):
             corner = np.array([[u + du, v], [u, v], [u, v + dv]])
-            self._stroke(canvas, corner, INK, 3.6)
-            self._stroke(canvas, corner, colour, 2.0)
+            self._pen.stroke(canvas, corner, INK, 3.6)
+            self._pen.stroke(canvas, corner, colour, 2.0)
 
     def _name(
         self,
@@ -337,59 +263,7 @@ class ScenePainter:
     ) -> None:
         pixels = self._pixels(np.asarray([place], np.float64))
         if len(pixels) and text and (pixels[0] >= 0).all() and (pixels[0] < self.size).all():
-            width = self._text_size(text, 0.45)[0]
-            self._tag(canvas, text, (pixels[0, 0] - width / 2, pixels[0, 1] - lift * self._em), colour, right)
-
-    def _tag(
-        self,
-        canvas: Image,
-        text: str,
-        at: tuple[float, float],
-        colour: Colour,
-        right: bool | None = None,
-    ) -> None:
-        """Text on a filled plate whose lower left corner is `at`, kept inside the picture."""
-        em = self._em
-        width, height = self._text_size(text, 0.45)
-        pad = round(4 * em)
-        text_width, width = width, width + (0 if right is None else round(22 * em))
-        left = int(np.clip(at[0], 0, max(0, canvas.shape[1] - width - 2 * pad)))
-        bottom = int(np.clip(at[1], height + 2 * pad, canvas.shape[0] - 1))
-        top = bottom - height - 2 * pad
-        cv2.rectangle(canvas, (left, top), (left + width + 2 * pad, bottom), colour, -1, cv2.LINE_AA)
-        bright = 0.114 * colour[0] + 0.587 * colour[1] + 0.299 * colour[2] > 130
-        self._write(canvas, text, (left + pad, bottom - pad), 0.45, INK if bright else PAPER)
-        if right is not None:
-            self._mark(canvas, (left + pad + text_width + 13 * em, (top + bottom) / 2), right)
-
-    def _mark(self, canvas: Image, centre: tuple[float, float], right: bool) -> None:
-        """A disc with a tick or a cross."""
-        em = self._em
-        at = round(centre[0]), round(centre[1])
-        cv2.circle(canvas, at, round(9 * em), RIGHT if right else WRONG, -1, cv2.LINE_AA)
-        strokes = (
-            [[(-4, 0), (-1, 4), (4, -4)]]
-            if right
-            else [[(-3.5, -3.5), (3.5, 3.5)], [(-3.5, 3.5), (3.5, -3.5)]]
-        )
-        for stroke in strokes:
-            self._stroke(canvas, np.array(at) + em * np.array(stroke), PAPER, 2.0)
-
-    def _text_size(self, text: str, size: float) -> tuple[int, int]:
-        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size * self._em, self._weight())
-        return int(width), int(height)
-
-    def _write(self, canvas: Image, text: str, at: tuple[int, int], size: float, colour: Colour) -> None:
-        cv2.putText(
-            canvas,
-            text,
-            at,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            size * self._em,
-            colour,
-            self._weight(),
-            cv2.LINE_AA,
-        )
-
-    def _weight(self) -> int:
-        return max(1, round(self._em))
+            width = self._pen.text_size(text, 0.45)[0]
+            self._pen.tag(
+                canvas, text, (pixels[0, 0] - width / 2, pixels[0, 1] - lift * self._em), colour, right
+            )

@@ -3,7 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runtime.demo.summary import Summary
+from runtime.demo.score import Score
+from runtime.demo.summary import Summary, named_share
 
 GOOD = Summary(
     seconds=60.0, fps=9.9, wanted_fps=10.0, reads_per_s=200.0, gates={"door": (3, 1)}, visits=4, dwells=6,
@@ -59,3 +60,8 @@ def test_what_a_slow_machine_missed_is_explained_and_no_failure() -> None:
 @pytest.mark.parametrize("changes", [{"events_lost": 1}, {"events_received": 0}, {"reads_per_s": 0.0}])
 def test_a_slow_machine_is_no_excuse_for_what_has_nothing_to_do_with_it(changes: dict[str, object]) -> None:
     assert len(msgspec.structs.replace(GOOD, fps=2.0, **changes).failures()) == 1
+
+
+def test_a_demo_that_named_nobody_says_so() -> None:
+    assert named_share(Score(3, 2, 0, 0, 0, 2)) == "none was named"
+    assert named_share(Score(3, 3, 0, 2, 1, 0)) == "67% of 3 named are right"

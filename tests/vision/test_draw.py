@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from runtime.geometry import Homography
-from runtime.vision.draw import FLIP, FLIP_SECONDS, RIGHT, WRONG, ScenePainter, person_colour
+from runtime.vision.draw import FLIP_SECONDS, ScenePainter, person_colour
+from runtime.vision.pen import FLIP, RIGHT, WRONG
 
 PLAZA = Homography(
     [
