@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -118,6 +118,7 @@ class PersonDetector:
         score: float | None = None,
         cache_dir: Path | None = None,
         store: Path | None = None,
+        on_judging: Callable[[float], None] = lambda took_s: None,
     ) -> PersonDetector:
         """The detector of that name in the catalogue, or of an .onnx or .xml file (with its .yaml, if any).
 
@@ -126,12 +127,13 @@ class PersonDetector:
         input_size: (width, height); None: the network's own, or as tight as the pictures. threads: 0 for all
         cores. streams: pictures worked on side by side, each with threads / streams threads: 2 gives more
         pictures a second, 1 answers sooner. score: least score of a box. cache_dir: where a back end may keep
-        compiled networks. store: the user's engines, if not in the usual place. Raises EngineError.
+        compiled networks. store: the user's engines, if not in the usual place. on_judging: called every
+        few seconds, with the seconds it has taken, while a file is judged (300 at most). Raises EngineError.
         """
         runner = backends.choose(backend)
         return cls(
             runner,
-            judged(locate(weights, runner.name, store), runner.name, store, input_size),
+            judged(locate(weights, runner.name, store), runner.name, store, input_size, on_judging),
             input_size=input_size,
             threads=threads,
             streams=streams,

@@ -14,7 +14,7 @@ when it is opened (`judged`), and the verdict is kept by the file's SHA-256.
 """
 
 from engines.judging.picture import persons_there
-from engines.judging.process import judge, judged
+from engines.judging.process import LIMIT_S, judge, judged
 from engines.judging.task import Refused, Task, Verdict
 
-__all__ = ["Refused", "Task", "Verdict", "judge", "judged", "persons_there"]
+__all__ = ["LIMIT_S", "Refused", "Task", "Verdict", "judge", "judged", "persons_there"]

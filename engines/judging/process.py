@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -24,6 +26,8 @@ from engines.source import FILE_SUFFIXES, Source
 
 CHILD = "engines.judging.child"
 LIMIT_S = 300.0
+TOLD_EVERY_S = 5.0
+"""A supervisor that waits for a word is given one in time."""
 MEMORY_BYTES = 4 << 30
 LEAST_MEMORY_BYTES = 256 << 20
 SHARE_OF_FREE = 0.7
@@ -33,9 +37,14 @@ KEPT = ".judged"
 MAX_KEPT = 64
 MAX_VERDICT_BYTES = 1 << 20
 
+OnWait = Callable[[float], None]
 
-def judge(task: Task, *, limit_s: float = LIMIT_S) -> Verdict:
-    """Whether a network finds persons, and how. Raises EngineError for a missing file or picture."""
+
+def judge(task: Task, *, limit_s: float = LIMIT_S, on_wait: OnWait = lambda took_s: None) -> Verdict:
+    """Whether a network finds persons, and how. Raises EngineError for a missing file or picture.
+
+    on_wait: called with the seconds it has taken so far, at once and every `TOLD_EVERY_S` until it is over.
+    """
     check_file(Path(task.file), FILE_SUFFIXES)
     free = _free_bytes()
     allowed = min(task.memory_bytes, max(LEAST_MEMORY_BYTES, int(SHARE_OF_FREE * free)))
@@ -45,7 +54,7 @@ def judge(task: Task, *, limit_s: float = LIMIT_S) -> Verdict:
     }
     asked = msgspec.structs.replace(task, memory_bytes=allowed, **absolute)
     with tempfile.TemporaryFile() as said:
-        status, answer = _ask(asked, said, limit_s)
+        status, answer = _ask(asked, said, limit_s, on_wait)
         if answer:
             told = msgspec.json.decode(answer, type=Verdict | str)
             if isinstance(told, str):
@@ -59,7 +68,7 @@ def _as_named(verdict: Verdict, asked: Task, task: Task) -> Verdict:
     return msgspec.structs.replace(verdict, reason=verdict.reason.replace(asked.file, task.file))
 
 
-def _ask(task: Task, said: IO[bytes], limit_s: float) -> tuple[int | None, bytes]:
+def _ask(task: Task, said: IO[bytes], limit_s: float, on_wait: OnWait) -> tuple[int | None, bytes]:
     """Exit status (None at the time limit) and answer of the child, of which nothing is left."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as answers:
@@ -68,14 +77,22 @@ def _ask(task: Task, said: IO[bytes], limit_s: float) -> tuple[int | None, bytes
         finally:
             os.close(writing)
         try:
-            status = process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            return None, b""
+            status = _ended(process, limit_s, on_wait)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        return status, answers.read(MAX_VERDICT_BYTES)
+        return status, b"" if status is None else answers.read(MAX_VERDICT_BYTES)
+
+
+def _ended(process: subprocess.Popen[bytes], limit_s: float, on_wait: OnWait) -> int | None:
+    """Its exit status; None where it still runs at the time limit."""
+    began_s = time.monotonic()
+    while (took_s := time.monotonic() - began_s) < limit_s:
+        on_wait(took_s)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(min(TOLD_EVERY_S, limit_s - took_s))
+    return None
 
 
 def _start(task: Task, said: IO[bytes], answer: int) -> subprocess.Popen[bytes]:
@@ -124,11 +141,18 @@ def _free_bytes() -> int:
     return MEMORY_BYTES
 
 
-def judged(source: Source, backend: str, store: Path | None, size: tuple[int, int] | None = None) -> Source:
+def judged(
+    source: Source,
+    backend: str,
+    store: Path | None,
+    size: tuple[int, int] | None = None,
+    on_wait: OnWait = lambda took_s: None,
+) -> Source:
     """The source with a recipe that was found out, where its own names no decoder.
 
-    A verdict is kept in the user's store under the file's SHA-256, so that a file is judged once. Raises
-    Refused, and EngineError for a file that is not there.
+    A verdict is kept in the user's store under the file's SHA-256, so that a file is judged once. on_wait: as
+    in `judge`; never called where a verdict is there. Raises Refused, and EngineError for a file that is not
+    there.
     """
     if source.recipe.decoder is not None:
         return source
@@ -137,7 +161,8 @@ def judged(source: Source, backend: str, store: Path | None, size: tuple[int, in
     place = (store or user_store()) / KEPT / f"{_key(source.path, asked, backend)}.json"
     verdict = _kept(place)
     if verdict is None:
-        verdict = judge(Task(file=str(source.path), backend=backend, recipe=asked))
+        task = Task(file=str(source.path), backend=backend, recipe=asked)
+        verdict = judge(task, limit_s=LIMIT_S, on_wait=on_wait)
         if not verdict.accepted:
             raise Refused(verdict)
         _keep(place, verdict)

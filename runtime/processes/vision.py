@@ -21,6 +21,7 @@ import cv2
 from engines.backends.cpu import available_threads
 from engines.detector import PersonDetector
 from engines.errors import EngineError
+from engines.judging import LIMIT_S
 from runtime.clock import HostClock
 from runtime.config import Engines
 from runtime.frames.errors import FrameError
@@ -120,11 +121,19 @@ class VisionProcess:
                 threads=threads,
                 streams=max(1, min(len(self._plans), threads, MAX_STREAMS)),
                 score=wanted.score,
+                on_judging=self._tell_of_judging,
             )
         except EngineError as error:
             log.error("%s", error)
             self._control.tell(self._health("no engine", str(error)))
             raise SystemExit(1) from error
+
+    def _tell_of_judging(self, took_s: float) -> None:
+        """Trying a file that nobody has judged yet may take longer than a process may be silent."""
+        what = f"judging {self._engines.detector}: trying on a picture whether and how it finds persons"
+        if took_s < 1.0:
+            log.info("%s", what)
+        self._control.tell(self._health("starting", f"{what}; {took_s:.0f} s, of {LIMIT_S:.0f} s at most"))
 
     def _wait(self, now_s: float) -> None:
         """Wait for the supervisor, a camera, or the time to take a batch, and hear who spoke."""

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 STRIDES = (8, 16, 32)
+SUMMED = (1, 3549, 85)
 SPOT_PX = 64
 """Side of the bright square that the network looks for, and of all its boxes."""
 
@@ -127,3 +128,39 @@ def save(graph: onnx.GraphProto, path: Path, opsets: Sequence[onnx.OperatorSetId
 
 def _constant(name: str, value: np.ndarray) -> onnx.TensorProto:
     return numpy_helper.from_array(value, name)
+
+
+def summed_network(path: Path, nodes: list[onnx.NodeProto], **constants: object) -> Path:
+    """From `images` (and its mean, `m`) by way of `big`, which `nodes` give, to outputs as YOLOX has them."""
+    ends = [
+        helper.make_node("ReduceSum", ["big"], ["sum"], keepdims=0),
+        helper.make_node("Expand", ["sum", "shape"], ["out"]),
+    ]
+    first = helper.make_node("ReduceMean", ["images"], ["m"], keepdims=0)
+    kept = {"shape": np.array(SUMMED, np.int64), **constants}
+    graph = helper.make_graph(
+        [first, *nodes, *ends],
+        "network",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 416, 416])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, SUMMED)],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in kept.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    return path
+
+
+def takes_minutes(path: Path) -> Path:
+    """About two on two cores; it ends, so that a limit that is not kept fails a test and does not hang it."""
+    number = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["go on"]), helper.make_node("Sin", ["a"], ["b"])],
+        "body",
+        [
+            number("i", TensorProto.INT64, []),
+            number("go", TensorProto.BOOL, []),
+            number("a", TensorProto.FLOAT, []),
+        ],
+        [number("go on", TensorProto.BOOL, []), number("b", TensorProto.FLOAT, [])],
+    )
+    loop = helper.make_node("Loop", ["times", "yes", "m"], ["big"], body=body)
+    return summed_network(path, [loop], times=np.int64(2_000_000), yes=np.array(True))

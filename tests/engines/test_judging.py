@@ -224,7 +224,7 @@ def test_a_file_is_judged_once_and_again_when_it_changes(
     path = exports.yolov8(tmp_path / "mine.onnx")
     backend = backends.choose("auto").name
     first = judging.judged(Source(path, Recipe()), backend, None)
-    monkeypatch.setattr(process, "judge", lambda _: pytest.fail("judged again"))
+    monkeypatch.setattr(process, "judge", lambda *_, **__: pytest.fail("judged again"))
     assert judging.judged(Source(path, Recipe()), backend, None) == first
     exports.yolox_raw(path)
     with pytest.raises(pytest.fail.Exception, match="judged again"):

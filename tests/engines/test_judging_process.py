@@ -15,7 +15,8 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
-from onnx import TensorProto, helper, numpy_helper
+from networks import summed_network, takes_minutes
+from onnx import TensorProto, helper
 
 from engines.catalogue import Recipe
 from engines.cli import engines as command
@@ -27,26 +28,6 @@ from engines.judging.task import Verdict
 from engines.judging.verdict import pass_verdict
 
 SIDE = 100_000
-OUT = (1, 3549, 85)
-
-
-def network(path: Path, nodes: list[onnx.NodeProto], **constants: object) -> Path:
-    """From `images` (and its mean, `m`) by way of `big` to an output of a detector's shape."""
-    ends = [
-        helper.make_node("ReduceSum", ["big"], ["sum"], keepdims=0),
-        helper.make_node("Expand", ["sum", "shape"], ["out"]),
-    ]
-    first = helper.make_node("ReduceMean", ["images"], ["m"], keepdims=0)
-    kept = {"shape": np.array(OUT, np.int64), **constants}
-    graph = helper.make_graph(
-        [first, *nodes, *ends],
-        "network",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 416, 416])],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, OUT)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in kept.items()],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
-    return path
 
 
 def filled(shape: str) -> list[onnx.NodeProto]:
@@ -58,7 +39,7 @@ def filled(shape: str) -> list[onnx.NodeProto]:
 
 
 def asks_for_40_gb(path: Path) -> Path:
-    return network(path, filled("sides"), sides=np.array([SIDE, SIDE], np.int64))
+    return summed_network(path, filled("sides"), sides=np.array([SIDE, SIDE], np.int64))
 
 
 def asks_when_it_runs(path: Path) -> Path:
@@ -71,24 +52,7 @@ def asks_when_it_runs(path: Path) -> Path:
         helper.make_node("Concat", ["one side", "one side"], ["sides"], axis=0),
     ]
     constants = {"nothing": np.float32(0), "side": np.float32(SIDE), "single": np.array([1], np.int64)}
-    return network(path, nodes + filled("sides"), **constants)
-
-
-def takes_minutes(path: Path) -> Path:
-    """About two on two cores; it ends, so that a limit that is not kept fails a test and does not hang it."""
-    number = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["go on"]), helper.make_node("Sin", ["a"], ["b"])],
-        "body",
-        [
-            number("i", TensorProto.INT64, []),
-            number("go", TensorProto.BOOL, []),
-            number("a", TensorProto.FLOAT, []),
-        ],
-        [number("go on", TensorProto.BOOL, []), number("b", TensorProto.FLOAT, [])],
-    )
-    loop = helper.make_node("Loop", ["times", "yes", "m"], ["big"], body=body)
-    return network(path, [loop], times=np.int64(2_000_000), yes=np.array(True))
+    return summed_network(path, nodes + filled("sides"), **constants)
 
 
 def wants_another_file(path: Path) -> Path:
@@ -145,6 +109,19 @@ def test_what_takes_too_long_is_ended_in_time(tmp_path: Path, backend: str) -> N
         judge(Task(file=str(path), backend=backend), limit_s=2)
     assert time.monotonic() - began_s < 20
     assert children_that_judge() == []
+
+
+def test_while_a_network_is_judged_a_word_is_given_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "TOLD_EVERY_S", 0.1)
+    told: list[float] = []
+    task = Task(file=str(takes_minutes(tmp_path / "mine.onnx")), backend="onnxruntime")
+    with pytest.raises(WeightsError, match="was not judged within 2 s"):
+        judge(task, limit_s=2, on_wait=told.append)
+    assert told[0] < 1
+    assert len(told) >= 3
+    assert told == sorted(told)
 
 
 def run(*arguments: object):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import select
 import socket
@@ -16,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.detector import Detections, PersonDetector
+from engines.judging import process
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Camera, Engines
@@ -24,8 +26,11 @@ from runtime.frames.ring import FrameHeader, FrameRing
 from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop
 from runtime.processes.outbound import RecordSender
 from runtime.processes.vision import VisionSpec, main
+from runtime.supervisor.children import Child, Patience
+from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.topology import ProcessPlan
 from runtime.vision.track import TrackerSettings
-from tests.engines.networks import bright_spot_detector
+from tests.engines.networks import bright_spot_detector, takes_minutes
 
 WIDTH, HEIGHT = 416, 320
 LIMIT_S = 20.0
@@ -278,6 +283,33 @@ def test_an_engine_that_cannot_be_opened_is_said_in_health_before_the_end(tmp_pa
     assert health.detail == f"{tmp_path / 'none.onnx'}: no such file"
     shop.thread.join(LIMIT_S)
     assert shop.ended == [1]
+
+
+def test_a_file_that_is_judged_at_the_start_is_told_of_and_the_process_is_not_thought_to_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every_s, limit_s = process.TOLD_EVERY_S, process.LIMIT_S
+    monkeypatch.setattr(process, "TOLD_EVERY_S", 0.1)
+    monkeypatch.setattr(process, "LIMIT_S", 3.0)
+    path = takes_minutes(tmp_path / "mine.onnx")
+    shop = FakeShop(path, ("door",), backend="onnxruntime")
+    said: list[Health] = []
+    last = shop.health(lambda health: said.append(health) or health.state == "no engine")  # type: ignore[func-returns-value]
+    assert last.detail == (f"{path}: was not judged within 3 s: too slow for this machine, or it never ends")
+    words = [health for health in said if "judging" in health.detail]
+    assert len(words) >= 3
+    expected = rf"judging {path}: trying on a picture whether and how .*; \d+ s, of 300 s at most"
+    assert all(re.fullmatch(expected, health.detail) for health in words)
+    assert {health.state for health in words} == {"starting"}, (
+        "READY waits, and systemd is not told of a fault"
+    )
+
+    plan = ProcessPlan("vision", "vision", None)
+    child = Child(plan, Restarts(RestartPolicy(), random.Random(1)), ticket=1)
+    for word in range(int(limit_s / every_s)):
+        child.heard_s, child.health = word * every_s, words[-1]
+        assert child.check((word + 1) * every_s, Patience()) == ""
+    assert child.check(child.heard_s + limit_s, Patience()) == "not a word for 90 s"
 
 
 def test_a_peer_that_takes_nothing_costs_the_oldest_records_only() -> None:
