@@ -300,9 +300,7 @@ def test_a_file_that_is_judged_at_the_start_is_told_of_and_the_process_is_not_th
     assert len(words) >= 3
     expected = rf"judging {path}: trying on a picture whether and how .*; \d+ s, of 300 s at most"
     assert all(re.fullmatch(expected, health.detail) for health in words)
-    assert {health.state for health in words} == {"starting"}, (
-        "READY waits, and systemd is not told of a fault"
-    )
+    assert {health.state for health in words} == {"starting"}, "not there yet, and not absent"
 
     plan = ProcessPlan("vision", "vision", None)
     child = Child(plan, Restarts(RestartPolicy(), random.Random(1)), ticket=1)
