@@ -226,7 +226,8 @@ def test_a_box_that_cannot_keep_up_says_so_in_its_health_and_once_in_its_log(
     shop.stop()
     told = re.search(r"manages (\S+) of (\S+) pictures a second at 'hall': lower analysis_fps", health.detail)
     assert told is not None and "door" not in health.detail
-    assert 0.2 <= float(told[1]) <= 3 and 8 <= float(told[2]) <= 10, health.detail
+    managed, offered = float(told[1]), float(told[2])
+    assert 0.2 <= managed <= 3 and managed + 1 <= offered <= 10, health.detail
     assert health.values["hall_allowed_fps"] > 1.5, "the share of a camera that brings nothing is not kept"
     assert health.values["door_allowed_fps"] == 0.0
     assert sum("this box manages" in record.message for record in caplog.records) == 1

@@ -74,6 +74,14 @@ def test_a_documented_command_and_its_options_exist(page: str, line: str) -> Non
         raise AssertionError(f"{page}: {line}: {error.message}") from error
 
 
+def as_typed(line: str) -> str:
+    """The line, and which ends it may have: doctor says by 1 that something is missing, as it is here."""
+    if " doctor " not in line:
+        return line
+    command, _, remark = line.partition("#")
+    return f"code=0; {command.strip()} || code=$?; [ $code -le 1 ] # {remark}"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="a scratch system needs root")
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not here")
@@ -85,12 +93,12 @@ def test_putting_it_into_a_shop_goes_as_the_readme_prints_it(tmp_path: Path) -> 
     assert len(lines) >= 6 and len(block.splitlines()) - len(lines) == 1
     for folder in ("upper", "work", "root"):
         (tmp_path / folder).mkdir()
-    said = "\n".join(f'echo "+ {line.partition("#")[0].strip()}"\n{line}' for line in lines)
+    said = "\n".join(f'echo "+ {line.partition("#")[0].strip()}"\n{as_typed(line)}' for line in lines)
     (tmp_path / "sudo").write_text(SUDO)
     (tmp_path / "sudo").chmod(0o755)
     (tmp_path / "lines").write_text(
         f"cd {shlex.quote(str(REPO))}\ninstall -m 755 {tmp_path}/sudo /usr/local/bin/sudo\n{said}\n"
-        "sh systemd/install.sh | grep -q 'unchanged: /opt/tagsight/versions'\n"
+        "sh systemd/install.sh | grep 'unchanged: /opt/tagsight/versions' >/dev/null\n"
         "readlink /opt/tagsight/current\n"
     )
     environment = {
