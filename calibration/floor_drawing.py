@@ -127,8 +127,7 @@ def _label(image: Image, pixels: Floats, text: str, axis: int) -> None:
     patch = image[at[1] - text_height - 3 : at[1] + 4, at[0] - 3 : at[0] + text_width + 3]
     if (patch == np.array(DARK, np.uint8)).all(axis=2).any():
         return
-    cv2.rectangle(image, (at[0] - 3, at[1] - text_height - 3), (at[0] + text_width + 2, at[1] + 3), DARK, -1)
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, POINT, 1, cv2.LINE_AA)
+    _on_plate(image, text, at, scale)
 
 
 def _draw_hull(image: Image, fit: FloorFit) -> None:
@@ -148,9 +147,7 @@ def _draw_points(image: Image, fit: FloorFit) -> None:
             cv2.line(image, at, (int(tip[0]), int(tip[1])), ROUGH, 2, cv2.LINE_AA)
         cv2.circle(image, at, radius, DARK, -1, cv2.LINE_AA)
         cv2.circle(image, at, radius, colour, 2, cv2.LINE_AA)
-        text_at = at[0] + radius + 2, at[1] - radius
-        cv2.putText(image, str(index + 1), text_at, cv2.FONT_HERSHEY_SIMPLEX, scale, DARK, 3, cv2.LINE_AA)
-        _write(image, str(index + 1), text_at, scale, POINT)
+        _on_plate(image, str(index + 1), (at[0] + radius + 4, at[1] - radius), scale)
 
 
 def _legend(fit: FloorFit, spacing: str, width: int, scale: float) -> Image:
@@ -176,6 +173,13 @@ def _legend(fit: FloorFit, spacing: str, width: int, scale: float) -> Image:
         _write(strip, text, (x + 32, y), scale, POINT)
         x += 32 + cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] + 24
     return strip
+
+
+def _on_plate(image: Image, text: str, at: tuple[int, int], scale: float) -> None:
+    """Text on a dark plate: letters of another weight are of another width in OpenCV 5, no outline fits."""
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    cv2.rectangle(image, (at[0] - 3, at[1] - height - 3), (at[0] + width + 2, at[1] + 3), DARK, -1)
+    _write(image, text, at, scale, POINT)
 
 
 def _write(image: Image, text: str, at: tuple[int, int], scale: float, colour: Colour) -> None:

@@ -223,6 +223,22 @@ def test_the_drawing_states_the_figures_of_the_terminal(monkeypatch: pytest.Monk
     assert any(told in text for text in written), (told, written)
 
 
+def test_every_text_of_the_drawing_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters over bolder letters are ghosts beside each other where weights differ in width."""
+    places: list[tuple[int, int]] = []
+    put_text = cv2.putText
+
+    def noted(image: np.ndarray, text: str, at: tuple[int, int], *rest: object) -> object:
+        if image.shape[0] == 720:
+            places.append(at)
+        return put_text(image, text, at, *rest)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(cv2, "putText", noted)
+    draw_floor(np.full((720, 1280, 3), 90, np.uint8), fit_floor(seen_from(SPREAD)))
+    assert len(places) >= len(SPREAD)
+    assert len(set(places)) == len(places)
+
+
 def test_a_floor_that_was_counted_the_other_way_is_said() -> None:
     pairs = seen_from(SPREAD)
     said = warnings_for(fit_floor(pairs_of(np.column_stack([pairs.image_px, pairs.floor_m * (1, -1)]))), SIZE)
