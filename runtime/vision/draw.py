@@ -61,11 +61,11 @@ class ScenePainter:
         return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def zone(self, canvas: Image, name: str, polygon: Sequence[FloorPoint]) -> None:
-        """A zone as a faint area with a thin outline and its name in the middle."""
+        """A zone as a faint area with a thin outline and its name below the middle, free for a rack."""
         outline = self._outline(polygon)
         self._pen.wash(canvas, outline, ZONE, 0.16)
         self._pen.stroke(canvas, outline, ZONE, 1.6, closed=True)
-        self._name(canvas, name, polygon_centre(polygon), ZONE)
+        self._name(canvas, name, polygon_centre(polygon), ZONE, lift=-26)
 
     def gate(
         self,
