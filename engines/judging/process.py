@@ -34,6 +34,8 @@ SHARE_OF_FREE = 0.7
 VERSION = 1
 """Of the judgement: another one judges files again."""
 KEPT = ".judged"
+NAMELESS = "<file>"
+"""Stands for the file in verdicts that are kept: the same bytes may be called otherwise next time."""
 MAX_KEPT = 64
 MAX_VERDICT_BYTES = 1 << 20
 
@@ -59,13 +61,13 @@ def judge(task: Task, *, limit_s: float = LIMIT_S, on_wait: OnWait = lambda took
             told = msgspec.json.decode(answer, type=Verdict | str)
             if isinstance(told, str):
                 raise EngineError(told.replace(asked.file, task.file))
-            return _as_named(told, asked, task)
+            return _renamed(told, asked.file, task.file)
         raise WeightsError(f"{task.file}: {_death(status, said, allowed, limit_s)}")
 
 
-def _as_named(verdict: Verdict, asked: Task, task: Task) -> Verdict:
-    """The verdict with the file called as the user called it."""
-    return msgspec.structs.replace(verdict, reason=verdict.reason.replace(asked.file, task.file))
+def _renamed(verdict: Verdict, before: str, name: str) -> Verdict:
+    """The verdict with the file called by another name."""
+    return msgspec.structs.replace(verdict, reason=verdict.reason.replace(before, name))
 
 
 def _ask(task: Task, said: IO[bytes], limit_s: float, on_wait: OnWait) -> tuple[int | None, bytes]:
@@ -163,9 +165,10 @@ def judged(
     if verdict is None:
         task = Task(file=str(source.path), backend=backend, recipe=asked)
         verdict = judge(task, limit_s=LIMIT_S, on_wait=on_wait)
-        if not verdict.accepted:
-            raise Refused(verdict)
-        _keep(place, verdict)
+        if verdict.lasting:
+            _keep(place, _renamed(verdict, str(source.path), NAMELESS))
+    if not verdict.accepted:
+        raise Refused(_renamed(verdict, NAMELESS, str(source.path)))
     found_out = msgspec.structs.replace(verdict.recipe, input=source.recipe.input)
     return replace(source, recipe=found_out)
 

@@ -35,6 +35,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     reason: str
     recipe: Recipe = Recipe()
     """How to feed and read it, where it was accepted."""
+    lasting: bool = True
+    """Whether the file alone decides; False where the machine does too, by the memory that is free."""
 
 
 class Refused(WeightsError):

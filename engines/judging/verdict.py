@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from engines import backends
@@ -44,7 +45,8 @@ def pass_verdict(task: Task) -> Verdict:
         return _refused(reason, picture, refusal.decoder, refusal.found)
     except EngineError as error:
         said = str(error)
-        return _refused(said if task.file in said else f"{task.file}: {said}", picture)
+        reason = said if task.file in said else f"{task.file}: {said}"
+        return msgspec.structs.replace(_refused(reason, picture), lasting=False)
 
 
 def _refused(reason: str, picture: Picture, decoder: str | None = None, found: int = 0) -> Verdict:

@@ -20,6 +20,7 @@ from engines import backends, judging
 from engines.backends import PixelFormat
 from engines.catalogue import Recipe
 from engines.decoders import UNIT_RGB, by_name
+from engines.errors import EngineError
 from engines.judging.picture import load
 from engines.judging.task import Task, Verdict
 from engines.judging.verdict import pass_verdict
@@ -229,3 +230,29 @@ def test_a_file_is_judged_once_and_again_when_it_changes(
     exports.yolox_raw(path)
     with pytest.raises(pytest.fail.Exception, match="judged again"):
         judging.judged(Source(path, Recipe()), backend, None)
+
+
+def test_a_refusal_stands_under_any_name_unless_it_was_for_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engines.judging import process
+    from engines.source import Source
+
+    monkeypatch.setenv("TAGSIGHT_ENGINES", str(tmp_path / "store"))
+    bad, large = exports.with_outputs(tmp_path / "bad.onnx", exports.outside), tmp_path / "large.onnx"
+    exports.yolov8(large)
+    sentence = "found 0 of 7 persons, read as yolov8: boxes lie outside the picture"
+    with pytest.raises(judging.Refused, match=f"{bad}: {sentence}"):
+        judging.judged(Source(bad, Recipe()), "onnxruntime", None)
+    with monkeypatch.context() as short:
+        short.setattr(process, "MEMORY_BYTES", 1)
+        short.setattr(process, "LEAST_MEMORY_BYTES", 1)
+        short.setattr(process, "_free_bytes", lambda: 1)
+        with pytest.raises(EngineError, match=r"large\.onnx: .*memory"):
+            judging.judged(Source(large, Recipe()), "onnxruntime", None)
+    assert judging.judged(Source(large, Recipe()), "onnxruntime", None).recipe.decoder == "yolov8"
+    monkeypatch.setattr(process, "judge", lambda *_, **__: pytest.fail("judged again"))
+    other = bad.rename(tmp_path / "other.onnx")
+    with pytest.raises(judging.Refused, match=f"^{other}: {sentence}") as refused:
+        judging.judged(Source(other, Recipe()), "onnxruntime", None)
+    assert "<file>" not in str(refused.value)
