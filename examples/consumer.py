@@ -128,16 +128,20 @@ class Consumer:
     def keep(self, key: Key, event: dict[str, Any]) -> None:
         """Keep an event, or put it aside. Raises ValueError where its number cannot be read."""
         (seq,), body = read(event, seq=int), json.dumps(event)
-        numbers = [[seq, seq]]
+        if not seq:
+            raise ValueError("seq is 0")
+        numbers, foreign = [[seq, seq]], (event.get("site"), event.get("device")) != key[:2]
         try:
-            site, device, one, kind = read(event, site=str, device=str, id=str, kind=str)
-            read(event, key=str, time=str, rev=0, retracted=False)
-            if (site, device) != key[:2]:
-                raise ValueError("of another device")
+            one, kind = read(event, id=str, kind=str)
+            read(event, key=str, time=str, rev=int, retracted=bool)
+            if foreign:
+                raise ValueError("of another device than its topic's")
             numbers += named_by(event) if kind == "gap" else []
             self.db.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)", (*key, seq, one, body))
         except (ValueError, TypeError):
             self.db.execute("INSERT OR IGNORE INTO aside VALUES (?, ?, ?, ?, ?)", (*key, seq, body))
+            if foreign:  # so its number is not one of this device's
+                return
         account = self.account(key)
         account.ranges = merge([*account.ranges, *numbers])
         account.last = max(account.last, seq)

@@ -198,7 +198,13 @@ def event(number: int, **other: object) -> dict[str, object]:
     }
     return (
         envelope
-        | {"kind": "visit", "key": f"visit/{number}", "time": "2026-01-01T00:00:00Z", "rev": 0}
+        | {
+            "kind": "visit",
+            "key": f"visit/{number}",
+            "time": "2026-01-01T00:00:00Z",
+            "rev": 0,
+            "retracted": False,
+        }
         | other
     )
 
@@ -236,6 +242,9 @@ def test_duplicates_unknown_kinds_and_bad_events_in_a_batch_leave_nothing_open(
             zlib.compress(json.dumps(batch).encode()),
         ):
             device.publish(f"{TOPIC}/weather", payload)
+        assert until(lambda: consumer.acks()[-1]["last"] == 8, PATIENCE_S)
+        assert consumer.prefix("theirs") == 2, "an event of another device counts for none of this one's"
+        device.publish(f"{TOPIC}/visit", json.dumps(event(3)).encode())
         assert until(lambda: consumer.prefix("theirs") == 8, PATIENCE_S), consumer.acks()[-1]
         before = len(consumer.acks())
         device.publish(f"{TOPIC}/visit", json.dumps(batch).encode())
@@ -243,7 +252,7 @@ def test_duplicates_unknown_kinds_and_bad_events_in_a_batch_leave_nothing_open(
     assert consumer.acks()[-1] == {"seq": 8, "last": 8, "stream": "theirs", "incarnations": {"first": 0}}
     with closing(sqlite3.connect(consumer.db)) as db:
         kept = sorted(one for (one,) in db.execute("SELECT id FROM events"))
-    assert kept == ["id-1", "id-5", "id-6", "id-of-a-copy"]
+    assert kept == ["id-1", "id-3", "id-5", "id-6", "id-of-a-copy"]
     assert consumer.aside() == 3
 
 
