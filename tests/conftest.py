@@ -9,6 +9,26 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
+LONG = REPO / "tests" / "long_tests.txt"
+"""Tests that took long when last timed (`./scripts/test --durations=0`), as FILE::NAME, one a line."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For who is in a hurry."""
+    parser.addoption("--quick", action="store_true", help="leave out what takes long (tests/long_tests.txt)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --quick, leave out the long tests and those that are marked slow."""
+    if not config.getoption("--quick"):
+        return
+    long = set(LONG.read_text().split())
+    left_out = [
+        item for item in items if item.get_closest_marker("slow") or item.nodeid.partition("[")[0] in long
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    kept = set(items) - set(left_out)
+    items[:] = [item for item in items if item in kept]
 
 
 @pytest.fixture(scope="session", autouse=True)

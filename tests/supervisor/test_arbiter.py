@@ -133,14 +133,21 @@ class Daemon:
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One daemon for all tests of this file: each leaves it running as it found it."""
-    one = Daemon(tmp_path_factory.mktemp("daemon"))
-    try:
-        one.wait_for(lambda: "all processes run" in one.says(), 180.0)
-        yield one
-    finally:
+def daemons() -> Iterator[list[Daemon]]:
+    """Every daemon that was started for this file, the running one last."""
+    started: list[Daemon] = []
+    yield started
+    for one in started:
         one.end()
+
+
+@pytest.fixture
+def daemon(daemons: list[Daemon], tmp_path_factory: pytest.TempPathFactory) -> Daemon:
+    """One daemon for the tests of this file: each leaves it as it found it, or ended."""
+    if not daemons or daemons[-1].process.poll() is not None:
+        daemons.append(Daemon(tmp_path_factory.mktemp("daemon")))
+        daemons[-1].wait_for(lambda: "all processes run" in daemons[-1].says(), 180.0)
+    return daemons[-1]
 
 
 def test_systemd_is_told_that_the_broker_is_absent_and_the_watchdog_is_fed(daemon: Daemon) -> None:
