@@ -60,14 +60,15 @@ def test_a_process_that_never_lived_a_minute_has_no_course() -> None:
 
 
 def test_a_sample_sees_memory_and_descriptors_of_a_real_process() -> None:
+    spare = np.ones(20 * MB, np.uint8)  # so that nothing freed before is used again for what is measured
     before = sample(os.getpid(), 0.0)
-    ballast = np.ones(20 * MB, np.uint8)
+    ballast = np.ones(100 * MB, np.uint8)
     ends = os.pipe()
     after = sample(os.getpid(), 1.0)
     for end in ends:
         os.close(end)
     assert before is not None and after is not None
-    assert after.memory - before.memory > 0.9 * ballast.nbytes
+    assert after.memory - before.memory > 0.7 * ballast.nbytes and spare.all()
     assert after.descriptors == before.descriptors + 2
     assert after.threads == len(list(Path("/proc/self/task").iterdir()))
     assert sample(2**22 + 1, 0.0) is None, "no such process"

@@ -178,7 +178,9 @@ def test_a_killed_process_is_back_soon_and_the_others_carry_on(daemon: Daemon, v
     after = daemon.pids()
     assert after.pop(victim) != before.pop(victim)
     assert after == before
-    assert f"{victim} ended with signal SIGKILL" in daemon.says()
+    # A fork server that was replaced takes the ends of its children along: then only that it ended is known.
+    ended = rf"{victim} ended with (signal SIGKILL|an unknown exit code \(the fork server did not tell it\))"
+    assert re.search(ended, daemon.says())
 
 
 def fork_servers(daemon: Daemon) -> list[int]:
