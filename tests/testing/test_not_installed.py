@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +23,14 @@ def test_a_benchmark_whose_rigs_are_not_installed_says_where_to_run_it(
         main(["bench", name, "--help"])
     assert ended.value.code == 1
     assert f"tagsight bench {name} needs the folder testing/ of the source tree" in capsys.readouterr().err
+
+
+def test_in_a_checkout_the_command_itself_finds_the_rigs() -> None:
+    command = Path(sys.executable).with_name("tagsight")
+    if not command.exists():
+        pytest.skip("the tagsight command is not installed beside this Python: pip install -e .")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for name in ("faults", "soak"):
+        help_of = [str(command), "bench", name, "--help"]
+        done = subprocess.run(help_of, cwd="/", env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
