@@ -8,6 +8,8 @@ In one run, on one disk and one private Mosquitto:
     outbox     our outbox with groups as shipped
     through    a writing process appends, the sender delivers: until the broker has acknowledged everything
     drain      what is queued already is delivered by a fresh process, whose memory is watched
+    round N    a consumer that follows N devices takes one event, commits and answers: rounds a second of
+               processor time
 
 Events are visits of about 290 bytes of JSON.
 """
@@ -23,6 +25,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import click
 import msgspec
@@ -33,9 +36,13 @@ from rich.table import Table
 
 from runtime.config import Uplink
 from runtime.store.facts import Visit
+from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker
+from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.events import Origin, seal
+from runtime.uplink.mqtt import Link, Received
 from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.receive import Receiver
 from runtime.uplink.sender import Sender
 
 ORIGIN = Origin("plaza", "box-1")
@@ -44,6 +51,8 @@ ONE_BY_ONE = 500
 PAHO_EVENTS = 10_000
 APPENDED_AT_ONCE = 10
 TIMEOUT_S = 600.0
+FLEETS = (10, 5_000)
+ROUNDS = 500
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -179,6 +188,33 @@ def measure_drain(folder: Path, port: int, events: int) -> Figure:
     return Figure("drain", events, done_s - began_s, memory)
 
 
+class Silent:
+    """A link that says nothing: what a round costs is the consumer's own work."""
+
+    def publish(self, topic: str, payload: wire.Payload, **how: object) -> int:
+        return 0
+
+
+def measure_rounds(folder: Path, devices: int) -> Figure:
+    """Commit rounds of one event each in the reference consumer, which follows so many devices."""
+    receiver = Receiver(Uplink(host="127.0.0.1"), CloudStore(folder / f"round-{devices}.db"))
+    link = cast(Link, Silent())
+
+    def say(device: int, seq: int) -> None:
+        origin = Origin("plaza", f"box-{device}")
+        body = seal(visits(1)[0], origin, seq, time.time(), "stream")
+        receiver.take(Received(wire.topic(origin, "visit"), body, False))
+
+    for device in range(devices):
+        say(device, 1)
+    receiver.commit(link)
+    began_s = time.process_time()
+    for number in range(ROUNDS):
+        say(number % devices, 2 + number // devices)
+        receiver.commit(link)
+    return Figure(f"round {devices:,}", ROUNDS, time.process_time() - began_s, "one event, commit and answer")
+
+
 def _memory_mib(field: str) -> float:
     """A line of /proc/self/status: VmRSS is what is resident now, VmHWM the most that ever was."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -217,6 +253,7 @@ def measure(events: int, drain: int) -> list[Figure]:
             ),
             measure_through(folder / "through.db", broker.port, events),
             measure_drain(folder, broker.port, drain),
+            *(measure_rounds(folder, devices) for devices in FLEETS),
         ]
 
 

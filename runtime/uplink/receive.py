@@ -29,6 +29,10 @@ MAX_MESSAGE_BYTES = wire.MAX_PAYLOAD_BYTES + 65_536
 KEEP_SESSION_S = 7 * 86_400
 COMMIT_EVERY_S = 0.1
 RETRY_S = 1.0
+SOON_S = 3.0
+MOST_SOON_LOST = 5
+"""A broker that is told of a second client with our id ends our connection, often without a word: after so
+many in a row that broke within SOON_S, that is what is said, instead of fighting over it."""
 HOLE_PATIENCE_S = 15.0
 """A hole that stays open so long is asked for again, each time after twice as long."""
 
@@ -72,15 +76,19 @@ class Receiver:
         Raises UplinkError where another receiver fills the same database or has the same client id.
         """
         self._store.claim()
+        soon_lost = 0
         while not self.stopping.is_set():
+            began_s = time.monotonic()
             try:
                 self._serve()
-            except TakenOver as error:
-                raise UplinkError(
-                    f"{error}: another program uses the client id {self._client_id!r}; stop it, or give "
-                    "this receiver another --client-id"
-                ) from error
             except ConnectionLost as error:
+                was_short = self.connected.is_set() and time.monotonic() - began_s < SOON_S
+                soon_lost = soon_lost + 1 if was_short else 0
+                if isinstance(error, TakenOver) or soon_lost >= MOST_SOON_LOST:
+                    raise UplinkError(
+                        f"{error}: another program uses the client id {self._client_id!r}, it seems; stop "
+                        "it, or give this receiver another --client-id"
+                    ) from error
                 log.warning("receiver: %s", error)
                 self.stopping.wait(RETRY_S)
             finally:
@@ -103,16 +111,16 @@ class Receiver:
                     if isinstance(happening, NotSubscribed):
                         raise ConnectionLost(f"the broker refuses the subscription to {EVERYTHING}")
                     if isinstance(happening, Received):
-                        self._take(happening)
+                        self.take(happening)
                 if time.monotonic() >= commit_due_s:
-                    self._commit(link)
+                    self.commit(link)
                     commit_due_s = time.monotonic() + COMMIT_EVERY_S
-            self._commit(link)
+            self.commit(link)
             link.disconnect()
         finally:
             link.abandon()
 
-    def _take(self, message: Received) -> None:
+    def take(self, message: Received) -> None:
         """Take in what a message says. Nothing is answered before it is on disk."""
         try:
             origin, leaf = wire.origin_of(message.topic)
@@ -140,7 +148,7 @@ class Receiver:
             if self._on_event is not None:
                 self._on_event(body)
 
-    def _commit(self, link: Link) -> None:
+    def commit(self, link: Link) -> None:
         """Make durable what was taken, and only then answer for it."""
         touched = self._store.commit()
         if self._jsonl is not None:

@@ -242,10 +242,10 @@ class ConsumerSide:
         while self._broker.for_consumer:
             message = self._broker.for_consumer.popleft()
             if not message.topic.endswith(("/ack", "/replay")):
-                self._receiver._take(message)
+                self._receiver.take(message)
 
     def commit(self) -> None:
-        self._receiver._commit(self._link)  # type: ignore[arg-type]
+        self._receiver.commit(self._link)  # type: ignore[arg-type]
 
     def ask_for_holes(self) -> None:
         """As if a hole had been there for long."""

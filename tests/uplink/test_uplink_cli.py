@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -153,6 +154,48 @@ def test_receive_keeps_events_and_accounts_for_them_at_the_end(broker: LocalBrok
     (account,) = msgspec.json.decode(output)
     assert (account["events"], account["last_seq"], account["missing"]) == (300, 300, [])
     assert len((tmp_path / "lines").read_bytes().splitlines()) == 300
+
+
+def receive_as_a_process(port: int, db: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "runtime", "uplink", "receive", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--db", str(db), *more]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def wait_for_client(broker: LocalBroker, name: str) -> None:
+    deadline_s = time.monotonic() + 30.0
+    while f" as {name} " not in broker.log_path.read_text():
+        assert time.monotonic() < deadline_s, f"{name} never connected"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("shares_database", [True, False])
+def test_two_receivers_do_not_fight_over_a_database_or_a_client_id(
+    broker: LocalBroker, tmp_path: Path, shares_database: bool
+) -> None:
+    first = receive_as_a_process(broker.port, tmp_path / "one.db", "--client-id", "one")
+    wait_for_client(broker, "one")
+    if shares_database:
+        second = receive_as_a_process(broker.port, tmp_path / "one.db", "--client-id", "two")
+        loser, winner, sentence = second, first, "one.db: another receiver fills this database"
+    else:
+        second = receive_as_a_process(broker.port, tmp_path / "two.db", "--client-id", "one")
+        loser, winner, sentence = None, None, "another program uses the client id 'one'"
+    try:
+        deadline_s = time.monotonic() + 60.0
+        while first.poll() is None and second.poll() is None:
+            assert time.monotonic() < deadline_s, "they fight on"
+            time.sleep(0.05)
+        if loser is None or winner is None:
+            loser, winner = (first, second) if first.poll() is not None else (second, first)
+        _, said = loser.communicate(timeout=30)
+        assert loser.returncode == 1
+        assert sentence in said and "Traceback" not in said
+        assert winner.poll() is None
+    finally:
+        for one in (first, second):
+            one.terminate()
+            one.wait(10)
 
 
 def test_provision_writes_a_key_and_a_request(tmp_path: Path) -> None:
