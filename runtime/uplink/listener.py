@@ -31,7 +31,7 @@ class Listener:
         self, outbox: Path, identity: Identity, reader: OutboxReader, delivery: Delivery, tally: Tally
     ) -> None:
         self._outbox = outbox
-        self._identity = identity
+        self.identity = identity
         self._reader = reader
         self._delivery = delivery
         self._tally = tally
@@ -61,14 +61,14 @@ class Listener:
     def _heard(self, status: wire.Status, retained: bool, last_seq: int) -> None:
         """A status under our name: mostly our own, else of a copy, a predecessor or a namesake."""
         self.has_met = True
-        if (copied := namesakes.copy_in_status(self._identity, status, last_seq)) is not None:
+        if (copied := namesakes.copy_in_status(self.identity, status, last_seq)) is not None:
             self._renew(copied)
         elif retained and not self.is_announced:
-            predecessor = namesakes.predecessor_in_status(self._identity, status)
+            predecessor = namesakes.predecessor_in_status(self.identity, status)
             if predecessor is not None:
                 self._reader.request(predecessor)
                 log.warning("%s: %s (stream %s)", self._outbox, REPLACED, predecessor.stream)
-        elif not retained and namesakes.is_namesake(self._identity, status):
+        elif not retained and namesakes.is_namesake(self.identity, status):
             if self._tally.namesake_s is None:
                 log.error("another device speaks under this name too (stream %s)", status.stream)
             self._tally.namesake_s = time.monotonic()
@@ -86,15 +86,15 @@ class Listener:
     def _acknowledged(self, ack: wire.Ack, last_seq: int) -> int:
         """The cloud's word; it counts for this stream, from somebody who knows no other copy of it, and for
         what was sent."""
-        if ack.stream and ack.stream != self._identity.stream:
+        if ack.stream and ack.stream != self.identity.stream:
             return 0
-        if (copied := namesakes.copy_in_ack(self._identity, ack, last_seq)) is not None:
+        if (copied := namesakes.copy_in_ack(self.identity, ack, last_seq)) is not None:
             self._renew(copied)
-        elif not ack.stream and not self._identity.migrated:
+        elif not ack.stream and not self.identity.migrated:
             self._refuse(ack, "names no stream: upgrade the consumer")
         elif ack.stream and not ack.incarnations:
             self._refuse(ack, "names no incarnation: the consumer does not follow the protocol")
-        elif ack.stream and self._identity.incarnation not in ack.incarnations:
+        elif ack.stream and self.identity.incarnation not in ack.incarnations:
             log.debug("an acknowledgement from before the cloud was told of this start is left out")
         elif not self._delivery.was_sent(ack.seq):
             self._refuse(ack, "is for what was never sent")
@@ -109,5 +109,5 @@ class Listener:
         self._tally.refused_s = time.monotonic()
 
     def _asked(self, replay: wire.Replay) -> None:
-        if not replay.stream or replay.stream == self._identity.stream:
+        if not replay.stream or replay.stream == self.identity.stream:
             self._delivery.replay(replay.from_seq)

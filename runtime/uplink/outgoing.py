@@ -48,7 +48,7 @@ class Outgoing:
         limits: DeliveryLimits,
     ) -> None:
         self._origin = origin
-        self._identity = identity
+        self.identity = identity
         self._reader = reader
         self._delivery = delivery
         self._link = link
@@ -104,8 +104,8 @@ class Outgoing:
 
     def _send(self, kind: str, rows: list[Row], now_s: float) -> None:
         """Send as one message, as two halves where that is too large; give up what never fits."""
-        bodies = [name_stream(row.body, self._identity.stream) for row in rows]
-        payload = wire.pack(bodies, self._origin, kind, self._identity.incarnation)
+        bodies = [name_stream(row.body, self.identity.stream) for row in rows]
+        payload = wire.pack(bodies, self._origin, kind, self.identity.incarnation)
         topic = wire.topic(self._origin, kind)
         size = wire.packet_bytes(topic, payload)
         permitted = self._link.permits.max_packet

@@ -162,7 +162,7 @@ class Session:
         for happening in self._link.poll(0.0 if sent else self._pause_s(now_s), self._wake):
             self._handle(happening)
         if self._woken():
-            self._last_seq = self._reader.last_seq()
+            self._see()
         self._check_patience()
         if self._outgoing.has_sent and time.monotonic() >= self._sent_due_s:
             self._note_sent()
@@ -185,13 +185,22 @@ class Session:
             return bool(self._wake.recv(4096))
         return False
 
+    def _see(self) -> None:
+        """How far the outbox is, and who writes it: a writer that was started anew is announced before what
+        it wrote is sent."""
+        last_seq, identity = self._reader.last_seq(), self._reader.identity()
+        if identity.stream != self._identity.stream:
+            raise StreamEnded(f"{self._terms.outbox}: goes on as a new stream")
+        if identity.incarnation != self._identity.incarnation:
+            self._identity = self._listener.identity = self._outgoing.identity = identity
+            self._status_due_s = 0.0
+        self._last_seq = last_seq
+
     def _look(self) -> None:
         """What is in the outbox now."""
         if self._reader.is_replaced():
             raise OutboxError(f"{self._terms.outbox}: a new outbox took its place")
-        if self._reader.identity().stream != self._identity.stream:
-            raise StreamEnded(f"{self._terms.outbox}: goes on as a new stream")
-        self._last_seq = self._reader.last_seq()
+        self._see()
         self._tally.oldest_s = self._reader.oldest_undelivered_s(self._delivery.delivered.prefix_end())
         self._look_due_s = time.monotonic() + LOOK_EVERY_S
 

@@ -129,8 +129,8 @@ class Box:
             DeliveryLimits(batch_events=3, resend_after_s=0.03, live_lane_after=5, replay_every_s=0.0),
             *(time.time, 60.0, Permits(), Fit()),
         )
-        limits = OutboxLimits(group_delay_s=0.0, keep_s=1e12)
-        self.outbox = Outbox(folder / "outbox.db", ORIGIN, limits)
+        self._limits = OutboxLimits(group_delay_s=0.0, keep_s=1e12)
+        self.outbox = Outbox(folder / "outbox.db", ORIGIN, self._limits)
         self._session: Session | None = None
 
     def say(self, first: int, count: int) -> None:
@@ -197,6 +197,11 @@ class Box:
         self.outbox.flush()
         shutil.copytree(self.folder, copy)
         self.off()
+
+    def restart_writer(self) -> None:
+        """The process that writes ends and is started anew; the connection stays."""
+        self.outbox.close()
+        self.outbox = Outbox(self.folder / "outbox.db", ORIGIN, self._limits)
 
     def off(self) -> None:
         self._end()
@@ -318,6 +323,16 @@ class World:
             disk = self.fresh_folder()
             box.crash(disk)
             self.boxes[place] = Box(disk)
+
+    def restart_writer(self, place: int) -> None:
+        box = self.boxes[place]
+        if box is not None:
+            box.restart_writer()
+
+    def restart_sender(self, place: int) -> None:
+        box = self.boxes[place]
+        if box is not None:
+            box._end()
 
     def save_image(self, place: int) -> None:
         box = self.boxes[place]

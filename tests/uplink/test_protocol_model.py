@@ -65,6 +65,8 @@ STEPS: dict[str, Callable[[World, int], None]] = {
     "status in a round": status_in_a_round,
     "consume": lambda world, number: world.consume(commits=number % 2 == 0),
     "power cut": lambda world, number: world.power_cut(number % 2),
+    "writer restarts": lambda world, number: world.restart_writer(number % 2),
+    "sender restarts": lambda world, number: world.restart_sender(number % 2),
     "save an image": lambda world, number: world.save_image(number % 2),
     "put an image back": lambda world, number: world.put_image(number % 2, number),
     "restore last week": restore_last_week,
@@ -118,6 +120,24 @@ def test_nothing_that_counts_as_delivered_is_lost_whatever_happens_in_whatever_o
     steps: list[Step], keeps_retained: bool
 ) -> None:
     live(steps, keeps_retained)
+
+
+def test_a_box_whose_processes_restart_is_no_copy_of_itself() -> None:
+    folder = Path(tempfile.mkdtemp(dir=SHM if SHM.is_dir() else None))
+    world = World(folder)
+    try:
+        for _ in range(4):
+            for step in (world.say, world.restart_writer, world.restart_sender):
+                world.say(0, 3)
+                all_go_on(world, 0)
+                step(*((0, 2) if step == world.say else (0,)))
+                all_go_on(world, 0)
+        world.settle()
+        assert len(world.consumer._store.audit()) == 1, "it has begun a new stream"
+        assert world.consumer._store.audit()[0].clashes == 0
+    finally:
+        world.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def acks_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
