@@ -11,6 +11,7 @@ REPO = Path(__file__).resolve().parent.parent
 OURS = ("engines", "rfid_reader", "runtime", "calibration", "bench", "testing", "examples")
 GROUND = (
     "runtime.errors",
+    "runtime.packing",
     "runtime.redaction",
     "runtime.backoff",
     "runtime.clock",
@@ -28,7 +29,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "runtime/clock.py": (),
     "runtime/messages.py": ("runtime.redaction",),
     "runtime/geometry.py": ("runtime.errors",),
-    "runtime/config": ("runtime.errors", "runtime.redaction", "runtime.geometry", "runtime.config"),
+    "runtime/config": (
+        "runtime.errors",
+        "runtime.redaction",
+        "runtime.geometry",
+        "runtime.packing",
+        "runtime.config",
+    ),
+    "runtime/packing.py": (),
     "runtime/frames": (*GROUND, "runtime.frames"),
     "runtime/vision": (*GROUND, "engines", "runtime.vision"),
     "runtime/store": (

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,6 +16,7 @@ from runtime.config.loading import load_running
 from runtime.config.mistakes import ConfigErrors, Mistake
 from runtime.config.model import StoreConfig
 from runtime.errors import TagsightError
+from runtime.packing import pack
 
 NICENESS = 5
 
@@ -40,30 +40,6 @@ def answer(file: Path) -> Answer:
     return Answer(store, mistakes)
 
 
-def packed(found: Answer) -> bytes:
-    """The answer as it is written."""
-    return msgspec.msgpack.encode(found, enc_hook=_plain)
-
-
-def unpacked(data: bytes) -> Answer:
-    """The way back of `packed`. Raises msgspec.DecodeError."""
-    return msgspec.msgpack.decode(data, type=Answer, dec_hook=_typed)
-
-
-def _plain(value: Any) -> str:
-    """A hook of msgspec, whose word for a type that this does not know either is NotImplementedError."""
-    if isinstance(value, Path):
-        return str(value)
-    raise NotImplementedError(type(value))
-
-
-def _typed(kind: type, value: Any) -> Path:
-    """The way back of `_plain`, with the same word."""
-    if kind is Path:
-        return Path(value)
-    raise NotImplementedError(kind)
-
-
 if __name__ == "__main__":
     os.nice(NICENESS)
-    sys.stdout.buffer.write(packed(answer(Path(sys.argv[1]))))
+    sys.stdout.buffer.write(pack(answer(Path(sys.argv[1]))))

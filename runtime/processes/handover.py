@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
+
+from runtime.packing import pack, unpack
 
 SpecT = TypeVar("SpecT", bound=msgspec.Struct)
 MAX_SPEC_BYTES = 64 * 1024 * 1024
@@ -15,7 +16,7 @@ MAX_SPEC_BYTES = 64 * 1024 * 1024
 
 def lay_down(spec: msgspec.Struct) -> int:
     """A descriptor of the spec; the caller closes it."""
-    data = msgspec.msgpack.encode(spec, enc_hook=_plain)
+    data = pack(spec)
     fd = os.memfd_create("tagsight-spec", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(fd), "wb") as file:
         file.write(data)
@@ -31,18 +32,4 @@ def take_up(fd: int, kind: type[SpecT]) -> SpecT:
         data = os.pread(fd, size, 0)
     finally:
         os.close(fd)
-    return msgspec.msgpack.decode(data, type=kind, dec_hook=_typed)
-
-
-def _plain(value: Any) -> str:
-    """A hook of msgspec, whose word for a type that this does not know either is NotImplementedError."""
-    if isinstance(value, Path):
-        return str(value)
-    raise NotImplementedError(type(value))
-
-
-def _typed(kind: type, value: Any) -> Path:
-    """The way back of `_plain`, with the same word."""
-    if kind is Path:
-        return Path(value)
-    raise NotImplementedError(kind)
+    return unpack(data, kind)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.config.reading import Answer, unpacked
+from runtime.config.reading import Answer
+from runtime.packing import unpack
 
 LONGEST_S = 120.0
 MAX_BYTES = 512 * 1024 * 1024
@@ -51,7 +52,7 @@ class Reading:
         if code != 0:
             return self._failed(f"reading it ended with {'signal' if code < 0 else 'exit code'} {abs(code)}")
         try:
-            return unpacked(data)
+            return unpack(data, Answer)
         except msgspec.DecodeError as error:
             return self._failed(f"what was read of it is spoiled ({error})")
 

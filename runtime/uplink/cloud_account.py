@@ -91,25 +91,11 @@ class Account(msgspec.Struct):
     def named_in_gaps(self) -> int:
         """How many numbers did not come and are named in a gap event."""
         ranges = SeqRanges(self.named)
-        ranges.update((first, last) for one in self._lost() for first, last in _without(one, self.seen))
+        for first, last in self._lost():
+            ranges.update(self.seen.missing(last, first))
         return ranges.count()
 
 
 def new_account() -> Account:
     """Of a stream that nothing is known of."""
     return Account(SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges())
-
-
-def _without(stretch: tuple[int, int], ranges: SeqRanges) -> Iterable[tuple[int, int]]:
-    """The parts of `stretch` that are not in `ranges`."""
-    start, end = stretch
-    for first, last in ranges:
-        if last < start:
-            continue
-        if first > end:
-            break
-        if first > start:
-            yield start, first - 1
-        start = last + 1
-    if start <= end:
-        yield start, end

@@ -53,16 +53,16 @@ class SeqRanges:
         """The greatest member; 0 for the empty set."""
         return self._ends[-1] if self._ends else 0
 
-    def missing(self, last: int | None = None) -> Iterator[tuple[int, int]]:
-        """The ranges between 1 and `last` (default: the greatest member) that are not in the set."""
+    def missing(self, last: int | None = None, first: int = 1) -> Iterator[tuple[int, int]]:
+        """The ranges between `first` and `last` (default: the greatest member) that are not in the set."""
         stop = self.last() if last is None else last
-        expected = 1
-        for first, end in self:
-            if first > stop:
+        expected = first
+        for start, end in self:
+            if start > stop:
                 break
-            if first > expected:
-                yield expected, first - 1
-            expected = end + 1
+            if start > expected:
+                yield expected, start - 1
+            expected = max(expected, end + 1)
         if expected <= stop:
             yield expected, stop
 

@@ -41,3 +41,12 @@ def test_the_prefix_ends_at_the_first_hole() -> None:
 def test_text_that_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         SeqRanges.parse(text)
+
+
+@given(pieces, st.integers(1, 80), st.integers(1, 80))
+def test_what_is_missing_of_a_stretch_is_what_is_not_in_it(
+    numbers: list[tuple[int, int]], first: int, last: int
+) -> None:
+    ranges = SeqRanges(numbers)
+    found = {number for start, end in ranges.missing(last, first) for number in range(start, end + 1)}
+    assert found == {number for number in range(first, last + 1) if number not in ranges}
