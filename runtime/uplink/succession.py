@@ -40,9 +40,10 @@ def renew(
     it was.
     """
     fresh = new_identity().started(0)
+    mark = high_water.value
     high_water.restart(fresh.stream, fresh.incarnations)
-    db.execute("BEGIN IMMEDIATE")
     try:
+        db.execute("BEGIN IMMEDIATE")
         db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", waiting)
         for first, last in before:
             db.execute("DELETE FROM events WHERE seq BETWEEN ? AND ?", (first, last))
@@ -66,7 +67,10 @@ def renew(
         answered(db)
         db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        high_water.value = mark
+        high_water.name(old.stream, old.incarnations, old.migrated)
         raise
     high_water.cover(last_seq)
     return fresh, last_seq

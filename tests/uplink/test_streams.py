@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import msgspec
@@ -123,6 +124,29 @@ def test_a_copy_goes_on_as_a_new_stream_with_all_that_was_not_delivered_before(t
     streams = {open_event(row.body).envelope.stream for row in OutboxReader(path).rows(1)}
     assert streams == {identity_of(path).stream}
     assert outbox_file.HighWater(path).identity.stream == identity_of(path).stream
+
+
+def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005, keep_s=1e12)) as outbox:
+        outbox.append([visit(number) for number in range(1, 400)])
+        outbox.flush()
+        old, mark = identity_of(path), outbox_file.HighWater(path).value
+        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        reader = OutboxReader(path)
+        reader.request(Succession(old.stream, 1, 3, "x" * 200_000, True))
+        time.sleep(1.2)  # between two attempts, which come every half second
+        assert reader.requested() is not None
+        beside = outbox_file.HighWater(path)
+        assert (beside.identity.stream, beside.value) == (old.stream, mark)
+        assert [seq for seq, _ in stored(path)] == list(range(1, 400))
+        outbox._db.execute("PRAGMA max_page_count=1000000")
+        while reader.requested() is not None:
+            time.sleep(0.01)
+        reader.close()
+        assert identity_of(path).stream == outbox.stream != old.stream
+    assert len(stored(path)) == 400
 
 
 def test_a_gap_told_before_names_the_old_stream_after_it(tmp_path: Path) -> None:
