@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -126,7 +127,14 @@ def test_a_copy_goes_on_as_a_new_stream_with_all_that_was_not_delivered_before(t
     assert outbox_file.HighWater(path).identity.stream == identity_of(path).stream
 
 
-def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(tmp_path: Path) -> None:
+def _beside(outbox: Path) -> tuple[str, int]:
+    mark = outbox_file.HighWater(outbox)
+    return mark.identity.stream, mark.value
+
+
+def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wait_until: Callable[[Callable[[], object]], None]
+) -> None:
     path = tmp_path / "outbox.db"
     with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005, keep_s=1e12)) as outbox:
         outbox.append([visit(number) for number in range(1, 400)])
@@ -136,10 +144,10 @@ def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(tmp_pat
         outbox._db.execute(f"PRAGMA max_page_count={pages}")
         reader = OutboxReader(path)
         reader.request(Succession(old.stream, 1, 3, "x" * 200_000, True))
-        time.sleep(1.2)  # between two attempts, which come every half second
+        wait_until(lambda: "cannot be followed now" in caplog.text)
+        as_it_was = (old.stream, mark)
+        wait_until(lambda: _beside(path) == as_it_was)
         assert reader.requested() is not None
-        beside = outbox_file.HighWater(path)
-        assert (beside.identity.stream, beside.value) == (old.stream, mark)
         assert [seq for seq, _ in stored(path)] == list(range(1, 400))
         outbox._db.execute("PRAGMA max_page_count=1000000")
         while reader.requested() is not None:
