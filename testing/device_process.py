@@ -23,7 +23,7 @@ import msgspec
 
 from runtime.config import Uplink
 from runtime.store.facts import Visit
-from runtime.uplink import outbox as outbox_module
+from runtime.uplink import outbox_disk
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_reader import OutboxReader
@@ -125,7 +125,7 @@ class Boundary(NamedTuple):
 
 STAGES = {
     "numbered, in memory": Boundary(Outbox, "_take", False, 300),
-    "written, not committed": Boundary(outbox_module, "note_progress", False, 12),
+    "written, not committed": Boundary(outbox_disk, "note_progress", False, 12),
     "on disk, nobody told": Boundary(Obeying, "promise", True, 12),
     "promised": Boundary(Obeying, "promise", False, 12),
     "read for sending": Boundary(OutboxReader, "rows", False, 12),

@@ -24,20 +24,9 @@ from runtime.store.facts import Fact
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.events import DROP_RANK, Origin, gap_of_stream, seal
-from runtime.uplink.identity import COPIED, Identity, Succession, answered, begin, requested, write_identity
 from runtime.uplink.losses import DISK_REFUSED, Losses
-from runtime.uplink.outbox_file import HighWater, Row
-from runtime.uplink.outbox_repair import (
-    find_damage,
-    note_progress,
-    open_for_writing,
-    replace_damaged,
-    suspicion,
-)
-from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
-from runtime.uplink.outbox_watch import FileKeeper, finish
-from runtime.uplink.ranges import SeqRanges
-from runtime.uplink.succession import renew
+from runtime.uplink.outbox_disk import OutboxDisk
+from runtime.uplink.outbox_file import Row
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +83,6 @@ class Outbox:
         self._limits = limits or OutboxLimits()
         self._clock = clock
         self._on_commit = on_commit
-        lock_file = outbox_file.claim(path)
         self._changed = threading.Condition()
         self._waiting: list[Row] = []
         self._in_hand: list[Row] = []
@@ -104,15 +92,10 @@ class Outbox:
         self._hurry = False
         self._dropped = 0
         self._misplaced = False
-        finish(path, clock())
-        self._high_water = HighWater(path)
-        self._db = open_for_writing(path, self._high_water, clock())
-        self._losses = Losses.from_note(outbox_file.read_note(self._db, "losses"))
-        self._appended = self._committed = int(outbox_file.read_note(self._db, "last_seq") or 0)
-        self._before = delivered(self._db)
-        self._identity = self._begin()
-        self._keeper = FileKeeper(path, self._high_water, lock_file)
-        self._used_bytes = outbox_file.used_bytes(self._db)
+        self.disk = OutboxDisk(path, origin, self._limits.max_bytes, self._limits.keep_s, clock)
+        self._stream, self._losses = self.disk.stream, self.disk.losses
+        self._appended = self._committed = self.disk.last_seq
+        self._used_bytes = self.disk.used_bytes
         self._housekeeping_due_s = self._look_due_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -121,7 +104,7 @@ class Outbox:
     def stream(self) -> str:
         """The name of the stream that is written."""
         with self._changed:
-            return self._identity.stream
+            return self._stream
 
     def append(self, facts: Sequence[Fact]) -> int:
         """Number `facts` and give them to the disk; returns the last `seq` handed out so far.
@@ -161,8 +144,8 @@ class Outbox:
 
     def _on_disk(self, seq: int) -> Callable[[], bool]:
         """Whether number `seq` of the present stream is on disk; a stream that ends takes all with it."""
-        stream = self._identity.stream
-        return lambda: self._committed >= seq or self._identity.stream != stream
+        stream = self._stream
+        return lambda: self._committed >= seq or self._stream != stream
 
     def state(self) -> OutboxState:
         """Figures for health."""
@@ -182,9 +165,7 @@ class Outbox:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout_s)
-        if not self._thread.is_alive():
-            self._db.close()
-        self._keeper.lock_file.close()
+        self.disk.close(is_idle=not self._thread.is_alive())
 
     def __enter__(self) -> Outbox:
         return self
@@ -192,57 +173,20 @@ class Outbox:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _begin(self) -> Identity:
-        """Who writes here from now on; an old copy, put back beside the mark of a newer one, begins anew."""
-        is_new = self._appended == 0 and self._high_water.value == 0
-        try:
-            identity, copied = begin(self._db, self._high_water, is_new=is_new)
-            if copied:
-                last = max(self._high_water.value, self._appended)
-                wish = Succession(copied, self._before.prefix_end() + 1, last, COPIED, True)
-                identity = self._renew(identity, wish)
-        except sqlite3.OperationalError as error:
-            raise OutboxError(
-                f"{self.path}: the outbox cannot be used ({error}); check the disk it is on"
-            ) from error
-        except OSError as error:
-            raise OutboxError(
-                f"{self._high_water.path}: cannot be written ({error.strerror}); check the disk it is on"
-            ) from error
-        return identity
-
-    def _renew(self, old: Identity, wish: Succession) -> Identity:
-        """Go on as a new stream, with all that was not delivered when this writer started."""
-        identity, last_seq = renew(
-            self._db,
-            self._high_water,
-            old,
-            wish,
-            origin=self._origin,
-            before=self._before,
-            waiting=self._waiting,
-            losses=self._losses,
-            now_s=self._clock(),
-        )
-        self._waiting, self._losses, self._before = [], Losses(), SeqRanges()
-        self._appended = self._committed = last_seq
-        log.error("%s: %s: stream %s goes on as %s", self.path, wish.why, wish.stream, identity.stream)
-        return identity
-
     def _succeed(self) -> None:
         """Follow a request of the sending end: it has met another copy of this outbox, or an earlier one."""
-        wish = requested(self._db)
+        wish = self.disk.requested()
         if wish is None:
             return
         with self._changed:
-            if wish.renew and wish.stream == self._identity.stream:
-                first, last = self._before.prefix_end() + 1, max(wish.last, self._appended)
-                wish = msgspec.structs.replace(wish, first=first, last=last)
-                self._identity = self._renew(self._identity, wish)
+            if wish.renew and wish.stream == self._stream:
+                self.disk.renew(wish, self._appended, self._waiting, self._losses)
+                self._waiting, self._losses, self._stream = [], Losses(), self.disk.stream
+                self._appended = self._committed = self.disk.last_seq
             else:
                 if not wish.renew:
                     self._take(gap_of_stream(wish.stream, *wish.named(), wish.why, self._clock()))
-                answered(self._db)
+                self.disk.answered()
             last_seq = self._committed
             self._changed.notify_all()
         if self._on_commit is not None:
@@ -259,7 +203,7 @@ class Outbox:
         if not self._waiting:
             self._waiting_since_s = time.monotonic()
         seq = self._appended + 1
-        body = seal(fact, self._origin, seq, self._clock(), self._identity.stream)
+        body = seal(fact, self._origin, seq, self._clock(), self._stream)
         self._waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
         self._appended = seq
         if self._in_memory() > MAX_WAITING:
@@ -340,21 +284,14 @@ class Outbox:
     def _commit(self, group: list[Row], last_seq: int, losses: Losses) -> None:
         """Write one group with the losses that no gap event has told; where the disk refuses it waits on."""
         try:
-            self._high_water.cover(last_seq)
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", group)
-            evicted = make_room(self._db, self._limits.max_bytes)
-            losses.update(evicted)
-            note_progress(self._db, last_seq, losses)
-            self._used_bytes = outbox_file.used_bytes(self._db)
-            self._db.execute("COMMIT")
+            evicted = self.disk.write(group, last_seq, losses)
         except (sqlite3.Error, OSError) as error:
             self._refused(error)
             return
         with self._changed:
             if self._fault:
                 log.warning("%s: the disk takes writes again", self.path)
-            self._fault = ""
+            self._fault, self._used_bytes = "", self.disk.used_bytes
             self._losses.update(evicted)
             self._dropped += evicted.count()
             self._committed = last_seq
@@ -364,8 +301,7 @@ class Outbox:
             self._on_commit(last_seq)
 
     def _refused(self, error: Exception) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        self.disk.roll_back()
         damaged = outbox_file.is_corruption(error)
         if damaged:
             self._replace(str(error))
@@ -380,13 +316,10 @@ class Outbox:
 
     def _replace(self, damage: str) -> None:
         """Set the damaged file aside and go on in a new one; what only the old one held is lost, and told."""
-        self._db.close()
-        self._db = replace_damaged(self.path, damage, self._committed, self._clock())
-        write_identity(self._db, self._identity)
-        self._keeper.watch()
+        lost = self.disk.replace(damage)
         self._misplaced = False
         with self._changed:
-            self._losses.update(Losses.from_note(outbox_file.read_note(self._db, "losses")))
+            self._losses.update(lost)
 
     def _look(self) -> None:
         """What the sending end asks for; what cannot be done now is tried again at the next look."""
@@ -398,19 +331,9 @@ class Outbox:
 
     def _give_up_hopeless(self) -> None:
         """Name in a gap what the sending end can never send."""
-        if not outbox_file.read_note(self._db, "hopeless"):
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            hopeless = drop_hopeless(self._db)
-            with self._changed:
-                told = self._losses.up_to(self._committed)
-            told.update(hopeless)
-            note_progress(self._db, self._committed, told)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        with self._changed:
+            untold = self._losses.up_to(self._committed)
+        hopeless = self.disk.give_up_hopeless(untold)
         with self._changed:
             self._losses.update(hopeless)
             self._dropped += hopeless.count()
@@ -420,7 +343,7 @@ class Outbox:
         if not (closing or self._misplaced or time.monotonic() >= self._look_due_s):
             return True
         try:
-            self._db = self._keeper.look(self._db, self._clock())
+            self.disk.put_files_back()
         except (OutboxError, sqlite3.Error, OSError) as error:
             self._misplaced = True
             self._refused(error)
@@ -439,14 +362,7 @@ class Outbox:
             self._look()
         if time.monotonic() < self._housekeeping_due_s:
             return
-        if suspicion(self.path).exists():
-            suspicion(self.path).unlink()
-            if (damage := find_damage(self.path)) is not None:
-                self._replace(damage)
-        try:
-            purged = purge_delivered(self._db, self._clock() - self._limits.keep_s)
-        except sqlite3.Error as error:
-            log.warning("%s: old events could not be removed (%s)", self.path, error)
-            purged = 0
-        more = purged >= ROWS_AT_ONCE
+        if (damage := self.disk.suspected_damage()) is not None:
+            self._replace(damage)
+        more = self.disk.purge()
         self._housekeeping_due_s = time.monotonic() + (0.0 if more else HOUSEKEEPING_S)

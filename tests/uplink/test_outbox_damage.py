@@ -108,8 +108,8 @@ def test_damage_met_while_running_is_set_aside_and_work_goes_on(tmp_path: Path) 
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(number) for number in range(2_000)])
         outbox.flush()
-        outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        outbox._db.execute("PRAGMA cache_size=1")
+        outbox.disk.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        outbox.disk.db.execute("PRAGMA cache_size=1")
         with path.open("r+b") as file:
             for page in range(1, path.stat().st_size // 4096):
                 file.seek(page * 4096)
@@ -130,7 +130,7 @@ def test_a_reader_that_meets_damage_makes_the_writer_look(
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(number) for number in range(2_000)])
         outbox.flush()
-        outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        outbox.disk.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with path.open("r+b") as file:
             file.seek(4096 * 9)
             file.write(b"\xff" * 4096)

@@ -86,14 +86,14 @@ def test_while_the_disk_refuses_events_wait_and_then_arrive_without_a_gap(
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(1)])
         outbox.flush()
-        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
-        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
+        outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")
         for number in range(2, 600):
             outbox.append([visit(number)])
         outbox.flush(0.3)
         assert "full" in outbox.state().fault
         assert outbox.state().committed_seq < 599
-        outbox._db.execute("PRAGMA max_page_count=1000000")
+        outbox.disk.db.execute("PRAGMA max_page_count=1000000")
         assert outbox.flush() == 599
         assert outbox.state().fault == ""
     assert list(accounted(path)) == [(1, 599)]
@@ -151,11 +151,11 @@ def test_a_power_cut_amid_the_recovery_tells_only_of_losses_before_the_numbers_t
                 shutil.copy(tmp_path / part, left.parent / part)
 
     with Outbox(path, ORIGIN, on_commit=cut_the_power) as outbox:
-        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
-        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
+        outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")
         for number in range(3_000):
             outbox.append([flip(number) if number % 4 == 0 else health(number)])
-        outbox._db.execute("PRAGMA max_page_count=1000000")
+        outbox.disk.db.execute("PRAGMA max_page_count=1000000")
         outbox.flush()
     with Outbox(left, ORIGIN) as outbox:
         assert outbox.state().committed_seq < 3_000
@@ -188,15 +188,15 @@ def test_what_the_memory_cannot_hold_while_the_disk_refuses_is_named_in_a_gap(
     monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_500)
     monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
     with Outbox(path, ORIGIN) as outbox:
-        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
-        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
+        outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")
         for number in range(4_000):
             outbox.append([flip(number) if number % 4 == 0 else health(number)])
             state = outbox.state()
             assert state.waiting <= 1_500
             assert state.committed_seq + state.waiting + state.dropped == state.appended_seq == number + 1
         assert state.dropped >= 2_500
-        outbox._db.execute("PRAGMA max_page_count=1000000")
+        outbox.disk.db.execute("PRAGMA max_page_count=1000000")
         outbox.flush()
         outbox.append([visit(1)])
         last_seq = outbox.flush()

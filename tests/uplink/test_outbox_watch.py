@@ -160,7 +160,7 @@ def test_a_copy_that_was_whole_when_its_writer_was_killed_is_the_outbox(tmp_path
     box = box_at(path)
     box.append([visit(number) for number in range(1, 101)])
     box.flush()
-    outbox_watch.copy_out(box._db, path)
+    outbox_watch.copy_out(box.disk.db, path)
     box.close()
     path.write_bytes(b"not the outbox")
     again = box_at(path)

@@ -140,8 +140,8 @@ def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(
         outbox.append([visit(number) for number in range(1, 400)])
         outbox.flush()
         old, mark = identity_of(path), outbox_file.HighWater(path).value
-        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
-        outbox._db.execute(f"PRAGMA max_page_count={pages}")
+        pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
+        outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")
         reader = OutboxReader(path)
         reader.request(Succession(old.stream, 1, 3, "x" * 200_000, True))
         wait_until(lambda: "cannot be followed now" in caplog.text)
@@ -149,7 +149,7 @@ def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(
         wait_until(lambda: _beside(path) == as_it_was)
         assert reader.requested() is not None
         assert [seq for seq, _ in stored(path)] == list(range(1, 400))
-        outbox._db.execute("PRAGMA max_page_count=1000000")
+        outbox.disk.db.execute("PRAGMA max_page_count=1000000")
         while reader.requested() is not None:
             time.sleep(0.01)
         reader.close()
