@@ -29,6 +29,7 @@ from rich.table import Table
 
 from bench import (
     fault_rows_box,
+    fault_rows_clock,
     fault_rows_consumer,
     fault_rows_device,
     fault_rows_link,
@@ -70,6 +71,7 @@ ROWS: dict[str, Row] = {
     "disk-full": Row(fault_rows_device.disk_full, 2),
     "outbox-damaged": Row(fault_rows_device.outbox_damaged, 2, 2),
     "clock-steps": Row(fault_rows_device.clock_steps, 2),
+    "clock-years-off": Row(fault_rows_clock.clock_years_off, 1),
     "new-disk": Row(fault_rows_stream.new_disk, 2),
     "restored-image": Row(fault_rows_stream.restored_image, 2),
     "clones": Row(fault_rows_stream.clones, 1),

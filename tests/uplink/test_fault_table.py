@@ -47,6 +47,7 @@ WHOLE = [
     "state-read-only",
     "outbox-newer",
     "secret-in-uri",
+    "clock-years-off",
 ]
 """These drive the daemon and the receiver as processes; each asserts more than the account."""
 
