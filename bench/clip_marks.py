@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 
 from bench.flip_clips import Array, ClipRule, balanced_accuracy, clip_set
-from bench.flip_features import FeatureCache
 from bench.flip_judging import Run, run
-from bench.flip_stores import StoreRecording, thinned
-from bench.flip_training import RATES_HZ
+from rfid_reader.simulator.recordings import StoreRecording, thinned
+from rfid_reader.training.activity import RATES_HZ
+from rfid_reader.training.activity_features import FeatureCache
 
 FIRST_SEED = 1400
 CALM_FOR_EACH = 4

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.flip_judging import WARM_UP_S, Run
-from bench.flip_stores import StoreRecording
+from rfid_reader.simulator.recordings import StoreRecording
 
 CLIP_S = 4.0
 APART_S = 5.0

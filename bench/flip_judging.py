@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flip_stores import Score, StoreRecording, match, thinned
 from rfid_reader.flips import Flip, make_detector
 from rfid_reader.flips.events import EventMaker
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.windows import WindowDetector
 from rfid_reader.reads import ReadTable
+from rfid_reader.simulator.recordings import Score, StoreRecording, match, thinned
 
 WARM_UP_S = 15.0
 SLICE_S = 0.25

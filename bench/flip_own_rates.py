@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.flip_judging import WARM_UP_S, Run, latencies
-from bench.flip_stores import Score, StoreRecording, match
+from rfid_reader.simulator.recordings import Score, StoreRecording, match
 
 BANDS_HZ = ((0.0, 0.7), (0.7, 1.4), (1.4, 2.8), (2.8, 5.7), (5.7, 11.3), (11.3, math.inf))
 """Around 1, 2, 4 and 8 reads a second, and what is below and above."""

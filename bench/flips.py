@@ -16,13 +16,13 @@ from bench.flip_clips import PUBLISHED, ClipRow, clip_rows
 from bench.flip_cost import big_store, decoded_and_judged_per_s
 from bench.flip_judging import Row, judge
 from bench.flip_own_rates import OFTEN_HZ, OwnRateRow, own_rate_rows
-from bench.flip_stores import StoreRecording, record_store, thinned
 from bench.real_flips import false_flips, moved_against_still
 from bench.realism import realism
 from rfid_reader.flips import METHODS
+from rfid_reader.simulator.recordings import StoreRecording, record_store, thinned
 
 FIRST_TEST_SEED = 9000
-"""Training uses seeds from 1000, choices were made on seeds from 5000 (`bench.flip_training`)."""
+"""Training uses seeds from 1000, choices were made on seeds from 5000 (`rfid_reader.training.activity`)."""
 NO_DATA = "not run: no development data (set TAGSIGHT_SHARED)"
 
 

@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flip_stores import record
 from bench.real_reads import load_locate, load_rda, spread_in_cells
 from rfid_reader.reads import ReadTable
+from rfid_reader.simulator.recordings import record
 from rfid_reader.simulator.scenario import (
     AntennaSpec,
     PathSpec,

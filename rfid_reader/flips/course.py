@@ -83,7 +83,8 @@ def load_course(name: str) -> CourseNetwork:
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         if missing := [field.name for field in fields(CourseNetwork) if PREFIX + field.name not in arrays]:
             raise ReaderError(
-                f"{name}.npz has no {PREFIX}{missing[0]}; train it with: python -m bench.course_training"
+                f"{name}.npz has no {PREFIX}{missing[0]}; "
+                "train it with: python -m rfid_reader.training.course"
             )
         network = CourseNetwork(*(arrays[PREFIX + field.name] for field in fields(CourseNetwork)))
     if network.bin_weight.shape[0] != COLUMNS or len(network.window_weight) != (
@@ -91,7 +92,7 @@ def load_course(name: str) -> CourseNetwork:
     ):
         raise ReaderError(
             f"{name}.npz expects {network.bin_weight.shape[0]} columns a bin, this version has {COLUMNS}; "
-            "train it again with: python -m bench.course_training"
+            "train it again with: python -m rfid_reader.training.course"
         )
     return network
 

@@ -6,7 +6,7 @@ uneven in time, so the spectrum is a Lomb-Scargle periodogram (`spectrum`); the 
 are residuals against the tag's own mean on that channel (`reference`); phase wraps and RSSI is a logarithm,
 so the series are the phasor and the field amplitude that the residuals stand for, which have their power at
 0 Hz while a tag hangs still. The two divergences and the reads they rest on go into a logistic decision,
-fitted by `bench/window_training.py`; a tick every 0.5 s.
+fitted by `rfid_reader/training/windows.py`; a tick every 0.5 s.
 
 It is the core of what was published, kept as the yardstick: see `tagsight bench flips`.
 """

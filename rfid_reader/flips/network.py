@@ -51,6 +51,6 @@ def load_network(name: str, inputs: int) -> tuple[Network, EventRules]:
     if network.weights[0].shape[0] != inputs:
         raise ReaderError(
             f"{name}.npz expects {network.weights[0].shape[0]} features, this version computes {inputs}; "
-            "train it again with: python -m bench.flip_training"
+            "train it again with: python -m rfid_reader.training.activity"
         )
     return network, rules

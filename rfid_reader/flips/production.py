@@ -4,8 +4,7 @@ Residuals free of channel offsets (`residuals`), binned beside what the rack doe
 own long run by Jensen-Shannon divergence (`activity`) and link by link with what it was in the bins before
 (`recurrence`). A small network scores moments (`network`), a second one the tag's course over thirteen
 seconds beside those of its rack (`course`); both are trained on generated stores that share nothing with the
-tested ones (`bench/flip_training.py`, `bench/course_training.py`). Of overlapping candidates on one rack only
-the strong ones survive.
+tested ones (`rfid_reader/training/`). Of overlapping candidates on one rack only the strong ones survive.
 
 It decides about a moment LOOK_AHEAD_S after it; a flip is said at the latest `latency_s` after its end.
 """

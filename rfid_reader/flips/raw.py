@@ -1,9 +1,9 @@
 """The baseline: the values of RSSI and phase in a window, as the published comparison used them.
 
 Per tag and antenna, over WINDOW_S (2 s): spread and range of the RSSI, circular spread of the phase, and the
-steps of both means from the window before; a logistic decision, fitted by `bench/window_training.py`; a tick
-every 0.5 s. The values are not referenced per channel: on a hopping reader the channels' own offsets are part
-of what it sees.
+steps of both means from the window before; a logistic decision, fitted by `rfid_reader/training/windows.py`;
+a tick every 0.5 s. The values are not referenced per channel: on a hopping reader the channels' own offsets
+are part of what it sees.
 """
 
 from __future__ import annotations

@@ -12,9 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.flip_clips import Clips, _pushed_moments, area_under_roc, clip_rows, cross_fitted_accuracy
-from bench.flip_features import FeatureCache, judged_rows
 from bench.flip_judging import run
-from bench.flip_stores import Score, StoreRecording, flip_mask, match, thinned
 from bench.flips import flips
 from bench.real_reads import load_locate, load_rda, spread_in_cells
 from bench.realism import compared, half_turns, scene
@@ -23,6 +21,8 @@ from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.network import load_network
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.recordings import Score, StoreRecording, flip_mask, match, thinned
+from rfid_reader.training.activity_features import FeatureCache, judged_rows
 
 
 def recording(*true: tuple[str, float, float], reads: int = 0) -> StoreRecording:

@@ -10,9 +10,9 @@ import pytest
 from bench.clip_marks import best_mark
 from bench.flip_clips import RULES, balanced_accuracy, clip_rows
 from bench.flip_judging import LEAST_LOG_ODDS, ScoreLog, run
-from bench.flip_stores import record_store, thinned
 from rfid_reader.flips import METHODS
 from rfid_reader.flips.events import EventRules
+from rfid_reader.simulator.recordings import record_store, thinned
 
 E = math.e
 

@@ -9,13 +9,13 @@ import pytest
 
 from bench.flip_judging import Run, ScoreLog
 from bench.flip_own_rates import own_rate_row, own_rate_rows
-from bench.flip_scenes import beset_scene, facing_scene, lone_scene, with_pauses
-from bench.flip_stores import StoreRecording
 from bench.real_reads import spread_in_cells
 from rfid_reader.flips import Flip
 from rfid_reader.flips.events import EventRules
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.recordings import StoreRecording
+from rfid_reader.training.scenes import beset_scene, facing_scene, lone_scene, with_pauses
 
 
 def store(**reads_hz: float) -> StoreRecording:

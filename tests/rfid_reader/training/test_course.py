@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 from bench.clip_marks import FIRST_SEED as FIRST_MARK_SEED
-from bench.flip_courses import StoreCourses, courses_of
 from bench.flip_judging import run
-from bench.flip_stores import record_store, thinned
-from bench.flip_training import FIRST_VALIDATION_SEED
 from bench.flips import FIRST_TEST_SEED
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.course import (
@@ -22,6 +19,9 @@ from rfid_reader.flips.course import (
 )
 from rfid_reader.flips.network import load_network
 from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.recordings import record_store, thinned
+from rfid_reader.training.activity import FIRST_VALIDATION_SEED
+from rfid_reader.training.course_features import StoreCourses, courses_of
 
 
 def test_courses_of_a_store_hold_every_tag_and_tick() -> None:
@@ -48,7 +48,7 @@ def test_flips_are_numbered_and_their_edges_left_out() -> None:
 
 def test_the_exported_network_is_the_trained_one() -> None:
     torch = pytest.importorskip("torch")
-    training = pytest.importorskip("bench.course_training")
+    training = pytest.importorskip("rfid_reader.training.course")
     torch.manual_seed(1)
     model = training.CourseModel(np.zeros(COLUMNS, np.float32), np.ones(COLUMNS, np.float32)).eval()
     rng = np.random.default_rng(5)
@@ -63,7 +63,7 @@ def test_the_exported_network_is_the_trained_one() -> None:
 
 def test_a_flip_is_looked_for_where_ticks_judge_it() -> None:
     pytest.importorskip("torch")
-    training = pytest.importorskip("bench.course_training")
+    training = pytest.importorskip("rfid_reader.training.course")
     recording = still([TrueFlip("aa", "rack", None, 4.0, 6.0)])
     assert training._judged_flips(recording)[0].tolist() == [0] * AHEAD_BINS + (
         recording.flip_numbers()[0, :-AHEAD_BINS].tolist()
@@ -72,7 +72,7 @@ def test_a_flip_is_looked_for_where_ticks_judge_it() -> None:
 
 def test_no_store_that_rules_or_marks_are_chosen_on_trains_and_none_twice() -> None:
     pytest.importorskip("torch")
-    training = pytest.importorskip("bench.course_training")
+    training = pytest.importorskip("rfid_reader.training.course")
     sources = training.sources()
     seeds = {seed for seed, _, kind in sources if kind == "store"}
     assert len(set(sources)) == len(sources)
@@ -81,7 +81,7 @@ def test_no_store_that_rules_or_marks_are_chosen_on_trains_and_none_twice() -> N
 
 def test_the_average_of_weights_follows_them_slowly() -> None:
     torch = pytest.importorskip("torch")
-    course_model = pytest.importorskip("bench.course_model")
+    course_model = pytest.importorskip("rfid_reader.training.course_model")
     model = course_model.CourseModel(np.zeros(COLUMNS, np.float32), np.ones(COLUMNS, np.float32))
     before = model.last.bias.detach().clone()
     average = course_model.Average(model)
@@ -94,7 +94,7 @@ def test_the_average_of_weights_follows_them_slowly() -> None:
 
 def test_networks_side_by_side_give_the_mean_of_their_log_odds() -> None:
     torch = pytest.importorskip("torch")
-    course_model = pytest.importorskip("bench.course_model")
+    course_model = pytest.importorskip("rfid_reader.training.course_model")
     torch.manual_seed(2)
     mean, scale = np.zeros(COLUMNS, np.float32), np.full(COLUMNS, 2.0, np.float32)
     members = [course_model.CourseModel(mean, scale, width).exported() for width in (48, 64)]
@@ -119,7 +119,7 @@ def test_networks_side_by_side_give_the_mean_of_their_log_odds() -> None:
 
 def test_training_scores_ticks_as_the_detector_does() -> None:
     pytest.importorskip("torch")
-    training = pytest.importorskip("bench.course_training")
+    training = pytest.importorskip("rfid_reader.training.course")
     store = thinned(record_store(1003, 40.0), 6.0)
     network = load_network("production", FEATURES)[0]
     scores = training.tick_scores(load_course("production"), courses_of(store, network))

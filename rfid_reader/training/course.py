@@ -1,6 +1,6 @@
-"""Training of the course network, after that of the network of moments (`bench.flip_training`), then marks.
+"""Training of the course network, after that of the network of moments (`activity`), then marks.
 
-    python -m bench.course_training --cache /tmp/flips     # course and rules, into production.npz
+    python -m rfid_reader.training.course --cache /tmp/flips     # course and rules, into production.npz
 
 Needs the extra `train` (torch). A good part of its stores have not trained the network of moments: on those
 that have, its scores are better than they are in a new store. A batch is some seconds of some stores; each
@@ -26,19 +26,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.course_model import Average, CourseModel, loss_of, merged
-from bench.flip_courses import CourseCache, StoreCourses
-from bench.flip_features import WARM_UP_S, FeatureCache
-from bench.flip_stores import Score, StoreRecording, match
-from bench.flip_training import (
-    FIRST_BUSY_SEED,
-    FIRST_SCENE_SEED,
-    FIRST_TRAINING_SEED,
-    FIRST_VALIDATION_SEED,
-    RATES_HZ,
-    VALIDATION_RATES_HZ,
-    put_arrays,
-)
 from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import (
     AHEAD_BINS,
@@ -52,6 +39,19 @@ from rfid_reader.flips.course import (
 )
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.reads import ReadTable
+from rfid_reader.simulator.recordings import Score, StoreRecording, match
+from rfid_reader.training.activity import (
+    FIRST_BUSY_SEED,
+    FIRST_SCENE_SEED,
+    FIRST_TRAINING_SEED,
+    FIRST_VALIDATION_SEED,
+    RATES_HZ,
+    VALIDATION_RATES_HZ,
+    put_arrays,
+)
+from rfid_reader.training.activity_features import WARM_UP_S, FeatureCache
+from rfid_reader.training.course_features import CourseCache, StoreCourses
+from rfid_reader.training.course_model import Average, CourseModel, loss_of, merged
 
 STORES = (*range(FIRST_TRAINING_SEED, 1131), *range(1146, 1243))
 """Those from 1146 have not trained the network of moments."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.flip_stores import StoreRecording, record
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.hopping import PLANS, HopPlan
+from rfid_reader.simulator.recordings import StoreRecording, record
 from rfid_reader.simulator.scenario import (
     AntennaSpec,
     FlipsSpec,

@@ -1,10 +1,10 @@
 """Fits the decisions of the `js` and `raw` detectors on generated stores, and prints them.
 
-    python -m bench.window_training --cache /tmp/flips
+    python -m rfid_reader.training.windows --cache /tmp/flips
 
 The logistic weights come from training stores, the marks (start, stop, quiet_s) are those with the best event
 F1 on validation stores; both go into `rfid_reader/flips/js.py` and `raw.py` by hand. Takes about a
-minute of one core for each, beside the stores, which it shares with `bench.flip_training`.
+minute of one core for each, beside the stores, which it shares with `rfid_reader.training.activity`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flip_features import MARGIN_S, WARM_UP_S, FeatureCache
-from bench.flip_stores import Score, StoreRecording, flip_mask, match, thinned
-from bench.flip_training import FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.js import JsDetector
 from rfid_reader.flips.raw import RawDetector
 from rfid_reader.flips.windows import WindowDetector
+from rfid_reader.simulator.recordings import Score, StoreRecording, flip_mask, match, thinned
+from rfid_reader.training.activity import FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED
+from rfid_reader.training.activity_features import MARGIN_S, WARM_UP_S, FeatureCache
 
 RATE_HZ = 5.0
 START_QUANTILES = (0.97, 0.985, 0.99, 0.994, 0.996, 0.998, 0.999)

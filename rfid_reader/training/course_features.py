@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flip_features import MARGIN_S, FeatureCache, silent_course, write_whole
-from bench.flip_stores import StoreRecording, thinned
 from rfid_reader.flips.activity import BIN_S, FEATURES
 from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
@@ -21,6 +19,8 @@ from rfid_reader.flips.network import Network, load_network
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.recordings import StoreRecording, thinned
+from rfid_reader.training.activity_features import MARGIN_S, FeatureCache, silent_course, write_whole
 
 
 @dataclass(frozen=True)

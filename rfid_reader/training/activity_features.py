@@ -13,10 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import bench.flip_scenes
 import rfid_reader.flips
 import rfid_reader.simulator
-from bench.flip_scenes import (
+from rfid_reader.flips.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
+from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
+from rfid_reader.flips.events import EventRules
+from rfid_reader.flips.network import Network
+from rfid_reader.flips.production import ProductionDetector
+from rfid_reader.flips.ticks import REORDER_S
+from rfid_reader.simulator.recordings import StoreRecording, flip_mask, record_store, thinned
+from rfid_reader.training import scenes
+from rfid_reader.training.scenes import (
     beset_scene,
     busy_store,
     carried_scene,
@@ -25,13 +32,6 @@ from bench.flip_scenes import (
     restless_scene,
     with_pauses,
 )
-from bench.flip_stores import StoreRecording, flip_mask, record_store, thinned
-from rfid_reader.flips.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
-from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
-from rfid_reader.flips.events import EventRules
-from rfid_reader.flips.network import Network
-from rfid_reader.flips.production import ProductionDetector
-from rfid_reader.flips.ticks import REORDER_S
 
 MARGIN_S = 0.3
 WARM_UP_S = 15.0
@@ -130,7 +130,7 @@ class FeatureCache:
         simulator = _digest(rfid_reader.simulator)
         self._recordings = folder / f"stores-{simulator}-{seconds:g}s"
         self.rows = folder / f"rows-{simulator}-{_digest(rfid_reader.flips)}-{seconds:g}s"
-        self._scenes = hashlib.sha256(Path(bench.flip_scenes.__file__).read_bytes()).hexdigest()[:12]
+        self._scenes = hashlib.sha256(Path(scenes.__file__).read_bytes()).hexdigest()[:12]
         self._seconds = seconds
         for place in (self._recordings, self.rows):
             place.mkdir(parents=True, exist_ok=True)

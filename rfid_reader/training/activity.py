@@ -1,8 +1,8 @@
 """Training of the production flip detector's network of moments, on generated stores only; that of courses
-and the marks follow (`bench.course_training`).
+and the marks follow (`course`).
 
-    python -m bench.flip_training --cache /tmp/flips            # the network, into production.npz
-    python -m bench.flip_training --cache /tmp/flips --part 1/4 # only prepare a share, beside others
+    python -m rfid_reader.training.activity --cache /tmp/flips             # the network, into production.npz
+    python -m rfid_reader.training.activity --cache /tmp/flips --part 1/4  # prepare a share only
 
 Every training store is taken at several read rates. A row is one tag at one tick that the detector would
 judge; it is positive if the tag was being turned over at the judged moment, and left out within MARGIN_S of a
@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from bench.flip_features import WARM_UP_S, FeatureCache
 from rfid_reader.flips.network import Network
+from rfid_reader.training.activity_features import WARM_UP_S, FeatureCache
 
 RATES_HZ, SELDOM_RATE_HZ = (4.5, 9.0), 2.0
 VALIDATION_RATES_HZ = (4.0, 8.0)
@@ -194,7 +194,8 @@ def main() -> None:
     network = train_ensemble(features, labels, options.epochs)
     note = {"stores": options.stores, "first_seed": FIRST_TRAINING_SEED, "seconds": options.seconds}
     save(network, options.out, note)
-    print(f"{options.out}: trained in {time.process_time() - started_s:.0f} s; next: bench.course_training")
+    print(f"{options.out}: trained in {time.process_time() - started_s:.0f} s")
+    print("next: python -m rfid_reader.training.course")
     for rate_hz in VALIDATION_RATES_HZ:
         precision = average_precision(network, cache, validation, rate_hz)
         print(f"validation at {rate_hz:g} reads/s: average precision {precision:.3f}")
