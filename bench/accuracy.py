@@ -31,9 +31,9 @@ from engines import backends, catalogue
 from engines.backends import cpu
 from engines.catalogue import Recipe
 from engines.detector import PersonDetector
-from engines.distill import evaluate
-from engines.distill.labels import Seen, Teachers
-from engines.distill.pool import Image, Labels, Picture, coco, street_people
+from engines.evaluation import accuracy as evaluate
+from engines.evaluation.pool import Image, Labels, Picture, coco, street_people
+from engines.evaluation.teachers import Seen, Teachers
 from engines.source import Source
 
 LOWEST_SCORE = 0.02

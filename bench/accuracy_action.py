@@ -1,6 +1,6 @@
 """The action net on crops labelled by eye (`bench/labels/action.csv`; the pictures are not shipped).
 
-What a label means: `engines.distill.crops.eye_labels`; unclear ones are not counted. The crops are from the
+What a label means: `engines.evaluation.eye_labels`; unclear ones are not counted. The crops are from the
 last two fifths of the supermarket clip, the whole aisle clip, and every tenth crop of INRIA's. Training saw
 none of them, nor the aisle at all, but it saw the supermarket and its people earlier in the clip.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.action import ACTION_WEIGHTS, ActionJudge
-from engines.distill.crops.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
 
 LABELS = Path(__file__).parent / "labels" / "action.csv"
 PLACES = {

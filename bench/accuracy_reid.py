@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.distill.crops.reid_teachers import teachers
+from engines.evaluation.reid_teachers import teachers
 from engines.reid import GLOBAL_FEATURES, REID_WEIGHTS, PersonEmbedder
 from runtime.vision.track.appearance import colour_signatures
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.distill.pool import Image
+from engines.evaluation.pool import Image
 
 SIDES_PX = (24, 18)
 ALIKE = 0.9

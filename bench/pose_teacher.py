@@ -1,6 +1,6 @@
 """The pose teacher's own labels beside those made by eye: no student of it can be expected to be better.
 
-python -m bench.pose_teacher movenet_lightning.tflite [--labels bench/labels/action-pool.csv]
+python -m bench.pose_teacher movenet_lightning.tflite [--labels engines/training/crops/action-pool.csv]
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from bench.accuracy_action import EVERYWHERE, LABELS, PLACES
 from bench.inputs import shared_file
 from engines.crops import cut
-from engines.distill.crops.action_pose import PoseTeacher, label, view_of
-from engines.distill.crops.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.training.crops.action_pose import PoseTeacher, label, view_of
 
 CLIP = "video-retail-nvidia/retail.mp4"
 

@@ -9,7 +9,8 @@ OpenVINO, onnxruntime) runs the network and its colour and scale conversion; `de
 candidate boxes; `nms` keeps the best of each heap; `detector` joins these. `catalogue` knows the engines by
 name, ours in `weights/` and the user's in a folder of their own; `cli` is `tagsight engines`.
 
-`models` and `distill` (PyTorch, extra `train`) are how our weights are made; nothing here needs them.
+`models` and `training` (PyTorch, extra `train`) are how our weights are made; nothing here needs them.
+`evaluation` measures networks on labelled pictures.
 """
 
 import os

@@ -62,8 +62,13 @@ def adapt(
         raise EngineError(
             f"adapting trains a network, which needs {', '.join(missing)}: pip install 'tagsight[train]'"
         )
-    from engines.distill.adapt import Wish, spoken
-    from engines.distill.adapt import adapt as adapted_to
+    if importlib.util.find_spec("engines.training") is None:
+        raise EngineError(
+            "adapting needs the folder engines/training/ of the source tree, which is not installed; "
+            "run it in a checkout: pip install -e '.[train]'"
+        )
+    from engines.training.detector.adapt import Wish, spoken
+    from engines.training.detector.adapt import adapt as adapted_to
 
     wish = Wish(frames, name, teachers, base, steps, threads, replace=replace)
     found = adapted_to(wish, lambda text: click.echo(text, err=as_json))

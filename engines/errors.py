@@ -29,3 +29,7 @@ class StoreError(EngineError):
 
 class BuildError(EngineError):
     """A network cannot be made into an engine here, or the engine does not do what the network does."""
+
+
+class TrainingError(EngineError):
+    """A recipe, picture, label or checkpoint that training or measuring cannot use."""

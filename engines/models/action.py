@@ -1,7 +1,7 @@
 """The action net: MobileNetV2's first blocks and one number a person, is this one handling goods.
 
 Input `images` [N, 3, 128, 96] float32, BGR, 0..255: a person's box grown on every side (as much as
-`engines.distill.crops.action_pose.GROWN_WH` says), because a reaching arm leaves the box. Output `handling`
+`engines.training.crops.action_pose.GROWN_WH` says), because a reaching arm leaves the box. Output `handling`
 [N, 1]: a logit, 0 at the decision threshold.
 """
 

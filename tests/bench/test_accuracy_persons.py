@@ -12,11 +12,12 @@ import pytest
 from bench import accuracy_action, accuracy_reid
 from bench.accuracy_action import LABELS
 from bench.accuracy_reid import BEHIND, COLOURS, OURS, ReidRating
-from engines.distill.config import TrainingError
-from engines.distill.crops import gather
-from engines.distill.crops.eye_labels import LabelledBox, pictures, read_labels
+from engines.errors import TrainingError
+from engines.evaluation.eye_labels import LabelledBox, pictures, read_labels
+from engines.training import crops
+from engines.training.crops import gather
 
-POOL_LABELS = LABELS.with_name("action-pool.csv")
+POOL_LABELS = Path(crops.__file__).with_name("action-pool.csv")
 
 
 def unit(*angles_deg: float) -> np.ndarray:
@@ -78,7 +79,7 @@ def test_at_least_three_hundred_crops_are_labelled_clearly_and_once() -> None:
 
 def test_no_labelled_crop_is_trained_on(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from engines.distill.crops import action_data
+    from engines.training.crops import action_data
 
     entries = [
         {

@@ -12,7 +12,7 @@ from bench import accuracy
 from bench.accuracy import Rating
 from bench.engines import measure_speed, verdicts
 from bench.near_copies import have_near_copy, thumbnail
-from engines.distill.pool import Labels
+from engines.evaluation.pool import Labels
 
 
 def rating(detector: str, data: str, ap50: float, *, ours: bool) -> Rating:

@@ -14,9 +14,9 @@ import yaml
 
 from engines import backends
 from engines.backends import Plan
-from engines.distill.evaluate import decode, letterboxed
-from engines.distill.labels import overlap
-from engines.distill.pool import with_heads, yolo_boxes
+from engines.evaluation.accuracy import decode, letterboxed
+from engines.evaluation.pool import with_heads, yolo_boxes
+from engines.evaluation.teachers import overlap
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
