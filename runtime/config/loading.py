@@ -45,7 +45,7 @@ CHECKS = (
 )
 
 
-log = logging.getLogger("tagsight.config")
+log = logging.getLogger(__name__)
 
 
 class Examined(NamedTuple):

@@ -25,7 +25,7 @@ RETRY_S, LONGEST_RETRY_S = 5.0, 240.0
 SHORT_S, SHORT_TIMES = 20.0, 2
 """A main stream that breaks off within the first so many times in a row does not work."""
 
-log = logging.getLogger("tagsight.camera")
+log = logging.getLogger(__name__)
 
 
 class MainOrSubstream:

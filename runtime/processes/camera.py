@@ -49,7 +49,7 @@ JOIN_S = 0.4
 _PASSING = re.compile(r"; next try in [\d.]+ s|[\d.]+")
 """What may change in a detail without its being worth another line in the log."""
 
-log = logging.getLogger("tagsight.camera")
+log = logging.getLogger(__name__)
 
 
 class CameraSpec(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from runtime.messages import Configure, Health, Message, PeerGone, Stop
 Obey = Callable[[Message, tuple[int, ...]], bool]
 """Acts on a command; True where it has taken over the descriptors that came with it."""
 
-log = logging.getLogger("tagsight.process")
+log = logging.getLogger(__name__)
 
 
 class ControlLine:

@@ -20,7 +20,7 @@ from runtime.vision.onlooker import Onlooker
 
 FindCrops = Callable[[CropNetwork], on_gpu.CropNetwork]
 
-log = logging.getLogger("tagsight.vision")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ ADVANCE_EVERY_S = 0.25
 LEAVE_S = 1.5
 """How long the session may take to say goodbye; the reads it hears until then are judged."""
 
-log = logging.getLogger("tagsight.reader")
+log = logging.getLogger(__name__)
 _latest_stock: list[tuple[StoreConfig, tuple[bytes, tuple[str, ...]]]] = []
 
 

@@ -35,7 +35,7 @@ MAX_EXECUTIONS = 4
 Wh = tuple[int, int]
 OpenExecution = Callable[[Gpu, PersonDetector, Wh, tuple[CropNetwork, ...]], Execution]
 
-log = logging.getLogger("tagsight.vision")
+log = logging.getLogger(__name__)
 
 Running = tuple[Execution, Batch, tuple[int, ...]]
 """A batch on the GPU, and the places of its frames in their ticket."""

@@ -54,7 +54,7 @@ CLOSING_S = 0.6
 
 __all__ = ["StoreProcess", "StoreSpec", "main", "spec_of"]
 
-log = logging.getLogger("tagsight.store")
+log = logging.getLogger(__name__)
 
 
 def main(control: socket.socket, spec: StoreSpec) -> None:

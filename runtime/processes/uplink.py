@@ -41,7 +41,7 @@ DAY_S = 86_400.0
 REMARK_S = 600.0
 """How long health repeats what was noticed on the way to the cloud."""
 
-log = logging.getLogger("tagsight.uplink")
+log = logging.getLogger(__name__)
 
 
 class UplinkSpec(msgspec.Struct, frozen=True):

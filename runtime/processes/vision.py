@@ -46,7 +46,7 @@ SILENT_S = 2.0
 """Without a frame for this long the process says that it waits."""
 MAX_STREAMS = 4
 
-log = logging.getLogger("tagsight.vision")
+log = logging.getLogger(__name__)
 
 __all__ = ["VisionProcess", "VisionSpec", "main", "spec_of"]
 

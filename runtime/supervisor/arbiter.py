@@ -35,7 +35,7 @@ DESCRIPTORS = 30
 DESCRIPTORS_A_PROCESS = 4
 """What the supervisor needs open for itself, and for each process."""
 
-log = logging.getLogger("tagsight.supervisor")
+log = logging.getLogger(__name__)
 
 
 class Arbiter:

@@ -34,7 +34,7 @@ REPORT = re.compile(r"\.(\d{1,10})\.trace$")
 PRELOAD = ("runtime.processes.camera", "runtime.supervisor.child")
 """Imported once in the fork server, so that every child shares the pages."""
 
-log = logging.getLogger("tagsight")
+log = logging.getLogger(__name__)
 
 
 def run_child(

@@ -18,7 +18,7 @@ from runtime.supervisor.reading import Reading
 MOST_CHANGES_TOLD = 40
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-log = logging.getLogger("tagsight.supervisor")
+log = logging.getLogger(__name__)
 
 
 class Configuration:

@@ -26,7 +26,7 @@ AWAY_S = 3.0
 CODE_WITHIN_S = 1.0
 """A process has ended: so long the fork server may take to say how."""
 
-log = logging.getLogger("tagsight.supervisor")
+log = logging.getLogger(__name__)
 
 
 class Family:

@@ -16,7 +16,7 @@ EXTEND_BY_S = 60.0
 NOBODY_HEARD_S = 90.0
 """No process at all has said a word for so long: more than the pause of one that has used up its budget."""
 
-log = logging.getLogger("tagsight.supervisor")
+log = logging.getLogger(__name__)
 
 
 class Herald:

@@ -33,7 +33,7 @@ CODE = (
     "from runtime.supervisor.forkserver import main; main({fd}, {preload!r})"
 )
 
-log = logging.getLogger("tagsight.supervisor")
+log = logging.getLogger(__name__)
 
 
 class NurseryError(TagsightError):

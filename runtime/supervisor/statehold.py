@@ -23,7 +23,7 @@ LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.05
 """`tagsight doctor` holds the lock for a moment to see whether it is free."""
 
-log = logging.getLogger("tagsight.supervisor")
+log = logging.getLogger(__name__)
 
 
 class StateTakenError(StateError):

@@ -30,7 +30,7 @@ from runtime.processes.vision import VisionProcess, VisionSpec
 from runtime.vision.onlooker import Onlooker
 from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop, until
 
-log = logging.getLogger("tagsight.vision")
+log = logging.getLogger("runtime")
 log.setLevel(logging.INFO)
 
 SAID: list[str] = []

@@ -38,7 +38,7 @@ def journal(tmp_path: Path) -> socket.socket:
 
 @pytest.fixture
 def logger(tmp_path: Path) -> logging.Logger:
-    one = logging.Logger("tagsight.camera")
+    one = logging.Logger("runtime.processes.camera")
     one.addHandler(JournalHandler(str(tmp_path / "journal")))
     return one
 
@@ -55,7 +55,7 @@ def test_a_record_is_one_entry_with_its_priority(
     assert fields["MESSAGE"] == "MainProcess: door: no such file"
     assert fields["PRIORITY"] == priority
     assert fields["TAGSIGHT_PROCESS"] == "MainProcess"
-    assert fields["TAGSIGHT_LOGGER"] == "tagsight.camera"
+    assert fields["TAGSIGHT_LOGGER"] == "runtime.processes.camera"
     assert fields["CODE_FILE"] == Path(__file__).name
 
 
