@@ -31,7 +31,7 @@ from runtime.errors import TagsightError
 from runtime.frames.sources import open_source, read
 from runtime.geometry import Floats
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
-from runtime.vision.track.view import overlaps
+from runtime.vision.track.view import box_iou
 from runtime.vision.tracklog import Row, TrackLog
 
 PLAZA = Path(__file__).parent.parent / "runtime" / "demo" / "plaza.yaml"
@@ -188,7 +188,7 @@ def mot_summary(truth: Floats, rows: list[Row], frames: Sequence[int]) -> tuple[
     errors_m: list[float] = []
     for frame in frames:
         there, seen = truth[truth[:, 0] == frame + 1], by_frame[frame]
-        overlap = overlaps(_ltrb(there[:, LEFT : HEIGHT + 1]), _ltrb(np.array([row.box for row in seen])))
+        overlap = box_iou(_ltrb(there[:, LEFT : HEIGHT + 1]), _ltrb(np.array([row.box for row in seen])))
         distance = np.where(overlap >= MATCH_IOU, 1 - overlap, np.nan)
         account.update(there[:, 1].astype(int), [row.track for row in seen], distance)
         if there.shape[1] > FLOOR_Y:
@@ -211,7 +211,7 @@ def without(rows: list[Row], truth: Floats) -> list[Row]:
     kept = []
     for row in rows:
         there = unmarked[unmarked[:, 0] == row.frame + 1]
-        overlap = overlaps(_ltrb(np.array([row.box])), _ltrb(there[:, LEFT : HEIGHT + 1]))
+        overlap = box_iou(_ltrb(np.array([row.box])), _ltrb(there[:, LEFT : HEIGHT + 1]))
         if not (overlap >= MATCH_IOU).any():
             kept.append(row)
     return kept

@@ -46,8 +46,8 @@ def measure_paths(clip: Path, weights: str) -> dict[int, NDArray[np.float64]]:
         for track in analysed.tracks:
             if track.id is None or track.floor_xy_m is None:
                 continue
-            early = [(one.time_s, *one.floor_xy_m) for one in track.early if one.floor_xy_m is not None]
-            places[track.id] += [*early, (track.time_s, *track.floor_xy_m)]
+            backfill = [(one.time_s, *one.floor_xy_m) for one in track.backfill if one.floor_xy_m is not None]
+            places[track.id] += [*backfill, (track.time_s, *track.floor_xy_m)]
     return {
         person: _smooth(np.array(sorted(walk)))
         for person, walk in sorted(places.items())

@@ -13,7 +13,7 @@ from runtime.geometry import Floats
 from runtime.vision.onlooker import Image, Onlooker
 from runtime.vision.track import Track, TrackerSettings
 from runtime.vision.track.association import NO_MATCH, pair_up
-from runtime.vision.track.view import overlaps
+from runtime.vision.track.view import box_iou
 
 LEAST_OVERLAP = 0.5
 """A track whose box shares less than this with every detection (intersection over union) was not judged."""
@@ -87,7 +87,7 @@ class Glance:
             return {}
         corners = np.array([track.box for track in tracks])
         corners[:, 2:] += corners[:, :2]
-        overlap = np.nan_to_num(overlaps(corners, boxes))
+        overlap = np.nan_to_num(box_iou(corners, boxes))
         judged = (overlap >= LEAST_OVERLAP) & np.isfinite(suspicions)
         whose, which = pair_up(np.where(judged, 1.0 - overlap, NO_MATCH))
         return {

@@ -49,9 +49,9 @@ def seen_before(camera: str, sequence: int, tracks: Sequence[Track], first_id: i
     by_time: defaultdict[float, list[Person]] = defaultdict(list)
     for track in tracks:
         if track.id is not None:
-            for early in track.early:
-                person = Person(first_id + track.id, early.box, early.score, early.floor_xy_m)
-                by_time[early.time_s].append(person)
+            for backfill in track.backfill:
+                person = Person(first_id + track.id, backfill.box, backfill.score, backfill.floor_xy_m)
+                by_time[backfill.time_s].append(person)
     return [
         PersonsSeen(camera, sequence, time_s, tuple(by_time[time_s][:MAX_PERSONS]))
         for time_s in sorted(by_time)

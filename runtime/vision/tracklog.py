@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runtime.vision.track import Sighting, Track
-from runtime.vision.track.people import EARLY_S
+from runtime.vision.track.people import BACKFILL_S
 
 GAP_S = 2.0
 """The longest gap that is filled in."""
 
-LAG_S = max(GAP_S, EARLY_S) + 0.5
+LAG_S = max(GAP_S, BACKFILL_S) + 0.5
 
 Box = tuple[float, float, float, float]
 FloorPoint = tuple[float, float]
@@ -65,9 +65,9 @@ class TrackLog:
         for track in tracks:
             if track.id is None or track.unseen_s > 0:
                 continue
-            for sighting in track.early:
+            for sighting in track.backfill:
                 self._note(track.id, sighting)
-            now = Sighting(time_s, track.box, track.score, track.floor_xy_m, track.half_out)
+            now = Sighting(time_s, track.box, track.score, track.floor_xy_m, track.truncated)
             self._note(track.id, now)
         for track_id in ended:
             self._last.pop(track_id, None)
@@ -79,7 +79,7 @@ class TrackLog:
 
     def _note(self, track: int, seen: Sighting) -> None:
         """Write a sighting down, unless the picture's edge cuts the person: where they are is unclear."""
-        if seen.half_out:
+        if seen.truncated:
             return
         page = next((page for page in reversed(self._pages) if page.time_s <= seen.time_s), None)
         if page is None or page.time_s != seen.time_s:

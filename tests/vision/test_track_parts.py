@@ -17,11 +17,11 @@ from runtime.vision.track.plane import Plane
 from runtime.vision.track.stature import TypicalHeight, place
 from runtime.vision.track.view import (
     Sightings,
+    box_iou,
     feet_behind_others,
     foot_of,
-    overlaps,
-    sight,
-    singled_out,
+    sightings_of,
+    without_duplicates,
 )
 
 STATE = np.array([[1.0, 2.0, 1.2, -0.4]])
@@ -54,11 +54,11 @@ def test_a_sighting_pulls_the_state_and_narrows_it() -> None:
 
 def test_surprise_is_the_mahalanobis_distance() -> None:
     seen, noise = np.array([[1.5, 2.5]]), np.array([[[0.2, 0.05], [0.05, 0.1]]])
-    squared, spread_log = motion.surprise(STATE, SPREAD, seen, noise)
+    squared, log_determinant = motion.mahalanobis(STATE, SPREAD, seen, noise)
     total = SPREAD[0, :2, :2] + noise[0]
     off = seen[0] - STATE[0, :2]
     assert squared[0, 0] == pytest.approx(off @ np.linalg.inv(total) @ off)
-    assert spread_log[0, 0] == pytest.approx(np.log(np.linalg.det(total)))
+    assert log_determinant[0, 0] == pytest.approx(np.log(np.linalg.det(total)))
 
 
 @settings(max_examples=50)
@@ -90,14 +90,19 @@ def _pairings(rows: int, columns: int) -> list[tuple[tuple[int, ...], tuple[int,
 
 
 def test_overlap_of_boxes() -> None:
-    found = overlaps([[0, 0, 10, 10]], [[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]])
+    found = box_iou([[0, 0, 10, 10]], [[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30]])
     assert found[0] == pytest.approx([1, 1 / 3, 0])
 
 
 def test_of_overlapping_boxes_the_best_stays() -> None:
     boxes = np.array([[0, 0, 10, 30], [1, 0, 11, 30], [2, 0, 12, 30], [30, 0, 40, 30.0]])
-    assert singled_out(boxes, np.array([0.5, 0.9, 0.7, 0.2]), 0.5).tolist() == [False, True, False, True]
-    assert singled_out(boxes[:2], np.array([0.6, 0.6]), 0.5).sum() == 1
+    assert without_duplicates(boxes, np.array([0.5, 0.9, 0.7, 0.2]), 0.5).tolist() == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert without_duplicates(boxes[:2], np.array([0.6, 0.6]), 0.5).sum() == 1
 
 
 def test_feet_are_hidden_by_who_stands_nearer_and_in_front() -> None:
@@ -107,16 +112,16 @@ def test_feet_are_hidden_by_who_stands_nearer_and_in_front() -> None:
 
 def _seen(view: CameraView, plane: Plane, boxes: Floats) -> Sightings:
     feet = foot_of(boxes)
-    return sight(view, boxes, np.full(len(boxes), 0.9), feet, plane.pixel_width_m(feet))
+    return sightings_of(view, boxes, np.full(len(boxes), 0.9), feet, plane.pixel_width_m(feet))
 
 
 def test_edges_of_the_picture_cut_people() -> None:
     boxes = np.array([[0, 100, 20, 200], [300, 500, 340, 576], [300, 0, 340, 90], [100, 100, 130, 200.0]])
     view = CameraView(768, 576)
     seen = _seen(view, view.plane(), boxes)
-    assert seen.side_cut.tolist() == [True, False, False, False]
-    assert seen.foot_hidden.tolist() == [False, True, False, False]
-    assert seen.head_cut.tolist() == [False, False, True, False]
+    assert seen.side_truncated.tolist() == [True, False, False, False]
+    assert seen.foot_occluded.tolist() == [False, True, False, False]
+    assert seen.head_truncated.tolist() == [False, False, True, False]
 
 
 def test_the_plane_agrees_with_its_homography() -> None:
@@ -142,8 +147,8 @@ def test_a_short_box_is_placed_by_the_head_and_a_whole_one_by_both_ends() -> Non
     plane, guess = Plane(Homography(np.diag([0.02, 0.02, 1.0]))), TrackerSettings()
     boxes = np.array([[100, 100, 130, 185], [200, 100, 230, 140], [300, 100, 330, 189.0]])
     seen = _seen(CameraView(768, 576), plane, boxes)
-    floor, spread, whole = place(plane, guess, seen, np.full(3, 1.7), np.full(3, 0.05))
-    assert whole.tolist() == [True, False, True]
+    floor, spread, fully_visible = place(plane, guess, seen, np.full(3, 1.7), np.full(3, 0.05))
+    assert fully_visible.tolist() == [True, False, True]
     assert floor[0, 1] == pytest.approx(3.7)
     assert floor[1, 1] == pytest.approx(3.7, abs=0.15)
     assert 3.70 < floor[2, 1] < 3.78
@@ -165,13 +170,13 @@ def test_clothes_of_one_colour_look_alike_and_of_two_do_not() -> None:
     picture[:, :100] = (200, 30, 30)
     picture[:, 100:200] = (30, 30, 200)
     picture[:, 200:] = (205, 28, 32)
-    looks = colour_signatures(picture, [[10, 5, 40, 95], [110, 5, 140, 95], [210, 5, 240, 95]])
-    likeness = looks @ looks.T
-    assert np.allclose(np.diag(likeness), 1)
-    assert likeness[0, 2] > 0.9
-    assert likeness[0, 1] < 0.2
+    appearance = colour_signatures(picture, [[10, 5, 40, 95], [110, 5, 140, 95], [210, 5, 240, 95]])
+    similarity = appearance @ appearance.T
+    assert np.allclose(np.diag(similarity), 1)
+    assert similarity[0, 2] > 0.9
+    assert similarity[0, 1] < 0.2
 
 
 def test_a_box_outside_the_picture_has_no_colour_in_particular() -> None:
-    looks = colour_signatures(np.zeros((50, 50, 3), np.uint8), [[60, 60, 80, 90], [-40, -40, -10, -5]])
-    assert np.allclose(looks, 1 / np.sqrt(SIZE))
+    appearance = colour_signatures(np.zeros((50, 50, 3), np.uint8), [[60, 60, 80, 90], [-40, -40, -10, -5]])
+    assert np.allclose(appearance, 1 / np.sqrt(SIZE))

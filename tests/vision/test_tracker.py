@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
-from runtime.vision.track.view import overlaps
+from runtime.vision.track.view import box_iou
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -86,10 +86,12 @@ def test_a_box_that_flickers_up_is_nobody() -> None:
 def test_what_was_seen_before_comes_with_the_confirmation() -> None:
     answers = follow(frames([ACROSS], steady(10, 3)))
     confirming = next(tracks[0] for tracks in answers if tracks and tracks[0].confirmed)
-    times = [sighting.time_s for sighting in confirming.early]
+    times = [sighting.time_s for sighting in confirming.backfill]
     assert times == [index / 10 for index in range(len(times))]
     assert len(times) >= 2
-    assert all(not track.early for tracks in answers for track in tracks if track.time_s > confirming.time_s)
+    assert all(
+        not track.backfill for tracks in answers for track in tracks if track.time_s > confirming.time_s
+    )
 
 
 def test_a_mannequin_never_counts_and_passers_by_keep_their_ids() -> None:
@@ -142,7 +144,7 @@ def test_a_person_who_leaves_the_picture_ends_sooner_than_one_who_is_hidden() ->
         tracker.update(boxes, frame.scores[inside], frame.time_s)
         last_seen_s = frame.time_s if len(boxes) else last_seen_s
         ended_s = frame.time_s if tracker.ended else ended_s
-    assert 0 < ended_s - last_seen_s < TrackerSettings().lost_patience_s / 2
+    assert 0 < ended_s - last_seen_s < TrackerSettings().lost_timeout_s / 2
 
 
 def test_weak_boxes_continue_a_track_but_begin_none() -> None:
@@ -178,7 +180,7 @@ def test_feet_hidden_by_a_nearer_person_are_placed_by_the_head() -> None:
     whole = box_of(shown[-1].places[0])
     drawn = next(track.box for track in answers[-1] if track.id == 1)
     left, top, width, height = drawn
-    assert overlaps([whole], [[left, top, left + width, top + height]])[0, 0] > 0.85
+    assert box_iou([whole], [[left, top, left + width, top + height]])[0, 0] > 0.85
 
 
 def test_two_boxes_on_one_person_are_one_track() -> None:
@@ -227,13 +229,13 @@ def test_without_a_floor_ids_hold_and_places_are_unknown() -> None:
     assert all(track.floor_xy_m is None for tracks in answers for track in tracks)
 
 
-def test_a_person_half_out_of_the_picture_is_marked() -> None:
+def test_a_person_truncated_by_the_picture_is_marked() -> None:
     out = walk((-9.6, -10.0), (-9.6, -16.5), 0.0, speed_mps=1.5)
     shown = [
         Shown(frame.time_s, np.minimum(frame.boxes, [768, 576, 768, 576]), frame.scores)
         for frame in frames([out], steady(10, 3.9), noise=0.005)
     ]
-    marks = [tracks[0].half_out for tracks in follow(shown) if tracks]
+    marks = [tracks[0].truncated for tracks in follow(shown) if tracks]
     assert marks[0] is False
     assert marks[-1] is True
 

@@ -25,8 +25,8 @@ def test_unconfirmed_tracks_are_not_written() -> None:
 
 
 def test_the_first_sightings_are_written_once_the_track_is_confirmed() -> None:
-    early = (Sighting(0.0, (5.0, 10.0, 20.0, 50.0), 0.6, None),)
-    rows = written([(0, 0.0, []), (1, 0.1, [seen(7, 0.1, 6.0, early=early)])])
+    backfill = (Sighting(0.0, (5.0, 10.0, 20.0, 50.0), 0.6, None),)
+    rows = written([(0, 0.0, []), (1, 0.1, [seen(7, 0.1, 6.0, backfill=backfill)])])
     assert [(row.frame, row.track, row.box[0], row.score) for row in rows] == [
         (0, 7, 5.0, 0.6),
         (1, 7, 6.0, 0.8),
@@ -52,8 +52,8 @@ def test_predicted_places_are_not_written() -> None:
     assert [row.frame for row in rows] == [0]
 
 
-def test_people_half_out_of_the_picture_are_not_written() -> None:
-    rows = written([(0, 0.0, [seen(1, 0.0)]), (1, 0.1, [seen(1, 0.1, half_out=True)])])
+def test_people_truncated_by_the_picture_are_not_written() -> None:
+    rows = written([(0, 0.0, [seen(1, 0.0)]), (1, 0.1, [seen(1, 0.1, truncated=True)])])
     assert [row.frame for row in rows] == [0]
 
 

@@ -2,11 +2,12 @@
 
 settings      what is assumed about people and detectors
 plane         the image-to-floor map, with the local scale
-view          what a camera sees: boxes, and what cuts or covers them
-stature       people's height as a ruler: where hidden feet must be
+view          what a camera sees: boxes, and what truncates or occludes them
+stature       people's height as a ruler: where occluded feet must be
 motion        the Kalman filter on the floor, for many tracks at once
 association   which box is which track
 appearance    colours, where the config wants them in the cost
+candidates    boxes of a frame that may be people, with their position
 people        what is said of people, and the table of tracks
 tracker       FloorTracker: births, confirmation, coasting, ends
 """

@@ -38,25 +38,26 @@ def pair_up(cost: Floats) -> Pairs:
 
 def pair_costs(
     squared_distance: Floats,
-    spread_log: Floats,
-    overlap: Floats,
+    log_determinant: Floats,
+    iou: Floats,
     height_gap: Floats,
-    likeness: Floats | None,
+    similarity: Floats | None,
     settings: TrackerSettings,
 ) -> Floats:
     """Cost (n, m) of every track with every sighting: a negative log likelihood, NO_MATCH beyond the gate.
 
-    The spread counts, so that a track lost for long, which could be anywhere, does not take a box from one
-    that was expected right there. `height_gap` is in standard deviations; `likeness` of appearance in -1..1.
+    The covariance counts, so that a track lost for long, which could be anywhere, does not take a box from
+    one that was expected right there. `height_gap` is in standard deviations; `similarity` of appearance in
+    -1..1.
     """
-    cost = squared_distance + spread_log
+    cost = squared_distance + log_determinant
     cost *= 0.5
-    cost += settings.overlap_weight * (1 - overlap)
+    cost += settings.iou_weight * (1 - iou)
     gap = np.minimum(height_gap, 4.0)
     gap *= gap
     gap *= 0.5 * settings.height_weight
     cost += gap
-    if likeness is not None:
-        cost += 0.5 * settings.appearance_weight * (1 - likeness)
+    if similarity is not None:
+        cost += 0.5 * settings.appearance_weight * (1 - similarity)
     cost[(squared_distance > settings.gate) | (cost > settings.worst_cost)] = NO_MATCH
     return cost

@@ -1,7 +1,7 @@
 """How people move: a Kalman filter on the floor, for many tracks at once.
 
 The state is position and velocity (x, y, vx, vy) in metres and m/s. Velocity is an Ornstein-Uhlenbeck
-process: a walker keeps it for a few seconds, so a person out of sight is expected to slow down and the
+process: a person keeps it for a few seconds, so one out of sight is expected to slow down and the
 uncertainty of the place grows as walking does, not without bound in speed. The model is exact for any time
 step, so the frame rate does not matter. Source: R. A. Singer, Estimating Optimal Tracking Filter Performance
 for Manned Maneuvering Targets, 1970 (one integration fewer).
@@ -20,7 +20,7 @@ from runtime.geometry import Floats
 def predict(
     mean: Floats, covariance: Floats, dt_s: float, speed_sd_mps: Floats, memory_s: float
 ) -> tuple[Floats, Floats]:
-    """States (n, 4) and covariances (n, 4, 4) after `dt_s`, for walkers of speed spread (n,)."""
+    """States (n, 4) and covariances (n, 4, 4) after `dt_s`; the speeds have the standard deviations (n,)."""
     step, noise = _walk(dt_s, memory_s)
     moved: Floats = step @ covariance @ step.T
     moved += noise * (speed_sd_mps * speed_sd_mps)[:, None, None]
@@ -29,7 +29,7 @@ def predict(
 
 @functools.lru_cache(maxsize=64)
 def _walk(dt_s: float, memory_s: float) -> tuple[Floats, Floats]:
-    """The step (4, 4) that a time of `dt_s` is, and the covariance (4, 4) it adds at unit spread of speed."""
+    """The step (4, 4) that a time of `dt_s` is, and the covariance (4, 4) it adds at speeds of variance 1."""
     decay = math.exp(-dt_s / memory_s)
     reach = memory_s * (1 - decay)
     step = np.eye(4)
@@ -49,8 +49,8 @@ def correct(
 ) -> tuple[Floats, Floats]:
     """States and covariances after sighting positions (n, 2) with covariance (n, 2, 2)."""
     gain = covariance[:, :, :2] @ inverse_2x2(covariance[:, :2, :2] + seen_covariance)
-    surprise = seen_m - mean[:, :2]
-    corrected = mean + (gain @ surprise[:, :, None])[:, :, 0]
+    innovation = seen_m - mean[:, :2]
+    corrected = mean + (gain @ innovation[:, :, None])[:, :, 0]
     narrowed = covariance - gain @ covariance[:, :2, :]
     return corrected, (narrowed + narrowed.transpose(0, 2, 1)) / 2
 
@@ -66,10 +66,11 @@ def inverse_2x2(matrices: Floats) -> Floats:
     return inverse
 
 
-def surprise(
+def mahalanobis(
     mean: Floats, covariance: Floats, seen_m: Floats, seen_covariance: Floats
 ) -> tuple[Floats, Floats]:
-    """Squared Mahalanobis distance and log determinant of the spread, (n, m), of n tracks and m places."""
+    """Squared Mahalanobis distance and log determinant of its covariance, (n, m), of n tracks and m
+    positions."""
     a = covariance[:, 0, 0, None] + seen_covariance[:, 0, 0]
     b = covariance[:, 0, 1, None] + seen_covariance[:, 0, 1]
     d = covariance[:, 1, 1, None] + seen_covariance[:, 1, 1]
@@ -82,5 +83,5 @@ def surprise(
     squared *= x
     squared += a * y * y
     squared /= determinant
-    spread_log: Floats = np.log(determinant)
-    return squared, spread_log
+    log_determinant: Floats = np.log(determinant)
+    return squared, log_determinant

@@ -14,8 +14,8 @@ from runtime.vision.track.plane import Plane
 Box = tuple[float, float, float, float]
 Table = npt.NDArray[np.void]
 
-EARLY_S = 3.0
-MAX_EARLY = 100
+BACKFILL_S = 3.0
+MAX_BACKFILL = 100
 """Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
 
 USUAL_ASPECT = 0.4
@@ -29,16 +29,16 @@ class Sighting(msgspec.Struct, frozen=True):
     box: Box
     score: float
     floor_xy_m: tuple[float, float] | None
-    half_out: bool = False
+    truncated: bool = False
 
 
 class Track(msgspec.Struct, frozen=True):
     """One tracked person after a frame.
 
     `id` is None until the track is confirmed. `box` is left, top, width, height in px. `unseen_s` is 0 where
-    the frame showed the person, else how long ago one did; place and box are then predicted. `half_out` says
-    that the left or right edge of the picture cuts more than a quarter of the person off. `early` holds, only
-    in the frame that confirms the track, what was seen of it in the seconds before.
+    the frame showed the person, else how long ago one did; place and box are then predicted. `truncated` says
+    that the left or right edge of the picture cuts more than a quarter of the person off. `backfill` holds,
+    only in the frame that confirms the track, what was seen of it in the seconds before.
     """
 
     id: int | None
@@ -49,8 +49,8 @@ class Track(msgspec.Struct, frozen=True):
     velocity_mps: tuple[float, float] | None
     floor_sd_m: float | None
     unseen_s: float = 0.0
-    half_out: bool = False
-    early: tuple[Sighting, ...] = ()
+    truncated: bool = False
+    backfill: tuple[Sighting, ...] = ()
 
     @property
     def confirmed(self) -> bool:
@@ -77,7 +77,7 @@ def table_type(appearance_size: int) -> np.dtype[np.void]:
             ("stood_at", np.float64, (2,)),
             ("stood_sd", np.float64),
             ("box", np.float64, (4,)),
-            ("half_out", np.bool_),
+            ("truncated", np.bool_),
             ("appearance", np.float64, (appearance_size,)),
         ]
     )
@@ -97,16 +97,16 @@ def boxes_of(tracks: Table, plane: Plane) -> Floats:
     return boxes
 
 
-def newcomers(
-    empty: Table, time_s: float, floor: Floats, spread: Floats, height_m: Floats, *, speed_sd: Floats
+def new_rows(
+    empty: Table, time_s: float, floor: Floats, covariance: Floats, height_m: Floats, *, speed_sd: Floats
 ) -> Table:
     """Fills the rows of tracks that begin: where people were seen, (n, 2) with covariance (n, 2, 2), their
     apparent height (n,), and how fast they may walk (n,), in the plane's units a second.
     """
     empty["mean"][:, :2] = empty["stood_at"] = floor
-    empty["covariance"][:, :2, :2] = spread
+    empty["covariance"][:, :2, :2] = covariance
     empty["covariance"][:, 2, 2] = empty["covariance"][:, 3, 3] = speed_sd**2
-    empty["stood_sd"] = np.sqrt(spread[:, 0, 0] + spread[:, 1, 1])
+    empty["stood_sd"] = np.sqrt(covariance[:, 0, 0] + covariance[:, 1, 1])
     empty["height_m"] = height_m
     empty["aspect"] = USUAL_ASPECT
     empty["first_s"] = empty["seen_s"] = time_s
@@ -123,8 +123,8 @@ def out_of_picture(tracks: Table, width_px: float, height_px: float) -> Bools:
     return outside
 
 
-class EarlySightings:
-    """What was seen of tracks before they were confirmed."""
+class Backfill:
+    """Sightings of tracks before they were confirmed, to be reported with their confirmation."""
 
     def __init__(self) -> None:
         self._seen: dict[int, deque[Sighting]] = {}
@@ -134,8 +134,8 @@ class EarlySightings:
         for birth, sighting in zip(
             tracks["birth"].tolist(), _sightings(tracks, time_s, has_floor), strict=True
         ):
-            seen = self._seen.setdefault(birth, deque(maxlen=MAX_EARLY))
-            while seen and seen[0].time_s < time_s - EARLY_S:
+            seen = self._seen.setdefault(birth, deque(maxlen=MAX_BACKFILL))
+            while seen and seen[0].time_s < time_s - BACKFILL_S:
                 seen.popleft()
             seen.append(sighting)
 
@@ -149,19 +149,19 @@ def _sightings(tracks: Table, time_s: float, has_floor: bool) -> list[Sighting]:
         ltwh(tracks["box"]),
         tracks["score"].tolist(),
         tracks["mean"][:, :2].tolist(),
-        tracks["half_out"].tolist(),
+        tracks["truncated"].tolist(),
         strict=True,
     )
     return [
-        Sighting(time_s, box, score, (x, y) if has_floor else None, half_out)
-        for box, score, (x, y), half_out in columns
+        Sighting(time_s, box, score, (x, y) if has_floor else None, truncated)
+        for box, score, (x, y), truncated in columns
     ]
 
 
-def told(
-    tracks: Table, time_s: float, has_floor: bool, early: dict[int, tuple[Sighting, ...]]
+def as_tracks(
+    tracks: Table, time_s: float, has_floor: bool, backfill: dict[int, tuple[Sighting, ...]]
 ) -> list[Track]:
-    """The table as the world sees it; `early` is by birth."""
+    """The rows as tracks; `backfill` is by birth."""
     covariance = tracks["covariance"]
     variance = covariance[:, 0, 0] + covariance[:, 1, 1]
     columns = zip(
@@ -173,7 +173,7 @@ def told(
         tracks["mean"].tolist(),
         np.sqrt(variance).tolist(),
         (time_s - tracks["seen_s"]).tolist(),
-        tracks["half_out"].tolist(),
+        tracks["truncated"].tolist(),
         strict=True,
     )
     return [
@@ -186,10 +186,10 @@ def told(
             velocity_mps=(vx, vy) if has_floor else None,
             floor_sd_m=deviation if has_floor else None,
             unseen_s=unseen_s,
-            half_out=half_out,
-            early=early.get(birth, ()),
+            truncated=truncated,
+            backfill=backfill.get(birth, ()),
         )
-        for birth, number, confirmed, box, score, (x, y, vx, vy), deviation, unseen_s, half_out in columns
+        for birth, number, confirmed, box, score, (x, y, vx, vy), deviation, unseen_s, truncated in columns
     ]
 
 
@@ -200,7 +200,7 @@ def ltwh(boxes: Floats) -> list[Box]:
     ]
 
 
-def fixtures(tracks: Table, after_s: float) -> Bools:
+def stationary(tracks: Table, after_s: float) -> Bools:
     """Which tracks look like people and never moved in `after_s`: mannequins, posters, signs."""
     lasting = tracks["seen_s"] - tracks["first_s"] > after_s
     found: Bools = lasting & ~tracks["confirmed"]

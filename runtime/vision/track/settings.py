@@ -23,26 +23,26 @@ class TrackerSettings:
     """Assumed until the camera has shown its own typical height."""
     person_height_sd: float = 0.08
     """Relative spread of people's heights around the typical one."""
-    double_overlap: float = 0.45
-    """Boxes that overlap by more than this share of their union show one person."""
+    duplicate_iou: float = 0.45
+    """Boxes with a higher intersection over union (IoU) show one person."""
     foot_noise: float = 0.06
     """Standard deviation of a box's lower and upper edge, as a share of its height."""
     side_noise: float = 0.03
     """Standard deviation of a box's centre across, as a share of its height."""
-    hidden_foot_noise: float = 0.25
-    """The same for a lower edge that another person, furniture or the picture's edge cuts off."""
+    occluded_foot_noise: float = 0.25
+    """The same for a lower edge that people or furniture occlude, or the picture's edge truncates."""
     weak_noise_factor: float = 1.5
     """How much wider the noise of a weak box is."""
 
     speed_sd_mps: float = 0.8
-    """Spread of a walker's velocity along each axis."""
+    """Standard deviation of a person's velocity along each axis."""
     speed_memory_s: float = 4.0
-    """How long a walker keeps a velocity; a lost one is expected to slow down on this scale."""
+    """How long a person keeps a velocity; a lost one is expected to slow down on this scale."""
 
     gate: float = 18.4
     """Largest squared Mahalanobis distance of a match on the floor (chi-square, 2 d.o.f., 99.99 %)."""
-    overlap_weight: float = 3.0
-    """Cost of no overlap in the picture, in units of log likelihood."""
+    iou_weight: float = 3.0
+    """Cost of an IoU of 0 in the picture, in units of log likelihood."""
     height_weight: float = 0.5
     """Weight of the disagreement in height, in units of log likelihood."""
     appearance_weight: float = 6.0
@@ -58,23 +58,23 @@ class TrackerSettings:
     """A track that has not moved this far is not confirmed: mannequins, posters and signs never count."""
     confirm_move_sd: float = 2.0
     """... and not before the move stands out from the noise of its places by this factor."""
-    fixture_s: float = 2.0
-    """A track seen for longer without moving is a fixture: it stays, unconfirmed, to keep its boxes."""
-    fixture_move_m: float = 1.0
-    """A fixture that moves this far was a person after all."""
-    fixture_patience_s: float = 30.0
-    """How long a fixture is remembered while something hides it."""
-    tentative_patience_s: float = 0.35
+    stationary_s: float = 2.0
+    """A track seen for longer without moving is stationary: it stays, unconfirmed, to keep its boxes."""
+    stationary_move_m: float = 1.0
+    """A stationary track that moves this far was a person after all."""
+    stationary_timeout_s: float = 30.0
+    """How long a stationary track is kept while it is occluded."""
+    tentative_timeout_s: float = 0.35
     """A new track unseen for longer is dropped, and was never counted."""
-    lost_patience_s: float = 4.0
+    lost_timeout_s: float = 4.0
     """A confirmed track unseen for longer ends."""
-    exit_patience_s: float = 0.6
+    exit_timeout_s: float = 0.6
     """The same for a track that was walking out of the picture."""
-    weak_patience_s: float = 1.0
+    weak_timeout_s: float = 1.0
     """A weak box continues only tracks seen within this time."""
 
-    weak_overlap: float = 0.3
-    """... and overlaps their expected box by this share of the union."""
+    weak_iou: float = 0.3
+    """... and has at least this IoU with their expected box."""
 
     max_tracks: int = 256
     """Live tracks a camera; beyond it no new ones begin and each refusal is counted."""

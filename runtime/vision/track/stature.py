@@ -1,4 +1,4 @@
-"""People's height as a ruler: where the feet must be when only the head is seen.
+"""People's height as a ruler: where the feet must be when only the head is visible.
 
 The apparent height of a person is the box's height times the width of a pixel at the feet, in metres. It
 stays put as the person walks (a camera's tilt scales it by one factor for everybody), so a short box says
@@ -15,9 +15,9 @@ from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.view import Sightings
 
 SHORT = 0.75
-"""A box shorter than this share of the expected height has its feet hidden."""
+"""A box shorter than this share of the expected height has its feet occluded."""
 
-CUT_SIDE_FACTOR = 4.0
+TRUNCATED_SIDE_FACTOR = 4.0
 """How much wider the noise across is where the picture's edge cuts the box."""
 
 SLOWEST_LEARNING = 400.0
@@ -34,40 +34,40 @@ def place(
     """
     top, edge = seen.boxes[:, 1], seen.boxes[:, 3]
     expected_px = height_m / seen.pixel_width_m
-    hidden = seen.height_px < SHORT * expected_px
-    hidden &= ~seen.head_cut
-    hidden |= seen.foot_hidden
+    occluded = seen.height_px < SHORT * expected_px
+    occluded &= ~seen.head_truncated
+    occluded |= seen.foot_occluded
     foot = seen.foot_px.copy()
     edge_noise: float | Floats = settings.foot_noise
-    if len(behind := hidden.nonzero()[0]):
+    if len(behind := occluded.nonzero()[0]):
         at, from_head, tall_m = foot[behind], top[behind], height_m[behind]
         for _ in range(2):
             at[:, 1] = from_head + expected_px[behind]
             expected_px[behind] = tall_m / plane.pixel_width_m(at)
-        edge_noise = np.where(hidden, settings.hidden_foot_noise, settings.foot_noise)
+        edge_noise = np.where(occluded, settings.occluded_foot_noise, settings.foot_noise)
     edge_variance = edge_noise**2
     trust_head = edge_variance / (edge_variance + settings.foot_noise**2 + height_sd * height_sd)
-    trust_head *= ~seen.head_cut
+    trust_head *= ~seen.head_truncated
     foot[:, 1] += trust_head * (top + expected_px - edge)
     sigma = np.empty((len(foot), 2))
     np.multiply(expected_px, settings.side_noise, out=sigma[:, 0])
     sigma[:, 1] = edge_noise * expected_px * np.sqrt(1 - trust_head)
-    if len(cut := seen.side_cut.nonzero()[0]):
-        sigma[cut, 0] *= CUT_SIDE_FACTOR
+    if len(cut := seen.side_truncated.nonzero()[0]):
+        sigma[cut, 0] *= TRUNCATED_SIDE_FACTOR
     if len(weak := (seen.scores < settings.confident_score).nonzero()[0]):
         sigma[weak] *= settings.weak_noise_factor
-    floor, spread = plane.place(foot, sigma)
-    return floor, spread, ~(hidden | seen.head_cut | seen.side_cut)
+    floor, covariance = plane.place(foot, sigma)
+    return floor, covariance, ~(occluded | seen.head_truncated | seen.side_truncated)
 
 
-def completed(seen: Sightings, expected: Floats, whole: Bools) -> Floats:
-    """Boxes (n, 4), those of half-hidden people stretched to where the person must be."""
-    if np.count_nonzero(whole) == len(whole):
+def completed(seen: Sightings, expected: Floats, fully_visible: Bools) -> Floats:
+    """Boxes (n, 4), those of half-occluded people stretched to where the person must be."""
+    if np.count_nonzero(fully_visible) == len(fully_visible):
         return seen.boxes
     boxes: Floats = seen.boxes.copy()
     lower, upper = np.maximum(boxes[:, 3], expected[:, 3]), np.minimum(boxes[:, 1], expected[:, 1])
-    boxes[:, 3] = np.where(whole, boxes[:, 3], lower)
-    boxes[:, 1] = np.where(seen.head_cut, upper, boxes[:, 1])
+    boxes[:, 3] = np.where(fully_visible, boxes[:, 3], lower)
+    boxes[:, 1] = np.where(seen.head_truncated, upper, boxes[:, 1])
     return boxes
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,49 +10,36 @@ import numpy.typing as npt
 from runtime.geometry import Bools, Floats
 from runtime.vision.track import motion
 from runtime.vision.track.association import NO_MATCH, Pairs, pair_costs, pair_up
+from runtime.vision.track.candidates import CandidateFilter, Candidates
 from runtime.vision.track.people import (
-    EarlySightings,
+    Backfill,
     Table,
     Track,
+    as_tracks,
     boxes_of,
-    fixtures,
-    newcomers,
+    new_rows,
     out_of_picture,
+    stationary,
     table_type,
-    told,
 )
 from runtime.vision.track.settings import TrackerSettings
-from runtime.vision.track.stature import TypicalHeight, completed, place
-from runtime.vision.track.view import CameraView, Sightings, foot_of, overlaps, sight, singled_out
+from runtime.vision.track.stature import completed, place
+from runtime.vision.track.view import CameraView, box_iou
 
-UNKNOWN_HEIGHT_SD, HEIGHT_DRIFT = 0.35, 0.2
-"""Without a floor: relative spread of apparent heights, and how fast one changes, per square root second."""
+HEIGHT_DRIFT = 0.2
+"""How fast an apparent height changes without a floor, relative, per square root second."""
 
 FLOOR_HEIGHT_DRIFT = 0.02
 """The same on a floor, where height stays put."""
 
-LEAST_HEIGHT, MOST_HEIGHT = 0.4, 1.6
-"""Shares of the typical height between which a box may be a person, on a floor."""
+MIN_VISIBLE_WIDTH = 0.75
+"""Less of a person's width than this in the picture, and they are truncated."""
 
-WHOLE_ENOUGH = 0.75
-"""Less of a person's width than this in the picture, and they are half out of it."""
+STATIONARY_SPEED = 0.1
+"""Share of a person's speed that is expected of what never moved."""
 
-FIXTURE_SPEED = 0.1
-"""Share of a walker's speed that is expected of what never moved."""
-
-FIXTURE_MEMORY_S = 5.0
-"""A fixture has moved if it leaves the place where it was on average for this long."""
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """The boxes of a frame that may be people, and their place before it is known who they are."""
-
-    seen: Sightings
-    looks: Floats | None
-    floor: Floats
-    spread: Floats
-    whole: Bools
+STATIONARY_MEMORY_S = 5.0
+"""A stationary track has moved if it leaves the place where it was on average for this long."""
 
 
 class FloorTracker:
@@ -66,17 +52,18 @@ class FloorTracker:
     def __init__(self, settings: TrackerSettings, view: CameraView, appearance_size: int = 0) -> None:
         self.settings = settings
         self.view = view
-        self.plane = view.plane()
-        self.has_floor = view.homography is not None
-        self.typical = TypicalHeight(settings)
+        self._filter = CandidateFilter(settings, view)
+        self.plane = self._filter.plane
+        self.has_floor = self._filter.has_floor
+        self.typical = self._filter.typical
         self.ended: tuple[int, ...] = ()
         self.refused = 0
         self._tracks: Table = np.zeros(0, dtype=table_type(appearance_size))
-        self._early = EarlySightings()
+        self._backfill = Backfill()
         self._births = 0
         self._ids = 0
         self._time_s = -math.inf
-        self._height_sd = settings.person_height_sd if self.has_floor else UNKNOWN_HEIGHT_SD
+        self._height_sd = self._filter.height_sd
         self._height_drift = FLOOR_HEIGHT_DRIFT if self.has_floor else HEIGHT_DRIFT
 
     def update(
@@ -92,10 +79,10 @@ class FloorTracker:
         showed, unconfirmed ones, and confirmed ones out of sight (`unseen_s` > 0).
         """
         self._advance(time_s)
-        judged = self._judge(boxes, scores, appearances)
-        (rows, columns), free = self._associate(judged)
-        self._continue(rows, columns, judged)
-        self._begin(free, judged)
+        found = self._filter.candidates(boxes, scores, appearances)
+        (rows, columns), free = self._associate(found)
+        self._continue(rows, columns, found)
+        self._begin(free, found)
         newly = self._confirm()
         self._end()
         return self._report(newly)
@@ -107,15 +94,15 @@ class FloorTracker:
         tracks = self._tracks
         if not len(tracks) or dt_s == 0:
             return
-        still = fixtures(tracks, self.settings.fixture_s).nonzero()[0]
+        still = stationary(tracks, self.settings.stationary_s).nonzero()[0]
         speed_sd = self.settings.speed_sd_mps * self._scale()
-        speed_sd[still] *= FIXTURE_SPEED
+        speed_sd[still] *= STATIONARY_SPEED
         tracks["mean"], tracks["covariance"] = motion.predict(
             tracks["mean"], tracks["covariance"], dt_s, speed_sd, self.settings.speed_memory_s
         )
         if len(still):
             stood_at = tracks["stood_at"]
-            settled = 1 - math.exp(-dt_s / FIXTURE_MEMORY_S)
+            settled = 1 - math.exp(-dt_s / STATIONARY_MEMORY_S)
             stood_at[still] += settled * (tracks["mean"][still, :2] - stood_at[still])
         height_sd = tracks["height_sd"]
         height_sd *= height_sd
@@ -130,113 +117,84 @@ class FloorTracker:
         scale: Floats = self._tracks["height_m"] / self.settings.person_height_m
         return scale
 
-    def _judge(
-        self, boxes: npt.ArrayLike, scores: npt.ArrayLike, appearances: npt.ArrayLike | None
-    ) -> _Judged:
-        box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        score = np.asarray(scores, dtype=np.float64).reshape(-1)
-        foot_px = foot_of(box)
-        width_m = self.plane.pixel_width_m(foot_px)
-        sane = self._sane(box, score, width_m)
-        seen = sight(self.view, box[sane], score[sane], foot_px[sane], width_m[sane])
-        if self.has_floor:
-            height_m = np.full(len(seen.scores), self.typical.height_m)
-        else:
-            height_m = seen.height_px * seen.pixel_width_m
-        height_sd = np.full(len(seen.scores), self._height_sd)
-        floor, spread, whole = place(self.plane, self.settings, seen, height_m, height_sd)
-        looks = None if appearances is None else np.asarray(appearances, dtype=np.float64)[sane]
-        return _Judged(seen, looks, floor, spread, whole)
-
-    def _sane(self, box: Floats, score: Floats, pixel_width_m: Floats) -> npt.NDArray[np.intp]:
-        """The boxes that may be people: of some size, on the floor, of human height, and no doubles."""
-        size = box[:, 2:] - box[:, :2]
-        sane = score >= self.settings.weak_score
-        sane &= size.min(axis=1, initial=math.inf) > 1
-        apparent_m = size[:, 1] * pixel_width_m
-        most_m = MOST_HEIGHT * self.typical.height_m if self.has_floor else math.inf
-        least_m = LEAST_HEIGHT * self.typical.height_m if self.has_floor else 0.0
-        sane &= apparent_m > least_m
-        sane &= apparent_m < most_m
-        index: npt.NDArray[np.intp] = sane.nonzero()[0]
-        return index[singled_out(box[index], score[index], self.settings.double_overlap)]
-
-    def _associate(self, judged: _Judged) -> tuple[Pairs, Bools]:
+    def _associate(self, found: Candidates) -> tuple[Pairs, Bools]:
         """Matched track rows and sighting columns, and which confident sightings found no track.
 
         All tracks choose among the confident boxes, then those left over that were seen a moment ago among
         the weak ones.
         """
-        settings, tracks, seen = self.settings, self._tracks, judged.seen
+        settings, tracks, seen = self.settings, self._tracks, found.seen
         confident = seen.scores >= settings.confident_score
         if not len(tracks) or not len(confident):
             none = np.zeros(0, dtype=np.intp)
             return (none, none), confident
         predicted = tracks["box"]
-        squared, spread_log = motion.surprise(
-            tracks["mean"], tracks["covariance"], judged.floor, judged.spread
+        squared, log_determinant = motion.mahalanobis(
+            tracks["mean"], tracks["covariance"], found.floor, found.covariance
         )
         if not self.has_floor:
-            spread_log -= 4 * np.log(self._scale())[:, None]
-        overlap = np.fmax(overlaps(predicted, seen.boxes), 0.0)
+            log_determinant -= 4 * np.log(self._scale())[:, None]
+        iou = np.fmax(box_iou(predicted, seen.boxes), 0.0)
         predicted_px = np.maximum(predicted[:, 3] - predicted[:, 1], 1e-6)
         gap = np.abs(seen.height_px / predicted_px[:, None] - 1)
-        gap *= judged.whole
+        gap *= found.fully_visible
         gap /= np.sqrt(np.square(tracks["height_sd"]) + settings.foot_noise**2)[:, None]
-        likeness = None if judged.looks is None else tracks["appearance"] @ judged.looks.T
-        cost = pair_costs(squared, spread_log, overlap, gap, likeness, settings)
+        similarity = None if found.appearance is None else tracks["appearance"] @ found.appearance.T
+        cost = pair_costs(squared, log_determinant, iou, gap, similarity, settings)
 
         rows, columns = pair_up(np.where(confident, cost, NO_MATCH))
         free = confident.copy()
         free[columns] = False
         if np.count_nonzero(confident) < len(confident):
-            recent = self._time_s - tracks["seen_s"] <= settings.weak_patience_s
+            recent = self._time_s - tracks["seen_s"] <= settings.weak_timeout_s
             recent[rows] = False
-            near = (overlap >= settings.weak_overlap) & recent[:, None] & ~confident
+            near = (iou >= settings.weak_iou) & recent[:, None] & ~confident
             weak_rows, weak_columns = pair_up(np.where(near, cost, NO_MATCH))
             rows, columns = np.concatenate([rows, weak_rows]), np.concatenate([columns, weak_columns])
         return (rows, columns), free
 
-    def _continue(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], judged: _Judged) -> None:
+    def _continue(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], found: Candidates) -> None:
         """Correct the matched tracks by their sightings."""
         if not len(rows):
             return
-        tracks, mine = self._tracks, judged.seen.take(columns)
+        tracks, mine = self._tracks, found.seen.take(columns)
         matched = tracks[rows]
-        floor, spread, whole = place(
+        floor, covariance, fully_visible = place(
             self.plane, self.settings, mine, matched["height_m"], matched["height_sd"]
         )
         matched["mean"], matched["covariance"] = motion.correct(
-            matched["mean"], matched["covariance"], floor, spread
+            matched["mean"], matched["covariance"], floor, covariance
         )
         apparent_m = mine.height_px * mine.pixel_width_m
         variance = np.square(matched["height_sd"])
         gain = variance / (variance + 2 * self.settings.foot_noise**2)
-        gain *= whole
+        gain *= fully_visible
         matched["height_m"] += gain * (apparent_m - matched["height_m"])
         matched["height_sd"] *= np.sqrt(1 - gain)
         width_px = mine.boxes[:, 2] - mine.boxes[:, 0]
-        matched["aspect"] += 0.2 * whole * (width_px / mine.height_px - matched["aspect"])
+        matched["aspect"] += 0.2 * fully_visible * (width_px / mine.height_px - matched["aspect"])
         matched["score"] = mine.scores
         matched["seen_s"] = self._time_s
         matched["sightings"] += 1
         expected = boxes_of(matched, self.plane)
-        shown = completed(mine, expected, whole) + expected
+        shown = completed(mine, expected, fully_visible) + expected
         shown /= 2
         matched["box"] = shown
-        matched["half_out"] = mine.side_cut & (width_px < WHOLE_ENOUGH * (expected[:, 2] - expected[:, 0]))
-        if judged.looks is not None:
-            matched["appearance"] += 0.1 * (judged.looks[columns] - matched["appearance"])
+        matched["truncated"] = mine.side_truncated & (
+            width_px < MIN_VISIBLE_WIDTH * (expected[:, 2] - expected[:, 0])
+        )
+        if found.appearance is not None:
+            matched["appearance"] += 0.1 * (found.appearance[columns] - matched["appearance"])
         tracks[rows] = matched
         confirmed = matched["confirmed"]
         if self.has_floor:
-            self.typical.learn(apparent_m[whole & confirmed])
+            self.typical.learn(apparent_m[fully_visible & confirmed])
         if len(tentative := (~confirmed).nonzero()[0]):
-            self._early.note(matched[tentative], self._time_s, self.has_floor)
+            self._backfill.note(matched[tentative], self._time_s, self.has_floor)
 
-    def _begin(self, free: Bools, judged: _Judged) -> None:
+    def _begin(self, free: Bools, found: Candidates) -> None:
         """Begin tracks with confident boxes that nobody claims."""
-        seen = judged.seen
+        seen = found.seen
         born = (free & (seen.scores >= self.settings.birth_score)).nonzero()[0]
         if not len(born):
             return
@@ -250,11 +208,11 @@ class FloorTracker:
         else:
             height_m = (seen.height_px * seen.pixel_width_m)[born]
             scale = height_m / self.settings.person_height_m
-        new = newcomers(
+        new = new_rows(
             np.zeros(len(born), dtype=self._tracks.dtype),
             self._time_s,
-            judged.floor[born],
-            judged.spread[born],
+            found.floor[born],
+            found.covariance[born],
             height_m,
             speed_sd=self.settings.speed_sd_mps * scale,
         )
@@ -262,16 +220,16 @@ class FloorTracker:
         self._births += len(born)
         new["height_sd"] = self._height_sd
         new["score"], new["box"] = seen.scores[born], seen.boxes[born]
-        if judged.looks is not None:
-            new["appearance"] = judged.looks[born]
+        if found.appearance is not None:
+            new["appearance"] = found.appearance[born]
         self._tracks = np.concatenate([self._tracks, new])
-        self._early.note(new, self._time_s, self.has_floor)
+        self._backfill.note(new, self._time_s, self.has_floor)
 
     def _known(self, boxes: Floats) -> Bools:
         """Which boxes (n, 4) mostly show a confirmed person whom this frame has already found."""
-        found = self._tracks[self._tracks["confirmed"] & (self._tracks["seen_s"] == self._time_s)]
-        overlap = overlaps(boxes, found["box"])
-        known: Bools = np.asarray((overlap > self.settings.double_overlap).any(axis=1))
+        taken = self._tracks[self._tracks["confirmed"] & (self._tracks["seen_s"] == self._time_s)]
+        iou = box_iou(boxes, taken["box"])
+        known: Bools = np.asarray((iou > self.settings.duplicate_iou).any(axis=1))
         return known
 
     def _confirm(self) -> list[int]:
@@ -288,8 +246,8 @@ class FloorTracker:
         ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
         now_var = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
         sd_m = np.sqrt(now_var + tracks["stood_sd"] ** 2) / self._scale()[rows]
-        still = fixtures(tracks, settings.fixture_s)
-        enough_m = np.where(still, settings.fixture_move_m, settings.confirm_move_m)
+        still = stationary(tracks, settings.stationary_s)
+        enough_m = np.where(still, settings.stationary_move_m, settings.confirm_move_m)
         ready &= moved_m > np.maximum(enough_m, settings.confirm_move_sd * sd_m)
         rows = rows[ready]
         everyone["id"][rows] = self._ids + 1 + np.arange(len(rows))
@@ -299,13 +257,13 @@ class FloorTracker:
         return births
 
     def _moved_m(self, rows: npt.NDArray[np.intp]) -> Floats:
-        """How far these tracks are from where they were first seen, or stood as fixtures."""
+        """How far these tracks are from where they were first seen, or stood still."""
         x, y = (self._tracks["mean"][rows, :2] - self._tracks["stood_at"][rows]).T
         moved_m: Floats = np.hypot(x, y) / self._scale()[rows]
         return moved_m
 
     def _end(self) -> None:
-        """End what has been out of sight for longer than its patience."""
+        """End what has been out of sight for longer than its timeout."""
         settings, tracks = self.settings, self._tracks
         self.ended = ()
         unseen = (tracks["seen_s"] < self._time_s).nonzero()[0]
@@ -313,21 +271,21 @@ class FloorTracker:
             return
         lost = tracks[unseen]
         unseen_s, confirmed = self._time_s - lost["seen_s"], lost["confirmed"]
-        patience = np.where(confirmed, settings.lost_patience_s, settings.tentative_patience_s)
-        patience[confirmed & out_of_picture(lost, self.view.width_px, self.view.height_px)] = (
-            settings.exit_patience_s
+        timeout_s = np.where(confirmed, settings.lost_timeout_s, settings.tentative_timeout_s)
+        timeout_s[confirmed & out_of_picture(lost, self.view.width_px, self.view.height_px)] = (
+            settings.exit_timeout_s
         )
-        patience[fixtures(lost, settings.fixture_s)] = settings.fixture_patience_s
-        over = unseen_s > patience
+        timeout_s[stationary(lost, settings.stationary_s)] = settings.stationary_timeout_s
+        over = unseen_s > timeout_s
         if not np.count_nonzero(over):
             return
         self.ended = tuple(lost["id"][over & confirmed].tolist())
         for birth in lost["birth"][over & ~confirmed].tolist():
-            self._early.take(birth)
+            self._backfill.take(birth)
         kept = np.ones(len(tracks), dtype=np.bool_)
         kept[unseen[over]] = False
         self._tracks = tracks[kept]
 
     def _report(self, newly: list[int]) -> list[Track]:
-        early = {birth: self._early.take(birth) for birth in newly}
-        return told(self._tracks, self._time_s, self.has_floor, early)
+        backfill = {birth: self._backfill.take(birth) for birth in newly}
+        return as_tracks(self._tracks, self._time_s, self.has_floor, backfill)

@@ -1,4 +1,4 @@
-"""What a camera sees of people: boxes in the picture, and where something cuts or covers them."""
+"""What a camera sees of people: boxes, truncated by the picture's edge or occluded by other people."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PSEUDO_PERSON_SHARE = 0.3
 """Without a floor, a person this share of the picture's height tall counts as 1.7 pseudo metres."""
 
 EDGE_PX = 3.0
-"""A box this close to the picture's edge is taken as cut by it."""
+"""A box this close to the picture's edge is taken as truncated by it."""
 
 COVERED_SHARE = 0.35
-"""Feet are hidden if someone nearer covers this share of their width."""
+"""Feet are occluded if someone nearer covers this share of their width."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Sightings(NamedTuple):
     """The boxes of one frame that may be people, arrays over n boxes.
 
     boxes (n, 4) left, top, right, bottom px; `pixel_width_m` is that at the middle of the lower edge,
-    `foot_px`. `head_cut` and `foot_hidden` say which upper and lower edges do not show the person's own head
-    and feet, `side_cut` which boxes the picture's left or right edge cuts.
+    `foot_px`. `head_truncated` and `foot_occluded` say which upper and lower edges do not show the person's
+    own head and feet, `side_truncated` which boxes the picture's left or right edge cuts.
     """
 
     boxes: Floats
@@ -53,9 +53,9 @@ class Sightings(NamedTuple):
     foot_px: Floats
     height_px: Floats
     pixel_width_m: Floats
-    head_cut: Bools
-    foot_hidden: Bools
-    side_cut: Bools
+    head_truncated: Bools
+    foot_occluded: Bools
+    side_truncated: Bools
 
     def take(self, index: npt.NDArray[np.intp]) -> Sightings:
         """The sightings at `index`, in that order."""
@@ -65,16 +65,16 @@ class Sightings(NamedTuple):
             self.foot_px[index],
             self.height_px[index],
             self.pixel_width_m[index],
-            self.head_cut[index],
-            self.foot_hidden[index],
-            self.side_cut[index],
+            self.head_truncated[index],
+            self.foot_occluded[index],
+            self.side_truncated[index],
         )
 
 
-def sight(
+def sightings_of(
     view: CameraView, boxes: Floats, scores: Floats, foot_px: Floats, pixel_width_m: Floats
 ) -> Sightings:
-    """Judge the boxes of one frame: where their edges are the person's own, and where something cuts them."""
+    """The boxes of one frame, with what is truncated by the picture's edge or occluded by other people."""
     left, top, right, bottom = boxes.T
     return Sightings(
         boxes=boxes,
@@ -82,9 +82,9 @@ def sight(
         foot_px=foot_px,
         height_px=bottom - top,
         pixel_width_m=pixel_width_m,
-        head_cut=top <= EDGE_PX,
-        foot_hidden=(bottom >= view.height_px - EDGE_PX) | feet_behind_others(boxes),
-        side_cut=(left <= EDGE_PX) | (right >= view.width_px - EDGE_PX),
+        head_truncated=top <= EDGE_PX,
+        foot_occluded=(bottom >= view.height_px - EDGE_PX) | feet_behind_others(boxes),
+        side_truncated=(left <= EDGE_PX) | (right >= view.width_px - EDGE_PX),
     )
 
 
@@ -113,7 +113,7 @@ def feet_behind_others(boxes: Floats) -> Bools:
     return covered
 
 
-def overlaps(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
+def box_iou(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
     """Intersection over union (n, m) of boxes (n, 4) with others (m, 4), all left, top, right, bottom."""
     a, b = np.asarray(boxes, dtype=np.float64), np.asarray(others, dtype=np.float64)
     size_a, size_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
@@ -127,10 +127,10 @@ def overlaps(boxes: npt.ArrayLike, others: npt.ArrayLike) -> Floats:
     return shared
 
 
-def singled_out(boxes: Floats, scores: Floats, overlap: float) -> Bools:
-    """Which boxes (n, 4) to keep so that no two overlap by more than `overlap`: the better one stays."""
+def without_duplicates(boxes: Floats, scores: Floats, iou: float) -> Bools:
+    """Which boxes (n, 4) to keep so that no two overlap by more than `iou`: the better one stays."""
     kept = np.ones(len(boxes), dtype=np.bool_)
-    rivals = overlaps(boxes, boxes) > overlap
+    rivals = box_iou(boxes, boxes) > iou
     if np.count_nonzero(rivals) <= len(boxes):
         return kept
     np.fill_diagonal(rivals, False)
