@@ -24,10 +24,10 @@ import yaml
 from bench.fault_rig import Outcome
 from bench.memory_cap import MemoryCap, try_memory_cap
 from bench.rtsp_camera import RtspServer, find_rtsp_python
+from contract.envelope import open_event
+from contract.facts import ProcessHealth
 from runtime.demo.plaza import SCENARIO
-from runtime.store.facts import ProcessHealth
 from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.events import open_event
 from runtime.uplink.outbox_reader import OutboxReader
 from testing.account import take_account
 from testing.cloud import Cloud

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.fault_rig import Outcome
 from bench.fault_trial import ARRIVES_S, Trial, fresh_trial
-from runtime.uplink import wire
-from runtime.uplink.events import Origin
+from contract import wire
+from contract.envelope import Origin
 from testing.spoken import Event, SpokenDevice
 from testing.waiting import until, wait_for
 from testing.wire_level import Heard, RawClient

@@ -14,7 +14,7 @@ import msgspec
 
 from bench.fault_rig import Outcome
 from bench.fault_trial import ARRIVES_S, Trial, fresh_trial
-from runtime.uplink import wire
+from contract import wire
 from testing.account import Promises
 from testing.notified import Notified
 from testing.plaza import Plaza

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.fault_rig import Outcome
+from contract.envelope import Origin
 from runtime.uplink.broker import LocalBroker
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox
 from testing.account import Promises
 from testing.cloud import Receive

@@ -11,19 +11,21 @@ from importlib.resources import files
 from pathlib import Path
 
 from bench.fuzz import Target
+from contract import wire
+from contract.describe import describe
+from contract.envelope import Origin, StreamId, open_event, seal
+from contract.errors import PayloadError
+from contract.facts import Footfall, ProcessHealth, Visit
+from contract.gaps import gap_facts
+from contract.ranges import SeqRanges
 from runtime.config import ConfigErrors, load
-from runtime.store.facts import Footfall, ProcessHealth, Visit
-from runtime.uplink import wire
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.delivery import Delivery
-from runtime.uplink.describe import describe
-from runtime.uplink.errors import OutboxError, PayloadError
-from runtime.uplink.events import Origin, StreamId, gap_facts, open_event, seal
+from runtime.uplink.errors import OutboxError
 from runtime.uplink.losses import OUTBOX_FULL, Losses
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_file import write_note
 from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.ranges import SeqRanges
 
 ORIGIN = Origin("plaza", "box-1")
 AT_S = 1.7e9

@@ -103,8 +103,8 @@ class OurLoop:
 
     def frames(self) -> Iterator[int]:
         """The number of tracked people in each frame of the clip."""
+        from contract.facts import Visit
         from runtime.frames.sources import read
-        from runtime.store.facts import Visit
         from runtime.vision.pipeline import VideoFrame, analyse
         from runtime.vision.records import persons_seen
 

@@ -34,12 +34,12 @@ from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 from rich.table import Table
 
+from contract import wire
+from contract.envelope import Origin, seal
+from contract.facts import Visit
 from runtime.config import Uplink
-from runtime.store.facts import Visit
-from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker
 from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.events import Origin, seal
 from runtime.uplink.mqtt import Link, Received
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.receive import Receiver

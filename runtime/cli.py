@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from contract.errors import PayloadError
 from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
@@ -35,7 +36,7 @@ otherwise: ours are small, and a second thread that waits for them turns a core 
 of a core with two, 8 % with one). numpy reads it when it is first imported.
 """
 
-USER_ERRORS = (TagsightError, EngineError, ReaderError)
+USER_ERRORS = (TagsightError, PayloadError, EngineError, ReaderError)
 
 
 class LazyGroup(click.Group):

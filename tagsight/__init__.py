@@ -14,7 +14,7 @@ flips          make_detector, FlipDetector
 events         Event, Envelope, open_event, unpack, the facts (Footfall, Visit, Dwell, Flow, Heatmap, Flip,
                Interaction, TryOn, ProcessHealth, Gap), Outbox, OutboxLimits, Origin
 configuration  load_config, StoreConfig
-errors         TagsightError, EngineError, ReaderError
+errors         TagsightError, EngineError, ReaderError, PayloadError
 ============== ==========================================================================================
 
 A name is imported from its module when it is first used, so `import tagsight` costs nothing and a program
@@ -27,6 +27,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from contract.envelope import Envelope, Event, Origin, open_event
+    from contract.errors import PayloadError
+    from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, ProcessHealth, TryOn, Visit
+    from contract.gaps import Gap
+    from contract.wire import unpack
     from engines.detector import Detections, PersonDetector
     from engines.errors import EngineError
     from rfid_reader.errors import ReaderError
@@ -40,21 +45,8 @@ if TYPE_CHECKING:
     from runtime.errors import TagsightError
     from runtime.messages import Person, PersonsSeen, TagFlip, TagPresence
     from runtime.store.behaviour import Behaviour
-    from runtime.store.facts import (
-        Dwell,
-        Flip,
-        Flow,
-        Footfall,
-        Heatmap,
-        Interaction,
-        ProcessHealth,
-        TryOn,
-        Visit,
-    )
     from runtime.store.floorplan import FloorPlan
-    from runtime.uplink.events import Envelope, Event, Gap, Origin, open_event
     from runtime.uplink.outbox import Outbox, OutboxLimits
-    from runtime.uplink.wire import unpack
     from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 
     __version__: str
@@ -79,6 +71,7 @@ __all__ = [
     "Origin",
     "Outbox",
     "OutboxLimits",
+    "PayloadError",
     "Person",
     "PersonDetector",
     "PersonsSeen",
@@ -106,6 +99,21 @@ __all__ = [
 ]
 
 _PLACES = {
+    "contract.envelope": ("Envelope", "Event", "Origin", "open_event"),
+    "contract.errors": ("PayloadError",),
+    "contract.facts": (
+        "Dwell",
+        "Flip",
+        "Flow",
+        "Footfall",
+        "Heatmap",
+        "Interaction",
+        "ProcessHealth",
+        "TryOn",
+        "Visit",
+    ),
+    "contract.gaps": ("Gap",),
+    "contract.wire": ("unpack",),
     "engines.detector": ("Detections", "PersonDetector"),
     "engines.errors": ("EngineError",),
     "rfid_reader.errors": ("ReaderError",),
@@ -117,21 +125,8 @@ _PLACES = {
     "runtime.errors": ("TagsightError",),
     "runtime.messages": ("Person", "PersonsSeen", "TagFlip", "TagPresence"),
     "runtime.store.behaviour": ("Behaviour",),
-    "runtime.store.facts": (
-        "Dwell",
-        "Flip",
-        "Flow",
-        "Footfall",
-        "Heatmap",
-        "Interaction",
-        "ProcessHealth",
-        "TryOn",
-        "Visit",
-    ),
     "runtime.store.floorplan": ("FloorPlan",),
-    "runtime.uplink.events": ("Envelope", "Event", "Gap", "Origin", "open_event"),
     "runtime.uplink.outbox": ("Outbox", "OutboxLimits"),
-    "runtime.uplink.wire": ("unpack",),
     "runtime.vision.track": ("CameraView", "FloorTracker", "Track", "TrackerSettings"),
 }
 """Where each name lives; a test holds this against the imports above."""

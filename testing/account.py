@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from runtime.uplink.ranges import SeqRanges
+from contract.ranges import SeqRanges
 from testing.waiting import until
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contract.envelope import Origin
+from contract.facts import Visit
 from runtime.config import Uplink
-from runtime.store.facts import Visit
 from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.sender import Sender
 

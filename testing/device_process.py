@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from contract.facts import Visit
 from runtime.config import Uplink
-from runtime.store.facts import Visit
 from runtime.uplink import outbox_disk
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.outbox import Outbox, OutboxLimits

@@ -30,9 +30,9 @@ Accounts
 
 from __future__ import annotations
 
+from contract.envelope import Origin
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import OutboxLimits
 from testing.account import Account, Promises
 from testing.cloud import Cloud, Receive, audit, kept

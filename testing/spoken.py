@@ -8,7 +8,7 @@ import uuid
 import zlib
 from typing import Any
 
-from runtime.uplink.events import Origin, rfc3339, uuid7
+from contract.envelope import Origin, rfc3339, uuid7
 from testing.wire_level import RawClient
 
 Event = dict[str, Any]

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
-OURS = ("tagsight", "engines", "rfid_reader", "runtime", "calibration", "bench", "testing", "examples")
+OURS = (
+    "tagsight",
+    "contract",
+    "engines",
+    "rfid_reader",
+    "runtime",
+    "calibration",
+    "bench",
+    "testing",
+    "examples",
+)
 GROUND = (
     "runtime.errors",
     "runtime.packing",
@@ -21,6 +31,7 @@ GROUND = (
 )
 
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "contract": ("contract",),
     "engines": ("engines",),
     "rfid_reader": ("rfid_reader",),
     "runtime/redaction.py": (),
@@ -44,9 +55,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "runtime.messages",
         "runtime.geometry",
         "runtime.config",
+        "contract.facts",
         "runtime.store",
     ),
-    "runtime/uplink": (*GROUND, "runtime.store.facts", "runtime.uplink"),
+    "runtime/uplink": (*GROUND, "contract", "runtime.uplink"),
     "runtime/reader_settings.py": ("rfid_reader.settings", "runtime.config"),
     "calibration": (
         *GROUND,
@@ -56,8 +68,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "runtime.vision.draw",
         "calibration",
     ),
-    "testing": ("engines", "rfid_reader", "runtime", "calibration", "testing"),
-    "tagsight": ("engines", "rfid_reader", "runtime"),
+    "testing": ("contract", "engines", "rfid_reader", "runtime", "calibration", "testing"),
+    "tagsight": ("contract", "engines", "rfid_reader", "runtime"),
     "examples": ("tagsight",),
     "examples/consumer.py": (),
 }
@@ -122,7 +134,7 @@ def _is_ancestor(name: str, prefixes: tuple[str, ...]) -> bool:
 def test_what_runs_in_a_shop_needs_neither_bench_nor_testing() -> None:
     against = [
         f"{module.relative_to(REPO)} imports {name}"
-        for room in ("tagsight", "engines", "rfid_reader", "runtime", "calibration")
+        for room in ("tagsight", "contract", "engines", "rfid_reader", "runtime", "calibration")
         for module in modules_of(room)
         for name in sorted(imports_of(module))
         if within(name, ("bench", "testing"))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from contract.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit
 from runtime.config import StoreConfig
 from runtime.errors import TagsightError
 from runtime.messages import PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit
 from runtime.store.floorplan import FloorPlan
 
 INTERVAL_S = 10.0

@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from contract.describe import short_visitor
+from contract.facts import Flip, Interaction, Point, Visit
 from engines.detector import PersonDetector
 from runtime.commands.video_overlay import FlipSign, Note, Overlay
 from runtime.config import StoreConfig
@@ -21,8 +23,6 @@ from runtime.demo.score import Score
 from runtime.demo.tally import Tally
 from runtime.frames.sources import open_source
 from runtime.geometry import Homography
-from runtime.store.facts import Flip, Interaction, Point, Visit
-from runtime.uplink.describe import short_visitor
 from runtime.vision.draw import FLIP_SECONDS
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings

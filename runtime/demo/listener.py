@@ -9,10 +9,10 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from contract.envelope import Event, open_event
+from contract.errors import PayloadError
+from contract.wire import ROOT, origin_of, unpack
 from runtime.errors import TagsightError
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import Event, open_event
-from runtime.uplink.wire import ROOT, origin_of, unpack
 
 CONNECT_WITHIN_S = 10.0
 NOT_EVENTS = ("status", "ack", "replay")

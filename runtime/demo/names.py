@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from contract.facts import Dwell, Interaction, Point, Visit
 from runtime.config import StoreConfig
 from runtime.demo.tally import Tally
 from runtime.geometry import Floats, signed_distance_m
-from runtime.store.facts import Dwell, Interaction, Point, Visit
 
 CROSSING_M = 1.0
 """A person further from the entrance's line at the moment of a visit did not make it."""

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from contract.facts import Heatmap, Point
 from runtime.config import StoreConfig
 from runtime.geometry import Homography
-from runtime.store.facts import Heatmap, Point
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]

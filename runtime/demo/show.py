@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
+from contract.describe import describe
+from contract.envelope import Event
+from contract.facts import Dwell, Flip, Flow, Footfall, Interaction, ProcessHealth, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing import draw_demo
 from runtime.demo.film import Stretch
@@ -21,10 +24,7 @@ from runtime.demo.score import Paths, Score, TrueFlip, score
 from runtime.demo.summary import Summary, print_summary, write_summary
 from runtime.demo.tally import Tally
 from runtime.errors import TagsightError
-from runtime.store.facts import Dwell, Flip, Flow, Footfall, Interaction, ProcessHealth, Visit
 from runtime.uplink.broker import LocalBroker
-from runtime.uplink.describe import describe
-from runtime.uplink.events import Event
 from runtime.uplink.outbox_reader import OutboxReader
 
 READY_WITHIN_S = 180.0

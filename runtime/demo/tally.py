@@ -6,8 +6,8 @@ import threading
 from collections import Counter
 from typing import TypeVar
 
-from runtime.store.facts import Fact, Flip, Footfall, Heatmap, Interaction, ProcessHealth, Visit
-from runtime.uplink.events import Event
+from contract.envelope import Event
+from contract.facts import Fact, Flip, Footfall, Heatmap, Interaction, ProcessHealth, Visit
 
 FactT = TypeVar("FactT", bound=Fact)
 

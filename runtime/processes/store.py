@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from contract.envelope import Origin
+from contract.facts import Fact
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.messages import (
@@ -38,9 +40,7 @@ from runtime.processes.control import ControlLine
 from runtime.processes.handover import take_up
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
-from runtime.store.facts import Fact
 from runtime.store.floorplan import FloorPlan
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_opening import OpeningOutbox
 

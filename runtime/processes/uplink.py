@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from contract.envelope import Origin
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import StoreConfig, Tls, Uplink
@@ -22,7 +23,6 @@ from runtime.messages import Attach, Committed, Configure, Detach, Health, Messa
 from runtime.processes.control import ControlLine, close_all
 from runtime.uplink.certificates import expiry_of
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.sender import Sender
 from runtime.uplink.tally import Tally

@@ -1,8 +1,7 @@
 """What people do in the shop, from where they stand and which tags move. Pure: time is an argument.
 
-facts         what the room says; nothing else of it is meant for other rooms but `Behaviour`
 floorplan     entrances, zones, fixtures, antennas in floor metres
-behaviour     everything below behind a few inputs and one output: facts
+behaviour     everything below behind a few inputs and one output: facts (`contract.facts`)
 ordering      records of all cameras and readers into one timeline
 identity      tracks of several cameras into walkers: one person is one walker
 sameness      how likely a new track is a walker who was seen before

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
+from contract.facts import Dwell, Fact, ProcessHealth, Quality
 from runtime.messages import FramesMissed, Health, PersonsSeen, TagFlip, TagPresence
 from runtime.store.coverage import CoverageMeter
 from runtime.store.entrances import LOST_S, REACH_S, EntranceCounter
-from runtime.store.facts import Dwell, Fact, ProcessHealth, Quality
 from runtime.store.floorplan import FloorPlan
 from runtime.store.flow import FlowCounter
 from runtime.store.footfall import FootfallBook

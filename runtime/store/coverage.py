@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runtime.store.facts import Coverage
+from contract.facts import Coverage
 
 SILENCE_FRAMES, LEAST_SILENCE_S = 1.5, 1.5
 """No frame for longer than so many of the camera's intervals is blindness, from the last frame to the next.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from contract.facts import Flow
 from runtime.store.coverage import CoverageMeter
-from runtime.store.facts import Flow
 from runtime.store.intervals import Intervals, Window
 from runtime.store.quality import quality_of
 from runtime.store.zones import Change

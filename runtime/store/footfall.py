@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from contract.facts import Footfall
 from runtime.store.coverage import CoverageMeter
-from runtime.store.facts import Footfall
 from runtime.store.floorplan import Entrance
 from runtime.store.intervals import Intervals, Window
 from runtime.store.passages import Crossing

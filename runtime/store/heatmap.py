@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from contract.facts import Cell, Heatmap
 from runtime.store.coverage import CoverageMeter
-from runtime.store.facts import Cell, Heatmap
 from runtime.store.floorplan import FloorPlan
 from runtime.store.identity import Step
 from runtime.store.intervals import Intervals, Window

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from contract.facts import Flip, Interaction
 from runtime.messages import TagFlip
-from runtime.store.facts import Flip, Interaction
 from runtime.store.floorplan import FloorPlan
 from runtime.store.matching import Match, MatchSettings, TagTurned, match, together
 from runtime.store.paths import KEEP_S, Paths

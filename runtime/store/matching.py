@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from contract.facts import Evidence
 from runtime.geometry import Floats
-from runtime.store.facts import Evidence
 from runtime.store.floorplan import Place, PlaceKind
 from runtime.store.paths import Paths, Whereabouts
 

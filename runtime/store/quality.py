@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from runtime.store.facts import Coverage, Quality
+from contract.facts import Coverage, Quality
 
 BLIND_SHARE = 0.5
 DEGRADED_BLIND_SHARE = 0.05

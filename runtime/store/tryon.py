@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contract.facts import TryOn
 from runtime.messages import TagPresence
-from runtime.store.facts import TryOn
 from runtime.store.floorplan import FloorPlan, Place
 from runtime.store.paths import Paths
 from runtime.store.visitors import VisitorIds

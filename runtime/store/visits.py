@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from runtime.store.facts import Visit
+from contract.facts import Visit
 from runtime.store.passages import Crossing, Direction
 from runtime.store.visitors import MAX_VISITORS, VisitorIds, next_midnight_s
 

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from contract.envelope import Origin
 from runtime.config import Tls
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.events import Origin
 
 
 def expiry_of(tls: Tls | bool) -> float | None:

@@ -17,19 +17,20 @@ from typing import BinaryIO
 import click
 import msgspec
 
+from contract import wire
+from contract.describe import describe
+from contract.envelope import KINDS, Origin, open_event, text_of
+from contract.errors import PayloadError
+from contract.schema import async_api, json_schema
 from runtime.config import Uplink
 from runtime.redaction import RedactingFormatter
-from runtime.uplink import wire
 from runtime.uplink.broker_options import broker_options
 from runtime.uplink.certificates import provision as write_key_and_request
 from runtime.uplink.cloud_store import Audit, CloudStore
-from runtime.uplink.describe import describe
-from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import KINDS, Origin, open_event, text_of
+from runtime.uplink.errors import UplinkError
 from runtime.uplink.mqtt import Link, NotSubscribed, Received
 from runtime.uplink.news import News
 from runtime.uplink.receive import CLIENT_ID, Receiver
-from runtime.uplink.schema import async_api, json_schema
 
 POLL_S = 0.25
 ANY_NAME = "+"

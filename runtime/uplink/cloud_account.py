@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from runtime.uplink.ranges import SeqRanges
-from runtime.uplink.wire import MAX_INCARNATIONS
+from contract.ranges import SeqRanges
+from contract.wire import MAX_INCARNATIONS
 
 
 class Account(msgspec.Struct):

@@ -13,23 +13,14 @@ from typing import Any
 
 import msgspec
 
+from contract.envelope import Envelope, Origin, Seq, Stream, StreamId, open_envelope, open_event, text_of
+from contract.errors import UNREADABLE, PayloadError
+from contract.gaps import Gap
+from contract.ranges import SeqRanges
 from runtime.uplink.cloud_account import Account, new_account
 from runtime.uplink.cloud_tables import STEPS
-from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import (
-    UNREADABLE,
-    Envelope,
-    Gap,
-    Origin,
-    Seq,
-    Stream,
-    StreamId,
-    open_envelope,
-    open_event,
-    text_of,
-)
+from runtime.uplink.errors import UplinkError
 from runtime.uplink.migrations import migrate
-from runtime.uplink.ranges import SeqRanges
 
 MAX_ASIDE = 10_000
 """So many unreadable events are kept; beyond that the oldest go."""

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from contract.ranges import SeqRanges
 from runtime.uplink.outbox_file import Row
-from runtime.uplink.ranges import SeqRanges
 
 
 class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):

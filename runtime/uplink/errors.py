@@ -13,9 +13,5 @@ class OutboxError(UplinkError):
     """The outbox file cannot be used as it is."""
 
 
-class PayloadError(UplinkError):
-    """Bytes that claim to be events and are not."""
-
-
 class StreamEnded(UplinkError):
     """The outbox goes on as a new stream; the connection that spoke for the old one is over."""

@@ -15,7 +15,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from runtime.uplink.events import MAX_SEQ, UNREADABLE
+from contract.errors import UNREADABLE
+from contract.ranges import MAX_SEQ
 from runtime.uplink.outbox_file import HighWater, read_note, write_note
 
 INCARNATIONS_KEPT = 512

@@ -6,9 +6,11 @@ import logging
 import time
 from pathlib import Path
 
-from runtime.uplink import namesakes, wire
+from contract import wire
+from contract.errors import PayloadError
+from runtime.uplink import namesakes
 from runtime.uplink.delivery import Delivery
-from runtime.uplink.errors import OutboxError, PayloadError, StreamEnded
+from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.identity import REPLACED, Identity, Succession
 from runtime.uplink.mqtt import Received
 from runtime.uplink.outbox_reader import OutboxReader

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
-from runtime.uplink.events import Gap, gap_facts
-from runtime.uplink.ranges import SeqRanges
+from contract.gaps import Gap, gap_facts
+from contract.ranges import SeqRanges
 
 OUTBOX_FULL = "the outbox reached its size limit"
 DISK_REFUSED = "the disk refused writes"
 UNSENDABLE = "the broker takes no message of that size"
 OUTBOX_LOST = "the outbox file was damaged or removed"
+DROP_RANK = {
+    "heatmap": 0,
+    "health": 0,
+    "flow": 1,
+    "dwell": 1,
+    "footfall": 2,
+    "visit": 2,
+    "flip": 3,
+    "tryon": 3,
+    "interaction": 4,
+    "gap": 5,
+}
+"""What goes first when the outbox is full: the lowest rank, oldest first."""
 
 
 class _Noted(msgspec.Struct):

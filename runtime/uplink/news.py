@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from runtime.store.facts import ProcessHealth
-from runtime.uplink.events import Event
-from runtime.uplink.wire import Status
+from contract.envelope import Event
+from contract.facts import ProcessHealth
+from contract.wire import Status
 
 MAX_TOLD = 4096
 """Processes and devices remembered; the one that was told longest ago is forgotten first."""

@@ -20,11 +20,12 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.store.facts import Fact
+from contract.envelope import Origin, seal
+from contract.facts import Fact
+from contract.gaps import gap_of_stream
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import DROP_RANK, Origin, gap_of_stream, seal
-from runtime.uplink.losses import DISK_REFUSED, Losses
+from runtime.uplink.losses import DISK_REFUSED, DROP_RANK, Losses
 from runtime.uplink.outbox_disk import OutboxDisk
 from runtime.uplink.outbox_file import Row
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from contract.envelope import Origin
+from contract.ranges import SeqRanges
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import Origin
 from runtime.uplink.identity import COPIED, Succession, answered, begin, requested, write_identity
 from runtime.uplink.losses import Losses
 from runtime.uplink.outbox_file import HighWater, Row
@@ -27,7 +28,6 @@ from runtime.uplink.outbox_repair import (
 )
 from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
 from runtime.uplink.outbox_watch import FileKeeper, finish
-from runtime.uplink.ranges import SeqRanges
 from runtime.uplink.succession import renew
 
 log = logging.getLogger(__name__)

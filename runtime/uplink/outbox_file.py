@@ -16,8 +16,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from contract.ranges import MAX_SEQ
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import MAX_SEQ
 from runtime.uplink.migrations import migrate
 
 BUSY_TIMEOUT_S = 10.0

@@ -14,10 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from contract.facts import Fact
 from runtime.errors import TagsightError
-from runtime.store.facts import Fact
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import DROP_RANK
+from runtime.uplink.losses import DROP_RANK
 from runtime.uplink.outbox import DROPPED_AT_ONCE, MAX_WAITING, Outbox, OutboxState
 
 FIRST_RETRY_S = 0.5

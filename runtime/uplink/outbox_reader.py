@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contract.ranges import SeqRanges
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.identity import Identity, Succession, read_identity, request, requested
 from runtime.uplink.outbox_file import Row
 from runtime.uplink.outbox_room import delivered, note_hopeless
-from runtime.uplink.ranges import SeqRanges
 
 
 class OutboxReader:

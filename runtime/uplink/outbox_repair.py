@@ -11,9 +11,10 @@ import sqlite3
 import time
 from pathlib import Path
 
+from contract.errors import UNREADABLE
+from contract.ranges import MAX_SEQ
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import MAX_SEQ, UNREADABLE
 from runtime.uplink.losses import OUTBOX_LOST, Losses
 from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_room import delivered

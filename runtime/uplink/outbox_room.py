@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from runtime.uplink.events import DROP_RANK
-from runtime.uplink.losses import OUTBOX_FULL, UNSENDABLE, Losses
+from contract.ranges import SeqRanges
+from runtime.uplink.losses import DROP_RANK, OUTBOX_FULL, UNSENDABLE, Losses
 from runtime.uplink.outbox_file import read_note, used_bytes, write_note
-from runtime.uplink.ranges import SeqRanges
 
 ROWS_AT_ONCE = 2_000
 """Rows deleted in one transaction: more than a group brings in, and still a short one."""

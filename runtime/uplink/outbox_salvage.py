@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import open_envelope
+from contract.envelope import open_envelope
+from contract.errors import PayloadError
+from contract.ranges import SeqRanges
 from runtime.uplink.outbox_file import Row, read_note, readable, write_note
 from runtime.uplink.outbox_room import delivered
-from runtime.uplink.ranges import SeqRanges
 
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises; the second where the complaint itself quotes what is no text."""

@@ -7,9 +7,9 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from runtime.uplink import wire
+from contract import wire
+from contract.envelope import Origin, name_stream
 from runtime.uplink.delivery import Delivery, DeliveryLimits
-from runtime.uplink.events import Origin, name_stream
 from runtime.uplink.identity import Identity
 from runtime.uplink.mqtt import Link, Refused
 from runtime.uplink.outbox_file import Row

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
+from contract import wire
+from contract.envelope import Origin, StreamId
+from contract.errors import PayloadError
 from runtime.config import Uplink
-from runtime.uplink import wire
 from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import Origin, StreamId
+from runtime.uplink.errors import UplinkError
 from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Received, TakenOver
 
 log = logging.getLogger(__name__)

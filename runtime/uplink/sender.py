@@ -17,13 +17,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from contract.envelope import Origin
+from contract.errors import PayloadError
 from runtime.backoff import Backoff
 from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink import outbox_file
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox_repair import suspicion
 from runtime.uplink.permits import Fit, Permits
 from runtime.uplink.session import Session, Terms
@@ -124,7 +125,7 @@ class Sender:
                 # It is our own disk: nobody is spared by a longer pause.
                 self._stopping.wait(min(backoff.failed(), OUTBOX_PAUSE_S))
                 continue
-            except TagsightError as error:
+            except (TagsightError, PayloadError) as error:
                 self._note(error)
             backoff.worked(time.monotonic())
             pause_s = backoff.failed()

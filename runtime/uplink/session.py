@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from contract import wire
+from contract.envelope import Origin, rfc3339
 from runtime.config import Uplink
-from runtime.uplink import wire
 from runtime.uplink.delivery import Delivery, DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.events import Origin, rfc3339
 from runtime.uplink.identity import Identity
 from runtime.uplink.listener import Listener
 from runtime.uplink.mqtt import (

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import DROP_RANK, Gap, Origin, gap_of_stream, move, seal
+from contract.envelope import Origin, move, seal
+from contract.errors import PayloadError
+from contract.gaps import Gap, gap_of_stream
+from contract.ranges import SeqRanges
 from runtime.uplink.identity import Identity, Succession, answered, new_identity, write_identity
-from runtime.uplink.losses import OUTBOX_LOST, Losses
+from runtime.uplink.losses import DROP_RANK, OUTBOX_LOST, Losses
 from runtime.uplink.outbox_file import HighWater, Row, write_note
-from runtime.uplink.ranges import SeqRanges
 
 ROWS_AT_ONCE = 1_000
 

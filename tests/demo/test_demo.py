@@ -13,11 +13,11 @@ import cv2
 import msgspec
 import pytest
 
+from contract.envelope import open_event
 from runtime.demo.plaza import find_clip
 from runtime.demo.summary import Summary
 from runtime.errors import TagsightError
 from runtime.uplink.broker import find_mosquitto
-from runtime.uplink.events import open_event
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contract.describe import describe
+from contract.envelope import Origin, open_event, seal
+from contract.facts import Evidence, Fact, Flip, Interaction
 from runtime.config import StoreConfig, load
 from runtime.demo.film import Sign, Stretch, flip_signs
 from runtime.demo.plaza import CLIP_FRAMES, STORE
 from runtime.demo.score import Score, TrueFlip
 from runtime.demo.tally import Tally
-from runtime.store.facts import Evidence, Fact, Flip, Interaction
-from runtime.uplink.describe import describe
-from runtime.uplink.events import Origin, open_event, seal
 from runtime.vision.track import Track
 
 T_S = 1_000_000.0

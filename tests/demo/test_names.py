@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contract.envelope import Origin, open_event, seal
+from contract.facts import Dwell, Evidence, Fact, Interaction, Point, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.names import Walk, name_walks
 from runtime.demo.plaza import STORE
 from runtime.demo.tally import Tally
-from runtime.store.facts import Dwell, Evidence, Fact, Interaction, Point, Visit
-from runtime.uplink.events import Origin, open_event, seal
 
 T_S = 1_000_000.0
 

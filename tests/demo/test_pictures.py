@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from contract.facts import Cell, Heatmap
 from runtime.config import StoreConfig, image_to_floor, load
 from runtime.demo import pictures
 from runtime.demo.pictures import PAPER, Plan, cell_seconds, from_above, heat_picture, lay_heat, scale_ticks
 from runtime.demo.plaza import STORE
-from runtime.store.facts import Cell, Heatmap
 
 GREY = np.full((576, 768, 3), 128, np.uint8)
 

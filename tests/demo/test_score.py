@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from contract.facts import Evidence, Flip, Interaction, Point
 from runtime.demo.score import Paths, TrueFlip, score
 from runtime.errors import TagsightError
-from runtime.store.facts import Evidence, Flip, Interaction, Point
 
 EPOCH_S = 1_000_000.0
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from contract.envelope import Origin, open_event, seal
+from contract.facts import Fact, Flip, Footfall, ProcessHealth
 from runtime.demo.tally import Tally
-from runtime.store.facts import Fact, Flip, Footfall, ProcessHealth
-from runtime.uplink.events import Origin, open_event, seal
 
 
 def heard(*facts: Fact) -> Tally:

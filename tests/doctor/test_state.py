@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from contract.envelope import Origin
 from runtime.config import FloorPlan, Site, StoreConfig
 from runtime.doctor import state
 from runtime.supervisor.statefolder import NAME, StateError
 from runtime.supervisor.statehold import StateHold
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox
 
 

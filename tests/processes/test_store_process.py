@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from contract.envelope import open_event
+from contract.facts import Dwell, Fact, Flip, Footfall, Interaction, ProcessHealth, Visit
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import (
@@ -39,8 +41,6 @@ from runtime.messages import (
     TagFlip,
 )
 from runtime.processes import store
-from runtime.store.facts import Dwell, Fact, Flip, Footfall, Interaction, ProcessHealth, Visit
-from runtime.uplink.events import open_event
 from runtime.uplink.outbox_reader import OutboxReader
 
 EPC = "E28011600000000000000001"

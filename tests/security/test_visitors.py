@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from contract.facts import Fact
 from runtime.config import parse
 from runtime.messages import Person, PersonsSeen, TagFlip
 from runtime.store.behaviour import Behaviour
-from runtime.store.facts import Fact
 from runtime.store.floorplan import FloorPlan
 
 STORE = """

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from contract.facts import Fact, Footfall, Visit
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
 from runtime.store.coverage import CoverageMeter
 from runtime.store.entrances import Crossing, EntranceCounter
-from runtime.store.facts import Fact, Footfall, Visit
 from runtime.store.floorplan import Entrance, FloorPlan
 from runtime.store.identity import Step
 from runtime.store.motion import Fix

@@ -8,11 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from runtime.config import Intervals
-from runtime.config.epcs import Article, ArticleTable
-from runtime.messages import FramesMissed, Health, Person, PersonsSeen, TagFlip, TagPresence
-from runtime.store.behaviour import Behaviour
-from runtime.store.facts import (
+from contract.facts import (
     Dwell,
     Fact,
     Flip,
@@ -24,6 +20,10 @@ from runtime.store.facts import (
     TryOn,
     Visit,
 )
+from runtime.config import Intervals
+from runtime.config.epcs import Article, ArticleTable
+from runtime.messages import FramesMissed, Health, Person, PersonsSeen, TagFlip, TagPresence
+from runtime.store.behaviour import Behaviour
 from runtime.store.floorplan import Antenna, Entrance, FloorPlan, Place, Zone
 
 BEGIN_S = 1_795_320_000.0

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from bench.scenes import SimulatedCamera, SimulatedDetector, Walk, tracked
+from contract.facts import Footfall
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.facts import Footfall
 from runtime.store.floorplan import Entrance, FloorPlan
 from runtime.vision.track import FloorTracker, TrackerSettings
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from contract.facts import Coverage
 from runtime.store.coverage import CoverageMeter
-from runtime.store.facts import Coverage
 
 
 def meter() -> CoverageMeter:

@@ -9,11 +9,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from contract.facts import AnyFact, Coverage, Dwell, Fact, Flow, Footfall, Heatmap, Quality
 from runtime.messages import Health, Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
 from runtime.store.coverage import CoverageMeter
 from runtime.store.entrances import Crossing
-from runtime.store.facts import AnyFact, Coverage, Dwell, Fact, Flow, Footfall, Heatmap, Quality
 from runtime.store.floorplan import Entrance, FloorPlan
 from runtime.store.footfall import FootfallBook
 from runtime.store.quality import quality_of

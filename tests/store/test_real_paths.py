@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract.facts import Footfall
 from runtime.config import load
 from runtime.geometry import Floats, Homography
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.facts import Footfall
 from runtime.store.floorplan import FloorPlan
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings

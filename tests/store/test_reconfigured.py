@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from contract.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit
 from runtime.store.floorplan import Entrance, FloorPlan, Zone
 
 BEGIN_S = 1_795_320_000.0

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import yaml
 
-from runtime.store.facts import Fact, Heatmap, ProcessHealth
-from runtime.uplink.events import open_event
+from contract.envelope import open_event
+from contract.facts import Fact, Heatmap, ProcessHealth
 from runtime.uplink.outbox_reader import OutboxReader
 
 RUN = """

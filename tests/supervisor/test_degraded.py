@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.store.facts import ProcessHealth
-from runtime.uplink.events import Origin, open_event
+from contract.envelope import Origin, open_event
+from contract.facts import ProcessHealth
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.outbox_reader import OutboxReader
 from tests.supervisor.bare_daemon import PATH, BareDaemon

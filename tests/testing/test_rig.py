@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from contract.envelope import seal
+from contract.gaps import gap_facts
 from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink.broker import find_mosquitto
-from runtime.uplink.events import gap_facts, seal
 from testing.rig import (
     ORIGIN,
     STAGES,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from contract.envelope import Origin
+from contract.facts import ProcessHealth, Visit
 from runtime.config import Uplink
-from runtime.store.facts import ProcessHealth, Visit
 from runtime.uplink.cloud_store import Audit, CloudStore
 from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.receive import Receiver
 from runtime.uplink.sender import Sender

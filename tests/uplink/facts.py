@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.store.facts import Fact, Flip, ProcessHealth, Visit
-from runtime.uplink.events import Gap, Origin, open_event
+from contract.envelope import Origin, open_event
+from contract.facts import Fact, Flip, ProcessHealth, Visit
+from contract.gaps import Gap
+from contract.ranges import SeqRanges
 from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.ranges import SeqRanges
 
 ORIGIN = Origin("plaza", "box-1")
 

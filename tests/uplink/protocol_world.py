@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract import wire
 from runtime.config import Uplink
-from runtime.uplink import wire
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded

@@ -15,8 +15,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from contract import wire
 from runtime.config import Uplink
-from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.delivery import DeliveryLimits
@@ -176,7 +176,7 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
         pass
     script = (
         "import sys, time; from pathlib import Path; from runtime.config import Uplink;"
-        "from runtime.uplink.events import Origin; from runtime.uplink.sender import Sender;"
+        "from contract.envelope import Origin; from runtime.uplink.sender import Sender;"
         "broker = Uplink(host='127.0.0.1', port=int(sys.argv[2]));"
         "s = Sender(Path(sys.argv[1]), Origin('plaza', 'box-1'), broker);"
         "s.start(); time.sleep(60)"

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from contract.facts import ProcessHealth
+from contract.gaps import Gap
 from runtime.config import Uplink
-from runtime.store.facts import ProcessHealth
 from runtime.uplink.broker import LocalBroker
-from runtime.uplink.events import Gap
 from runtime.uplink.losses import UNSENDABLE
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits

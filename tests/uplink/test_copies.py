@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from contract import wire
 from runtime.config import Uplink
-from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker
 from runtime.uplink.delivery import DeliveryLimits
 from runtime.uplink.mqtt import Link, Received

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from contract.ranges import SeqRanges
 from runtime.uplink.delivery import Delivery, DeliveryLimits
 from runtime.uplink.outbox_file import Row
-from runtime.uplink.ranges import SeqRanges
 
 
 class Bench:

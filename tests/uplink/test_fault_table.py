@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from bench.fault_box import NoBox
 from bench.faults import ROWS, faults
-from runtime.store.facts import Visit
+from contract.envelope import Origin, seal
+from contract.facts import Visit
+from contract.gaps import gap_facts
 from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.events import Origin, gap_facts, seal
 from testing.account import take_account
 from testing.device_process import STAGES
 from testing.torn_write import tear

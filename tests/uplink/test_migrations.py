@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from runtime.store.facts import Visit
+from contract.envelope import Origin, open_envelope, seal
+from contract.facts import Visit
 from runtime.uplink import cloud_tables, outbox_file
 from runtime.uplink.cloud_store import CloudStore
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import Origin, open_envelope, seal
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.outbox_reader import OutboxReader
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from runtime.store.facts import Fact
-from runtime.uplink.events import Event, Origin, open_event, seal
+from contract.envelope import Event, Origin, open_event, seal
+from contract.facts import Fact
+from contract.wire import Status
 from runtime.uplink.news import News
-from runtime.uplink.wire import Status
 from tests.uplink.facts import health, visit
 
 

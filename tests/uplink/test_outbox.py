@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from contract.envelope import open_event
+from contract.ranges import SeqRanges
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import open_event
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.ranges import SeqRanges
 from tests.uplink.facts import ORIGIN, flip, health, stored, visit
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from runtime.store.facts import Visit
+from contract.facts import Visit
+from contract.gaps import Gap
+from contract.ranges import SeqRanges
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import Gap
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.outbox_repair import DAMAGED_KEPT, suspicion
-from runtime.uplink.ranges import SeqRanges
 from tests.uplink.facts import ORIGIN, accounted, stored, visit
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.store.facts import Visit
+from contract.facts import Visit
+from contract.gaps import Gap
 from runtime.uplink import outbox_opening
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.events import Gap
 from runtime.uplink.outbox import DROPPED_AT_ONCE, MAX_WAITING, Outbox
 from runtime.uplink.outbox_opening import OpeningOutbox
 from tests.uplink.facts import ORIGIN, accounted, health, stored, visit

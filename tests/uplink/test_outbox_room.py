@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from runtime.store.facts import Flip, ProcessHealth
+from contract.facts import Flip, ProcessHealth
+from contract.gaps import Gap
+from contract.ranges import SeqRanges
 from runtime.uplink import outbox_file
-from runtime.uplink.events import DROP_RANK, Gap
-from runtime.uplink.losses import DISK_REFUSED, OUTBOX_FULL, Losses
+from runtime.uplink.losses import DISK_REFUSED, DROP_RANK, OUTBOX_FULL, Losses
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_file import HighWater
 from runtime.uplink.outbox_reader import OutboxReader
 from runtime.uplink.outbox_room import make_room
-from runtime.uplink.ranges import SeqRanges
 from tests.uplink.facts import ORIGIN, accounted, flip, health, stored, visit
 
 

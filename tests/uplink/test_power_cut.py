@@ -11,16 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runtime.store.facts import Visit
-from runtime.uplink.events import Origin
+from contract.envelope import Origin
+from contract.facts import Visit
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_reader import OutboxReader
 
 WRITER = """
 import sys
 from pathlib import Path
-from runtime.store.facts import Visit
-from runtime.uplink.events import Origin
+from contract.facts import Visit
+from contract.envelope import Origin
 from runtime.uplink.outbox import Outbox, OutboxLimits
 
 def promise(seq):

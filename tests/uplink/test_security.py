@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from contract import wire
+from contract.envelope import Origin
+from contract.facts import Visit
 from runtime.config import Tls, Uplink
 from runtime.processes.uplink import Certificate
-from runtime.store.facts import Visit
-from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker
 from runtime.uplink.certificates import expiry_s, provision
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.events import Origin
 from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Refused
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.secrets import read_password, tls_context

@@ -11,14 +11,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from contract.envelope import StreamId, open_event
+from contract.gaps import Gap
+from contract.ranges import SeqRanges
+from contract.wire import Ack, Status
 from runtime.uplink import outbox_file
-from runtime.uplink.events import Gap, StreamId, open_event
 from runtime.uplink.identity import COPIED, REPLACED, Identity, Succession, read_identity
 from runtime.uplink.namesakes import MOST_AHEAD, copy_in_ack, copy_in_status, predecessor_in_status
 from runtime.uplink.outbox import Outbox, OutboxLimits
 from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.ranges import SeqRanges
-from runtime.uplink.wire import Ack, Status
 
 from .facts import ORIGIN, stored, visit
 

@@ -13,14 +13,16 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from contract import wire
+from contract.envelope import Origin, StreamId, seal
+from contract.errors import PayloadError
+from contract.facts import Visit
+from contract.gaps import gap_facts
 from runtime.config import Uplink
-from runtime.store.facts import Visit
-from runtime.uplink import wire
 from runtime.uplink.broker import LocalBroker, free_port
 from runtime.uplink.cli import events, uplink
 from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.errors import PayloadError, UplinkError
-from runtime.uplink.events import Origin, StreamId, gap_facts, seal
+from runtime.uplink.errors import UplinkError
 from runtime.uplink.outbox import Outbox
 from runtime.uplink.sender import Sender
 

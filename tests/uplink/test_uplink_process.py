@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from contract.envelope import Origin
+from contract.facts import Visit
 from runtime import messages
 from runtime.config import Tls, Uplink
 from runtime.messages import Attach, Committed, Health, Stop
 from runtime.processes import uplink as uplink_process
 from runtime.processes.uplink import UplinkSpec, main
-from runtime.store.facts import Visit
 from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.events import Origin
 from runtime.uplink.outbox import Outbox
 from testing.authority import Authority
 

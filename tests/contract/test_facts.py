@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runtime.store.facts import FACT_TYPES, AnyFact, Coverage, Footfall
+from contract.facts import FACT_TYPES, AnyFact, Coverage, Footfall
 
 
 def footfall() -> Footfall:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.uplink.ranges import SeqRanges
+from contract.ranges import SeqRanges
 
 pieces = st.lists(
     st.tuples(st.integers(1, 60), st.integers(0, 12)).map(lambda p: (p[0], p[0] + p[1])), max_size=25

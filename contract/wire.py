@@ -18,8 +18,9 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import MAX_SEQ, UNREADABLE, Origin, Stream, open_envelope, split_array
+from contract.envelope import Origin, Stream, open_envelope, split_array
+from contract.errors import UNREADABLE, PayloadError
+from contract.ranges import MAX_SEQ
 
 ROOT = "tagsight/v1"
 SINGLE = "application/json"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.store.facts import Visit
-from runtime.uplink import wire
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import Origin, seal
+from contract import wire
+from contract.envelope import Origin, seal
+from contract.errors import PayloadError
+from contract.facts import Visit
 
 ORIGIN = Origin("plaza", "box-1")
 

@@ -14,17 +14,12 @@ from functools import lru_cache
 from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
-from msgspec import Meta
 
-from runtime.store.facts import FACT_TYPES, AnyFact, Fact
-from runtime.uplink.errors import PayloadError
+from contract.errors import UNREADABLE, PayloadError
+from contract.facts import FACT_TYPES, AnyFact, Fact
+from contract.gaps import Gap
+from contract.ranges import MAX_SEQ
 
-MAX_GAP_RANGES = 200
-"""A gap event names at most so many ranges; more holes make more gap events."""
-MAX_SEQ = 2**53
-"""Greater whole numbers are not the same in every JSON reader; at a thousand events a second, it lasts."""
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What JSON from outside can raise: not JSON or not ours, not UTF-8, nested too deep."""
 Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Stream = Annotated[
     str,
@@ -32,54 +27,9 @@ Stream = Annotated[
 ]
 
 
-class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
-    """Events that had to be dropped, all between `from_seq` and `to_seq`; `ranges` names exactly which.
-
-    `kinds` counts them by kind where that is known. With `of_stream` the numbers are those of an earlier
-    stream of this device, which this one follows: what it had not delivered will not come under its name.
-    """
-
-    from_seq: Annotated[int, Meta(description="first sequence number that is missing")]
-    to_seq: Annotated[int, Meta(description="last sequence number that is missing")]
-    why: Annotated[str, Meta(description="why events were dropped, in words")]
-    ranges: Annotated[
-        tuple[tuple[int, int], ...],
-        Meta(description="what is missing, [first, last] each; empty: everything from first to last"),
-    ] = ()
-    kinds: Annotated[
-        dict[str, int], Meta(description="how many are missing, by kind where that is known")
-    ] = msgspec.field(default_factory=dict)
-    of_stream: Annotated[
-        str, Meta(description="the stream whose numbers these are; empty: the event's own stream")
-    ] = ""
-
-    def named(self) -> tuple[tuple[int, int], ...]:
-        """The ranges, or the whole stretch where there are none."""
-        return self.ranges or ((self.from_seq, self.to_seq),)
-
-    def __post_init__(self) -> None:
-        for first, last in self.named():
-            if not 1 <= first <= last <= MAX_SEQ:
-                raise ValueError(f"{first} to {last} is no range of sequence numbers")
-
-
 EventFact: TypeAlias = AnyFact | Gap
 EVENT_TYPES: tuple[type[Fact], ...] = (*FACT_TYPES, Gap)
 KINDS: dict[str, type[Fact]] = {str(fact.__struct_config__.tag): fact for fact in EVENT_TYPES}
-
-DROP_RANK = {
-    "heatmap": 0,
-    "health": 0,
-    "flow": 1,
-    "dwell": 1,
-    "footfall": 2,
-    "visit": 2,
-    "flip": 3,
-    "tryon": 3,
-    "interaction": 4,
-    "gap": 5,
-}
-"""What goes first when the outbox is full: the lowest rank, oldest first."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,38 +176,3 @@ def split_array(data: bytes) -> Sequence[bytes]:
         return [bytes(item) for item in _envelopes_decoder.decode(data)]
     except UNREADABLE as error:
         raise PayloadError(f"not an array of events: {error}") from error
-
-
-def gap_of_stream(stream: str, first: int, last: int, why: str, time_s: float) -> Gap:
-    """By this event a stream says that it follows `stream`, whose `first` to `last` will not come."""
-    return Gap(
-        key=f"gap/{stream}/{first}-{last}",
-        time_s=time_s,
-        from_seq=first,
-        to_seq=last,
-        why=why,
-        ranges=((first, last),),
-        of_stream=stream,
-    )
-
-
-def gap_facts(
-    lost: Sequence[tuple[int, int]], why: str, time_s: float, kinds: dict[str, int] | None = None
-) -> list[Gap]:
-    """The gap events that name the sequence numbers in the sorted ranges `lost`."""
-    gaps = []
-    for start in range(0, len(lost), MAX_GAP_RANGES):
-        ranges = tuple(lost[start : start + MAX_GAP_RANGES])
-        from_seq, to_seq = ranges[0][0], ranges[-1][1]
-        gaps.append(
-            Gap(
-                key=f"gap/{from_seq}-{to_seq}",
-                time_s=time_s,
-                from_seq=from_seq,
-                to_seq=to_seq,
-                why=why,
-                ranges=ranges,
-                kinds=dict(kinds or {}) if start == 0 else {},
-            )
-        )
-    return gaps

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Any
 
-from runtime.store.facts import (
+from contract.envelope import Event
+from contract.facts import (
     Coverage,
     Dwell,
     Flip,
@@ -19,7 +20,7 @@ from runtime.store.facts import (
     TryOn,
     Visit,
 )
-from runtime.uplink.events import Event, Gap
+from contract.gaps import Gap
 
 SHORT_ID = 6
 MINUTE_S = 60.0

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.store.facts import (
+from contract.describe import describe
+from contract.envelope import KINDS, Origin, open_event, rfc3339, seal, uuid7
+from contract.errors import PayloadError
+from contract.facts import (
     Cell,
     Coverage,
     Dwell,
@@ -27,21 +30,9 @@ from runtime.store.facts import (
     TryOn,
     Visit,
 )
-from runtime.uplink.describe import describe
-from runtime.uplink.errors import PayloadError
-from runtime.uplink.events import (
-    DROP_RANK,
-    KINDS,
-    MAX_GAP_RANGES,
-    Gap,
-    Origin,
-    gap_facts,
-    open_event,
-    rfc3339,
-    seal,
-    uuid7,
-)
-from runtime.uplink.schema import async_api, json_schema
+from contract.gaps import MAX_GAP_RANGES, Gap, gap_facts
+from contract.schema import async_api, json_schema
+from runtime.uplink.losses import DROP_RANK
 
 AT_S = 1_700_000_000.25
 SPAN: dict[str, Any] = {"start_s": AT_S - 60, "end_s": AT_S}

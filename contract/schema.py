@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from runtime.uplink import wire
-from runtime.uplink.events import KINDS, Envelope
+from contract import wire
+from contract.envelope import KINDS, Envelope
 
 REF = "#/$defs/{name}"
 ASYNC_REF = "#/components/schemas/{name}"

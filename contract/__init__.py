@@ -1,0 +1,10 @@
+"""What a box and whoever consumes its events agree on. Imports nothing else of tagsight.
+
+facts      what a store concludes
+gaps       the event that names events which will not come
+envelope   the fields around a fact: id, stream, seq, time, key, revision
+wire       topics and payloads: single events, deflated batches, status, acknowledgements
+ranges     sets of sequence numbers: what came, what is missing
+describe   an event in words
+schema     JSON Schema and AsyncAPI of all of it
+"""
