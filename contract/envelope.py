@@ -81,7 +81,7 @@ class StreamId(NamedTuple):
 
 _TEXT = rb'"(?:[^"\\]|\\.)*"'
 _PLACE = re.compile(
-    rb'(\{"id":%b,"site":%b,"device":%b,)("stream":%b,)?"seq":\d+,' % (_TEXT, _TEXT, _TEXT, _TEXT)
+    rb'(\{"id":%b,)("site":%b,"device":%b,)("stream":%b,)?"seq":\d+,' % (_TEXT, _TEXT, _TEXT, _TEXT)
 )
 """The head that `seal` writes, up to where the event stands in its stream."""
 _fact_encoder = msgspec.json.Encoder()
@@ -112,28 +112,27 @@ def _to_the_second(second: int) -> str:
 def seal(fact: Fact, origin: Origin, seq: int, now_s: float, stream: str = "") -> bytes:
     """The event's JSON: `fact` in an envelope of `origin` as number `seq` of `stream`; `now_s` goes into the
     id."""
-    head = (
-        f'{{"id":"{uuid7(now_s)}","site":{_quoted(origin.site)},"device":{_quoted(origin.device)},'
-        f'{_place(stream, seq)}"time":"{rfc3339(fact.time_s)}",'
-    )
+    head = f'{{"id":"{uuid7(now_s)}",{_place(origin, stream, seq)}"time":"{rfc3339(fact.time_s)}",'
     return head.encode() + _fact_encoder.encode(fact)[1:]
 
 
-def _place(stream: str, seq: int) -> str:
-    return f'"stream":{_quoted(stream)},"seq":{seq},' if stream else f'"seq":{seq},'
+def _place(origin: Origin, stream: str, seq: int) -> str:
+    named = f'"stream":{_quoted(stream)},' if stream else ""
+    return f'"site":{_quoted(origin.site)},"device":{_quoted(origin.device)},{named}"seq":{seq},'
 
 
-def move(body: bytes, stream: str, seq: int) -> bytes:
-    """The same sealed event, its `id` too, as number `seq` of `stream`. Raises PayloadError."""
-    return _PLACE.sub(lambda match: match[1] + _place(stream, seq).encode(), _checked(body), count=1)
+def move(body: bytes, origin: Origin, stream: str, seq: int) -> bytes:
+    """The same sealed event, its `id` too, as number `seq` of `stream` of `origin`. Raises PayloadError."""
+    return _PLACE.sub(lambda match: match[1] + _place(origin, stream, seq).encode(), _checked(body), count=1)
 
 
 def name_stream(body: bytes, stream: str) -> bytes:
     """A sealed event from before streams had names, as one of `stream`; others stay as they are."""
     match = _PLACE.match(body)
-    if match is None or match[2] is not None:
+    if match is None or match[3] is not None:
         return body
-    return match[1] + f'"stream":{_quoted(stream)},'.encode() + body[match.end(1) :]
+    at = match.end(2)
+    return body[:at] + f'"stream":{_quoted(stream)},'.encode() + body[at:]
 
 
 def _checked(body: bytes) -> bytes:

@@ -15,13 +15,15 @@ from collections.abc import Iterable
 
 import msgspec
 
-from contract.errors import UNREADABLE
+from contract.envelope import Origin, open_envelope
+from contract.errors import UNREADABLE, PayloadError
 from contract.ranges import MAX_SEQ
 from runtime.uplink.outbox_file import HighWater, read_note, write_note
 
 INCARNATIONS_KEPT = 512
 """What a device remembers of its own starts; a cloud that was away for longer takes it for a copy, which
 costs a new stream and nothing else."""
+RENAMED = "this device was %s/%s before"
 COPIED = "the outbox was restored from an older image, or copied to another device"
 REPLACED = "the outbox is new; what the one before it had not delivered is gone with it"
 
@@ -90,6 +92,25 @@ def read_identity(db: sqlite3.Connection) -> Identity | None:
 def write_identity(db: sqlite3.Connection, identity: Identity) -> None:
     """Remember it in the outbox."""
     write_note(db, "identity", msgspec.json.encode(identity).decode())
+
+
+def read_origin(db: sqlite3.Connection) -> Origin | None:
+    """Whose events an outbox holds: as noted, or else as the latest one says; None where none does."""
+    note = read_note(db, "origin")
+    try:
+        if note is not None:
+            return msgspec.json.decode(note, type=Origin)
+        for (body,) in db.execute("SELECT body FROM events ORDER BY seq DESC LIMIT 1"):
+            envelope = open_envelope(body)
+            return Origin(envelope.site, envelope.device)
+    except (*UNREADABLE, PayloadError, TypeError):
+        pass
+    return None
+
+
+def write_origin(db: sqlite3.Connection, origin: Origin) -> None:
+    """Remember whose events are in the outbox."""
+    write_note(db, "origin", msgspec.json.encode(origin).decode())
 
 
 def begin(db: sqlite3.Connection, high_water: HighWater, *, is_new: bool) -> tuple[Identity, str]:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from contract import wire
+from contract.envelope import Origin
 from contract.errors import PayloadError
 from runtime.uplink import namesakes
 from runtime.uplink.delivery import Delivery
@@ -26,11 +27,18 @@ class Listener:
     """Judges each message for one connection of one stream.
 
     `has_met` once a status under this name was heard; while not `is_announced`, a retained one may be the
-    predecessor's. Raises OutboxError where the writer has not begun the new stream that was asked for.
+    predecessor's. Raises OutboxError where the writer has not begun the new stream that was asked for, or
+    that this device's new name asks for.
     """
 
     def __init__(
-        self, outbox: Path, identity: Identity, reader: OutboxReader, delivery: Delivery, tally: Tally
+        self,
+        outbox: Path,
+        origin: Origin,
+        identity: Identity,
+        reader: OutboxReader,
+        delivery: Delivery,
+        tally: Tally,
     ) -> None:
         self._outbox = outbox
         self.identity = identity
@@ -40,7 +48,8 @@ class Listener:
         self.has_met = False
         self.is_announced = reader.is_announced(identity.stream)
         pending = reader.requested()
-        if pending is not None and pending.renew and pending.stream == identity.stream:
+        is_renamed = reader.origin() not in (None, origin)
+        if is_renamed or (pending is not None and pending.renew and pending.stream == identity.stream):
             raise OutboxError(f"{outbox}: its writer has yet to begin a new stream")
 
     def hear(self, message: Received, last_seq: int) -> int:

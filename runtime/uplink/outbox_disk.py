@@ -16,7 +16,17 @@ from contract.envelope import Origin
 from contract.ranges import SeqRanges
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.identity import COPIED, Succession, answered, begin, requested, write_identity
+from runtime.uplink.identity import (
+    COPIED,
+    RENAMED,
+    Succession,
+    answered,
+    begin,
+    read_origin,
+    requested,
+    write_identity,
+    write_origin,
+)
 from runtime.uplink.losses import Losses
 from runtime.uplink.outbox_file import HighWater, Row
 from runtime.uplink.outbox_repair import (
@@ -65,15 +75,22 @@ class OutboxDisk:
         return self._identity.stream
 
     def _begin(self) -> None:
-        """Who writes here from now on; an old copy, put back beside the mark of a newer one, begins anew."""
+        """Who writes here from now on. An old copy, put back beside the mark of a newer one, begins anew, and
+        so does the outbox of a device with another name: events go by the name that they bear."""
         is_new = self.last_seq == 0 and self._high_water.value == 0
         try:
+            former = read_origin(self.db)
             self._identity, copied = begin(self.db, self._high_water, is_new=is_new)
+            wish = None
             if copied:
-                ahead = max(self._high_water.value, self.last_seq)
-                wish = Succession(copied, 1, ahead, COPIED, True)
+                wish = Succession(copied, 1, max(self._high_water.value, self.last_seq), COPIED, True)
+            elif former not in (None, self._origin):
+                wish = Succession(self.stream, 1, self.last_seq, RENAMED % former, True)
+            if wish is not None:
                 self.renew(wish, self.last_seq, (), self.losses)
                 self.losses = Losses()
+            elif former is None:
+                write_origin(self.db, self._origin)
         except sqlite3.OperationalError as error:
             raise OutboxError(
                 f"{self._path}: the outbox cannot be used ({error}); check the disk it is on"
@@ -142,6 +159,7 @@ class OutboxDisk:
         self.db.close()
         self.db = replace_damaged(self._path, damage, self.last_seq, self._clock())
         write_identity(self.db, self._identity)
+        write_origin(self.db, self._origin)
         self.keeper.watch()
         return Losses.from_note(outbox_file.read_note(self.db, "losses"))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contract.envelope import Origin
 from contract.ranges import SeqRanges
 from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.identity import Identity, Succession, read_identity, request, requested
+from runtime.uplink.identity import Identity, Succession, read_identity, read_origin, request, requested
 from runtime.uplink.outbox_file import Row
 from runtime.uplink.outbox_room import delivered, note_hopeless
 
@@ -82,6 +83,10 @@ class OutboxReader:
         if identity is None:
             raise OutboxError(f"{self._path}: no stream in it yet; its writer has not begun")
         return identity
+
+    def origin(self) -> Origin | None:
+        """Whose name they bear; None where none says it."""
+        return read_origin(self._db)
 
     def request(self, succession: Succession) -> None:
         """Ask the writer to say that a stream is over. Raises sqlite3.Error where the disk refuses."""

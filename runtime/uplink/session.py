@@ -101,7 +101,7 @@ class Session:
             *(origin, self._identity, self._reader, self._delivery, self._link),
             *(terms.fit, tally, terms.limits),
         )
-        self._listener = Listener(terms.outbox, self._identity, self._reader, self._delivery, tally)
+        self._listener = Listener(terms.outbox, origin, self._identity, self._reader, self._delivery, tally)
 
     def serve(self) -> None:
         """Connect, announce, deliver until told to stop.

@@ -1,5 +1,6 @@
 """An outbox goes on as a new stream: what was not delivered moves over, numbered from 1.
 
+It does so where another copy of it is at work, and where its device has got another name.
 Which of its events another copy of this outbox has delivered, nobody can tell; so everything goes again that
 was not delivered when this writer started, under the `id` it always had: who has it already keeps it once.
 """
@@ -15,7 +16,14 @@ from contract.envelope import Origin, move, seal
 from contract.errors import PayloadError
 from contract.gaps import Gap, gap_of_stream
 from contract.ranges import SeqRanges
-from runtime.uplink.identity import Identity, Succession, answered, new_identity, write_identity
+from runtime.uplink.identity import (
+    Identity,
+    Succession,
+    answered,
+    new_identity,
+    write_identity,
+    write_origin,
+)
 from runtime.uplink.losses import DROP_RANK, OUTBOX_LOST, Losses
 from runtime.uplink.outbox_file import HighWater, Row, write_note
 
@@ -48,11 +56,12 @@ def renew(
         db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", waiting)
         for first, last in before:
             db.execute("DELETE FROM events WHERE seq BETWEEN ? AND ?", (first, last))
-        last_seq, unreadable = _renumber(db, old.stream, fresh.stream)
+        last_seq, unreadable = _renumber(db, old.stream, origin, fresh.stream)
         untold = Losses()
         untold.update(losses)
         untold.update(unreadable)
-        gaps = [gap_of_stream(wish.stream, *wish.named(), wish.why, now_s)]
+        names_any = wish.first <= wish.last
+        gaps = [gap_of_stream(wish.stream, *wish.named(), wish.why, now_s)] if names_any else []
         gaps += [_of_stream(gap, old.stream) for gap in untold.gaps(now_s)]
         for gap in gaps:
             last_seq += 1
@@ -65,6 +74,7 @@ def renew(
         write_note(db, "sent", "")
         write_note(db, "announced", fresh.stream)
         write_identity(db, fresh)
+        write_origin(db, origin)
         answered(db)
         db.execute("COMMIT")
     except BaseException:
@@ -77,7 +87,7 @@ def renew(
     return fresh, last_seq
 
 
-def _renumber(db: sqlite3.Connection, old_stream: str, stream: str) -> tuple[int, Losses]:
+def _renumber(db: sqlite3.Connection, old_stream: str, origin: Origin, stream: str) -> tuple[int, Losses]:
     """Number what is there from 1; returns the last number, and what could not be moved.
 
     A row never moves to a greater number than it has, so in rising order none meets another.
@@ -86,7 +96,7 @@ def _renumber(db: sqlite3.Connection, old_stream: str, stream: str) -> tuple[int
     for row in _rows(db):
         try:
             body = _gap_moved(row.body, old_stream) if row.kind == "gap" else row.body
-            moved = move(body, stream, number + 1)
+            moved = move(body, origin, stream, number + 1)
         except PayloadError:
             db.execute("DELETE FROM events WHERE seq = ?", (row.seq,))
             losses.add(OUTBOX_LOST, row.seq, row.seq, row.kind)
