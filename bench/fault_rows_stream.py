@@ -28,6 +28,7 @@ LONG_HISTORY = 60_000
 ROUNDS = 3
 BURSTS_S = 3
 FORGED_EVERY_S = 0.02
+MOST = 2**53 - 1
 REPLAYS_PER_S = 100
 FLOOD_S = 2.0
 THROUGH_S = 5.0
@@ -149,11 +150,13 @@ def forged_ack(times: int) -> Outcome:
                 thread.start()
             try:
                 trial.start()
-                for _ in range(times):
+                for number in range(times):
                     trial.say(AWAY)
-                    _forge_in_its_name(forger, topic, heard)
+                    _claim_to_have_more(forger, topic, heard, is_first=number == 0)
                     trial.say(AWAY)
-                trial.arrived()
+                    forger.publish(topic, _forged(heard, incarnations=True), qos=1)
+                    trial.say(AWAY)
+                    trial.arrived()
             finally:
                 stopping.set()
                 forger.loop_stop()
@@ -161,11 +164,25 @@ def forged_ack(times: int) -> Outcome:
         return trial.settle("forged acknowledgements", times, said)
 
 
-def _forge_in_its_name(forger: object, topic: str, heard: Heard) -> None:
-    """The same in the name of the stream that the status tells of, where it tells."""
+def _forged(heard: Heard, incarnations: bool, **more: int) -> bytes:
+    """An acknowledgement of more than there is, in the name of the stream that the status tells of; with its
+    incarnation nothing but its number is wrong."""
     status = msgspec.json.decode(heard.on("status")[-1])
-    ack = {"seq": 9_007_199_254_740_991, "last": 9_007_199_254_740_991, "stream": status.get("stream", "")}
-    forger.publish(topic, msgspec.json.encode(ack), qos=1).wait_for_publish(10.0)  # type: ignore[attr-defined]
+    told = {"incarnations": {status.get("incarnation", ""): 0}} if incarnations else {}
+    return msgspec.json.encode({"seq": MOST, "stream": status.get("stream", ""), **told, **more})
+
+
+def _claim_to_have_more(forger: object, topic: str, heard: Heard, is_first: bool) -> None:
+    """Say that events have come which the box never had: once, it goes on as a new stream for that."""
+    before = msgspec.json.decode(heard.on("status")[-1]).get("stream", "")
+    payload = _forged(heard, incarnations=False, last=MOST)
+    forger.publish(topic, payload, qos=1).wait_for_publish(10.0)  # type: ignore[attr-defined]
+    if is_first:
+        wait_for(
+            lambda: msgspec.json.decode(heard.on("status")[-1]).get("stream", "") != before,
+            "the box does not notice that somebody has seen more than there is",
+            ARRIVES_S,
+        )
 
 
 def replay_flood(times: int) -> Outcome:

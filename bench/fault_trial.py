@@ -122,7 +122,7 @@ class Trial:
         """Wait until the consumer can account for everything promised, and draw up the row.
 
         `began_s` (monotonic) is when the fault was over, now unless given. Raises AssertionError where the
-        consumer's own account says that something is missing.
+        consumer's own account says that something is missing, or the box is not told that all has arrived.
         """
         began_s = time.monotonic() if began_s is None else began_s
         self.note()
@@ -130,7 +130,13 @@ class Trial:
         missing = _missing(self.receive)
         recovery_s = time.monotonic() - began_s
         assert account.lost or not missing, f"the consumer misses numbers: {missing}"
+        assert account.lost or self._is_acknowledged(), "the box is never told that its events have arrived"
         return Outcome(fault, times, account, round(recovery_s, 2), said)
+
+    def _is_acknowledged(self) -> bool:
+        """Whether a box that runs has noted as delivered what is on its disk now."""
+        last_seq = self.box.seq()
+        return not self.box.alive() or until(lambda: self.box.delivered() >= last_seq, ARRIVES_S)
 
     def close(self) -> None:
         """End every part."""

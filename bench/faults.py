@@ -38,6 +38,7 @@ from bench import (
     fault_rows_stream,
 )
 from bench.fault_box import Box, NoBox, fresh_box
+from bench.fault_mends import MENDS, table, take_back
 from bench.fault_rig import Outcome
 from testing.account import Account
 
@@ -182,18 +183,27 @@ def _verdict(outcomes: list[Outcome]) -> str:
 @click.option("--kills", type=click.IntRange(1), help="How often the device is killed instead.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the table as JSON here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-def faults(names: str | None, quick: bool, kills: int | None, out: Path | None, as_json: bool) -> None:
+@click.option(
+    "--taken-back", is_flag=True, help="See each row fail without its mend, in a copy of the source."
+)
+def faults(
+    names: str | None, quick: bool, kills: int | None, out: Path | None, as_json: bool, taken_back: bool
+) -> None:
     """Break everything we know how to break, and account for every event. Exits with 1 if any is lost.
 
     \b
     Example:
       tagsight bench faults --out faults.json
       tagsight bench faults --rows device-killed,power-cut --kills 200
+      tagsight bench faults --taken-back --rows new-disk
     """
     chosen = list(NAMES) if names is None else [name.strip() for name in names.split(",")]
     unknown = sorted(set(chosen) - set(NAMES))
     if unknown:
         raise click.UsageError(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    if taken_back:
+        _take_back(chosen)
+        return
     logging.getLogger("runtime").setLevel(logging.ERROR)
     times = {name: row.quick if quick else row.times for name, row in (ROWS | BOX_ROWS).items()}
     if kills is not None:
@@ -209,4 +219,16 @@ def faults(names: str | None, quick: bool, kills: int | None, out: Path | None, 
         Console(width=160).print(_table(outcomes))
         click.echo(_verdict(outcomes))
     if not all(outcome.passed for outcome in outcomes):
+        sys.exit(1)
+
+
+def _take_back(rows: Sequence[str]) -> None:
+    """The rows without their mends, as a table; exits with 1 where one passes."""
+    verdicts = []
+    for mend in MENDS:
+        if mend.row in rows:
+            verdicts.append(take_back(mend))
+            click.echo(f"{mend.row} without its mend: {verdicts[-1].said}", err=True)
+    click.echo(table(verdicts))
+    if not all(verdict.noticed for verdict in verdicts):
         sys.exit(1)

@@ -16,6 +16,7 @@ import yaml
 
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
 from runtime.uplink.broker import free_port
+from runtime.uplink.ranges import SeqRanges
 from testing.cloud import ROOT, TAGSIGHT
 from testing.waiting import until
 
@@ -165,11 +166,22 @@ class Plaza:
     def seq(self) -> int:
         """The last `seq` on the device's disk; -1 where it cannot be read."""
         try:
-            with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True, timeout=2.0)) as db:
-                row = db.execute("SELECT value FROM notes WHERE name = 'last_seq'").fetchone()
-            return int(row[0])
+            return int(self._note("last_seq"))
         except (sqlite3.Error, TypeError, ValueError):
             return -1
+
+    def delivered(self) -> int:
+        """Everything up to this `seq` is noted as delivered; -1 where it cannot be read."""
+        try:
+            return SeqRanges.parse(self._note("delivered")).prefix_end()
+        except (sqlite3.Error, TypeError, ValueError):
+            return -1
+
+    def _note(self, name: str) -> str:
+        """Raises sqlite3.Error where the outbox cannot be read, TypeError where it has no such note."""
+        with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True, timeout=2.0)) as db:
+            row = db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return str(row[0])
 
     def kill(self) -> None:
         """SIGKILL for the whole session: supervisor, fork server and every process."""

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.fault_box import NoBox
+from bench.fault_mends import MENDS, places
 from bench.faults import ROWS, faults
 from contract.envelope import Origin, seal
 from contract.facts import Visit
@@ -75,6 +76,14 @@ def test_the_daemon_and_the_receiver_as_processes_lose_nothing(mosquitto: None, 
 def test_the_quick_run_has_every_row() -> None:
     assert set(SHORT + WHOLE) <= set(ROWS)
     assert all(row.quick >= 1 for row in ROWS.values())
+
+
+def test_every_row_about_processes_can_be_run_without_its_mend() -> None:
+    assert {mend.row for mend in MENDS} >= set(WHOLE)
+    for mend in MENDS:
+        for old, new in mend.edits:
+            assert len(places(old)) == 1, f"{mend.row}: this stands not once in the product: {old}"
+            assert old != new
 
 
 def test_a_row_that_does_not_exist_is_answered_by_those_that_do() -> None:
