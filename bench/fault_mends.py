@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
-PRODUCT = ("runtime", "rfid_reader")
-SOURCES = (*PRODUCT, "engines", "calibration", "bench", "testing")
+PRODUCT = ("contract", "runtime", "rfid_reader")
 LONGEST_S = 900.0
 
 
@@ -240,8 +239,9 @@ def take_back(mend: Mend) -> Verdict:
     """Run the mend's row in a copy of the source tree that has not got it."""
     with tempfile.TemporaryDirectory(prefix="tagsight-mend-") as name:
         copy = Path(name)
-        for part in SOURCES:
-            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for package in ROOT.glob("*/__init__.py"):
+            part = package.parent
+            shutil.copytree(part, copy / part.name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", copy)
         for old, new in mend.edits:
             (file,) = places(old, copy)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
+import subprocess
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bench.fault_rig import Outcome
-from bench.fault_trial import ARRIVES_S, Trial, fresh_trial
+from bench.fault_trial import ARRIVES_S, Trial, fresh_trial, is_traced
 from contract import wire
 from contract.envelope import Origin
 from testing.spoken import Event, SpokenDevice
@@ -25,7 +28,8 @@ KILLS = 4
 HUGE_BYTES = 200_000_000
 GROWTH_MB = 16.0
 SETTLES_S = 3.0
-ANSWERS_S = 20.0
+ANSWERS_S = 30.0
+WRITE_S = 0.02
 TRIES = 3
 """What is said at QoS 0 may go by a receiver that is not there yet."""
 
@@ -128,19 +132,42 @@ def _kill_at_the_word(trial: Trial, device: SpokenDevice, heard: Heard, events: 
         return killed
 
     heard.on_message = kill
-    for _ in range(TRIES):
-        device.say(*events, qos=0)
-        device.announce(told + len(events), qos=0)
-        if until(kill, ANSWERS_S / TRIES):
-            break
-    else:
-        raise RuntimeError("the consumer never acknowledged")
+    with _on_a_slow_disk(pid):
+        for _ in range(TRIES):
+            device.say(*events, qos=0)
+            device.announce(told + len(events), qos=0)
+            if until(kill, ANSWERS_S / TRIES):
+                break
+        else:
+            raise RuntimeError("the consumer never acknowledged")
     heard.on_message = None
     trial.receive.kill()
     acknowledged = _acknowledged(heard, before)
     stored = len(_kinds(trial, device.origin))
     assert stored >= acknowledged, f"{acknowledged} events were acknowledged, {stored} are on its disk"
     return acknowledged
+
+
+@contextmanager
+def _on_a_slow_disk(pid: int) -> Iterator[None]:
+    """Each write of a process takes WRITE_S, so that what it says before it has written is caught at that;
+    without strace as fast as it is."""
+    if shutil.which("strace") is None:
+        yield
+        return
+    calls = "write,pwrite64"
+    slowly = f"inject={calls}:delay_enter={round(WRITE_S * 1e6)}"
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-o", "/dev/null", "-e", f"trace={calls}", "-e", slowly, "-p", str(pid)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: is_traced(pid), "strace does not attach", ARRIVES_S)
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait()
 
 
 def _acknowledged(heard: Heard, before: int) -> int:

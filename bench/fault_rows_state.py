@@ -18,7 +18,7 @@ import msgspec
 
 from bench.fault_box import NoBox
 from bench.fault_rig import Outcome
-from bench.fault_trial import ARRIVES_S, STARTS_S, Trial, fresh_trial
+from bench.fault_trial import ARRIVES_S, STARTS_S, Trial, fresh_trial, is_traced
 from testing.cloud import ROOT, TAGSIGHT
 from testing.notified import Notified
 from testing.waiting import until, wait_for
@@ -105,18 +105,12 @@ def _without_forks(trial: Trial) -> None:
     words = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error=EAGAIN"]
     tracer = subprocess.Popen([*words, *watched], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(
-            lambda: all(_is_traced(pid) for pid in _starters(trial)), "strace does not attach", ARRIVES_S
-        )
+        wait_for(lambda: all(is_traced(pid) for pid in _starters(trial)), "strace does not attach", ARRIVES_S)
         _kill_uplink(trial)
         time.sleep(HELD_S)
     finally:
         tracer.terminate()
         tracer.wait()
-
-
-def _is_traced(pid: int) -> bool:
-    return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def _kill_fork_servers(trial: Trial) -> None:

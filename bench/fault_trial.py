@@ -150,6 +150,11 @@ def make_talkative(store: dict[str, Any]) -> None:
     store["entrances"] += [{**gate, "name": f"gate {number}"} for number in range(GATES)]
 
 
+def is_traced(pid: int) -> bool:
+    """Whether strace is attached to a process."""
+    return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
+
+
 def _missing(receive: Receive) -> str:
     """What the consumer's own account misses, once it has had time to ask for it; empty if nothing."""
     until(lambda: all(one.complete for one in receive.audit()), ARRIVES_S)

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from contract.ranges import SeqRanges
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
 from runtime.uplink.broker import free_port
-from runtime.uplink.ranges import SeqRanges
 from testing.cloud import ROOT, TAGSIGHT
 from testing.waiting import until
 
