@@ -200,7 +200,7 @@ def test_a_soak_that_is_interrupted_keeps_its_figures_and_says_where(tmp_path: P
         time.sleep(0.2)
     time.sleep(2.0)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120.0)
+    said, _ = process.communicate(timeout=400.0)
     assert process.returncode == 130, said
     assert "it did not go to the end: interrupted" in said
     report = msgspec.json.decode((out / "soak.json").read_bytes(), type=Report)

@@ -240,7 +240,10 @@ def test_a_clock_that_really_steps_is_found_and_times_stay_right(
             time_s - reshaping.true_s[epc] - reader.epoch
             for epc, time_s in zip(table.epc.tolist(), table.time_s.tolist(), strict=True)
         ]
-        assert np.abs(errors).max() < 0.25
+        # A step that is shorter than a report may be late is known from the second report on.
+        wrong = np.abs(errors) >= 0.25
+        assert np.mean(wrong) < (0.0 if abs(seconds) > 60.0 else 0.1) + 1e-9
+        assert not wrong[-LEAST // 2 :].any()
         assert session.health().clock_steps == 1
 
 

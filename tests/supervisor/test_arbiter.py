@@ -106,7 +106,7 @@ class Daemon:
     def starts(self, name: str) -> int:
         return sum(found == name for found, _ in STARTED.findall(self.says()))
 
-    def wait_for(self, done: Callable[[], bool], limit_s: float = 30.0) -> None:
+    def wait_for(self, done: Callable[[], bool], limit_s: float = 90.0) -> None:
         deadline_s = time.monotonic() + limit_s
         while not done():
             assert self.process.poll() is None, self.says()

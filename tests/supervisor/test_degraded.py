@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -141,6 +142,13 @@ def as_somebody() -> list[str]:
     pytest.skip("no other user may run this Python and this program")
 
 
+@pytest.fixture
+def folder_of_somebody() -> Iterator[Path]:
+    """A folder that another user can reach: pytest closes its own to others whenever a run of it begins."""
+    with tempfile.TemporaryDirectory(prefix="tagsight-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize(
     ("processes", "said"),
     [
@@ -149,13 +157,11 @@ def as_somebody() -> list[str]:
     ],
 )
 def test_a_limit_of_processes_is_said_and_the_daemon_stays(
-    tmp_path: Path, as_somebody: list[str], processes: int, said: str
+    folder_of_somebody: Path, as_somebody: list[str], processes: int, said: str
 ) -> None:
-    daemon = BareDaemon(tmp_path, start=False)
-    for place in (tmp_path, *tmp_path.rglob("*")):
+    daemon = BareDaemon(folder_of_somebody, start=False)
+    for place in (folder_of_somebody, *folder_of_somebody.rglob("*")):
         os.chown(place, SOMEBODY, SOMEBODY)
-    for folder in (*tmp_path.parents[:-2],):
-        folder.chmod(folder.stat().st_mode | 0o011)
     limit = ["prlimit", f"--nproc={processes}:{processes}"]
     daemon.process = daemon.launch(command=[*limit, *as_somebody])
     try:
