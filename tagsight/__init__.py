@@ -7,7 +7,7 @@
 
 ============== ==========================================================================================
 pictures       PersonDetector, Detections
-people         FloorTracker, TrackerSettings, CameraView, Track, image_to_floor
+people         FloorTracker, TrackerSettings, CameraView, Track, Homography, image_to_floor
 behaviour      Behaviour, FloorPlan, PersonsSeen, Person, TagFlip, TagPresence
 tag reads      ReaderSession, ReaderSettings, ReadTable, load_reads, save_reads
 flips          make_detector, FlipDetector
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from runtime.config import StoreConfig, image_to_floor
     from runtime.config import load as load_config
     from runtime.errors import TagsightError
+    from runtime.geometry import Homography
     from runtime.messages import Person, PersonsSeen, TagFlip, TagPresence
     from runtime.store.behaviour import Behaviour
     from runtime.store.floorplan import FloorPlan
@@ -67,6 +68,7 @@ __all__ = [
     "Footfall",
     "Gap",
     "Heatmap",
+    "Homography",
     "Interaction",
     "Origin",
     "Outbox",
@@ -123,6 +125,7 @@ _PLACES = {
     "rfid_reader.settings": ("ReaderSettings",),
     "runtime.config": ("StoreConfig", "image_to_floor", "load_config"),
     "runtime.errors": ("TagsightError",),
+    "runtime.geometry": ("Homography",),
     "runtime.messages": ("Person", "PersonsSeen", "TagFlip", "TagPresence"),
     "runtime.store.behaviour": ("Behaviour",),
     "runtime.store.floorplan": ("FloorPlan",),
