@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+import tagsight as public
 from runtime.cli import tagsight
 
 REPO = Path(__file__).resolve().parent.parent
@@ -140,6 +142,16 @@ def test_a_script_takes_the_options_that_a_page_gives_it(page: Path) -> None:
             known += (REPO / f"scripts/lib/{Path(script).name}.py").read_text()
         lost = [option for option in options if option not in known]
         assert not lost, f"{page.name}: {line}"
+
+
+def test_the_page_of_the_package_shows_every_public_name() -> None:
+    page = (REPO / "docs/api.md").read_text()
+    shown = re.findall(r"^::: ([\w.]+)$", page, re.M)
+    for name in shown:
+        module, _, member = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), member), name
+    told = {name.rpartition(".")[2] for name in shown} | set(re.findall(r"`(?:tagsight\.)?(\w+)`", page))
+    assert set(public.__all__) <= told | {"__version__"}, set(public.__all__) - told
 
 
 def test_the_checks_see_what_they_are_to_see() -> None:

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/plaza.webp from the events of a demo: the floor from above, and the events in words beside it.
+"""Draws docs/pictures/plaza.webp from the events of a demo: the floor from above, the events beside it.
 
     .venv/bin/python scripts/lib/readme_picture.py demo-out/events.jsonl docs/pictures/plaza.webp
 
@@ -16,13 +16,13 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from contract.describe import describe
+from contract.envelope import Event, open_event
+from contract.facts import Dwell, Flip, Interaction, TryOn, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo import pictures
 from runtime.demo.plaza import STORE
 from runtime.demo.tally import Tally
-from runtime.store.facts import Dwell, Flip, Interaction, TryOn, Visit
-from runtime.uplink.describe import describe
-from runtime.uplink.events import Event, open_event
 
 WORTH_READING = (Visit, Dwell, Flip, Interaction, TryOn)
 CROP_M = (-15.5, -4.5, 6.5, 15.5)
@@ -44,7 +44,9 @@ def main() -> None:
     heat = tally.heat()
     seconds = max(part.end_s for part in heat) - min(part.start_s for part in heat)
     floor = floor_of(with_counts(load(STORE, clips_needed=False), tally), tally)
-    left = np.vstack([head(f"{seconds / 60:.0f} minutes on the plaza, from its events", floor.shape[1]), floor])
+    left = np.vstack(
+        [head(f"{seconds / 60:.0f} minutes on the plaza, from its events", floor.shape[1]), floor]
+    )
     right = panel_of(events, left.shape[0])
     cv2.imwrite(str(out), np.hstack([left, right]), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     sys.stdout.write(f"{out}: {out.stat().st_size // 1024} KB\n")
