@@ -27,8 +27,8 @@ from bench.rtsp_camera import RtspServer, find_rtsp_python
 from contract.envelope import open_event
 from contract.facts import ProcessHealth
 from runtime.demo.plaza import SCENARIO
-from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.outbox.reader import OutboxReader
 from testing.account import take_account
 from testing.cloud import Cloud
 from testing.waiting import until, wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from runtime.config import Uplink
-from runtime.uplink.broker import LocalBroker
+from runtime.uplink.broker.mosquitto import LocalBroker
 from testing.account import Account, take_account
 from testing.cloud import Cloud
 from testing.deaf_proxy import DeafProxy

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.fault_rig import Outcome, Rig, fresh_rig, running
 from runtime.config import Tls, Uplink
-from runtime.uplink.broker import LocalBroker
+from runtime.uplink.broker.mosquitto import LocalBroker
 from testing.authority import Authority, secured_settings
 from testing.device_process import Command
 

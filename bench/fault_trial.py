@@ -18,8 +18,8 @@ from typing import Any
 
 from bench.fault_rig import Outcome
 from contract.envelope import Origin
-from runtime.uplink.broker import LocalBroker
-from runtime.uplink.outbox import Outbox
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.outbox.writer import Outbox
 from testing.account import Promises
 from testing.cloud import Receive
 from testing.device import visit

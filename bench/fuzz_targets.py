@@ -19,13 +19,13 @@ from contract.facts import Footfall, ProcessHealth, Visit
 from contract.gaps import gap_facts
 from contract.ranges import SeqRanges
 from runtime.config import ConfigErrors, load
-from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.delivery import Delivery
+from runtime.uplink.cloud.store import CloudStore
+from runtime.uplink.delivery.window import Delivery
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.losses import OUTBOX_FULL, Losses
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_file import write_note
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.database import write_note
+from runtime.uplink.outbox.losses import OUTBOX_FULL, Losses
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 ORIGIN = Origin("plaza", "box-1")
 AT_S = 1.7e9

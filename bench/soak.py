@@ -26,7 +26,7 @@ from bench.soak_record import TO_THE_END, WARM_UP_S, Report, Watch, save
 from bench.soak_store import open_store
 from runtime.errors import TagsightError
 from runtime.frames.sources import open_source, read
-from runtime.uplink.broker import find_mosquitto
+from runtime.uplink.broker.mosquitto import find_mosquitto
 
 QUIET_S = 60.0
 """No faults at the end, so that everything is running again when it is stopped."""

@@ -21,9 +21,9 @@ import yaml
 
 from runtime.demo.plaza import SCENARIO, STORE, calibrate_quiet
 from runtime.errors import TagsightError
-from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.cloud_store import Audit
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.cloud.store import Audit
+from runtime.uplink.outbox.reader import OutboxReader
 from testing.cloud import Cloud
 from testing.deaf_proxy import DeafProxy
 

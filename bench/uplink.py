@@ -38,12 +38,12 @@ from contract import wire
 from contract.envelope import Origin, seal
 from contract.facts import Visit
 from runtime.config import Uplink
-from runtime.uplink.broker import LocalBroker
-from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.mqtt import Link, Received
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.receive import Receiver
-from runtime.uplink.sender import Sender
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.mqtt import Link, Received
+from runtime.uplink.cloud.receiver import Receiver
+from runtime.uplink.cloud.store import CloudStore
+from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 ORIGIN = Origin("plaza", "box-1")
 DISK_S = 2.0

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from runtime.messages import Person, PersonsSeen, TagFlip, TagPresence
     from runtime.store.behaviour import Behaviour
     from runtime.store.floorplan import FloorPlan
-    from runtime.uplink.outbox import Outbox, OutboxLimits
+    from runtime.uplink.outbox.writer import Outbox, OutboxLimits
     from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 
     __version__: str
@@ -129,7 +129,7 @@ _PLACES = {
     "runtime.messages": ("Person", "PersonsSeen", "TagFlip", "TagPresence"),
     "runtime.store.behaviour": ("Behaviour",),
     "runtime.store.floorplan": ("FloorPlan",),
-    "runtime.uplink.outbox": ("Outbox", "OutboxLimits"),
+    "runtime.uplink.outbox.writer": ("Outbox", "OutboxLimits"),
     "runtime.vision.track": ("CameraView", "FloorTracker", "Track", "TrackerSettings"),
 }
 """Where each name lives; a test holds this against the imports above."""

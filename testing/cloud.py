@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime.config import Uplink
-from runtime.uplink.cloud_store import Audit, CloudStore
-from runtime.uplink.receive import Receiver
+from runtime.uplink.cloud.receiver import Receiver
+from runtime.uplink.cloud.store import Audit, CloudStore
 from testing.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,9 +7,9 @@ from pathlib import Path
 from contract.envelope import Origin
 from contract.facts import Visit
 from runtime.config import Uplink
-from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.sender import Sender
+from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.delivery.window import DeliveryLimits
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 ORIGIN = Origin("plaza", "box-1")
 GROUP_DELAY_S = 0.005

@@ -23,12 +23,12 @@ import msgspec
 
 from contract.facts import Visit
 from runtime.config import Uplink
-from runtime.uplink import outbox_disk
-from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.sender import Sender
-from runtime.uplink.session import Session
+from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.delivery.session import Session
+from runtime.uplink.delivery.window import DeliveryLimits
+from runtime.uplink.outbox import disk
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 from testing.device import FIRST_PAUSE_S, GROUP_DELAY_S, ORIGIN
 from testing.waiting import PATIENCE_S, wait_for
 
@@ -125,7 +125,7 @@ class Boundary(NamedTuple):
 
 STAGES = {
     "numbered, in memory": Boundary(Outbox, "_take", False, 300),
-    "written, not committed": Boundary(outbox_disk, "note_progress", False, 12),
+    "written, not committed": Boundary(disk, "note_progress", False, 12),
     "on disk, nobody told": Boundary(Obeying, "promise", True, 12),
     "promised": Boundary(Obeying, "promise", False, 12),
     "read for sending": Boundary(OutboxReader, "rows", False, 12),

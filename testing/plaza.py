@@ -16,7 +16,7 @@ import yaml
 
 from contract.ranges import SeqRanges
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
-from runtime.uplink.broker import free_port
+from runtime.uplink.broker.mosquitto import free_port
 from testing.cloud import ROOT, TAGSIGHT
 from testing.waiting import until
 

@@ -31,9 +31,9 @@ Accounts
 from __future__ import annotations
 
 from contract.envelope import Origin
-from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.outbox import OutboxLimits
+from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.delivery.window import DeliveryLimits
+from runtime.uplink.outbox.writer import OutboxLimits
 from testing.account import Account, Promises
 from testing.cloud import Cloud, Receive, audit, kept
 from testing.deaf_proxy import DeafProxy

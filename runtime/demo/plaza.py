@@ -20,7 +20,7 @@ from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import load_reads
 from rfid_reader.simulator.scenario import SHIPPED
 from runtime.errors import TagsightError
-from runtime.uplink.broker import free_port
+from runtime.uplink.broker.mosquitto import free_port
 
 HERE = Path(__file__).parent
 STORE = HERE / "plaza.yaml"

@@ -24,8 +24,8 @@ from runtime.demo.score import Paths, Score, TrueFlip, score
 from runtime.demo.summary import Summary, print_summary, write_summary
 from runtime.demo.tally import Tally
 from runtime.errors import TagsightError
-from runtime.uplink.broker import LocalBroker
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.outbox.reader import OutboxReader
 
 READY_WITHIN_S = 180.0
 """A busy machine or a small board takes its time to compile the network."""

@@ -212,7 +212,7 @@ def clock() -> Finding:
 def demo_broker() -> Finding:
     """A Mosquitto program, which only `tagsight demo` and the tests need."""
     from runtime.errors import TagsightError
-    from runtime.uplink.broker import find_mosquitto
+    from runtime.uplink.broker.mosquitto import find_mosquitto
 
     try:
         return Finding("ok", f"{find_mosquitto()}")

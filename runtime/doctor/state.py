@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.config import StoreConfig
 from runtime.doctor.findings import Finding
 from runtime.supervisor.statefolder import mark_of
-from runtime.uplink.outbox_file import VERSION
+from runtime.uplink.outbox.database import VERSION
 
 UPGRADE = "install the newer tagsight again, or give another uplink.outbox"
 

@@ -112,7 +112,7 @@ def _secret_files(store: StoreConfig) -> list[Path]:
 
 def broker(uplink: Uplink) -> Finding:
     """The broker lets this box in. Raises UplinkError."""
-    from runtime.uplink.mqtt import Link
+    from runtime.uplink.broker.mqtt import Link
 
     link = Link(uplink, f"tagsight-doctor-{time.time_ns() % 10**9}")
     link.connect()
@@ -126,8 +126,8 @@ def broker(uplink: Uplink) -> Finding:
 
 def certificates(uplink: Uplink, limit_s: float) -> Finding:
     """How long this box's and the broker's certificates are still good. Raises UplinkError, OSError."""
-    from runtime.uplink.certificates import expiry_of
-    from runtime.uplink.secrets import tls_context
+    from runtime.uplink.broker.certificates import expiry_of
+    from runtime.uplink.broker.secrets import tls_context
 
     now_s = time.time()
     left = {}

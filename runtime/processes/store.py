@@ -41,8 +41,8 @@ from runtime.processes.handover import take_up
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
 from runtime.store.floorplan import FloorPlan
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_opening import OpeningOutbox
+from runtime.uplink.outbox.opening import OpeningOutbox
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 ADVANCE_EVERY_S = 0.1
 HEALTH_EVERY_S = 1.0

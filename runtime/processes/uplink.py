@@ -21,11 +21,11 @@ from runtime.clock import HostClock
 from runtime.config import StoreConfig, Tls, Uplink
 from runtime.messages import Attach, Committed, Configure, Detach, Health, Message
 from runtime.processes.control import ControlLine, close_all
-from runtime.uplink.certificates import expiry_of
+from runtime.uplink.broker.certificates import expiry_of
+from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.sender import Sender
-from runtime.uplink.tally import Tally
+from runtime.uplink.outbox.reader import OutboxReader
 
 HEALTH_EVERY_S = 1.0
 DRAIN_S = 1.2

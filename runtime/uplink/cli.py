@@ -24,13 +24,13 @@ from contract.errors import PayloadError
 from contract.schema import async_api, json_schema
 from runtime.config import Uplink
 from runtime.redaction import RedactingFormatter
+from runtime.uplink.broker.certificates import provision as write_key_and_request
+from runtime.uplink.broker.mqtt import Link, NotSubscribed, Received
 from runtime.uplink.broker_options import broker_options
-from runtime.uplink.certificates import provision as write_key_and_request
-from runtime.uplink.cloud_store import Audit, CloudStore
+from runtime.uplink.cloud.receiver import CLIENT_ID, Receiver
+from runtime.uplink.cloud.store import Audit, CloudStore
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.mqtt import Link, NotSubscribed, Received
 from runtime.uplink.news import News
-from runtime.uplink.receive import CLIENT_ID, Receiver
 
 POLL_S = 0.25
 ANY_NAME = "+"

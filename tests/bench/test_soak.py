@@ -25,7 +25,7 @@ from bench.soak_figures import Sample, course_of, sample
 from bench.soak_plot import draw
 from bench.soak_record import Report, Watch, save
 from runtime.errors import TagsightError
-from runtime.uplink.broker import find_mosquitto
+from runtime.uplink.broker.mosquitto import find_mosquitto
 
 MB = 1_000_000
 

@@ -32,7 +32,7 @@ from contract.facts import (
 )
 from contract.gaps import MAX_GAP_RANGES, Gap, gap_facts
 from contract.schema import async_api, json_schema
-from runtime.uplink.losses import DROP_RANK
+from runtime.uplink.outbox.losses import DROP_RANK
 
 AT_S = 1_700_000_000.25
 SPAN: dict[str, Any] = {"start_s": AT_S - 60, "end_s": AT_S}

@@ -17,7 +17,7 @@ from contract.envelope import open_event
 from runtime.demo.plaza import find_clip
 from runtime.demo.summary import Summary
 from runtime.errors import TagsightError
-from runtime.uplink.broker import find_mosquitto
+from runtime.uplink.broker.mosquitto import find_mosquitto
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from runtime.config import Tls, Uplink
 from runtime.doctor import machine, store
 from runtime.doctor.findings import Check, Finding, run_checks
 from runtime.errors import TagsightError
-from runtime.uplink.broker import LocalBroker, find_mosquitto
+from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto
 
 SCENARIO = """
 name: shelf

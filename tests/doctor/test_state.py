@@ -12,7 +12,7 @@ from runtime.config import FloorPlan, Site, StoreConfig
 from runtime.doctor import state
 from runtime.supervisor.statefolder import NAME, StateError
 from runtime.supervisor.statehold import StateHold
-from runtime.uplink.outbox import Outbox
+from runtime.uplink.outbox.writer import Outbox
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bench.rtsp_camera import RtspServer, find_rtsp_python
-from runtime.uplink.broker import free_port
+from runtime.uplink.broker.mosquitto import free_port
 
 __all__ = ["RtspServer", "free_port"]
 

@@ -41,7 +41,7 @@ from runtime.messages import (
     TagFlip,
 )
 from runtime.processes import store
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.reader import OutboxReader
 
 EPC = "E28011600000000000000001"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from runtime.uplink.broker import free_port
+from runtime.uplink.broker.mosquitto import free_port
 
 
 def run(repo: Path, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

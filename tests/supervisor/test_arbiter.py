@@ -20,7 +20,7 @@ import yaml
 
 from contract.envelope import open_event
 from contract.facts import Fact, Heatmap, ProcessHealth
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.reader import OutboxReader
 
 RUN = """
 import sys, logging

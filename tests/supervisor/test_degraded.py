@@ -16,8 +16,8 @@ import pytest
 
 from contract.envelope import Origin, open_event
 from contract.facts import ProcessHealth
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox
 from tests.supervisor.bare_daemon import PATH, BareDaemon
 
 SOMEBODY = 100_000 + os.getpid()

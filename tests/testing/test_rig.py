@@ -14,7 +14,7 @@ from contract.envelope import seal
 from contract.gaps import gap_facts
 from runtime.config import Uplink
 from runtime.errors import TagsightError
-from runtime.uplink.broker import find_mosquitto
+from runtime.uplink.broker.mosquitto import find_mosquitto
 from testing.rig import (
     ORIGIN,
     STAGES,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.uplink.broker import LocalBroker, find_mosquitto
+from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto
 from runtime.uplink.errors import UplinkError
 
 

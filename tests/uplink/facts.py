@@ -8,7 +8,7 @@ from contract.envelope import Origin, open_event
 from contract.facts import Fact, Flip, ProcessHealth, Visit
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.reader import OutboxReader
 
 ORIGIN = Origin("plaza", "box-1")
 

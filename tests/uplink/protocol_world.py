@@ -19,15 +19,15 @@ from pathlib import Path
 
 from contract import wire
 from runtime.config import Uplink
-from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.delivery import DeliveryLimits
+from runtime.uplink.broker.mqtt import Acknowledged, ConnectionLost, Happening, Received, Will
+from runtime.uplink.broker.permits import Fit, Permits
+from runtime.uplink.cloud.receiver import Receiver
+from runtime.uplink.cloud.store import CloudStore
+from runtime.uplink.delivery.session import CONTROL, Session, Terms
+from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.mqtt import Acknowledged, ConnectionLost, Happening, Received, Will
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.permits import Fit, Permits
-from runtime.uplink.receive import Receiver
-from runtime.uplink.session import CONTROL, Session, Terms
-from runtime.uplink.tally import Tally
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 from .facts import ORIGIN, visit
 

@@ -17,13 +17,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import wire
 from runtime.config import Uplink
-from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.cloud_store import CloudStore
-from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.mqtt import Link, Received
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.receive import Receiver, receive_in_background
-from runtime.uplink.session import STATUS_EVERY_S, STATUS_EXPIRY_S
+from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.broker.mqtt import Link, Received
+from runtime.uplink.cloud.receiver import Receiver, receive_in_background
+from runtime.uplink.cloud.store import CloudStore
+from runtime.uplink.delivery.session import STATUS_EVERY_S, STATUS_EXPIRY_S
+from runtime.uplink.delivery.window import DeliveryLimits
+from runtime.uplink.outbox.writer import Outbox
 from testing.deaf_proxy import DeafProxy
 from tests.uplink.ends import ORIGIN, Device, WaitUntil, cloud_of, device_of, health, visit
 
@@ -176,7 +176,7 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
         pass
     script = (
         "import sys, time; from pathlib import Path; from runtime.config import Uplink;"
-        "from contract.envelope import Origin; from runtime.uplink.sender import Sender;"
+        "from contract.envelope import Origin; from runtime.uplink.delivery.sender import Sender;"
         "broker = Uplink(host='127.0.0.1', port=int(sys.argv[2]));"
         "s = Sender(Path(sys.argv[1]), Origin('plaza', 'box-1'), broker);"
         "s.start(); time.sleep(60)"
@@ -193,7 +193,7 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
 def test_a_status_that_is_refreshed_says_since_when_the_device_is_online(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.uplink.session.STATUS_EVERY_S", 0.05)
+    monkeypatch.setattr("runtime.uplink.delivery.session.STATUS_EVERY_S", 0.05)
     link = Link(Uplink(host="127.0.0.1", port=broker.port), "watcher")
     link.connect()
     link.subscribe([wire.topic(ORIGIN, "status")])
@@ -272,7 +272,7 @@ def test_single_events_and_batches_carry_cloudevents_attributes(
 
 
 def test_a_receiver_that_cannot_connect_says_so(tmp_path: Path) -> None:
-    from runtime.uplink.mqtt import ConnectionLost
+    from runtime.uplink.broker.mqtt import ConnectionLost
 
     store = CloudStore(":memory:")
     receiver = Receiver(Uplink(host="127.0.0.1", port=free_port()), store)

@@ -12,11 +12,11 @@ import pytest
 from contract.facts import ProcessHealth
 from contract.gaps import Gap
 from runtime.config import Uplink
-from runtime.uplink.broker import LocalBroker
-from runtime.uplink.losses import UNSENDABLE
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits
-from runtime.uplink.sender import Sender
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits
+from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.outbox.losses import UNSENDABLE
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 from testing.rig import ORIGIN, Cloud, visit
 
 from .facts import stored

@@ -11,9 +11,9 @@ import pytest
 
 from contract import wire
 from runtime.config import Uplink
-from runtime.uplink.broker import LocalBroker
-from runtime.uplink.delivery import DeliveryLimits
-from runtime.uplink.mqtt import Link, Received
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.mqtt import Link, Received
+from runtime.uplink.delivery.window import DeliveryLimits
 from testing.rig import ORIGIN, Cloud, Device, client
 
 WaitUntil = Callable[[Callable[[], object], float], None]

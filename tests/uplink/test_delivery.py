@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from contract.ranges import SeqRanges
-from runtime.uplink.delivery import Delivery, DeliveryLimits
-from runtime.uplink.outbox_file import Row
+from runtime.uplink.delivery.window import Delivery, DeliveryLimits
+from runtime.uplink.outbox.database import Row
 
 
 class Bench:

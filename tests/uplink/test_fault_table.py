@@ -15,7 +15,7 @@ from bench.faults import ROWS, faults
 from contract.envelope import Origin, seal
 from contract.facts import Visit
 from contract.gaps import gap_facts
-from runtime.uplink.cloud_store import CloudStore
+from runtime.uplink.cloud.store import CloudStore
 from testing.account import take_account
 from testing.device_process import STAGES
 from testing.torn_write import tear

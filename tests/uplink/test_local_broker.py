@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from runtime.uplink.broker import LocalBroker
+from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.errors import UplinkError
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 
 OWNER = """
 import time
-from runtime.uplink.broker import LocalBroker
+from runtime.uplink.broker.mosquitto import LocalBroker
 broker = LocalBroker()
 broker.start()
 print(broker.pid, flush=True)

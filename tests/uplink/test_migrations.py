@@ -9,11 +9,12 @@ import pytest
 
 from contract.envelope import Origin, open_envelope, seal
 from contract.facts import Visit
-from runtime.uplink import cloud_tables, outbox_file
-from runtime.uplink.cloud_store import CloudStore
+from runtime.uplink.cloud import tables
+from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
 NEXT_STEP = "CREATE INDEX events_kind ON events (kind); CREATE TABLE later (name TEXT)"
@@ -41,7 +42,7 @@ def test_a_newer_program_takes_the_outbox_forward_with_everything_in_it(
     path = tmp_path / "outbox.db"
     an_outbox(path)
     before = version_of(path)
-    monkeypatch.setattr(outbox_file, "STEPS", (*outbox_file.STEPS, NEXT_STEP))
+    monkeypatch.setattr(database, "STEPS", (*database.STEPS, NEXT_STEP))
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(6)])
         assert outbox.flush() == 6
@@ -59,7 +60,7 @@ def test_after_a_rollback_the_older_program_refuses_in_a_sentence_and_touches_no
 ) -> None:
     path = tmp_path / "outbox.db"
     with monkeypatch.context() as newer:
-        newer.setattr(outbox_file, "STEPS", (*outbox_file.STEPS, NEXT_STEP))
+        newer.setattr(database, "STEPS", (*database.STEPS, NEXT_STEP))
         an_outbox(path)
     before = path.read_bytes()
     sentence = r"written by a newer tagsight \(outbox version 2, this one knows 1\); upgrade tagsight or give"
@@ -76,9 +77,7 @@ def test_a_step_that_fails_leaves_the_version_before_it(
     path = tmp_path / "outbox.db"
     an_outbox(path)
     with monkeypatch.context() as newer:
-        newer.setattr(
-            outbox_file, "STEPS", (*outbox_file.STEPS, "CREATE TABLE later (x); CREATE TABLE later (x)")
-        )
+        newer.setattr(database, "STEPS", (*database.STEPS, "CREATE TABLE later (x); CREATE TABLE later (x)"))
         with pytest.raises(OutboxError, match="later already exists"):
             Outbox(path, ORIGIN)
     assert version_of(path) == 1
@@ -92,7 +91,7 @@ def test_a_cloud_store_of_every_earlier_version_goes_forward_and_a_newer_one_is_
 ) -> None:
     path = tmp_path / "cloud.db"
     db = sqlite3.connect(path)
-    db.executescript(cloud_tables.STEPS[0])
+    db.executescript(tables.STEPS[0])
     body = seal(visit(1), ORIGIN, 1, 1.7e9)
     values = (open_envelope(body).id, *ORIGIN, 1, "visit", "visit/1", 0, 0, "2026", body.decode())
     db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
@@ -105,7 +104,7 @@ def test_a_cloud_store_of_every_earlier_version_goes_forward_and_a_newer_one_is_
     assert (audit.events, audit.last_seq, audit.duplicates, audit.stream) == (2, 2, 4, "")
     assert [key for key, _, _ in store.facts()] == ["visit/1", "visit/2"]
     store.close()
-    assert version_of(path) == len(cloud_tables.STEPS)
+    assert version_of(path) == len(tables.STEPS)
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=7")
     db.close()

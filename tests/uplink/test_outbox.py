@@ -14,9 +14,9 @@ import pytest
 from contract.envelope import open_event
 from contract.ranges import SeqRanges
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_file import HighWater
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.database import HighWater
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 from tests.uplink.facts import ORIGIN, flip, health, stored, visit
 
 

@@ -11,11 +11,11 @@ import pytest
 from contract.facts import Visit
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.outbox_repair import DAMAGED_KEPT, suspicion
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.repair import DAMAGED_KEPT, suspicion
+from runtime.uplink.outbox.writer import Outbox
 from tests.uplink.facts import ORIGIN, accounted, stored, visit
 
 
@@ -73,7 +73,7 @@ def test_notes_that_are_damaged_are_damage_like_any_other(tmp_path: Path, name: 
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(number) for number in range(10)])
     db = sqlite3.connect(path)
-    outbox_file.write_note(db, name, value)
+    database.write_note(db, name, value)
     db.commit()
     db.close()
     with Outbox(path, ORIGIN) as outbox:
@@ -125,7 +125,7 @@ def test_damage_met_while_running_is_set_aside_and_work_goes_on(tmp_path: Path) 
 def test_a_reader_that_meets_damage_makes_the_writer_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.uplink.outbox.HOUSEKEEPING_S", 0.05)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.HOUSEKEEPING_S", 0.05)
     path = tmp_path / "outbox.db"
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(number) for number in range(2_000)])

@@ -15,10 +15,10 @@ import pytest
 
 from contract.facts import Visit
 from contract.gaps import Gap
-from runtime.uplink import outbox_opening
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.outbox import DROPPED_AT_ONCE, MAX_WAITING, Outbox
-from runtime.uplink.outbox_opening import OpeningOutbox
+from runtime.uplink.outbox import opening
+from runtime.uplink.outbox.opening import OpeningOutbox
+from runtime.uplink.outbox.writer import DROPPED_AT_ONCE, MAX_WAITING, Outbox
 from tests.uplink.facts import ORIGIN, accounted, health, stored, visit
 
 WaitUntil = Callable[[Callable[[], object], float], None]
@@ -33,8 +33,8 @@ def blocked(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_opening, "FIRST_RETRY_S", 0.05)
-    monkeypatch.setattr(outbox_opening, "LONGEST_RETRY_S", 0.1)
+    monkeypatch.setattr(opening, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(opening, "LONGEST_RETRY_S", 0.1)
 
 
 def test_an_outbox_that_opens_is_open_at_once(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_newer_outbox_is_left_alone_and_waited_for(tmp_path: Path, wait_until:
 def test_it_is_tried_once_more_at_the_end_and_what_is_lost_is_said(
     blocked: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbox_opening, "FIRST_RETRY_S", 60.0)
+    monkeypatch.setattr(opening, "FIRST_RETRY_S", 60.0)
     first, second = (OpeningOutbox(lambda: Outbox(blocked, ORIGIN)) for _ in range(2))
     first.append([visit(1), visit(2)])
     second.append([visit(3)])

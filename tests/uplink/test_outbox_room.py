@@ -11,12 +11,12 @@ import pytest
 from contract.facts import Flip, ProcessHealth
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink import outbox_file
-from runtime.uplink.losses import DISK_REFUSED, DROP_RANK, OUTBOX_FULL, Losses
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_file import HighWater
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.outbox_room import make_room
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.database import HighWater
+from runtime.uplink.outbox.losses import DISK_REFUSED, DROP_RANK, OUTBOX_FULL, Losses
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.room import make_room
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 from tests.uplink.facts import ORIGIN, accounted, flip, health, stored, visit
 
 
@@ -48,14 +48,14 @@ def test_at_the_size_limit_each_class_goes_only_after_all_of_the_class_below(tmp
     ]
     kinds = [kind for one in classes for kind in sorted(one)]
     assert sorted([*kinds, "gap"]) == sorted(DROP_RANK)
-    db = outbox_file.connect(tmp_path / "outbox.db", "NORMAL")
+    db = database.connect(tmp_path / "outbox.db", "NORMAL")
     told = [kind for kind in ("gap", *reversed(kinds)) for _ in range(200)]
     rows = [(seq, DROP_RANK[kind], kind, 0.0, b"x" * 400) for seq, kind in enumerate(told, start=1)]
     db.execute("BEGIN")
     db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
     db.execute("COMMIT")
     dropped: list[int] = []
-    while losses := make_room(db, outbox_file.used_bytes(db) - 1):
+    while losses := make_room(db, database.used_bytes(db) - 1):
         ranges = [one for gap in losses.gaps(0.0) for one in gap.ranges]
         now = {told[seq - 1] for first, last in ranges for seq in range(first, last + 1)}
         dropped += [rank for rank, one in enumerate(classes) if one & now]
@@ -82,7 +82,7 @@ def test_while_the_disk_refuses_events_wait_and_then_arrive_without_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "outbox.db"
-    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.02)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.02)
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(1)])
         outbox.flush()
@@ -102,9 +102,9 @@ def test_while_the_disk_refuses_events_wait_and_then_arrive_without_a_gap(
 def test_what_the_writer_tries_with_counts_as_waiting_however_long_the_disk_takes_to_refuse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.0)
-    monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_500)
-    monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.0)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.MAX_WAITING", 1_500)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.DROPPED_AT_ONCE", 100)
     refusing, answered = threading.Semaphore(0), threading.Event()
 
     def refuse(_: HighWater, seq: int) -> None:
@@ -138,10 +138,10 @@ def test_what_the_writer_tries_with_counts_as_waiting_however_long_the_disk_take
 def test_a_power_cut_amid_the_recovery_tells_only_of_losses_before_the_numbers_that_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.02)
-    monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_000)
-    monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
-    monkeypatch.setattr(outbox_file, "RESERVE", 0)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.02)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.MAX_WAITING", 1_000)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr(database, "RESERVE", 0)
     path, left = tmp_path / "outbox.db", tmp_path / "left" / "outbox.db"
     left.parent.mkdir()
 
@@ -184,9 +184,9 @@ def test_what_the_memory_cannot_hold_while_the_disk_refuses_is_named_in_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "outbox.db"
-    monkeypatch.setattr("runtime.uplink.outbox.RETRY_S", 0.02)
-    monkeypatch.setattr("runtime.uplink.outbox.MAX_WAITING", 1_500)
-    monkeypatch.setattr("runtime.uplink.outbox.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.02)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.MAX_WAITING", 1_500)
+    monkeypatch.setattr("runtime.uplink.outbox.writer.DROPPED_AT_ONCE", 100)
     with Outbox(path, ORIGIN) as outbox:
         pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
         outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")

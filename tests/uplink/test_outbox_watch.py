@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.uplink import outbox, outbox_watch
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox import watch, writer
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 from tests.uplink.facts import ORIGIN, accounted, stored, visit
 
 WaitUntil = Callable[[Callable[[], object], float], None]
@@ -143,7 +143,7 @@ def test_while_it_cannot_be_put_back_events_wait_in_memory(
 def test_what_is_removed_in_the_last_moment_is_there_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK_S", 60.0)
+    monkeypatch.setattr(writer, "LOOK_S", 60.0)
     path = tmp_path / "outbox.db"
     box = box_at(path)
     box.append([visit(number) for number in range(1, 101)])
@@ -160,7 +160,7 @@ def test_a_copy_that_was_whole_when_its_writer_was_killed_is_the_outbox(tmp_path
     box = box_at(path)
     box.append([visit(number) for number in range(1, 101)])
     box.flush()
-    outbox_watch.copy_out(box.disk.db, path)
+    watch.copy_out(box.disk.db, path)
     box.close()
     path.write_bytes(b"not the outbox")
     again = box_at(path)

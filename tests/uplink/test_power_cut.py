@@ -13,15 +13,15 @@ import pytest
 
 from contract.envelope import Origin
 from contract.facts import Visit
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 WRITER = """
 import sys
 from pathlib import Path
 from contract.facts import Visit
 from contract.envelope import Origin
-from runtime.uplink.outbox import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 def promise(seq):
     print(seq, flush=True)

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from runtime.uplink import namesakes, outbox, session
-from runtime.uplink.delivery import Delivery
-from runtime.uplink.listener import Listener
-from runtime.uplink.receive import Receiver
+from runtime.uplink.cloud.receiver import Receiver
+from runtime.uplink.delivery import namesakes, session
+from runtime.uplink.delivery.listener import Listener
+from runtime.uplink.delivery.window import Delivery
+from runtime.uplink.outbox import writer
 
 from .protocol_world import CONSUMER, ModelLink, World
 
@@ -101,7 +102,7 @@ def history(seed: int) -> list[Step]:
 @pytest.fixture(autouse=True)
 def in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "Link", ModelLink)
-    monkeypatch.setattr(outbox, "LOOK_S", 0.001)
+    monkeypatch.setattr(writer, "LOOK_S", 0.001)
 
 
 @pytest.mark.slow

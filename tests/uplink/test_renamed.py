@@ -11,9 +11,9 @@ import pytest
 from contract.envelope import Origin, open_event
 from contract.gaps import Gap
 from runtime.config import Uplink
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.sender import Sender
+from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox
 from testing.rig import Cloud, Device, Heard, LocalBroker, until, visit
 
 BEFORE = Origin("plaza", "box-1")

@@ -15,13 +15,13 @@ from contract.envelope import Origin
 from contract.facts import Visit
 from runtime.config import Tls, Uplink
 from runtime.processes.uplink import Certificate
-from runtime.uplink.broker import LocalBroker
-from runtime.uplink.certificates import expiry_s, provision
+from runtime.uplink.broker.certificates import expiry_s, provision
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.mqtt import ConnectionLost, Link, NotSubscribed, Refused
+from runtime.uplink.broker.secrets import read_password, tls_context
+from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Refused
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.secrets import read_password, tls_context
-from runtime.uplink.sender import Sender
+from runtime.uplink.outbox.writer import Outbox
 from testing.authority import Authority, secured_settings
 
 ORIGIN = Origin("plaza", "box-1")

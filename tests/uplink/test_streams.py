@@ -15,11 +15,11 @@ from contract.envelope import StreamId, open_event
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
 from contract.wire import Ack, Status
-from runtime.uplink import outbox_file
-from runtime.uplink.identity import COPIED, REPLACED, Identity, Succession, read_identity
-from runtime.uplink.namesakes import MOST_AHEAD, copy_in_ack, copy_in_status, predecessor_in_status
-from runtime.uplink.outbox import Outbox, OutboxLimits
-from runtime.uplink.outbox_reader import OutboxReader
+from runtime.uplink.delivery.namesakes import MOST_AHEAD, copy_in_ack, copy_in_status, predecessor_in_status
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.identity import COPIED, REPLACED, Identity, Succession, read_identity
+from runtime.uplink.outbox.reader import OutboxReader
+from runtime.uplink.outbox.writer import Outbox, OutboxLimits
 
 from .facts import ORIGIN, stored, visit
 
@@ -94,7 +94,7 @@ def test_an_outbox_from_before_streams_had_names_keeps_its_numbers(tmp_path: Pat
     assert [seq for seq, _ in stored(path)] == [1, 2, 3, 4, 5, 6]
     for part in ("outbox.db", "outbox.db-wal", "outbox.db-shm"):
         (tmp_path / part).unlink(missing_ok=True)
-    stream = outbox_file.HighWater(path).identity.stream
+    stream = database.HighWater(path).identity.stream
     say(path, 7, 7)
     assert (identity_of(path).migrated, identity_of(path).stream) == (True, stream)
 
@@ -125,11 +125,11 @@ def test_a_copy_goes_on_as_a_new_stream_with_all_that_was_not_delivered_before(t
     assert gap.to_seq >= 40
     streams = {open_event(row.body).envelope.stream for row in OutboxReader(path).rows(1)}
     assert streams == {identity_of(path).stream}
-    assert outbox_file.HighWater(path).identity.stream == identity_of(path).stream
+    assert database.HighWater(path).identity.stream == identity_of(path).stream
 
 
 def _beside(outbox: Path) -> tuple[str, int]:
-    mark = outbox_file.HighWater(outbox)
+    mark = database.HighWater(outbox)
     return mark.identity.stream, mark.value
 
 
@@ -140,7 +140,7 @@ def test_a_new_stream_that_the_disk_refuses_leaves_the_old_one_as_it_was(
     with Outbox(path, ORIGIN, OutboxLimits(group_delay_s=0.005, keep_s=1e12)) as outbox:
         outbox.append([visit(number) for number in range(1, 400)])
         outbox.flush()
-        old, mark = identity_of(path), outbox_file.HighWater(path).value
+        old, mark = identity_of(path), database.HighWater(path).value
         pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
         outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")
         reader = OutboxReader(path)
@@ -218,7 +218,7 @@ def test_a_request_that_is_over_or_unreadable_changes_nothing(tmp_path: Path) ->
     say(path, 1, 2)
     before = identity_of(path)
     db = sqlite3.connect(path)
-    outbox_file.write_note(db, "succession", "\x00 no request")
+    database.write_note(db, "succession", "\x00 no request")
     db.commit()
     db.close()
     with Outbox(path, ORIGIN):
@@ -284,9 +284,9 @@ def test_what_the_outbox_before_had_not_delivered_is_named() -> None:
 
 
 def test_an_identity_that_cannot_be_read_is_none(tmp_path: Path) -> None:
-    db = outbox_file.connect(tmp_path / "outbox.db", "FULL")
+    db = database.connect(tmp_path / "outbox.db", "FULL")
     for text in ("", "{", '{"stream":"","incarnations":["a"]}', '{"stream":"s","incarnations":[]}'):
-        outbox_file.write_note(db, "identity", text)
+        database.write_note(db, "identity", text)
         assert read_identity(db) is None
     db.close()
     assert StreamId(*ORIGIN, "s").origin == ORIGIN

@@ -19,12 +19,12 @@ from contract.errors import PayloadError
 from contract.facts import Visit
 from contract.gaps import gap_facts
 from runtime.config import Uplink
-from runtime.uplink.broker import LocalBroker, free_port
+from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.cli import events, uplink
-from runtime.uplink.cloud_store import CloudStore
+from runtime.uplink.cloud.store import CloudStore
+from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.outbox import Outbox
-from runtime.uplink.sender import Sender
+from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
 UNNAMED = StreamId(*ORIGIN, "")

@@ -17,8 +17,8 @@ from runtime.config import Tls, Uplink
 from runtime.messages import Attach, Committed, Health, Stop
 from runtime.processes import uplink as uplink_process
 from runtime.processes.uplink import UplinkSpec, main
-from runtime.uplink.broker import LocalBroker, free_port
-from runtime.uplink.outbox import Outbox
+from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.outbox.writer import Outbox
 from testing.authority import Authority
 
 WaitUntil = Callable[[Callable[[], object], float], None]

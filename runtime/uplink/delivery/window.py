@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from contract.ranges import SeqRanges
-from runtime.uplink.outbox_file import Row
+from runtime.uplink.outbox.database import Row
 
 
 class DeliveryLimits(msgspec.Struct, frozen=True, kw_only=True):

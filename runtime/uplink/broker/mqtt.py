@@ -20,10 +20,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract.wire import Payload
 from runtime.config import Uplink
+from runtime.uplink.broker.packet_limit import BoundedClient, PacketLimit
+from runtime.uplink.broker.permits import UNEXPLAINED, Permits
+from runtime.uplink.broker.secrets import read_password, tls_context
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.packet_limit import BoundedClient, PacketLimit
-from runtime.uplink.permits import UNEXPLAINED, Permits
-from runtime.uplink.secrets import read_password, tls_context
 
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from contract import wire
 from contract.envelope import Origin, name_stream
-from runtime.uplink.delivery import Delivery, DeliveryLimits
-from runtime.uplink.identity import Identity
-from runtime.uplink.mqtt import Link, Refused
-from runtime.uplink.outbox_file import Row
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.permits import TOO_LARGE, Fit, advice
-from runtime.uplink.tally import Tally
+from runtime.uplink.broker.mqtt import Link, Refused
+from runtime.uplink.broker.permits import TOO_LARGE, Fit, advice
+from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.window import Delivery, DeliveryLimits
+from runtime.uplink.outbox.database import Row
+from runtime.uplink.outbox.identity import Identity
+from runtime.uplink.outbox.reader import OutboxReader
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,7 @@ from pathlib import Path
 from contract import wire
 from contract.envelope import Origin, rfc3339
 from runtime.config import Uplink
-from runtime.uplink.delivery import Delivery, DeliveryLimits
-from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.identity import Identity
-from runtime.uplink.listener import Listener
-from runtime.uplink.mqtt import (
+from runtime.uplink.broker.mqtt import (
     Acknowledged,
     ConnectionLost,
     Happening,
@@ -34,10 +30,14 @@ from runtime.uplink.mqtt import (
     Refused,
     Will,
 )
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.outgoing import Outgoing
-from runtime.uplink.permits import Fit, Permits
-from runtime.uplink.tally import Tally
+from runtime.uplink.broker.permits import Fit, Permits
+from runtime.uplink.delivery.listener import Listener
+from runtime.uplink.delivery.outgoing import Outgoing
+from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.window import Delivery, DeliveryLimits
+from runtime.uplink.errors import OutboxError, StreamEnded
+from runtime.uplink.outbox.identity import Identity
+from runtime.uplink.outbox.reader import OutboxReader
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from contract import wire
 from contract.envelope import Origin, StreamId
 from contract.errors import PayloadError
 from runtime.config import Uplink
-from runtime.uplink.cloud_store import CloudStore
+from runtime.uplink.broker.mqtt import ConnectionLost, Link, NotSubscribed, Received, TakenOver
+from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.mqtt import ConnectionLost, Link, NotSubscribed, Received, TakenOver
 
 log = logging.getLogger(__name__)
 

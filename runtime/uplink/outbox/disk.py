@@ -14,9 +14,10 @@ import msgspec
 
 from contract.envelope import Origin
 from contract.ranges import SeqRanges
-from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.identity import (
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.database import HighWater, Row
+from runtime.uplink.outbox.identity import (
     COPIED,
     RENAMED,
     Succession,
@@ -27,18 +28,17 @@ from runtime.uplink.identity import (
     write_identity,
     write_origin,
 )
-from runtime.uplink.losses import Losses
-from runtime.uplink.outbox_file import HighWater, Row
-from runtime.uplink.outbox_repair import (
+from runtime.uplink.outbox.losses import Losses
+from runtime.uplink.outbox.repair import (
     find_damage,
     note_progress,
     open_for_writing,
     replace_damaged,
     suspicion,
 )
-from runtime.uplink.outbox_room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
-from runtime.uplink.outbox_watch import FileKeeper, finish
-from runtime.uplink.succession import renew
+from runtime.uplink.outbox.room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
+from runtime.uplink.outbox.succession import renew
+from runtime.uplink.outbox.watch import FileKeeper, finish
 
 log = logging.getLogger(__name__)
 
@@ -58,16 +58,16 @@ class OutboxDisk:
         self._max_bytes = max_bytes
         self._keep_s = keep_s
         self._clock = clock
-        lock_file = outbox_file.claim(path)
+        lock_file = database.claim(path)
         finish(path, clock())
         self._high_water = HighWater(path)
         self.db = open_for_writing(path, self._high_water, clock())
-        self.losses = Losses.from_note(outbox_file.read_note(self.db, "losses"))
-        self.last_seq = int(outbox_file.read_note(self.db, "last_seq") or 0)
+        self.losses = Losses.from_note(database.read_note(self.db, "losses"))
+        self.last_seq = int(database.read_note(self.db, "last_seq") or 0)
         self._before = delivered(self.db)
         self._begin()
         self.keeper = FileKeeper(path, self._high_water, lock_file)
-        self.used_bytes = outbox_file.used_bytes(self.db)
+        self.used_bytes = database.used_bytes(self.db)
 
     @property
     def stream(self) -> str:
@@ -141,7 +141,7 @@ class OutboxDisk:
             evicted = make_room(self.db, self._max_bytes)
             losses.update(evicted)
             note_progress(self.db, last_seq, losses)
-            self.used_bytes = outbox_file.used_bytes(self.db)
+            self.used_bytes = database.used_bytes(self.db)
             self.db.execute("COMMIT")
         except (sqlite3.Error, OSError):
             self.roll_back()
@@ -161,11 +161,11 @@ class OutboxDisk:
         write_identity(self.db, self._identity)
         write_origin(self.db, self._origin)
         self.keeper.watch()
-        return Losses.from_note(outbox_file.read_note(self.db, "losses"))
+        return Losses.from_note(database.read_note(self.db, "losses"))
 
     def give_up_hopeless(self, untold: Losses) -> Losses:
         """Delete what the sending end can never send; returns it, noted with the `untold` losses."""
-        if not outbox_file.read_note(self.db, "hopeless"):
+        if not database.read_note(self.db, "hopeless"):
             return Losses()
         self.db.execute("BEGIN IMMEDIATE")
         try:

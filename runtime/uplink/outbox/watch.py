@@ -16,9 +16,9 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from runtime.uplink import outbox_file
-from runtime.uplink.outbox_file import HighWater
-from runtime.uplink.outbox_repair import PARTS, quarantine
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.database import HighWater
+from runtime.uplink.outbox.repair import PARTS, quarantine
 
 COPY_PAGES = 2_000
 """Pages copied at a time; between two of them readers have their turn."""
@@ -55,7 +55,7 @@ class FileKeeper:
             aside = quarantine(self._path, now_s)
             db.close()
             put_in_place(self._path)
-            db = outbox_file.connect(self._path, "FULL")
+            db = database.connect(self._path, "FULL")
             self.watch()
             found = f"; what lay there is in {aside}" if aside.exists() else ""
             log.error("%s: %s while in use: put back, nothing is missing%s", self._path, what, found)
@@ -75,7 +75,7 @@ class FileKeeper:
         held = os.fstat(self.lock_file.fileno())
         if _identity(Path(self.lock_file.name)) == (held.st_dev, held.st_ino):
             return
-        fresh = outbox_file.claim(self._path)
+        fresh = database.claim(self._path)
         self.lock_file.close()
         self.lock_file = fresh
         log.error("%s: its lock was removed while in use: taken again", self._path)

@@ -6,11 +6,18 @@ from pathlib import Path
 
 from contract.envelope import Origin
 from contract.ranges import SeqRanges
-from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.identity import Identity, Succession, read_identity, read_origin, request, requested
-from runtime.uplink.outbox_file import Row
-from runtime.uplink.outbox_room import delivered, note_hopeless
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.database import Row
+from runtime.uplink.outbox.identity import (
+    Identity,
+    Succession,
+    read_identity,
+    read_origin,
+    request,
+    requested,
+)
+from runtime.uplink.outbox.room import delivered, note_hopeless
 
 
 class OutboxReader:
@@ -25,7 +32,7 @@ class OutboxReader:
         self._path = path
         if not path.exists():
             raise OutboxError(f"{path}: no outbox there; its writer has not begun")
-        self._db = outbox_file.connect(path, "NORMAL", create=False)
+        self._db = database.connect(path, "NORMAL", create=False)
         self._inode = path.stat().st_ino
 
     def rows(
@@ -55,7 +62,7 @@ class OutboxReader:
 
     def last_seq(self) -> int:
         """The last `seq` that was committed."""
-        return int(outbox_file.read_note(self._db, "last_seq") or 0)
+        return int(database.read_note(self._db, "last_seq") or 0)
 
     def oldest_seq(self) -> int:
         """The first `seq` that is still here; the next to come where the outbox is empty."""
@@ -75,7 +82,7 @@ class OutboxReader:
 
     def note_delivered(self, ranges: SeqRanges) -> None:
         """Remember what was delivered. Raises sqlite3.Error where the disk refuses."""
-        outbox_file.write_note(self._db, "delivered", str(ranges))
+        database.write_note(self._db, "delivered", str(ranges))
 
     def identity(self) -> Identity:
         """Whose events these are. Raises OutboxError where the writer has not said it yet."""
@@ -102,22 +109,22 @@ class OutboxReader:
 
     def is_announced(self, stream: str) -> bool:
         """The stream has been told to a broker before."""
-        return outbox_file.read_note(self._db, "announced") == stream
+        return database.read_note(self._db, "announced") == stream
 
     def note_announced(self, stream: str) -> None:
         """Remember that it has been told."""
-        outbox_file.write_note(self._db, "announced", stream)
+        database.write_note(self._db, "announced", stream)
 
     def sent(self) -> SeqRanges:
         """What was noted as sent at least once; less where the note is damaged."""
         try:
-            return SeqRanges.parse(outbox_file.read_note(self._db, "sent") or "")
+            return SeqRanges.parse(database.read_note(self._db, "sent") or "")
         except ValueError:
             return SeqRanges()
 
     def note_sent(self, ranges: SeqRanges) -> None:
         """Remember what was sent. Raises sqlite3.Error where the disk refuses."""
-        outbox_file.write_note(self._db, "sent", str(ranges))
+        database.write_note(self._db, "sent", str(ranges))
 
     def close(self) -> None:
         """Let go of the file."""

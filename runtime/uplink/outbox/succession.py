@@ -16,7 +16,8 @@ from contract.envelope import Origin, move, seal
 from contract.errors import PayloadError
 from contract.gaps import Gap, gap_of_stream
 from contract.ranges import SeqRanges
-from runtime.uplink.identity import (
+from runtime.uplink.outbox.database import HighWater, Row, write_note
+from runtime.uplink.outbox.identity import (
     Identity,
     Succession,
     answered,
@@ -24,8 +25,7 @@ from runtime.uplink.identity import (
     write_identity,
     write_origin,
 )
-from runtime.uplink.losses import DROP_RANK, OUTBOX_LOST, Losses
-from runtime.uplink.outbox_file import HighWater, Row, write_note
+from runtime.uplink.outbox.losses import DROP_RANK, OUTBOX_LOST, Losses
 
 ROWS_AT_ONCE = 1_000
 

@@ -18,7 +18,7 @@ import msgspec
 from contract.envelope import Origin, open_envelope
 from contract.errors import UNREADABLE, PayloadError
 from contract.ranges import MAX_SEQ
-from runtime.uplink.outbox_file import HighWater, read_note, write_note
+from runtime.uplink.outbox.database import HighWater, read_note, write_note
 
 INCARNATIONS_KEPT = 512
 """What a device remembers of its own starts; a cloud that was away for longer takes it for a copy, which

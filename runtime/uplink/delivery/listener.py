@@ -9,13 +9,13 @@ from pathlib import Path
 from contract import wire
 from contract.envelope import Origin
 from contract.errors import PayloadError
-from runtime.uplink import namesakes
-from runtime.uplink.delivery import Delivery
+from runtime.uplink.broker.mqtt import Received
+from runtime.uplink.delivery import namesakes
+from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.window import Delivery
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.identity import REPLACED, Identity, Succession
-from runtime.uplink.mqtt import Received
-from runtime.uplink.outbox_reader import OutboxReader
-from runtime.uplink.tally import Tally
+from runtime.uplink.outbox.identity import REPLACED, Identity, Succession
+from runtime.uplink.outbox.reader import OutboxReader
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from contract.envelope import open_envelope
 from contract.errors import PayloadError
 from contract.ranges import SeqRanges
-from runtime.uplink.outbox_file import Row, read_note, readable, write_note
-from runtime.uplink.outbox_room import delivered
+from runtime.uplink.outbox.database import Row, read_note, readable, write_note
+from runtime.uplink.outbox.room import delivered
 
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What reading a damaged file raises; the second where the complaint itself quotes what is no text."""

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from contract.facts import Fact
 from runtime.errors import TagsightError
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.losses import DROP_RANK
-from runtime.uplink.outbox import DROPPED_AT_ONCE, MAX_WAITING, Outbox, OutboxState
+from runtime.uplink.outbox.losses import DROP_RANK
+from runtime.uplink.outbox.writer import DROPPED_AT_ONCE, MAX_WAITING, Outbox, OutboxState
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 10.0

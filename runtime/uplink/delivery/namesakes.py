@@ -9,7 +9,7 @@ before it got a new outbox, or a second device with the same name.
 from __future__ import annotations
 
 from contract.wire import Ack, Status
-from runtime.uplink.identity import COPIED, REPLACED, Identity, Succession
+from runtime.uplink.outbox.identity import COPIED, REPLACED, Identity, Succession
 
 MOST_AHEAD = 10_000_000
 """No copy is further ahead: that is months of a busy store. Who claims more is believed so far."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from contract.ranges import SeqRanges
-from runtime.uplink.losses import DROP_RANK, OUTBOX_FULL, UNSENDABLE, Losses
-from runtime.uplink.outbox_file import read_note, used_bytes, write_note
+from runtime.uplink.outbox.database import read_note, used_bytes, write_note
+from runtime.uplink.outbox.losses import DROP_RANK, OUTBOX_FULL, UNSENDABLE, Losses
 
 ROWS_AT_ONCE = 2_000
 """Rows deleted in one transaction: more than a group brings in, and still a short one."""

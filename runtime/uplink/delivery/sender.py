@@ -22,13 +22,13 @@ from contract.errors import PayloadError
 from runtime.backoff import Backoff
 from runtime.config import Uplink
 from runtime.errors import TagsightError
-from runtime.uplink import outbox_file
-from runtime.uplink.delivery import DeliveryLimits
+from runtime.uplink.broker.permits import Fit, Permits
+from runtime.uplink.delivery.session import Session, Terms
+from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.outbox_repair import suspicion
-from runtime.uplink.permits import Fit, Permits
-from runtime.uplink.session import Session, Terms
-from runtime.uplink.tally import Tally
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.repair import suspicion
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Sender:
                 continue
             except (OutboxError, sqlite3.Error, OSError) as error:
                 self._note(error)
-                if outbox_file.is_corruption(error):
+                if database.is_corruption(error):
                     # Where the disk takes no file either, the writer finds the damage by itself.
                     with suppress(OSError):
                         suspicion(self._terms.outbox).touch()

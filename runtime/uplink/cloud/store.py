@@ -17,8 +17,8 @@ from contract.envelope import Envelope, Origin, Seq, Stream, StreamId, open_enve
 from contract.errors import UNREADABLE, PayloadError
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink.cloud_account import Account, new_account
-from runtime.uplink.cloud_tables import STEPS
+from runtime.uplink.cloud.account import Account, new_account
+from runtime.uplink.cloud.tables import STEPS
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.migrations import migrate
 

@@ -23,11 +23,11 @@ import msgspec
 from contract.envelope import Origin, seal
 from contract.facts import Fact
 from contract.gaps import gap_of_stream
-from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.losses import DISK_REFUSED, DROP_RANK, Losses
-from runtime.uplink.outbox_disk import OutboxDisk
-from runtime.uplink.outbox_file import Row
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.database import Row
+from runtime.uplink.outbox.disk import OutboxDisk
+from runtime.uplink.outbox.losses import DISK_REFUSED, DROP_RANK, Losses
 
 log = logging.getLogger(__name__)
 
@@ -303,7 +303,7 @@ class Outbox:
 
     def _refused(self, error: Exception) -> None:
         self.disk.roll_back()
-        damaged = outbox_file.is_corruption(error)
+        damaged = database.is_corruption(error)
         if damaged:
             self._replace(str(error))
         with self._changed:

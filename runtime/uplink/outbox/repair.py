@@ -13,12 +13,12 @@ from pathlib import Path
 
 from contract.errors import UNREADABLE
 from contract.ranges import MAX_SEQ
-from runtime.uplink import outbox_file
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.losses import OUTBOX_LOST, Losses
-from runtime.uplink.outbox_file import HighWater
-from runtime.uplink.outbox_room import delivered
-from runtime.uplink.outbox_salvage import salvage
+from runtime.uplink.outbox import database
+from runtime.uplink.outbox.database import HighWater
+from runtime.uplink.outbox.losses import OUTBOX_LOST, Losses
+from runtime.uplink.outbox.room import delivered
+from runtime.uplink.outbox.salvage import salvage
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def open_for_writing(path: Path, high_water: HighWater, now_s: float) -> sqlite3
             _do_without(high_water, damage)
         if damage is not None:
             return replace_damaged(path, damage, high_water.value, now_s)
-        db = outbox_file.connect(path, "FULL")
-        if outbox_file.read_note(db, "last_seq") is None:
+        db = database.connect(path, "FULL")
+        if database.read_note(db, "last_seq") is None:
             losses = Losses()
             if high_water.value > 0:
                 losses.add(OUTBOX_LOST, 1, high_water.value)
@@ -61,7 +61,7 @@ def _do_without(high_water: HighWater, damage: str | None) -> None:
 def replace_damaged(path: Path, damage: str, last_seq: int, now_s: float) -> sqlite3.Connection:
     """Set a damaged outbox aside and begin a new one after `last_seq` with what could be read of the old."""
     aside = quarantine(path, now_s)
-    db = outbox_file.connect(path, "FULL")
+    db = database.connect(path, "FULL")
     kept = salvage(aside, db, last_seq)
     losses = Losses()
     for first, last in kept.missing(last_seq):
@@ -79,8 +79,8 @@ def replace_damaged(path: Path, damage: str, last_seq: int, now_s: float) -> sql
 
 def note_progress(db: sqlite3.Connection, last_seq: int, losses: Losses) -> None:
     """Remember the last `seq` on disk and what no gap event has told yet."""
-    outbox_file.write_note(db, "last_seq", str(last_seq))
-    outbox_file.write_note(db, "losses", losses.note())
+    database.write_note(db, "last_seq", str(last_seq))
+    database.write_note(db, "losses", losses.note())
 
 
 def find_damage(path: Path) -> str | None:
@@ -88,7 +88,7 @@ def find_damage(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        db = outbox_file.connect(path, "FULL")
+        db = database.connect(path, "FULL")
         try:
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict == "ok":
@@ -96,7 +96,7 @@ def find_damage(path: Path) -> str | None:
         finally:
             db.close()
     except sqlite3.DatabaseError as error:
-        if not outbox_file.is_corruption(error):
+        if not database.is_corruption(error):
             raise
         return str(error)
     return None if verdict == "ok" else str(verdict)
@@ -104,12 +104,12 @@ def find_damage(path: Path) -> str | None:
 
 def _check_notes(db: sqlite3.Connection) -> None:
     """Raises sqlite3.DatabaseError where the notes are not such as we write, or do not fit the events."""
-    last_note = outbox_file.read_note(db, "last_seq")
+    last_note = database.read_note(db, "last_seq")
     (newest,) = db.execute("SELECT max(seq) FROM events").fetchone()
     delivered_to = delivered(db).last()
     try:
         last_seq = int(last_note or 0)
-        lost_to = Losses.from_note(outbox_file.read_note(db, "losses")).last()
+        lost_to = Losses.from_note(database.read_note(db, "losses")).last()
     except (*UNREADABLE, ValueError) as error:
         raise sqlite3.DatabaseError(f"its notes are damaged: {error}") from error
     told_to = max(newest or 0, delivered_to, lost_to)

@@ -1,0 +1,9 @@
+"""One connection to an MQTT broker.
+
+mqtt          the connection: publish, subscribe, and what happened
+permits       what a broker lets a client do, said by it or learned
+packet_limit  a bound on what a broker can make us hold
+secrets       passwords, keys and TLS from files
+certificates  how long our certificate is valid, and asking for one
+mosquitto     a private broker for the demo and the tests
+"""

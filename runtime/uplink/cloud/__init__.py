@@ -1,0 +1,7 @@
+"""A reference consumer: what a back end does so that nothing is lost.
+
+receiver  takes events off a broker, acknowledges, asks again for what is missing
+store     every event once, in SQLite
+account   which numbers of a stream came, which will not, which are missing
+tables    the tables, version by version
+"""
