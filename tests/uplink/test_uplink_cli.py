@@ -18,6 +18,7 @@ from contract.envelope import Origin, StreamId, seal
 from contract.errors import PayloadError
 from contract.facts import Visit
 from contract.gaps import gap_facts
+from runtime.cli import main
 from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.cli import events, uplink
@@ -60,12 +61,13 @@ def test_decode_reads_lines_and_payloads(tmp_path: Path, form: str) -> None:
     assert result.output.encode().split() == b"\n".join(sent).split()
 
 
-def test_decode_names_the_line_that_is_no_event(tmp_path: Path) -> None:
+def test_decode_names_the_line_that_is_no_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"\n".join([*bodies(2), b'{"kind": "nonsense"}']))
-    result = CliRunner().invoke(events, ["decode", str(path)])
-    assert isinstance(result.exception, UplinkError)
-    assert "line 3: not an event" in str(result.exception)
+    with pytest.raises(SystemExit) as ended:
+        main(["events", "decode", str(path)])
+    assert ended.value.code == 1
+    assert f"tagsight: {path}: line 3: not an event" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("time_s", ["1e300", "-1e300", "1e11", "-62135596801"])
