@@ -30,11 +30,11 @@ from bench.near_copies import have_near_copy, thumbnail
 from engines import backends, catalogue
 from engines.backends import cpu
 from engines.catalogue import Recipe
-from engines.detector import PersonDetector
+from engines.catalogue.source import Source
 from engines.evaluation import accuracy as evaluate
 from engines.evaluation.pool import Image, Labels, Picture, coco, street_people
 from engines.evaluation.teachers import Seen, Teachers
-from engines.source import Source
+from engines.inference.detector import PersonDetector
 
 LOWEST_SCORE = 0.02
 NANO, RETAIL = "yolox-nano", "person-detection-retail-0013"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.action import ACTION_WEIGHTS, ActionJudge
 from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.inference.action import ACTION_WEIGHTS, ActionJudge
 
 LABELS = Path(__file__).parent / "labels" / "action.csv"
 PLACES = {

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.evaluation.reid_teachers import teachers
-from engines.reid import GLOBAL_FEATURES, REID_WEIGHTS, PersonEmbedder
+from engines.inference.reid import GLOBAL_FEATURES, REID_WEIGHTS, PersonEmbedder
 from runtime.vision.track.appearance import colour_signatures
 
 CLIP = Path("video-mot15-pets09-s2l1")

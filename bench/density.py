@@ -29,7 +29,7 @@ from bench.power import PowerMeter
 from engines.backends import cpu
 from engines.cuda.driver import open_gpu
 from engines.cuda.errors import GpuError
-from engines.detector import Detections, PersonDetector
+from engines.inference.detector import Detections, PersonDetector
 from runtime.config import Engines
 from runtime.errors import TagsightError
 from runtime.frames.ring import FrameHeader, FrameRing, Image

@@ -21,7 +21,7 @@ from bench import accuracy, accuracy_persons, engines_gpu, options
 from bench.accuracy import BARS, NANO, SURVEILLANCE, Contender, Rating
 from bench.inputs import shared_file
 from engines.backends import cpu
-from engines.detector import DEFAULT_WEIGHTS
+from engines.inference.detector import DEFAULT_WEIGHTS
 
 PICTURE_WH = (768, 576)
 PICTURES_A_TURN = 5

@@ -26,13 +26,13 @@ from rich.table import Table
 from bench import gpu_plot, stand_in
 from bench.gpu_figures import GpuFigures, Percentiles, SettingFigures, not_run, percentiles
 from bench.power import PowerMeter
-from engines.cuda.compile import cubin_for
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Batch, Execution
 from engines.cuda.inference import Network, read_network
+from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.lane import LanePlan, RingFrame
-from engines.detector import PersonDetector
+from engines.inference.detector import PersonDetector
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 
 WARM_UP = 10

@@ -19,8 +19,8 @@ from bench.kernel_double.cases import Mismatch
 from bench.kernel_double.lane import run_lane
 from bench.kernel_double.mutants import MUTANTS, Caught, judge
 from bench.kernel_double.on_gpu import check_on_gpu
-from engines.cuda.compile import TARGETS, Usage, compilers, usage
 from engines.cuda.errors import CompileError, GpuError
+from engines.cuda.kernels.compile import TARGETS, Usage, compilers, usage
 from runtime.errors import TagsightError
 
 

@@ -27,14 +27,14 @@ from numpy.typing import NDArray
 
 from bench import stand_in
 from bench.inputs import sample_clip
-from engines.cuda.compile import cubin_for
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.inference import read_network
+from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.lane import LanePlan
 from engines.cuda.libraries import LibraryName
-from engines.detector import Detections, PersonDetector
+from engines.inference.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
 from runtime.frames.ring import FrameHeader, FrameRing, Image, PixelFormat
 from runtime.frames.sources import open_source, read

@@ -12,8 +12,8 @@ import numpy as np
 
 from bench.accuracy_action import EVERYWHERE, LABELS, PLACES
 from bench.inputs import shared_file
-from engines.crops import cut
 from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.inference.crops import cut
 from engines.training.crops.action_pose import PoseTeacher, label, view_of
 
 CLIP = "video-retail-nvidia/retail.mp4"

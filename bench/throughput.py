@@ -31,8 +31,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip, shared_file
-from engines.detector import DEFAULT_WEIGHTS
 from engines.errors import EngineError
+from engines.inference.detector import DEFAULT_WEIGHTS
 from runtime.errors import TagsightError
 
 REPETITION_LIMIT_S = 300.0
@@ -79,7 +79,7 @@ class OurLoop:
     def __init__(self, job: Job) -> None:
         import cv2
 
-        from engines.detector import PersonDetector
+        from engines.inference.detector import PersonDetector
         from runtime.config import image_to_floor, parse
         from runtime.frames.sources import open_source
         from runtime.store.behaviour import Behaviour

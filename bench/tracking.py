@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import shared_file
-from engines.detector import Detections, PersonDetector
+from engines.inference.detector import Detections, PersonDetector
 from runtime.config import StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
 from runtime.frames.sources import open_source, read

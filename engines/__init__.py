@@ -1,16 +1,14 @@
 """Tensors in, tensors out: the networks and what runs them.
 
-    from engines.detector import PersonDetector
+    from engines.inference.detector import PersonDetector
     detector = PersonDetector.open()                  # our own weights, the best back end here
     persons = detector.detect(image_bgr)              # boxes (n, 4) in pixels, scores (n,)
 
-The way of a picture: `preprocess` lays it into the network's input in place; a back end (`backends`:
-OpenVINO, onnxruntime) runs the network and its colour and scale conversion; `decoders` turn raw outputs into
-candidate boxes; `nms` keeps the best of each heap; `detector` joins these. `catalogue` knows the engines by
-name, ours in `weights/` and the user's in a folder of their own; `cli` is `tagsight engines`.
-
-`models` and `training` (PyTorch, extra `train`) are how our weights are made; nothing here needs them.
-`evaluation` measures networks on labelled pictures.
+`inference` lays a picture into a network's input, decodes its outputs and suppresses doubles; `backends` run
+the network (OpenVINO, onnxruntime; TensorRT by way of `cuda`). `catalogue` knows the engines by name, ours in
+`weights` and the user's in a folder of their own, and tries a network nobody knows before it is used; its
+`cli` is `tagsight engines`. `build` makes engines for this machine's GPU. `evaluation` measures networks on
+labelled pictures; `models` and `training` (PyTorch, extra `train`) are how our weights are made.
 """
 
 import os

@@ -22,7 +22,7 @@ COMMANDS = {
     "demo": ("runtime.commands.demo", "Run the plaza store: real video, a simulated reader, a local broker."),
     "video": ("runtime.commands.video", "Track and count persons in a video file."),
     "config": ("runtime.commands.config", "Write, check, draw and describe store.yaml."),
-    "engines": ("engines.cli", "Networks this machine can run: list, add, verify."),
+    "engines": ("engines.catalogue.cli", "Networks this machine can run: list, add, verify."),
     "rfid": ("rfid_reader.cli", "Capture, replay, judge and simulate tag reads."),
     "calibrate": ("calibration.cli", "Measure cameras, floor, antennas and clocks on site."),
     "events": ("runtime.uplink.cli", "Describe, decode and watch events."),

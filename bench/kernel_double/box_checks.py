@@ -6,8 +6,8 @@ import numpy as np
 
 from bench.kernel_double import oracle
 from bench.kernel_double.cases import Runner, expect, rubbish
-from engines.cuda import launches
-from engines.cuda.launches import MAX_KEPT, Decoded, Kept
+from engines.cuda.kernels import launches
+from engines.cuda.kernels.launches import MAX_KEPT, Decoded, Kept
 
 
 def check_decoders(double: Runner, rng: np.random.Generator) -> dict[str, float]:

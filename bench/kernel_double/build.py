@@ -11,8 +11,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from engines.cuda.launches import SIGNATURES, Launch
-from engines.cuda.sources import source
+from engines.cuda.kernels.launches import SIGNATURES, Launch
+from engines.cuda.kernels.sources import source
 from runtime.errors import TagsightError
 
 SHIM = Path(__file__).with_name("shim.hpp")

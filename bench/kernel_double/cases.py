@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.kernel_double.oracle import Picture
 from engines.cuda.frames import BGR, NV12, Placed
-from engines.cuda.launches import Launch
+from engines.cuda.kernels.launches import Launch
 
 RUBBISH = 0xA7
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.kernel_double.build import DoubleError
 from bench.kernel_double.lane import run_lane
-from engines.cuda.sources import source
+from engines.cuda.kernels.sources import source
 
 
 @dataclass(frozen=True)

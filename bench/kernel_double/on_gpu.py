@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from bench import stand_in
 from bench.kernel_double.checks import run_checks
-from engines.cuda.compile import cubin_for
 from engines.cuda.driver import Gpu, open_gpu
-from engines.cuda.launches import Launch
+from engines.cuda.kernels.compile import cubin_for
+from engines.cuda.kernels.launches import Launch
 
 
 class GpuRunner:

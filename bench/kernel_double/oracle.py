@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.cuda.frames import BGR
-from engines.cuda.launches import MAX_CANDIDATES, MAX_KEPT
+from engines.cuda.kernels.launches import MAX_CANDIDATES, MAX_KEPT
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]

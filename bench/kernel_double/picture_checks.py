@@ -18,9 +18,9 @@ from bench.kernel_double.cases import (
     triple,
 )
 from bench.kernel_double.oracle import Lies, Picture
-from engines.cuda import launches
 from engines.cuda.frames import Placed, descriptors
-from engines.cuda.launches import MAX_KEPT
+from engines.cuda.kernels import launches
+from engines.cuda.kernels.launches import MAX_KEPT
 
 PAD = 114.0
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from engines.built import PlanManifest, Published
+from engines.build.key import Machine
+from engines.build.manifest import PlanManifest, Published
+from engines.build.store import PlanStore
 from engines.cuda.driver import GpuFacts
 from engines.errors import BackendError
-from engines.key import Machine
-from engines.store import PlanStore
 
 LibraryName = Literal["auto", "tensorrt", "tensorrt_rtx"]
 FLAVOURS = ("tensorrt", "tensorrt_rtx")

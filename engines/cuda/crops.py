@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cuda import launches
 from engines.cuda.buffers import Buffers
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.framepath import FramePath
 from engines.cuda.inference import Inference, Network
-from engines.cuda.launches import MAX_KEPT, PixelRule
+from engines.cuda.kernels import launches
+from engines.cuda.kernels.launches import MAX_KEPT, PixelRule
 
 Found = NDArray[np.float32]
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from engines.cuda.errors import GpuError
-from engines.cuda.launches import Launch
-from engines.cuda.libcuda import Attribute
+from engines.cuda.kernels.launches import Launch
 from engines.cuda.libraries import Library, LibraryName, open_library
+from engines.cuda.libraries.libcuda import Attribute
 
 OLDEST_TARGET = 75
 

@@ -19,7 +19,7 @@ from engines.cuda.crops import Found
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.lane import Lane, LanePlan, RingFrame
-from engines.detector import Detections
+from engines.inference.detector import Detections
 
 LANES = 2
 """Double buffering: one batch on the GPU, one whose results are used or whose frames are being gathered."""

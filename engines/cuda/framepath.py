@@ -19,14 +19,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.cuda import launches
 from engines.cuda.buffers import Buffers
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.frames import BGR, FRAME, Placed, descriptors
-from engines.cuda.launches import MAX_KEPT, Decoded, Kept, PixelRule
-from engines.detector import Detections
-from engines.preprocess import PAD_VALUE, Fit, Placement, placement
+from engines.cuda.kernels import launches
+from engines.cuda.kernels.launches import MAX_KEPT, Decoded, Kept, PixelRule
+from engines.inference.detector import Detections
+from engines.inference.preprocess import PAD_VALUE, Fit, Placement, placement
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from engines import decoders
-from engines.cuda import launches
 from engines.cuda.crops import CropNetwork, CropPath, Found, places_for
 from engines.cuda.driver import Gpu, SharedRing
 from engines.cuda.errors import GpuError
 from engines.cuda.framepath import FramePath, FrameThere, PathPlan, rule_of
 from engines.cuda.inference import Inference, Network
-from engines.decoders.scene import PLAIN
-from engines.detector import Detections
-from engines.reading import Reading
+from engines.cuda.kernels import launches
+from engines.inference import decoders
+from engines.inference.decoders.scene import PLAIN
+from engines.inference.detector import Detections
+from engines.inference.reading import Reading
 
 Step = tuple[str, Callable[[int], None]]
 """A stage's name and what queues it on a stream."""

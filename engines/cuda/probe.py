@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from engines import backends
-from engines.cuda.compile import choose_compiler, compilers
 from engines.cuda.driver import GpuFacts, choose_way, open_gpu
 from engines.cuda.errors import GpuError
+from engines.cuda.kernels.compile import choose_compiler, compilers
 from engines.cuda.libraries import installed
 
 

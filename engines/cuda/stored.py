@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from engines import crops
 from engines.backends import tensorrt
+from engines.build.store import PlanStore
 from engines.catalogue import EngineEntry
-from engines.cuda import launches
+from engines.catalogue.source import Source
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import Network, read_network
+from engines.cuda.kernels import launches
 from engines.cuda.lane import LanePlan
-from engines.decoders.scene import PLAIN
-from engines.detector import PersonDetector
-from engines.source import Source
-from engines.store import PlanStore
+from engines.inference import crops
+from engines.inference.decoders.scene import PLAIN
+from engines.inference.detector import PersonDetector
 
 LARGEST_BATCH = 8
 """As runtime.vision.batching gathers them."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from engines.detector import DEFAULT_WEIGHTS, PersonDetector
+from engines.inference.detector import DEFAULT_WEIGHTS, PersonDetector
 from runtime.commands.video_counts import Clip, ClipCounter, Counts
 from runtime.commands.video_overlay import Overlay
 from runtime.config import Camera, StoreConfig, image_to_floor, load_at_work

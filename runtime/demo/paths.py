@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from engines.detector import PersonDetector
+from engines.inference.detector import PersonDetector
 from runtime.demo.plaza import PATHS, STORE
 from runtime.errors import TagsightError
 from runtime.frames.sources import open_source, read

@@ -149,8 +149,8 @@ def engine(detector: str, backend: str) -> Finding:
 
 def gpu_engines(detector: str) -> Finding:
     """On a machine with a GPU, TensorRT and verified engines of the detector. Raises EngineError."""
-    from engines import report
     from engines.backends import tensorrt
+    from engines.build import report
 
     if not _cuda_devices():
         here = f"; {report.library_line()} is here" if tensorrt.installed() else ""

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends.cpu import available_threads
-from engines.detector import PersonDetector
 from engines.errors import EngineError
+from engines.inference.detector import PersonDetector
 from runtime.config import Engines
 from runtime.frames.pixels import Pixels
 from runtime.frames.ring import FrameHeader, FrameRing

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.action import probabilities
-from engines.crops import CropNetwork, shown
 from engines.cuda import crops as on_gpu
 from engines.cuda.crops import Found
 from engines.cuda.stored import crops_of
-from engines.detector import Detections
 from engines.errors import EngineError
+from engines.inference.action import probabilities
+from engines.inference.crops import CropNetwork, shown
+from engines.inference.detector import Detections
 from runtime.vision.glance import Told
 from runtime.vision.onlooker import Onlooker
 

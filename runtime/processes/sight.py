@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engines.cuda.compile import cubin_for
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Batch, Execution
+from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.lane import RingFrame
-from engines.detector import PersonDetector
 from engines.errors import EngineError
+from engines.inference.detector import PersonDetector
 from runtime.config import Engines
 from runtime.frames.ring import FrameRing
 from runtime.processes.looks import NO_LOOKS, GpuLooks, choose_looks

@@ -19,9 +19,9 @@ from collections.abc import Callable
 import cv2
 
 from engines.backends.cpu import available_threads
-from engines.detector import PersonDetector
+from engines.catalogue.judging import LIMIT_S
 from engines.errors import EngineError
-from engines.judging import LIMIT_S
+from engines.inference.detector import PersonDetector
 from runtime.clock import HostClock
 from runtime.config import Engines
 from runtime.frames.errors import FrameError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engines.detector import Detections
+from engines.inference.detector import Detections
 from runtime.geometry import Floats
 from runtime.vision.onlooker import Image, Onlooker
 from runtime.vision.track import Track, TrackerSettings

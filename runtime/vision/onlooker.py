@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from engines.action import ActionJudge
-from engines.detector import Detections
-from engines.reid import PersonEmbedder
+from engines.inference.action import ActionJudge
+from engines.inference.detector import Detections
+from engines.inference.reid import PersonEmbedder
 from runtime.config import Engines
 from runtime.geometry import Floats
 from runtime.vision.track import Track, TrackerSettings

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends import cpu
-from engines.detector import Detections, PersonDetector
+from engines.inference.detector import Detections, PersonDetector
 from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.track import FloorTracker, Track
 

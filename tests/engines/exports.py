@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from engines.catalogue import SHIPPED
-from engines.decoders import cells
+from engines.inference.decoders import cells
 
 SIDE = 416
 CELLS = 3549

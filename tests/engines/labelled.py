@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.detector import Detections, PersonDetector
-from engines.nms import iou_matrix
+from engines.inference.detector import Detections, PersonDetector
+from engines.inference.nms import iou_matrix
 
 
 @dataclass(frozen=True)

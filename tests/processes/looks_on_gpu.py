@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.action import ActionJudge
 from engines.cuda.driver import open_gpu
-from engines.detector import PersonDetector
-from engines.reid import PersonEmbedder
+from engines.inference.action import ActionJudge
+from engines.inference.detector import PersonDetector
+from engines.inference.reid import PersonEmbedder
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import PersonsSeen
 from runtime.processes.looks import choose_looks

@@ -10,7 +10,7 @@ import pytest
 from engines import backends
 from engines.cuda import libraries
 from engines.cuda.errors import GpuError
-from engines.detector import PersonDetector
+from engines.inference.detector import PersonDetector
 from runtime.config import Engines
 from runtime.processes import sight as sights
 from runtime.processes.looks import choose_looks

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.detector import Detections, PersonDetector
-from engines.judging import process
+from engines.catalogue.judging import process
+from engines.inference.detector import Detections, PersonDetector
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Camera, Engines

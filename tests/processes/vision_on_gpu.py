@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 
 from bench.tensorrt_double import DoubleEngine
-from engines import crops
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution
 from engines.cuda.inference import read_network
 from engines.cuda.lane import LanePlan
 from engines.cuda.stored import crops_with, open_stored
-from engines.detector import PersonDetector
+from engines.inference import crops
+from engines.inference.detector import PersonDetector
 from runtime.config import Engines
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameHeader

@@ -19,7 +19,7 @@ def told(event, given):
         print(event, given, file=sys.stderr, flush=True)
 sys.addaudithook(told)
 import numpy as np
-from engines.detector import PersonDetector
+from engines.inference.detector import PersonDetector
 detector = PersonDetector.open("person-detector-lite", backend=sys.argv[1], threads=1)
 print(len(detector.detect(np.zeros((320, 416, 3), np.uint8)).scores))
 """

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.action import ActionJudge
-from engines.detector import Detections
-from engines.reid import PersonEmbedder
+from engines.inference.action import ActionJudge
+from engines.inference.detector import Detections
+from engines.inference.reid import PersonEmbedder
 from runtime.vision.glance import Glance, Seen, Told
 from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.track import Track

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.action import ActionJudge
-from engines.detector import Detections, PersonDetector
 from engines.errors import EngineError
-from engines.reid import PersonEmbedder
+from engines.inference.action import ActionJudge
+from engines.inference.detector import Detections, PersonDetector
+from engines.inference.reid import PersonEmbedder
 from runtime.config import Engines
 from runtime.vision.onlooker import NOBODY, Colours, Onlooker, onlooker_for
 from runtime.vision.pipeline import analyse

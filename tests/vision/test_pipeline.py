@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.detector import PersonDetector
+from engines.inference.detector import PersonDetector
 from runtime.vision.pipeline import VideoFrame, analyse, network_share, read_ahead
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings

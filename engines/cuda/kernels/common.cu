@@ -1,12 +1,12 @@
 // What all kernels share. The files of this folder are compiled as one unit, in the order that
-// engines/cuda/sources.py gives, and use no header: NVRTC and nvcc build them for a GPU, g++ for the host double.
+// engines/cuda/kernels/sources.py gives, and use no header: NVRTC and nvcc build them for a GPU, g++ for the host double.
 
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-// A frame of the batch where it lies. Its twin in Python is engines.cuda.launches.FRAME.
+// A frame of the batch where it lies. Its twin in Python is engines.cuda.kernels.launches.FRAME.
 struct Frame {
     const u8* pixels;     // null where the batch has no frame
     u64 bytes;            // that may be read from `pixels` on

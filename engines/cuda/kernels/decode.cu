@@ -1,4 +1,4 @@
-// Raw outputs of detectors to a box, a score and a class for every cell, as in engines/decoders.py.
+// Raw outputs of detectors to a box, a score and a class for every cell, as in engines/inference/decoders.py.
 // A cell that is no candidate has score -1, class -1 and an empty box.
 
 static __device__ void store_candidate(u64 place, bool candidate, const float* box, float score, int kind, float* boxes,

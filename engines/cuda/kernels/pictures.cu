@@ -187,7 +187,7 @@ static __device__ void sample_crop(const Frame& frame, const Window& across, con
 }
 
 // out [crops, 3, height, width]: the boxes of all images (input pixels, [images, most, 4], counts [images]) cut out
-// of their frames, grown by shares of their size, and stretched, as engines/crops.py does it: beyond the picture its
+// of their frames, grown by shares of their size, and stretched, as engines/inference/crops.py does it: beyond the picture its
 // edge is repeated. owners [crops] says whose each is. Without a box, or where the picture shows less than a pixel
 // of it, the crop is `pad`.
 extern "C" __global__ void crop_boxes(const Frame* frames, const float* boxes, const int* counts, int images, int most,

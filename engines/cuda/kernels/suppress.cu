@@ -1,4 +1,4 @@
-// Non-maximum suppression within each class, as in engines/nms.py: the best 300 candidates, at most 200 kept.
+// Non-maximum suppression within each class, as in engines/inference/nms.py: the best 300 candidates, at most 200 kept.
 // One block of 256 threads an image. Equal scores keep the order of their cells, whatever the scheduling.
 
 enum { SUPPRESS_THREADS = 256, CANDIDATES = 300, SORTED = 512, KEPT = 200, BINS = 256 };

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops import Box, cut
 from engines.errors import TrainingError
 from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
 from engines.evaluation.pool import Image, read_image
+from engines.inference.crops import Box, cut
 from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
 from engines.training.crops.action_pose import Joints, PoseTeacher, PseudoLabel, grown, label, view_of
 from engines.training.crops.gather import (

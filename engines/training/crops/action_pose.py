@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops import Box
 from engines.evaluation.pool import Image
+from engines.inference.crops import Box
 
 SIDE_PX = 192
 VIEW_HEIGHT_PX = 224

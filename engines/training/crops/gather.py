@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crops import Box, cut
 from engines.errors import TrainingError
 from engines.evaluation.pool import Image, read_image, read_index
+from engines.inference.crops import Box, cut
 
 BOX_WH = (96, 192)
 MARGIN = 0.1

@@ -18,8 +18,8 @@ import av.error
 import msgspec
 import numpy as np
 
-from engines import adding, catalogue
-from engines.catalogue import EngineFile, KnownEngine, Manifest, Recipe
+from engines import catalogue
+from engines.catalogue import EngineFile, KnownEngine, Manifest, Recipe, adding
 from engines.errors import TrainingError
 from engines.evaluation import accuracy as evaluate
 from engines.evaluation.accuracy import Accuracy
@@ -36,7 +36,7 @@ from engines.evaluation.pool import (
     write_index,
 )
 from engines.evaluation.teachers import Teachers
-from engines.preprocess import tight_input
+from engines.inference.preprocess import tight_input
 from engines.training.config import DetectorRecipe
 from engines.training.detector import export
 from engines.training.detector.train import detector_training

@@ -14,10 +14,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from networks import bright_spot_detector, save
-
 from bench.tensorrt_double import DoubleEngine
 from engines.backends import PixelFormat
 from engines.cuda.crops import CropNetwork
@@ -27,10 +23,11 @@ from engines.cuda.execution import Execution
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import read_network
 from engines.cuda.lane import LanePlan, RingFrame
-from engines.decoders import Meaning
-from engines.detector import Detections
-from engines.reading import Reading
+from engines.inference.decoders import Meaning
+from engines.inference.detector import Detections
+from engines.inference.reading import Reading
 from runtime.frames.ring import FrameHeader, FrameRing
+from tests.engines.networks import bright_spot_detector, save
 
 SIZE = (192, 128)
 CROP_WH = (8, 16)

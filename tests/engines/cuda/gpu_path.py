@@ -11,9 +11,10 @@ import sys
 
 import numpy as np
 
-from engines.cuda import frames, launches
+from engines.cuda import frames
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.errors import GpuError
+from engines.cuda.kernels import launches
 from runtime.frames.ring import FrameHeader, FrameRing
 
 SIZE = (64, 48)

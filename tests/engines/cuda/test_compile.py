@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engines.cuda import compile as kernels
-from engines.cuda.compile import Compiled, Compiler
 from engines.cuda.errors import CompileError
-from engines.cuda.launches import SIGNATURES
+from engines.cuda.kernels import compile as kernels
+from engines.cuda.kernels.compile import Compiled, Compiler
+from engines.cuda.kernels.launches import SIGNATURES
 
 
 class Counting:

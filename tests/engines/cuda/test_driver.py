@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from engines.cuda import libcuda as libcuda_calls
 from engines.cuda import libraries
 from engines.cuda.driver import FrameWay, GpuFacts, choose_way, open_gpu
 from engines.cuda.errors import GpuError
+from engines.cuda.libraries import libcuda as libcuda_calls
 
 Run = Callable[..., dict[str, object]]
 

@@ -12,13 +12,13 @@ import pytest
 from bench.kernel_double import checks, lane, mutants
 from bench.kernel_double.build import DoubleError, HostDouble, build, compiler
 from bench.kernel_double.cases import address, rubbish
-from engines import nms, preprocess
-from engines.crops import cut
-from engines.cuda import launches
 from engines.cuda.frames import FRAME, Placed, descriptors
-from engines.cuda.launches import SIGNATURES, Decoded, Kept
-from engines.cuda.sources import source
-from engines.decoders import DECODERS, Scene
+from engines.cuda.kernels import launches
+from engines.cuda.kernels.launches import SIGNATURES, Decoded, Kept
+from engines.cuda.kernels.sources import source
+from engines.inference import nms, preprocess
+from engines.inference.crops import cut
+from engines.inference.decoders import DECODERS, Scene
 
 needs_compiler = pytest.mark.skipif(
     compiler() is None, reason="no C++ compiler (g++) to build the kernels with"

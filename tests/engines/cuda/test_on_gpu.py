@@ -10,12 +10,12 @@ from bench import engines_gpu
 from bench.kernel_double.on_gpu import check_on_gpu
 from bench.parity import compare
 from engines import backends
-from engines.cuda.compile import cubin_for
 from engines.cuda.driver import open_gpu
 from engines.cuda.errors import GpuError
+from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.stored import network_of
-from engines.detector import DEFAULT_WEIGHTS, PersonDetector
 from engines.errors import EngineError
+from engines.inference.detector import DEFAULT_WEIGHTS, PersonDetector
 
 
 @pytest.fixture

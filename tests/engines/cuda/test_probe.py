@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.kernel_double.build import build_stand_in, compiler
-from engines.cli import engines
+from engines.catalogue.cli import engines
 from engines.cuda import driver, libraries
 
 
@@ -37,7 +37,8 @@ def test_a_gpu_is_described_with_the_way_of_its_frames(repo: Path, tmp_path: Pat
         "PYTHONPATH": str(repo),
     }
     script = (
-        f"import sys; sys.setdlopenflags({os.RTLD_LAZY}); from engines.cli import engines; engines(['gpu'])"
+        f"import sys; sys.setdlopenflags({os.RTLD_LAZY})\n"
+        "from engines.catalogue.cli import engines; engines(['gpu'])"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script],

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from engines import adapt_cli
-from engines.catalogue import SHIPPED
+from engines.catalogue import SHIPPED, adapt_cli
 from engines.errors import EngineError
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
