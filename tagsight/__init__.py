@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, ProcessHealth, TryOn, Visit
     from contract.gaps import Gap
     from contract.wire import unpack
-    from engines.detector import Detections, PersonDetector
     from engines.errors import EngineError
+    from engines.inference.detector import Detections, PersonDetector
     from rfid_reader.errors import ReaderError
     from rfid_reader.flips.detector import Detector as FlipDetector
     from rfid_reader.flips.detector import make_detector
@@ -116,7 +116,7 @@ _PLACES = {
     ),
     "contract.gaps": ("Gap",),
     "contract.wire": ("unpack",),
-    "engines.detector": ("Detections", "PersonDetector"),
+    "engines.inference.detector": ("Detections", "PersonDetector"),
     "engines.errors": ("EngineError",),
     "rfid_reader.errors": ("ReaderError",),
     "rfid_reader.flips.detector": ("FlipDetector", "make_detector"),

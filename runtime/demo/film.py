@@ -14,7 +14,7 @@ import numpy as np
 
 from contract.describe import short_visitor
 from contract.facts import Flip, Interaction, Point, Visit
-from engines.detector import PersonDetector
+from engines.inference.detector import PersonDetector
 from runtime.commands.video_overlay import FlipSign, Note, Overlay
 from runtime.config import StoreConfig
 from runtime.demo.names import Walk, name_walks

@@ -146,7 +146,7 @@ def test_events_from_a_broker_into_a_table(repo: Path, broker: LocalBroker, tmp_
 
 def test_own_onnx_detector(repo: Path, tmp_path: Path) -> None:
     (tmp_path / "detector.onnx").symlink_to(WEIGHTS / "person-detector-lite.onnx")
-    (tmp_path / "picture.jpg").symlink_to(repo / "engines/judging/people.jpg")
+    (tmp_path / "picture.jpg").symlink_to(repo / "engines/catalogue/judging/people.jpg")
     said = run(repo, tmp_path, "own_onnx_detector").splitlines()
     assert said[0].startswith("detector.onnx: ")
     assert 5 <= len(said) - 1 <= 7, f"seven persons are there: {said}"
