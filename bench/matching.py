@@ -20,10 +20,10 @@ from rich.table import Table
 
 from runtime.geometry import Floats
 from runtime.store.floorplan import Place
-from runtime.store.identity import Step
-from runtime.store.matching import Match, MatchSettings, TagTurned, match, together
-from runtime.store.motion import Fix
-from runtime.store.paths import Paths
+from runtime.store.garments.matching import Match, MatchSettings, TagTurned, match, together
+from runtime.store.people.identity import Step
+from runtime.store.people.motion import Fix
+from runtime.store.people.paths import Paths
 
 SIDE_M = 15.0
 FPS = 10.0

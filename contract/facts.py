@@ -15,7 +15,7 @@ from msgspec import Meta
 
 Point: TypeAlias = tuple[float, float]
 Quality: TypeAlias = Literal["good", "degraded", "blind"]
-"""Whether a count can be relied on; the rule is that of `runtime.store.quality`."""
+"""Whether a count can be relied on; the rule is that of `runtime.store.counts.quality`."""
 
 
 class Coverage(msgspec.Struct, frozen=True):

@@ -7,24 +7,24 @@ from itertools import chain
 
 from contract.facts import Dwell, Fact, ProcessHealth, Quality
 from runtime.messages import FramesMissed, Health, PersonsSeen, TagFlip, TagPresence
-from runtime.store.coverage import CoverageMeter
-from runtime.store.entrances import LOST_S, REACH_S, EntranceCounter
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.entrances import LOST_S, REACH_S, EntranceCounter
+from runtime.store.counts.flow import FlowCounter
+from runtime.store.counts.footfall import FootfallBook
+from runtime.store.counts.heatmap import HeatmapBook
+from runtime.store.counts.passages import Crossing
+from runtime.store.counts.quality import quality_of
+from runtime.store.counts.visits import VisitBook
+from runtime.store.counts.zones import Change, ZoneKeeper
 from runtime.store.floorplan import FloorPlan
-from runtime.store.flow import FlowCounter
-from runtime.store.footfall import FootfallBook
-from runtime.store.heatmap import HeatmapBook
-from runtime.store.identity import PROBATION_S, Appearance, Step, Walkers
-from runtime.store.interactions import Interactions
-from runtime.store.matching import MatchSettings
-from runtime.store.meetings import Exchange
+from runtime.store.garments.interactions import Interactions
+from runtime.store.garments.matching import MatchSettings
+from runtime.store.garments.tryon import FittingRooms
 from runtime.store.ordering import DEFAULT_WINDOW_S, ReorderWindow
-from runtime.store.passages import Crossing
-from runtime.store.paths import Paths
-from runtime.store.quality import quality_of
-from runtime.store.tryon import FittingRooms
-from runtime.store.visitors import Token, VisitorIds, next_midnight_s
-from runtime.store.visits import VisitBook
-from runtime.store.zones import Change, ZoneKeeper
+from runtime.store.people.id_switches import Exchange
+from runtime.store.people.identity import PROBATION_S, Appearance, Step, Walkers
+from runtime.store.people.paths import Paths
+from runtime.store.people.visitors import Token, VisitorIds, next_midnight_s
 
 LEAST_DWELL_S = 2.0
 SETTLING_S = LOST_S + PROBATION_S + 1.0

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from bench.crowd import Figures, crowd, records, store_times_ms, tracker_times_ms
-from runtime.store import meetings
-from runtime.store.identity import Walkers
+from runtime.store.people import id_switches
+from runtime.store.people.identity import Walkers
 
 
 def test_the_bench_prints_its_report_as_json() -> None:
@@ -41,12 +41,12 @@ def test_finding_out_who_is_who_after_an_outage_is_no_more_than_each_against_eac
 
 
 def test_who_meets_whom_is_asked_of_neighbours_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, begin = [0], meetings.Meetings._begin
+    asked, begin = [0], id_switches.Meetings._begin
 
-    def counted(watched: meetings.Meetings, *arguments: object) -> None:
+    def counted(watched: id_switches.Meetings, *arguments: object) -> None:
         asked[0] += 1
         begin(watched, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(meetings.Meetings, "_begin", counted)
+    monkeypatch.setattr(id_switches.Meetings, "_begin", counted)
     times_ms, _, _ = store_times_ms(100, 6.0)
     assert asked[0] / len(times_ms) < 200, "of 4,950 pairs"

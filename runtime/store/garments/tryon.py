@@ -9,8 +9,8 @@ import numpy as np
 from contract.facts import TryOn
 from runtime.messages import TagPresence
 from runtime.store.floorplan import FloorPlan, Place
-from runtime.store.paths import Paths
-from runtime.store.visitors import VisitorIds
+from runtime.store.people.paths import Paths
+from runtime.store.people.visitors import VisitorIds
 
 LEAST_S = 10.0
 """Shorter is passing by with the garment."""

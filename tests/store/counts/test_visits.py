@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from runtime.store.entrances import Crossing
-from runtime.store.visits import MAX_VISITORS, VisitBook, VisitorIds, next_midnight_s
+from runtime.store.counts.entrances import Crossing
+from runtime.store.counts.visits import MAX_VISITORS, VisitBook, VisitorIds, next_midnight_s
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON_S = 1_795_320_000.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime.store.motion import Fix, Motion
+from runtime.store.people.motion import Fix, Motion
 
 MEMORY_S = 30.0
 """A walker lost for longer is not taken up again."""

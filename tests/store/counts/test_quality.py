@@ -12,11 +12,11 @@ import pytest
 from contract.facts import AnyFact, Coverage, Dwell, Fact, Flow, Footfall, Heatmap, Quality
 from runtime.messages import Health, Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.coverage import CoverageMeter
-from runtime.store.entrances import Crossing
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.entrances import Crossing
+from runtime.store.counts.footfall import FootfallBook
+from runtime.store.counts.quality import quality_of
 from runtime.store.floorplan import Entrance, FloorPlan
-from runtime.store.footfall import FootfallBook
-from runtime.store.quality import quality_of
 from tests.store.test_behaviour import BEGIN_S, PLAN, of
 
 WATCHED = replace(PLAN, analysis_fps={"cam": 10.0})

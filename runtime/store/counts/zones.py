@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runtime.store.coverage import CoverageMeter
+from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.floorplan import Zone
-from runtime.store.identity import Step
+from runtime.store.people.identity import Step
 
 ENTER_S = 0.5
 LEAVE_S = 1.5

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from contract.facts import Footfall
-from runtime.store.coverage import CoverageMeter
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.intervals import Intervals, Window
+from runtime.store.counts.passages import Crossing
+from runtime.store.counts.quality import quality_of
 from runtime.store.floorplan import Entrance
-from runtime.store.intervals import Intervals, Window
-from runtime.store.passages import Crossing
-from runtime.store.quality import quality_of
 
 KEPT_WINDOWS, KEPT_S = 10, 120.0
 """Closed intervals an entrance that can still be corrected, and as many as began that long ago: a walker who

@@ -17,10 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from runtime.store.coverage import CoverageMeter
-from runtime.store.floorplan import Entrance
-from runtime.store.identity import Source, Step
-from runtime.store.passages import (
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.passages import (
     ENDING_S,
     Crossing,
     Passage,
@@ -31,7 +29,9 @@ from runtime.store.passages import (
     settles,
     side_of,
 )
-from runtime.store.sameness import MEMORY_S
+from runtime.store.floorplan import Entrance
+from runtime.store.people.identity import Source, Step
+from runtime.store.people.reassociation import MEMORY_S
 
 __all__ = ["LOST_S", "REACH_S", "Crossing", "EntranceCounter"]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from contract.facts import Coverage
-from runtime.store.coverage import CoverageMeter
+from runtime.store.counts.coverage import CoverageMeter
 
 
 def meter() -> CoverageMeter:

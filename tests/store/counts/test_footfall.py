@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.store.coverage import CoverageMeter
-from runtime.store.entrances import Crossing
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.entrances import Crossing
+from runtime.store.counts.footfall import FootfallBook
 from runtime.store.floorplan import Entrance
-from runtime.store.footfall import FootfallBook
 
 DOOR = Entrance("door", ((0.0, 0.0), (2.0, 0.0)), (1.0, 1.0))
 BEGIN_S = 1_000_030.0

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from contract.facts import Visit
-from runtime.store.passages import Crossing, Direction
-from runtime.store.visitors import MAX_VISITORS, VisitorIds, next_midnight_s
+from runtime.store.counts.passages import Crossing, Direction
+from runtime.store.people.visitors import MAX_VISITORS, VisitorIds, next_midnight_s
 
 __all__ = ["MAX_VISITORS", "VisitBook", "VisitorIds", "next_midnight_s"]
 

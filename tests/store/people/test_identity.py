@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from runtime.messages import Person
-from runtime.store.identity import MAX_WALKERS, Step, Walkers
-from runtime.store.sameness import MEMORY_S
+from runtime.store.people.identity import MAX_WALKERS, Step, Walkers
+from runtime.store.people.reassociation import MEMORY_S
 
 Sight = tuple[int, float, float]
 

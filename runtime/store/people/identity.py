@@ -22,10 +22,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from runtime.messages import Person
-from runtime.store.meetings import Exchange, Meetings
-from runtime.store.motion import Fix, Motion
-from runtime.store.probation import OVERLAP_S, PROBATION_S, Pending
-from runtime.store.sameness import MEMORY_S, WALKING_LIMIT_M_PER_S, same_spot, taken_up
+from runtime.store.people.id_switches import Exchange, Meetings
+from runtime.store.people.motion import Fix, Motion
+from runtime.store.people.probation import OVERLAP_S, PROBATION_S, Pending
+from runtime.store.people.reassociation import MEMORY_S, WALKING_LIMIT_M_PER_S, same_spot, taken_up
 
 __all__ = ["PROBATION_S", "Appearance", "Source", "Step", "Walkers"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.geometry import Bools, Floats
-from runtime.store.identity import Step
-from runtime.store.motion import Fix
+from runtime.store.people.identity import Step
+from runtime.store.people.motion import Fix
 
 KEEP_S = 60.0
 MAX_FIXES = 1200

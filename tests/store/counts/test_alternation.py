@@ -18,12 +18,12 @@ from contract.facts import Fact, Footfall, Visit
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.coverage import CoverageMeter
-from runtime.store.entrances import Crossing, EntranceCounter
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.entrances import Crossing, EntranceCounter
+from runtime.store.counts.visits import VisitBook, VisitorIds
 from runtime.store.floorplan import Entrance, FloorPlan
-from runtime.store.identity import Step
-from runtime.store.motion import Fix
-from runtime.store.visits import VisitBook, VisitorIds
+from runtime.store.people.identity import Step
+from runtime.store.people.motion import Fix
 
 BEGIN_S = 1_000_000_020.0
 DOOR = Entrance("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0))

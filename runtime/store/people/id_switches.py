@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runtime.store.motion import Motion, Point
+from runtime.store.people.motion import Motion, Point
 
 TOGETHER_M = 1.5
 APART_M = 2.0

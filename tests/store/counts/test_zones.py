@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from runtime.store.coverage import CoverageMeter
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.zones import UNSEEN_S, Change, ZoneKeeper
 from runtime.store.floorplan import Zone
-from runtime.store.identity import Step
-from runtime.store.motion import Fix
-from runtime.store.zones import UNSEEN_S, Change, ZoneKeeper
+from runtime.store.people.identity import Step
+from runtime.store.people.motion import Fix
 
 SHOES = Zone("shoes", ((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)))
 HATS = Zone("hats", ((6.0, 0.0), (10.0, 0.0), (10.0, 4.0), (6.0, 4.0)))

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from contract.facts import Evidence
 from runtime.geometry import Floats
 from runtime.store.floorplan import Place, PlaceKind
-from runtime.store.paths import Paths, Whereabouts
+from runtime.store.people.paths import Paths, Whereabouts
 
 MAX_CANDIDATES = 16
 MAX_TOGETHER = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.store.motion import Fix, Motion
+from runtime.store.people.motion import Fix, Motion
 
 PROBATION_S = 0.7
 SLOW_PROBATION_S = 2.5

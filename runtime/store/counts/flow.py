@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection
 
 from contract.facts import Flow
-from runtime.store.coverage import CoverageMeter
-from runtime.store.intervals import Intervals, Window
-from runtime.store.quality import quality_of
-from runtime.store.zones import Change
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.intervals import Intervals, Window
+from runtime.store.counts.quality import quality_of
+from runtime.store.counts.zones import Change
 
 WALK_LIMIT_S = 300.0
 """Later than this after leaving a zone, the next zone is a new beginning."""

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from contract.facts import Cell, Heatmap
-from runtime.store.coverage import CoverageMeter
+from runtime.store.counts.coverage import CoverageMeter
+from runtime.store.counts.intervals import Intervals, Window
+from runtime.store.counts.quality import quality_of
 from runtime.store.floorplan import FloorPlan
-from runtime.store.identity import Step
-from runtime.store.intervals import Intervals, Window
-from runtime.store.quality import quality_of
+from runtime.store.people.identity import Step
 
 LONGEST_STEP_S = 1.0
 """A walker out of sight for longer spends the rest of that time nowhere."""

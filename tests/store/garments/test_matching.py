@@ -5,10 +5,10 @@ import pytest
 
 from bench.matching import Crowd, measure
 from runtime.store.floorplan import Place
-from runtime.store.identity import Step
-from runtime.store.matching import MAX_TOGETHER, Match, MatchSettings, TagTurned, match, together
-from runtime.store.motion import Fix
-from runtime.store.paths import Paths
+from runtime.store.garments.matching import MAX_TOGETHER, Match, MatchSettings, TagTurned, match, together
+from runtime.store.people.identity import Step
+from runtime.store.people.motion import Fix
+from runtime.store.people.paths import Paths
 
 RACK = Place("rack", "fixture", ((5.0, 5.0),))
 OTHER = Place("other rack", "fixture", ((5.0, 7.0),))

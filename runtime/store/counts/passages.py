@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from runtime.store.identity import Source
+from runtime.store.people.identity import Source
 
 Direction = Literal["in", "out"]
 

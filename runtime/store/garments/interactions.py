@@ -7,9 +7,9 @@ from collections import Counter
 from contract.facts import Flip, Interaction
 from runtime.messages import TagFlip
 from runtime.store.floorplan import FloorPlan
-from runtime.store.matching import Match, MatchSettings, TagTurned, match, together
-from runtime.store.paths import KEEP_S, Paths
-from runtime.store.visitors import VisitorIds
+from runtime.store.garments.matching import Match, MatchSettings, TagTurned, match, together
+from runtime.store.people.paths import KEEP_S, Paths
+from runtime.store.people.visitors import VisitorIds
 
 WAIT_S = 4.5
 """Detectors tell a flip up to about four seconds after it ended; simultaneous ones are judged together."""
