@@ -17,6 +17,7 @@ BENCHMARKS = {
     "parity": ("bench.parity", "Persons and tracks by the GPU path against the CPU path."),
     "density": ("bench.density", "Cameras one box carries: frames a second by number of cameras."),
     "decoding": ("bench.decoding", "Decoding a file: ours against OpenCV, costs and right pictures."),
+    "camera": ("bench.camera", "A network camera: ours against OpenCV, processor time of a picture."),
     "throughput": ("bench.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.tracking", "MOT figures and floor error on a labelled clip."),
     "engines": ("bench.engines", "Our networks against the ones they replace: speed and accuracy."),

@@ -89,9 +89,9 @@ class Ours:
 
 
 class OpenCv:
-    """`cv2.VideoCapture`, with one thread."""
+    """`cv2.VideoCapture`, with one thread; of a file or of an address."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         import cv2
 
         self._position = cv2.CAP_PROP_POS_MSEC

@@ -192,9 +192,12 @@ class Video:
         self._packets = self._container.demux(self._stream)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it, and of the decoder with the pictures it keeps."""
         self._ready.clear()
+        self._waiting.clear()
+        self._packets, self._deinterlacer = iter(()), None
         self._container.close()
+        self.__dict__.pop("_stream", None)
 
     def _declared(self) -> int:
         # Some write AVI headers with another rate than the pictures have, and count by it.

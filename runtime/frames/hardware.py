@@ -38,8 +38,17 @@ _SURFACES = "video engine, its own memory"
 _DECODERS = {
     "video engine": f"{DECODER} ! nvvidconv ! video/x-raw,format=NV12",
     _SURFACES: f"{DECODER} ! video/x-raw(memory:NVMM),format=NV12",
-    "processor": "avdec_{codec} ! videoconvert ! video/x-raw,format=NV12",
+    "processor": "{software} ! videoconvert ! video/x-raw,format=NV12",
 }
+_SOFTWARE = {
+    "h264": {
+        "avdec_h264": "avdec_h264",
+        # It wants to know the profile before the first picture, which the parser tells on the way from AVC.
+        "openh264dec": "video/x-h264,stream-format=avc ! h264parse ! openh264dec",
+    },
+    "h265": {"avdec_h265": "avdec_h265", "libde265dec": "libde265dec"},
+}
+"""What decodes on the processor, of gstreamer1.0-libav or else of gstreamer1.0-plugins-bad, by element."""
 
 
 class HardwareSource:
@@ -144,6 +153,12 @@ def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
     return told in ("gstreamer", "nvmm") or (told != "ffmpeg" and JETSON.exists() and has_element(DECODER))
 
 
+def software_decoder(codec: str) -> str:
+    """What decodes `h264` or `h265` on the processor; the usual one where none is here."""
+    ways = _SOFTWARE[codec]
+    return next((way for name, way in ways.items() if has_element(name)), next(iter(ways.values())))
+
+
 def pipeline_for(description: str, decoder: str, label: str, transport: Transport = "tcp") -> str:
     """The pipeline for a stream with that session description. Raises SourceFault for other codings."""
     found = sdp.pictures(description)
@@ -151,5 +166,5 @@ def pipeline_for(description: str, decoder: str, label: str, transport: Transpor
         sent = f" but {found.coding_name}" if found is not None and found.coding else ""
         raise SourceFault(SourceState.UNUSABLE, f"{label}: the stream is neither H.264 nor H.265{sent}")
     codec = found.coding.lower()
-    decode = _DECODERS[decoder].format(codec=codec)
+    decode = _DECODERS[decoder].format(software=software_decoder(codec))
     return f"rtspsrc name=stream protocols={transport} ! rtp{codec}depay ! {codec}parse ! {decode}"

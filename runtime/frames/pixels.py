@@ -36,7 +36,8 @@ class Pixels:
         width, height = size
         if turn in (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE):
             width, height = height, width
-        shown = self._reformatter.reformat(frame, width, height, "bgr24")
+        # By itself it takes a thread for each core, which costs more than it gains: there are other cameras.
+        shown = self._reformatter.reformat(frame, width, height, "bgr24", threads=1)
         plane = shown.planes[0]
         strides = (plane.line_size, 3, 1)
         image: Image = np.ndarray((height, width, 3), np.uint8, plane, 0, strides)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,3 +158,21 @@ def test_nobody_there_is_said_without_the_password() -> None:
         Video("rtsp://admin:secret@127.0.0.1:9/live", {"rtsp_transport": "tcp"}, (2.0, 2.0))
     assert refused.value.cause is Cause.REFUSED
     assert "secret" not in str(refused.value)
+
+
+def test_a_closed_video_lets_go_of_its_decoder_and_reading_takes_one_thread(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mp4", size=(640, 480))
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    video = Video(film)
+    for _ in range(5):
+        picture = video.read()
+        assert picture is not None
+        video.pixels(picture)
+    assert len(list(Path("/proc/self/task").iterdir())) == threads, (
+        "nothing was handed to threads of a library"
+    )
+    context = video._stream.codec_context
+    del picture
+    video.close()
+    assert sys.getrefcount(context) == 2, "the decoder would keep its pictures while the next is opened"
+    video.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.rtsp_camera import find_rtsp_python
 from runtime.frames import hardware
 from runtime.frames.scaling import scale_nv12
 from runtime.frames.sources import SourceFault
@@ -86,27 +87,28 @@ def test_a_network_camera_comes_as_nv12_through_gstreamer(
 
 
 def _environment(folder: Path, repo: Path) -> dict[str, str]:
-    """The system's GStreamer and PyGObject for this Python; skips where they lack what is needed."""
-    found = subprocess.run(
-        ["/usr/bin/python3", "-c", "import gi; print(gi.__path__[0])"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """The system's or a fetched GStreamer and PyGObject; skips where they lack what is needed."""
+    program = "import gi, json, os; print(json.dumps([gi.__path__[0], dict(os.environ)]))"
+    python = find_rtsp_python() or "/usr/bin/python3"
+    found = subprocess.run([python, "-c", program], capture_output=True, text=True, check=False)
     if found.returncode:
-        pytest.skip("the system has no PyGObject")
-    (folder / "gi").symlink_to(found.stdout.strip())
-    paths = os.pathsep.join((str(repo), str(folder)))
-    environment = {**os.environ, "PYTHONPATH": paths, hardware.CAPTURE: "gstreamer"}
+        pytest.skip("there is no PyGObject: scripts/fetch-rtsp-server fetches it")
+    path, environment = json.loads(found.stdout)
+    (folder / "gi").symlink_to(path)
+    environment |= {
+        "PYTHONPATH": os.pathsep.join((str(repo), str(folder))),
+        hardware.CAPTURE: "gstreamer",
+    }
     program = (
         "from runtime.frames.gstreamer import has_element; "
-        "print(all(map(has_element, ('avdec_h264', 'videoconvert', 'rtspsrc', 'h264parse'))))"
+        "decoders, others = ('avdec_h264', 'openh264dec'), ('videoconvert', 'rtspsrc', 'h264parse'); "
+        "print(any(map(has_element, decoders)) and all(map(has_element, others)))"
     )
     able = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     if able.stdout.strip() != "True":
-        pytest.skip("needs GStreamer with gstreamer1.0-libav for this Python")
+        pytest.skip("needs GStreamer with a decoder of H.264, for this version of Python")
     return environment
 
 

@@ -1,0 +1,23 @@
+"""The comparison of readers of a network camera measures both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from bench import films
+from bench.camera import camera
+
+
+def test_both_readers_are_measured(tmp_path: Path) -> None:
+    clip = films.make(tmp_path / "a.mp4", [number / 10 for number in range(30)])
+    size = ["--size", "160", "128", "--fps", "200"]
+    result = CliRunner().invoke(
+        camera, ["--clip", str(clip), *size, "--pictures", "20", "--repetitions", "1", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.output)
+    assert sorted(answer["costs"]) == ["opencv", "ours"]
+    assert all(value > 0 for costs in answer["costs"].values() for value in costs.values())
