@@ -1,16 +1,16 @@
 """Compares what is installed with known advisories; see scripts/audit.
 
-The list beside this file always works. The OSV service (https://google.github.io/osv.dev/post-v1-querybatch)
-knows more; where it does not answer in time, that is said and is no failure: whether a check passes must not
-depend on the network.
+The list beside this file always works. pip-audit asks the OSV service, which knows more; where it does not
+answer in time, that is said and is no failure: whether a check passes must not depend on the network.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
-import urllib.request
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from installed import OURS, closure
 from packaging.specifiers import SpecifierSet
 
 LIST = Path(__file__).with_name("advisories.json")
-SERVICE = "https://api.osv.dev/v1/querybatch"
-PATIENCE_S = 5.0
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
+SERVICE = "https://api.osv.dev/v1/query"
+SOCKET_TIMEOUT_S, PATIENCE_S = 5, 180
 
 
 def is_affected(version: str, ranges: str) -> bool:
@@ -41,24 +40,30 @@ def from_list(installed: Mapping[str, str], known: dict[str, Any]) -> list[str]:
 
 
 def from_service(url: str, installed: Mapping[str, str], allowed: Mapping[str, str]) -> list[str]:
-    """What the service says of these packages.
+    """What pip-audit learns of these packages from an OSV service.
 
-    Raises OSError where it does not answer, ValueError or KeyError where the answer is none.
+    Raises OSError where the service does not answer, or answers with what is none.
     """
-    queries = [
-        {"package": {"name": name, "ecosystem": "PyPI"}, "version": version}
-        for name, version in installed.items()
-    ]
-    request = urllib.request.Request(  # noqa: S310
-        url, json.dumps({"queries": queries}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
-        results = json.loads(answer.read(MAX_ANSWER_BYTES))["results"]
+    with tempfile.TemporaryDirectory() as folder:
+        pinned = Path(folder, "requirements.txt")
+        pinned.write_text("".join(f"{name}=={version}\n" for name, version in installed.items()))
+        command = [sys.executable, "-m", "pip_audit", "--requirement", str(pinned), "--no-deps"]
+        command += ["--disable-pip", "--vulnerability-service", "osv", "--osv-url", url, "--format", "json"]
+        command += ["--progress-spinner", "off", "--timeout", str(SOCKET_TIMEOUT_S)]
+        for name in allowed:
+            command += ["--ignore-vuln", name]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)  # noqa: S603
+        except subprocess.TimeoutExpired as error:
+            raise OSError(f"no answer within {PATIENCE_S} s") from error
+    try:
+        packages = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError) as error:
+        raise OSError(f"pip-audit: {(done.stderr.strip() or 'no word')[-200:]}") from error
     return [
-        f"{name} {version} is affected by {fault['id']}"
-        for (name, version), result in zip(installed.items(), results, strict=True)
-        for fault in result.get("vulns", [])
-        if fault["id"] not in allowed
+        f"{one['name']} {one['version']} is affected by {fault['id']}"
+        for one in packages
+        for fault in one.get("vulns", [])
     ]
 
 
@@ -79,7 +84,7 @@ def main() -> None:
         try:
             findings += from_service(given.service, installed, known["allowed"])
             how = f"{given.service} asked"
-        except (OSError, ValueError, KeyError) as error:
+        except OSError as error:
             how = f"not run: {given.service} ({error})"
     sys.stdout.write("".join(f"{finding}\n" for finding in findings))
     counts = f"{len(installed)} packages, {len(known['advisories'])} advisories in the list"

@@ -1,7 +1,8 @@
-"""Writes a CycloneDX 1.5 bill of materials (https://cyclonedx.org/docs/1.5/json/) from installed metadata.
+"""The CycloneDX bill of materials of a release; see scripts/sbom.
 
-The same packages give the same document: its number is made from its content, and its time is
-SOURCE_DATE_EPOCH where that is set.
+cyclonedx-py describes the environment. Of that stays what tagsight needs at run time; the networks that are
+shipped are added. The same packages give the same document: its number is made from its content, and its
+time is SOURCE_DATE_EPOCH where that is set.
 """
 
 from __future__ import annotations
@@ -9,61 +10,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 import uuid
-from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 
 import yaml
 from installed import OURS, closure
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "engines" / "weights" / "manifest.yaml"
-LONGEST_LICENCE = 80
-"""Some packages put the whole text of the licence into the field for its name."""
+SPECIFICATION = "1.5"
 
 
-def purl(name: str, version: str) -> str:
-    """The package URL (https://github.com/package-url/purl-spec) of a Python package, or of tagsight."""
-    return f"pkg:{'generic' if name == OURS else 'pypi'}/{name}@{version}"
-
-
-def licences(package: Distribution) -> list[dict[str, Any]]:
-    """The package's licence as it names it: an SPDX expression, a name, or the classifiers'."""
-    expression = _field(package, "License-Expression")
-    if expression:
-        return [{"expression": expression}]
-    name = _field(package, "License")
-    if name and len(name) <= LONGEST_LICENCE and "\n" not in name:
-        return [{"license": {"name": name}}]
-    classifiers = package.metadata.get_all("Classifier") or []
-    named = [one for one in classifiers if one.startswith("License ::")]
-    return [{"license": {"name": one.rpartition(" :: ")[2]}} for one in named]
-
-
-def _field(package: Distribution, name: str) -> str:
-    return package.metadata[name].strip() if name in package.metadata else ""
-
-
-def component(name: str, package: Distribution, kind: str) -> dict[str, Any]:
-    """One package."""
-    reference = purl(name, package.version)
-    entry: dict[str, Any] = {
-        "type": kind,
-        "bom-ref": reference,
-        "name": name,
-        "version": package.version,
-        "purl": reference,
-    }
-    summary = _field(package, "Summary")
-    if summary:
-        entry["description"] = summary
-    found = licences(package)
-    if found:
-        entry["licenses"] = found
-    return entry
+def environment() -> dict[str, Any]:
+    """What cyclonedx-py says of this interpreter's environment, in the same words every time."""
+    options = ["--pyproject", str(ROOT / "pyproject.toml"), "--spec-version", SPECIFICATION]
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", *options]
+    command += ["--output-reproducible", "--no-validate", "--short-PURLs", "--mc-type", "application"]
+    done = subprocess.run([*command, sys.executable], capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        sys.exit(f"scripts/sbom: cyclonedx-py failed: {done.stderr.strip()[-500:]}")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def networks() -> list[dict[str, Any]]:
@@ -92,19 +64,21 @@ def _entries(node: Any) -> list[dict[str, Any]]:
 
 def bill(extras: list[str]) -> dict[str, Any]:
     """The whole document."""
-    packages = closure(extras)
-    references = {name: purl(name, package.version) for name, (package, _) in packages.items()}
+    found, needed = environment(), closure(extras)
+    packages = {str(canonicalize_name(one["name"])): one for one in found["components"]}
+    references = {name: one["bom-ref"] for name, one in packages.items() if name in needed}
+    application = found["metadata"]["component"]
+    references[OURS] = application["bom-ref"]
     shipped = networks()
-    needed = [(name, package) for name, (package, _) in sorted(packages.items()) if name != OURS]
-    components = [component(name, package, "library") for name, package in needed]
-    depends = {name: [references[need] for need in needs] for name, (_, needs) in packages.items()}
+    depends = {name: sorted(references[need] for need in needs) for name, (_, needs) in needed.items()}
     depends[OURS] = sorted([*depends[OURS], *(entry["bom-ref"] for entry in shipped)])
+    libraries = [packages[name] for name in sorted(needed) if name != OURS]
     document: dict[str, Any] = {
         "bomFormat": "CycloneDX",
-        "specVersion": "1.5",
+        "specVersion": SPECIFICATION,
         "version": 1,
-        "metadata": {"component": component(OURS, packages[OURS][0], "application")},
-        "components": [*components, *shipped],
+        "metadata": {"component": application, "tools": found["metadata"]["tools"]},
+        "components": [*libraries, *shipped],
         "dependencies": [{"ref": references[one], "dependsOn": depends[one]} for one in sorted(depends)],
     }
     content = json.dumps(document, sort_keys=True)
@@ -117,7 +91,7 @@ def bill(extras: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Write it where the command line says."""
-    parser = argparse.ArgumentParser(prog="scripts/sbom", description="CycloneDX 1.5 bill of materials")
+    parser = argparse.ArgumentParser(prog="scripts/sbom", description="CycloneDX bill of materials")
     parser.add_argument("--out", type=Path, help="file to write; without it, standard output")
     parser.add_argument("--extra", action="append", default=[], help="an extra of tagsight to include")
     given = parser.parse_args()

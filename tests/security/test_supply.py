@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.utils import canonicalize_name
 
 from runtime.uplink.broker.mosquitto import free_port
 
@@ -32,7 +36,7 @@ def bill(repo: Path) -> dict[str, Any]:
 
 
 def test_the_bill_names_every_run_time_requirement_with_its_version(bill: dict[str, Any]) -> None:
-    versions = {one["name"]: one.get("version") for one in bill["components"]}
+    versions = {canonicalize_name(one["name"]): one.get("version") for one in bill["components"]}
     for name in ("click", "cryptography", "msgspec", "numpy", "paho-mqtt", "pyyaml", "scipy", "sllurp"):
         assert versions[name] == version(name)
     assert "cffi" in versions, "what a requirement requires"
@@ -67,16 +71,24 @@ def test_references_are_unique_and_every_dependency_is_one_of_them(bill: dict[st
         assert {entry["ref"], *entry["dependsOn"]} <= set(references)
 
 
-def test_the_same_packages_give_the_same_bill(repo: Path, tmp_path: Path) -> None:
-    import os
+def test_the_same_packages_give_the_same_bill(bill: dict[str, Any], repo: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    assert run(repo, "sbom.py", "--out", str(tmp_path / "bill"), **environment).returncode == 0
+    again = json.loads((tmp_path / "bill").read_text())
+    assert again["metadata"].pop("timestamp") == "2023-11-14T22:13:20Z"
+    first = {**bill, "metadata": {**bill["metadata"]}}
+    del first["metadata"]["timestamp"]
+    assert again == first
 
-    bills = []
-    for name in ("one", "two"):
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-        assert run(repo, "sbom.py", "--out", str(tmp_path / name), **environment).returncode == 0
-        bills.append((tmp_path / name).read_text())
-    assert bills[0] == bills[1]
-    assert json.loads(bills[0])["metadata"]["timestamp"] == "2023-11-14T22:13:20Z"
+
+def test_the_bill_follows_the_schema_of_its_version(bill: dict[str, Any]) -> None:
+    fault = JsonStrictValidator(SchemaVersion.V1_5).validate_str(json.dumps(bill))
+    assert fault is None, fault
+
+
+def test_an_extra_is_in_the_bill_where_it_is_asked_for(repo: Path) -> None:
+    done = run(repo, "sbom.py", "--extra", "dev")
+    assert "pytest" in {one["name"] for one in json.loads(done.stdout)["components"]}
 
 
 def advisories(folder: Path, affected: str, **allowed: str) -> Path:
@@ -104,21 +116,28 @@ def test_an_affected_package_fails_the_audit_unless_it_is_allowed(repo: Path, tm
 
 
 def test_without_a_network_the_audit_says_so_and_passes(repo: Path) -> None:
-    done = run(repo, "audit.py", "--service", f"http://127.0.0.1:{free_port()}/v1/querybatch")
+    done = run(repo, "audit.py", "--service", f"http://127.0.0.1:{free_port()}/v1/query")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not run: http://127.0.0.1" in done.stdout
 
 
 class Service(BaseHTTPRequestHandler):
-    """Answers as OSV's querybatch does: one result a query, in order; it knows a fault of numpy."""
+    """Answers as OSV's query does, one package a request; it knows a fault of numpy."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
-        fault = {"vulns": [{"id": "GHSA-0000-0000-0000", "modified": "2026-01-01T00:00:00Z"}]}
-        results = [fault if query["package"]["name"] == "numpy" else {} for query in queries]
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fault = {
+            "id": "GHSA-0000-0000-0000",
+            "summary": "made up",
+            "affected": [{"package": {"name": "numpy", "ecosystem": "PyPI"}, "ranges": []}],
+        }
+        answer = json.dumps({"vulns": [fault]} if query["package"]["name"] == "numpy" else {}).encode()
         self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(json.dumps({"results": results}).encode())
+        self.wfile.write(answer)
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
@@ -126,10 +145,10 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Service)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/querybatch"
+    yield f"http://127.0.0.1:{server.server_port}/v1/query"
     server.shutdown()
     server.server_close()
 
@@ -138,3 +157,13 @@ def test_what_the_service_knows_fails_the_audit(repo: Path, service: str) -> Non
     done = run(repo, "audit.py", "--service", service)
     assert done.returncode == 1
     assert f"numpy {version('numpy')} is affected by GHSA-0000-0000-0000" in done.stdout
+    assert done.stdout.count("affected by") == 1
+
+
+def test_what_the_service_knows_and_the_list_allows_is_no_finding(
+    repo: Path, service: str, tmp_path: Path
+) -> None:
+    allowed = advisories(tmp_path, "<0.1", **{"GHSA-0000-0000-0000": "not reachable"})
+    done = run(repo, "audit.py", "--service", service, "--list", str(allowed))
+    assert done.returncode == 0, done.stdout
+    assert f"{service} asked; 0 findings" in done.stdout
