@@ -207,15 +207,15 @@ MENDS = (
                 "return _without(text, [*_logins(text)])",
             ),
         ),
-        "has it|it stands in",
+        "has it|it stands in|shows it",
     ),
     Mend(
         "clock-steps",
-        "the timeline follows the wall clock",
+        "events go out in the order of their ids, which carry the clock, not of their numbers",
         (
             (
-                "now_s = steady_s + min(allowed_s, max(-allowed_s, self._wall() - steady_s))",
-                "now_s = self._wall()",
+                " WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+                " WHERE seq >= ? AND seq < ? ORDER BY json_extract(body, '$.id') LIMIT ?",
             ),
         ),
         "",

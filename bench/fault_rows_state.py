@@ -26,7 +26,7 @@ from testing.waiting import until, wait_for
 AWAY = 40
 HELD_S = 3.0
 EPCS = 100_000
-WATCHDOG_S = 6.0
+WATCHDOG_S = 3.0
 SECOND_S = 120.0
 SECRET = "S3cretPW"
 SECRET_URIS = (

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,14 @@ Change = Callable[[dict[str, Any]], object]
 class Trial:
     """A daemon (`box`), a receiver (`receive`) and a broker; `promises` are what the box had on disk."""
 
-    def __init__(self, folder: Path, broker: LocalBroker, change: Change | None, **more: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: LocalBroker,
+        change: Change | None,
+        receive: Sequence[str] = (),
+        **more: Any,
+    ) -> None:
         def described(store: dict[str, Any]) -> None:
             make_talkative(store)
             if change is not None:
@@ -45,7 +52,7 @@ class Trial:
         self.folder = folder
         self.broker = broker
         self.promises = Promises()
-        self.receive = Receive(folder / "cloud.db", broker.port)
+        self.receive = Receive(folder / "cloud.db", broker.port, receive)
         assert self.receive.connected(), f"the receiver does not come up: {self.receive.said()[-300:]}"
         self.box = Plaza(
             folder / "box", broker.port, **{"cameras": 0, "reader": False, **more}, change=described
@@ -176,7 +183,8 @@ def _said(says: Callable[[], str], pattern: str, after: int, who: str, timeout_s
 
 @contextmanager
 def fresh_trial(change: Change | None = None, **more: Any) -> Iterator[Trial]:
-    """A trial whose box is not started yet; `change` and `more` are Plaza's. All is gone afterwards."""
+    """A trial whose box is not started yet; `change` and `more` are Plaza's, but for `receive`, which are
+    options of the receiver. All is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tagsight-faults-") as name, LocalBroker() as broker:
         trial = Trial(Path(name), broker, change, **more)
         try:

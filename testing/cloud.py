@@ -171,7 +171,7 @@ class Receive:
 
     def connected(self) -> bool:
         """Whether it holds a TCP connection to the broker's port."""
-        return self._process is not None and _is_connected(self._process.pid, self.port)
+        return self._process is not None and is_connected(self._process.pid, self.port)
 
     def exit_code(self) -> int | None:
         """How it ended; None while it runs."""
@@ -220,7 +220,7 @@ class Receive:
         self.close()
 
 
-def _is_connected(pid: int, port: int) -> bool:
+def is_connected(pid: int, port: int) -> bool:
     """Whether a process of ours holds an established IPv4 connection to `port` (Linux: /proc/net/tcp)."""
     wanted = f"0100007F:{port:04X}"
     try:
