@@ -34,15 +34,15 @@ from contract.envelope import Origin
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.writer import OutboxLimits
-from testing.account import Account, Promises
-from testing.cloud import Cloud, Receive, audit, kept
-from testing.deaf_proxy import DeafProxy
-from testing.device import ORIGIN, Device, visit
-from testing.device_process import STAGES, Command, DeviceProcess, Fuse
-from testing.plaza import Plaza
-from testing.torn_write import tear
+from testing.delivery.account import Account, Promises
+from testing.delivery.cloud import Cloud, Receive, audit, kept
+from testing.delivery.device import ORIGIN, Device, visit
+from testing.delivery.device_process import STAGES, Command, DeviceProcess, Fuse
+from testing.delivery.plaza import Plaza
+from testing.delivery.wire_level import Heard, RawClient, client
+from testing.faults.deaf_proxy import DeafProxy
+from testing.faults.torn_write import tear
 from testing.waiting import until, wait_for
-from testing.wire_level import Heard, RawClient, client
 
 __all__ = [
     "ORIGIN",

@@ -16,9 +16,9 @@ import pytest
 from engines.catalogue import SHIPPED as WEIGHTS
 from rfid_reader.simulator.scenario import SHIPPED as SCENARIOS
 from rfid_reader.simulator.server import SimulatedReader
-from runtime.uplink.broker import LocalBroker
+from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.errors import UplinkError
-from testing.device import Device
+from testing.delivery.device import Device
 
 MOST_LINES = 39
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench.rtsp_camera import RtspServer, find_rtsp_python
 from runtime.uplink.broker.mosquitto import free_port
+from testing.cameras.rtsp_camera import RtspServer, find_rtsp_python
 
 __all__ = ["RtspServer", "free_port"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from runtime.frames.motion_jpeg import MotionJpegSource
 from runtime.frames.sources import SourceFault, SourceState, open_source, read
-from testing.fake_camera import FakeCamera
-from testing.fake_web_camera import FakeWebCamera, WebManner
+from testing.cameras.fake_camera import FakeCamera
+from testing.cameras.fake_web_camera import FakeWebCamera, WebManner
 from tests.frames.clips import number_in, numbered
 from tests.frames.conftest import free_port
 

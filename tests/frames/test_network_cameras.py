@@ -17,7 +17,7 @@ from runtime.config import Camera
 from runtime.frames import rtsp
 from runtime.frames.live import StreamSource
 from runtime.frames.sources import Frame, SourceFault, SourceState, open_source, read
-from testing.fake_camera import FakeCamera, Manner, access_units
+from testing.cameras.fake_camera import FakeCamera, Manner, access_units
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.clips import number_in
 from tests.frames.conftest import free_port

@@ -12,7 +12,7 @@ from runtime.config import Camera
 from runtime.frames.ring import Image, PixelFormat
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
 from runtime.frames.substream import SHORT_S, MainOrSubstream
-from testing.fake_camera import FakeCamera, Manner, access_units
+from testing.cameras.fake_camera import FakeCamera, Manner, access_units
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.conftest import free_port
 from tests.frames.films import make_film

@@ -12,7 +12,6 @@ import socket
 import sys
 from pathlib import Path
 
-from bench.tensorrt_double import DoubleEngine
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution
@@ -28,6 +27,7 @@ from runtime.processes.looks import choose_looks
 from runtime.processes.sight import GpuSight, Sight
 from runtime.processes.vision import VisionProcess, VisionSpec
 from runtime.vision.onlooker import Onlooker
+from testing.gpu.tensorrt import DoubleEngine
 from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop, until
 
 log = logging.getLogger("runtime")

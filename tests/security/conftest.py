@@ -25,7 +25,7 @@ from runtime.config import Uplink
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto, free_port
-from testing.cloud import Cloud
+from testing.delivery.cloud import Cloud
 from tests.frames.clips import make_clip
 from tests.security.processes import Listening, descendants, listening_sockets, written_files
 

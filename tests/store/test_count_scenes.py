@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from bench.scenes import SimulatedCamera, SimulatedDetector, Walk, tracked
+from bench.vision.scenes import SimulatedCamera, SimulatedDetector, Walk, tracked
 from contract.facts import Footfall
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen

@@ -24,7 +24,7 @@ from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.session import STATUS_EVERY_S, STATUS_EXPIRY_S
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.writer import Outbox
-from testing.deaf_proxy import DeafProxy
+from testing.faults.deaf_proxy import DeafProxy
 from tests.uplink.ends import ORIGIN, Device, WaitUntil, cloud_of, device_of, health, visit
 
 

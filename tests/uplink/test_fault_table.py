@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.fault_box import NoBox
-from bench.fault_mends import MENDS, places
-from bench.faults import ROWS, faults
+from bench.reliability.faults.box import NoBox
+from bench.reliability.faults.command import ROWS, faults
+from bench.reliability.faults.mends import MENDS, places
 from contract.envelope import Origin, seal
 from contract.facts import Visit
 from contract.gaps import gap_facts
 from runtime.uplink.cloud.store import CloudStore
-from testing.account import take_account
-from testing.device_process import STAGES
-from testing.torn_write import tear
+from testing.delivery.account import take_account
+from testing.delivery.device_process import STAGES
+from testing.faults.torn_write import tear
 
 ORIGIN = Origin("plaza", "box-1")
 SHORT = [

@@ -22,7 +22,7 @@ from runtime.uplink.broker.secrets import read_password, tls_context
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.outbox.writer import Outbox
-from testing.authority import Authority, secured_settings
+from testing.faults.authority import Authority, secured_settings
 
 ORIGIN = Origin("plaza", "box-1")
 WaitUntil = Callable[[Callable[[], object], float], None]

@@ -19,7 +19,7 @@ from runtime.processes import uplink as uplink_process
 from runtime.processes.uplink import UplinkSpec, main
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.outbox.writer import Outbox
-from testing.authority import Authority
+from testing.faults.authority import Authority
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 

@@ -3,7 +3,7 @@
 The table clip is left out because its people turn their backs: whatever the teacher says of their hands is
 a guess. The aisle clip and every tenth crop of the crop set are never taken, and of the supermarket clip only
 what lies well before its last two fifths: those are where the crops to be tested on
-(`bench/labels/action.csv`) come from.
+(`bench/vision/labels/action.csv`) come from.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.kernel_double.build import build_stand_in, compiler
 from engines.cuda import libraries
+from testing.gpu.host_kernels.build import build_stand_in, compiler
 
 REPO = Path(__file__).resolve().parents[3]
 

@@ -17,7 +17,6 @@ import msgspec
 import onnx
 from onnx import numpy_helper
 
-from bench.tensorrt_double import DoubleEngine
 from engines import catalogue
 from engines.backends import tensorrt
 from engines.build import builder, report, verification
@@ -26,6 +25,7 @@ from engines.build.site import Site, prepared
 from engines.build.store import PlanStore
 from engines.cuda.driver import open_gpu
 from engines.errors import BackendError
+from testing.gpu.tensorrt import DoubleEngine
 
 SIZE = (128, 96)
 

@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from bench.tensorrt_double import DoubleEngine
 from engines.backends import PixelFormat
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
@@ -27,6 +26,7 @@ from engines.inference.decoders import Meaning
 from engines.inference.detector import Detections
 from engines.inference.reading import Reading
 from runtime.frames.ring import FrameHeader, FrameRing
+from testing.gpu.tensorrt import DoubleEngine
 from tests.engines.networks import bright_spot_detector, save
 
 SIZE = (192, 128)

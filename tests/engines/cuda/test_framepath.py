@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bench.kernel_double.build import compiler
-from bench.parity import parity
+from bench.gpu.parity import parity
 from engines import backends
 from engines.cuda import libraries
+from testing.gpu.host_kernels.build import compiler
 
 
 @pytest.fixture

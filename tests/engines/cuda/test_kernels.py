@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.kernel_double import checks, lane, mutants
-from bench.kernel_double.build import DoubleError, HostDouble, build, compiler
-from bench.kernel_double.cases import address, rubbish
+from bench.gpu.kernels import checks, lane, mutants
+from bench.gpu.kernels.cases import address, rubbish
 from engines.cuda.frames import FRAME, Placed, descriptors
 from engines.cuda.kernels import launches
 from engines.cuda.kernels.launches import SIGNATURES, Decoded, Kept
@@ -19,6 +18,7 @@ from engines.cuda.kernels.sources import source
 from engines.inference import nms, preprocess
 from engines.inference.crops import cut
 from engines.inference.decoders import DECODERS, Scene
+from testing.gpu.host_kernels.build import DoubleError, HostDouble, build, compiler
 
 needs_compiler = pytest.mark.skipif(
     compiler() is None, reason="no C++ compiler (g++) to build the kernels with"

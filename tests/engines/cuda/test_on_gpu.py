@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import engines_gpu
-from bench.kernel_double.on_gpu import check_on_gpu
-from bench.parity import compare
+from bench.gpu import engines as engines_gpu
+from bench.gpu.kernels.on_gpu import check_on_gpu
+from bench.gpu.parity import compare
 from engines import backends
 from engines.cuda.driver import open_gpu
 from engines.cuda.errors import GpuError

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.kernel_double.build import build_stand_in, compiler
 from engines.catalogue.cli import engines
 from engines.cuda import driver, libraries
+from testing.gpu.host_kernels.build import build_stand_in, compiler
 
 
 def test_without_a_gpu_the_reason_and_the_fallback_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.clip_marks import FIRST_SEED as FIRST_MARK_SEED
-from bench.flip_judging import run
-from bench.flips import FIRST_TEST_SEED
+from bench.flips.clip_marks import FIRST_SEED as FIRST_MARK_SEED
+from bench.flips.command import FIRST_TEST_SEED
+from bench.flips.judging import run
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.course import (
     AHEAD_BINS,

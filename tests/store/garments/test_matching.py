@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.matching import Crowd, measure
+from bench.vision.matching import Crowd, measure
 from runtime.store.floorplan import Place
 from runtime.store.garments.matching import MAX_TOGETHER, Match, MatchSettings, TagTurned, match, together
 from runtime.store.people.identity import Step

@@ -1,0 +1,1 @@
+"""The GPU path: kernels, parity with the CPU path, latencies, cameras a box carries."""

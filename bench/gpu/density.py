@@ -1,0 +1,250 @@
+"""How many cameras one box carries: frames a second by number of cameras, by the vision process's own sight.
+
+Each camera has a ring; its next frame is there as soon as the one before is done, so the figure is what the
+box can do, not what cameras would send. Frames go together as the vision process takes them, at most eight,
+the cameras in turn; every camera's people are tracked. Capture and decoding are not part of it: they have
+processes of their own. Pictures are of the sample clip, or of `--clip`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+import click
+import cv2
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench import options
+from bench.gpu import plot, stand_in
+from bench.gpu.figures import Density, not_run, percentiles
+from bench.gpu.power import PowerMeter
+from bench.inputs import sample_clip
+from engines.backends import cpu
+from engines.cuda.driver import open_gpu
+from engines.cuda.errors import GpuError
+from engines.inference.detector import Detections, PersonDetector
+from runtime.config import Engines
+from runtime.errors import TagsightError
+from runtime.frames.ring import FrameHeader, FrameRing, Image
+from runtime.frames.sources import open_source, read
+from runtime.processes.sight import GpuSight, ProcessorSight, Sight, Ticket, choose_sight
+from runtime.processes.watched import Lent
+from runtime.vision.batching import BatchSettings
+from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+
+DETECTOR = "person-detector"
+CAMERA_FPS = 10.0
+SLOTS = 4
+WARM_UP_BATCHES = 3
+
+On = Literal["gpu", "processor"]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was measured."""
+
+    where: str
+    picture: str
+    seconds: float
+    results: list[Density]
+    carried: float
+    """Cameras at 10 analysed frames a second, by the best total."""
+
+
+class Camera:
+    """One camera's ring, with pictures of the clip in its slots, and its tracker."""
+
+    def __init__(self, name: str, pictures: Sequence[Image]) -> None:
+        height, width = pictures[0].shape[:2]
+        self.name = name
+        self.ring = FrameRing.create(SLOTS, width, height)
+        for slot in range(SLOTS):
+            self.ring.write(slot, pictures[slot % len(pictures)], FrameHeader(1, 0.0, 0.0, width, height))
+        self._tracker = FloorTracker(TrackerSettings(), CameraView(width, height))
+        self._shown = self._tracked = 0
+
+    def next(self) -> Lent:
+        """The next frame."""
+        self._shown += 1
+        return Lent(self.name, self.ring, self._shown % SLOTS)
+
+    def track(self, found: Detections) -> None:
+        """Follow the people of the oldest frame that was not tracked yet."""
+        self._tracked += 1
+        self._tracker.update(found.boxes, found.scores, self._tracked / CAMERA_FPS)
+
+
+def measure(sight: Sight, cameras: Sequence[Camera], seconds: float) -> Density:
+    """As many frames as go in that time. Raises EngineError."""
+    by_name = {camera.name: camera for camera in cameras}
+    for camera in cameras:
+        sight.watch(camera.name, camera.ring)
+    batches = _batches(cameras)
+    for _ in range(WARM_UP_BATCHES):
+        sight.finish(sight.start([camera.next() for camera in next(batches)]))
+    under_way: deque[tuple[Ticket, float]] = deque()
+    answer_ms: list[float] = []
+    frames = 0
+
+    def finish() -> None:
+        nonlocal frames
+        ticket, began_s = under_way.popleft()
+        for frame, seen in zip(ticket.frames, sight.finish(ticket), strict=True):
+            by_name[frame.camera].track(seen.found)
+            frames += 1
+        answer_ms.append((time.perf_counter() - began_s) * 1e3)
+
+    with PowerMeter() as power:
+        start_s, start_cpu_s = time.perf_counter(), time.process_time()
+        while time.perf_counter() - start_s < seconds or not answer_ms:
+            shown = [camera.next() for camera in next(batches)]
+            under_way.append((sight.start(shown), time.perf_counter()))
+            if not sight.has_room:
+                finish()
+        while under_way:
+            finish()
+        wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
+    for camera in cameras:
+        sight.forget(camera.name)
+        camera.ring.close()
+    fps, taken = frames / wall_s, percentiles(answer_ms)
+    return Density(len(cameras), fps, fps / len(cameras), taken, cpu_s / frames * 1e3, power.mean_w)
+
+
+def _batches(cameras: Sequence[Camera]) -> Iterator[list[Camera]]:
+    """The cameras in turn, as many together as the vision process takes."""
+    most, turn = min(len(cameras), BatchSettings().max_batch), 0
+    while True:
+        yield [cameras[(turn + place) % len(cameras)] for place in range(most)]
+        turn += most
+
+
+def open_sight(on: On, streams: int) -> Sight:
+    """What is to look. Raises GpuError where no GPU with a verified engine is here, and EngineError."""
+    cv2.setNumThreads(1)
+    if stand_in.is_here():
+        from bench.gpu.parity import open_double
+
+        gpu = open_gpu()
+        gpu.load(b"\x7fELF")
+        return GpuSight(gpu, PersonDetector.open(DETECTOR, backend="onnxruntime"), open_double)
+    threads = cpu.available_threads()
+    detector = PersonDetector.open(DETECTOR, threads=threads, streams=max(1, min(streams, threads, 4)))
+    if on == "processor":
+        return ProcessorSight(detector, "asked for")
+    sight = choose_sight(Engines(), detector)
+    if isinstance(sight, ProcessorSight):
+        raise GpuError(sight.reason)
+    return sight
+
+
+def _check_engine(sight: Sight, size_wh: tuple[int, int]) -> None:
+    """Raises TagsightError where the GPU would leave these frames to the processor."""
+    if isinstance(sight, GpuSight) and not sight.sees(*size_wh):
+        raise TagsightError(
+            "the GPU has no verified engine for {} x {}: run `tagsight engines build`".format(*size_wh)
+        )
+
+
+def read_pictures(clip: Path, size_wh: tuple[int, int] | None) -> list[Image]:
+    """The first pictures of a clip, scaled. Raises TagsightError."""
+    pictures: list[Image] = []
+    with closing(open_source(f"file:{clip}?pace=fast")) as source:
+        while len(pictures) < SLOTS:
+            if (frame := read(source)) is None:
+                raise TagsightError(f"{clip}: it has fewer than {SLOTS} pictures that can be read")
+            scaled = frame.image if size_wh is None else cv2.resize(frame.image, size_wh)
+            pictures.append(np.asarray(scaled, np.uint8))
+    return pictures
+
+
+@click.command()
+@click.option("--on", type=click.Choice(["gpu", "processor"]), default="gpu", show_default=True)
+@click.option("--cameras", "numbers", default="1,2,4,8,16", callback=options.counts, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.1, 600), default=10.0, show_default=True, help="For each.")
+@click.option("--size", callback=options.size, help="WIDTHxHEIGHT of the frames; the clip's if left out.")
+@click.option("--clip", type=click.Path(path_type=Path), help="A video; the sample clip if left out.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for JSON and PNG.")
+@click.option("--stand-in", "over", is_flag=True, help="Try the GPU's way without one; no figure of a GPU.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def density(
+    on: On,
+    numbers: tuple[int, ...],
+    seconds: float,
+    size: tuple[int, int] | None,
+    clip: Path | None,
+    out: Path | None,
+    over: bool,
+    as_json: bool,
+) -> None:
+    """Frames a second by number of cameras, on the GPU or the processor.
+
+    Without a GPU it says "not run" and ends with 0.
+
+    \b
+    Example:
+      tagsight bench density --on processor --cameras 1,2,4
+    """
+    if over and not stand_in.is_here():
+        click.echo(stand_in.run(_again(numbers, seconds, size, clip, out, as_json)), nl=False)
+        return
+    try:
+        sight = open_sight(on, max(numbers))
+    except GpuError as error:
+        said = not_run(str(error))
+        click.echo(msgspec.json.encode({"not_run": said}) if as_json else said)
+        return
+    pictures = read_pictures(clip or sample_clip(), size)
+    height, width = pictures[0].shape[:2]
+    _check_engine(sight, (width, height))
+    results = [
+        measure(sight, [Camera(f"camera {place}", pictures) for place in range(number)], seconds)
+        for number in numbers
+    ]
+    where = sight.way + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
+    best = max(result.fps for result in results) / CAMERA_FPS
+    report = Report(where, f"{width} x {height} BGR", seconds, results, best)
+    sight.close()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "density.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+        plot.draw_density(results, where, out / "density.png")
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+        return
+    _print(report)
+
+
+def _print(report: Report) -> None:
+    table = Table("cameras", "fps", "each", "answer ms p50/p95/p99", "processor ms a frame", "W")
+    for result in report.results:
+        span = "/".join(f"{value:.1f}" for value in msgspec.structs.astuple(result.answer_ms))
+        power = "unknown" if result.power_w is None else f"{result.power_w:.1f}"
+        rates = (f"{result.fps:.1f}", f"{result.fps_a_camera:.1f}")
+        table.add_row(str(result.cameras), *rates, span, f"{result.processor_ms:.1f}", power)
+    Console(width=max(100, Console().width)).print(table)
+    click.echo(f"{report.where}; {report.picture}, {report.seconds:g} s each")
+    click.echo(f"enough for {report.carried:.1f} cameras at {CAMERA_FPS:g} analysed frames a second")
+
+
+def _again(
+    numbers: tuple[int, ...],
+    seconds: float,
+    size: tuple[int, int] | None,
+    clip: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> list[str]:
+    again = ["bench", "density", "--cameras", ",".join(map(str, numbers)), "--seconds", str(seconds)]
+    shape = None if size is None else "{}x{}".format(*size)
+    for option, value in (("--size", shape), ("--clip", clip), ("--out", out)):
+        again += [option, str(value)] if value is not None else []
+    return [*again, "--json"] if as_json else again

@@ -1,0 +1,1 @@
+"""The rows of `tagsight bench faults`, by what is struck."""

@@ -1,0 +1,1 @@
+"""What frames and events cost on their way: ring, decoding, the camera path, outbox and broker."""

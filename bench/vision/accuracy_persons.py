@@ -1,0 +1,48 @@
+"""Accuracy of the nets that look at single persons, as tables: re-identification and action."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.vision import accuracy_action, accuracy_reid
+from bench.vision.accuracy_action import ActionRating
+from bench.vision.accuracy_reid import ReidRating
+
+
+def measure(data: Path, threads: int) -> tuple[list[ReidRating], list[ActionRating]]:
+    """Both nets on their labelled sets. Raises EngineError and TagsightError."""
+    click.echo("re-identification: PETS09-S2L1", err=True)
+    reid = accuracy_reid.rate_all(data, threads)
+    click.echo("action: crops labelled by eye", err=True)
+    return reid, accuracy_action.rate_all(data, threads)
+
+
+def as_dict(reid: list[ReidRating], action: list[ActionRating]) -> dict[str, Any]:
+    """Both lists for JSON."""
+    return {"reid": [asdict(each) for each in reid], "action": [asdict(each) for each in action]}
+
+
+def show(reid: list[ReidRating], action: list[ActionRating]) -> None:
+    """Two tables, and what was owed."""
+    table = Table("re-identification, PETS", "numbers", "queries", "rank-1", "mAP")
+    for who in reid:
+        table.add_row(who.name, str(who.numbers), str(who.queries), f"{who.rank1:.3f}", f"{who.mean_ap:.3f}")
+    Console(width=max(100, Console().width)).print(table)
+    for line in accuracy_reid.verdicts(reid):
+        click.echo(line)
+    columns = ("precision", "recall", "average precision", "recall at precision 0.8")
+    table = Table("handling goods, by eye", "crops", "handling", *columns)
+    for place in action:
+        figures = (place.precision, place.recall, place.average_precision, place.recall_at_owed)
+        table.add_row(
+            place.place, str(place.crops), str(place.handling), *(f"{figure:.3f}" for figure in figures)
+        )
+    Console(width=max(100, Console().width)).print(table)
+    for line in accuracy_action.verdicts(action):
+        click.echo(line)

@@ -1,0 +1,1 @@
+"""What strikes: lost connections, torn writes, certificates of every kind."""
