@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.rtsp_camera import find_rtsp_python
 from runtime.frames import hardware
 from runtime.frames.scaling import scale_nv12
 from runtime.frames.sources import SourceFault
+from testing.cameras.rtsp_camera import find_rtsp_python
 
 PROGRAM = """
 import json, random, sys, time

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench.crowd import Figures, crowd, records, store_times_ms, tracker_times_ms
+from bench.vision.crowd import Figures, crowd, records, store_times_ms, tracker_times_ms
 from runtime.store.people import id_switches
 from runtime.store.people.identity import Walkers
 

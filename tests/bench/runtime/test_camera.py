@@ -7,8 +7,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from bench import films
-from bench.camera import camera
+from bench.runtime import films
+from bench.runtime.camera import camera
 
 
 def test_both_readers_are_measured(tmp_path: Path) -> None:

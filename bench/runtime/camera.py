@@ -24,8 +24,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.decoding import LIMIT_S, READERS, Image, OpenCv
 from bench.inputs import sample_clip
+from bench.runtime.decoding import LIMIT_S, READERS, Image, OpenCv
 from runtime.errors import TagsightError
 
 WARM_UP = 30
@@ -68,7 +68,7 @@ def as_film(clip: Path, size: tuple[int, int], path: Path) -> Path:
 
 
 def _play(film: Path, fps: float, answer: Connection) -> None:
-    from testing.fake_camera import FakeCamera, Manner, access_units
+    from testing.cameras.fake_camera import FakeCamera, Manner, access_units
 
     with FakeCamera(access_units(film.read_bytes()), Manner(fps=fps)) as camera:
         answer.send(camera.uri())
