@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
+from itertools import islice
 from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
@@ -84,6 +85,10 @@ _PLACE = re.compile(
     rb'(\{"id":%b,)("site":%b,"device":%b,)("stream":%b,)?"seq":\d+,' % (_TEXT, _TEXT, _TEXT, _TEXT)
 )
 """The head that `seal` writes, up to where the event stands in its stream."""
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]', re.DOTALL)
+"""A bracket, or a text, which may hold some and not end."""
+MOST_BRACKETS = 100_000
+"""And texts; a full batch of ours has a third of that."""
 _fact_encoder = msgspec.json.Encoder()
 _envelope_decoder = msgspec.json.Decoder(Envelope)
 _fact_decoder: msgspec.json.Decoder[EventFact] = msgspec.json.Decoder(EventFact)
@@ -170,8 +175,29 @@ def text_of(body: bytes) -> str:
 
 
 def split_array(data: bytes) -> Sequence[bytes]:
-    """The JSON texts of the events in an array. Raises PayloadError."""
+    """The JSON texts of the events in an array, also of those that cannot be read. Raises PayloadError."""
     try:
         return [bytes(item) for item in _envelopes_decoder.decode(data)]
     except UNREADABLE as error:
-        raise PayloadError(f"not an array of events: {error}") from error
+        items = _objects_in(data)
+        if not items:
+            raise PayloadError(f"not an array of events: {error}") from error
+        return items
+
+
+def _objects_in(data: bytes) -> list[bytes]:
+    """The objects of an array by their brackets alone, whatever they hold; none where that is no array, or
+    more than MOST_BRACKETS would have to be looked at."""
+    items: list[bytes] = []
+    depth = begin = 0
+    for token in islice(_BRACKET.finditer(data), MOST_BRACKETS):
+        if token[0] in b"[{":
+            depth += 1
+            begin = token.start() if depth == 2 else begin
+        elif token[0] in b"]}":
+            depth -= 1
+            if depth == 1:
+                items.append(data[begin : token.end()])
+            elif depth == 0:
+                return items
+    return []

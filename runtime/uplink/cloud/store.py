@@ -312,4 +312,11 @@ def _glimpse(body: bytes) -> _Glimpse | None:
     try:
         return msgspec.json.decode(body, type=_Glimpse)
     except UNREADABLE:
+        pass
+    try:
+        # What is no JSON to the one reader (NaN, half a character, a broken text) may be some to the other.
+        place = msgspec.convert(json.loads(body.decode(errors="replace")), _Glimpse)
+        place.stream.encode()
+    except (ValueError, RecursionError, msgspec.ValidationError):
         return None
+    return place
