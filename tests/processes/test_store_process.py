@@ -242,7 +242,7 @@ def test_counts_say_in_their_events_whether_they_can_be_relied_on(tmp_path: Path
         now_s = shop.clock.now()
         messages.send(vision, PersonsSeen("sees", tick, now_s, ()))
         messages.send(vision, PersonsSeen("black", tick, now_s, ()))
-        if tick % 10 == 0:
+        if tick % 5 == 0:
             messages.send(vision, PersonsSeen("starved", tick, now_s, ()))
             messages.send(shop.control, Health("camera:black", "black", now_s, now_s))
         time.sleep(0.1)

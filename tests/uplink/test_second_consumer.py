@@ -18,7 +18,7 @@ import pytest
 from testing.cloud import is_connected
 from testing.rig import ORIGIN, DeliveryLimits, Device, Heard, LocalBroker, Promises, RawClient, until
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 TOPIC = f"tagsight/v1/{ORIGIN.site}/{ORIGIN.device}"
 
 
