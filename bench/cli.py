@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,17 +48,17 @@ class Benchmarks(LazyGroup):
         """As usual; in a checkout the rigs beside this folder are found, however the product is installed."""
         if (CHECKOUT / "testing" / "rig.py").exists() and str(CHECKOUT) not in sys.path:
             sys.path.append(str(CHECKOUT))
-        with _rigs_needed(cmd_name):
+        with _rigs_needed(lambda: cmd_name):
             return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         """As usual; rigs that are missing are said."""
-        with _rigs_needed(ctx.invoked_subcommand or ""):
+        with _rigs_needed(lambda: ctx.invoked_subcommand or ""):
             return super().invoke(ctx)
 
 
 @contextmanager
-def _rigs_needed(name: str) -> Iterator[None]:
+def _rigs_needed(name: Callable[[], str]) -> Iterator[None]:
     """Says where a benchmark runs whose rigs are not installed. Raises TagsightError."""
     try:
         yield
@@ -66,7 +66,7 @@ def _rigs_needed(name: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] != "testing":
             raise
         raise TagsightError(
-            f"tagsight bench {name} needs the folder testing/ of the source tree, which is not installed; "
+            f"tagsight bench {name()} needs the folder testing/ of the source tree, which is not installed; "
             "run it in a checkout"
         ) from error
 

@@ -99,6 +99,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """Room -> the prefixes of our own modules it may import. Rooms not named here may import everything."""
 
+MAX_MODULES_A_FOLDER = 15
+
 STORE_LIBRARIES = {"numpy", "scipy", "msgspec"}
 STORE_FORBIDDEN = {
     "socket",
@@ -177,3 +179,27 @@ def test_the_store_core_opens_nothing_and_reads_no_clock() -> None:
             if foreign or top in STORE_FORBIDDEN:
                 against.append(f"{module.relative_to(REPO)} imports {name}")
     assert not against, "\n".join(sorted(against))
+
+
+@pytest.mark.parametrize("room", ["bench", "engines", "testing"])
+def test_no_folder_of_a_room_holds_more_than_fifteen_modules(room: str) -> None:
+    folders = {module.parent for module in modules_of(room)}
+    crowded = {
+        str(folder.relative_to(REPO)): count
+        for folder in folders
+        if (count := len(list(folder.glob("*.py")))) > MAX_MODULES_A_FOLDER
+    }
+    assert not crowded
+
+
+@pytest.mark.parametrize("room", ["contract", "engines", "rfid_reader", "runtime", "calibration", "tagsight"])
+def test_what_is_installed_imports_no_training(room: str) -> None:
+    """`tagsight engines adapt` asks whether training is there before it imports it."""
+    against = [
+        f"{module.relative_to(REPO)} imports {name}"
+        for module in modules_of(room)
+        if "training" not in module.parts and module.name != "adapt_cli.py"
+        for name in sorted(imports_of(module))
+        if within(name, ("engines.training", "rfid_reader.training"))
+    ]
+    assert not against, "\n".join(against)
