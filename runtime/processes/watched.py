@@ -17,7 +17,7 @@ from runtime.messages import FrameReady, PersonsSeen
 from runtime.vision.glance import Glance, Seen
 from runtime.vision.onlooker import NOBODY, Onlooker
 from runtime.vision.records import persons_seen, seen_before
-from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+from runtime.vision.track import CameraView, FloorTracker, Liveliness, TrackerSettings
 
 LATENCY_MEMORY = 0.1
 IDS_PER_SECOND = 1_000
@@ -47,6 +47,11 @@ class Lent(NamedTuple):
             return np.asarray(cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_NV12), np.uint8)
         return frame
 
+    def brightness(self) -> NDArray[np.uint8]:
+        """The frame in place: BGR (height, width, 3), or of NV12 the luma (height, width)."""
+        frame = self.ring.frame(self.slot)
+        return frame[: self.header.height] if self.header.pixel_format == PixelFormat.NV12 else frame
+
 
 class WatchedCamera:
     """Holds at most one borrowed frame that waits, and those that are being looked at, oldest first.
@@ -63,6 +68,7 @@ class WatchedCamera:
         self._heard = 0
         self._under_way: deque[FrameReady] = deque()
         self._tracker: FloorTracker | None = None
+        self._liveliness = Liveliness()
         self._scene: tuple[int, int, int] | None = None
         self._last: tuple[int, float] | None = None
         self._open: set[int] = set()
@@ -115,7 +121,8 @@ class WatchedCamera:
         farewell = self._restart_for(header, onlooker.appearance_size)
         assert self._tracker is not None
         glance, found = Glance(onlooker, seen, frame.picture), seen.found
-        tracks = self._tracker.update(found.boxes, found.scores, header.time_s, glance.appearances())
+        look = self._liveliness.look(frame.brightness(), found.boxes, found.scores, header.time_s)
+        tracks = self._tracker.update(found.boxes, found.scores, header.time_s, glance.appearances(), look)
         handling = glance.handling(tracks)
         ended = self._tracker.ended
         name, first_id = self._camera.name, self.first_id
@@ -157,6 +164,7 @@ class WatchedCamera:
         size = (header.width, header.height)
         view = CameraView(*size, image_to_floor(self._camera, size))
         self._tracker = FloorTracker(TrackerSettings(), view, appearance_size)
+        self._liveliness = Liveliness()
         return [] if farewell is None else [farewell]
 
     def _farewell(self) -> PersonsSeen | None:

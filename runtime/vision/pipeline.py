@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engines.backends import cpu
 from engines.inference.detector import Detections, PersonDetector
 from runtime.vision.onlooker import NOBODY, Onlooker
-from runtime.vision.track import FloorTracker, Track
+from runtime.vision.track import FloorTracker, Liveliness, Track
 
 READ_AHEAD = 6
 """Items that may wait."""
@@ -77,12 +77,14 @@ def analyse(
     The tracker's `appearance_size` must be the onlooker's.
     """
     begun = ((frame, detector.begin(frame.image)) for frame in frames)
+    liveliness = Liveliness()
     ahead = read_ahead(begun, discard=lambda left: detector.drop(left[1]))
     try:
         for frame, pending in ahead:
             detections = detector.finish(pending)
             looks = onlooker.appearances(frame.image, detections)
-            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, looks)
+            look = liveliness.look(frame.image, detections.boxes, detections.scores, frame.time_s)
+            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, looks, look)
             handling = onlooker.handling(frame.image, tracks)
             yield AnalysedFrame(frame, detections, tracks, tracker.ended, handling)
     finally:

@@ -7,14 +7,16 @@ stature       people's height as a ruler: where occluded feet must be
 motion        the Kalman filter on the floor, for many tracks at once
 association   which box is which track
 appearance    colours, where the config wants them in the cost
+liveliness    change in the picture that tells people who stand from things
 candidates    boxes of a frame that may be people, with their position
 people        what is said of people, and the table of tracks
 tracker       FloorTracker: births, confirmation, coasting, ends
 """
 
+from runtime.vision.track.liveliness import Liveliness
 from runtime.vision.track.people import Sighting, Track
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.tracker import FloorTracker
 from runtime.vision.track.view import CameraView
 
-__all__ = ["CameraView", "FloorTracker", "Sighting", "Track", "TrackerSettings"]
+__all__ = ["CameraView", "FloorTracker", "Liveliness", "Sighting", "Track", "TrackerSettings"]

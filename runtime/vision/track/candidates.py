@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime.geometry import Bools, Floats
+from runtime.vision.track.liveliness import Look
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.stature import TypicalHeight, place
 from runtime.vision.track.view import CameraView, Sightings, foot_of, sightings_of, without_duplicates
+
+Rows = npt.NDArray[np.intp]
 
 UNKNOWN_HEIGHT_SD = 0.35
 """Relative spread of apparent heights without a floor."""
@@ -24,12 +28,13 @@ MIN_HEIGHT, MAX_HEIGHT = 0.4, 1.6
 class Candidates:
     """Arrays over the n boxes of a frame that may be people.
 
-    `appearance` (n, k) or None, `floor` (n, 2) on the tracker's plane, `covariance` (n, 2, 2) of that, and
-    `fully_visible` (n,).
+    `appearance` (n, k) or None, `life` the share of living change in the boxes of rows, if that is known,
+    `floor` (n, 2) on the tracker's plane, `covariance` (n, 2, 2) of that, and `fully_visible` (n,).
     """
 
     seen: Sightings
     appearance: Floats | None
+    life: Callable[[Rows], Floats] | None
     floor: Floats
     covariance: Floats
     fully_visible: Bools
@@ -47,9 +52,14 @@ class CandidateFilter:
         self._view = view
 
     def candidates(
-        self, boxes: npt.ArrayLike, scores: npt.ArrayLike, appearances: npt.ArrayLike | None
+        self,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        appearances: npt.ArrayLike | None,
+        look: Look | None,
     ) -> Candidates:
-        """Of boxes (n, 4) left, top, right, bottom px, scores (n,) and appearances (n, k), if any."""
+        """Of boxes (n, 4) left, top, right, bottom px, scores (n,), appearances (n, k) and a look at the
+        life in the boxes, if any."""
         box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         score = np.asarray(scores, dtype=np.float64).reshape(-1)
         foot_px = foot_of(box)
@@ -63,7 +73,8 @@ class CandidateFilter:
         height_sd = np.full(len(seen.scores), self.height_sd)
         floor, covariance, fully_visible = place(self.plane, self._settings, seen, height_m, height_sd)
         appearance = None if appearances is None else np.asarray(appearances, dtype=np.float64)[kept]
-        return Candidates(seen, appearance, floor, covariance, fully_visible)
+        life = None if look is None else lambda rows: look.shares(kept[rows])
+        return Candidates(seen, appearance, life, floor, covariance, fully_visible)
 
     def _plausible(self, box: Floats, score: Floats, pixel_width_m: Floats) -> npt.NDArray[np.intp]:
         """The boxes that may be people: of some size, on the floor, of human height, and no duplicates."""

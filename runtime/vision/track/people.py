@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from runtime.geometry import Bools, Floats
 from runtime.vision.track.plane import Plane
+from runtime.vision.track.stature import USUAL_ASPECT
 
 Box = tuple[float, float, float, float]
 Table = npt.NDArray[np.void]
@@ -17,9 +18,6 @@ Table = npt.NDArray[np.void]
 BACKFILL_S = 3.0
 MAX_BACKFILL = 100
 """Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
-
-USUAL_ASPECT = 0.4
-"""Width over height of a new person's box."""
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -75,7 +73,8 @@ def table_type(appearance_size: int) -> np.dtype[np.void]:
             ("seen_s", np.float64),
             ("sightings", np.int64),
             ("stood_at", np.float64, (2,)),
-            ("stood_sd", np.float64),
+            ("stood_covariance", np.float64, (2, 2)),
+            ("alive_s", np.float64),
             ("box", np.float64, (4,)),
             ("truncated", np.bool_),
             ("appearance", np.float64, (appearance_size,)),
@@ -106,7 +105,7 @@ def new_rows(
     empty["mean"][:, :2] = empty["stood_at"] = floor
     empty["covariance"][:, :2, :2] = covariance
     empty["covariance"][:, 2, 2] = empty["covariance"][:, 3, 3] = speed_sd**2
-    empty["stood_sd"] = np.sqrt(covariance[:, 0, 0] + covariance[:, 1, 1])
+    empty["stood_covariance"] = covariance
     empty["height_m"] = height_m
     empty["aspect"] = USUAL_ASPECT
     empty["first_s"] = empty["seen_s"] = time_s

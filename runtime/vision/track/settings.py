@@ -34,6 +34,9 @@ class TrackerSettings:
     weak_noise_factor: float = 1.5
     """How much wider the noise of a weak box is."""
 
+    noise_memory_s: float = 0.08
+    """For how long the errors of a detector's boxes are alike: more frames in that time tell no more."""
+
     speed_sd_mps: float = 0.8
     """Standard deviation of a person's velocity along each axis."""
     speed_memory_s: float = 4.0
@@ -56,8 +59,24 @@ class TrackerSettings:
     """At low frame rates two sightings this far apart confirm as well."""
     confirm_move_m: float = 0.3
     """A track that has not moved this far is not confirmed: mannequins, posters and signs never count."""
-    confirm_move_sd: float = 2.0
-    """... and not before the move stands out from the noise of its places by this factor."""
+    confirm_move_sd: float = 2.8
+    """... and not before the move is this many standard deviations of its places, in its direction."""
+    confirm_alive_s: float = 0.4
+    """... unless the picture showed life in its boxes for this long."""
+    still_share: float = 0.03
+    """Share of changed pixels in a box that says neither that it lives nor that it is a thing."""
+    alive_share: float = 0.07
+    """A second with this much more counts for one second of life, and with less in proportion."""
+    still_weight: float = 0.4
+    """... and less than `still_share` takes away so much of it, in proportion."""
+    unknown_weight: float = 0.2
+    """A look that says nothing, for others are in the way, counts for this much life."""
+    still_most_s: float = 2.0
+    """A thing that stood still for long has to live for this long more."""
+    alive_most_s: float = 2.0
+    """Seconds of life that are remembered at most."""
+    alive_gap_s: float = 0.4
+    """One look counts for at most this long."""
     stationary_s: float = 2.0
     """A track seen for longer without moving is stationary: it stays, unconfirmed, to keep its boxes."""
     stationary_move_m: float = 1.0

@@ -14,6 +14,9 @@ from runtime.vision.track.plane import Plane
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.view import Sightings
 
+USUAL_ASPECT = 0.4
+"""Width over height of a new person's box."""
+
 SHORT = 0.75
 """A box shorter than this share of the expected height has its feet occluded."""
 
@@ -25,7 +28,12 @@ SLOWEST_LEARNING = 400.0
 
 
 def place(
-    plane: Plane, settings: TrackerSettings, seen: Sightings, height_m: Floats, height_sd: Floats
+    plane: Plane,
+    settings: TrackerSettings,
+    seen: Sightings,
+    height_m: Floats,
+    height_sd: Floats,
+    aspect: float | Floats = USUAL_ASPECT,
 ) -> tuple[Floats, Floats, Bools]:
     """Floor positions (n, 2), their covariance (n, 2, 2) and which boxes showed the whole person.
 
@@ -54,10 +62,20 @@ def place(
     sigma[:, 1] = edge_noise * expected_px * np.sqrt(1 - trust_head)
     if len(cut := seen.side_truncated.nonzero()[0]):
         sigma[cut, 0] *= TRUNCATED_SIDE_FACTOR
+        foot[cut, 0] = _middle(seen.take(cut), np.broadcast_to(aspect, len(foot))[cut] * expected_px[cut])
     if len(weak := (seen.scores < settings.confident_score).nonzero()[0]):
         sigma[weak] *= settings.weak_noise_factor
     floor, covariance = plane.place(foot, sigma)
     return floor, covariance, ~(occluded | seen.head_truncated | seen.side_truncated)
+
+
+def _middle(seen: Sightings, width_px: Floats) -> Floats:
+    """The middle across (n,) px of people of that width (n,) whom one edge of the picture cuts."""
+    left, right = seen.boxes[:, 0], seen.boxes[:, 2]
+    half = np.maximum(width_px, right - left) / 2
+    middle: Floats = (left + right) / 2
+    middle = np.where(seen.right_truncated & ~seen.left_truncated, left + half, middle)
+    return np.where(seen.left_truncated & ~seen.right_truncated, right - half, middle)
 
 
 def completed(seen: Sightings, expected: Floats, fully_visible: Bools) -> Floats:

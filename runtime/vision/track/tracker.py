@@ -11,6 +11,7 @@ from runtime.geometry import Bools, Floats
 from runtime.vision.track import motion
 from runtime.vision.track.association import NO_MATCH, Pairs, pair_costs, pair_up
 from runtime.vision.track.candidates import CandidateFilter, Candidates
+from runtime.vision.track.liveliness import Look
 from runtime.vision.track.people import (
     Backfill,
     Table,
@@ -62,6 +63,7 @@ class FloorTracker:
         self._backfill = Backfill()
         self._births = 0
         self._ids = 0
+        self._repeat = 1.0
         self._time_s = -math.inf
         self._height_sd = self._filter.height_sd
         self._height_drift = FLOOR_HEIGHT_DRIFT if self.has_floor else HEIGHT_DRIFT
@@ -72,14 +74,17 @@ class FloorTracker:
         scores: npt.ArrayLike,
         time_s: float,
         appearances: npt.ArrayLike | None = None,
+        look: Look | None = None,
     ) -> list[Track]:
         """Take in the boxes (n, 4) left, top, right, bottom px and scores (n,) of the frame at `time_s`.
 
-        `appearances` (n, k) are unit vectors, if there are any. Returns every live track: those the frame
-        showed, unconfirmed ones, and confirmed ones out of sight (`unseen_s` > 0).
+        `appearances` (n, k) are unit vectors, if there are any. `look` is at the same boxes; with it, people
+        who stand are told from things that look like people, without it only who walks is a person. Returns
+        every live track: those the frame showed, unconfirmed ones, and confirmed ones out of sight
+        (`unseen_s` > 0).
         """
         self._advance(time_s)
-        found = self._filter.candidates(boxes, scores, appearances)
+        found = self._filter.candidates(boxes, scores, appearances, look)
         (rows, columns), free = self._associate(found)
         self._continue(rows, columns, found)
         self._begin(free, found)
@@ -91,6 +96,7 @@ class FloorTracker:
         """Move every track to `time_s`; a time that does not rise moves nobody."""
         dt_s = max(0.0, time_s - self._time_s)
         self._time_s = time_s
+        self._repeat = max(1.0, self.settings.noise_memory_s / dt_s) if dt_s > 0 else 1.0
         tracks = self._tracks
         if not len(tracks) or dt_s == 0:
             return
@@ -141,6 +147,8 @@ class FloorTracker:
         gap /= np.sqrt(np.square(tracks["height_sd"]) + settings.foot_noise**2)[:, None]
         similarity = None if found.appearance is None else tracks["appearance"] @ found.appearance.T
         cost = pair_costs(squared, log_determinant, iou, gap, similarity, settings)
+        left_sight = out_of_picture(tracks, self.view.width_px, self.view.height_px)
+        cost[left_sight[:, None] & (iou <= 0)] = NO_MATCH
 
         rows, columns = pair_up(np.where(confident, cost, NO_MATCH))
         free = confident.copy()
@@ -160,8 +168,9 @@ class FloorTracker:
         tracks, mine = self._tracks, found.seen.take(columns)
         matched = tracks[rows]
         floor, covariance, fully_visible = place(
-            self.plane, self.settings, mine, matched["height_m"], matched["height_sd"]
+            self.plane, self.settings, mine, matched["height_m"], matched["height_sd"], matched["aspect"]
         )
+        covariance = covariance * self._repeat
         matched["mean"], matched["covariance"] = motion.correct(
             matched["mean"], matched["covariance"], floor, covariance
         )
@@ -173,6 +182,9 @@ class FloorTracker:
         matched["height_sd"] *= np.sqrt(1 - gain)
         width_px = mine.boxes[:, 2] - mine.boxes[:, 0]
         matched["aspect"] += 0.2 * fully_visible * (width_px / mine.height_px - matched["aspect"])
+        tentative = (~matched["confirmed"]).nonzero()[0]
+        if found.life is not None and len(tentative):
+            matched["alive_s"][tentative] = self._life_s(matched[tentative], found.life(columns[tentative]))
         matched["score"] = mine.scores
         matched["seen_s"] = self._time_s
         matched["sightings"] += 1
@@ -191,6 +203,15 @@ class FloorTracker:
             self.typical.learn(apparent_m[fully_visible & confirmed])
         if len(tentative := (~confirmed).nonzero()[0]):
             self._backfill.note(matched[tentative], self._time_s, self.has_floor)
+
+    def _life_s(self, matched: Table, share: Floats) -> Floats:
+        """Seconds of life of these tracks, after a look: share of change (n,), nan where it says nothing."""
+        settings = self.settings
+        life_s = np.clip((share - settings.still_share) / settings.alive_share, -settings.still_weight, 1.0)
+        life_s[np.isnan(life_s)] = settings.unknown_weight
+        life_s *= np.minimum(self._time_s - matched["seen_s"], settings.alive_gap_s)
+        life_s += matched["alive_s"]
+        return np.clip(life_s, -settings.still_most_s, settings.alive_most_s)
 
     def _begin(self, free: Bools, found: Candidates) -> None:
         """Begin tracks with confident boxes that nobody claims."""
@@ -237,18 +258,17 @@ class FloorTracker:
         settings, everyone = self.settings, self._tracks
         rows = (~everyone["confirmed"]).nonzero()[0]
         rows = rows[everyone["seen_s"][rows] == self._time_s]
-        moved_m = self._moved_m(rows)
-        if not np.count_nonzero(moved_m > settings.confirm_move_m):
-            return []
         tracks = everyone[rows]
+        moved_m, stands_out = self._moved(rows)
+        alive = tracks["alive_s"] >= settings.confirm_alive_s
+        if not np.count_nonzero(alive | (moved_m > settings.confirm_move_m)):
+            return []
         age_s = self._time_s - tracks["first_s"] + 1e-6
         ready = (tracks["sightings"] >= 3) & (age_s >= settings.confirm_s)
         ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
-        now_var = tracks["covariance"][:, 0, 0] + tracks["covariance"][:, 1, 1]
-        sd_m = np.sqrt(now_var + tracks["stood_sd"] ** 2) / self._scale()[rows]
         still = stationary(tracks, settings.stationary_s)
         enough_m = np.where(still, settings.stationary_move_m, settings.confirm_move_m)
-        ready &= moved_m > np.maximum(enough_m, settings.confirm_move_sd * sd_m)
+        ready &= alive | ((moved_m > enough_m) & stands_out)
         rows = rows[ready]
         everyone["id"][rows] = self._ids + 1 + np.arange(len(rows))
         self._ids += len(rows)
@@ -256,11 +276,15 @@ class FloorTracker:
         births: list[int] = everyone["birth"][rows].tolist()
         return births
 
-    def _moved_m(self, rows: npt.NDArray[np.intp]) -> Floats:
-        """How far these tracks are from where they were first seen, or stood still."""
-        x, y = (self._tracks["mean"][rows, :2] - self._tracks["stood_at"][rows]).T
-        moved_m: Floats = np.hypot(x, y) / self._scale()[rows]
-        return moved_m
+    def _moved(self, rows: npt.NDArray[np.intp]) -> tuple[Floats, Bools]:
+        """How far these tracks are from where they were first seen, or stood still, in metres; and whether
+        that stands out from the noise of both places, in the direction of the move."""
+        tracks = self._tracks[rows]
+        way = tracks["mean"][:, :2] - tracks["stood_at"]
+        moved_m: Floats = np.hypot(way[:, 0], way[:, 1]) / self._scale()[rows]
+        covariance = tracks["covariance"][:, :2, :2] + tracks["stood_covariance"]
+        squared = np.einsum("ni,nij,nj->n", way, motion.inverse_2x2(covariance), way)
+        return moved_m, squared > self.settings.confirm_move_sd**2
 
     def _end(self) -> None:
         """End what has been out of sight for longer than its timeout."""

@@ -55,7 +55,14 @@ class Sightings(NamedTuple):
     pixel_width_m: Floats
     head_truncated: Bools
     foot_occluded: Bools
-    side_truncated: Bools
+    left_truncated: Bools
+    right_truncated: Bools
+
+    @property
+    def side_truncated(self) -> Bools:
+        """Which boxes the picture's left or right edge cuts."""
+        cut: Bools = self.left_truncated | self.right_truncated
+        return cut
 
     def take(self, index: npt.NDArray[np.intp]) -> Sightings:
         """The sightings at `index`, in that order."""
@@ -67,7 +74,8 @@ class Sightings(NamedTuple):
             self.pixel_width_m[index],
             self.head_truncated[index],
             self.foot_occluded[index],
-            self.side_truncated[index],
+            self.left_truncated[index],
+            self.right_truncated[index],
         )
 
 
@@ -84,7 +92,8 @@ def sightings_of(
         pixel_width_m=pixel_width_m,
         head_truncated=top <= EDGE_PX,
         foot_occluded=(bottom >= view.height_px - EDGE_PX) | feet_behind_others(boxes),
-        side_truncated=(left <= EDGE_PX) | (right >= view.width_px - EDGE_PX),
+        left_truncated=left <= EDGE_PX,
+        right_truncated=right >= view.width_px - EDGE_PX,
     )
 
 

@@ -1,0 +1,142 @@
+"""People who stand are told from things that look like people, by the picture alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from runtime.vision.track import CameraView, FloorTracker, Liveliness, Track, TrackerSettings
+
+SIZE = (640, 480)
+FPS = 10.0
+LEFT_BOX, RIGHT_BOX = (150.0, 120.0, 230.0, 340.0), (400.0, 120.0, 480.0, 340.0)
+
+Image = npt.NDArray[np.uint8]
+Paint = Callable[[Image, float], None]
+
+
+@dataclass
+class Shop:
+    """A noisy picture of a wall with two figures that stand, and what is painted on it at a time."""
+
+    paint: Paint
+    boxes: tuple[tuple[float, float, float, float], ...] = (LEFT_BOX, RIGHT_BOX)
+    noise: float = 2.0
+    light: Callable[[float], float] = lambda time_s: 1.0
+    shake_px: float = 0.0
+
+    def tracks(self, seconds: float = 3.0, fps: float = FPS) -> list[list[Track]]:
+        """What the tracker says of every frame."""
+        random = np.random.default_rng(5)
+        wall = random.integers(60, 190, (SIZE[1] // 8, SIZE[0] // 8, 3)).repeat(8, 0).repeat(8, 1)
+        tracker, liveliness = FloorTracker(TrackerSettings(), CameraView(*SIZE)), Liveliness()
+        told = []
+        for frame in range(round(seconds * fps)):
+            time_s = frame / fps
+            image = wall.astype(np.uint8).copy()
+            self.paint(image, time_s)
+            moved = np.roll(image, round(self.shake_px * random.normal()), axis=1)
+            noisy = moved * self.light(time_s) + random.normal(0, self.noise, moved.shape)
+            shown = np.clip(noisy, 0, 255).astype(np.uint8)
+            boxes = np.array(self.boxes) + random.normal(0, 1.0, (len(self.boxes), 4))
+            scores = np.full(len(boxes), 0.8)
+            look = liveliness.look(shown, boxes, scores, time_s)
+            told.append(tracker.update(boxes, scores, time_s, None, look))
+        return told
+
+
+def figure(image: Image, box: tuple[float, float, float, float], sway_px: float = 0.0) -> None:
+    """Somebody who stands in the box, whose arm is that far from where it hangs."""
+    left, top, right, bottom = (int(edge) for edge in box)
+    image[top : top + 40, left + 25 : right - 25] = (150, 160, 210)
+    image[top + 40 : bottom, left + 15 : right - 15] = (40, 30, 30)
+    arm = int(left + 8 + sway_px)
+    image[top + 60 : top + 140, arm : arm + 14] = (150, 160, 210)
+
+
+def one_sways(image: Image, time_s: float) -> None:
+    figure(image, LEFT_BOX, 14 * np.sin(2.2 * time_s))
+    figure(image, RIGHT_BOX)
+
+
+def nobody_moves(image: Image, time_s: float) -> None:
+    figure(image, LEFT_BOX)
+    figure(image, RIGHT_BOX)
+
+
+def confirmed(tracks: list[Track]) -> list[float]:
+    """Where the people of a frame stand, left to right, px."""
+    return sorted(track.box[0] for track in tracks if track.confirmed)
+
+
+@pytest.mark.parametrize("fps", [3.0, 10.0, 25.0])
+def test_who_stands_is_a_person_and_a_mannequin_beside_them_is_not(fps: float) -> None:
+    told = Shop(one_sways).tracks(fps=fps)
+    assert len(confirmed(told[-1])) == 1
+    assert confirmed(told[-1])[0] == pytest.approx(LEFT_BOX[0], abs=15)
+    (first,) = [track for tracks in told for track in tracks if track.backfill]
+    assert first.backfill[0].time_s <= 2 / fps, "they were there from the start"
+
+
+@pytest.mark.parametrize(
+    "shop",
+    [
+        Shop(nobody_moves),
+        Shop(nobody_moves, noise=12.0),
+        Shop(nobody_moves, light=lambda time_s: 1.0 + 0.25 * np.sin(3.0 * time_s)),
+        Shop(nobody_moves, shake_px=1.5),
+        Shop(
+            nobody_moves, boxes=(LEFT_BOX, (LEFT_BOX[0] + 50, *LEFT_BOX[1:2], LEFT_BOX[2] + 50, LEFT_BOX[3]))
+        ),
+    ],
+    ids=["quiet", "noisy", "light that changes", "a camera that shakes", "side by side"],
+)
+def test_what_never_moves_never_counts(shop: Shop) -> None:
+    assert not any(confirmed(tracks) for tracks in shop.tracks(seconds=8.0))
+
+
+def test_who_walks_past_a_mannequin_lends_it_no_life() -> None:
+    random = np.random.default_rng(2)
+    wall = random.integers(60, 190, (60, 80, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    tracker, liveliness = FloorTracker(TrackerSettings(), CameraView(*SIZE)), Liveliness()
+    people: set[int] = set()
+    for frame in range(150):
+        time_s = frame / FPS
+        image = wall.copy()
+        figure(image, LEFT_BOX)
+        boxes = [LEFT_BOX]
+        across = -100.0 + 80.0 * (time_s % 10.0)
+        walker = (across, 140.0, across + 80.0, 380.0)
+        if -40 < across < 600:
+            figure(image, (max(0.0, across), 140.0, max(81.0, across + 80.0), 380.0), 20 * np.sin(5 * time_s))
+            boxes.append(walker)
+        scores = np.full(len(boxes), 0.8)
+        look = liveliness.look(image, boxes, scores, time_s)
+        told = tracker.update(boxes, scores, time_s, None, look)
+        people |= {track.id for track in told if track.id is not None}
+        still = [track for track in told if abs(track.box[0] - LEFT_BOX[0]) < 12 and track.unseen_s == 0]
+        if not 1.5 < time_s % 10.0 < 5.5:
+            assert not any(track.confirmed for track in still), time_s
+    assert len(people) == 2, "the two walks, and nobody else"
+
+
+def test_without_pictures_only_who_walks_is_a_person() -> None:
+    tracker = FloorTracker(TrackerSettings(), CameraView(*SIZE))
+    for frame in range(40):
+        told = tracker.update([LEFT_BOX], [0.8], frame / FPS)
+    assert [track.confirmed for track in told] == [False]
+
+
+def test_a_jump_in_time_or_size_forgets_the_older_pictures() -> None:
+    liveliness = Liveliness()
+    small, large = np.zeros((120, 160, 3), np.uint8), np.full((240, 320, 3), 255, np.uint8)
+    row = np.array([0])
+    for image, time_s in ((small, 0.0), (large, 0.5), (large, 0.2), (large, 3.0)):
+        look = liveliness.look(image, [(10.0, 10.0, 60.0, 100.0)], [0.9], time_s)
+        assert np.isnan(look.shares(row)).all()
+    look = liveliness.look(255 - large, [(10.0, 10.0, 60.0, 100.0)], [0.9], 3.4)
+    assert look.shares(row)[0] <= 0, "everything changed, so nothing in the box says anything"
