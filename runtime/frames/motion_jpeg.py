@@ -26,7 +26,7 @@ MAX_REDIRECTS = 3
 MAX_SPOILED = 25
 """Pictures in a row that cannot be decoded, after which the stream is opened anew."""
 
-_JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_BEGIN, _JPEG_END, _JPEG_SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 _STREAM = "multipart/x-mixed-replace"
 
 
@@ -231,9 +231,18 @@ def _number_in(text: str) -> float | None:
         return None
 
 
+def is_whole(jpeg: bytes) -> bool:
+    """Whether a JPEG has its end.
+
+    Neither mark can stand in the coded data between them (ITU-T T.81, B.1.1.5); a thumbnail in the header has
+    its own before them. What comes after the end is none of the picture's: some cameras pad, or add remarks.
+    """
+    return jpeg.startswith(_JPEG_BEGIN) and jpeg.rfind(_JPEG_END) > jpeg.rfind(_JPEG_SCAN)
+
+
 def _decoded(jpeg: bytes) -> Image | None:
-    """A whole JPEG as BGR; None for anything else, and for one that breaks off."""
-    if not jpeg.startswith(_JPEG_BEGIN) or _JPEG_END not in jpeg[-64:]:
+    """A whole JPEG as BGR; None for anything else. Not each OpenCV refuses one that breaks off."""
+    if not is_whole(jpeg):
         return None
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return None if image is None else np.asarray(image, np.uint8)

@@ -14,17 +14,46 @@ from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.frames.capture import Capture
 from runtime.frames.lending import FrameBorrower, FrameLender, LentRing
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring import FrameRing, Image, PixelFormat
 from runtime.frames.scaling import fitted
-from runtime.frames.sources import Source, SourceState, open_source
+from runtime.frames.sources import Grab, Source, SourceState, open_source
 from runtime.frames.watch import PictureWatch
 from tests.frames.clips import make_clip, still
 from tests.frames.films import damaged, make_film
 
 
+class Scripted:
+    """A camera of 100 pictures a second, of which each fifth or none is too old, with a remark of its own."""
+
+    label, size, fps, pixel_format = "door", (160, 120), 100.0, PixelFormat.BGR
+    waits = truncated = False
+    spoiled = 0
+
+    def __init__(self, remark: str, *, late: bool) -> None:
+        self.remark = remark
+        self.stale = self._number = 0
+        self._late = late
+
+    def grab(self) -> Grab:
+        time.sleep(0.01)
+        self._number += 1
+        self.stale += self._late and self._number % 5 == 0
+        now_s = time.time()
+        return Grab(now_s, now_s, self._number)
+
+    def retrieve(self, into: Image | None = None) -> Image | None:
+        assert into is not None
+        into[:] = self._number % 200
+        into[::2] = 90
+        return into
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 @contextmanager
 def capturing(
-    uri: str, watch: Callable[[], PictureWatch] = PictureWatch
+    uri: str | Source, watch: Callable[[], PictureWatch] = PictureWatch
 ) -> Iterator[tuple[Capture, FrameBorrower]]:
     ring = FrameRing.create(6, 160, 120)
     lent = LentRing(FrameLender(ring))
@@ -34,7 +63,7 @@ def capturing(
     clock = HostClock()
 
     def open_it(sleep: Callable[[float], None]) -> Source:
-        return open_source(uri, clock, sleep)
+        return open_source(uri, clock, sleep) if isinstance(uri, str) else uri
 
     capture = Capture(open_it, lent, clock, Backoff(random.Random(1), first_s=0.1), 50.0, (160, 120), watch)
     capture.start()
@@ -96,6 +125,17 @@ def test_a_remark_about_a_file_does_not_make_it_a_truncated_one(tmp_path: Path) 
     with capturing(f"file:{clip}?loop=1") as (capture, _):
         wait(lambda: "damaged" in capture.status.detail or "decoded" in capture.status.detail)
         assert capture.status.state is SourceState.LIVE
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("remark", ["", "the camera's time stamps stand still"])
+def test_health_hears_that_stamps_are_wrong_and_that_pictures_come_too_late(remark: str, late: bool) -> None:
+    with capturing(Scripted(remark, late=late)) as (capture, _):
+        wait(lambda: capture.frames > 40)
+        wait(lambda: capture.status.state is SourceState.LIVE)
+        assert (remark in capture.status.detail) and ("came too late" in capture.status.detail) == late
+        assert bool(capture.status.detail) == (bool(remark) or late)
+        assert (capture.drops["stale"] > 0) == late
 
 
 def test_a_source_that_fails_is_tried_again_and_again(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import pytest
 
-from runtime.frames.motion_jpeg import MotionJpegSource
+from runtime.frames.motion_jpeg import MotionJpegSource, is_whole
 from runtime.frames.sources import SourceFault, SourceState, open_source, read
 from testing.cameras.fake_camera import FakeCamera
 from testing.cameras.fake_web_camera import FakeWebCamera, WebManner
@@ -86,6 +86,40 @@ def test_a_picture_that_is_cut_short_is_left_out(pictures: list[bytes]) -> None:
         source = opened(camera.uri())
         found = [number_in(frame.image) for frame in (read(source) for _ in range(4)) if frame is not None]
         assert found == [0, 2, 0, 2]
+        source.close()
+
+
+def with_thumbnail(picture: bytes, thumbnail: bytes) -> bytes:
+    """A JPEG with another one in its header, as cameras with EXIF send it."""
+    segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    return picture[:2] + segment + picture[2:]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.999])
+def test_a_picture_without_its_end_is_left_out_though_it_could_be_decoded(
+    pictures: list[bytes], share: float
+) -> None:
+    whole = with_thumbnail(pictures[1], pictures[9])
+    cut = whole[: -round((1 - share) * len(pictures[1])) - 1]
+    assert is_whole(whole) and not is_whole(cut)
+    with FakeWebCamera([pictures[0], cut, pictures[2]]) as camera:
+        source = opened(camera.uri())
+        grabs = [source.grab() and source.retrieve() for _ in range(3)]
+        assert [image is None for image in grabs] == [False, True, False]
+        source.close()
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"\0" * 500, b"\xff" * 3, b"\r\n" * 3, b"firmware 1.2 " * 30],
+    ids=["zeros", "fill", "lines", "text"],
+)
+def test_what_a_camera_sends_behind_a_picture_does_no_harm(pictures: list[bytes], behind: bytes) -> None:
+    padded = [with_thumbnail(picture, pictures[9]) + behind for picture in pictures[:3]]
+    with FakeWebCamera(padded) as camera:
+        source = opened(camera.uri())
+        found = [number_in(frame.image) for frame in (read(source) for _ in range(3)) if frame is not None]
+        assert found == [0, 1, 2]
         source.close()
 
 

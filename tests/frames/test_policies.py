@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from runtime.frames.timing import AnalysisRate
+from runtime.frames.timing import AnalysisRate, StaleShare
 from runtime.frames.watch import Finding, PictureWatch
 
 
@@ -67,3 +67,22 @@ def test_a_picture_that_never_differs_is_frozen_and_recovers_with_the_next_that_
 def test_a_still_scene_with_a_sensors_noise_is_not_frozen() -> None:
     watch = PictureWatch(frozen_after_s=1.0)
     assert all(watch.look(noisy(100, 1, second), float(second)) is Finding.FINE for second in range(10))
+
+
+def test_it_is_said_when_more_than_one_in_twenty_pictures_came_too_late() -> None:
+    share = StaleShare()
+    for second in range(60):
+        share.add(float(second), 25, 1)
+    assert share.remark == ""
+    for second in range(60, 90):
+        share.add(float(second), 25, 3)
+    assert share.remark.endswith(
+        "of its pictures came too late and were left out: is its network overloaded?"
+    )
+    assert 6 <= int(share.remark.partition("%")[0]) <= 12
+    for second in range(90, 160):
+        share.add(float(second), 25, 0)
+    assert share.remark == "", "of the last minute only"
+    few = StaleShare()
+    few.add(0.0, 3, 1)
+    assert few.remark == "", "one of three says nothing"
