@@ -110,7 +110,15 @@ class Rate:
         self._blocks: deque[tuple[float, float]] = deque(maxlen=RATE_BLOCKS)
 
     def begin(self, stamp_s: float, arrived_s: float) -> None:
-        """The clock was set: stamps before this one say nothing of those after."""
+        """The clock was set: stamps before this one say nothing of those after.
+
+        Blocks that follow on each other share their ends, so that a burst cut in two is one error in all of
+        them together; with gaps between them it would be one in each.
+        """
+        self._blocks.clear()
+        self._go_on(stamp_s, arrived_s)
+
+    def _go_on(self, stamp_s: float, arrived_s: float) -> None:
         self._start = stamp_s, arrived_s
         self._pictures = 0
 
@@ -124,7 +132,7 @@ class Rate:
         if passed_s < BLOCK_S or self._pictures < BLOCK_PICTURES:
             return
         self._blocks.append((stamp_s - self._start[0], passed_s))
-        self.begin(stamp_s, arrived_s)
+        self._go_on(stamp_s, arrived_s)
         if len(self._blocks) == RATE_BLOCKS:
             self._settle()
 

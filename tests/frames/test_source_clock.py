@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.frames.source_clock import SourceClock
@@ -254,6 +254,13 @@ def test_no_fault_of_a_clock_loses_pictures_or_time(segments: list[Segment], fps
     st.lists(st.tuples(st.floats(3.0, 20.0), st.floats(0.1, 15.0), st.floats(0.0, 0.6)), max_size=4),
     st.sampled_from([0.0, 0.1, 0.2, 0.3]),
 )
+# Bursts that are cut in two alike, once before and once after each stall.
+@example(15.0, 0.0, 0.0, [(3.0, 1.0, 0.6), (6.0, 15.0, 0.0), (7.43, 2.0, 0.6), (6.0, 0.1, 0.0)], 0.3)
+@example(5.0, 0.0, 4e-4, [(3.0, 1.0, 0.0), (3.0, 9.91, 0.12), (6.0, 15.0, 0.0)], 0.3)
+@example(
+    5.0, 863455.0, 0.0, [(6.0, 2.0, 0.0), (19.65, 2.0, 0.57), (15.46, 14.98, 0.0), (6.0, 2.0, 0.43)], 0.3
+)
+@example(25.0, 0.0, 0.0, [(6.0, 1.0, 0.0), (6.0, 2.0, 0.0)], 0.3)
 def test_good_stamps_are_believed_through_any_stall(
     fps: float, start_s: float, drift: float, stalls: list[tuple[float, float, float]], period_s: float
 ) -> None:
