@@ -59,9 +59,7 @@ class StreamSource:
             self._asked_s = clock.now()
             self._relay = LoginRelay.where_needed(description, where.label, OPEN_TIMEOUT_S)
             try:
-                self._video, self.transport = _open_stream(
-                    description.uri, where.label, transport, self._relay
-                )
+                self._video, self.transport = self._played(description, transport)
             except BaseException:
                 self._end_relay()
                 raise
@@ -104,6 +102,15 @@ class StreamSource:
         self._picture = None
         self._video.close()
         self._end_relay()
+
+    def _played(self, description: rtsp.Description, transport: Transport) -> tuple[Video, str]:
+        """The stream, decoded, and its transport. Raises SourceFault."""
+        try:
+            return _open_stream(description.uri, self.label, transport, self._relay)
+        except _LoginLost:
+            # Ours was taken a moment ago, so it is right; the decoder does not log in anew on its way.
+            self._relay = LoginRelay.started(description, self.label, OPEN_TIMEOUT_S)
+            return _open_stream(description.uri, self.label, transport, self._relay)
 
     def _end_relay(self) -> None:
         if self._relay is not None:
@@ -193,8 +200,12 @@ class DeviceSource:
         self._capture.release()
 
 
+class _LoginLost(Exception):
+    """The decoder's login is refused."""
+
+
 def _open_stream(uri: str, label: str, transport: Transport, relay: LoginRelay | None) -> tuple[Video, str]:
-    """The stream, decoded, and the transport it comes over. Raises SourceFault."""
+    """The stream, decoded, and the transport it comes over. Raises SourceFault or _LoginLost."""
     if relay is not None and transport == "udp":
         raise refusals.login_over_udp(label)
     choices = ("tcp", "udp") if transport == "auto" else (transport,)
@@ -205,6 +216,8 @@ def _open_stream(uri: str, label: str, transport: Transport, relay: LoginRelay |
         try:
             return Video(played, options, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)), choice
         except CannotOpen as error:
+            if error.cause is Cause.LOGIN and relay is None:
+                raise _LoginLost from error
             refusal = rtsp.find_refusal(uri, label, choice, OPEN_TIMEOUT_S)
             wrong = refusals.not_played(label, choice, refusal, error.cause is Cause.CODING, str(error))
             fault = fault or wrong

@@ -102,11 +102,14 @@ def _digest(challenge: Challenge, login: Login, method: str, uri: str) -> str:
     secret = digest(login.user, realm, login.password)
     if challenge.algorithm.endswith(_SESSION):
         secret = digest(secret, nonce, cnonce)
-    request = digest(method, uri)
+    protections = [word.strip() for word in given.get("qop", "").split(",")]
+    wanted = next((word for word in ("auth", "auth-int") if word in protections), "")
+    # With auth-int the body is digested too: our requests have none.
+    request = digest(method, uri, digest("")) if wanted == "auth-int" else digest(method, uri)
     fields = f'username="{login.user}", realm="{realm}", nonce="{nonce}", uri="{uri}"'
-    if "auth" in [word.strip() for word in given.get("qop", "").split(",")]:
-        response = digest(secret, nonce, "00000001", cnonce, "auth", request)
-        fields += f', qop=auth, nc=00000001, cnonce="{cnonce}"'
+    if wanted:
+        response = digest(secret, nonce, "00000001", cnonce, wanted, request)
+        fields += f', qop={wanted}, nc=00000001, cnonce="{cnonce}"'
     else:
         response = digest(secret, nonce, request)
         if challenge.algorithm.endswith(_SESSION):

@@ -14,11 +14,13 @@ import select
 import socket
 import threading
 
+from runtime.frames.login import Challenge
 from runtime.frames.rtsp import MAX_ANSWER_BYTES, Answer, Description, Session
 from runtime.frames.sources import SourceFault
 
 IDLE_S = 0.5
 _KNOWN_TO_DECODERS = ("", "MD5")
+_KNOWN_PROTECTIONS = {"", "auth"}
 _OURS = ("cseq", "authorization", "user-agent")
 
 
@@ -40,8 +42,13 @@ class LoginRelay(threading.Thread):
     @classmethod
     def where_needed(cls, description: Description, label: str, timeout_s: float) -> LoginRelay | None:
         """A relay that serves, where the decoder may not know the ways to log in; else None."""
-        if not any(one.strength and one.algorithm not in _KNOWN_TO_DECODERS for one in description.login):
+        if not any(one.strength and _may_be_unknown(one) for one in description.login):
             return None
+        return cls.started(description, label, timeout_s)
+
+    @classmethod
+    def started(cls, description: Description, label: str, timeout_s: float) -> LoginRelay:
+        """A relay that serves."""
         relay = cls(description.uri, label, timeout_s)
         relay.start()
         return relay
@@ -106,6 +113,12 @@ class LoginRelay(threading.Thread):
             raise ValueError("not the decoder")
         passed = {name: value for name, value in fields.items() if name.lower() not in _OURS}
         return _written(camera.ask(method, uri, **passed), sequence)
+
+
+def _may_be_unknown(way: Challenge) -> bool:
+    """Whether decoders may not know this way to log in."""
+    protections = {word.strip() for word in way.fields.get("qop", "").split(",")}
+    return way.algorithm not in _KNOWN_TO_DECODERS or not protections & _KNOWN_PROTECTIONS
 
 
 def _written(answer: Answer, sequence: str) -> bytes:

@@ -59,6 +59,12 @@ class Manner:
     path: str = "/live"
     nonces: int = 1_000_000
     """So many requests are answered before a nonce runs out."""
+    protection: str = ""
+    """The `qop` of a digest: auth, auth-int, both with a comma, or nothing."""
+    channel: int = 0
+    """On which the pictures come over TCP, whatever the viewer asked for."""
+    reports: Stamps | None = None
+    """What its reports (RTCP, one a second) say of its clock, in seconds; None where it sends none."""
 
 
 class FakeCamera:
@@ -211,9 +217,9 @@ class _Viewer(socketserver.StreamRequestHandler):
         if transport not in self.manner.transports:
             return self._say("461 Unsupported Transport", headers, {})
         if transport == "tcp":
-            return self._say(
-                "200 OK", headers, {"Session": "1", "Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
-            )
+            channels = f"interleaved={self.manner.channel}-{self.manner.channel + 1}"
+            told = {"Session": "1", "Transport": f"RTP/AVP/TCP;unicast;{channels}"}
+            return self._say("200 OK", headers, told)
         found = re.search(r"client_port=(\d+)", wanted)
         assert found is not None
         sender = socket.socket(type=socket.SOCK_DGRAM)
@@ -243,6 +249,7 @@ class _Viewer(socketserver.StreamRequestHandler):
     def _challenges(self) -> list[str]:
         self._nonce, self._used = f"n{len(self.camera.requests)}", 0
         digest = f'Digest realm="camera", nonce="{self._nonce}"'
+        digest += f', qop="{self.manner.protection}"' if self.manner.protection else ""
         named = {"Basic": 'Basic realm="camera"', "MD5": digest, "SHA-256": f"{digest}, algorithm=SHA-256"}
         return [named.get(way, f'{way} realm="camera"') for way in self.manner.login]
 
@@ -270,7 +277,15 @@ class _Viewer(socketserver.StreamRequestHandler):
             return _HASHES[algorithm](":".join(words).encode()).hexdigest()
 
         secret = digest(manner.user, "camera", manner.password)
-        return bool(given["response"] == digest(secret, given["nonce"], digest(method, given["uri"])))
+        asked = digest(method, given["uri"])
+        if not manner.protection:
+            return bool(given["response"] == digest(secret, given["nonce"], asked))
+        if given.get("qop", "none") not in manner.protection.split(","):
+            return False
+        if given["qop"] == "auth-int":
+            asked = digest(method, given["uri"], digest(""))
+        counted = (given["nc"], given["cnonce"], given["qop"])
+        return bool(given["response"] == digest(secret, given["nonce"], *counted, asked))
 
     def _play(self) -> None:
         """Send the pictures until the viewer has gone."""
@@ -283,6 +298,8 @@ class _Viewer(socketserver.StreamRequestHandler):
                     return
                 unit = self.camera.units[number % len(self.camera.units)]
                 ticks = round(self.manner.stamps(taken_s, number) * CLOCK) % 2**32
+                if self.manner.reports is not None and number % round(self.manner.fps) == 0:
+                    self._report(self.manner.reports(taken_s, number), ticks)
                 payloads = [payload for nal in unit for payload in _payloads(nal, self.manner.coding)]
                 for index, payload in enumerate(payloads):
                     self._send(payload, sequence + index, ticks, last=index == len(payloads) - 1)
@@ -299,7 +316,15 @@ class _Viewer(socketserver.StreamRequestHandler):
         if self._udp is not None:
             self._udp[0].sendto(packet, self._udp[1])
         else:
-            self._write(b"$\0" + struct.pack("!H", len(packet)) + packet)
+            self._write(struct.pack("!cBH", b"$", self.manner.channel, len(packet)) + packet)
+
+    def _report(self, told_s: float, ticks: int) -> None:
+        """A sender report (RFC 3550, 6.4.1): the camera's own time of a picture."""
+        seconds = int(told_s)
+        packet = struct.pack(
+            "!BBHIIIIII", 0x80, 200, 6, 7, seconds, int((told_s - seconds) * 2**32), ticks, 0, 0
+        )
+        self._write(struct.pack("!cBH", b"$", self.manner.channel + 1, len(packet)) + packet)
 
 
 def _payloads(nal: bytes, coding: str) -> list[bytes]:
