@@ -87,6 +87,10 @@ class Video:
         """Whether interlaced pictures have come."""
         self.resized = False
         """Whether pictures of another size than the first have come."""
+        self.second_fps = 0.0
+        """Another rate that the container tells; 0 where it does not."""
+        self.last_byte = 0
+        """Where the newest packet begins, in bytes from the start; 0 where that is not known."""
         self._target, self._options = target, options
         self._container = _open(target, options, timeouts_s)
         try:
@@ -96,6 +100,8 @@ class Video:
             if low_delay:
                 context.flags |= av.codec.context.Flags.low_delay
             self.container = self._container.format.name
+            self.tracks = sum(not _is_cover(stream) for stream in self._container.streams.video)
+            """How many tracks of pictures there are; the largest is read."""
             self.coding = CODINGS.get(context.codec.canonical_name, context.codec.long_name)
             self.fps = _rate(self._stream)
             self.has_stamps = not self._container.format.flags & _NO_STAMPS
@@ -135,6 +141,11 @@ class Video:
             if not stamps:
                 return count * interval_s
             return float((max(stamps) - min(stamps)) * float(stream.time_base or 0) + interval_s)
+
+    def believe_rate(self, fps: float) -> None:
+        """Count time by that rate: of a container that has nothing else, and tells a wrong one."""
+        self.fps, self._tick_s = fps, 1.0 / fps
+        self.duration_s = self._stream.frames / fps or None
 
     def key_before(self, stamp_s: float) -> float | None:
         """The stamp of the last key picture at or before that stamp, by the index; None where it has none."""
@@ -255,6 +266,7 @@ class Video:
     def _decode(self, packet: Packet[VideoStream]) -> None:
         if packet.size:
             self._last_damaged = self._last_short = packet.is_corrupt
+            self.last_byte = packet.pos or self.last_byte
             self._tail.add(packet)
         try:
             for frame in packet.decode():
@@ -315,9 +327,11 @@ def _pictures_of(container: InputContainer) -> VideoStream:
     streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not streams:
         raise CannotOpen(Cause.NO_PICTURES, "only sound" if container.streams.audio else "")
-    if streams[0].codec_context is None:
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
         raise CannotOpen(Cause.CODING, "a coding that is not known here")
-    return streams[0]
+    # Of several, the others are previews, or the same at a lower rate; of equal ones the first.
+    return max(known, key=lambda stream: stream.codec_context.width * stream.codec_context.height)
 
 
 def _duration_of(container: InputContainer, stream: VideoStream) -> float | None:

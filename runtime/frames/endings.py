@@ -24,6 +24,15 @@ _ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _TS_PACKETS = ((188, 0), (192, 4), (204, 0))
 """Length of a transport stream's packets and where in them the sync byte stands."""
 _TAIL = 65_536
+_END_MARKS = {
+    "h264": re.compile(rb"\x00\x00\x01[\x0a\x0b]\x00*\Z"),
+    "hevc": re.compile(rb"\x00\x00\x01[\x48\x4a]\x01\x00*\Z"),
+    "mpegvideo": re.compile(rb"\x00\x00\x01\xb7\x00*\Z"),
+    "mpeg": re.compile(rb"\x00\x00\x01\xb9\x00*\Z"),
+}
+"""What may stand at the very end of a bare stream: end of sequence or of stream (ITU-T H.264 and H.265,
+7.4.2), a sequence or program end code (ISO/IEC 13818-2 and 13818-1). Few write them, so lacking one says
+nothing."""
 
 
 def breaks_off(path: Path, video: Video) -> bool:
@@ -32,10 +41,12 @@ def breaks_off(path: Path, video: Video) -> bool:
     container = video.container.split(",")[0]
     if video.index_end > size or video.last_is_short:
         return True
-    if container not in _KNOWING and video.last_is_damaged:
-        return True
     judge = _JUDGES.get(container)
     with path.open("rb") as file:
+        if container in _END_MARKS and _END_MARKS[container].search(_tail(file, size, _TAIL)):
+            return False
+        if container not in _KNOWING and video.last_is_damaged:
+            return True
         return judge is not None and judge(file, size)
 
 

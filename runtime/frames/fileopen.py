@@ -15,6 +15,11 @@ from runtime.frames.sources import SourceFault, SourceState
 
 AHEAD = 16
 """Packets whose stamps are known before they are needed; a stamp that lies is told by those that follow."""
+SLOWEST_FPS, FASTEST_FPS = 0.1, 240.0
+"""An AVI file has two headers: a rate outside of this is not believed where the other one tells a better."""
+RATES_AGREE = 0.02
+LEAST_REST = 188 * 20
+"""Bytes behind the last picture of a transport stream that are looked into."""
 LATE_START_S = 10.0
 """Transport streams usually begin a second or two after zero; that is not worth a word."""
 _SAMPLE_ENTRY = re.compile(rb"stsd.{12}(\w{4})", re.DOTALL)
@@ -31,12 +36,47 @@ def open_video(path: Path) -> Video:
     if path.stat().st_size == 0:
         raise SourceFault(SourceState.TRUNCATED, f"{path}: the file is empty; copy it again")
     try:
-        return Video(f"file:{path.absolute()}", {"protocol_whitelist": "file"}, ahead=AHEAD)
+        video = Video(f"file:{path.absolute()}", {"protocol_whitelist": "file"}, ahead=AHEAD)
     except CannotOpen as error:
         if lacks_its_index(path):
             sentence = f"{path}: the file breaks off before its index; copy it again"
             raise SourceFault(SourceState.TRUNCATED, sentence) from error
         raise SourceFault(SourceState.UNUSABLE, f"{path}: {_sentence(path, error)}") from error
+    if video.container == "avi":
+        second = _second_rate(path)
+        if SLOWEST_FPS <= second <= FASTEST_FPS and not SLOWEST_FPS <= video.fps <= FASTEST_FPS:
+            video.believe_rate(second)
+        video.second_fps = second
+    return video
+
+
+def _second_rate(path: Path) -> float:
+    """Pictures a second by an AVI file's main header (`avih`), 0 where it says nothing.
+
+    The stream's own header, which counts, has them once more.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    place = head.find(b"avih")
+    interval_us = int.from_bytes(head[place + 8 : place + 12], "little") if place >= 0 else 0
+    return 1e6 / interval_us if interval_us else 0.0
+
+
+def open_rest(path: Path, video: Video, from_byte: int) -> Video | None:
+    """What comes behind the last picture of a transport stream under other numbers; None where nothing does.
+
+    Recordings that are joined together may number their streams anew: FFmpeg gives the first one's only.
+    `from_byte` is where `video` began in the file.
+    """
+    size = path.stat().st_size
+    start = from_byte + video.last_byte + 1
+    if video.container != "mpegts" or size - start < LEAST_REST:
+        return None
+    part = f"subfile,,start,{start},end,{size},,:file:{path.absolute()}"
+    try:
+        return Video(part, {"protocol_whitelist": "file,subfile"}, ahead=AHEAD)
+    except CannotOpen:
+        return None
 
 
 def _sentence(path: Path, error: CannotOpen) -> str:
@@ -67,10 +107,15 @@ def peculiarities(video: Video, times: FileTime, truncated: bool) -> list[str]:
     notes = []
     if video.interlaced:
         notes.append("it is interlaced: its half-pictures were put together")
+    if video.tracks > 1:
+        notes.append(f"it has {video.tracks} tracks of pictures, of which the largest is read")
     if video.resized:
         notes.append("its pictures change their size; all were scaled to {} x {}".format(*video.size))
     if not video.has_stamps or not times.stamped:
         notes.append(f"it has no time stamps: {1 / times.interval_s:g} frames a second were assumed")
+    elif video.second_fps and abs(video.second_fps / video.fps - 1) > RATES_AGREE:
+        both = f"{video.fps:g} and of {video.second_fps:g} frames a second"
+        notes.append(f"its headers tell of {both}; the first is used")
     elif times.first_s is not None and abs(times.first_s) > LATE_START_S:
         notes.append(f"its time starts at {times.first_s:.1f} s; times here count from its first frame")
     if times.wrong:

@@ -74,6 +74,7 @@ class FileSource:
         self._time = FileTime(1.0 / self.fps)
         self._period_s = self._promised_period()
         self._start_s = self._first_due_s()
+        self._from_byte = 0
         self._held: _Held | None = None
         self._shown: Picture | None = None
         self._index = 0
@@ -214,9 +215,24 @@ class FileSource:
         self.spoiled += lost
         self._index += lost
         self._damaged += self._video.damaged - damaged
+        if picture is None and self._go_on():
+            return self._peek()
         if picture is not None:
             self._held = _Held(picture, self._time.place(picture.stamp_s, self._video.following))
         return self._held
+
+    def _go_on(self) -> bool:
+        """At the end: whether pictures of another stream come behind it, which are read from now on."""
+        rest = fileopen.open_rest(self._path, self._video, self._from_byte) if self._path.exists() else None
+        if rest is None:
+            return False
+        self._from_byte += self._video.last_byte + 1
+        rest.size = self.size
+        rest.resized |= self._video.resized
+        rest.interlaced |= self._video.interlaced
+        self._video.close()
+        self._video = rest
+        return True
 
     def _begin_again(self) -> bool:
         """At the end: see whether it is the file's, and start the next turn; False where there is none."""
@@ -230,7 +246,7 @@ class FileSource:
         self._index = 0
         self._loop += 1
         self._video.close()
-        self._video = fileopen.open_video(self._path)
+        self._video, self._from_byte = fileopen.open_video(self._path), 0
         self._time = FileTime(1.0 / self.fps)
         if self._peek() is None:
             raise SourceFault(SourceState.UNUSABLE, f"{self._path}: no picture can be read any more")
