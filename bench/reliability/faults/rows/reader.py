@@ -21,11 +21,13 @@ from testing.delivery.cloud import ROOT, TAGSIGHT
 from testing.waiting import until, wait_for
 
 INVENTED, TIMES_EACH = 20_000, 2
+QUIET_S = 8.0
+"""What a busy box may miss at its start."""
 FLOOD_S = 18.0
-COATS_COME_S = 4.0
-PLAYED_S = 30.0
+COATS_COME_S = 12.0
+PLAYED_S = 40.0
 MEMORY_MB = 200.0
-FLIPS = (("shirts", 1, 10.0), ("coats", 1, 14.0), ("shirts", 2, 20.0), ("coats", 2, 24.0))
+FLIPS = (("shirts", 1, 18.0), ("coats", 1, 22.0), ("shirts", 2, 28.0), ("coats", 2, 32.0))
 """Rack, tag, and when the garment is turned over: two while the flood runs, two just after it."""
 FLIP_S = 3.0
 REAL = "e2801"
@@ -85,7 +87,7 @@ def flooded_reads() -> tuple[ReadTable, list[str]]:
     count = INVENTED * TIMES_EACH
     channel = chance.integers(1, 5, count)
     flood = ReadTable.from_columns(
-        np.linspace(0.0, FLOOD_S, count),
+        np.linspace(QUIET_S, QUIET_S + FLOOD_S, count),
         [f"ffff{number // TIMES_EACH:020x}" for number in range(count)],
         chance.integers(3, 5, count),
         channel,
