@@ -42,8 +42,9 @@ def camera(uri: str, seconds: float, snapshot: Path | None, transport: Transport
       tagsight calibrate camera rtsp://192.0.2.10/stream1 --seconds 20 --snapshot door.png
     """
     from calibration.camera_report import CameraWatch
-    from calibration.pictures import save_picture
-    from runtime.frames.sources import open_source, read
+    from runtime.frames.opening import open_source
+    from runtime.frames.sources import read
+    from runtime.frames.still import save_picture
     from runtime.frames.timing import StaleShare
 
     if snapshot is not None and snapshot.suffix.lower() not in SNAPSHOT_SUFFIXES:

@@ -50,7 +50,7 @@ def clock(config: Path | None, reader: str | None, server: str | None, seconds: 
 
 
 def _kernel() -> dict[str, Any] | None:
-    from calibration.clock_report import kernel_clock
+    from runtime.kernel_clock import kernel_clock
 
     verdict = kernel_clock()
     if verdict is None:

@@ -58,8 +58,8 @@ def floor(
     from calibration.floor_drawing import draw_floor
     from calibration.floor_fit import fit_floor
     from calibration.floor_warnings import warnings_for
-    from calibration.pictures import save_picture, take_picture
     from calibration.point_pairs import PointPairs, pairs_of, parse_typed, read_pairs
+    from runtime.frames.still import save_picture, take_picture
 
     uri = _uri(picture, config, camera)
     pairs: PointPairs = pairs_of([])

@@ -14,7 +14,8 @@ import click
 
 from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.errors import ReaderError, ReaderSettingsError
-from rfid_reader.flips.detector import METHODS, Detector, Flip
+from rfid_reader.flips.detector import Detector, Flip
+from rfid_reader.flips.methods import METHODS
 from rfid_reader.health import ReaderHealth
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
 from rfid_reader.session import ReaderSession

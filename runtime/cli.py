@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import click
@@ -15,6 +14,7 @@ from contract.errors import PayloadError
 from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
+from runtime.lazy_group import LazyGroup
 from runtime.redaction import redact, redact_traces
 
 COMMANDS = {
@@ -37,29 +37,6 @@ of a core with two, 8 % with one). numpy reads it when it is first imported.
 """
 
 USER_ERRORS = (TagsightError, PayloadError, EngineError, ReaderError)
-
-
-class LazyGroup(click.Group):
-    """A group whose subcommands are imported when they are called, so that `--help` stays quick."""
-
-    def __init__(self, *, table: Mapping[str, tuple[str, str]], **settings: object) -> None:
-        super().__init__(**settings)  # type: ignore[arg-type]
-        self.table = table
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.table)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.table:
-            return None
-        module = importlib.import_module(self.table[cmd_name][0])
-        command = getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in self.table.items()])
 
 
 @click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from engines.inference.detector import Detections, PersonDetector
     from rfid_reader.errors import ReaderError
     from rfid_reader.flips.detector import Detector as FlipDetector
-    from rfid_reader.flips.detector import make_detector
+    from rfid_reader.flips.methods import make_detector
     from rfid_reader.reads import ReadTable, load_reads, save_reads
     from rfid_reader.session import ReaderSession
     from rfid_reader.settings import ReaderSettings
@@ -119,7 +119,8 @@ _PLACES = {
     "engines.inference.detector": ("Detections", "PersonDetector"),
     "engines.errors": ("EngineError",),
     "rfid_reader.errors": ("ReaderError",),
-    "rfid_reader.flips.detector": ("FlipDetector", "make_detector"),
+    "rfid_reader.flips.detector": ("FlipDetector",),
+    "rfid_reader.flips.methods": ("make_detector",),
     "rfid_reader.reads": ("ReadTable", "load_reads", "save_reads"),
     "rfid_reader.session": ("ReaderSession",),
     "rfid_reader.settings": ("ReaderSettings",),

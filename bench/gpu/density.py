@@ -33,8 +33,9 @@ from engines.cuda.errors import GpuError
 from engines.inference.detector import Detections, PersonDetector
 from runtime.config import Engines
 from runtime.errors import TagsightError
+from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameHeader, FrameRing, Image
-from runtime.frames.sources import open_source, read
+from runtime.frames.sources import read
 from runtime.processes.sight import GpuSight, ProcessorSight, Sight, Ticket, choose_sight
 from runtime.processes.watched import Lent
 from runtime.vision.batching import BatchSettings

@@ -36,8 +36,9 @@ from engines.cuda.lane import LanePlan
 from engines.cuda.libraries import LibraryName
 from engines.inference.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
+from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameHeader, FrameRing, Image, PixelFormat
-from runtime.frames.sources import open_source, read
+from runtime.frames.sources import read
 from runtime.processes.sight import GpuSight, Ticket
 from runtime.processes.watched import Lent
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings

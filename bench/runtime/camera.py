@@ -37,7 +37,7 @@ class Ours:
     """`StreamSource`, as a camera process reads."""
 
     def __init__(self, uri: str) -> None:
-        from runtime.frames.sources import open_source
+        from runtime.frames.opening import open_source
 
         self._source = open_source(uri)
         self.size = self._source.size

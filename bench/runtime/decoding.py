@@ -67,7 +67,7 @@ class Ours:
     """`FileSource`, as `tagsight video` reads."""
 
     def __init__(self, path: Path) -> None:
-        from runtime.frames.sources import open_source
+        from runtime.frames.opening import open_source
 
         self._source = open_source(f"file:{path}?pace=fast")
         self.size = self._source.size

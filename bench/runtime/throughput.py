@@ -81,7 +81,7 @@ class OurLoop:
 
         from engines.inference.detector import PersonDetector
         from runtime.config import image_to_floor, parse
-        from runtime.frames.sources import open_source
+        from runtime.frames.opening import open_source
         from runtime.store.behaviour import Behaviour
         from runtime.store.floorplan import FloorPlan
         from runtime.vision.pipeline import network_share

@@ -28,7 +28,8 @@ from bench.inputs import shared_file
 from engines.inference.detector import Detections, PersonDetector
 from runtime.config import StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
-from runtime.frames.sources import open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import read
 from runtime.geometry import Floats
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 from runtime.vision.track.view import box_iou

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engines.backends import TensorInfo
+from engines.backends.protocol import TensorInfo
 from engines.errors import WeightsError
 
 Layout = Literal["nchw", "nhwc"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engines.backends import MAX_NETWORK_BYTES
+from engines.backends.protocol import MAX_NETWORK_BYTES
 from engines.errors import WeightsError
 
 

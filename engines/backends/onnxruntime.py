@@ -11,10 +11,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.backends import PixelFormat, Plan, TensorInfo, as_shape
 from engines.backends.entrance import Entrance, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
+from engines.backends.protocol import PixelFormat, Plan, TensorInfo, as_shape
 from engines.errors import WeightsError
 
 SUFFIXES = (".onnx",)

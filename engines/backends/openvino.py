@@ -22,10 +22,10 @@ from openvino.frontend import (
 )
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
-from engines.backends import Plan, TensorInfo, as_shape
 from engines.backends.entrance import Entrance, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
+from engines.backends.protocol import Plan, TensorInfo, as_shape
 from engines.errors import WeightsError
 
 SUFFIXES = (".onnx", ".xml")

@@ -28,7 +28,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from engines.backends import Colour, Triple, cpu
+from engines.backends import cpu
+from engines.backends.protocol import Colour, Triple
 from engines.catalogue import trust
 from engines.errors import CatalogueError, StoreError
 from engines.inference.decoders.scene import Form, Role, Scale, Units

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from engines import backends, catalogue
-from engines.backends import Backend, Precision, cpu
+from engines.backends import cpu
 from engines.backends.files import check_file
+from engines.backends.protocol import Backend, Precision
 from engines.catalogue import MANIFEST, NAME_PATTERN, EngineEntry, EngineFile, KnownEngine, Manifest, Recipe
 from engines.catalogue.judging import Refused, Task, Verdict, judge
 from engines.catalogue.source import Source

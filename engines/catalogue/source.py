@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines import catalogue
-from engines.backends import Network, Precision, cpu
+from engines.backends import cpu
 from engines.backends.entrance import entrance_of
+from engines.backends.protocol import Network, Precision
 from engines.catalogue import Recipe
 from engines.errors import EngineError, WeightsError
 from engines.inference import decoders

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from engines import backends
-from engines.backends import PixelFormat, Plan, Session, cpu
+from engines.backends import cpu
+from engines.backends.protocol import PixelFormat, Plan, Session
 from engines.catalogue import Task
 from engines.catalogue.source import Source, locate
 from engines.errors import EngineError, WeightsError

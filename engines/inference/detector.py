@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines import backends
-from engines.backends import Backend, Plan, Session, cpu
+from engines.backends import cpu
+from engines.backends.protocol import Backend, Plan, Session
 from engines.catalogue.judging import judged
 from engines.catalogue.source import Source, check_person_class, decoder_for, fixed_size, locate
 from engines.errors import EngineError

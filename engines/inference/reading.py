@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.backends import PixelFormat
+from engines.backends.protocol import PixelFormat
 from engines.catalogue import Recipe
 from engines.inference.decoders import Decoder, Meaning
 from engines.inference.decoders.scene import PLAIN

@@ -11,6 +11,7 @@ its
 `make_detector` picks one by name.
 """
 
-from rfid_reader.flips.detector import METHODS, Detector, Flip, make_detector
+from rfid_reader.flips.detector import Detector, Flip
+from rfid_reader.flips.methods import METHODS, make_detector
 
 __all__ = ["METHODS", "Detector", "Flip", "make_detector"]

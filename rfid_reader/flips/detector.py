@@ -1,17 +1,12 @@
-"""What every flip detector offers, and how to get one by name."""
+"""What every flip detector offers."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rfid_reader.antenna_calibration import AntennaCalibration
-from rfid_reader.errors import ReaderError
 from rfid_reader.reads import ReadTable
-
-METHODS = ("js", "raw", "production")
 
 
 @dataclass(frozen=True)
@@ -64,12 +59,3 @@ class Detector(Protocol):
     def reads_unreferenced(self) -> int:
         """Reads of cells (tag, antenna, channel) beyond those it can keep a reference of: judged worse, or
         not at all."""
-
-
-def make_detector(method: str, calibration: AntennaCalibration | None = None) -> Detector:
-    """A detector by name, `METHODS`. Raises ReaderError for another name."""
-    if method not in METHODS:
-        raise ReaderError(f"method {method!r} is unknown; {', '.join(METHODS)} would be right")
-    module = importlib.import_module(f"rfid_reader.flips.{method}")
-    detector: Detector = getattr(module, f"{method.title()}Detector")(calibration)
-    return detector

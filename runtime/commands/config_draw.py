@@ -37,9 +37,9 @@ def draw(file: Path, out: Path, snapshots: Path | None, offline: bool, as_json: 
     Example:
       tagsight config draw store.yaml --out drawing
     """
-    from calibration.pictures import save_picture
     from runtime.commands.camera_view import draw_view
     from runtime.commands.plan_picture import PlanPicture
+    from runtime.frames.still import save_picture
 
     store = load_at_work(file, clips_needed=False)
     try:
@@ -61,9 +61,9 @@ def draw(file: Path, out: Path, snapshots: Path | None, offline: bool, as_json: 
 
 def _picture(camera: Camera, snapshots: Path | None, offline: bool) -> tuple[npt.NDArray[np.uint8], str]:
     """The picture to draw on, and where it is from."""
-    from calibration.pictures import take_picture
     from runtime.commands.camera_view import plain_picture
     from runtime.config import source_uri
+    from runtime.frames.still import take_picture
 
     if snapshots is not None:
         for suffix in SUFFIXES:

@@ -17,13 +17,14 @@ from rich.progress import Progress
 
 from engines.inference.detector import DEFAULT_WEIGHTS, PersonDetector
 from runtime.commands.video_counts import Clip, ClipCounter, Counts
-from runtime.commands.video_overlay import Overlay
 from runtime.config import Camera, StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
 from runtime.frames.files import FileSource
-from runtime.frames.sources import open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import read
 from runtime.redaction import is_address, redact_uri
 from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
+from runtime.vision.overlay import Overlay
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings

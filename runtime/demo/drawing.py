@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from runtime.commands.video_overlay import Overlay
 from runtime.config import StoreConfig, image_to_floor
 from runtime.demo.film import Stretch, clip_frames, draw_film, find_people
 from runtime.demo.pictures import floor_picture, heat_picture
@@ -23,6 +22,7 @@ from runtime.demo.progress import progress
 from runtime.demo.score import Score
 from runtime.demo.tally import Tally
 from runtime.errors import TagsightError
+from runtime.vision.overlay import Overlay
 
 BACKGROUND_FRAMES = 20
 PATH_LEAST_M = 1.0

@@ -15,15 +15,15 @@ import numpy as np
 from contract.describe import short_visitor
 from contract.facts import Flip, Interaction, Point, Visit
 from engines.inference.detector import PersonDetector
-from runtime.commands.video_overlay import FlipSign, Note, Overlay
 from runtime.config import StoreConfig
 from runtime.demo.names import Walk, name_walks
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.score import Score
 from runtime.demo.tally import Tally
-from runtime.frames.sources import open_source
+from runtime.frames.opening import open_source
 from runtime.geometry import Homography
 from runtime.vision.draw import FLIP_SECONDS
+from runtime.vision.overlay import FlipSign, Note, Overlay
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from engines.inference.detector import PersonDetector
 from runtime.demo.plaza import PATHS, STORE
 from runtime.errors import TagsightError
-from runtime.frames.sources import open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import read
 from runtime.geometry import Homography
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings

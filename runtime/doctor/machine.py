@@ -195,7 +195,7 @@ def disk(state_dir: Path, outbox_mib: int) -> Finding:
 
 def clock() -> Finding:
     """The kernel's clock is kept right by something."""
-    from calibration.clock_report import kernel_clock
+    from runtime.kernel_clock import kernel_clock
 
     remedy = "install and start chrony or systemd-timesyncd: events carry this machine's time"
     state = kernel_clock()

@@ -48,7 +48,8 @@ def checks(store: StoreConfig, limit_s: float) -> list[Check]:
 
 def camera(entry: Camera) -> Finding:
     """The camera's first picture. Raises its source's error."""
-    from runtime.frames.sources import open_source, read
+    from runtime.frames.opening import open_source
+    from runtime.frames.sources import read
 
     source = open_source(source_uri(entry), transport=entry.transport)
     try:

@@ -9,7 +9,9 @@ The ring and who holds what of it::
 Where frames come from::
 
     uri         one URI for any source: file, rtsp, v4l2, csi
-    sources     what a source is; open_source() opens any, read() takes the next picture
+    sources     what a source is; read() takes its next picture
+    opening     open_source() opens any
+    still       one picture of a camera, or of an image file
     files, live, csi    the kinds of source; rtsp asks a network camera what it has
     hardware    a network camera decoded by a Jetson's video engine; gstreamer brings its NV12 into the slot
     nvmm        the same out of the engine's own memory: off by default, never run on one

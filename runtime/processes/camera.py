@@ -30,8 +30,9 @@ from runtime.frames import csi, decoder, files, live, motion_jpeg
 from runtime.frames.capture import Capture
 from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameLender, LentRing
+from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameRing
-from runtime.frames.sources import Source, SourceState, open_source
+from runtime.frames.sources import Source, SourceState
 from runtime.frames.substream import MainOrSubstream
 from runtime.messages import Attach, Configure, Detach, Health, Message
 from runtime.processes.control import ControlLine

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from runtime.cli import tagsight
 from runtime.commands.camera_view import draw_view, entrances_of, plain_picture
 from runtime.commands.plan_picture import ANTENNA, GATE, MARGIN_PX, RACK, PlanPicture
-from runtime.commands.video_overlay import Overlay
 from runtime.config import ConfigErrors, StoreConfig, image_to_floor, load
 from runtime.vision import draw
+from runtime.vision.overlay import Overlay
 
 Image = npt.NDArray[np.uint8]
 

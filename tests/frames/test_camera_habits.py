@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runtime.frames.live import StreamSource
-from runtime.frames.sources import SourceFault, SourceState, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, SourceState, read
 from testing.fake_camera import FakeCamera, Manner, access_units
 from tests.frames.clips import number_in
 from tests.frames.films import make_film

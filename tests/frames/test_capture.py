@@ -14,9 +14,10 @@ from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.frames.capture import Capture
 from runtime.frames.lending import FrameBorrower, FrameLender, LentRing
+from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameRing, Image, PixelFormat
 from runtime.frames.scaling import fitted
-from runtime.frames.sources import Grab, Source, SourceState, open_source
+from runtime.frames.sources import Grab, Source, SourceState
 from runtime.frames.watch import PictureWatch
 from tests.frames.clips import make_clip, still
 from tests.frames.films import damaged, make_film

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from runtime.frames.sources import SourceFault, SourceState, open_source
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, SourceState
 
 PROGRAM = """
 import numpy as np
 from runtime.clock import HostClock
 from runtime.frames.csi import CsiSource
 from runtime.frames.ring import FrameRing
-from runtime.frames.sources import SourceFault, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, read
 from runtime.frames.uri import parse_uri
 
 def source(pattern, width, height, form="NV12"):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from runtime.frames.files import FileSource
-from runtime.frames.sources import SourceFault, SourceState, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, SourceState, read
 from tests.frames.clips import number_in
 from tests.frames.films import (
     claiming,

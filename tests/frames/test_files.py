@@ -9,7 +9,8 @@ from runtime.clock import HostClock
 from runtime.frames import files
 from runtime.frames.demux import Picture
 from runtime.frames.files import FileSource
-from runtime.frames.sources import Frame, Source, SourceFault, SourceState, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import Frame, Source, SourceFault, SourceState, read
 from runtime.frames.uri import parse_uri
 from tests.frames.clips import make_clip, number_in
 from tests.frames.films import make_film

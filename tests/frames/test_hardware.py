@@ -24,7 +24,8 @@ from runtime.backoff import Backoff
 from runtime.frames.capture import Capture
 from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.ring import FrameRing
-from runtime.frames.sources import SourceFault, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, read
 
 WARM_UP, LONGEST = 12, 150  # the first pictures come all at once: the stream is settling against our clock
 def steps(frames):

@@ -179,7 +179,7 @@ def test_the_mark_at_the_end_of_a_bare_stream_makes_it_whole(tmp_path: Path, kin
 
 
 def test_a_file_with_any_name_is_opened(tmp_path: Path) -> None:
-    from runtime.frames.sources import open_source
+    from runtime.frames.opening import open_source
 
     path = make_film(tmp_path / "a.mp4").rename(tmp_path / "door #1 20%.mp4")
     source = open_source(f"file:{path}?pace=fast")

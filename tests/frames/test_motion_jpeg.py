@@ -8,7 +8,8 @@ import cv2
 import pytest
 
 from runtime.frames.motion_jpeg import MotionJpegSource, is_whole
-from runtime.frames.sources import SourceFault, SourceState, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, SourceState, read
 from testing.cameras.fake_camera import FakeCamera
 from testing.cameras.fake_web_camera import FakeWebCamera, WebManner
 from tests.frames.clips import number_in, numbered

@@ -16,7 +16,8 @@ import pytest
 from runtime.config import Camera
 from runtime.frames import rtsp
 from runtime.frames.live import StreamSource
-from runtime.frames.sources import Frame, SourceFault, SourceState, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import Frame, SourceFault, SourceState, read
 from testing.cameras.fake_camera import FakeCamera, Manner, access_units
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.clips import number_in

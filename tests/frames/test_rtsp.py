@@ -15,7 +15,8 @@ from runtime.clock import HostClock
 from runtime.config import Camera
 from runtime.frames import rtsp, sdp
 from runtime.frames.live import StreamSource
-from runtime.frames.sources import SourceFault, SourceState, open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, SourceState, read
 from runtime.frames.uri import parse_uri
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.conftest import RtspServer, free_port

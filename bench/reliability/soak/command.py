@@ -25,7 +25,8 @@ from bench.reliability.soak.plot import draw
 from bench.reliability.soak.record import TO_THE_END, WARM_UP_S, Report, Watch, save
 from bench.reliability.soak.store import open_store
 from runtime.errors import TagsightError
-from runtime.frames.sources import open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import read
 from runtime.uplink.broker.mosquitto import find_mosquitto
 
 QUIET_S = 60.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from engines.backends import as_shape
+from engines.backends.protocol import as_shape
 from engines.build.precision import conversion, graphs, parity, samples
 from engines.build.precision.parity import Accuracy, Reference
 from engines.build.store import MAX_PLAN_BYTES, MAX_TEXT_BYTES, PlanStore, digest

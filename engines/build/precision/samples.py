@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import PixelFormat
 from engines.backends.onnxruntime import fill_planes
+from engines.backends.protocol import PixelFormat
 from engines.catalogue import KnownEngine, Recipe
 from engines.errors import BuildError, DecoderError
 from engines.inference import decoders

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from engines.backends import PixelFormat
+from engines.backends.protocol import PixelFormat
 from engines.catalogue import Recipe
 from engines.inference.decoders import AS_IT_IS, IMAGENET_BGR, UNIT_BGR, UNIT_RGB, Decoder, Meaning, Shapes
 from engines.inference.decoders.lists import class_roles, detection_roles

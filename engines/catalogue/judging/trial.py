@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends import Network, PixelFormat, Plan, Session
+from engines.backends.protocol import Network, PixelFormat, Plan, Session
 from engines.catalogue import Recipe
 from engines.catalogue.judging import readings
 from engines.catalogue.judging.picture import Picture

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from engines import backends
-from engines.backends import Network
 from engines.backends.entrance import Entrance, entrance_of
+from engines.backends.protocol import Network
 from engines.catalogue import Recipe
 from engines.catalogue.judging.facts import Facts, person_among, read_facts
 from engines.catalogue.judging.picture import Picture, load

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engines.backends import PixelFormat
+from engines.backends.protocol import PixelFormat
 from engines.errors import DecoderError
 from engines.inference.decoders import grids, lists, tables
 from engines.inference.decoders.grids import (

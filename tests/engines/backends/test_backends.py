@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines import backends
-from engines.backends import PixelFormat, Plan
+from engines.backends.protocol import PixelFormat, Plan
 from engines.errors import BackendError, WeightsError
 from tests.engines.networks import bright_spot_detector, unknown_operation_network
 

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from engines.backends import TensorInfo
 from engines.backends.entrance import entrance_of
+from engines.backends.protocol import TensorInfo
 from engines.catalogue.judging.facts import memory_of
 from engines.errors import WeightsError
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engines import backends
-from engines.backends import PixelFormat
+from engines.backends.protocol import PixelFormat
 from engines.catalogue import Recipe, judging
 from engines.catalogue.judging.picture import load
 from engines.catalogue.judging.task import Task, Verdict

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from engines import backends
-from engines.backends import Plan
+from engines.backends.protocol import Plan
 from engines.evaluation.accuracy import decode, letterboxed
 from engines.evaluation.pool import with_heads, yolo_boxes
 from engines.evaluation.teachers import overlap

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from engines.backends import PixelFormat
+from engines.backends.protocol import PixelFormat
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
