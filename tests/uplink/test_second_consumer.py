@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from testing.cloud import is_connected
+from testing.delivery.cloud import is_connected
 from testing.rig import ORIGIN, DeliveryLimits, Device, Heard, LocalBroker, Promises, RawClient, until
 
 PATIENCE_S = 240.0
