@@ -23,7 +23,7 @@ from runtime.config import Intervals
 from runtime.geometry import Floats
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.floorplan import Entrance, FloorPlan, Zone
+from runtime.store.floorplan import EntranceLine, FloorPlan, FloorZone
 from runtime.vision.track import FloorTracker, TrackerSettings
 
 HALF_M = 10.0
@@ -38,11 +38,11 @@ PLAN = FloorPlan(
     extent_m=(-HALF_M, -HALF_M, HALF_M, HALF_M),
     cameras=("hall",),
     entrances=(
-        Entrance("door", ((-1.5, -8.0), (1.5, -8.0)), (0.0, 0.0)),
-        Entrance("passage", ((-8.0, 3.0), (-8.0, 7.0)), (0.0, 5.0)),
+        EntranceLine("door", ((-1.5, -8.0), (1.5, -8.0)), (0.0, 0.0)),
+        EntranceLine("passage", ((-8.0, 3.0), (-8.0, 7.0)), (0.0, 5.0)),
     ),
     zones=tuple(
-        Zone(f"zone {x:g} {y:g}", ((x, y), (x + 5, y), (x + 5, y + 4), (x, y + 4)))
+        FloorZone(f"zone {x:g} {y:g}", ((x, y), (x + 5, y), (x + 5, y + 4), (x, y + 4)))
         for x, y in itertools.product(np.arange(-10.0, 10.0, 5.0), np.arange(-10.0, 10.0, 4.0))
     ),
     intervals=Intervals(footfall_s=10.0, heatmap_s=10.0, flow_s=10.0),

@@ -21,9 +21,9 @@ from rich.table import Table
 from runtime.geometry import Floats
 from runtime.store.floorplan import Place
 from runtime.store.garments.matching import Match, MatchSettings, TagTurned, match, together
-from runtime.store.people.identity import Step
-from runtime.store.people.motion import Fix
-from runtime.store.people.paths import Paths
+from runtime.store.people.identity import TrackPoint
+from runtime.store.people.motion import Position
+from runtime.store.people.paths import RecentPaths
 
 SIDE_M = 15.0
 FPS = 10.0
@@ -59,7 +59,7 @@ class Truth:
 class Scene:
     """The paths as the cameras tell them, the flips, and which walker number is which person."""
 
-    paths: Paths = field(default_factory=Paths)
+    paths: RecentPaths = field(default_factory=RecentPaths)
     flips: list[Truth] = field(default_factory=list)
     person_of: dict[int, int] = field(default_factory=dict)
 
@@ -183,7 +183,7 @@ def _tell(
             number += int(rng.random() < 0.2)
         x_m, y_m = (place + drift).tolist()
         scene.person_of[number] = person
-        scene.paths.observe([Step(number, ("cam", number), Fix(float(time_s), x_m, y_m), True)])
+        scene.paths.observe([TrackPoint(number, ("cam", number), Position(float(time_s), x_m, y_m), True)])
     return number
 
 
@@ -197,7 +197,7 @@ def judge(scene: Scene, settings: MatchSettings) -> Iterator[Judged]:
 
 
 def _judged(scene: Scene, truth: Truth, answer: Match) -> Judged:
-    named = scene.person_of[answer.walker] if answer.walker is not None else None
+    named = scene.person_of[answer.person] if answer.person is not None else None
     return Judged(answer.probability, named == truth.person, truth.person is not None, named is not None)
 
 
@@ -206,7 +206,7 @@ def nearest(scene: Scene, truth: Truth) -> int | None:
     middle = np.array([(truth.told.start_s + truth.told.end_s) / 2])
     assert truth.told.place is not None
     there = [
-        (float(truth.told.place.distance_m(where.points)[0]), where.walker)
+        (float(truth.told.place.distance_m(where.points)[0]), where.person)
         for where in scene.paths.whereabouts(middle)
     ]
     return scene.person_of[min(there)[1]] if there else None

@@ -20,7 +20,7 @@ from runtime.config.sections import (
     Engines,
     Entrance,
     Fixture,
-    FloorPlan,
+    Floor,
     Intervals,
     Log,
     Reader,
@@ -54,7 +54,7 @@ class Draft:
     folder: Path
     notes: Decoder
     site: Site | None = None
-    floor: FloorPlan | None = None
+    floor: Floor | None = None
     engines: Engines = field(default_factory=Engines)
     uplink: Uplink = field(default_factory=Uplink)
     retention: Retention = field(default_factory=Retention)
@@ -88,7 +88,7 @@ def read(root: yaml.Node, folder: Path) -> Draft:
         return draft
     known = list(StoreConfig.__struct_fields__)
     found = draft.notes.keys(root, "", known)
-    for key, kind in (("site", Site), ("floor", FloorPlan)):
+    for key, kind in (("site", Site), ("floor", Floor)):
         if key not in found:
             fields = ", ".join(kind.__struct_fields__)
             draft.notes.note(key, "missing", f"give a mapping with {fields}", 1)
@@ -102,7 +102,7 @@ def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
     if "site" in found:
         draft.site = notes.section(Site, found["site"], "site")
     if "floor" in found:
-        draft.floor = notes.section(FloorPlan, found["floor"], "floor")
+        draft.floor = notes.section(Floor, found["floor"], "floor")
     if "engines" in found:
         draft.engines = notes.section(Engines, found["engines"], "engines") or draft.engines
     if "uplink" in found:

@@ -16,7 +16,7 @@ from runtime.config.sections import (
     Engines,
     Entrance,
     Fixture,
-    FloorPlan,
+    Floor,
     Intervals,
     Log,
     Reader,
@@ -32,7 +32,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     """One store, one box: everything `tagsight run` needs to know."""
 
     site: Site
-    floor: FloorPlan
+    floor: Floor
     cameras: Annotated[list[Camera], Meta(max_length=MAX_CAMERAS, description="the cameras of this box")] = (
         field(default_factory=list)
     )

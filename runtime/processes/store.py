@@ -204,7 +204,7 @@ class StoreProcess:
                 self._tell(self._behaviour.health(message))
             case Configure() if len(fds) == 1:
                 spec = take_up(fds[0], StoreSpec)
-                self._tell(self._behaviour.adopt(FloorPlan.from_config(spec.config)))
+                self._tell(self._behaviour.apply_plan(FloorPlan.from_config(spec.config)))
                 return True
         return False
 

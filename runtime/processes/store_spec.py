@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from runtime.config import Camera, Engines, FloorPlan, Intervals, Log, Reader, StoreConfig, Uplink
+from runtime.config import Camera, Engines, Floor, Intervals, Log, Reader, StoreConfig, Uplink
 
 
 class StoreSpec(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         if camera.homography or camera.points
     ]
     readers = [Reader(name=reader.name, host="-", antennas=reader.antennas) for reader in config.readers]
-    floor = FloorPlan(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
+    floor = Floor(extent_m=config.floor.extent_m, grid_m=config.floor.grid_m)
     uplink = Uplink(
         outbox=config.uplink.outbox,
         max_mb=config.uplink.max_mb,

@@ -15,15 +15,15 @@ from runtime.store.counts.heatmap import HeatmapBook
 from runtime.store.counts.passages import Crossing
 from runtime.store.counts.quality import quality_of
 from runtime.store.counts.visits import VisitBook
-from runtime.store.counts.zones import Change, ZoneKeeper
+from runtime.store.counts.zones import ZoneChange, ZoneKeeper
 from runtime.store.floorplan import FloorPlan
 from runtime.store.garments.interactions import Interactions
 from runtime.store.garments.matching import MatchSettings
-from runtime.store.garments.tryon import FittingRooms
+from runtime.store.garments.tryon import TryOnBook
 from runtime.store.ordering import DEFAULT_WINDOW_S, ReorderWindow
-from runtime.store.people.id_switches import Exchange
-from runtime.store.people.identity import PROBATION_S, Appearance, Step, Walkers
-from runtime.store.people.paths import Paths
+from runtime.store.people.id_switches import IdSwitch
+from runtime.store.people.identity import PROBATION_S, Appearance, GlobalTracks, TrackPoint
+from runtime.store.people.paths import RecentPaths
 from runtime.store.people.visitors import Token, VisitorIds, next_midnight_s
 
 LEAST_DWELL_S = 2.0
@@ -59,22 +59,22 @@ class Behaviour:
         intervals = plan.intervals
         self._coverage = CoverageMeter(plan.cameras, begin_s, _kept_s(plan), plan.analysis_fps)
         self._window: ReorderWindow[PersonsSeen | FramesMissed] = ReorderWindow(window_s)
-        self._walkers = Walkers(plan.area_m2, appearance)
+        self._people = GlobalTracks(plan.area_m2, appearance)
         self._entrances = [EntranceCounter(each, self._coverage) for each in plan.entrances]
         self._footfall = FootfallBook(plan.entrances, intervals.footfall_s, begin_s, self._coverage)
         self._zones = ZoneKeeper(plan.zones, self._coverage)
         self._flow = FlowCounter(intervals.flow_s, begin_s, self._coverage)
         self._heatmap = HeatmapBook(plan, begin_s, self._coverage)
-        self._paths = Paths()
+        self._paths = RecentPaths()
         self._ids = VisitorIds(token, plan.timezone, plan.visitor_hours)
         self._visits = VisitBook(self._ids)
         self._interactions = Interactions(plan, self._paths, self._ids, matching)
-        self._rooms = FittingRooms(plan, self._paths, self._ids)
+        self._rooms = TryOnBook(plan, self._paths, self._ids)
         self._health: dict[str, ProcessHealth] = {}
         self._blind: dict[str, Health] = {}
         self._midnight_s = next_midnight_s(begin_s, plan.timezone)
 
-    def adopt(self, plan: FloorPlan) -> list[Fact]:
+    def apply_plan(self, plan: FloorPlan) -> list[Fact]:
         """Go on by another plan of the same floor and time zone: people, their ids and counts stay.
 
         What changed begins anew: an interval is cut and told, a stay in a zone that is not the same any more
@@ -83,18 +83,18 @@ class Behaviour:
         settled_s = self._now_s - self._window.window_s - SETTLING_S
         facts = self._records(self._window.release(self._now_s))
         self.plan = plan
-        self._coverage.adopt(plan.cameras, self._now_s, _kept_s(plan), plan.analysis_fps)
-        left = self._zones.adopt(plan.zones)
+        self._coverage.apply_plan(plan.cameras, self._now_s, _kept_s(plan), plan.analysis_fps)
+        left = self._zones.apply_plan(plan.zones)
         self._flow.observe(left)
         facts += self._dwells(left, partial=True)
         counters = {counter.entrance: counter for counter in self._entrances}
-        here = self._paths.walkers()
+        here = self._paths.persons()
         self._entrances = [
             counters.get(each) or EntranceCounter(each, self._coverage, here) for each in plan.entrances
         ]
-        facts += self._footfall.adopt(plan.entrances, plan.intervals.footfall_s, settled_s)
-        facts += self._flow.adopt({zone.name for zone in plan.zones}, plan.intervals.flow_s, settled_s)
-        facts += self._heatmap.adopt(plan, self._now_s)
+        facts += self._footfall.apply_plan(plan.entrances, plan.intervals.footfall_s, settled_s)
+        facts += self._flow.apply_plan({zone.name for zone in plan.zones}, plan.intervals.flow_s, settled_s)
+        facts += self._heatmap.apply_plan(plan, self._now_s)
         self._interactions.plan = self._rooms.plan = plan
         self._ids.keep_hours = plan.visitor_hours
         return facts
@@ -157,7 +157,7 @@ class Behaviour:
         facts = self._records(self._window.release(self._now_s))
         reached_s = self._now_s - self._window.window_s
         facts += self._roll_day(reached_s)
-        facts += self._steps(self._walkers.advance(reached_s))
+        facts += self._observe_points(self._people.advance(reached_s))
         facts += self._lost(reached_s)
         facts += self._interactions.advance(self._now_s)
         facts += self._rooms.advance(self._now_s)
@@ -168,7 +168,7 @@ class Behaviour:
         """Everything still open, cut at `time_s`: nothing is lost when watching stops."""
         self._now_s = max(self._now_s, time_s)
         facts = self._records(self._window.drain())
-        facts += self._steps(self._walkers.drain(self._now_s))
+        facts += self._observe_points(self._people.drain(self._now_s))
         facts += self._lost(self._now_s, REACH_S)
         facts += self._dwells(self._zones.cut(self._now_s), partial=True)
         facts += self._interactions.drain()
@@ -179,7 +179,7 @@ class Behaviour:
 
     def counts(self) -> dict[str, int]:
         """What the core has counted about itself: late records, identities, limits reached."""
-        parts = (self._window.counts, self._walkers.counts, self._interactions.counts, self._footfall.counts)
+        parts = (self._window.counts, self._people.counts, self._interactions.counts, self._footfall.counts)
         return {name: count for part in parts for name, count in part.items()}
 
     def _turn(self, time_s: float) -> list[Fact]:
@@ -188,39 +188,39 @@ class Behaviour:
 
     def _records(self, released: list[tuple[float, PersonsSeen | FramesMissed]]) -> list[Fact]:
         facts: list[Fact] = []
-        steps: list[Step] = []
+        points: list[TrackPoint] = []
         for record_s, record in released:
             if record_s >= self._midnight_s:
-                facts += self._steps(steps) + self._roll_day(record_s)
-                steps = []
+                facts += self._observe_points(points) + self._roll_day(record_s)
+                points = []
             if isinstance(record, FramesMissed):
                 self._coverage.missed(record.camera, record.start_s, record.end_s)
             else:
                 self._coverage.frame(record.camera, record_s)
-                steps += self._walkers.observe(record.camera, record_s, record.persons, record.ended)
-                if exchanges := self._walkers.exchanges():
-                    facts += self._steps(steps) + self._exchanged(exchanges)
-                    steps = []
-        return facts + self._steps(steps)
+                points += self._people.observe(record.camera, record_s, record.persons, record.ended)
+                if id_switches := self._people.id_switches():
+                    facts += self._observe_points(points) + self._switched(id_switches)
+                    points = []
+        return facts + self._observe_points(points)
 
-    def _exchanged(self, exchanges: list[Exchange]) -> list[Fact]:
+    def _switched(self, id_switches: list[IdSwitch]) -> list[Fact]:
         return [
             fact
-            for exchange in exchanges
+            for switch in id_switches
             for counter in self._entrances
-            for fact in self._crossed(counter.exchange(*exchange))
+            for fact in self._crossed(counter.undo_id_switch(*switch))
         ]
 
-    def _steps(self, steps: list[Step]) -> list[Fact]:
-        if not steps:
+    def _observe_points(self, points: list[TrackPoint]) -> list[Fact]:
+        if not points:
             return []
-        self._paths.observe(steps)
-        self._heatmap.observe(steps)
-        crossings = chain.from_iterable(counter.observe(steps) for counter in self._entrances)
-        return [*self._crossed(crossings), *self._moved(self._zones.observe(steps))]
+        self._paths.observe(points)
+        self._heatmap.observe(points)
+        crossings = chain.from_iterable(counter.observe(points) for counter in self._entrances)
+        return [*self._crossed(crossings), *self._moved(self._zones.observe(points))]
 
     def _lost(self, time_s: float, patience_s: float = LOST_S) -> list[Fact]:
-        """What follows from walkers being out of sight."""
+        """What follows from persons being out of sight."""
         crossings = chain.from_iterable(counter.advance(time_s, patience_s) for counter in self._entrances)
         return [*self._crossed(crossings), *self._moved(self._zones.advance(time_s))]
 
@@ -231,19 +231,19 @@ class Behaviour:
             facts.append(self._visits.add(crossing))
         return facts + self._visits.corrected()
 
-    def _moved(self, changes: list[Change]) -> list[Fact]:
+    def _moved(self, changes: list[ZoneChange]) -> list[Fact]:
         self._flow.observe(changes)
         return self._dwells(changes)
 
-    def _dwells(self, changes: list[Change], partial: bool = False) -> list[Fact]:
+    def _dwells(self, changes: list[ZoneChange], partial: bool = False) -> list[Fact]:
         return [
             self._dwell(change, change.leave_s, partial)
             for change in changes
             if change.leave_s is not None and change.leave_s - change.enter_s >= LEAST_DWELL_S
         ]
 
-    def _dwell(self, change: Change, leave_s: float, partial: bool) -> Dwell:
-        visitor = self._ids.of(change.walker, change.enter_s)
+    def _dwell(self, change: ZoneChange, leave_s: float, partial: bool) -> Dwell:
+        visitor = self._ids.of(change.person, change.enter_s)
         return Dwell(
             key=f"dwell:{visitor}:{change.zone}:{round(change.enter_s * 1000)}",
             time_s=leave_s,
@@ -256,7 +256,7 @@ class Behaviour:
             quality=self._dwell_quality(change),
         )
 
-    def _dwell_quality(self, change: Change) -> Quality:
+    def _dwell_quality(self, change: ZoneChange) -> Quality:
         """How the stay was seen by the cameras that saw it, as far back as is remembered.
 
         Where none of them saw what became of the visitor, the length is not known: degraded at least.

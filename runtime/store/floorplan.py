@@ -24,7 +24,7 @@ class FloorPlanError(TagsightError):
 
 
 @dataclass(frozen=True)
-class Entrance:
+class EntranceLine:
     """A line that people cross; `inside` lies on the shop's side. `cameras` count here; empty means all."""
 
     name: str
@@ -59,7 +59,7 @@ class Entrance:
 
 
 @dataclass(frozen=True)
-class Zone:
+class FloorZone:
     """An area in which dwell, flow and heat are counted; tags in a fitting room are tried on."""
 
     name: str
@@ -122,7 +122,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Antenna:
+class AntennaCoverage:
     """What one antenna of a reader covers: a spot, a zone, a fixture, or nothing known (None)."""
 
     place: Place | None
@@ -139,11 +139,11 @@ class FloorPlan:
     cameras: tuple[str, ...] = ()
     analysis_fps: dict[str, float] = field(default_factory=dict)
     """How often a frame of each camera is looked at, frames a second."""
-    entrances: tuple[Entrance, ...] = ()
-    zones: tuple[Zone, ...] = ()
+    entrances: tuple[EntranceLine, ...] = ()
+    zones: tuple[FloorZone, ...] = ()
     fixtures: dict[str, Place] = field(default_factory=dict)
     articles: ArticleTable = field(default_factory=lambda: ArticleTable(()))
-    antennas: dict[tuple[str, int], Antenna] = field(default_factory=dict)
+    antennas: dict[tuple[str, int], AntennaCoverage] = field(default_factory=dict)
     rooms: dict[str, Place] = field(default_factory=dict)
     """Fitting rooms, zones and fixtures alike."""
     intervals: Intervals = field(default_factory=Intervals)
@@ -152,7 +152,7 @@ class FloorPlan:
     @classmethod
     def from_config(cls, config: StoreConfig) -> FloorPlan:
         """The plan of a validated store. Raises FloorPlanError for geometry that makes no sense."""
-        zones = tuple(Zone(zone.name, tuple(zone.polygon), zone.kind) for zone in config.zones)
+        zones = tuple(FloorZone(zone.name, tuple(zone.polygon), zone.kind) for zone in config.zones)
         fixtures = {
             fixture.name: Place(fixture.name, "fixture", tuple(fixture.polygon or (fixture.centre(),)))
             for fixture in config.fixtures
@@ -166,7 +166,7 @@ class FloorPlan:
                 spot = Place(antenna.name, "antenna", (antenna.at,)) if antenna.at is not None else None
                 place = fixtures.get(antenna.fixture or "") or spot or outlines.get(antenna.zone or "")
                 room = next((name for name in (antenna.fixture, antenna.zone) if name in rooms), None)
-                antennas[reader.name, antenna.port] = Antenna(place, room)
+                antennas[reader.name, antenna.port] = AntennaCoverage(place, room)
         return cls(
             extent_m=config.floor.extent(),
             timezone=ZoneInfo(config.site.timezone),
@@ -174,7 +174,7 @@ class FloorPlan:
             cameras=tuple(camera.name for camera in config.cameras),
             analysis_fps={camera.name: camera.analysis_fps for camera in config.cameras},
             entrances=tuple(
-                Entrance(entrance.name, entrance.line, entrance.inside, tuple(entrance.cameras))
+                EntranceLine(entrance.name, entrance.line, entrance.inside, tuple(entrance.cameras))
                 for entrance in config.entrances
             ),
             zones=zones,

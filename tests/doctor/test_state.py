@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.envelope import Origin
-from runtime.config import FloorPlan, Site, StoreConfig
+from runtime.config import Floor, Site, StoreConfig
 from runtime.doctor import state
 from runtime.supervisor.statefolder import NAME, StateError
 from runtime.supervisor.statehold import StateHold
@@ -19,7 +19,7 @@ from runtime.uplink.outbox.writer import Outbox
 def store(tmp_path: Path) -> StoreConfig:
     return StoreConfig(
         site=Site(name="s", device="d"),
-        floor=FloorPlan(extent_m=(0, 0, 1, 1)),
+        floor=Floor(extent_m=(0, 0, 1, 1)),
         state_dir=tmp_path / "state",
     )
 

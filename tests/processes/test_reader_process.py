@@ -22,7 +22,7 @@ from rfid_reader.simulator.server import SimulatedReader
 from rfid_reader.simulator.wire import tlv, tv, u16
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config import Antenna, Fixture, FloorPlan, Reader, Site, Sku, StoreConfig, Zone
+from runtime.config import Antenna, Fixture, Floor, Reader, Site, Sku, StoreConfig, Zone
 from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence
 from runtime.processes import reader
 
@@ -40,7 +40,7 @@ def config_for(port: int) -> StoreConfig:
     room = Zone(name="cabin", polygon=[(0.0, 0.0), (2.0, 0.0), (2.0, 2.0)], kind="fitting_room")
     antenna = Antenna(port=1, name="above", zone="cabin")
     one = Reader(name="r", host="127.0.0.1", port=port, antennas=[antenna], mode=0, detector="raw")
-    return StoreConfig(site=Site(name="s", device="d"), floor=FloorPlan(), zones=[room], readers=[one])
+    return StoreConfig(site=Site(name="s", device="d"), floor=Floor(), zones=[room], readers=[one])
 
 
 class Bench:

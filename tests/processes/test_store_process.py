@@ -21,7 +21,7 @@ from runtime.config import (
     Camera,
     Entrance,
     Fixture,
-    FloorPlan,
+    Floor,
     Reader,
     Site,
     Sku,
@@ -49,7 +49,7 @@ EPC = "E28011600000000000000001"
 def config_of(folder: Path) -> StoreConfig:
     return StoreConfig(
         site=Site(name="shop", device="box"),
-        floor=FloorPlan(extent_m=(-5.0, -5.0, 10.0, 10.0)),
+        floor=Floor(extent_m=(-5.0, -5.0, 10.0, 10.0)),
         cameras=[Camera(name="cam", uri="clip.mp4", homography=((1, 0, 0), (0, 1, 0), (0, 0, 1)))],
         entrances=[Entrance(name="door", line=((-1.5, 0.0), (1.5, 0.0)), inside=(0.0, 3.0))],
         zones=[Zone(name="front", polygon=[(-3.0, 0.5), (3.0, 0.5), (3.0, 8.0), (-3.0, 8.0)])],

@@ -24,26 +24,26 @@ from runtime.config import Intervals
 from runtime.config.epcs import Article, ArticleTable
 from runtime.messages import FramesMissed, Health, Person, PersonsSeen, TagFlip, TagPresence
 from runtime.store.behaviour import Behaviour
-from runtime.store.floorplan import Antenna, Entrance, FloorPlan, Place, Zone
+from runtime.store.floorplan import AntennaCoverage, EntranceLine, FloorPlan, FloorZone, Place
 
 BEGIN_S = 1_795_320_000.0
 RACK = Place("rack", "fixture", ((6.0, 4.0),))
-ROOM = Zone("room", ((10.0, 0.0), (12.0, 0.0), (12.0, 2.0), (10.0, 2.0)), "fitting_room")
+ROOM = FloorZone("room", ((10.0, 0.0), (12.0, 0.0), (12.0, 2.0), (10.0, 2.0)), "fitting_room")
 PLAN = FloorPlan(
     extent_m=(-2.0, -4.0, 14.0, 12.0),
     cell_m=1.0,
     cameras=("cam",),
-    entrances=(Entrance("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0)),),
+    entrances=(EntranceLine("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0)),),
     zones=(
-        Zone("front", ((-2.0, 1.0), (3.0, 1.0), (3.0, 6.0), (-2.0, 6.0))),
-        Zone("back", ((5.0, 1.0), (9.0, 1.0), (9.0, 6.0), (5.0, 6.0))),
+        FloorZone("front", ((-2.0, 1.0), (3.0, 1.0), (3.0, 6.0), (-2.0, 6.0))),
+        FloorZone("back", ((5.0, 1.0), (9.0, 1.0), (9.0, 6.0), (5.0, 6.0))),
         ROOM,
     ),
     fixtures={"rack": RACK},
     articles=ArticleTable([("E2801160*", Article("shirt", "rack"))]),
     antennas={
-        ("reader", 1): Antenna(RACK),
-        ("reader", 2): Antenna(Place("room", "zone", ROOM.polygon), "room"),
+        ("reader", 1): AntennaCoverage(RACK),
+        ("reader", 2): AntennaCoverage(Place("room", "zone", ROOM.polygon), "room"),
     },
     rooms={"room": Place("room", "zone", ROOM.polygon)},
     intervals=Intervals(footfall_s=30.0, heatmap_s=30.0, flow_s=30.0, health_s=10.0),

@@ -14,10 +14,10 @@ from contract.facts import Footfall
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.floorplan import Entrance, FloorPlan
+from runtime.store.floorplan import EntranceLine, FloorPlan
 from runtime.vision.track import FloorTracker, TrackerSettings
 
-DOOR = Entrance("door", ((-1.5, 0.0), (1.5, 0.0)), inside=(0.0, 3.0))
+DOOR = EntranceLine("door", ((-1.5, 0.0), (1.5, 0.0)), inside=(0.0, 3.0))
 PLAN = FloorPlan(
     extent_m=(-8.0, -6.0, 8.0, 10.0),
     cameras=("cam",),
@@ -44,15 +44,15 @@ class Scene:
     dropped: tuple[tuple[float, float], ...] = ()
     broken: dict[int, tuple[float, ...]] = field(default_factory=dict)
     """Person -> moments at which the perfect tracks give them a new number."""
-    exchanged_s: float | None = None
-    """When the perfect tracks exchange the numbers of the first two persons."""
+    switched_s: float | None = None
+    """When the perfect tracks switch the numbers of the first two persons."""
     camera: SimulatedCamera = FACING
 
     def times_s(self) -> list[float]:
         end_s = max(walk.waypoints[-1][0] for walk in self.walks) + 1.0
         rng = np.random.default_rng(7)
-        steps = rng.uniform(0.4, 1.6, 10_000) if self.uneven else np.ones(10_000)
-        times = np.cumsum(steps) / self.fps
+        points = rng.uniform(0.4, 1.6, 10_000) if self.uneven else np.ones(10_000)
+        times = np.cumsum(points) / self.fps
         return [float(t) for t in times if t < end_s and not any(a <= t < b for a, b in self.dropped)]
 
 
@@ -101,7 +101,7 @@ SCENES = {
     # they meet in the door, half a metre apart
     "one in, one out": Scene((straight((0.5, -4.0), (0.5, 5.0)), straight((-0.5, 4.0), (-0.5, -4.5))), 1, 1),
     # 6 m/s at 5 frames a second: over a metre from frame to frame
-    "fast walker": Scene((straight((0.0, -5.0), (0.0, 6.0), speed=3.5),), 1, 0, fps=5.0),
+    "fast person": Scene((straight((0.0, -5.0), (0.0, 6.0), speed=3.5),), 1, 0, fps=5.0),
     "runner between two frames": Scene((straight((0.0, -5.5), (0.0, 7.0), speed=5.0),), 1, 0, fps=7.0),
     # the line is the lower edge of the picture: tracks begin and end on it
     "in at the picture's edge": Scene((straight((0.1, -3.0), (0.1, 6.0)),), 1, 0, camera=ABOVE),
@@ -125,8 +125,8 @@ SCENES = {
         (walk((1.5, 0.2, -4.0), (9.0, 0.2, 5.0), hidden=((4.3, 5.8),)),), 1, 0, broken={0: (5.0,)}
     ),
     # two pass each other in the door, and from there on each has the other's number
-    "ids exchanged on the line": Scene(
-        (straight((0.25, -4.0), (0.25, 5.0)), straight((-0.25, 4.0), (-0.25, -4.5))), 1, 1, exchanged_s=4.85
+    "ids switched on the line": Scene(
+        (straight((0.25, -4.0), (0.25, 5.0)), straight((-0.25, 4.0), (-0.25, -4.5))), 1, 1, switched_s=4.85
     ),
     # two meet at the door and one of them turns back: nobody is taken for the other
     "one in, one turns back": Scene(
@@ -176,7 +176,7 @@ def perfect(scene: Scene) -> Iterator[PersonsSeen]:
                 continue
             if scene.camera.cut(whole) is None or whole[3] > scene.camera.size_px[1]:
                 continue
-            body = 1 - number if scene.exchanged_s is not None and time_s >= scene.exchanged_s else number
+            body = 1 - number if scene.switched_s is not None and time_s >= scene.switched_s else number
             track = 100 * body + sum(time_s >= moment for moment in scene.broken.get(number, ()))
             left, top, right, bottom = whole.tolist()
             x_m, y_m = (np.array(xy) + rng.normal(0, 0.07, 2)).tolist()

@@ -11,12 +11,12 @@ from contract.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
-from runtime.store.floorplan import Entrance, FloorPlan, Zone
+from runtime.store.floorplan import EntranceLine, FloorPlan, FloorZone
 
 BEGIN_S = 1_795_320_000.0
-DOOR = Entrance("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0))
-FRONT = Zone("front", ((-3.0, 0.5), (3.0, 0.5), (3.0, 6.0), (-3.0, 6.0)))
-BACK = Zone("back", ((-3.0, 8.0), (3.0, 8.0), (3.0, 12.0), (-3.0, 12.0)))
+DOOR = EntranceLine("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0))
+FRONT = FloorZone("front", ((-3.0, 0.5), (3.0, 0.5), (3.0, 6.0), (-3.0, 6.0)))
+BACK = FloorZone("back", ((-3.0, 8.0), (3.0, 8.0), (3.0, 12.0), (-3.0, 12.0)))
 PLAN = FloorPlan(
     extent_m=(-4.0, -6.0, 4.0, 14.0),
     cell_m=1.0,
@@ -27,7 +27,7 @@ PLAN = FloorPlan(
 )
 WALK_M_PER_S = 1.0
 IN_FRONT_S = 9.0
-"""By then the walker, who sets out at y = -4 m, stands about in front of the shop."""
+"""By then the person, who sets out at y = -4 m, stands about in front of the shop."""
 
 
 def core() -> Behaviour:
@@ -55,7 +55,7 @@ def entered(facts: list[Fact], entrance: str = "door") -> int:
 def test_a_crossing_is_counted_once_whenever_the_plan_changes(reload_s: float) -> None:
     behaviour = core()
     facts = walk(behaviour, 0.0, reload_s, 4.0)
-    facts += behaviour.adopt(
+    facts += behaviour.apply_plan(
         replace(PLAN, zones=(), intervals=Intervals(footfall_s=7.0, heatmap_s=20.0, flow_s=20.0))
     )
     facts += walk(behaviour, reload_s, 45.0, 4.0)
@@ -69,10 +69,10 @@ def test_a_crossing_is_counted_once_whenever_the_plan_changes(reload_s: float) -
 
 
 def test_who_stands_near_a_line_when_it_is_drawn_did_not_come_through_it() -> None:
-    line = Entrance("passage", ((-3.0, 4.6), (3.0, 4.6)), (0.0, 3.0))
+    line = EntranceLine("passage", ((-3.0, 4.6), (3.0, 4.6)), (0.0, 3.0))
     behaviour = core()
     facts = walk(behaviour, 0.0, IN_FRONT_S)
-    facts += behaviour.adopt(replace(PLAN, entrances=(DOOR, line)))
+    facts += behaviour.apply_plan(replace(PLAN, entrances=(DOOR, line)))
     facts += walk(behaviour, IN_FRONT_S, 17.0)
     facts += behaviour.finish(BEGIN_S + 17.0)
     assert entered(facts, "passage") == 0
@@ -80,10 +80,10 @@ def test_who_stands_near_a_line_when_it_is_drawn_did_not_come_through_it() -> No
 
 
 def test_a_line_that_was_moved_counts_at_its_new_place_from_then_on() -> None:
-    moved = Entrance("door", ((-3.0, 7.0), (3.0, 7.0)), (0.0, 9.0))
+    moved = EntranceLine("door", ((-3.0, 7.0), (3.0, 7.0)), (0.0, 9.0))
     behaviour = core()
     facts = walk(behaviour, 0.0, 2.0)
-    facts += behaviour.adopt(replace(PLAN, entrances=(moved,)))
+    facts += behaviour.apply_plan(replace(PLAN, entrances=(moved,)))
     facts += walk(behaviour, 2.0, 7.0)
     assert not [fact for fact in facts if isinstance(fact, Visit)], "the old line counts no more"
     facts += walk(behaviour, 7.0, 17.0)
@@ -93,7 +93,7 @@ def test_a_line_that_was_moved_counts_at_its_new_place_from_then_on() -> None:
 def test_a_stay_in_a_zone_that_stays_the_same_is_one_stay_of_the_same_visitor() -> None:
     behaviour = core()
     facts = walk(behaviour, 0.0, IN_FRONT_S, 4.0)
-    facts += behaviour.adopt(replace(PLAN, zones=(FRONT,)))
+    facts += behaviour.apply_plan(replace(PLAN, zones=(FRONT,)))
     facts += walk(behaviour, IN_FRONT_S, 20.0, 4.0)
     facts += behaviour.finish(BEGIN_S + 20.0)
     (dwell,) = [fact for fact in facts if isinstance(fact, Dwell)]
@@ -105,8 +105,8 @@ def test_a_stay_in_a_zone_that_stays_the_same_is_one_stay_of_the_same_visitor() 
 def test_a_stay_in_a_zone_that_was_redrawn_is_cut_there() -> None:
     behaviour = core()
     facts = walk(behaviour, 0.0, IN_FRONT_S, 4.0)
-    wider = Zone("front", ((-3.0, 0.5), (3.0, 0.5), (3.0, 7.0), (-3.0, 7.0)))
-    told = behaviour.adopt(replace(PLAN, zones=(wider, BACK)))
+    wider = FloorZone("front", ((-3.0, 0.5), (3.0, 0.5), (3.0, 7.0), (-3.0, 7.0)))
+    told = behaviour.apply_plan(replace(PLAN, zones=(wider, BACK)))
     (dwell,) = [fact for fact in told if isinstance(fact, Dwell)]
     assert dwell.partial
     assert dwell.leave_s == pytest.approx(BEGIN_S + IN_FRONT_S, abs=0.5)
@@ -121,7 +121,7 @@ def test_a_stay_in_a_zone_that_was_redrawn_is_cut_there() -> None:
 def test_heat_is_told_before_its_zones_change() -> None:
     behaviour = core()
     walk(behaviour, 0.0, IN_FRONT_S, 4.0)
-    told = behaviour.adopt(replace(PLAN, zones=(BACK,)))
+    told = behaviour.apply_plan(replace(PLAN, zones=(BACK,)))
     (heat,) = [fact for fact in told if isinstance(fact, Heatmap)]
     assert heat.partial
     assert heat.zones["front"] > 3.0
@@ -130,7 +130,7 @@ def test_heat_is_told_before_its_zones_change() -> None:
 def test_a_camera_that_is_added_was_blind_until_then() -> None:
     behaviour = core()
     facts = walk(behaviour, 0.0, 6.0, 4.0)
-    facts += behaviour.adopt(replace(PLAN, cameras=("cam", "second")))
+    facts += behaviour.apply_plan(replace(PLAN, cameras=("cam", "second")))
     facts += walk(behaviour, 6.0, 50.0, 4.0)
     first = next(fact for fact in facts if isinstance(fact, Footfall) and fact.coverage)
     blind_s = {each.camera: each.blind_s for each in first.coverage}

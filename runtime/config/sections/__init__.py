@@ -7,7 +7,7 @@ otherwise. Paths are absolute once a file has been loaded. The descriptions are 
 
 from runtime.config.sections.cameras import MAX_CAMERAS, Camera, PointPair
 from runtime.config.sections.engines import Engines
-from runtime.config.sections.floor import MAX_FIXTURES, MAX_ZONES, Entrance, Fixture, FloorPlan, Sku, Zone
+from runtime.config.sections.floor import MAX_FIXTURES, MAX_ZONES, Entrance, Fixture, Floor, Sku, Zone
 from runtime.config.sections.readers import MAX_READERS, Antenna, Reader
 from runtime.config.sections.site import Intervals, Log, Retention, Site
 from runtime.config.sections.uplink import Tls, Uplink
@@ -23,7 +23,7 @@ __all__ = [
     "Engines",
     "Entrance",
     "Fixture",
-    "FloorPlan",
+    "Floor",
     "Intervals",
     "Log",
     "PointPair",

@@ -14,7 +14,7 @@ MAX_ZONES = 256
 MAX_FIXTURES = 1_000
 
 
-class FloorPlan(Section, frozen=True, kw_only=True):
+class Floor(Section, frozen=True, kw_only=True):
     """The store's floor in metres. x grows to the right of the drawing and y grows downwards.
 
     `extent_m` is always known after loading: given, or found from the drawing's size and its scale.

@@ -53,7 +53,7 @@ class CoverageMeter:
         rates = analysis_fps or {}
         self._cameras = {camera: _Sight(start_s, rates.get(camera)) for camera in cameras}
 
-    def adopt(
+    def apply_plan(
         self, cameras: tuple[str, ...], now_s: float, keep_s: float, analysis_fps: Mapping[str, float]
     ) -> None:
         """Go on with these cameras; one that is new is known to have been blind until `now_s`."""

@@ -2,14 +2,14 @@
 
 A side counts only beyond `HYSTERESIS_M` from the line for `SETTLE_S`, or beyond `SURE_M` at once, so jitter
 and lingering on the line count nothing, and neither does a U-turn within it. A crossing counts if the path
-between the two settled sides cuts the segment itself, not its extension; one long step does as well as many
+between the two settled sides cuts the segment itself, not its extension; one long point does as well as many
 short ones. Direction is from the entrance's inside point.
 
 A track may begin or end at the line (the line lies at the picture's edge, or tracking lost the person there).
 It then counts as *inferred* if the person's own motion leads across the line within `REACH_S` and `REACH_M`
-and the camera was watching at that time. If a walker whose leaving was inferred is found again on the old
+and the camera was watching at that time. If a person whose leaving was inferred is found again on the old
 side, the crossing is taken back; on the new side it stands, and nothing else counts for the same passage. If
-two walkers turn out to have had each other's tracks, what counted since then is given to whom it belongs.
+two persons turn out to have had each other's tracks, what counted since then is given to whom it belongs.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.passages import (
     ENDING_S,
     Crossing,
+    LinePosition,
     Passage,
-    Stand,
     cut_between,
     direction_of,
     pace,
     settles,
     side_of,
 )
-from runtime.store.floorplan import Entrance
-from runtime.store.people.identity import Source, Step
+from runtime.store.floorplan import EntranceLine
+from runtime.store.people.identity import Source, TrackPoint
 from runtime.store.people.reassociation import MEMORY_S
 
 __all__ = ["LOST_S", "REACH_S", "Crossing", "EntranceCounter"]
@@ -42,20 +42,20 @@ WALKING_M_PER_S = 0.4
 STARTING_S = 0.6
 """How much of a track's beginning tells where it came from."""
 LOST_S = 3.0
-"""Unseen for this long, a walker counts as gone."""
+"""Unseen for this long, a person counts as gone."""
 SURELY_ACROSS_M = 0.1
 TAKEOVER_S = 0.5
-MAX_WALKERS = 1024
+MAX_PERSONS = 1024
 
 
 class EntranceCounter:
     """Counts one entrance; `coverage` says since when and until when its cameras have been watching.
 
-    `already_here` are walkers who were on the floor before the line was drawn: they did not come through it.
+    `already_here` are persons who were on the floor before the line was drawn: they did not come through it.
     """
 
     def __init__(
-        self, entrance: Entrance, coverage: CoverageMeter, already_here: frozenset[int] = frozenset()
+        self, entrance: EntranceLine, coverage: CoverageMeter, already_here: frozenset[int] = frozenset()
     ) -> None:
         self.entrance = entrance
         self._already_here = already_here
@@ -63,19 +63,19 @@ class EntranceCounter:
         self._passages: dict[int, Passage] = {}
         self._margin_m = END_TOLERANCE_M
 
-    def observe(self, steps: Iterable[Step]) -> list[Crossing]:
-        """Crossings that these steps complete."""
-        mine = [step for step in steps if self._counts(step)]
+    def observe(self, points: Iterable[TrackPoint]) -> list[Crossing]:
+        """Crossings that these points complete."""
+        mine = [point for point in points if self._counts(point)]
         if not mine:
             return []
         found: list[Crossing] = []
-        for step in mine:
-            depth_m, along_m = self.entrance.stand(step.fix.x_m, step.fix.y_m)
-            found += self._stand(step, Stand(step.fix.time_s, depth_m, along_m))
+        for point in mine:
+            depth_m, along_m = self.entrance.stand(point.position.x_m, point.position.y_m)
+            found += self._stand(point, LinePosition(point.position.time_s, depth_m, along_m))
         return found
 
-    def exchange(self, one: int, other: int, since_s: float) -> list[Crossing]:
-        """Two walkers had each other's tracks from `since_s` on: what either did since then is the other's.
+    def undo_id_switch(self, one: int, other: int, since_s: float) -> list[Crossing]:
+        """Two persons had each other's tracks from `since_s` on: what either did since then is the other's.
 
         If they stood on different sides then, there is nothing to give: with their own tracks back they are
         seen to have changed sides.
@@ -88,29 +88,29 @@ class EntranceCounter:
         return sorted(changed, key=lambda crossing: not crossing.retracted)
 
     def advance(self, time_s: float, patience_s: float = LOST_S) -> list[Crossing]:
-        """Crossings of walkers who were lost at the line `patience_s` ago; forgets those lost for long."""
+        """Crossings of persons who were lost at the line `patience_s` ago; forgets those lost for long."""
         found: list[Crossing] = []
-        for walker, passage in list(self._passages.items()):
+        for person, passage in list(self._passages.items()):
             watched_s = self._coverage.watched_until(passage.source[0], time_s)
             unseen_s = watched_s - passage.stands[-1].time_s
             if unseen_s >= MEMORY_S:
-                del self._passages[walker]
+                del self._passages[person]
             elif unseen_s >= patience_s and not passage.gone:
                 passage.gone = True
-                found += self._judge_end(walker, passage)
+                found += self._judge_end(person, passage)
         return found
 
-    def _counts(self, step: Step) -> bool:
-        return not self.entrance.cameras or step.source[0] in self.entrance.cameras
+    def _counts(self, point: TrackPoint) -> bool:
+        return not self.entrance.cameras or point.source[0] in self.entrance.cameras
 
-    def _stand(self, step: Step, stand: Stand) -> list[Crossing]:
-        passage = self._passages.get(step.walker)
+    def _stand(self, point: TrackPoint, stand: LinePosition) -> list[Crossing]:
+        passage = self._passages.get(point.person)
         if passage is None:
-            if len(self._passages) >= MAX_WALKERS:
+            if len(self._passages) >= MAX_PERSONS:
                 del self._passages[next(iter(self._passages))]
-            here = step.walker in self._already_here
-            passage = self._passages[step.walker] = Passage(step.source, came_from_judged=here)
-        if not self._takes(passage, step.source, stand):
+            here = point.person in self._already_here
+            passage = self._passages[point.person] = Passage(point.source, came_from_judged=here)
+        if not self._takes(passage, point.source, stand):
             return []
         found = self._returned(passage, stand)
         if passage.stands:
@@ -118,15 +118,15 @@ class EntranceCounter:
         self._remember(passage, stand)
         side = settles(passage, stand)
         if side and passage.settled and side != passage.settled:
-            found += self._crossed(step.walker, passage, side, stand.time_s)
+            found += self._crossed(point.person, passage, side, stand.time_s)
         if side:
             passage.came_by = passage.came_by if passage.settled else passage.cut
             passage.settled = side
-        return found + self._judge_start(step.walker, passage)
+        return found + self._judge_start(point.person, passage)
 
     @staticmethod
-    def _takes(passage: Passage, source: Source, stand: Stand) -> bool:
-        """One source at a time tells where a walker stands: two cameras disagree by decimetres."""
+    def _takes(passage: Passage, source: Source, stand: LinePosition) -> bool:
+        """One source at a time tells where a person stands: two cameras disagree by decimetres."""
         if not passage.stands:
             return True
         last_s = passage.stands[-1].time_s
@@ -139,7 +139,7 @@ class EntranceCounter:
         return True
 
     @staticmethod
-    def _remember(passage: Passage, stand: Stand) -> None:
+    def _remember(passage: Passage, stand: LinePosition) -> None:
         passage.stands.append(stand)
         keep_s = stand.time_s - ENDING_S
         while len(passage.stands) > 2 and passage.stands[0].time_s < keep_s:
@@ -148,8 +148,8 @@ class EntranceCounter:
             passage.starting.append(stand)
 
     @staticmethod
-    def _returned(passage: Passage, stand: Stand) -> list[Crossing]:
-        """Takes an inferred leaving back when the walker is found on the side they were lost on.
+    def _returned(passage: Passage, stand: LinePosition) -> list[Crossing]:
+        """Takes an inferred leaving back when the person is found on the side they were lost on.
 
         Found on the other side, they went through: once, and before they were found.
         """
@@ -170,20 +170,20 @@ class EntranceCounter:
         passage.correct(inferred, earlier)
         return [back, earlier]
 
-    def _crossed(self, walker: int, passage: Passage, side: int, time_s: float) -> list[Crossing]:
+    def _crossed(self, person: int, passage: Passage, side: int, time_s: float) -> list[Crossing]:
         passage.came_from_judged = True
         cut = passage.cut
         if cut is None or not self._within(cut.along_m):
             passage.turned(time_s, None)
             return []
-        crossing = Crossing(self.entrance.name, walker, direction_of(side), cut.time_s)
+        crossing = Crossing(self.entrance.name, person, direction_of(side), cut.time_s)
         passage.turned(cut.time_s, crossing)
         return [crossing]
 
     def _within(self, along_m: float) -> bool:
         return -self._margin_m <= along_m <= self.entrance.length_m + self._margin_m
 
-    def _judge_start(self, walker: int, passage: Passage) -> list[Crossing]:
+    def _judge_start(self, person: int, passage: Passage) -> list[Crossing]:
         """Whether a track that began at the line came through it."""
         born, now = passage.starting[0] if passage.starting else None, passage.stands[-1]
         if passage.came_from_judged or not passage.settled or born is None:
@@ -196,20 +196,20 @@ class EntranceCounter:
         begun_m = side * born.depth_m
         if begun_m < -SURELY_ACROSS_M and passage.came_by is not None:
             seen = self._within(passage.came_by.along_m)
-            return [self._came(walker, passage, passage.came_by.time_s, False)] if seen else []
+            return [self._came(person, passage, passage.came_by.time_s, False)] if seen else []
         speed, drift = pace(starting)
         ago_s = self._away_s(born, side * speed, begun_m, -drift)
         if ago_s is None or born.time_s - ago_s < self._coverage.seen_since(passage.source[0]):
             return []
-        return [self._came(walker, passage, born.time_s - ago_s, True)]
+        return [self._came(person, passage, born.time_s - ago_s, True)]
 
-    def _came(self, walker: int, passage: Passage, time_s: float, inferred: bool) -> Crossing:
+    def _came(self, person: int, passage: Passage, time_s: float, inferred: bool) -> Crossing:
         """The crossing with which a track that began at the line came to its side."""
-        crossing = Crossing(self.entrance.name, walker, direction_of(passage.settled), time_s, inferred)
+        crossing = Crossing(self.entrance.name, person, direction_of(passage.settled), time_s, inferred)
         passage.turned(time_s, crossing)
         return crossing
 
-    def _judge_end(self, walker: int, passage: Passage) -> list[Crossing]:
+    def _judge_end(self, person: int, passage: Passage) -> list[Crossing]:
         """Whether a track that ended at the line went through it."""
         if not passage.settled:
             return []
@@ -219,12 +219,12 @@ class EntranceCounter:
         if ahead_s is None:
             return []
         time_s = last.time_s + ahead_s
-        passage.inferred = Crossing(self.entrance.name, walker, direction_of(side), time_s, True)
+        passage.inferred = Crossing(self.entrance.name, person, direction_of(side), time_s, True)
         passage.turned(time_s, passage.inferred)
         passage.settled = side
         return [passage.inferred]
 
-    def _away_s(self, stand: Stand, speed: float, distance_m: float, drift: float) -> float | None:
+    def _away_s(self, stand: LinePosition, speed: float, distance_m: float, drift: float) -> float | None:
         """Seconds of walking between a stand and the line, 0 if it is past it; None if not led through it.
 
         `speed` is along the normal and `drift` along the line, both in the sense in which time is followed

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from contract.facts import Footfall
 from runtime.store.counts.coverage import CoverageMeter
-from runtime.store.counts.intervals import Intervals, Window
+from runtime.store.counts.intervals import Interval, IntervalClock
 from runtime.store.counts.passages import Crossing
 from runtime.store.counts.quality import quality_of
-from runtime.store.floorplan import Entrance
+from runtime.store.floorplan import EntranceLine
 
 KEPT_WINDOWS, KEPT_S = 10, 120.0
-"""Closed intervals an entrance that can still be corrected, and as many as began that long ago: a walker who
+"""Closed intervals an entrance that can still be corrected, and as many as began that long ago: a person who
 was lost is taken up again for half a minute. Older ones stay as they are."""
 
 
@@ -44,17 +44,19 @@ class FootfallBook:
     """Counts of all entrances."""
 
     def __init__(
-        self, entrances: tuple[Entrance, ...], length_s: float, begin_s: float, coverage: CoverageMeter
+        self, entrances: tuple[EntranceLine, ...], length_s: float, begin_s: float, coverage: CoverageMeter
     ) -> None:
         self._entrances = {entrance.name: entrance for entrance in entrances}
-        self._intervals = Intervals(length_s, begin_s)
+        self._intervals = IntervalClock(length_s, begin_s)
         self._coverage = coverage
         self._open: dict[tuple[str, int], _Count] = {}
         self._closed: dict[tuple[str, int], Footfall] = {}
         self._corrected: set[tuple[str, int]] = set()
         self.counts: Counter[str] = Counter(uncounted_late=0)
 
-    def adopt(self, entrances: tuple[Entrance, ...], length_s: float, settled_s: float) -> list[Footfall]:
+    def apply_plan(
+        self, entrances: tuple[EntranceLine, ...], length_s: float, settled_s: float
+    ) -> list[Footfall]:
         """Go on with these entrances; where they or the interval changed, what was counted by now is told."""
         changed = {entrance.name: entrance for entrance in entrances}
         length_stays = length_s == self._intervals.length_s
@@ -63,7 +65,7 @@ class FootfallBook:
         facts = self.cut(settled_s)
         begin_s = max(settled_s, self._intervals.begin_s)
         self._entrances = changed
-        self._intervals = Intervals(length_s, begin_s)
+        self._intervals = IntervalClock(length_s, begin_s)
         if not length_stays:
             self._closed.clear()
         unsettled = [(name, count) for (name, _), count in self._open.items() if name in changed]
@@ -107,14 +109,14 @@ class FootfallBook:
         """Facts of everything up to `time_s`, the last interval cut short."""
         return self.close(time_s) + self._facts(self._intervals.cut(time_s))
 
-    def _facts(self, windows: list[Window]) -> list[Footfall]:
+    def _facts(self, windows: list[Interval]) -> list[Footfall]:
         facts = [self._fact(entrance, window) for window in windows for entrance in self._entrances.values()]
         kept = max(KEPT_WINDOWS, math.ceil(KEPT_S / self._intervals.length_s))
         oldest = self._intervals.oldest_open - kept
         self._closed = {at: fact for at, fact in self._closed.items() if at[1] >= oldest}
         return facts
 
-    def _fact(self, entrance: Entrance, window: Window) -> Footfall:
+    def _fact(self, entrance: EntranceLine, window: Interval) -> Footfall:
         at = (entrance.name, window.number)
         count = self._open.pop(at, _Count())
         coverage = self._coverage.of(window.start_s, window.end_s, entrance.cameras)

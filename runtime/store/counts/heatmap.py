@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from contract.facts import Cell, Heatmap
 from runtime.store.counts.coverage import CoverageMeter
-from runtime.store.counts.intervals import Intervals, Window
+from runtime.store.counts.intervals import Interval, IntervalClock
 from runtime.store.counts.quality import quality_of
 from runtime.store.floorplan import FloorPlan
-from runtime.store.people.identity import Step
+from runtime.store.people.identity import TrackPoint
 
 LONGEST_STEP_S = 1.0
-"""A walker out of sight for longer spends the rest of that time nowhere."""
-MAX_WALKERS = 1024
+"""A person out of sight for longer spends the rest of that time nowhere."""
+MAX_PERSONS = 1024
 CELLS_PER_PART = 1000
 MAX_CELLS = 20_000
 """Cells kept an interval: a floor of 100 x 50 m at 0.5 m. Beyond it new cells are counted in zones only."""
@@ -34,12 +34,12 @@ class HeatmapBook:
 
     def __init__(self, plan: FloorPlan, begin_s: float, coverage: CoverageMeter) -> None:
         self._plan = plan
-        self._intervals = Intervals(plan.intervals.heatmap_s, begin_s)
+        self._intervals = IntervalClock(plan.intervals.heatmap_s, begin_s)
         self._coverage = coverage
         self._last_s: dict[int, float] = {}
         self._heat: dict[int, _Heat] = {}
 
-    def adopt(self, plan: FloorPlan, now_s: float) -> list[Heatmap]:
+    def apply_plan(self, plan: FloorPlan, now_s: float) -> list[Heatmap]:
         """Go on by another plan; where its zones or the interval changed, the heat so far is told."""
         before, length_s = self._plan, plan.intervals.heatmap_s
         if plan.zones == before.zones and length_s == self._intervals.length_s:
@@ -47,22 +47,22 @@ class HeatmapBook:
             return []
         facts = self.cut(now_s)
         self._plan = plan
-        self._intervals = Intervals(length_s, max(now_s, self._intervals.begin_s))
+        self._intervals = IntervalClock(length_s, max(now_s, self._intervals.begin_s))
         self._heat.clear()
         return facts
 
-    def observe(self, steps: Sequence[Step]) -> None:
-        """Add the time since each walker's last step to where they are now."""
-        leading = [step for step in steps if step.lead]
+    def observe(self, points: Sequence[TrackPoint]) -> None:
+        """Add the time since each person's last point to where they are now."""
+        leading = [point for point in points if point.lead]
         if not leading:
             return
         x0, y0, x1, y1 = self._plan.extent_m
-        for step in leading:
-            spent_s = self._spent(step.walker, step.fix.time_s)
+        for point in leading:
+            spent_s = self._spent(point.person, point.position.time_s)
             if spent_s <= 0:
                 continue
-            heat = self._of(step.fix.time_s)
-            x_m, y_m = step.fix.x_m, step.fix.y_m
+            heat = self._of(point.position.time_s)
+            x_m, y_m = point.position.x_m, point.position.y_m
             at = (math.floor((x_m - x0) / self._plan.cell_m), math.floor((y_m - y0) / self._plan.cell_m))
             on_floor = x0 <= x_m < x1 and y0 <= y_m < y1
             if on_floor and (at in heat.cells or len(heat.cells) < MAX_CELLS):
@@ -71,10 +71,10 @@ class HeatmapBook:
                 if zone.holds(x_m, y_m):
                     heat.zones[zone.name] += spent_s
 
-    def _spent(self, walker: int, time_s: float) -> float:
-        last_s = self._last_s.pop(walker, time_s)
-        self._last_s[walker] = time_s
-        while len(self._last_s) > MAX_WALKERS:
+    def _spent(self, person: int, time_s: float) -> float:
+        last_s = self._last_s.pop(person, time_s)
+        self._last_s[person] = time_s
+        while len(self._last_s) > MAX_PERSONS:
             del self._last_s[next(iter(self._last_s))]
         return min(time_s - last_s, LONGEST_STEP_S)
 
@@ -90,7 +90,7 @@ class HeatmapBook:
         """Facts of everything up to `time_s`."""
         return [fact for window in self._intervals.cut(time_s) for fact in self._facts(window)]
 
-    def _facts(self, window: Window) -> list[Heatmap]:
+    def _facts(self, window: Interval) -> list[Heatmap]:
         heat = self._heat.pop(window.number, _Heat())
         cells = [
             Cell(column, row, round(spent_s, 2))

@@ -8,7 +8,7 @@ MAX_WINDOWS = 1440
 """A longer pause (a machine asleep for days) is reported by its last windows only."""
 
 
-class Window(NamedTuple):
+class Interval(NamedTuple):
     """One reporting interval; `number` counts interval lengths since 1970."""
 
     number: int
@@ -21,7 +21,7 @@ class Window(NamedTuple):
         return ":".join((*names, str(round(self.start_s * 1000))))
 
 
-class Intervals:
+class IntervalClock:
     """Says which windows are over. `begin_s` is when watching began."""
 
     def __init__(self, length_s: float, begin_s: float) -> None:
@@ -38,20 +38,20 @@ class Intervals:
         """The first window that has not been reported."""
         return self._next
 
-    def window(self, index: int, until_s: float = float("inf")) -> Window:
+    def window(self, index: int, until_s: float = float("inf")) -> Interval:
         """The window `index`, cut at `until_s`."""
         start_s, end_s = index * self.length_s, (index + 1) * self.length_s
         cut_start_s, cut_end_s = max(start_s, self.begin_s), min(end_s, until_s)
-        return Window(index, cut_start_s, cut_end_s, (cut_start_s, cut_end_s) != (start_s, end_s))
+        return Interval(index, cut_start_s, cut_end_s, (cut_start_s, cut_end_s) != (start_s, end_s))
 
-    def closed(self, settled_s: float) -> list[Window]:
+    def closed(self, settled_s: float) -> list[Interval]:
         """Windows that ended by `settled_s` and were not reported yet, each once."""
         until = self.index(settled_s)
         first = max(self._next, until - MAX_WINDOWS)
         self._next = max(self._next, until)
         return [self.window(index) for index in range(first, until)]
 
-    def cut(self, time_s: float) -> list[Window]:
+    def cut(self, time_s: float) -> list[Interval]:
         """All windows up to `time_s`, the last one cut short there."""
         windows = self.closed(time_s)
         last = self.window(self._next, time_s)

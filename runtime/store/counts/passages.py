@@ -1,4 +1,4 @@
-"""What one walker did at one entrance: where they stood, which side they settled on, what counted."""
+"""What one person did at one entrance: where they stood, which side they settled on, what counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SURE_M = 0.5
 ENDING_S = 0.8
 """How much of a track's end tells where it was going."""
 TURNS_KEPT_S = 10.0
-"""An exchange of two tracks is found out within seconds."""
+"""An id switch is found out within seconds."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Crossing:
     """One person through one entrance. `retracted` takes back an earlier, inferred crossing."""
 
     entrance: str
-    walker: int
+    person: int
     direction: Direction
     time_s: float
     inferred: bool = False
@@ -33,8 +33,8 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Stand:
-    """Where a walker stands relative to the line: depth behind it, place along it in metres."""
+class LinePosition:
+    """Where a person stands relative to the line: depth behind it, place along it in metres."""
 
     time_s: float
     depth_m: float
@@ -42,8 +42,8 @@ class Stand:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A moment at which a walker counted, or was found on the other side without counting."""
+class SideChange:
+    """A moment at which a person counted, or was found on the other side without counting."""
 
     time_s: float
     side_before: int
@@ -52,49 +52,49 @@ class Turn:
 
 @dataclass
 class Passage:
-    """What one walker has done at one entrance."""
+    """What one person has done at one entrance."""
 
     source: Source
-    stands: list[Stand] = field(default_factory=list)
-    starting: list[Stand] = field(default_factory=list)
+    stands: list[LinePosition] = field(default_factory=list)
+    starting: list[LinePosition] = field(default_factory=list)
     came_from_judged: bool = False
     settled: int = 0
     leaning: int = 0
     leaning_since_s: float = 0.0
-    cut: Stand | None = None
+    cut: LinePosition | None = None
     """Where they last met the endless line."""
-    came_by: Stand | None = None
+    came_by: LinePosition | None = None
     """Where they had met it when they first settled on a side."""
     inferred: Crossing | None = None
     gone: bool = False
-    turns: list[Turn] = field(default_factory=list)
+    turns: list[SideChange] = field(default_factory=list)
 
     def turned(self, time_s: float, crossing: Crossing | None) -> None:
         """Note what counted, or a change of sides that did not, before `settled` changes."""
         self.turns = [turn for turn in self.turns if turn.time_s > time_s - TURNS_KEPT_S]
-        self.turns.append(Turn(time_s, self.settled, crossing))
+        self.turns.append(SideChange(time_s, self.settled, crossing))
 
     def correct(self, told: Crossing, right: Crossing | None) -> None:
         """What was told turned out otherwise, or not to have been."""
         for place, turn in enumerate(self.turns):
             if turn.crossing == told:
                 self.turns[place : place + 1] = (
-                    [] if right is None else [Turn(right.time_s, turn.side_before, right)]
+                    [] if right is None else [SideChange(right.time_s, turn.side_before, right)]
                 )
                 return
 
     def settled_at(self, time_s: float) -> int:
-        """The side the walker had settled on at a moment not long ago."""
+        """The side the person had settled on at a moment not long ago."""
         return next((turn.side_before for turn in self.turns if turn.time_s >= time_s), self.settled)
 
-    def hand_over(self, walker: int, since_s: float) -> list[Crossing]:
-        """From `since_s` on it was `walker` who did this: what counted is taken back and counted for them."""
+    def hand_over(self, person: int, since_s: float) -> list[Crossing]:
+        """From `since_s` on it was `person` who did this: what counted is taken back and counted for them."""
         found: list[Crossing] = []
         for place, turn in enumerate(self.turns):
             crossing = turn.crossing
             if crossing is None or turn.time_s < since_s:
                 continue
-            theirs = replace(crossing, walker=walker)
+            theirs = replace(crossing, person=person)
             found += [replace(crossing, retracted=True), theirs]
             self.turns[place] = replace(turn, crossing=theirs)
             if self.inferred == crossing:
@@ -102,8 +102,8 @@ class Passage:
         return found
 
 
-def settles(passage: Passage, stand: Stand) -> int:
-    """The side a walker has settled on by now; 0 while that is open."""
+def settles(passage: Passage, stand: LinePosition) -> int:
+    """The side a person has settled on by now; 0 while that is open."""
     side = side_of(stand.depth_m)
     if side != passage.leaning:
         passage.leaning, passage.leaning_since_s = side, stand.time_s
@@ -119,19 +119,19 @@ def side_of(depth_m: float) -> int:
     return 0 if abs(depth_m) <= HYSTERESIS_M else (1 if depth_m > 0 else -1)
 
 
-def cut_between(before: Stand, after: Stand) -> Stand | None:
+def cut_between(before: LinePosition, after: LinePosition) -> LinePosition | None:
     """Where and when the way from one stand to the other meets the endless line."""
     if (before.depth_m < 0) == (after.depth_m < 0):
         return None
     share = before.depth_m / (before.depth_m - after.depth_m)
-    return Stand(
+    return LinePosition(
         before.time_s + share * (after.time_s - before.time_s),
         0.0,
         before.along_m + share * (after.along_m - before.along_m),
     )
 
 
-def pace(stands: list[Stand]) -> tuple[float, float]:
+def pace(stands: list[LinePosition]) -> tuple[float, float]:
     """Mean speed in depth and along the line, m/s, by least squares; zero from a single stand."""
     table = np.array([(stand.time_s, stand.depth_m, stand.along_m) for stand in stands])
     table -= table.mean(axis=0)

@@ -27,7 +27,7 @@ class _Mark(NamedTuple):
 
     time_s: float
     entrance: str
-    walker: int
+    person: int
     direction: Direction
 
 
@@ -45,10 +45,10 @@ class VisitBook:
 
     def add(self, crossing: Crossing) -> Visit:
         """The visit that a crossing is; a crossing taken back retracts it under the same key."""
-        mark = _Mark(crossing.time_s, crossing.entrance, crossing.walker, crossing.direction)
+        mark = _Mark(crossing.time_s, crossing.entrance, crossing.person, crossing.direction)
         if crossing.retracted:
             return self._take_back(mark)
-        visitor = self._ids.of(crossing.walker, crossing.time_s)
+        visitor = self._ids.of(crossing.person, crossing.time_s)
         told = self._told.get(visitor, {})
         if _contradiction([*told, mark]) is not None:
             visitor = self._other_than(visitor, mark if all(each < mark for each in told) else None)
@@ -64,7 +64,7 @@ class VisitBook:
     def _take_back(self, mark: _Mark) -> Visit:
         visitor = self._whose.get(mark)
         if visitor is None:
-            visitor = self._ids.of(mark.walker, mark.time_s)
+            visitor = self._ids.of(mark.person, mark.time_s)
             return replace(_visit(visitor, mark, f"visit:{visitor}:{_moment(mark)}"), rev=1, retracted=True)
         gone = self._withdraw(mark, visitor)
         self._part(visitor)
@@ -88,9 +88,9 @@ class VisitBook:
         self._part(other)
 
     def _other_than(self, visitor: str, newest: _Mark | None) -> str:
-        """A new id; the walker's own from `newest` on, if they still go by the old one."""
-        if newest is not None and self._ids.of(newest.walker, newest.time_s) == visitor:
-            return self._ids.renew(newest.walker, newest.time_s)
+        """A new id; the person's own from `newest` on, if they still go by the old one."""
+        if newest is not None and self._ids.of(newest.person, newest.time_s) == visitor:
+            return self._ids.renew(newest.person, newest.time_s)
         return self._ids.draw()
 
     def _enter(self, mark: _Mark, visitor: str) -> None:

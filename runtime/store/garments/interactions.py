@@ -1,4 +1,4 @@
-"""Flips wait until detectors and tracks have had their say, then each is matched with a walker."""
+"""Flips wait until detectors and tracks have had their say, then each is matched with a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contract.facts import Flip, Interaction
 from runtime.messages import TagFlip
 from runtime.store.floorplan import FloorPlan
 from runtime.store.garments.matching import Match, MatchSettings, TagTurned, match, together
-from runtime.store.people.paths import KEEP_S, Paths
+from runtime.store.people.paths import KEEP_S, RecentPaths
 from runtime.store.people.visitors import VisitorIds
 
 WAIT_S = 4.5
@@ -21,7 +21,7 @@ class Interactions:
     """Flips to interactions."""
 
     def __init__(
-        self, plan: FloorPlan, paths: Paths, ids: VisitorIds, settings: MatchSettings | None = None
+        self, plan: FloorPlan, paths: RecentPaths, ids: VisitorIds, settings: MatchSettings | None = None
     ) -> None:
         self.plan = plan
         self._paths = paths
@@ -91,7 +91,7 @@ class Interactions:
             fixture=flip.fixture,
             start_s=flip.start_s,
             end_s=flip.end_s,
-            visitor=self._visitor(found.walker, flip),
+            visitor=self._visitor(found.person, flip),
             probability=round(found.probability, 4),
             nobody_probability=round(found.nobody_probability, 4),
             runner_up=self._visitor(found.runner_up, flip),
@@ -99,5 +99,5 @@ class Interactions:
             evidence=found.evidence,
         )
 
-    def _visitor(self, walker: int | None, flip: Flip) -> str | None:
-        return self._ids.of(walker, flip.start_s) if walker is not None else None
+    def _visitor(self, person: int | None, flip: Flip) -> str | None:
+        return self._ids.of(person, flip.start_s) if person is not None else None

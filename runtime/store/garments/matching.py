@@ -1,7 +1,7 @@
-"""Which walker turned which tag.
+"""Which person turned which tag.
 
-For each flip and walker the likelihood is that of being within reach of the tag's place throughout the flip,
-averaged over the detector's timing error; reach fades over the uncertainty of the walker's place, and a
+For each flip and person the likelihood is that of being within reach of the tag's place throughout the flip,
+averaged over the detector's timing error; reach fades over the uncertainty of the person's place, and a
 judged action raises or lowers it. "Nobody we see" has a likelihood of its own. Flips
 that overlap in time are assigned one-to-one by linear assignment in log-likelihood; the probability of each
 pair is a softmax over the best assignments that contain it (max-marginals, exact for a single flip). The
@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from contract.facts import Evidence
 from runtime.geometry import Floats
 from runtime.store.floorplan import Place, PlaceKind
-from runtime.store.people.paths import Paths, Whereabouts
+from runtime.store.people.paths import RecentPaths, Whereabouts
 
 MAX_CANDIDATES = 16
 MAX_TOGETHER = 16
@@ -47,9 +47,9 @@ class MatchSettings:
     nobody_doubt: float = 0.2
     """Added to it in proportion to the detector's doubt (1 - score)."""
     anywhere: float = 0.15
-    """Likelihood of every walker for a tag whose place is not known."""
+    """Likelihood of every person for a tag whose place is not known."""
     action_weight: float = 0.5
-    """Exponent of the odds that the walker handles goods."""
+    """Exponent of the odds that the person handles goods."""
     temperature: float = 0.6
     """Below 1 the probabilities are steeper than the likelihoods, above 1 flatter."""
     core_share: float = 0.6
@@ -71,9 +71,9 @@ class TagTurned:
 
 @dataclass(frozen=True)
 class Match:
-    """Who did it: `walker`, or None for nobody seen; `runner_up` likewise, None if nobody is second."""
+    """Who did it: `person`, or None for nobody seen; `runner_up` likewise, None if nobody is second."""
 
-    walker: int | None
+    person: int | None
     probability: float
     nobody_probability: float
     runner_up: int | None
@@ -83,20 +83,20 @@ class Match:
 
 @dataclass(frozen=True)
 class _Case:
-    """The likelihoods of one flip, by walker, with the evidence for each."""
+    """The likelihoods of one flip, by person, with the evidence for each."""
 
     likelihood: dict[int, float]
     evidence: dict[int, Evidence | None]
     nobody: float
 
 
-def match(flips: Sequence[TagTurned], paths: Paths, settings: MatchSettings) -> list[Match]:
+def match(flips: Sequence[TagTurned], paths: RecentPaths, settings: MatchSettings) -> list[Match]:
     """The best explanation of each flip; flips are taken to be simultaneous (see `together`)."""
     cases = [_judge(flip, paths, settings) for flip in flips]
-    walkers = sorted({walker for case in cases for walker in case.likelihood})
-    logs = _log_table(cases, walkers)
+    persons = sorted({person for case in cases for person in case.likelihood})
+    logs = _log_table(cases, persons)
     marginals = _marginals(logs, settings.temperature)
-    return [_verdict(case, walkers, row) for case, row in zip(cases, marginals, strict=True)]
+    return [_verdict(case, persons, row) for case, row in zip(cases, marginals, strict=True)]
 
 
 def together(flips: Sequence[tuple[float, float]]) -> list[list[int]]:
@@ -131,17 +131,17 @@ class _Moments:
     step_s: float
 
 
-def _judge(flip: TagTurned, paths: Paths, settings: MatchSettings) -> _Case:
+def _judge(flip: TagTurned, paths: RecentPaths, settings: MatchSettings) -> _Case:
     moments = _moments(flip, settings)
     likelihood: dict[int, float] = {}
     evidence: dict[int, Evidence | None] = {}
     for where in paths.whereabouts(moments.times_s):
         chance, why = _explain(flip, where, moments, settings)
         if chance > 1e-6:
-            likelihood[where.walker], evidence[where.walker] = chance, why
-    best = sorted(likelihood, key=lambda walker: -likelihood[walker])[:MAX_CANDIDATES]
+            likelihood[where.person], evidence[where.person] = chance, why
+    best = sorted(likelihood, key=lambda person: -likelihood[person])[:MAX_CANDIDATES]
     doubt = settings.nobody_doubt * (1.0 - flip.score)
-    return _Case({walker: likelihood[walker] for walker in best}, evidence, settings.nobody + doubt)
+    return _Case({person: likelihood[person] for person in best}, evidence, settings.nobody + doubt)
 
 
 def _moments(flip: TagTurned, settings: MatchSettings) -> _Moments:
@@ -190,7 +190,7 @@ def _explain(
 
 
 def _action(where: Whereabouts, settings: MatchSettings) -> float:
-    """How much the most suspicious judged moment speaks for the walker; 1 where nothing was judged."""
+    """How much the most suspicious judged moment speaks for the person; 1 where nothing was judged."""
     judged = where.handling[where.known & ~np.isnan(where.handling)]
     if not len(judged):
         return 1.0
@@ -198,14 +198,14 @@ def _action(where: Whereabouts, settings: MatchSettings) -> float:
     return float((chance / (1.0 - chance)) ** settings.action_weight)
 
 
-def _log_table(cases: list[_Case], walkers: list[int]) -> Floats:
-    """Log-likelihoods (flips, walkers + flips): a column a walker, then each flip's own "nobody"."""
-    table = np.full((len(cases), len(walkers) + len(cases)), -1e9)
-    column = {walker: index for index, walker in enumerate(walkers)}
+def _log_table(cases: list[_Case], persons: list[int]) -> Floats:
+    """Log-likelihoods (flips, persons + flips): a column a person, then each flip's own "nobody"."""
+    table = np.full((len(cases), len(persons) + len(cases)), -1e9)
+    column = {person: index for index, person in enumerate(persons)}
     for row, case in enumerate(cases):
-        for walker, chance in case.likelihood.items():
-            table[row, column[walker]] = np.log(chance)
-        table[row, len(walkers) + row] = np.log(case.nobody)
+        for person, chance in case.likelihood.items():
+            table[row, column[person]] = np.log(chance)
+        table[row, len(persons) + row] = np.log(case.nobody)
     return table
 
 
@@ -232,17 +232,17 @@ def _assigned(logs: Floats) -> float:
     return float(logs[rows, columns].sum())
 
 
-def _verdict(case: _Case, walkers: list[int], shares: Floats) -> Match:
-    nobody = float(shares[len(walkers) :].sum())
-    named = [(float(share), walker) for share, walker in zip(shares, walkers, strict=False) if share > 0]
+def _verdict(case: _Case, persons: list[int], shares: Floats) -> Match:
+    nobody = float(shares[len(persons) :].sum())
+    named = [(float(share), person) for share, person in zip(shares, persons, strict=False) if share > 0]
     ranked: list[tuple[float, int | None]] = sorted([*named, (nobody, None)], key=lambda each: -each[0])
-    (probability, walker), *rest = ranked
+    (probability, person), *rest = ranked
     runner_up = rest[0] if rest else (0.0, None)
     return Match(
-        walker=walker,
+        person=person,
         probability=probability,
         nobody_probability=nobody,
         runner_up=runner_up[1],
         runner_up_probability=runner_up[0],
-        evidence=case.evidence.get(walker) if walker is not None else None,
+        evidence=case.evidence.get(person) if person is not None else None,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from contract.facts import TryOn
 from runtime.messages import TagPresence
 from runtime.store.floorplan import FloorPlan, Place
-from runtime.store.people.paths import Paths
+from runtime.store.people.paths import RecentPaths
 from runtime.store.people.visitors import VisitorIds
 
 LEAST_S = 10.0
@@ -31,10 +31,10 @@ class _Stay:
     visitor_sought: bool = False
 
 
-class FittingRooms:
+class TryOnBook:
     """Tags now in fitting rooms; at `MAX_TAGS` the one heard longest ago is taken as gone."""
 
-    def __init__(self, plan: FloorPlan, paths: Paths, ids: VisitorIds) -> None:
+    def __init__(self, plan: FloorPlan, paths: RecentPaths, ids: VisitorIds) -> None:
         self.plan = plan
         self._paths = paths
         self._ids = ids
@@ -78,7 +78,7 @@ class FittingRooms:
         first_s = stay.latest.first_s
         times_s = np.arange(first_s - BEFORE_S, first_s + AFTER_S, 0.5)
         there = [
-            where.walker
+            where.person
             for where in self._paths.whereabouts(times_s)
             if (room.distance_m(where.points[where.known]) <= AT_ROOM_M).any()
         ]

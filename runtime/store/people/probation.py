@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.store.people.motion import Fix, Motion
+from runtime.store.people.motion import Position, RecentMotion
 
 PROBATION_S = 0.7
 SLOW_PROBATION_S = 2.5
-"""Where the camera has not looked again by then. Its next frame shows whether the walker who a track might be
+"""Where the camera has not looked again by then. Its next frame shows whether the person who a track might be
 is there beside it; without that two who come in together would be taken for one at a frame a second."""
 OVERLAP_S = 0.3
 """How long a dying track and its successor may both be reported by one camera."""
 
 
 @dataclass
-class Pending:
+class PendingTrack:
     """A track that waits, with all that was seen of it."""
 
-    motion: Motion
-    fixes: list[Fix]
+    motion: RecentMotion
+    positions: list[Position]
     alone: bool | None = None
-    """Whether no walker came into question when the track began; None before that was asked."""
+    """Whether no person came into question when the track began; None before that was asked."""
     ended: bool = False
     hurried: bool = False
     """Too many wait: decide now."""
@@ -30,7 +30,7 @@ class Pending:
 
     @property
     def born_s(self) -> float:
-        return self.fixes[0].time_s
+        return self.positions[0].time_s
 
     def is_over(self, time_s: float) -> bool:
         """Whether it has waited long enough, or waiting tells nothing."""
@@ -39,9 +39,9 @@ class Pending:
             return True
         return waited_s >= (PROBATION_S if self.looked_again else SLOW_PROBATION_S)
 
-    def beside(self, other: Pending) -> bool:
+    def beside(self, other: PendingTrack) -> bool:
         """Whether one camera showed both at once, so that they are two people."""
         return (
-            self.born_s < other.fixes[-1].time_s - OVERLAP_S
-            and other.born_s < self.fixes[-1].time_s - OVERLAP_S
+            self.born_s < other.positions[-1].time_s - OVERLAP_S
+            and other.born_s < self.positions[-1].time_s - OVERLAP_S
         )

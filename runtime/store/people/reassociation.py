@@ -1,4 +1,4 @@
-"""How likely a new track is where it is if it is a walker who was seen before, from place and walking time.
+"""How likely a new track is where it is if it is a person who was seen before, from place and walking time.
 
 Densities are per square metre (and, where both walk, per (m/s)^2 as a ratio to a stranger's); `identity`
 holds them against a stranger's.
@@ -10,43 +10,43 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime.store.people.motion import Fix, Motion
+from runtime.store.people.motion import Position, RecentMotion
 
 MEMORY_S = 30.0
-"""A walker lost for longer is not taken up again."""
+"""A person lost for longer is not taken up again."""
 SAME_SPOT_SIGMA_M = 0.45
 """How far two calibrated cameras disagree about one foot point."""
 LOSS_SIGMA_M, DRIFT_M_PER_S = 0.4, 0.45
-"""Spread of a lost walker's place: at once, and added with every second."""
+"""Spread of a lost person's place: at once, and added with every second."""
 SURVIVAL_S = 10.0
-"""Time constant with which a lost walker is no longer expected back."""
+"""Time constant with which a lost person is no longer expected back."""
 WALKING_LIMIT_M_PER_S, REACH_M = 2.5, 1.5
 
 
-def same_spot(walker: Motion, fixes: Sequence[Fix], patience_s: float) -> float:
+def co_location(person: RecentMotion, positions: Sequence[Position], patience_s: float) -> float:
     """Density of the mean offset between two cameras' views of the same moments; 0 where none is shared.
 
-    A fix is compared with the walker's place where that is known within `patience_s` of it.
+    A position is compared with the person's place where that is known within `patience_s` of it.
     """
     offsets = [
-        (fix.x_m - at[0], fix.y_m - at[1])
-        for fix in fixes
-        if (at := walker.at(fix.time_s, patience_s)) is not None
+        (position.x_m - at[0], position.y_m - at[1])
+        for position in positions
+        if (at := person.at(position.time_s, patience_s)) is not None
     ]
     if not offsets:
         return 0.0
     return _gauss2(float(np.hypot(*np.mean(offsets, axis=0))), SAME_SPOT_SIGMA_M)
 
 
-def taken_up(walker: Motion, track: Motion, born: Fix, gap_s: float) -> float:
-    """Density of appearing at `born` `gap_s` after the walker was lost, walking as they did."""
+def reassociation(person: RecentMotion, track: RecentMotion, born: Position, gap_s: float) -> float:
+    """Density of appearing at `born` `gap_s` after the person was lost, walking as they did."""
     gap_s = max(gap_s, 0.0)
-    last = walker.last
+    last = person.last
     moved_m = float(np.hypot(born.x_m - last.x_m, born.y_m - last.y_m))
     if gap_s > MEMORY_S or moved_m > REACH_M + WALKING_LIMIT_M_PER_S * gap_s:
         return 0.0
-    velocity = walker.velocity()
-    x_m, y_m = walker.expected(gap_s)
+    velocity = person.velocity()
+    x_m, y_m = person.expected(gap_s)
     sigma_m = float(np.hypot(LOSS_SIGMA_M, DRIFT_M_PER_S * gap_s))
     density = _gauss2(float(np.hypot(born.x_m - x_m, born.y_m - y_m)), sigma_m)
     new_velocity = track.velocity()

@@ -1,7 +1,7 @@
 """Anonymous visitors: random ids of one local day.
 
-An id is drawn when a walker first appears in a fact and never says anything about them. At local midnight
-every walker gets a new one, and nothing that is told links the two: stays are cut there, and a leaving
+An id is drawn when a person first appears in a fact and never says anything about them. At local midnight
+every person gets a new one, and nothing that is told links the two: stays are cut there, and a leaving
 after midnight tells no `stay_s`.
 """
 
@@ -25,7 +25,7 @@ def next_midnight_s(time_s: float, timezone: tzinfo) -> float:
 
 
 class VisitorIds:
-    """Walker numbers to visitor ids, by local day, remembered for at most `keep_hours`."""
+    """Person numbers to visitor ids, by local day, remembered for at most `keep_hours`."""
 
     def __init__(self, token: Token, timezone: tzinfo, keep_hours: float) -> None:
         self._token = token
@@ -33,9 +33,9 @@ class VisitorIds:
         self.keep_hours = keep_hours
         self._ids: dict[tuple[int, int], tuple[str, float]] = {}
 
-    def of(self, walker: int, time_s: float) -> str:
-        """The walker's id on the local day of `time_s`."""
-        at = (walker, self.day(time_s))
+    def of(self, person: int, time_s: float) -> str:
+        """The person's id on the local day of `time_s`."""
+        at = (person, self.day(time_s))
         visitor, first_s = self._ids.pop(at, ("", time_s))
         if not visitor or time_s - first_s > self.keep_hours * 3600:
             visitor, first_s = self._token(), time_s
@@ -44,13 +44,13 @@ class VisitorIds:
             del self._ids[next(iter(self._ids))]
         return visitor
 
-    def renew(self, walker: int, time_s: float) -> str:
-        """Another id for the walker on that local day, from now on: they are not who they were taken for."""
-        self._ids.pop((walker, self.day(time_s)), None)
-        return self.of(walker, time_s)
+    def renew(self, person: int, time_s: float) -> str:
+        """Another id for the person on that local day, from now on: they are not who they were taken for."""
+        self._ids.pop((person, self.day(time_s)), None)
+        return self.of(person, time_s)
 
     def draw(self) -> str:
-        """An id that belongs to no walker."""
+        """An id that belongs to no person."""
         return self._token()
 
     def day(self, time_s: float) -> int:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bench.vision.crowd import Figures, crowd, records, store_times_ms, tracker_times_ms
 from runtime.store.people import id_switches
-from runtime.store.people.identity import Walkers
+from runtime.store.people.identity import GlobalTracks
 
 
 def test_the_bench_prints_its_report_as_json() -> None:
@@ -28,25 +28,25 @@ def test_finding_out_who_is_who_after_an_outage_is_no_more_than_each_against_eac
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A hundred tracks are lost and a hundred begin: three times each against each, not a hundred times."""
-    asked, odds = [0], Walkers._odds
+    asked, odds = [0], GlobalTracks._odds
 
-    def counted(walkers: Walkers, *arguments: object) -> float:
+    def counted(walkers: GlobalTracks, *arguments: object) -> float:
         asked[0] += 1
         return odds(walkers, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Walkers, "_odds", counted)
+    monkeypatch.setattr(GlobalTracks, "_odds", counted)
     store_times_ms(100, 8.0)
     frames = sum(1 for _ in records(100, 8.0))
     assert asked[0] <= 4 * 100 * 130 + frames * 300
 
 
 def test_who_meets_whom_is_asked_of_neighbours_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, begin = [0], id_switches.Meetings._begin
+    asked, begin = [0], id_switches.IdSwitches._begin
 
-    def counted(watched: id_switches.Meetings, *arguments: object) -> None:
+    def counted(watched: id_switches.IdSwitches, *arguments: object) -> None:
         asked[0] += 1
         begin(watched, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(id_switches.Meetings, "_begin", counted)
+    monkeypatch.setattr(id_switches.IdSwitches, "_begin", counted)
     times_ms, _, _ = store_times_ms(100, 6.0)
     assert asked[0] / len(times_ms) < 200, "of 4,950 pairs"

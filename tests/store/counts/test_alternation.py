@@ -21,12 +21,12 @@ from runtime.store.behaviour import Behaviour
 from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.entrances import Crossing, EntranceCounter
 from runtime.store.counts.visits import VisitBook, VisitorIds
-from runtime.store.floorplan import Entrance, FloorPlan
-from runtime.store.people.identity import Step
-from runtime.store.people.motion import Fix
+from runtime.store.floorplan import EntranceLine, FloorPlan
+from runtime.store.people.identity import TrackPoint
+from runtime.store.people.motion import Position
 
 BEGIN_S = 1_000_000_020.0
-DOOR = Entrance("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0))
+DOOR = EntranceLine("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0))
 PLAN = FloorPlan(
     extent_m=(-8.0, -6.0, 8.0, 10.0),
     cameras=("one", "two"),
@@ -36,9 +36,9 @@ PLAN = FloorPlan(
 HALVES = replace(
     PLAN,
     entrances=(
-        Entrance("left", ((-1.5, 0.0), (0.0, 0.0)), (0.0, 3.0), ("one",)),
-        Entrance("right", ((0.0, 0.0), (1.5, 0.0)), (0.0, 3.0), ("two",)),
-        Entrance("inner", ((-1.5, 1.2), (1.5, 1.2)), (0.0, 3.0)),
+        EntranceLine("left", ((-1.5, 0.0), (0.0, 0.0)), (0.0, 3.0), ("one",)),
+        EntranceLine("right", ((0.0, 0.0), (1.5, 0.0)), (0.0, 3.0), ("two",)),
+        EntranceLine("inner", ((-1.5, 1.2), (1.5, 1.2)), (0.0, 3.0)),
     ),
 )
 """Two doors side by side, each with its camera, and a line behind both."""
@@ -53,7 +53,7 @@ class Trouble:
     broken: float
     missed: float
     doubled: float
-    exchanged: float
+    switched: float
     paused: float
 
 
@@ -92,7 +92,7 @@ def film(
     for sequence in itertools.count():
         if time_s > end_s:
             return
-        if rng.random() < trouble.exchanged and len(scene) > 1:
+        if rng.random() < trouble.switched and len(scene) > 1:
             one, other = rng.sample(range(len(scene)), 2)
             tracks[one], tracks[other] = tracks[other], tracks[one]
         persons = []
@@ -237,10 +237,11 @@ def test_someone_who_comes_in_twice_and_was_not_seen_to_leave_is_two_visitors(fp
     check(facts)
 
 
-def at_the_door(counter: EntranceCounter, *places: tuple[float, float], walker: int = 1) -> list[Crossing]:
-    """A walker at moments (seconds) and depths (metres inside), before the middle of the door."""
+def at_the_door(counter: EntranceCounter, *places: tuple[float, float], person: int = 1) -> list[Crossing]:
+    """A person at moments (seconds) and depths (metres inside), before the middle of the door."""
     return counter.observe(
-        Step(walker, ("one", walker), Fix(BEGIN_S + time_s, 0.0, y_m), True) for time_s, y_m in places
+        TrackPoint(person, ("one", person), Position(BEGIN_S + time_s, 0.0, y_m), True)
+        for time_s, y_m in places
     )
 
 
@@ -275,12 +276,12 @@ def test_tracks_found_to_be_exchanged_give_what_was_counted_to_whom_it_belongs()
     """Two are inside; one goes out, on the other's track. The other then leaves as well, an hour later."""
     counter = EntranceCounter(DOOR, CoverageMeter(("one",), BEGIN_S, 600.0))
     book = VisitBook(VisitorIds(tokens(), PLAN.timezone, 12.0))
-    ways_in = at_the_door(counter, (0, -2), (1, 2)) + at_the_door(counter, (10, -2), (11, 2), walker=2)
+    ways_in = at_the_door(counter, (0, -2), (1, 2)) + at_the_door(counter, (10, -2), (11, 2), person=2)
     facts = [book.add(crossing) for crossing in ways_in]
     facts += [book.add(crossing) for crossing in at_the_door(counter, (20, 2), (21, -2))]
-    exchanged = counter.exchange(1, 2, BEGIN_S + 19.0)
-    facts += [book.add(crossing) for crossing in exchanged]
-    assert sorted((c.walker, c.direction, c.retracted) for c in exchanged) == [
+    switched = counter.undo_id_switch(1, 2, BEGIN_S + 19.0)
+    facts += [book.add(crossing) for crossing in switched]
+    assert sorted((c.person, c.direction, c.retracted) for c in switched) == [
         (1, "out", True),
         (2, "out", False),
     ]
@@ -295,7 +296,7 @@ def test_tracks_found_to_be_exchanged_give_what_was_counted_to_whom_it_belongs()
 
 
 def test_who_walked_out_on_another_s_track_is_told_once_the_two_are_apart() -> None:
-    """They pass each other just inside the door, one on the way out, and the tracker exchanges them."""
+    """They pass each other just inside the door, one on the way out, and the tracker switches them."""
     leaves = [(1.0, -1.0, -3.0), (4.0, -1.0, 2.5), (7.5, -1.6, 2.12), (9.0, 0.0, 0.46), (13.0, 4.26, -3.98)]
     stays = [(2.0, 1.0, -3.0), (5.0, 1.0, 1.5), (7.5, 1.52, 0.66), (9.0, 0.0, 0.66), (13.0, -4.05, 0.66)]
     stays.append((24.0, -4.05, 4.0))

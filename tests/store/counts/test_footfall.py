@@ -7,9 +7,9 @@ import pytest
 from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.entrances import Crossing
 from runtime.store.counts.footfall import FootfallBook
-from runtime.store.floorplan import Entrance
+from runtime.store.floorplan import EntranceLine
 
-DOOR = Entrance("door", ((0.0, 0.0), (2.0, 0.0)), (1.0, 1.0))
+DOOR = EntranceLine("door", ((0.0, 0.0), (2.0, 0.0)), (1.0, 1.0))
 BEGIN_S = 1_000_030.0
 """Watching begins ten seconds after a minute has: 1,000,020 is a multiple of sixty."""
 

@@ -16,7 +16,7 @@ from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.entrances import Crossing
 from runtime.store.counts.footfall import FootfallBook
 from runtime.store.counts.quality import quality_of
-from runtime.store.floorplan import Entrance, FloorPlan
+from runtime.store.floorplan import EntranceLine, FloorPlan
 from tests.store.test_behaviour import BEGIN_S, PLAN, of
 
 WATCHED = replace(PLAN, analysis_fps={"cam": 10.0})
@@ -73,7 +73,7 @@ def seen(time_s: float, *people: tuple[int, float, float], camera: str = "cam") 
     return PersonsSeen(camera, round(time_s * 100), BEGIN_S + time_s, persons)
 
 
-def walker(fps: float, end_s: float = 30.0, camera: str = "cam") -> Iterator[PersonsSeen]:
+def person(fps: float, end_s: float = 30.0, camera: str = "cam") -> Iterator[PersonsSeen]:
     """In by the door and into the front zone, on to the back, and away; at `fps` frames a second."""
     way = [
         (1.0, 0.0, -3.0),
@@ -120,18 +120,18 @@ def qualities(facts: list[Fact], until_s: float = 30.0) -> dict[type[Fact], set[
 
 
 def test_what_a_camera_saw_as_often_as_wanted_is_good() -> None:
-    assert qualities(told(walker(10.0))) == {kind: {"good"} for kind in COUNTS}
+    assert qualities(told(person(10.0))) == {kind: {"good"} for kind in COUNTS}
 
 
 def test_what_a_starved_camera_saw_is_degraded() -> None:
-    facts = told(walker(1.0))
+    facts = told(person(1.0))
     assert qualities(facts) == {kind: {"degraded"} for kind in COUNTS}
     assert of(facts, Footfall)[0].coverage == (Coverage("cam", 1.0, 0.0, 10.0),)
 
 
 def test_what_a_black_camera_did_not_see_is_blind_and_a_sum_leaves_it_out() -> None:
     black = [Health("camera:cam", "black", BEGIN_S + t, BEGIN_S + t) for t in range(31)]
-    facts = told(walker(10.0), health=black)
+    facts = told(person(10.0), health=black)
     assert qualities(facts)[Footfall] == qualities(facts)[Heatmap] == {"blind"}
     plain_sum = sum(fact.entered for fact in of(facts, Footfall) if fact.quality == "good")
     assert plain_sum == 0 and of(facts, Footfall)[0].entered == 1
@@ -144,11 +144,11 @@ def test_a_camera_that_says_nothing_leaves_blind_intervals_behind() -> None:
 
 
 def test_an_entrance_rests_on_its_own_cameras_and_the_heat_on_all() -> None:
-    door = Entrance("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0), ("cam",))
+    door = EntranceLine("door", ((-1.5, 0.0), (1.5, 0.0)), (0.0, 3.0), ("cam",))
     plan = replace(
         WATCHED, cameras=("cam", "hall"), analysis_fps={"cam": 10.0, "hall": 10.0}, entrances=(door,)
     )
-    facts = told(walker(10.0), plan)
+    facts = told(person(10.0), plan)
     assert qualities(facts)[Footfall] == {"good"}
     assert qualities(facts)[Heatmap] == qualities(facts)[Flow] == {"degraded"}
     assert qualities(facts)[Dwell] == {"good"}, "the hall's camera saw nothing of it"
@@ -190,7 +190,7 @@ def test_a_correction_keeps_what_the_interval_rests_on() -> None:
 
 @pytest.mark.parametrize("kind", COUNTS)
 def test_events_of_older_boxes_without_a_quality_are_read_as_good(kind: type[Fact]) -> None:
-    fact = next(each for each in told(walker(1.0)) if isinstance(each, kind))
+    fact = next(each for each in told(person(1.0)) if isinstance(each, kind))
     body = msgspec.to_builtins(fact)
     del body["quality"]
     body["coverage"] = [{"camera": "cam", "effective_fps": 1.0, "blind_s": 0.0}]

@@ -46,8 +46,8 @@ def test_ids_are_forgotten_after_the_hours_configured() -> None:
 def test_remembered_visitors_are_bounded() -> None:
     ids = VisitorIds(counting(), SHANGHAI, 12.0)
     first = ids.of(0, NOON_S)
-    for walker in range(1, MAX_VISITORS + 1):
-        ids.of(walker, NOON_S)
+    for person in range(1, MAX_VISITORS + 1):
+        ids.of(person, NOON_S)
     assert ids.of(0, NOON_S) != first
 
 

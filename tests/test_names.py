@@ -1,0 +1,115 @@
+"""One name, one thing: no public class name stands for two, and loggers are named by their modules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parent.parent
+PACKAGES = ("tagsight", "contract", "engines", "rfid_reader", "runtime", "calibration", "bench", "testing")
+
+STILL_TWO = {
+    "Account",
+    "Accuracy",
+    "Answer",
+    "Backoff",
+    "CalibrationError",
+    "Camera",
+    "Candidates",
+    "Cell",
+    "Clip",
+    "Cost",
+    "CropNetwork",
+    "Crowd",
+    "Decoder",
+    "Delivery",
+    "Entrance",
+    "Event",
+    "Fault",
+    "Figures",
+    "Finding",
+    "Fit",
+    "Flip",
+    "Frame",
+    "FrameError",
+    "Job",
+    "Journal",
+    "Judged",
+    "Lines",
+    "Link",
+    "Listener",
+    "Network",
+    "Ours",
+    "Outcome",
+    "PersonDetector",
+    "PersonEmbedder",
+    "Picture",
+    "PixelFormat",
+    "Plan",
+    "Progress",
+    "Reader",
+    "ReaderSpec",
+    "Reading",
+    "Refusal",
+    "Refused",
+    "Report",
+    "Rig",
+    "Row",
+    "Run",
+    "Scene",
+    "Schedule",
+    "Score",
+    "Seen",
+    "Session",
+    "Site",
+    "Source",
+    "Speed",
+    "Tally",
+    "Told",
+    "Track",
+    "Trial",
+    "TrueFlip",
+    "Verdict",
+    "Visit",
+    "Walk",
+    "Wish",
+}
+"""Names that still stand for two things. To be emptied; nothing may be added."""
+
+
+def modules() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((REPO / package).rglob("*.py"))]
+
+
+def public_classes() -> dict[str, tuple[str, ...]]:
+    """Name of every public class at the top of a module -> the modules that define one."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in modules():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(str(path.relative_to(REPO)))
+    return {name: tuple(places) for name, places in found.items()}
+
+
+def test_no_public_class_name_stands_for_two_things() -> None:
+    twice = {name: places for name, places in public_classes().items() if len(places) > 1}
+    new = {name: places for name, places in twice.items() if name not in STILL_TWO}
+    assert not new, "\n".join(f"{name}: {', '.join(places)}" for name, places in sorted(new.items()))
+
+
+def test_a_name_that_stands_for_one_thing_is_off_the_list() -> None:
+    done = [name for name in STILL_TWO if len(public_classes().get(name, ())) < 2]
+    assert not done, f"take off STILL_TWO: {', '.join(done)}"
+
+
+def test_loggers_are_named_by_their_modules() -> None:
+    """`getLogger()` and `getLogger("package")` are for who sets levels; what speaks has its module's name."""
+    other = [
+        f"{path.relative_to(REPO)}: {line}"
+        for path in modules()
+        for line in re.findall(r"^\w+ = logging\.getLogger\(.*\)$", path.read_text(), re.M)
+        if not line.endswith("getLogger(__name__)")
+    ]
+    assert not other, "\n".join(other)
