@@ -8,6 +8,7 @@ while the store process is being restarted.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import queue
 import re
@@ -123,8 +124,9 @@ class ReaderProcess:
             if now_s - advanced_s >= ADVANCE_EVERY_S:
                 advanced_s = now_s
                 self._advance()
-            self._wait(min(told_s + HEALTH_EVERY_S, advanced_s + ADVANCE_EVERY_S) - now_s)
-            self._judge_waiting()
+            due_s = min(told_s + HEALTH_EVERY_S, advanced_s + ADVANCE_EVERY_S)
+            self._wait(0.0 if self._batches.qsize() else due_s - now_s)
+            self._judge_waiting(ADVANCE_EVERY_S)
             self._store.flush()
         self._session.stop(LEAVE_S)
         self._judge_waiting()
@@ -170,8 +172,10 @@ class ReaderProcess:
                 return True
         return False
 
-    def _judge_waiting(self) -> None:
-        while True:
+    def _judge_waiting(self, limit_s: float = math.inf) -> None:
+        """Judge what was read, for so long: a box too slow for its reader still says how it is."""
+        until_s = time.monotonic() + limit_s
+        while time.monotonic() < until_s:
             try:
                 reads = self._batches.get_nowait()
             except queue.Empty:

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ from runtime.processes.handover import lay_down
 from runtime.supervisor.child import run_child
 from runtime.supervisor.nursery import Nursery
 from runtime.supervisor.restarts import Restarts
+from runtime.supervisor.starvation import Silence
 from runtime.supervisor.topology import ProcessPlan
 
 
@@ -24,7 +25,8 @@ from runtime.supervisor.topology import ProcessPlan
 class Patience:
     """How long a child may make no progress before it is replaced, seconds.
 
-    `silent_s`: without a word, though it speaks every second; `first_word_s`: the same while it starts, when
+    `silent_s`: without a word, though it speaks every second (time for which it waited for a processor is
+    not counted); `first_word_s`: the same while it starts, when
     a network is loaded; `stalled_s`: while it says itself that it is stalled; `abort_s`: from the signal that
     leaves a trace to the one that cannot be refused. How old the last frame, keepalive or delivery of a
     process may be that says all is well, is in `PROGRESS`.
@@ -78,6 +80,7 @@ class Child:
     _stalled_since_s: float | None = None
     _well_since_s: float | None = None
     _aborted_s: float | None = None
+    _silence: Silence = field(default_factory=Silence)
 
     @property
     def name(self) -> str:
@@ -197,8 +200,8 @@ class Child:
     def _hangs(self, now_s: float, patience: Patience) -> str:
         """Why it is thought to hang; empty where it is not."""
         limit_s = patience.silent_s if self.begun else patience.first_word_s
-        if now_s - self.heard_s > limit_s:
-            return f"not a word for {limit_s:.0f} s"
+        if self.pid is not None and (why := self._silence.too_long(self.pid, self.heard_s, now_s, limit_s)):
+            return why
         health = self.health
         if health is None or health.state != "stalled":
             self._stalled_since_s = None

@@ -205,3 +205,26 @@ def test_what_reports_lack_is_told_in_health_and_logged_once(
     assert told.values["reports_ignored"] == told.drops[reason]
     assert "carry no EPC and are not counted" in told.detail
     assert len([record for record in caplog.records if "carry no EPC" in record.getMessage()]) == 1
+
+
+def test_a_box_too_slow_for_its_reader_still_says_how_it_is(
+    simulated: SimulatedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = FittingRooms.feed
+
+    def slow(rooms: FittingRooms, reads: ReadTable) -> list[Any]:
+        time.sleep(1.0)
+        return usual(rooms, reads)
+
+    monkeypatch.setattr(FittingRooms, "feed", slow)
+    bench = Bench(simulated.port)
+    bench.wait_for(lambda: any(health.values.get("reads_judged", 0) > 0 for health in bench.health))
+    judged, heard = bench.health[-1].values["reads_judged"], len(bench.health)
+    began_s = time.monotonic()
+    bench.wait_for(lambda: len(bench.health) >= heard + 3)
+    assert time.monotonic() - began_s < 10.0, "more is read than can be judged, and it speaks all the same"
+    bench.wait_for(lambda: bench.health[-1].values["reads_judged"] > judged)
+    monkeypatch.setattr(FittingRooms, "feed", usual)
+    messages.send(bench.control, Stop())
+    bench.thread.join(30.0)
+    assert not bench.thread.is_alive()

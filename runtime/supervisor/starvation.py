@@ -1,0 +1,68 @@
+"""How long a process has waited for a processor: silence for which it is not to blame.
+
+Looked at again and again: in the time since the last look, a process one of whose threads is ready to run has
+waited for whatever it did not get of a processor. One that sleeps has not waited, nor one that loops for ever
+on a processor of its own. Source: proc_pid_stat(5), fields state, utime and stime.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+MOST_PATIENCE = 4.0
+"""However busy the machine, a process is thought to hang after this many times its usual patience."""
+
+TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+
+
+class Activity(NamedTuple):
+    """Whether a thread of a process is ready to run, and seconds of processor time that all of them had."""
+
+    ready: bool
+    used_s: float
+
+
+def activity_of(pid: int) -> Activity:
+    """What the kernel says of the threads of a process; of one that is gone, that it does nothing."""
+    ready, ticks = False, 0
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ready |= fields[0] == "R"
+        ticks += int(fields[11]) + int(fields[12])
+    return Activity(ready, ticks * TICK_S)
+
+
+class Silence:
+    """How long a process has said nothing, and how much of that it spent waiting for a processor."""
+
+    def __init__(self) -> None:
+        self._heard_s = -math.inf
+        self._looked_s = 0.0
+        self._used_s = 0.0
+        self._starved_s = 0.0
+
+    def too_long(self, pid: int, heard_s: float, now_s: float, limit_s: float) -> str:
+        """Why it is thought to hang, if it was heard last at `heard_s`; empty where it is not.
+
+        To be asked many times within `limit_s`: its waiting is seen in the later half of it.
+        """
+        silent_s = now_s - heard_s
+        if silent_s <= limit_s / 2:
+            return ""
+        activity = activity_of(pid)
+        if heard_s != self._heard_s:
+            self._heard_s, self._starved_s = heard_s, 0.0
+        elif activity.ready:
+            self._starved_s += max(0.0, now_s - self._looked_s - (activity.used_s - self._used_s))
+        self._looked_s, self._used_s = now_s, activity.used_s
+        if silent_s - self._starved_s <= limit_s and silent_s <= MOST_PATIENCE * limit_s:
+            return ""
+        if silent_s < limit_s + 1.0:
+            return f"not a word for {limit_s:.0f} s"
+        return f"not a word for {silent_s:.0f} s, of which it waited {self._starved_s:.0f} s for a processor"
