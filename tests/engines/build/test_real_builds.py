@@ -23,7 +23,7 @@ from engines.build.cli import build as command
 from engines.build.store import PlanStore
 from engines.catalogue import EngineEntry, EngineFile, Manifest, Recipe, adding
 from engines.errors import EngineError
-from tests.engines.catalogue import exports
+from tests.engines import exports
 from tests.engines.networks import bright_spot_detector, unknown_operation_network
 
 SPOTS = Recipe(decoder="ltrb")

@@ -26,7 +26,7 @@ from engines.cuda.errors import GpuError
 from engines.cuda.stored import open_stored
 from engines.errors import EngineError
 from engines.inference.detector import PersonDetector
-from tests.engines.catalogue import exports
+from tests.engines import exports
 from tests.engines.networks import bright_spot_detector, constant_network
 
 Make = Callable[[Path], Path]

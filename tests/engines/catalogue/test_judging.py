@@ -24,7 +24,7 @@ from engines.errors import EngineError
 from engines.inference.decoders import UNIT_RGB, by_name
 from engines.inference.nms import iou_matrix
 from engines.inference.reading import reading_of
-from tests.engines.catalogue import exports
+from tests.engines import exports
 from tests.engines.networks import constant_network
 
 Make = Callable[[Path], Path]

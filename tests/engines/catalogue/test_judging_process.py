@@ -24,7 +24,7 @@ from engines.catalogue.judging.picture import SHIPPED, load
 from engines.catalogue.judging.task import Verdict
 from engines.catalogue.judging.verdict import pass_verdict
 from engines.errors import WeightsError
-from tests.engines.catalogue import exports
+from tests.engines import exports
 from tests.engines.networks import summed_network, takes_minutes
 
 SIDE = 100_000
