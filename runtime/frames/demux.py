@@ -14,14 +14,13 @@ from typing import NamedTuple, cast
 
 import av
 import av.error
-import av.logging
-from av.container import InputContainer
 from av.format import Flags as FormatFlags
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from runtime.frames.causes import BrokeOff, CannotOpen, Cause, cause_of, reason_of
+from runtime.frames.causes import BrokeOff, CannotOpen, Cause, reason_of
+from runtime.frames.container import duration_of, is_cover, open_container, pictures_of, rate_of
 from runtime.frames.pixels import Deinterlacer, Pixels
 from runtime.frames.ring import Image
 from runtime.frames.tail import Tail
@@ -40,8 +39,6 @@ CODINGS = {
 }
 """What people call a coding, by FFmpeg's name for it."""
 
-TEXT_ART = ("tty", "bin", "xbin", "adf", "idf")
-"""FFmpeg draws text files as pictures; here they are no video."""
 MAX_UNREADABLE = 100
 """Places in a row that cannot be taken apart, after which a source is given up."""
 FIRST_WITHIN = 1000
@@ -92,20 +89,20 @@ class Video:
         self.last_byte = 0
         """Where the newest packet begins, in bytes from the start; 0 where that is not known."""
         self._target, self._options = target, options
-        self._container = _open(target, options, timeouts_s)
+        self._container = open_container(target, options, timeouts_s)
         try:
-            self._stream = _pictures_of(self._container)
+            self._stream = pictures_of(self._container)
             context = self._stream.codec_context
             context.thread_count = 1
             if low_delay:
                 context.flags |= av.codec.context.Flags.low_delay
             self.container = self._container.format.name
-            self.tracks = sum(not _is_cover(stream) for stream in self._container.streams.video)
+            self.tracks = sum(not is_cover(stream) for stream in self._container.streams.video)
             """How many tracks of pictures there are; the largest is read."""
             self.coding = CODINGS.get(context.codec.canonical_name, context.codec.long_name)
-            self.fps = _rate(self._stream)
+            self.fps = rate_of(self._stream)
             self.has_stamps = not self._container.format.flags & _NO_STAMPS
-            self.duration_s = _duration_of(self._container, self._stream)
+            self.duration_s = duration_of(self._container, self._stream)
             """How long the container says that it is, exactly or by estimate; None if it says nothing."""
             self.declared = self._declared()
             """How many pictures the container holds, hidden ones included; 0 where it does not say."""
@@ -131,8 +128,8 @@ class Video:
         if duration_s is not None and self.container.split(",")[0] in ("mov", "avi"):
             return duration_s
         count, stamps = 0, []
-        with _open(self._target, self._options, None) as container:
-            stream = _pictures_of(container)
+        with open_container(self._target, self._options, None) as container:
+            stream = pictures_of(container)
             for packet in container.demux(stream):
                 count += packet.size > 0
                 if packet.pts is not None and packet.size:
@@ -299,56 +296,5 @@ class Video:
         self._ready.extend(_whole(each) for each in self._deinterlacer.push(frame))
 
 
-def silence() -> None:
-    """Keep FFmpeg from printing: its messages may quote an address with its password."""
-    av.logging.set_level(None)
-
-
 def _whole(frame: VideoFrame) -> Picture:
     return Picture(frame, frame.time, frame.is_corrupt)
-
-
-def _open(
-    target: str | Path, options: Mapping[str, str] | None, timeouts_s: tuple[float, float] | None
-) -> InputContainer:
-    silence()
-    try:
-        return av.open(str(target), "r", options=dict(options or {}), timeout=timeouts_s)
-    except av.error.FFmpegError as error:
-        raise CannotOpen(cause_of(error), reason_of(error)) from error
-    except (OSError, ValueError) as error:
-        raise CannotOpen(Cause.OTHER, str(error)) from error
-
-
-def _pictures_of(container: InputContainer) -> VideoStream:
-    """The stream of pictures. Raises CannotOpen where there is none or no decoder for it."""
-    if container.format.name in TEXT_ART:
-        raise CannotOpen(Cause.NOT_A_VIDEO)
-    streams = [stream for stream in container.streams.video if not _is_cover(stream)]
-    if not streams:
-        raise CannotOpen(Cause.NO_PICTURES, "only sound" if container.streams.audio else "")
-    known = [stream for stream in streams if stream.codec_context is not None]
-    if not known:
-        raise CannotOpen(Cause.CODING, "a coding that is not known here")
-    # Of several, the others are previews, or the same at a lower rate; of equal ones the first.
-    return max(known, key=lambda stream: stream.codec_context.width * stream.codec_context.height)
-
-
-def _duration_of(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration is not None and stream.duration > 0 and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    duration = container.duration
-    return duration / av.time_base if duration is not None and duration > 0 else None
-
-
-def _is_cover(stream: VideoStream) -> bool:
-    """Whether it is a still picture beside sound."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _rate(stream: VideoStream) -> float:
-    """Pictures a second as the container tells; 0 where it tells nothing believable."""
-    for rate in (stream.guessed_rate, stream.average_rate):
-        if rate and 0.1 <= float(rate) <= 1000.0:
-            return float(rate)
-    return 0.0
