@@ -68,11 +68,15 @@ def capturing(
 
     capture = Capture(open_it, lent, clock, Backoff(random.Random(1), first_s=0.1), 50.0, (160, 120), watch)
     capture.start()
-    yield capture, borrower
-    capture.stop(2.0)
-    borrower.close()
-    lent.lender.close()
-    ring.close()
+    try:
+        yield capture, borrower
+    finally:
+        # On a busy machine its last read may take a while: left behind, it would fail in another test's time.
+        capture.stop(30.0)
+        assert not capture.is_alive()
+        borrower.close()
+        lent.lender.close()
+        ring.close()
 
 
 def wait(condition: Callable[[], bool], within_s: float = 8.0) -> None:
