@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import array
 import socket
+from collections.abc import Mapping
+from enum import Enum
 
 import msgspec
 
@@ -45,7 +47,8 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     """One tracked person in one frame.
 
     `box` is left, top, width, height in pixels of the frame; `floor_xy_m` is None where the foot point has
-    no place on the floor plan; `handling` is the probability of handling goods, None if not judged.
+    no place on the floor plan; `handling` is the probability of handling goods, None if not judged;
+    `outputs` are what other heads say of the person so far, by head.
     """
 
     track: int
@@ -53,6 +56,7 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     score: float
     floor_xy_m: tuple[float, float] | None
     handling: float | None = None
+    outputs: dict[str, tuple[float, ...]] = {}
 
 
 class PersonsSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -107,6 +111,41 @@ class Committed(msgspec.Struct, frozen=True, tag=True, array_like=True):
     seq: int
 
 
+class HealthState(str, Enum):
+    """How a process is, in the words that health, log, systemd and page use. Words that are here stay."""
+
+    STARTING = "starting"
+    CONNECTING = "connecting"
+    CONFIGURING = "configuring"
+    LIVE = "live"
+    OK = "ok"
+    READING = "reading"
+    WAITING = "waiting"
+    STALLED = "stalled"
+    STOPPED = "stopped"
+    BLACK = "black"
+    FROZEN = "frozen"
+    WRONG_PASSWORD = "wrong password"  # noqa: S105 (a state, not a secret)
+    NO_SUCH_FILE = "no such file"
+    TRUNCATED = "truncated"
+    ENDED = "ended"
+    RESOLUTION_CHANGED = "resolution changed"
+    UNUSABLE = "unusable"
+    DISCONNECTED = "disconnected"
+    REFUSED = "refused"
+    UNACKNOWLEDGED = "unacknowledged"
+    DISK = "disk"
+    NO_OUTBOX = "no outbox"
+    NO_ENGINE = "no engine"
+    ENGINE_FAILED = "engine failed"
+    FAILED = "failed"
+    RESTARTING = "restarting"
+    DEGRADED = "degraded"
+
+    def __str__(self) -> str:
+        return self.value
+
+
 class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The state of one process. `progress_s` is the time of its last real progress (a frame, a keepalive).
 
@@ -114,12 +153,12 @@ class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """
 
     process: str
-    state: str
+    state: HealthState
     time_s: float
     progress_s: float
     detail: str = ""
-    values: dict[str, float] = {}
-    drops: dict[str, int] = {}
+    values: Mapping[str, float] = {}
+    drops: Mapping[str, int] = {}
 
     def __post_init__(self) -> None:
         if (shown := redact(self.detail)) != self.detail:
@@ -145,7 +184,7 @@ class Detach(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Configure(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Go on by the spec in the descriptor that comes along (`runtime.processes.handover`), and log so much.
+    """Go on by the spec in the descriptor that comes along (`runtime.processes.spec`), and log so much.
 
     Only what a process can change while it runs is different in it; see `fixed` of its spec.
     """

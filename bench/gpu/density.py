@@ -1,4 +1,4 @@
-"""How many cameras one box carries: frames a second by number of cameras, by the vision process's own sight.
+"""How many cameras one box carries: frames a second by number of cameras, by the vision process's executor.
 
 Each camera has a ring; its next frame is there as soon as the one before is done, so the figure is what the
 box can do, not what cameras would send. Frames go together as the vision process takes them, at most eight,
@@ -31,14 +31,16 @@ from engines.backends import cpu
 from engines.cuda.driver import open_gpu
 from engines.cuda.errors import GpuError
 from engines.inference.detector import Detections, PersonDetector
-from runtime.config import Engines
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameHeader, FrameRing, Image
 from runtime.frames.sources import read
-from runtime.processes.sight import GpuSight, ProcessorSight, Sight, Ticket, choose_sight
-from runtime.processes.watched import Lent
 from runtime.vision.batching import BatchSettings
+from runtime.vision.executors.choice import choose_executor
+from runtime.vision.executors.cpu import CpuExecutor
+from runtime.vision.executors.executor import Executor, PendingBatch
+from runtime.vision.executors.gpu import GpuExecutor
+from runtime.vision.frame import LeasedFrame
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 
 DETECTOR = "person-detector"
@@ -72,10 +74,10 @@ class Camera:
         self._tracker = FloorTracker(TrackerSettings(), CameraView(width, height))
         self._shown = self._tracked = 0
 
-    def next(self) -> Lent:
+    def next(self) -> LeasedFrame:
         """The next frame."""
         self._shown += 1
-        return Lent(self.name, self.ring, self._shown % SLOTS)
+        return LeasedFrame(self.name, self.ring, self._shown % SLOTS)
 
     def track(self, found: Detections) -> None:
         """Follow the people of the oldest frame that was not tracked yet."""
@@ -83,22 +85,22 @@ class Camera:
         self._tracker.update(found.boxes, found.scores, self._tracked / CAMERA_FPS)
 
 
-def measure(sight: Sight, cameras: Sequence[Camera], seconds: float) -> Density:
+def measure(executor: Executor, cameras: Sequence[Camera], seconds: float) -> Density:
     """As many frames as go in that time. Raises EngineError."""
     by_name = {camera.name: camera for camera in cameras}
     for camera in cameras:
-        sight.watch(camera.name, camera.ring)
+        executor.add_camera(camera.name, camera.ring)
     batches = _batches(cameras)
     for _ in range(WARM_UP_BATCHES):
-        sight.finish(sight.start([camera.next() for camera in next(batches)]))
-    under_way: deque[tuple[Ticket, float]] = deque()
+        executor.finish(executor.start([camera.next() for camera in next(batches)]))
+    under_way: deque[tuple[PendingBatch, float]] = deque()
     answer_ms: list[float] = []
     frames = 0
 
     def finish() -> None:
         nonlocal frames
         ticket, began_s = under_way.popleft()
-        for frame, seen in zip(ticket.frames, sight.finish(ticket), strict=True):
+        for frame, seen in zip(ticket.frames, executor.finish(ticket), strict=True):
             by_name[frame.camera].track(seen.found)
             frames += 1
         answer_ms.append((time.perf_counter() - began_s) * 1e3)
@@ -107,14 +109,14 @@ def measure(sight: Sight, cameras: Sequence[Camera], seconds: float) -> Density:
         start_s, start_cpu_s = time.perf_counter(), time.process_time()
         while time.perf_counter() - start_s < seconds or not answer_ms:
             shown = [camera.next() for camera in next(batches)]
-            under_way.append((sight.start(shown), time.perf_counter()))
-            if not sight.has_room:
+            under_way.append((executor.start(shown), time.perf_counter()))
+            if not executor.has_room:
                 finish()
         while under_way:
             finish()
         wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
     for camera in cameras:
-        sight.forget(camera.name)
+        executor.remove_camera(camera.name)
         camera.ring.close()
     fps, taken = frames / wall_s, percentiles(answer_ms)
     return Density(len(cameras), fps, fps / len(cameras), taken, cpu_s / frames * 1e3, power.mean_w)
@@ -128,7 +130,7 @@ def _batches(cameras: Sequence[Camera]) -> Iterator[list[Camera]]:
         turn += most
 
 
-def open_sight(on: On, streams: int) -> Sight:
+def open_executor(on: On, streams: int) -> Executor:
     """What is to look. Raises GpuError where no GPU with a verified engine is here, and EngineError."""
     cv2.setNumThreads(1)
     if stand_in.is_here():
@@ -136,20 +138,20 @@ def open_sight(on: On, streams: int) -> Sight:
 
         gpu = open_gpu()
         gpu.load(b"\x7fELF")
-        return GpuSight(gpu, PersonDetector.open(DETECTOR, backend="onnxruntime"), open_double)
+        return GpuExecutor(gpu, PersonDetector.open(DETECTOR, backend="onnxruntime"), open_double)
     threads = cpu.available_threads()
     detector = PersonDetector.open(DETECTOR, threads=threads, streams=max(1, min(streams, threads, 4)))
     if on == "processor":
-        return ProcessorSight(detector, "asked for")
-    sight = choose_sight(Engines(), detector)
-    if isinstance(sight, ProcessorSight):
-        raise GpuError(sight.reason)
-    return sight
+        return CpuExecutor(detector, "asked for")
+    executor = choose_executor("auto", detector)
+    if isinstance(executor, CpuExecutor):
+        raise GpuError(executor.reason)
+    return executor
 
 
-def _check_engine(sight: Sight, size_wh: tuple[int, int]) -> None:
+def _check_engine(executor: Executor, size_wh: tuple[int, int]) -> None:
     """Raises TagsightError where the GPU would leave these frames to the processor."""
-    if isinstance(sight, GpuSight) and not sight.sees(*size_wh):
+    if isinstance(executor, GpuExecutor) and not executor.supports_size(*size_wh):
         raise TagsightError(
             "the GPU has no verified engine for {} x {}: run `tagsight engines build`".format(*size_wh)
         )
@@ -198,22 +200,22 @@ def density(
         click.echo(stand_in.run(_again(numbers, seconds, size, clip, out, as_json)), nl=False)
         return
     try:
-        sight = open_sight(on, max(numbers))
+        executor = open_executor(on, max(numbers))
     except GpuError as error:
         said = not_run(str(error))
         click.echo(msgspec.json.encode({"not_run": said}) if as_json else said)
         return
     pictures = read_pictures(clip or sample_clip(), size)
     height, width = pictures[0].shape[:2]
-    _check_engine(sight, (width, height))
+    _check_engine(executor, (width, height))
     results = [
-        measure(sight, [Camera(f"camera {place}", pictures) for place in range(number)], seconds)
+        measure(executor, [Camera(f"camera {place}", pictures) for place in range(number)], seconds)
         for number in numbers
     ]
-    where = sight.way + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
+    where = executor.description + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
     best = max(result.fps for result in results) / CAMERA_FPS
     report = Report(where, f"{width} x {height} BGR", seconds, results, best)
-    sight.close()
+    executor.close()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "density.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))

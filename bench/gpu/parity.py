@@ -1,7 +1,7 @@
 """`tagsight bench parity`: persons and tracks by the GPU path against the CPU path, on a real clip.
 
 Two cameras show the clip, one as BGR and one as NV12. Every frame goes through a frame ring that is open to
-the GPU; `runtime.processes.sight` starts the next pair of frames before it takes the persons of the last one.
+the GPU; the vision process's executor starts the next pair before it takes the persons of the last one.
 The reference is the vision process's other way: `PersonDetector` on onnxruntime, NV12 converted by OpenCV.
 
 On a machine with a GPU the network is the engine of the store. Without one, with `--stand-in`, libcuda is a
@@ -39,8 +39,9 @@ from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameHeader, FrameRing, Image, PixelFormat
 from runtime.frames.sources import read
-from runtime.processes.sight import GpuSight, Ticket
-from runtime.processes.watched import Lent
+from runtime.vision.executors.executor import PendingBatch
+from runtime.vision.executors.gpu import GpuExecutor
+from runtime.vision.frame import LeasedFrame
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 
 DETECTOR = "person-detector"
@@ -93,12 +94,12 @@ class ComparedCamera:
         self._total: Counter[str] = Counter()
         self._largest = np.zeros(2)
 
-    def show(self, number: int, picture: Image) -> Lent:
+    def show(self, number: int, picture: Image) -> LeasedFrame:
         """Frame `number` in its slot."""
         slot, (height, width) = number % SLOTS, picture.shape[:2]
         header = FrameHeader(number + 1, 0.0, 0.0, width, height, self._format)
         self.ring.write(slot, _nv12(picture) if self._format is PixelFormat.NV12 else picture, header)
-        return Lent(self.name, self.ring, slot)
+        return LeasedFrame(self.name, self.ring, slot)
 
     def compare(self, number: int, by_cpu: Detections, by_gpu: Detections) -> None:
         """Track both and note what differs."""
@@ -145,8 +146,8 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
         engine.append(execution.describe())
         return execution
 
-    with closing(GpuSight(gpu, _detector(), opened)) as sight:
-        cameras = _run(sight, _with_first(first, pictures), (first.shape[1], first.shape[0]))
+    with closing(GpuExecutor(gpu, _detector(), opened)) as executor:
+        cameras = _run(executor, _with_first(first, pictures), (first.shape[1], first.shape[0]))
     if not engine:
         raise TagsightError("no verified TensorRT engine was found: run `tagsight engines build`")
     return Parity(where, engine[0], frames, cameras)
@@ -167,25 +168,25 @@ def _detector() -> PersonDetector:
     return PersonDetector.open(DETECTOR, input_size=INPUT_WH, backend="onnxruntime", score=LEAST_SCORE)
 
 
-def _run(sight: GpuSight, pictures: Iterator[Image], size_wh: tuple[int, int]) -> list[CameraParity]:
+def _run(executor: GpuExecutor, pictures: Iterator[Image], size_wh: tuple[int, int]) -> list[CameraParity]:
     reference = _detector()
     cameras = [ComparedCamera(each.name, each, size_wh) for each in PixelFormat]
     for camera in cameras:
-        sight.watch(camera.name, camera.ring)
-    under_way: tuple[int, Ticket, list[Detections]] | None = None
+        executor.add_camera(camera.name, camera.ring)
+    under_way: tuple[int, PendingBatch, list[Detections]] | None = None
 
     def finish() -> None:
         if under_way is None:
             return
         number, ticket, by_cpu = under_way
-        for camera, cpu, seen in zip(cameras, by_cpu, sight.finish(ticket), strict=True):
+        for camera, cpu, seen in zip(cameras, by_cpu, executor.finish(ticket), strict=True):
             camera.compare(number, cpu, seen.found)
 
     for number, picture in enumerate(pictures):
         shown = [camera.show(number, picture) for camera in cameras]
-        ticket = sight.start(shown)
+        ticket = executor.start(shown)
         finish()
-        under_way = (number, ticket, [reference.detect(frame.picture()) for frame in shown])
+        under_way = (number, ticket, [reference.detect(frame.image()) for frame in shown])
     finish()
     return [camera.result() for camera in cameras]
 

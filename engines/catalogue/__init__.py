@@ -42,8 +42,9 @@ MAX_MANIFEST_BYTES = 256_000
 MAX_ENGINES = 500
 
 _T = TypeVar("_T")
-Task = Literal["detector", "reid", "action"]
-"""What a network is for: boxes of persons; who a crop shows; whether a crop shows somebody handling goods."""
+Task = Annotated[str, Meta(pattern=NAME_PATTERN)]
+"""What a network is for: `detector` finds persons; others say something of a person's crop: `reid` who it is,
+`action` whether they handle goods, and whatever else a head of the vision process asks for."""
 
 Share = Annotated[float, Meta(ge=0, le=2)]
 Side = Annotated[int, Meta(ge=32, le=4_096)]

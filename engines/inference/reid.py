@@ -38,6 +38,10 @@ class PersonEmbedder:
 
         A box that shows nothing gets zeros: like nobody, unlike nobody. Raises EngineError.
         """
-        rows = np.nan_to_num(self.network.rows(image_bgr, boxes))
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0), np.float32)
+        return np.nan_to_num(unit_rows(self.network.rows(image_bgr, boxes)))
+
+
+def unit_rows(rows: Rows) -> Rows:
+    """The rows (n, k) brought to length 1; a row of zeros, or of nan, stays one."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, lengths, out=rows.copy(), where=lengths > 0), np.float32)

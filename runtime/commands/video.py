@@ -23,7 +23,8 @@ from runtime.frames.files import FileSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.redaction import is_address, redact_uri
-from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
+from runtime.vision.crop_inference import NO_HEADS, Heads
+from runtime.vision.heads import networks_of, open_heads
 from runtime.vision.overlay import Overlay
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
@@ -103,8 +104,11 @@ def video(
             score=engines.score if engines else None,
             **network_share(threads or (engines.threads if engines else 0)),
         )
-        looks = onlooker_for(engines, threads or engines.threads) if engines else NOBODY
-        result = run(Job(file, store, camera, tracks, overlay), source, finder, weights, looks)
+        heads = NO_HEADS
+        if engines is not None:
+            named, used = networks_of(engines), threads or engines.threads
+            heads = Heads(open_heads(named, backend=engines.backend, threads=used))
+        result = run(Job(file, store, camera, tracks, overlay), source, finder, weights, heads)
     if counts is not None:
         result.write(counts)
     _print(result, as_json)
@@ -126,7 +130,7 @@ def pick_camera(store: StoreConfig, name: str | None) -> Camera:
 
 
 def run(
-    job: Job, source: FileSource, detector: PersonDetector, weights: str, onlooker: Onlooker = NOBODY
+    job: Job, source: FileSource, detector: PersonDetector, weights: str, heads: Heads = NO_HEADS
 ) -> Counts:
     """Analyse the clip and write what was asked for. Raises TagsightError and EngineError.
 
@@ -139,9 +143,7 @@ def run(
                 f"camera {job.camera.name} has neither homography nor points: "
                 "measure them with tagsight calibrate floor, or leave out --config"
             )
-        tracker = FloorTracker(
-            TrackerSettings(), CameraView(*source.size, homography), onlooker.appearance_size
-        )
+        tracker = FloorTracker(TrackerSettings(), CameraView(*source.size, homography), heads.appearance_size)
         sheet = stack.enter_context(_TrackSheet(job))
         overlay = None
         if job.overlay is not None:
@@ -152,14 +154,14 @@ def run(
         name = job.camera.name if job.camera is not None else job.file.name
         frames = 0
         blackness = _Blackness()
-        for seen in analyse(_frames(source, stack), detector, tracker, onlooker):
+        for seen in analyse(_frames(source, stack), detector, tracker, heads):
             frame = seen.frame
             frames += 1
             blackness.look(frame.image)
             for earlier in seen_before(name, frame.index, seen.tracks):
                 counter.add(earlier)
             counter.add(
-                persons_seen(name, frame.index, frame.time_s, seen.tracks, seen.ended, handling=seen.handling)
+                persons_seen(name, frame.index, frame.time_s, seen.tracks, seen.ended, values=seen.values)
             )
             sheet.add(seen.frame, seen.tracks, seen.ended)
             if overlay is not None:

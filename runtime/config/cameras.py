@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote
 
 import numpy as np
 
 from runtime.config.secret_files import read_secret
-from runtime.config.sections import Camera
+from runtime.config.sections.cameras import PointPair
+from runtime.config.sections.words import Matrix
 from runtime.geometry import Floats, Homography
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -50,17 +52,30 @@ def takes_login(uri: str) -> bool:
     return PASSWORD_HERE in uri or NAME_HERE in uri
 
 
-def source_uri(camera: Camera) -> str:
+class WithLogin(Protocol):
+    """What has an address and a login: a camera's section, or those of its keys."""
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def substream(self) -> str | None: ...
+    @property
+    def username(self) -> str | None: ...
+    @property
+    def password_file(self) -> Path | None: ...
+
+
+def source_uri(camera: WithLogin) -> str:
     """The camera's URI with the user name and the password from its file filled in (secret: never log it)."""
     return _with_login(camera.uri, camera)
 
 
-def substream_uri(camera: Camera) -> str | None:
+def substream_uri(camera: WithLogin) -> str | None:
     """As `source_uri`, of the camera's second stream; None if it has none."""
     return None if camera.substream is None else _with_login(camera.substream, camera)
 
 
-def _with_login(uri: str, camera: Camera) -> str:
+def _with_login(uri: str, camera: WithLogin) -> str:
     if camera.username is None:
         return uri
     scheme, _, rest = uri.partition("://")
@@ -72,7 +87,18 @@ def _with_login(uri: str, camera: Camera) -> str:
     return f"{scheme}://{credentials}@{rest}"
 
 
-def image_to_floor(camera: Camera, size: tuple[int, int] | None = None) -> Homography | None:
+class FloorMapped(Protocol):
+    """What has a map from picture to floor: a camera's section, or those of its keys."""
+
+    @property
+    def homography(self) -> Matrix | None: ...
+    @property
+    def points(self) -> list[PointPair]: ...
+    @property
+    def image_size(self) -> tuple[int, int] | None: ...
+
+
+def image_to_floor(camera: FloorMapped, size: tuple[int, int] | None = None) -> Homography | None:
     """The camera's map from pixels to floor metres, None when it has none.
 
     `size` is the (width, height) of the pictures it will be used on: where they are a scaled version of

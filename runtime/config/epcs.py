@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from runtime.config.model import StoreConfig
+from runtime.config.sections import Fixture
 
 PATTERN = re.compile(r"^[0-9a-f*]+$")
 PLAIN = re.compile(r"(?:[0-9A-Fa-f]{2})+")
@@ -51,11 +51,11 @@ class ArticleTable:
                 self._exact[plain] = article
 
     @classmethod
-    def of(cls, config: StoreConfig) -> ArticleTable:
-        """The table of all fixtures of a store."""
+    def of(cls, fixtures: Iterable[Fixture]) -> ArticleTable:
+        """The table of a store's fixtures."""
         return cls(
             (epc, Article(sku.sku, fixture.name))
-            for fixture in config.fixtures
+            for fixture in fixtures
             for sku in fixture.skus
             for epc in sku.epcs
         )

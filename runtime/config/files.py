@@ -14,13 +14,11 @@ from runtime.config.draft import Draft
 from runtime.config.pictures import picture_size
 from runtime.config.secret_files import open_to_others
 from runtime.config.sections import Tls, Uplink
+from runtime.config.sections.engines import NETWORK_KEYS
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 CREDENTIALS = ("password_file", "key", "cert", "ca", "tls_ca")
 """Keys of files that a service may be handed by systemd."""
-
-NETWORKS = ("detector", "appearance", "action")
-"""Keys of `engines` that name a network: by its name in the catalogue, or by a file."""
 
 
 def resolve_paths(draft: Draft) -> None:
@@ -42,7 +40,7 @@ def resolve_paths(draft: Draft) -> None:
         draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
     if draft.floor is not None:
         draft.floor = _absolute(draft.floor, folder)
-    for key in NETWORKS:
+    for key in NETWORK_KEYS:
         named = getattr(draft.engines, key)
         if is_model_file(named):
             model_file = str(folder / Path(named).expanduser())
@@ -65,7 +63,7 @@ def check_files(draft: Draft) -> None:
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
     _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")
     _check_private(draft)
-    for key in NETWORKS:
+    for key in NETWORK_KEYS:
         named = getattr(draft.engines, key)
         if is_model_file(named):
             right = "an .onnx file, or a name from tagsight engines list"

@@ -16,8 +16,8 @@ import msgspec
 from runtime.config import Camera, Engines
 from runtime.doctor.findings import Finding
 from runtime.doctor.speed import PICTURE_WH, Order, Speed
-from runtime.processes.vision_spec import plan_of
 from runtime.vision.batching import TARGET_LOAD, Demand, allot
+from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.overload import Share, overload_sentence
 
 SUBJECT = "capacity"
@@ -110,7 +110,7 @@ def _carried(speed: Speed, fps: float) -> int:
 
 
 def _fit(speed: Speed, cameras: Sequence[Camera]) -> Fit:
-    plans = [plan_of(camera) for camera in cameras]
+    plans = [TrackedCamera.of(camera).plan() for camera in cameras]
     demands = [
         Demand(plan.name, plan.wanted_fps, plan.floor_fps, plan.entrance, quiet=False) for plan in plans
     ]

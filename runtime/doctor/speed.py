@@ -24,8 +24,9 @@ from engines.inference.detector import PersonDetector
 from runtime.config import Engines
 from runtime.frames.pixels import Pixels
 from runtime.frames.ring import FrameHeader, FrameRing
-from runtime.processes.sight import Sight, choose_sight
-from runtime.processes.watched import Lent
+from runtime.vision.executors.choice import choose_executor
+from runtime.vision.executors.executor import Executor
+from runtime.vision.frame import LeasedFrame
 
 PICTURE_WH = (1920, 1080)
 CLIP_PICTURES = 25
@@ -71,14 +72,14 @@ def measure(order: Order) -> Speed:
         streams=min(BATCH, threads),
         score=order.engines.score,
     )
-    sight = choose_sight(order.engines, detector)
+    executor = choose_executor(order.engines.backend, detector)
     try:
-        looked_at_per_s = _looked_at_per_s(sight, order.seconds * 2 / 3)
+        looked_at_per_s = _looked_at_per_s(executor, order.seconds * 2 / 3)
     finally:
-        sight.close()
+        executor.close()
     coding, clip = clip_of(PICTURE_WH)
     return Speed(
-        way=sight.way,
+        way=executor.description,
         input_wh=detector.input_size_for(*PICTURE_WH),
         cores=available_threads(),
         looked_at_per_s=looked_at_per_s,
@@ -87,19 +88,19 @@ def measure(order: Order) -> Speed:
     )
 
 
-def _looked_at_per_s(sight: Sight, seconds: float) -> float:
-    """The way of the vision process: batches of frames that lie in a camera's ring."""
+def _looked_at_per_s(executor: Executor, seconds: float) -> float:
+    """As the vision process does it: batches of frames that lie in a camera's ring."""
     width, height = PICTURE_WH
     ring = FrameRing.create(BATCH, width, height)
     try:
         frames = []
         for slot in range(BATCH):
             ring.write(slot, scene(PICTURE_WH, slot), FrameHeader(slot + 1, 0.0, 0.0, width, height))
-            frames.append(Lent("doctor", ring, slot))
-        sight.watch("doctor", ring)
-        return BATCH * _turns_per_s(lambda: sight.finish(sight.start(frames)), seconds)
+            frames.append(LeasedFrame("doctor", ring, slot))
+        executor.add_camera("doctor", ring)
+        return BATCH * _turns_per_s(lambda: executor.finish(executor.start(frames)), seconds)
     finally:
-        sight.forget("doctor")
+        executor.remove_camera("doctor")
         ring.close()
 
 

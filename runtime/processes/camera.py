@@ -8,18 +8,16 @@ second how the source is.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
-import select
 import socket
-import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-
-import msgspec
-from msgspec.structs import replace
+from pathlib import Path
+from typing import Literal
 
 from runtime.backoff import Backoff
 from runtime.clock import HostClock
@@ -32,17 +30,16 @@ from runtime.frames.errors import FrameError
 from runtime.frames.lending import FrameLender, LentRing
 from runtime.frames.opening import open_source
 from runtime.frames.ring import FrameRing
-from runtime.frames.sources import Source, SourceState
+from runtime.frames.sources import Source
 from runtime.frames.substream import MainOrSubstream
-from runtime.messages import Attach, Configure, Detach, Health, Message
-from runtime.processes.control import ControlLine
-from runtime.processes.handover import take_up
+from runtime.messages import Health, HealthState
+from runtime.processes.service import Input, Service
+from runtime.processes.spec import Spec
 
 SOURCES = (csi, files, live, motion_jpeg)
 """Imported here, and so in the fork server, for every camera to share."""
 
 SLOTS = 6
-HEALTH_EVERY_S = 1.0
 STALLED_AFTER_S = 15.0
 """A call into the source that takes longer has hung: its own time limits are far below."""
 JOIN_S = 0.4
@@ -53,166 +50,169 @@ _PASSING = re.compile(r"; next try in [\d.]+ s|[\d.]+")
 log = logging.getLogger(__name__)
 
 
-class CameraSpec(msgspec.Struct, frozen=True):
-    """What a camera process is started with."""
+class CameraSpec(Spec, frozen=True):
+    """What a camera process needs to know, by the keys of the camera's section."""
 
-    camera: Camera
-    clock: tuple[float, float]
+    LIVE = frozenset({"analysis_fps"})
+
+    name: str
+    uri: str
+    substream: str | None = None
+    transport: Literal["auto", "tcp", "udp"] = "auto"
+    username: str | None = None
+    password_file: Path | None = None
+    analysis_fps: float = 10.0
+    max_size: tuple[int, int] = (1920, 1080)
+    """Width and height of the largest frame the ring takes."""
     slots: int = SLOTS
 
-    @property
-    def max_size(self) -> tuple[int, int]:
-        """Width and height of the largest frame the ring takes."""
-        return self.camera.max_size
-
-    def fixed(self) -> CameraSpec:
-        """The spec without what can change while the process runs: how often a frame is looked at."""
-        return replace(self, camera=replace(self.camera, analysis_fps=1.0))
+    @classmethod
+    def of(cls, camera: Camera, clock: tuple[float, float], slots: int = SLOTS) -> CameraSpec:
+        """From a camera's section."""
+        return cls(
+            camera.name,
+            camera.uri,
+            camera.substream,
+            camera.transport,
+            camera.username,
+            camera.password_file,
+            camera.analysis_fps,
+            camera.max_size,
+            slots,
+            clock=clock,
+        )
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> CameraSpec:
-    """The spec of the camera called `name`, without what only others need to know of it."""
-    camera = next(camera for camera in config.cameras if camera.name == name)
-    needed = replace(camera, homography=None, points=[], image_size=None, entrance=False)
-    return CameraSpec(needed, clock)
+    """The spec of the camera called `name`."""
+    return CameraSpec.of(next(camera for camera in config.cameras if camera.name == name), clock)
 
 
-class CameraProcess:
-    """Everything but the reading: readers, slots that come back, the supervisor, health."""
+class CameraProcess(Service):
+    """Everything but the reading: the ring's consumers, slots that come back, the supervisor, health."""
 
     def __init__(self, control: socket.socket, spec: CameraSpec) -> None:
-        self._control = ControlLine(control)
+        super().__init__(control, f"camera:{spec.name}", spec)
         self._spec = spec
-        self._clock = HostClock(state=spec.clock)
         self._ring: LentRing | None = None
         self._capture: Capture | None = None
-        self._told = ""
+        self._logged = ""
         self._loose_secret = ""
+        self.configured_by(CameraSpec, self._apply_config)
+        self.accept("ring", 1, self._start)
+        self.accept("frames", 1, self._add_reader, self._remove_reader)
 
-    def run(self) -> None:
-        """Serve until told to stop or the supervisor is gone."""
-        health_s = 0.0
-        while not self._control.stopping:
-            now_s = time.monotonic()
-            if now_s - health_s >= HEALTH_EVERY_S:
-                health_s = now_s
-                self._tell_health()
-            self._wait(health_s + HEALTH_EVERY_S - now_s)
+    def inputs(self) -> Iterable[Input]:
+        """Each reader of the ring, who gives slots back."""
+        ring = self._ring
+        if ring is None:
+            return ()
+        with ring.lock:
+            readers = [(sock.fileno(), name) for name, sock in ring.lender.readers.items()]
+        return [(fd, partial(self._take_back, ring, name)) for fd, name in readers]
+
+    def finish(self) -> None:
+        """Stop reading, report, and let the ring's readers go."""
         if self._capture is not None:
             self._capture.stop(JOIN_S)
-            self._tell_health()
+            self.report()
         if self._ring is not None:
             with self._ring.lock:
                 self._ring.lender.close()
 
-    def _wait(self, timeout_s: float) -> None:
-        """Wait for the supervisor or a reader, and hear them."""
-        poller = select.poll()
-        poller.register(self._control, select.POLLIN)
-        readers: dict[int, str] = {}
-        if self._ring is not None:
-            with self._ring.lock:
-                readers = {sock.fileno(): name for name, sock in self._ring.lender.readers.items()}
-        for fd in readers:
-            poller.register(fd, select.POLLIN)
-        for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
-            if fd == self._control.fileno():
-                self._control.hear(self._obey)
-            elif self._ring is not None:
-                with self._ring.lock:
-                    self._ring.lender.take_back(readers[fd])
+    def _take_back(self, ring: LentRing, name: str) -> None:
+        with ring.lock:
+            ring.lender.take_back(name)
 
-    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
-        ring = self._ring
-        match message:
-            case Attach(role="ring") if len(fds) == 1 and ring is None:
-                self._start(FrameRing.attach(fds[0], writable=True))
-                return True
-            case Attach(role="frames", name=name) if len(fds) == 1 and ring is not None:
-                self._add_reader(ring, name, socket.socket(fileno=fds[0]))
-                return True
-            case Detach(role="frames", name=name) if ring is not None:
-                with ring.lock:
-                    ring.lender.remove_reader(name)
-            case Configure() if len(fds) == 1:
-                self._adopt(take_up(fds[0], CameraSpec))
-                return True
-        return False
-
-    def _adopt(self, spec: CameraSpec) -> None:
+    def _apply_config(self, spec: CameraSpec) -> None:
         self._spec = spec
         if self._capture is not None:
-            self._capture.analysis_fps = spec.camera.analysis_fps
+            self._capture.analysis_fps = spec.analysis_fps
 
-    def _add_reader(self, ring: LentRing, name: str, sock: socket.socket) -> None:
+    def _add_reader(self, name: str, fd: int) -> None:
+        sock = socket.socket(fileno=fd)
+        if self._ring is None:
+            log.warning("%s wants frames of a camera that has no ring yet", name)
+            sock.close()
+            return
         try:
-            with ring.lock:
-                ring.lender.add_reader(name, sock)
+            with self._ring.lock:
+                self._ring.lender.add_reader(name, sock)
         except FrameError as error:
             log.warning("%s", error)
 
-    def _start(self, ring: FrameRing) -> None:
-        camera = self._spec.camera
-        self._ring = LentRing(FrameLender(ring))
+    def _remove_reader(self, name: str) -> None:
+        if self._ring is not None:
+            with self._ring.lock:
+                self._ring.lender.remove_reader(name)
+
+    def _start(self, _: str, ring_fd: int) -> None:
+        if self._ring is not None:
+            log.warning("a second ring was not expected")
+            os.close(ring_fd)
+            return
+        self._ring = LentRing(FrameLender(FrameRing.attach(ring_fd, writable=True)))
         self._capture = Capture(
             self._openers(),
             self._ring,
             HostClock(state=self._spec.clock),
             Backoff(random.Random()),
-            camera.analysis_fps,
-            camera.max_size,
+            self._spec.analysis_fps,
+            self._spec.max_size,
         )
         self._capture.start()
 
     def _openers(self) -> Callable[[Callable[[float], None]], Source]:
         """What opens the camera: its main stream, or its substream while that does not play."""
-        if self._spec.camera.substream is None:
+        if self._spec.substream is None:
             return partial(self._open, source_uri)
         return MainOrSubstream(partial(self._open, source_uri), partial(self._open, _substream_of)).open
 
-    def _open(self, uri_of: Callable[[Camera], str], pause: Callable[[float], None]) -> Source:
+    def _open(self, uri_of: Callable[[CameraSpec], str], pause: Callable[[float], None]) -> Source:
         """Open a stream; the camera's password is read anew, so that a changed one is taken up.
 
         A password that others can read serves on, for no shop is to stop for it, and health says so.
         """
-        self._judge_secret()
+        self._check_secret()
         try:
-            uri = uri_of(self._spec.camera)
+            uri = uri_of(self._spec)
         except FrameError:
             raise
         except TagsightError as error:
             raise FrameError(str(error)) from error
-        return open_source(uri, HostClock(state=self._spec.clock), pause, self._spec.camera.transport)
+        return open_source(uri, HostClock(state=self._spec.clock), pause, self._spec.transport)
 
-    def _judge_secret(self) -> None:
-        file, found = self._spec.camera.password_file, ""
+    def _check_secret(self) -> None:
+        file, found = self._spec.password_file, ""
         if file is not None:
             with suppress(OSError):
                 found = open_to_others(file, "password file")
         if found and found != self._loose_secret:
-            log.warning("%s: %s", self._spec.camera.name, found)
+            log.warning("%s: %s", self._spec.name, found)
         self._loose_secret = found
 
-    def _tell_health(self) -> None:
-        health = self._health()
-        told = f"{health.state} {_PASSING.sub('', health.detail)}"
-        if told != self._told:
-            log.info("%s: %s %s", self._spec.camera.name, health.state, health.detail)
-            self._told = told
-        self._control.tell(health)
+    def report(self) -> None:
+        """Report health, and log it where it is another."""
+        health = self.health()
+        shown = f"{health.state} {_PASSING.sub('', health.detail)}"
+        if shown != self._logged:
+            log.info("%s: %s %s", self._spec.name, health.state, health.detail)
+            self._logged = shown
+        self.control.report(health)
 
-    def _health(self) -> Health:
-        name, now_s = f"camera:{self._spec.camera.name}", self._clock.now()
+    def health(self) -> Health:
+        """How the source is. Raises FrameError where the reading thread has died."""
+        name, now_s = self.name, self.clock.now()
         if self._capture is None or self._ring is None:
-            return Health(name, SourceState.CONNECTING.value, now_s, now_s, "no ring yet")
+            return Health(name, HealthState.CONNECTING, now_s, now_s, "no ring yet")
         status = self._capture.status
-        if not (self._control.stopping or self._capture.is_alive() or self._capture.finished):
+        if not (self.control.stopping or self._capture.is_alive() or self._capture.finished):
             raise FrameError(f"{name}: the capture thread has died")
-        state, detail = status.state.value, status.detail
-        detail = "; ".join(told for told in (detail, self._loose_secret) if told)
+        state, detail = HealthState(status.state.value), status.detail
+        detail = "; ".join(filter(None, (detail, self._loose_secret)))
         busy_s = 0.0 if status.busy_since_s is None else now_s - status.busy_since_s
         if busy_s > STALLED_AFTER_S:
-            state, detail = SourceState.STALLED.value, f"a read has not come back for {busy_s:.0f} s"
+            state, detail = HealthState.STALLED, f"a read has not come back for {busy_s:.0f} s"
         with self._ring.lock:
             drops = Counter(self._capture.drops) + self._ring.lender.drops
             free, readers = self._ring.lender.ledger.free, len(self._ring.lender.readers)
@@ -229,7 +229,7 @@ class CameraProcess:
         return Health(name, state, now_s, status.progress_s, detail, values, dict(drops))
 
 
-def _substream_of(camera: Camera) -> str:
+def _substream_of(camera: CameraSpec) -> str:
     return substream_uri(camera) or ""
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from runtime import messages
 from runtime.messages import Configure, Health, Message, PeerGone, Stop
 
-Obey = Callable[[Message, tuple[int, ...]], bool]
-"""Acts on a command; True where it has taken over the descriptors that came with it."""
+Handler = Callable[[Message, tuple[int, ...]], bool]
+"""Handles a command; True where it has taken over the descriptors that came with it."""
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +23,15 @@ class ControlLine:
         sock.setblocking(False)
         self._sock = sock
         self.stopping = False
-        self.unheard = 0
+        self.lost_reports = 0
         """Health reports that the supervisor did not take."""
 
     def fileno(self) -> int:
         """For select and poll."""
         return self._sock.fileno()
 
-    def hear(self, obey: Obey) -> None:
-        """Hand every waiting command to `obey`; descriptors that it does not take over are closed."""
+    def receive(self, handle: Handler) -> None:
+        """Hand every waiting command to `handle`; descriptors that it does not take over are closed."""
         while not self.stopping:
             try:
                 message, fds = messages.receive(self._sock)
@@ -43,24 +43,17 @@ class ControlLine:
             self.stopping = isinstance(message, Stop)
             if isinstance(message, Configure):
                 logging.getLogger().setLevel(message.log_level)
-            if not obey(message, fds):
+            if not handle(message, fds):
                 _close_unexpected(message, fds)
 
-    def tell(self, health: Health) -> None:
+    def report(self, health: Health) -> None:
         """Report health; one that the supervisor does not take at once is counted, not waited for."""
         try:
             messages.send(self._sock, health)
         except BlockingIOError:
-            self.unheard += 1
+            self.lost_reports += 1
         except PeerGone:
             self.stopping = True
-
-
-def close_all(fds: tuple[int, ...]) -> bool:
-    """Close descriptors that are of no use here; True, for `Obey`."""
-    for fd in fds:
-        os.close(fd)
-    return True
 
 
 def _close_unexpected(message: Message, fds: tuple[int, ...]) -> None:

@@ -11,41 +11,34 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import select
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
 from contract.envelope import Origin
 from contract.facts import Fact
 from runtime import messages
-from runtime.clock import HostClock
 from runtime.messages import (
-    Attach,
     Committed,
-    Configure,
-    Detach,
     FramesMissed,
     Health,
+    HealthState,
     Message,
     PeerGone,
     PersonsSeen,
     TagFlip,
     TagPresence,
 )
-from runtime.processes.control import ControlLine
-from runtime.processes.handover import take_up
+from runtime.processes.service import Input, Service
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
-from runtime.store.floorplan import FloorPlan
 from runtime.uplink.outbox.opening import OpeningOutbox
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 ADVANCE_EVERY_S = 0.1
-HEALTH_EVERY_S = 1.0
 RECORDS_AT_ONCE = 512
 """Records taken from one peer before the others have their turn."""
 MAX_AHEAD_S = 5.0
@@ -57,75 +50,68 @@ __all__ = ["StoreProcess", "StoreSpec", "main", "spec_of"]
 log = logging.getLogger(__name__)
 
 
-def main(control: socket.socket, spec: StoreSpec) -> None:
-    """Conclude facts until told to stop or the supervisor is gone."""
-    StoreProcess(control, spec).run()
-
-
-class StoreProcess:
+class StoreProcess(Service):
     """Sockets, time and the outbox around the pure core."""
 
     def __init__(self, control: socket.socket, spec: StoreSpec) -> None:
-        config = spec.config
-        self._control = ControlLine(control)
-        self._clock = HostClock(state=spec.clock)
-        self._behaviour = Behaviour(
-            FloorPlan.from_config(config), self._clock.now(), lambda: secrets.token_hex(8)
-        )
-        self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        limits = OutboxLimits(
-            group_events=config.uplink.group_events,
-            group_delay_s=config.uplink.group_ms / 1_000,
-            max_bytes=config.uplink.max_mb * 1024 * 1024,
-            keep_s=config.retention.events_days * 86_400,
-        )
+        super().__init__(control, "store", spec)
+        self._behaviour = Behaviour(spec.floor_plan(), self.clock.now(), lambda: secrets.token_hex(8))
         self._outbox = OpeningOutbox(
             lambda: Outbox(
-                config.outbox_path(),
-                Origin(config.site.name, config.site.device),
-                limits,
-                clock=self._clock.now,
-                on_commit=lambda _: self._wake(),
+                spec.outbox,
+                Origin(spec.site, spec.device),
+                spec.limits,
+                clock=self.clock.now,
+                on_commit=lambda _: self.wake(),
             )
         )
         self._peers: dict[str, socket.socket] = {}
         self._uplink: socket.socket | None = None
-        self._told_seq = 0
+        self._sent_seq = 0
         self._records: Counter[str] = Counter()
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
-        self._progress_s = self._clock.now()
+        self._progress_s = self.clock.now()
+        self.accept("records", 1, self._attach, self._detach)
+        self.configured_by(StoreSpec, self._apply_config)
+        self.every(ADVANCE_EVERY_S, self._advance)
 
-    def run(self) -> None:
-        """Serve until told to stop, then tell all that is open."""
-        advanced_s = told_s = 0.0
-        while not self._control.stopping:
-            now_s = time.monotonic()
-            if now_s - advanced_s >= ADVANCE_EVERY_S:
-                advanced_s = now_s
-                self._tell(self._behaviour.advance(self._clock.now()))
-            if now_s - told_s >= HEALTH_EVERY_S:
-                told_s = now_s
-                self._tell_health()
-            self._wait(advanced_s + ADVANCE_EVERY_S - now_s)
-        self._finish()
+    def inputs(self) -> list[Input]:
+        """Each peer that sends records."""
+        return [(sock.fileno(), partial(self._receive_from, name)) for name, sock in self._peers.items()]
 
-    def _wait(self, timeout_s: float) -> None:
-        poller = select.poll()
-        poller.register(self._control, select.POLLIN)
-        poller.register(self._wake_out, select.POLLIN)
-        names = {sock.fileno(): name for name, sock in self._peers.items()}
-        for fd in names:
-            poller.register(fd, select.POLLIN)
-        for fd, _ in poller.poll(max(0.0, timeout_s) * 1e3):
-            if fd == self._control.fileno():
-                self._control.hear(self._obey)
-            elif fd == self._wake_out:
-                self._tell_uplink()
-            elif names[fd] in self._peers:
-                self._hear_peer(names[fd])
+    def on_wake(self) -> None:
+        """A group of events is on disk."""
+        self._announce_committed()
 
-    def _hear_peer(self, name: str) -> bool:
-        """Take in what a peer has said; True where there may be more."""
+    def on_message(self, message: Message) -> None:
+        """The health of the other processes."""
+        if isinstance(message, Health):
+            self._keep(self._behaviour.health(message))
+
+    def finish(self) -> None:
+        """Take in what is still in the sockets, conclude what is open, put it all on disk."""
+        for name in list(self._peers):
+            self._detach(name)
+        self._keep(self._behaviour.finish(self.clock.now()))
+        self._outbox.flush(CLOSING_S)
+        self._announce_committed()
+        self._forget("uplink")
+        self.report()
+        self._outbox.close(CLOSING_S)
+
+    def _advance(self) -> None:
+        self._keep(self._behaviour.advance(self.clock.now()))
+
+    def _apply_config(self, spec: StoreSpec) -> None:
+        self._keep(self._behaviour.apply_plan(spec.floor_plan()))
+
+    def _receive_from(self, name: str) -> None:
+        """Take in what a peer has sent, if it is still there."""
+        if name in self._peers:
+            self._receive_some(name)
+
+    def _receive_some(self, name: str) -> bool:
+        """Take in as much as one peer may say in its turn; True where there may be more."""
         sock = self._peers[name]
         for _ in range(RECORDS_AT_ONCE):
             try:
@@ -144,9 +130,9 @@ class StoreProcess:
         return True
 
     def _take(self, record: Message, name: str) -> None:
-        now_s = self._clock.now()
-        judge = self._judge_of(record)
-        if judge is None:
+        now_s = self.clock.now()
+        conclude = self._conclusions_of(record)
+        if conclude is None:
             self._drops["not understood"] += 1
             log.warning("%s sent a %s, which is not for the store", name, type(record).__name__)
         elif _time_of(record) > now_s + MAX_AHEAD_S:
@@ -154,9 +140,9 @@ class StoreProcess:
         else:
             self._records[type(record).__name__] += 1
             self._progress_s = now_s
-            self._tell(judge())
+            self._keep(conclude())
 
-    def _judge_of(self, record: Message) -> Callable[[], Sequence[Fact]] | None:
+    def _conclusions_of(self, record: Message) -> Callable[[], Sequence[Fact]] | None:
         """What the core has to say about a record; None for one that is none of its business."""
         behaviour = self._behaviour
         if isinstance(record, PersonsSeen):
@@ -169,57 +155,35 @@ class StoreProcess:
             return lambda: behaviour.presence(record)
         return None
 
-    def _tell(self, facts: Sequence[Fact]) -> None:
+    def _keep(self, facts: Sequence[Fact]) -> None:
         if facts:
             self._outbox.append(facts)
 
-    def _wake(self) -> None:
-        """Called by the outbox's thread when a group is on disk."""
-        try:
-            os.write(self._wake_in, b"c")
-        except BlockingIOError:
-            return
-
-    def _tell_uplink(self) -> None:
-        os.read(self._wake_out, 4096)
+    def _announce_committed(self) -> None:
         seq = self._outbox.state().committed_seq
-        if self._uplink is None or seq == self._told_seq:
+        if self._uplink is None or seq == self._sent_seq:
             return
         try:
             messages.send(self._uplink, Committed(seq))
-            self._told_seq = seq
+            self._sent_seq = seq
         except BlockingIOError:
             return
         except PeerGone:
             self._forget("uplink")
 
-    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
-        match message:
-            case Attach(role="records", name=name) if len(fds) == 1:
-                self._attach(name, socket.socket(fileno=fds[0]))
-                return True
-            case Detach(role="records", name=name):
-                self._detach(name)
-            case Health():
-                self._tell(self._behaviour.health(message))
-            case Configure() if len(fds) == 1:
-                spec = take_up(fds[0], StoreSpec)
-                self._tell(self._behaviour.apply_plan(FloorPlan.from_config(spec.config)))
-                return True
-        return False
-
-    def _attach(self, name: str, sock: socket.socket) -> None:
+    def _attach(self, name: str, fd: int) -> None:
         self._detach(name)
+        sock = socket.socket(fileno=fd)
         sock.setblocking(False)
         if name == "uplink":
-            self._uplink, self._told_seq = sock, 0
-            self._wake()
+            self._uplink, self._sent_seq = sock, 0
+            self.wake()
         else:
             self._peers[name] = sock
 
     def _detach(self, name: str) -> None:
         """A peer is gone: what it said before that still counts."""
-        while name in self._peers and self._hear_peer(name):
+        while name in self._peers and self._receive_some(name):
             continue
         self._forget(name)
 
@@ -230,11 +194,9 @@ class StoreProcess:
         if name == "uplink":
             self._uplink = None
 
-    def _tell_health(self) -> None:
-        self._control.tell(self._health())
-
-    def _health(self) -> Health:
-        outbox, now_s = self._outbox.state(), self._clock.now()
+    def health(self) -> Health:
+        """How the outbox is, and what the core has taken in."""
+        outbox, now_s = self._outbox.state(), self.clock.now()
         values = {
             "outbox_waiting": float(outbox.waiting),
             "outbox_bytes": float(outbox.used_bytes),
@@ -245,26 +207,11 @@ class StoreProcess:
         values |= {name: float(count) for name, count in self._behaviour.counts().items()}
         drops = {**self._drops, "events the outbox had to drop": outbox.dropped}
         progress_s = self._progress_s if self._peers else now_s
-        state = detail = ""
+        state, detail = HealthState.LIVE, ""
         if outbox.fault:
-            state = "disk" if self._outbox.opened else "no outbox"
+            state = HealthState.DISK if self._outbox.opened else HealthState.NO_OUTBOX
             detail = f"{outbox.fault}; events wait in memory"
-        return Health("store", state or "live", now_s, progress_s, detail, values, drops)
-
-    def _finish(self) -> None:
-        """Take in what is still in the sockets, tell what is open, put it all on disk."""
-        for name in list(self._peers):
-            self._detach(name)
-        self._tell(self._behaviour.finish(self._clock.now()))
-        self._outbox.flush(CLOSING_S)
-        self._tell_uplink_last()
-        self._tell_health()
-        self._outbox.close(CLOSING_S)
-
-    def _tell_uplink_last(self) -> None:
-        self._wake()
-        self._tell_uplink()
-        self._forget("uplink")
+        return Health(self.name, state, now_s, progress_s, detail, values, drops)
 
 
 def _time_of(record: Message) -> float:
@@ -279,3 +226,8 @@ def _time_of(record: Message) -> float:
 def _close_all(fds: tuple[int, ...]) -> None:
     for fd in fds:
         os.close(fd)
+
+
+def main(control: socket.socket, spec: StoreSpec) -> None:
+    """Conclude facts until told to stop or the supervisor is gone."""
+    StoreProcess(control, spec).run()

@@ -7,27 +7,23 @@ outbox, so nothing is lost when either of the two is restarted.
 from __future__ import annotations
 
 import logging
-import select
 import socket
 import sqlite3
 import time
 from pathlib import Path
 
-import msgspec
-
 from contract.envelope import Origin
 from runtime import messages
-from runtime.clock import HostClock
 from runtime.config import StoreConfig, Tls, Uplink
-from runtime.messages import Attach, Committed, Configure, Detach, Health, Message
-from runtime.processes.control import ControlLine, close_all
+from runtime.messages import Committed, Health, HealthState
+from runtime.processes.service import Input, Service
+from runtime.processes.spec import Spec
 from runtime.uplink.broker.certificates import expiry_of
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.outbox.reader import OutboxReader
 
-HEALTH_EVERY_S = 1.0
 DRAIN_S = 1.2
 """How long, when told to stop, to wait for the broker to take what is on disk; the rest goes next time."""
 GOODBYE_S = 0.4
@@ -44,30 +40,24 @@ REMARK_S = 600.0
 log = logging.getLogger(__name__)
 
 
-class UplinkSpec(msgspec.Struct, frozen=True):
-    """What the uplink process is started with."""
+class UplinkSpec(Spec, frozen=True):
+    """What the uplink process needs to know; nothing of it can change while the process runs."""
 
     outbox: Path
     site: str
     device: str
     broker: Uplink
-    clock: tuple[float, float]
-
-    def fixed(self) -> UplinkSpec:
-        """All of it: nothing of the way to the broker can change while the process runs."""
-        return self
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> UplinkSpec:
     """The spec of a store's uplink; there is one, whatever `name` says."""
-    return UplinkSpec(config.outbox_path(), config.site.name, config.site.device, config.uplink, clock)
+    site = config.site
+    return UplinkSpec(config.outbox_path(), site.name, site.device, config.uplink, clock=clock)
 
 
 def main(control: socket.socket, spec: UplinkSpec) -> None:
     """Deliver until told to stop or the supervisor is gone."""
-    clock = HostClock(state=spec.clock)
-    sender = Sender(spec.outbox, Origin(spec.site, spec.device), spec.broker, clock=clock.now)
-    UplinkProcess(control, spec, sender, clock).run()
+    UplinkProcess(control, spec).run()
 
 
 class Certificate:
@@ -90,72 +80,62 @@ class Certificate:
         return None if self._expires_s is None else (self._expires_s - now_s) / DAY_S
 
 
-class UplinkProcess:
+class UplinkProcess(Service):
     """Everything but the sending: the store's word, the supervisor, health."""
 
-    def __init__(self, control: socket.socket, spec: UplinkSpec, sender: Sender, clock: HostClock) -> None:
-        self._control = ControlLine(control)
+    def __init__(self, control: socket.socket, spec: UplinkSpec) -> None:
+        super().__init__(control, "uplink", spec)
         self._spec = spec
-        self._sender = sender
-        self._clock = clock
+        self._sender = Sender(spec.outbox, Origin(spec.site, spec.device), spec.broker, clock=self.clock.now)
         self._store: socket.socket | None = None
         self._committed = 0
         self._unseen_since_s: float | None = None
         self._certificate = Certificate(spec.broker.tls)
+        self.accept("records", 1, self._attach, self._detach)
 
-    def run(self) -> None:
-        """Serve until told to stop. Raises UplinkError where the sender has died of a fault."""
+    def begin(self) -> None:
+        """Start the sender's thread."""
         self._sender.start()
-        health_due_s = time.monotonic()
-        while not self._control.stopping:
-            now_s = time.monotonic()
-            if now_s >= health_due_s:
-                self._tell_health()
-                health_due_s = now_s + HEALTH_EVERY_S
-            self._wait(health_due_s - now_s)
-            if not self._sender.is_alive():
-                raise UplinkError("the sender has ended by a fault of the program; its trace is in the log")
+
+    def inputs(self) -> list[Input]:
+        """The store process, which says what it has committed."""
+        return [] if self._store is None else [(self._store.fileno(), self._receive_committed)]
+
+    def turn(self) -> None:
+        """Raises UplinkError where the sender has died of a fault."""
+        if not self._sender.is_alive():
+            raise UplinkError("the sender has ended by a fault of the program; its trace is in the log")
+
+    def finish(self) -> None:
+        """Give the broker a moment to take what is on disk."""
         if self._sender.tally().connected:
             self._sender.drain(DRAIN_S, self._committed_seq())
         self._sender.stop(GOODBYE_S)
 
-    def _wait(self, timeout_s: float) -> None:
-        sockets: list[ControlLine | socket.socket] = [self._control]
-        if self._store is not None:
-            sockets.append(self._store)
-        readable, _, _ = select.select(sockets, [], [], max(0.0, timeout_s))
-        if self._store is not None and self._store in readable:
-            self._hear_store(self._store)
-        if self._control in readable:
-            self._control.hear(self._obey)
-
-    def _hear_store(self, store: socket.socket) -> None:
+    def _receive_committed(self) -> None:
         committed = False
         try:
-            while True:
-                message, _ = messages.receive(store)
+            while self._store is not None:
+                message, _ = messages.receive(self._store)
                 if isinstance(message, Committed):
                     committed, self._committed = True, message.seq
         except BlockingIOError:
             pass
         except messages.PeerGone:
-            self._let_go_of_store()
+            self._detach("store")
         if committed:
             self._sender.wake()
 
-    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
-        match message:
-            case Attach(role="records") if len(fds) == 1:
-                self._let_go_of_store()
-                self._store = socket.socket(fileno=fds[0])
-                self._store.setblocking(False)
-                self._sender.wake()
-                return True
-            case Detach(role="records"):
-                self._let_go_of_store()
-            case Configure():
-                return close_all(fds)
-        return False
+    def _attach(self, name: str, fd: int) -> None:
+        self._detach(name)
+        self._store = socket.socket(fileno=fd)
+        self._store.setblocking(False)
+        self._sender.wake()
+
+    def _detach(self, name: str) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def _committed_seq(self) -> int:
         """The last event on disk: the store process has written its farewell by now."""
@@ -170,16 +150,10 @@ class UplinkProcess:
         finally:
             reader.close()
 
-    def _let_go_of_store(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-
-    def _tell_health(self) -> None:
-        self._control.tell(self._health(self._sender.tally()))
-
-    def _health(self, tally: Tally) -> Health:
-        now_s = self._clock.now()
+    def health(self) -> Health:
+        """How the way to the cloud is."""
+        tally = self._sender.tally()
+        now_s = self.clock.now()
         waiting_s = 0.0 if tally.oldest_s is None or tally.backlog == 0 else max(0.0, now_s - tally.oldest_s)
         values = {
             "backlog": float(tally.backlog),
@@ -197,11 +171,11 @@ class UplinkProcess:
         days = self._certificate.days_left(now_s)
         if days is not None:
             values["certificate_days"] = days
-        state, detail = self._judge(tally, values)
+        state, detail = self._state_of(tally, values)
         if self._sender_hangs(tally):
-            state, detail = "stalled", "the sender has not looked at what the store wrote"
+            state, detail = HealthState.STALLED, "the sender has not looked at what the store wrote"
         return Health(
-            process="uplink",
+            process=self.name,
             state=state,
             time_s=now_s,
             progress_s=now_s if tally.connected and tally.backlog == 0 else tally.progress_s,
@@ -219,23 +193,23 @@ class UplinkProcess:
         self._unseen_since_s = self._unseen_since_s or now_s
         return now_s - self._unseen_since_s > UNSEEN_S
 
-    def _judge(self, tally: Tally, values: dict[str, float]) -> tuple[str, str]:
+    def _state_of(self, tally: Tally, values: dict[str, float]) -> tuple[HealthState, str]:
         remarks = [*_remarks(tally, time.monotonic()), _certificate_warning(values.get("certificate_days"))]
         warning = "; ".join(filter(None, remarks))
         if tally.detail == Tally.detail:
-            return "connecting", ""
+            return HealthState.CONNECTING, ""
         if not tally.connected:
-            return "disconnected", "; ".join(filter(None, (tally.detail, warning)))
+            return HealthState.DISCONNECTED, "; ".join(filter(None, (tally.detail, warning)))
         if tally.held_kinds:
             kinds = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(tally.held_kinds.items()))
-            return "refused", "; ".join(filter(None, (f"the broker refuses {kinds}", warning)))
+            return HealthState.REFUSED, "; ".join(filter(None, (f"the broker refuses {kinds}", warning)))
         if tally.unanswered_s > UNANSWERED_WARNING_S:
-            return "unacknowledged", (
+            return HealthState.UNACKNOWLEDGED, (
                 f"the cloud has acknowledged nothing for {tally.unanswered_s:.0f} s; run a consumer that "
                 "acknowledges (tagsight uplink receive), or set uplink.trust_broker"
                 + (f"; {warning}" if warning else "")
             )
-        return "ok", warning
+        return HealthState.OK, warning
 
 
 def _remarks(tally: Tally, now_s: float) -> list[str]:

@@ -1,20 +1,18 @@
 """The vision process: frames of all cameras in, persons on the floor out.
 
 A camera's ring and socket come with `Attach("camera", NAME)`, the store's socket with
-`Attach("records", "store")`. `runtime.vision.batching` says which frames to take; each is looked at in place
-in its ring (`runtime.processes.sight`) and given back, its people are tracked (`runtime.processes.watched`)
-and told to the store. With a GPU the next batch is on its way while this one's people are tracked.
+`Attach("records", "store")`. What is done with a frame is `runtime.vision.analysis`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import select
+import os
 import socket
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
+from typing import NoReturn
 
 import cv2
 
@@ -22,306 +20,156 @@ from engines.backends.cpu import available_threads
 from engines.catalogue.judging import LIMIT_S
 from engines.errors import EngineError
 from engines.inference.detector import PersonDetector
-from runtime.clock import HostClock
-from runtime.config import Engines
-from runtime.frames.errors import FrameError
-from runtime.frames.lending import FrameBorrower
-from runtime.frames.ring import FrameRing
-from runtime.messages import Attach, Configure, Detach, Health, Message, PeerGone
-from runtime.processes.control import ControlLine
-from runtime.processes.handover import take_up
-from runtime.processes.outbound import RecordSender
-from runtime.processes.sight import Sight, Ticket, choose_sight
-from runtime.processes.vision_spec import VisionSpec, plan_of, spec_of
-from runtime.processes.watched import Lent, WatchedCamera, first_track_id
-from runtime.processes.workload import Workload
-from runtime.vision.batching import BatchPolicy
-from runtime.vision.glance import Seen
-from runtime.vision.onlooker import NOBODY, Onlooker, onlooker_for
-from runtime.vision.overload import OverloadWatch, Share
-from runtime.vision.track import TrackerSettings
+from runtime.messages import Health, HealthState
+from runtime.processes.service import HEALTH_EVERY_S, Input, Service
+from runtime.processes.vision_spec import VisionSpec, spec_of
+from runtime.vision.analysis import Analysis, Size, refused_reason
+from runtime.vision.crop_inference import Heads
+from runtime.vision.executors.choice import choose_executor
+from runtime.vision.executors.executor import Executor
+from runtime.vision.heads import open_heads
 
-HEALTH_EVERY_S = 1.0
 SILENT_S = 2.0
 """Without a frame for this long the process says that it waits."""
 MAX_STREAMS = 4
+
+ChooseExecutor = Callable[[str, PersonDetector, Heads], Executor]
 
 log = logging.getLogger(__name__)
 
 __all__ = ["VisionProcess", "VisionSpec", "main", "spec_of"]
 
 
-class VisionProcess:
+class VisionProcess(Service):
     """Serves the cameras that are attached, until told to stop."""
 
     def __init__(
-        self,
-        control: socket.socket,
-        spec: VisionSpec,
-        choose: Callable[[Engines, PersonDetector, Onlooker], Sight] = choose_sight,
+        self, control: socket.socket, spec: VisionSpec, choose: ChooseExecutor = choose_executor
     ) -> None:
-        self._control = ControlLine(control)
-        self._plans = {camera.name: camera for camera in spec.cameras}
-        self._engines = spec.engines
-        self._clock = HostClock(state=spec.clock)
-        self._policy = BatchPolicy()
-        self._cameras: dict[str, WatchedCamera] = {}
-        self._first_ids = {name: first_track_id(self._clock.now()) for name in self._plans}
-        self._store = RecordSender()
-        self._drops: Counter[str] = Counter()
-        self._refused = 0
-        self._progress_s = self._clock.now()
-        self._workload = Workload(time.monotonic())
-        self._overload = OverloadWatch()
-        self._choose_sight = choose
-        self._sight: Sight | None = None
-        self._onlooker = NOBODY
-        self._sizes: set[tuple[int, int]] = set()
-        self._under_way: deque[tuple[Ticket, float]] = deque()
+        super().__init__(control, "vision", spec)
+        self._spec = spec
+        self._choose = choose
+        self._analysis: Analysis | None = None
+        self._store = self.send_records()
+        self.accept("camera", 2, self._attach_camera, self._detach_camera)
+        self.configured_by(VisionSpec, self._apply_config)
 
     def run(self) -> None:
-        """Compile the network, then serve."""
-        self._control.tell(self._health("starting", f"compiling {self._engines.detector}"))
-        detector = self._open()
-        self._sight = sight = self._choose_sight(self._engines, detector, self._onlooker)
-        log.info("persons are detected by %s", sight.way)
+        """Compile the networks, then serve. Raises SystemExit where an engine is missing or fails."""
+        self._report_starting(f"compiling {self._spec.detector}")
         try:
-            self._serve(sight)
+            self._analysis = self._open()
         except EngineError as error:
-            log.error("%s", error)
-            self._control.tell(self._health("engine failed", str(error)))
-            raise SystemExit(1) from error
+            self._fail(HealthState.NO_ENGINE, error)
+        try:
+            super().run()
+        except EngineError as error:
+            self._fail(HealthState.ENGINE_FAILED, error)
         finally:
             with contextlib.suppress(EngineError):
-                sight.close()
+                self._analysis.close()
 
-    def _serve(self, sight: Sight) -> None:
-        while not self._control.stopping:
-            now_s = time.monotonic()
-            if now_s - self._workload.told_s >= HEALTH_EVERY_S:
-                self._tell(now_s)
-            self._wait(now_s)
-            self._work(sight)
-            self._store.flush()
-        for name in tuple(self._cameras):
-            self._let_go(name)
-        self._store.flush()
-        self._tell(time.monotonic())
+    def inputs(self) -> list[Input]:
+        """The cameras, which announce frames."""
+        return [] if self._analysis is None else self._analysis.inputs()
 
-    def _open(self) -> PersonDetector:
-        wanted = self._engines
-        threads = wanted.threads or available_threads()
+    def max_wait_s(self) -> float:
+        """Until a batch is due."""
+        wait_s = None if self._analysis is None else self._analysis.max_wait_s()
+        return HEALTH_EVERY_S if wait_s is None else wait_s
+
+    def turn(self) -> None:
+        """Look at what is due."""
+        if self._analysis is not None:
+            self._analysis.work()
+
+    def finish(self) -> None:
+        """End all tracks, and tell the store."""
+        if self._analysis is not None:
+            for name in self._analysis.cameras:
+                self._analysis.remove_camera(name)
+        super().finish()
+
+    def health(self) -> Health:
+        """How many frames a second are looked at, and whether this machine keeps up."""
+        if self._analysis is None:
+            return self._health(HealthState.STARTING, "")
+        overload, values = self._analysis.report()
+        is_there = bool(self._analysis.cameras)
+        silent = self.clock.now() - self._analysis.progress_s > SILENT_S
+        state = HealthState.LIVE if is_there and not silent else HealthState.WAITING
+        return self._health(state, overload if is_there else "no camera yet", values)
+
+    def _open(self) -> Analysis:
+        """Raises EngineError."""
+        spec = self._spec
+        threads = spec.threads or available_threads()
         cv2.setNumThreads(1)
-        try:
-            self._onlooker = onlooker_for(wanted, threads)
-            return PersonDetector.open(
-                wanted.detector,
-                input_size=wanted.input_size,
-                backend=wanted.backend,
-                threads=threads,
-                streams=max(1, min(len(self._plans), threads, MAX_STREAMS)),
-                score=wanted.score,
-                on_judging=self._tell_of_judging,
-            )
-        except EngineError as error:
-            log.error("%s", error)
-            self._control.tell(self._health("no engine", str(error)))
-            raise SystemExit(1) from error
+        heads = Heads(open_heads(spec.heads, backend=spec.backend, threads=threads))
+        detector = PersonDetector.open(
+            spec.detector,
+            input_size=spec.input_size,
+            backend=spec.backend,
+            threads=threads,
+            streams=max(1, min(len(spec.cameras), threads, MAX_STREAMS)),
+            score=spec.score,
+            on_judging=self._report_trial,
+        )
+        executor = self._choose(spec.backend, detector, heads)
+        log.info("persons are detected by %s", executor.description)
+        return Analysis(
+            executor, heads, spec.cameras, self.clock.now, self._store.put, self._report_new_sizes
+        )
 
-    def _tell_of_judging(self, took_s: float) -> None:
+    def _fail(self, state: HealthState, error: EngineError) -> NoReturn:
+        log.error("%s", error)
+        self.control.report(self._health(state, str(error)))
+        raise SystemExit(1) from error
+
+    def _attach_camera(self, name: str, ring_fd: int, socket_fd: int) -> None:
+        if self._analysis is not None and self._analysis.knows(name):
+            self._analysis.add_camera(name, ring_fd, socket_fd)
+            return
+        log.warning("camera %s is not among those to be looked at", name)
+        os.close(ring_fd)
+        os.close(socket_fd)
+
+    def _detach_camera(self, name: str) -> None:
+        if self._analysis is not None:
+            self._analysis.remove_camera(name)
+
+    def _apply_config(self, spec: VisionSpec) -> None:
+        self._spec = spec
+        if self._analysis is not None:
+            self._analysis.apply_config(spec.cameras, spec.score)
+
+    def _report_starting(self, detail: str) -> None:
+        self.control.report(self._health(HealthState.STARTING, detail))
+
+    def _report_trial(self, took_s: float) -> None:
         """Trying a file that nobody has judged yet may take longer than a process may be silent."""
-        what = f"judging {self._engines.detector}: trying on a picture whether and how it finds persons"
+        what = f"judging {self._spec.detector}: trying on a picture whether and how it finds persons"
         if took_s < 1.0:
             log.info("%s", what)
-        self._control.tell(self._health("starting", f"{what}; {took_s:.0f} s, of {LIMIT_S:.0f} s at most"))
+        self._report_starting(f"{what}; {took_s:.0f} s, of {LIMIT_S:.0f} s at most")
 
-    def _wait(self, now_s: float) -> None:
-        """Wait for the supervisor, a camera, or the time to take a batch, and hear who spoke."""
-        poller = select.poll()
-        poller.register(self._control, select.POLLIN)
-        speakers = {camera.borrower.sock.fileno(): name for name, camera in self._cameras.items()}
-        for fd in speakers:
-            poller.register(fd, select.POLLIN)
-        store = self._store.blocked_on
-        if store is not None:
-            poller.register(store, select.POLLOUT)
-        gather_s = self._policy.wait_s(now_s)
-        health_s = max(0.0, self._workload.told_s + HEALTH_EVERY_S - now_s)
-        timeout_s = health_s if gather_s is None else min(gather_s, health_s)
-        if self._under_way:
-            timeout_s = 0.0
-        for fd, _ in poller.poll(timeout_s * 1e3):
-            if fd == self._control.fileno():
-                self._control.hear(self._obey)
-            elif fd in speakers and speakers[fd] in self._cameras:
-                self._hear_camera(speakers[fd])
+    def _report_new_sizes(self, sizes: list[Size]) -> None:
+        """A network may be compiled for them: that takes longer than a process may be silent."""
+        shown = ", ".join(f"{width} x {height}" for width, height in sizes)
+        self._report_starting(f"getting ready for pictures of {shown}")
 
-    def _obey(self, message: Message, fds: tuple[int, ...]) -> bool:
-        match message:
-            case Attach(role="camera", name=name) if len(fds) == 2 and name in self._plans:
-                self._watch(name, fds[0], fds[1])
-                return True
-            case Attach(role="records") if len(fds) == 1:
-                self._store.attach(socket.socket(fileno=fds[0]))
-                return True
-            case Detach(role="camera", name=name):
-                self._let_go(name)
-            case Detach(role="records"):
-                self._store.detach()
-            case Configure() if len(fds) == 1:
-                self._adopt(take_up(fds[0], VisionSpec))
-                return True
-        return False
-
-    def _adopt(self, spec: VisionSpec) -> None:
-        """Go on with other cameras, floors under their pictures, rates and least score."""
-        before = self._plans
-        self._plans = {camera.name: camera for camera in spec.cameras}
-        for name in before.keys() - self._plans.keys():
-            self._let_go(name)
-        for name, camera in self._plans.items():
-            self._first_ids.setdefault(name, first_track_id(self._clock.now()))
-            watched = self._cameras.get(name)
-            if watched is not None and camera != before.get(name):
-                watched.describe(camera)
-                self._policy.add(plan_of(camera), time.monotonic())
-        self._engines = spec.engines
-        if self._sight is not None:
-            self._finish_all(self._sight)
-            self._sight.require(spec.engines.score)
-
-    def _watch(self, name: str, ring_fd: int, socket_fd: int) -> None:
-        self._let_go(name)
-        sight, sock = self._sight, socket.socket(fileno=socket_fd)
-        assert sight is not None
-        try:
-            ring = FrameRing.attach(ring_fd, writable=sight.maps_writable)
-            borrower = FrameBorrower(ring, sock)
-            sight.watch(name, ring)
-        except FrameError as error:
-            log.error("camera %s: %s", name, error)
-            sock.close()
-            return
-        self._cameras[name] = WatchedCamera(self._plans[name], borrower, self._first_ids[name])
-        self._policy.add(plan_of(self._plans[name]), time.monotonic())
-
-    def _let_go(self, name: str) -> None:
-        if self._sight is not None and name in self._cameras:
-            self._finish_all(self._sight)
-        camera = self._cameras.pop(name, None)
-        if camera is None:
-            return
-        self._policy.remove(name, time.monotonic())
-        if self._sight is not None:
-            self._sight.forget(name)
-        self._refused += camera.refused
-        farewell = camera.close()
-        self._first_ids[name] = camera.first_id
-        if farewell is not None:
-            self._store.put(farewell)
-
-    def _hear_camera(self, name: str) -> None:
-        camera, now_s = self._cameras[name], time.monotonic()
-        try:
-            for ready in camera.borrower.waiting():
-                if (passed_over := camera.heard(ready)) > 0:
-                    self._policy.passed_over(name, passed_over, now_s)
-                if not self._policy.is_due(name, now_s):
-                    camera.borrower.give_back(ready)
-                    self._drops["rate lowered"] += 1
-                    continue
-                if camera.hold(ready):
-                    self._drops["overtaken by a newer frame"] += 1
-                self._policy.offer(name, now_s)
-        except (PeerGone, FrameError) as error:
-            log.warning("camera %s is gone: %s", name, str(error) or "its process ended")
-            self._let_go(name)
-
-    def _work(self, sight: Sight) -> None:
-        """Start what is due; then, unless the sight has room for more of it, finish the oldest."""
-        names = self._policy.take(time.monotonic())
-        if names:
-            start_s = time.monotonic()
-            frames = [self._cameras[name].take() for name in names]
-            self._announce(frames)
-            self._under_way.append((sight.start(frames), start_s))
-        if self._under_way and not (names and sight.has_room):
-            self._finish(sight)
-
-    def _announce(self, frames: list[Lent]) -> None:
-        """Say that a network may be compiled for pictures of a new size: it takes longer than silence may."""
-        headers = [frame.header for frame in frames]
-        sizes = {(header.width, header.height) for header in headers} - self._sizes
-        if sizes:
-            self._sizes |= sizes
-            told = ", ".join(f"{width} x {height}" for width, height in sorted(sizes))
-            self._control.tell(self._health("starting", f"getting ready for pictures of {told}"))
-
-    def _finish_all(self, sight: Sight) -> None:
-        while self._under_way:
-            self._finish(sight)
-
-    def _finish(self, sight: Sight) -> None:
-        """Wait for the oldest ticket, track, give its frames back, and tell the store."""
-        ticket, start_s = self._under_way.popleft()
-        found = sight.finish(ticket)
-        gone = [
-            frame.camera
-            for frame, seen in zip(ticket.frames, found, strict=True)
-            if not self._track(frame.camera, seen)
-        ]
-        end_s = time.monotonic()
-        busy_s = self._workload.finished(len(found), start_s, end_s)
-        self._progress_s = self._clock.now()
-        self._policy.finished(len(found), busy_s, end_s)
-        for name in gone:
-            self._let_go(name)
-
-    def _track(self, name: str, seen: Seen) -> bool:
-        """Whether the camera is still there to take its frame back."""
-        camera = self._cameras[name]
-        records = camera.follow(seen, self._clock.now(), self._onlooker)
-        self._policy.saw(name, len(records[-1].persons), time.monotonic())
-        for record in records:
-            self._store.put(record)
-        try:
-            camera.give_back()
-        except PeerGone:
-            return False
-        return True
-
-    def _tell(self, now_s: float) -> None:
-        elapsed_s, values = self._workload.told(now_s)
-        shares: dict[str, Share] = {}
-        for name, rate_fps in self._policy.rates_fps.items():
-            camera = self._cameras[name]
-            brought_fps, got_fps = self._policy.delivered_fps(name, now_s), camera.count() / elapsed_s
-            if brought_fps is not None:
-                shares[name] = Share(got_fps, min(brought_fps, self._plans[name].analysis_fps))
-            values[f"{name}_fps"] = got_fps
-            values[f"{name}_delivered_fps"] = brought_fps or 0.0
-            values[f"{name}_allowed_fps"] = rate_fps
-            values[f"{name}_latency_ms"] = camera.latency_s * 1e3
-        said = self._overload.observe(now_s, elapsed_s, shares)
-        if said is not None:
-            log.warning("%s", said)
-        silent = self._clock.now() - self._progress_s > SILENT_S
-        detail = self._overload.sentence if self._cameras else "no camera yet"
-        health = self._health("waiting" if silent or not self._cameras else "live", detail)
-        health.values.update(values)
-        self._control.tell(health)
-
-    def _health(self, state: str, detail: str) -> Health:
-        drops = dict(self._drops)
-        if self._control.unheard:
-            drops["health the supervisor did not take"] = self._control.unheard
-        if refused := self._refused + sum(camera.refused for camera in self._cameras.values()):
-            drops[f"people beyond {TrackerSettings().max_tracks} before one camera"] = refused
+    def _health(self, state: HealthState, detail: str, values: dict[str, float] | None = None) -> Health:
+        analysis, now_s = self._analysis, self.clock.now()
+        drops: Counter[str] = Counter() if analysis is None else Counter(analysis.drops)
+        if self.control.lost_reports:
+            drops["health the supervisor did not take"] = self.control.lost_reports
+        if analysis is not None and analysis.refused:
+            drops[refused_reason()] = analysis.refused
         if self._store.dropped:
             drops["records the store did not take"] = self._store.dropped
-        now_s = self._clock.now()
-        progress_s = self._progress_s if state == "live" else now_s
-        return Health("vision", state, now_s, progress_s, detail, {}, drops)
+        live = analysis is not None and state is HealthState.LIVE
+        progress_s = analysis.progress_s if live and analysis is not None else now_s
+        return Health(self.name, state, now_s, progress_s, detail, values or {}, dict(drops))
 
 
 def main(control: socket.socket, spec: VisionSpec) -> None:

@@ -1,37 +1,41 @@
-"""What the vision process is started with, and the rates its cameras should get."""
+"""What the vision process needs to know of a store."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
-from msgspec.structs import replace
 
-from runtime.config import Camera, Engines, StoreConfig
-from runtime.vision.batching import CameraPlan
-
-FLOOR_FPS = 1.0
-ENTRANCE_FLOOR_FPS = 5.0
-"""Below this a fast walker crosses an entrance between two frames."""
+from runtime.config import StoreConfig
+from runtime.processes.spec import Spec
+from runtime.vision.camera_spec import TrackedCamera
+from runtime.vision.heads import networks_of
 
 
-class VisionSpec(msgspec.Struct, frozen=True):
-    """What the vision process is started with."""
+class VisionSpec(Spec, frozen=True):
+    """By the keys of `cameras` and `engines`; `heads` are the networks of those that are on, by head."""
 
-    cameras: list[Camera]
-    engines: Engines
-    clock: tuple[float, float]
+    LIVE = frozenset({"cameras", "score"})
 
-    def fixed(self) -> VisionSpec:
-        """The spec without what can change while the process runs: the cameras and the least score."""
-        return replace(self, cameras=[], engines=replace(self.engines, score=None))
+    cameras: list[TrackedCamera]
+    detector: str
+    input_size: tuple[int, int] | None = None
+    backend: Literal["auto", "openvino", "onnxruntime"] = "auto"
+    threads: int = 0
+    score: float | None = None
+    heads: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> VisionSpec:
-    """The spec of the one vision process, without what only the cameras' own processes need to know."""
-    unneeded = {"uri": "-", "username": None, "password_file": None, "max_size": (64, 64)}
-    return VisionSpec([replace(camera, **unneeded) for camera in config.cameras], config.engines, clock)
-
-
-def plan_of(camera: Camera) -> CameraPlan:
-    """The rates a camera should get."""
-    floor_fps = ENTRANCE_FLOOR_FPS if camera.entrance else FLOOR_FPS
-    return CameraPlan(camera.name, camera.analysis_fps, min(floor_fps, camera.analysis_fps), camera.entrance)
+    """The spec of the vision process; there is one, whatever `name` says."""
+    engines = config.engines
+    return VisionSpec(
+        [TrackedCamera.of(camera) for camera in config.cameras],
+        engines.detector,
+        engines.input_size,
+        engines.backend,
+        engines.threads,
+        engines.score,
+        networks_of(engines),
+        clock=clock,
+    )

@@ -123,11 +123,11 @@ class Behaviour:
             key=f"health:{health.process}:{round(health.time_s * 1000)}",
             time_s=health.time_s,
             process=health.process,
-            state=health.state,
+            state=health.state.value,
             progress_s=health.progress_s,
             detail=health.detail,
-            values=health.values,
-            drops=health.drops,
+            values=dict(health.values),
+            drops=dict(health.drops),
         )
         found = self._blindness(health)
         told = self._health.get(health.process)

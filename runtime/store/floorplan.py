@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
 from typing import Literal, TypeAlias
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from runtime.config import Intervals, StoreConfig
+from runtime.config import Intervals, StoreConfig, sections
 from runtime.config.epcs import Article, ArticleTable
 from runtime.errors import TagsightError
 from runtime.geometry import Floats, distance_to_polygon_m, signed_distance_m
@@ -152,38 +153,70 @@ class FloorPlan:
     @classmethod
     def from_config(cls, config: StoreConfig) -> FloorPlan:
         """The plan of a validated store. Raises FloorPlanError for geometry that makes no sense."""
-        zones = tuple(FloorZone(zone.name, tuple(zone.polygon), zone.kind) for zone in config.zones)
-        fixtures = {
-            fixture.name: Place(fixture.name, "fixture", tuple(fixture.polygon or (fixture.centre(),)))
-            for fixture in config.fixtures
-        }
-        rooms = {zone.name for zone in zones if zone.kind == "fitting_room"}
-        rooms |= {fixture.name for fixture in config.fixtures if fixture.kind == "fitting_room"}
-        outlines = {zone.name: Place(zone.name, "zone", zone.polygon) for zone in zones}
-        antennas = {}
-        for reader in config.readers:
-            for antenna in reader.antennas:
-                spot = Place(antenna.name, "antenna", (antenna.at,)) if antenna.at is not None else None
-                place = fixtures.get(antenna.fixture or "") or spot or outlines.get(antenna.zone or "")
-                room = next((name for name in (antenna.fixture, antenna.zone) if name in rooms), None)
-                antennas[reader.name, antenna.port] = AntennaCoverage(place, room)
-        return cls(
+        return cls.from_sections(
             extent_m=config.floor.extent(),
-            timezone=ZoneInfo(config.site.timezone),
             cell_m=config.floor.grid_m,
-            cameras=tuple(camera.name for camera in config.cameras),
+            timezone=config.site.timezone,
             analysis_fps={camera.name: camera.analysis_fps for camera in config.cameras},
-            entrances=tuple(
-                EntranceLine(entrance.name, entrance.line, entrance.inside, tuple(entrance.cameras))
-                for entrance in config.entrances
-            ),
-            zones=zones,
-            fixtures=fixtures,
-            articles=ArticleTable.of(config),
-            antennas=antennas,
-            rooms={name: place for name, place in {**outlines, **fixtures}.items() if name in rooms},
+            antennas={reader.name: reader.antennas for reader in config.readers},
+            entrances=config.entrances,
+            zones=config.zones,
+            fixtures=config.fixtures,
             intervals=config.intervals,
             visitor_hours=config.retention.visitor_hours,
+        )
+
+    @classmethod
+    def from_sections(
+        cls,
+        *,
+        extent_m: tuple[float, float, float, float],
+        cell_m: float,
+        timezone: str,
+        analysis_fps: Mapping[str, float],
+        antennas: Mapping[str, Sequence[sections.Antenna]],
+        entrances: Sequence[sections.Entrance],
+        zones: Sequence[sections.Zone],
+        fixtures: Sequence[sections.Fixture],
+        intervals: Intervals,
+        visitor_hours: float,
+    ) -> FloorPlan:
+        """The plan by sections of a validated configuration: `analysis_fps` by camera, `antennas` by reader.
+
+        Raises FloorPlanError for geometry that makes no sense.
+        """
+        areas = tuple(FloorZone(zone.name, tuple(zone.polygon), zone.kind) for zone in zones)
+        places = {
+            fixture.name: Place(fixture.name, "fixture", tuple(fixture.polygon or (fixture.centre(),)))
+            for fixture in fixtures
+        }
+        rooms = {zone.name for zone in areas if zone.kind == "fitting_room"}
+        rooms |= {fixture.name for fixture in fixtures if fixture.kind == "fitting_room"}
+        outlines = {zone.name: Place(zone.name, "zone", zone.polygon) for zone in areas}
+        coverage = {}
+        for reader, mounted in antennas.items():
+            for antenna in mounted:
+                spot = Place(antenna.name, "antenna", (antenna.at,)) if antenna.at is not None else None
+                place = places.get(antenna.fixture or "") or spot or outlines.get(antenna.zone or "")
+                room = next((name for name in (antenna.fixture, antenna.zone) if name in rooms), None)
+                coverage[reader, antenna.port] = AntennaCoverage(place, room)
+        return cls(
+            extent_m=extent_m,
+            timezone=ZoneInfo(timezone),
+            cell_m=cell_m,
+            cameras=tuple(analysis_fps),
+            analysis_fps=dict(analysis_fps),
+            entrances=tuple(
+                EntranceLine(entrance.name, entrance.line, entrance.inside, tuple(entrance.cameras))
+                for entrance in entrances
+            ),
+            zones=areas,
+            fixtures=places,
+            articles=ArticleTable.of(fixtures),
+            antennas=coverage,
+            rooms={name: place for name, place in {**outlines, **places}.items() if name in rooms},
+            intervals=intervals,
+            visitor_hours=visitor_hours,
         )
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 from runtime.clock import HostClock
 from runtime.config import Mistake, StoreConfig
 from runtime.errors import TagsightError
-from runtime.messages import Health
+from runtime.messages import Health, HealthState
 from runtime.supervisor.children import Child, Patience
 from runtime.supervisor.configuration import Configuration
 from runtime.supervisor.family import Family
@@ -23,14 +23,14 @@ from runtime.supervisor.restarts import RestartPolicy
 from runtime.supervisor.signals import Signals
 from runtime.supervisor.statefolder import OTHERS, StateError
 from runtime.supervisor.statehold import StateHold, StateTakenError
-from runtime.supervisor.topology import STOP_ORDER, plan_links, plan_processes
+from runtime.supervisor.topology import plan_links, plan_processes, stop_order
 
 CLOCK_STEP_S = 30.0
 """A wall clock that is further off was set (no battery, a late time server): slewing takes too long."""
 STOP_S = 3.8
-"""Time for all to drain, one kind after the other in `STOP_ORDER`."""
+"""Time for all to drain, one after the other in `stop_order`."""
 STAGE_LEAST_S = 0.4
-"""Each kind may use what is left of it, less this much for each kind that comes after."""
+"""Each stage may use what is left of it, less this much for each stage that comes after."""
 DESCRIPTORS = 30
 DESCRIPTORS_A_PROCESS = 4
 """What the supervisor needs open for itself, and for each process."""
@@ -126,8 +126,9 @@ class Arbiter:
         A process takes up what it can while it runs, and begins anew for the rest.
         """
         config, level = self._configuration.current, self._configuration.log_level
-        plans = {plan.name: plan for plan in plan_processes(config, self._clock_state)}
-        self._family.links = plan_links(config)
+        planned = plan_processes(config, self._clock_state)
+        plans = {plan.name: plan for plan in planned}
+        self._family.links = plan_links(planned)
         for name, child in self._family.children.items():
             if name not in plans:
                 log.info("%s is no longer configured: stopping it", name)
@@ -193,7 +194,7 @@ class Arbiter:
         }
         detail = "; ".join(told for told in (self._herald.status, *self._configuration.faults()) if told)
         drops = {"health not heard by the store": self._family.health_lost}
-        state = "degraded" if degraded or self._herald.degraded else "live"
+        state = HealthState.DEGRADED if degraded or self._herald.degraded else HealthState.LIVE
         return Health("supervisor", state, utc_s, utc_s, detail, values, drops)
 
     def _now(self) -> float:
@@ -210,9 +211,10 @@ class Arbiter:
         self._family.give_up_unborn()
         deadline_s = time.monotonic() + STOP_S
         killed = 0
-        for after, kind in zip(range(len(STOP_ORDER) - 1, -1, -1), STOP_ORDER, strict=True):
+        stages = stop_order()
+        for after, kinds in zip(range(len(stages) - 1, -1, -1), stages, strict=True):
             children = self._family.children.values()
-            stage = [child for child in children if child.plan.kind == kind and child.running]
+            stage = [child for child in children if child.plan.kind.name in kinds and child.running]
             for child in stage:
                 child.ask_to_stop()
             self._wait_for(stage, deadline_s - after * STAGE_LEAST_S)

@@ -21,7 +21,7 @@ from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
 from runtime.clock import HostClock
 from runtime.errors import TagsightError
-from runtime.messages import Health, PeerGone, send
+from runtime.messages import Health, HealthState, PeerGone, send
 from runtime.redaction import RedactingFormatter, redact, redact_traces
 from runtime.supervisor.journal import JournalHandler, goes_to_journal
 from runtime.supervisor.shortage import shortage
@@ -30,9 +30,6 @@ USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20
 CRASH_BYTES_KEPT = 2_000_000
 REPORT = re.compile(r"\.(\d{1,10})\.trace$")
-
-PRELOAD = ("runtime.processes.camera", "runtime.supervisor.child")
-"""Imported once in the fork server, so that every child shares the pages."""
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +90,7 @@ def _tell_why(control: socket.socket, name: str, clock: tuple[float, float], why
     """The last word of a process that ends by a fault somebody can mend: its health says what it is."""
     now_s = HostClock(state=clock).now()
     with suppress(BlockingIOError, PeerGone):
-        send(control, Health(name, "failed", now_s, now_s, why))
+        send(control, Health(name, HealthState.FAILED, now_s, now_s, why))
 
 
 def configure_logging(level: int) -> None:

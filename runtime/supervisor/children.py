@@ -7,13 +7,24 @@ import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 
 from runtime.frames.ring import create_ring
-from runtime.messages import Attach, Configure, Health, Message, PeerGone, Stop, pair, receive, send
-from runtime.processes.handover import lay_down
+from runtime.messages import (
+    Attach,
+    Configure,
+    Health,
+    HealthState,
+    Message,
+    PeerGone,
+    Stop,
+    pair,
+    receive,
+    send,
+)
+from runtime.processes.spec import send_spec
 from runtime.supervisor.child import run_child
 from runtime.supervisor.nursery import Nursery
 from runtime.supervisor.restarts import Restarts
@@ -29,29 +40,13 @@ class Patience:
     not counted); `first_word_s`: the same while it starts, when
     a network is loaded; `stalled_s`: while it says itself that it is stalled; `abort_s`: from the signal that
     leaves a trace to the one that cannot be refused. How old the last frame, keepalive or delivery of a
-    process may be that says all is well, is in `PROGRESS`.
+    process may be that says all is well, its kind says.
     """
 
     silent_s: float = 10.0
     first_word_s: float = 90.0
     stalled_s: float = 15.0
     abort_s: float = 1.0
-
-
-class Progress(NamedTuple):
-    """In this state of a process its progress must not be older; and what it means where it is."""
-
-    state: str
-    limit_s: float
-    meaning: str
-
-
-PROGRESS = {
-    "camera": Progress("live", 60.0, "no frame"),
-    "reader": Progress("reading", 60.0, "no word of the reader"),
-    "uplink": Progress("ok", 300.0, "nothing delivered of what waits"),
-}
-"""By kind of process."""
 
 
 @dataclass
@@ -93,7 +88,7 @@ class Child:
     @property
     def begun(self) -> bool:
         """Whether it is past loading what it needs; before that it holds nothing that could be lost."""
-        return self.health is not None and self.health.state != "starting"
+        return self.health is not None and self.health.state != HealthState.STARTING
 
     def start(
         self, nursery: Nursery, clock: tuple[float, float], crash_dir: str, log_level: int, now_s: float
@@ -105,12 +100,12 @@ class Child:
         """
         plan = self.plan
         try:
-            if plan.kind == "camera":
-                self.ring_fd = create_ring(plan.spec.slots, *plan.spec.max_size)
+            if plan.kind.has_ring:
+                self.ring_fd = _ring_for(plan.spec)
             self.control, theirs = pair()
             with theirs:
                 self.control.setblocking(False)
-                arguments = (plan.kind, plan.name, plan.spec_at(clock), crash_dir, log_level)
+                arguments = (plan.kind.name, plan.name, plan.spec_at(clock), crash_dir, log_level)
                 self.ticket = nursery.ask(plan.name, run_child, theirs, arguments, now_s)
         except BaseException:
             self.bury()
@@ -159,7 +154,7 @@ class Child:
         if not self.running:
             return True
         try:
-            fd = lay_down(plan.spec_at(clock))
+            fd = send_spec(plan.spec_at(clock))
         except OSError:
             return False
         told = self.tell(Configure(log_level), (fd,))
@@ -203,7 +198,7 @@ class Child:
         if self.pid is not None and (why := self._silence.too_long(self.pid, self.heard_s, now_s, limit_s)):
             return why
         health = self.health
-        if health is None or health.state != "stalled":
+        if health is None or health.state != HealthState.STALLED:
             self._stalled_since_s = None
         elif self._stalled_since_s is None:
             self._stalled_since_s = now_s
@@ -213,7 +208,7 @@ class Child:
 
     def _idles(self, now_s: float) -> str:
         """Why it is thought to hang although it says that all is well."""
-        expected, health = PROGRESS.get(self.plan.kind), self.health
+        expected, health = self.plan.kind.progress, self.health
         if expected is None or health is None or health.state != expected.state:
             self._well_since_s = None
             return ""
@@ -222,7 +217,7 @@ class Child:
         idle_s = min(health.time_s - health.progress_s, now_s - self._well_since_s)
         if idle_s <= expected.limit_s:
             return ""
-        return f"{expected.meaning} for {idle_s:.0f} s, though it is {expected.state}"
+        return f"{expected.stall} for {idle_s:.0f} s, though it is {expected.state}"
 
     def bury(self) -> None:
         """Take leave of the process, or of the attempt to start one, and free what was its own."""
@@ -233,3 +228,8 @@ class Child:
                 os.close(fd)
         self.ticket = self.pid = self.pidfd = self.born_by = self.control = self.ring_fd = None
         self.code = self.ended_s = None
+
+
+def _ring_for(spec: Any) -> int:
+    """A ring as the spec of its process wants it. Raises RingError."""
+    return create_ring(spec.slots, *spec.max_size)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from runtime.errors import TagsightError
 from runtime.frames.errors import RingError
-from runtime.messages import Attach, Detach, Health, pair
-from runtime.supervisor.child import PRELOAD, prune_crash_reports
+from runtime.messages import Attach, Detach, Health, HealthState, pair
+from runtime.supervisor.child import prune_crash_reports
 from runtime.supervisor.children import Child, Patience
 from runtime.supervisor.nursery import Birth, End, Nursery, NurseryError, Refusal
 from runtime.supervisor.restarts import RestartPolicy, Restarts
-from runtime.supervisor.topology import Link, ProcessPlan
+from runtime.supervisor.topology import Link, ProcessPlan, preloaded_modules
 
 AWAY_S = 3.0
 """The loop turns several times a second: after such a pause the process was stopped, or the whole machine."""
@@ -44,7 +44,7 @@ class Family:
         self._patience = patience
         self._utc = utc
         self._rng = random.Random()
-        self._nursery = Nursery(PRELOAD)
+        self._nursery = Nursery(preloaded_modules())
         self._selector = selectors.DefaultSelector()
         self._line: socket.socket | None = None
         self._unconnected: list[Link] = []
@@ -145,7 +145,7 @@ class Family:
         wait_s = child.start_at_s - now_s
         log.error("%s cannot start: %s; tried again in %.1f s", child.name, why, wait_s)
         utc_s = self._utc()
-        self.forward(Health(child.name, "unusable", utc_s, utc_s, f"cannot start: {why}"))
+        self.forward(Health(child.name, HealthState.UNUSABLE, utc_s, utc_s, f"cannot start: {why}"))
 
     def _connect(self, link: Link) -> None:
         here, there = self.children.get(link.here), self.children.get(link.there)
@@ -256,7 +256,7 @@ class Family:
             child.start_at_s = now_s
             return
         child.start_at_s = child.restarts.died(now_s)
-        state = "degraded" if child.restarts.degraded(now_s) else "restarting"
+        state = HealthState.DEGRADED if child.restarts.degraded(now_s) else HealthState.RESTARTING
         detail = f"ended with {_exit_words(code)}; starts again in {child.start_at_s - now_s:.1f} s"
         log.error("%s %s", child.name, detail)
         utc_s = self._utc()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runtime.messages import Health
+from runtime.messages import Health, HealthState
 
-OPENING = frozenset({"starting", "connecting", "configuring"})
+OPENING = frozenset({HealthState.STARTING, HealthState.CONNECTING, HealthState.CONFIGURING})
 """A process in such a state does not know yet whether its camera, reader or broker is there."""
-WELL = frozenset({"live", "ok", "reading", "waiting"})
+WELL = frozenset({HealthState.LIVE, HealthState.OK, HealthState.READING, HealthState.WAITING})
 """States of a process that has what it needs; a reader that waits is another matter."""
 
 KEEPER = "store"
@@ -23,7 +23,7 @@ def unknown(standing: Standing) -> list[str]:
     return [name for name, health in standing.items() if health is None or health.state in OPENING]
 
 
-def absent(standing: Standing) -> dict[str, str]:
+def absent(standing: Standing) -> dict[str, HealthState]:
     """What is missing, and why: the state of every process that lacks its camera, reader or broker."""
     return {
         name: health.state
@@ -46,8 +46,8 @@ def keeps(standing: Standing) -> bool:
     return KEEPER not in standing or (health is not None and _is_well(KEEPER, health.state))
 
 
-def _is_well(name: str, state: str) -> bool:
-    return state in WELL and not (name.startswith("reader:") and state == "waiting")
+def _is_well(name: str, state: HealthState) -> bool:
+    return state in WELL and not (name.startswith("reader:") and state == HealthState.WAITING)
 
 
 def sentence(standing: Standing) -> str:

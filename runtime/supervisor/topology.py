@@ -1,41 +1,34 @@
-"""Which processes a store needs, and who talks to whom."""
+"""Which processes a store needs, and who talks to whom, by the declarations of `runtime.processes.kinds`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from runtime.config import StoreConfig
-from runtime.processes import camera, reader, store, uplink, vision
-
-MODULES: dict[str, Any] = {
-    "camera": camera,
-    "vision": vision,
-    "reader": reader,
-    "store": store,
-    "uplink": uplink,
-}
-
-STOP_ORDER = ("camera", "reader", "vision", "store", "uplink")
-"""Sources first, so that what they said is judged, written and sent before those who do that stop."""
+from runtime.processes.kinds import KINDS, Kind, SendsTo, ranked
+from runtime.processes.spec import Spec
 
 
 @dataclass(frozen=True)
 class ProcessPlan:
     """One process: its kind, its name (unique), and the spec its `main` is given."""
 
-    kind: str
+    kind: Kind
     name: str
-    spec: Any
+    spec: Spec
+    instance: str = ""
+    """Its camera or reader."""
 
     @property
-    def fixed(self) -> Any:
+    def fixed(self) -> dict[str, Any]:
         """What only a restart can change of it."""
         return self.spec.fixed()
 
-    def spec_at(self, clock: tuple[float, float]) -> Any:
+    def spec_at(self, clock: tuple[float, float]) -> Spec:
         """The spec for a process that starts now: with the clock as it reads, not as it read at our start."""
         return msgspec.structs.replace(self.spec, clock=clock)
 
@@ -58,32 +51,44 @@ class Link:
         return process in (self.here, self.there)
 
 
-def plan_processes(config: StoreConfig, clock: tuple[float, float]) -> list[ProcessPlan]:
+def plan_processes(
+    config: StoreConfig, clock: tuple[float, float], kinds: Sequence[Kind] = KINDS
+) -> list[ProcessPlan]:
     """The processes of a store, in the order in which they start: those who listen before those who talk."""
-    plans = [
-        ProcessPlan(kind, kind, MODULES[kind].spec_of(config, kind, clock)) for kind in ("uplink", "store")
-    ]
-    if config.cameras:
-        plans.append(ProcessPlan("vision", "vision", vision.spec_of(config, "vision", clock)))
-    plans += [
-        ProcessPlan("camera", f"camera:{one.name}", camera.spec_of(config, one.name, clock))
-        for one in config.cameras
-    ]
-    plans += [
-        ProcessPlan("reader", f"reader:{one.name}", reader.spec_of(config, one.name, clock))
-        for one in config.readers
-    ]
+    plans: list[ProcessPlan] = []
+    for kind in (kind for rank in ranked(kinds) for kind in rank if kind.wanted(config)):
+        if kind.instances is None:
+            plans.append(ProcessPlan(kind, kind.name, kind.spec_of(config, kind.name, clock)))
+            continue
+        plans += [
+            ProcessPlan(kind, f"{kind.name}:{instance}", kind.spec_of(config, instance, clock), instance)
+            for instance in kind.instances(config)
+        ]
     return plans
 
 
-def plan_links(config: StoreConfig) -> list[Link]:
-    """Who talks to whom in a store."""
-    links = [Link("store", "records", "uplink", "uplink", "records", "store")]
-    if config.cameras:
-        links.append(Link("vision", "records", "store", "store", "records", "vision"))
-    for one in config.cameras:
-        links.append(Link(f"camera:{one.name}", "frames", "vision", "vision", "camera", one.name))
-    for source in config.readers:
-        name = f"reader:{source.name}"
-        links.append(Link(name, "records", "store", "store", "records", name))
-    return links
+def plan_links(plans: Sequence[ProcessPlan]) -> list[Link]:
+    """Who talks to whom among these processes."""
+    return [
+        _link(plan, other, plan.kind.sends_to)
+        for plan in plans
+        for other in plans
+        if plan.kind.sends_to is not None and other.kind.name == plan.kind.sends_to.to
+    ]
+
+
+def _link(plan: ProcessPlan, other: ProcessPlan, sends: SendsTo) -> Link:
+    known_as = plan.instance if sends.by_instance else plan.name
+    return Link(plan.name, sends.role, other.name, other.name, sends.as_role, known_as)
+
+
+def stop_order(kinds: Sequence[Kind] = KINDS) -> list[list[str]]:
+    """The names of kinds that stop together, sources first: what they said is judged, written and sent
+    before those who do that stop.
+    """
+    return [[kind.name for kind in rank] for rank in reversed(ranked(kinds))]
+
+
+def preloaded_modules(kinds: Sequence[Kind] = KINDS) -> list[str]:
+    """What the fork server imports once, so that all children share the pages."""
+    return [*(kind.module.__name__ for kind in kinds if kind.preload), "runtime.supervisor.child"]

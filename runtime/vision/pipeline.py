@@ -1,6 +1,6 @@
-"""Pictures of one camera in order: read ahead, detect and track, overlapped on all cores.
+"""Frames of one camera in order: read ahead, detect and track, overlapped on all cores.
 
-Decoding pictures and laying them out for the network has a thread of its own, the network works in its back
+Decoding frames and laying them out for the network has a thread of its own, the network works in its back
 end's threads, and tracking in the caller's; the results come in order and do not depend on the timing.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypedDict, TypeVar
 
 import numpy as np
@@ -17,19 +18,20 @@ from numpy.typing import NDArray
 
 from engines.backends import cpu
 from engines.inference.detector import Detections, PersonDetector
-from runtime.vision.onlooker import NOBODY, Onlooker
+from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, HeadValues
+from runtime.vision.heads.head import Image
 from runtime.vision.track import FloorTracker, Liveliness, Track
 
 READ_AHEAD = 6
 """Items that may wait."""
 
 MOST_STREAMS = 2
-"""Pictures that the network of `analyse` works on side by side, where there are cores for them."""
+"""Frames that the network of `analyse` works on side by side, where there are cores for them."""
 
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """One picture: index from 0, seconds, (height, width, 3) uint8 BGR; never written to again."""
+    """One frame: index from 0, seconds, (height, width, 3) uint8 BGR; never written to again."""
 
     index: int
     time_s: float
@@ -38,16 +40,16 @@ class VideoFrame:
 
 @dataclass(frozen=True)
 class AnalysedFrame:
-    """What a picture showed: all boxes, and the tracker's people, of whom `ended` are gone since the last.
+    """What a frame showed: all boxes, and the tracker's people, of whom `ended` are gone since the last.
 
-    `handling` is the probability of handling goods by track id, of those who were judged.
+    `values` are what the heads say of them, by head and track id.
     """
 
     frame: VideoFrame
     detections: Detections
     tracks: list[Track]
     ended: tuple[int, ...]
-    handling: Mapping[int, float] = field(default_factory=dict)
+    values: HeadValues = field(default_factory=dict)
 
 
 class Cores(TypedDict):
@@ -70,25 +72,30 @@ def analyse(
     frames: Iterable[VideoFrame],
     detector: PersonDetector,
     tracker: FloorTracker,
-    onlooker: Onlooker = NOBODY,
+    heads: Heads = NO_HEADS,
 ) -> Iterator[AnalysedFrame]:
     """Detect and track in every frame, in order. Raises what `frames` raises, and EngineError.
 
-    The tracker's `appearance_size` must be the onlooker's.
+    The tracker's `appearance_size` must be that of `heads`.
     """
     begun = ((frame, detector.begin(frame.image)) for frame in frames)
     liveliness = Liveliness()
+    outputs = heads.new_track_outputs()
     ahead = read_ahead(begun, discard=lambda left: detector.drop(left[1]))
     try:
         for frame, pending in ahead:
             detections = detector.finish(pending)
-            looks = onlooker.appearances(frame.image, detections)
+            crops = CropInference(heads, FrameDetections(detections), partial(_image_of, frame))
+            appearances = crops.appearances()
             look = liveliness.look(frame.image, detections.boxes, detections.scores, frame.time_s)
-            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, looks, look)
-            handling = onlooker.handling(frame.image, tracks)
-            yield AnalysedFrame(frame, detections, tracks, tracker.ended, handling)
+            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, appearances, look)
+            yield AnalysedFrame(frame, detections, tracks, tracker.ended, outputs.update(tracks, crops))
     finally:
         ahead.close()
+
+
+def _image_of(frame: VideoFrame) -> Image:
+    return frame.image
 
 
 _T = TypeVar("_T")

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
 from runtime.messages import Person, PersonsSeen
+from runtime.vision.crop_inference import HeadValues
+from runtime.vision.heads.aggregation import Values
 from runtime.vision.track import Track
 
 MAX_PERSONS = 300
 """Persons a record: keeps it far below messages.MAX_RECORD_BYTES; the best scores stay."""
 
-NOT_JUDGED: Mapping[int, float] = MappingProxyType({})
+NO_VALUES: HeadValues = MappingProxyType({})
+
+HANDLING = "action"
+"""The head whose output has a field of its own in the record."""
+
+MAX_OUTPUT_NUMBERS = 8
+"""Of all other heads, a person: more are left out, so that the largest record stays below its limit."""
 
 
 def persons_seen(
@@ -22,23 +30,42 @@ def persons_seen(
     tracks: Iterable[Track],
     ended: Iterable[int] = (),
     first_id: int = 0,
-    handling: Mapping[int, float] = NOT_JUDGED,
+    values: HeadValues = NO_VALUES,
 ) -> PersonsSeen:
     """What a frame showed: confirmed people in sight, and the ids that ended with it.
 
-    `handling` is the probability of handling goods by track id, of those who were judged.
-
+    `values` are what the heads say of each track; that of `action` is the probability of handling goods.
     `first_id` is added to every id, so that a new tracker's people are not taken for an old one's.
     """
     seen = [track for track in tracks if track.confirmed and track.unseen_s == 0.0]
     if len(seen) > MAX_PERSONS:
         seen = sorted(seen, key=lambda track: -track.score)[:MAX_PERSONS]
+    handling = values.get(HANDLING, {})
     persons = tuple(
-        Person(first_id + track.id, track.box, track.score, track.floor_xy_m, handling.get(track.id))
+        Person(
+            first_id + track.id,
+            track.box,
+            track.score,
+            track.floor_xy_m,
+            handling[track.id][0] if track.id in handling else None,
+            _outputs(values, track.id),
+        )
         for track in seen
         if track.id is not None
     )
     return PersonsSeen(camera, sequence, time_s, persons, tuple(first_id + each for each in ended))
+
+
+def _outputs(values: HeadValues, track_id: int) -> dict[str, Values]:
+    """What the other heads say of a track."""
+    outputs: dict[str, Values] = {}
+    left = MAX_OUTPUT_NUMBERS
+    for name, by_track in values.items():
+        known = by_track.get(track_id)
+        if name != HANDLING and known is not None and len(known) <= left:
+            outputs[name] = known
+            left -= len(known)
+    return outputs
 
 
 def seen_before(camera: str, sequence: int, tracks: Sequence[Track], first_id: int = 0) -> list[PersonsSeen]:

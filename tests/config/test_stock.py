@@ -40,7 +40,7 @@ def test_articles_of_a_list_are_those_of_their_fixtures(tmp_path: Path) -> None:
     coats, shoes = store.fixtures
     assert [(one.sku, one.epcs) for one in coats.skus] == [("OLD", ["AA00"]), ("COAT", ["3034AA", "3034AB"])]
     assert [(one.sku, one.epcs) for one in shoes.skus] == [("SHOE", ["3034B*"])]
-    articles = ArticleTable.of(store)
+    articles = ArticleTable.of(store.fixtures)
     found = articles.find("3034ab"), articles.find("3034bbcc")
     assert [(one.sku, one.fixture) for one in found if one] == [("COAT", "coat rack"), ("SHOE", "shoe rack")]
 

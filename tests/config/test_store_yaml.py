@@ -141,7 +141,7 @@ def test_the_floors_extent_comes_from_the_drawing_and_its_scale(tmp_path: Path) 
 
 
 def test_articles_are_found_by_exact_epc_and_by_pattern() -> None:
-    table = ArticleTable.of(parse(EXAMPLE, HERE))
+    table = ArticleTable.of(parse(EXAMPLE, HERE).fixtures)
     for epc in ("3034257BF7194E4000001A85", "3034257bf7194e5000000001"):
         article = table.find(epc)
         assert article is not None and (article.sku, article.fixture) == ("COAT-38", "coat rack")

@@ -32,7 +32,7 @@ class CameraUnderTest:
     def __enter__(self) -> CameraUnderTest:
         self.control, theirs = messages.pair()
         self.process = context.Process(
-            target=main, args=(theirs, CameraSpec(self.camera, HostClock().state, self.slots))
+            target=main, args=(theirs, CameraSpec.of(self.camera, HostClock().state, self.slots))
         )
         self.process.start()
         theirs.close()

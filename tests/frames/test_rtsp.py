@@ -128,7 +128,7 @@ from runtime.processes.camera import CameraSpec, main
 logging.basicConfig(level=logging.DEBUG)
 camera_module.STALLED_AFTER_S = float(sys.argv[2])
 ours, theirs = messages.pair()
-spec = CameraSpec(Camera(name="door", uri=sys.argv[1]), HostClock().state)
+spec = CameraSpec.of(Camera(name="door", uri=sys.argv[1]), HostClock().state)
 threading.Thread(target=main, args=(theirs, spec), daemon=True).start()
 messages.send(ours, messages.Attach("ring", "door"), (create_ring(4, 640, 480),))
 while True:

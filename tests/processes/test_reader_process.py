@@ -173,12 +173,12 @@ def test_invented_epcs_take_no_places_and_are_said(monkeypatch: pytest.MonkeyPat
         times = np.linspace(now_s + step, now_s + step + 0.9, len(epcs))
         columns = [np.full(len(epcs), value) for value in (1, 1, -60.0, 1.0)]
         process._take(ReadTable.from_columns(times, epcs, *columns))
-        process._judge_waiting()
+        process.turn()
     process._advance()
     assert process._detector is first and isinstance(first, ticks.TickingDetector)
     assert {"e280aa00", "e280bb77", "aa11", "aa22"} <= set(first.tag_rows.epcs)
     assert not set(invented) & set(first.tag_rows.epcs)
-    process._tell_health()
+    process.report()
     health, _ = messages.receive(ours)
     assert isinstance(health, Health)
     assert health.drops["reads of tags read only once, of too many"] == 40

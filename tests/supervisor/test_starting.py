@@ -44,7 +44,7 @@ def store_yaml(tmp_path: Path) -> Path:
 
 
 def camera_plan(config: StoreConfig, clock: tuple[float, float]) -> ProcessPlan:
-    return next(plan for plan in plan_processes(config, clock) if plan.kind == "camera")
+    return next(plan for plan in plan_processes(config, clock) if plan.kind.name == "camera")
 
 
 @pytest.mark.parametrize(
@@ -240,11 +240,13 @@ def test_a_process_that_ends_by_a_fault_one_can_mend_says_which(
 ) -> None:
     (tmp_path / "failing_uplink.py").write_text(FAILING.format(fault=fault))
     monkeypatch.syspath_prepend(tmp_path)
-    plan = next(plan for plan in plan_processes(load(store_yaml), HostClock().state) if plan.kind == "uplink")
+    plan = next(
+        plan for plan in plan_processes(load(store_yaml), HostClock().state) if plan.kind.name == "uplink"
+    )
     nursery = Nursery(["failing_uplink"])
     ours, theirs = pair()
     with theirs:
-        arguments = (plan.kind, plan.name, plan.spec, str(tmp_path), logging.INFO)
+        arguments = (plan.kind.name, plan.name, plan.spec, str(tmp_path), logging.INFO)
         nursery.ask(plan.name, run_child, theirs, arguments, time.monotonic())
     ours.settimeout(60.0)
     health, _ = receive(ours)

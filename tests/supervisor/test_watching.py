@@ -13,6 +13,7 @@ from time import sleep
 import pytest
 
 from runtime.messages import Health
+from runtime.processes.kinds import kind_of
 from runtime.supervisor.child import CRASH_BYTES_KEPT, CRASH_REPORTS_KEPT, prune_crash_reports
 from runtime.supervisor.children import Child, Patience
 from runtime.supervisor.restarts import RestartPolicy, Restarts
@@ -31,7 +32,7 @@ def process() -> Iterator[ForkServerProcess]:
 
 
 def child_of(kind: str, process: ForkServerProcess) -> Child:
-    plan = ProcessPlan(kind, f"{kind}:one", None)
+    plan = ProcessPlan(kind_of(kind), f"{kind}:one", None)
     return Child(plan, Restarts(RestartPolicy(), random.Random(1)), ticket=1, pid=process.pid)
 
 

@@ -35,7 +35,7 @@ class Supervised:
         self.control.settimeout(5.0)
         clock = (time.time(), time.monotonic())
         broker = Uplink(host="127.0.0.1", port=port, tls=tls, trust_broker=trust_broker)
-        spec = UplinkSpec(self.path, "plaza", "box-1", broker, clock)
+        spec = UplinkSpec(self.path, "plaza", "box-1", broker, clock=clock)
         self.thread = threading.Thread(target=main, args=(theirs, spec), daemon=True)
         self.thread.start()
 

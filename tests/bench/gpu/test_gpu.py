@@ -36,7 +36,7 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("engines", "density", "kernels.on_gpu"):
         monkeypatch.setattr(f"bench.gpu.{module}.open_gpu", none)
-    monkeypatch.setattr("runtime.processes.sight.open_gpu", none)
+    monkeypatch.setattr("runtime.vision.executors.choice.open_gpu", none)
 
 
 @pytest.fixture

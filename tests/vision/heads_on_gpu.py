@@ -1,6 +1,6 @@
-"""What networks on crops say by the GPU's sight and by the processor, over the stand-in for libcuda, as JSON.
+"""What networks on crops say by the GPU's executor and by the CPU, over the stand-in for libcuda, as JSON.
 
-python looks_on_gpu.py DETECTOR APPEARANCE ACTION
+python heads_on_gpu.py DETECTOR APPEARANCE ACTION
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from engines.cuda.driver import open_gpu
-from engines.inference.action import ActionJudge
 from engines.inference.detector import PersonDetector
-from engines.inference.reid import PersonEmbedder
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import PersonsSeen
-from runtime.processes.looks import choose_looks
-from runtime.processes.sight import GpuSight
-from runtime.processes.watched import Lent
-from runtime.vision.glance import Glance
-from runtime.vision.onlooker import Onlooker
+from runtime.vision.crop_inference import CropInference, FrameDetections, Heads
+from runtime.vision.executors.gpu import GpuExecutor
+from runtime.vision.executors.gpu_heads import choose_heads
+from runtime.vision.frame import LeasedFrame
+from runtime.vision.heads import open_heads
 from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop
-from tests.processes.vision_on_gpu import RUNS, SAID, GpuShop, Listener, crops_double, log, open_double
+from tests.vision.executor_on_gpu import RUNS, SAID, GpuShop, Listener, crops_double, log, open_double
 
 COLOURS = [(255, 210, 200), (200, 255, 220), (210, 200, 255), (255, 255, 200), (230, 230, 230)]
 
@@ -52,30 +50,29 @@ def two_formats() -> FrameRing:
 
 def by_both(detector: str, appearance: str, action: str) -> dict[str, object]:
     """The same frames' persons by the GPU's networks and by the processor's."""
-    onlooker = Onlooker(PersonEmbedder.open(appearance, threads=1), ActionJudge.open(action, threads=1))
-    assert onlooker.judge is not None
+    heads = Heads(open_heads({"appearance": appearance, "action": action}, backend="auto", threads=1))
+    (judge,) = heads.on_tracks
     gpu, ring = open_gpu(), two_formats()
     gpu.load(b"\x7fELF")
-    looks = choose_looks(onlooker, crops_double)
-    sight = GpuSight(gpu, PersonDetector.open(detector, threads=1), open_double, looks)
-    sight.watch("door", ring)
+    on_gpu = choose_heads(heads, crops_double)
+    executor = GpuExecutor(gpu, PersonDetector.open(detector, threads=1), open_double, on_gpu)
+    executor.add_camera("door", ring)
     told: dict[str, list[object]] = {"persons": [], "looked_at": [], "looks_off": [], "handling_off": []}
     told["completed"] = []
     for slot in range(2):
-        frame = Lent("door", ring, slot)
-        (seen,) = sight.finish(sight.start([frame]))
-        embeddings, suspicions = seen.told.embeddings, seen.told.suspicions
-        assert embeddings is not None and suspicions is not None
-        wanted = onlooker.appearances(frame.picture(), seen.found)
+        frame = LeasedFrame("door", ring, slot)
+        (seen,) = executor.finish(executor.start([frame]))
+        embeddings, handling = seen.outputs["appearance"], seen.outputs["action"]
+        wanted = CropInference(heads, FrameDetections(seen.found), frame.image).appearances()
         assert wanted is not None
-        judged = onlooker.judge.suspicion(frame.picture(), seen.found.boxes)
+        judged = judge.model.infer(frame.image(), seen.found.boxes)
         told["persons"].append(len(seen.found))
         told["looked_at"].append(int(np.isfinite(embeddings).all(1).sum()))
         told["looks_off"].append(float(np.nanmax(np.abs(embeddings - wanted))))
-        told["handling_off"].append(float(np.nanmax(np.abs(suspicions - judged))))
-        whole = Glance(onlooker, seen, frame.picture).appearances()
+        told["handling_off"].append(float(np.nanmax(np.abs(handling - judged))))
+        whole = CropInference(heads, seen, frame.image).appearances()
         told["completed"].append(float(np.abs(np.asarray(whole) - wanted).max()))
-    sight.close()
+    executor.close()
     return dict(told)
 
 
@@ -88,11 +85,11 @@ def walked(shop: FakeShop) -> list[PersonsSeen]:
 
 
 def records_by_both(detector: str, appearance: str, action: str) -> dict[str, object]:
-    """The same walk through the vision process with the GPU's sight and with the processor's."""
-    engines = {"appearance": appearance, "action": action}
-    by_gpu = walked(GpuShop(Path(detector), ("door",), **engines))
+    """The same walk through the vision process with the GPU's executor and with the CPU's."""
+    heads = {"appearance": appearance, "action": action}
+    by_gpu = walked(GpuShop(Path(detector), ("door",), **heads))
     runs = [engine.runs for engine in RUNS]
-    by_processor = walked(FakeShop(Path(detector), ("door",), **engines))
+    by_processor = walked(FakeShop(Path(detector), ("door",), **heads))
     pairs = [
         (one.persons[0].handling, other.persons[0].handling)
         for one, other in zip(by_gpu, by_processor, strict=True)

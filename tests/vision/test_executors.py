@@ -11,18 +11,19 @@ from engines import backends
 from engines.cuda import libraries
 from engines.cuda.errors import GpuError
 from engines.inference.detector import PersonDetector
-from runtime.config import Engines
-from runtime.processes import sight as sights
-from runtime.processes.looks import choose_looks
-from runtime.processes.sight import ProcessorSight, choose_sight
-from runtime.vision.onlooker import onlooker_for
+from runtime.vision.crop_inference import Heads
+from runtime.vision.executors import choice
+from runtime.vision.executors.choice import choose_executor
+from runtime.vision.executors.cpu import CpuExecutor
+from runtime.vision.executors.gpu_heads import choose_heads
+from runtime.vision.heads import open_heads
 from tests.engines.cuda.conftest import libcuda, library, over_stand_in
 from tests.engines.networks import bright_spot_detector, mean_colour_network
 
 __all__ = ["libcuda", "library", "over_stand_in"]
 
-SCRIPT = str(Path(__file__).with_name("vision_on_gpu.py"))
-LOOKS = str(Path(__file__).with_name("looks_on_gpu.py"))
+SCRIPT = str(Path(__file__).with_name("executor_on_gpu.py"))
+HEADS = str(Path(__file__).with_name("heads_on_gpu.py"))
 RECORDS_OFF = 0.2
 """Of a probability, with a network that judges how much of a crop is person: the GPU sees the detection's
 box, the processor the track's, which is smoothed."""
@@ -64,7 +65,7 @@ def test_networks_on_crops_say_on_the_gpu_what_they_say_on_the_processor(
     action = mean_colour_network(tmp_path / "brightness.onnx", logit=True)
     action.with_suffix(".yaml").write_text("grown: [0.3, 0.12]")
     given = (str(weights), str(appearance), str(action))
-    result = over_stand_in(LOOKS, "integrated,register,read_only,graphs,late", *given)
+    result = over_stand_in(HEADS, "integrated,register,read_only,graphs,late", *given)
     crowd, few = result["persons"]  # type: ignore[misc]
     assert crowd == 10 and 2 <= few < 8
     assert result["looked_at"] == [8, few], "eight places a frame"
@@ -86,8 +87,8 @@ def test_without_engines_for_crops_the_processor_looks_and_each_is_said_once(
 ) -> None:
     appearance = mean_colour_network(tmp_path / "colours.onnx")
     action = mean_colour_network(tmp_path / "brightness.onnx", logit=True)
-    onlooker = onlooker_for(Engines(appearance=str(appearance), action=str(action)), 1)
-    assert choose_looks(onlooker).networks == ()
+    heads = open_heads({"appearance": str(appearance), "action": str(action)}, backend="auto", threads=1)
+    assert choose_heads(Heads(heads)).networks == ()
     said = [record.getMessage() for record in caplog.records if record.name.startswith("runtime.")]
     assert [line.split(":")[0] for line in said] == ["appearance", "action"]
     assert all("on the processor" in line and "has no TensorRT engine" in line for line in said)
@@ -114,17 +115,17 @@ def test_a_gpu_that_fails_ends_the_process_with_its_words(
     assert result["ended"] == [1]
 
 
-def test_without_a_gpu_the_processor_looks_and_the_reason_is_in_the_way(
+def test_without_a_gpu_the_processor_looks_and_the_description_says_why(
     monkeypatch: pytest.MonkeyPatch, weights: Path
 ) -> None:
     def none() -> None:
         raise GpuError("no NVIDIA driver is here")
 
-    monkeypatch.setattr(sights, "open_gpu", none)
+    monkeypatch.setattr(choice, "open_gpu", none)
     detector = PersonDetector.open(weights, threads=1)
-    sight = choose_sight(Engines(), detector)
-    assert isinstance(sight, ProcessorSight)
-    assert sight.way == f"{detector.backend_name} on the processor (no NVIDIA driver is here)"
+    executor = choose_executor("auto", detector)
+    assert isinstance(executor, CpuExecutor)
+    assert executor.description == f"{detector.backend_name} on the processor (no NVIDIA driver is here)"
 
 
 def test_a_configured_back_end_is_taken_without_looking_for_a_gpu(
@@ -133,7 +134,7 @@ def test_a_configured_back_end_is_taken_without_looking_for_a_gpu(
     def looked() -> None:
         raise AssertionError("a GPU was looked for")
 
-    monkeypatch.setattr(sights, "open_gpu", looked)
+    monkeypatch.setattr(choice, "open_gpu", looked)
     name = backends.installed()[0]
-    sight = choose_sight(Engines(backend=name), PersonDetector.open(weights, backend=name, threads=1))  # type: ignore[arg-type]
-    assert sight.way == f"{name} on the processor (configured: engines.backend is {name})"
+    executor = choose_executor(name, PersonDetector.open(weights, backend=name, threads=1))
+    assert executor.description == f"{name} on the processor (configured: engines.backend is {name})"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class Workload:
-    """Counts from one report (`told_s`, monotonic seconds) to the next."""
+class LoadMeter:
+    """Counts from one report to the next. Times are monotonic seconds, `reported_s` the last report's."""
 
     def __init__(self, now_s: float) -> None:
-        self.told_s = now_s
+        self.reported_s = now_s
         self._finished_s = now_s
         self._busy_s = 0.0
         self._frames = self._batches = 0
@@ -24,14 +24,14 @@ class Workload:
         self._batches += 1
         return busy_s
 
-    def told(self, now_s: float) -> tuple[float, dict[str, float]]:
+    def report(self, now_s: float) -> tuple[float, dict[str, float]]:
         """Seconds since the last report, and what health says of them: `fps`, `load` (busy), `batch`."""
-        elapsed_s = max(1e-3, now_s - self.told_s)
+        elapsed_s = max(1e-3, now_s - self.reported_s)
         values = {
             "fps": self._frames / elapsed_s,
             "load": self._busy_s / elapsed_s,
             "batch": self._frames / max(1, self._batches),
         }
-        self.told_s = now_s
+        self.reported_s = now_s
         self._busy_s, self._frames, self._batches = 0.0, 0, 0
         return elapsed_s, values

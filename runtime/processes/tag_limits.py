@@ -1,4 +1,4 @@
-"""A reader that hears more tags than can be followed: said while it lasts."""
+"""A reader that reads more tags than can be followed: said while it lasts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from rfid_reader.flips.tag_rows import AGAIN_S, MAX_TAGS
 LASTS_S = 60.0
 
 
-class Crowd:
+class TagLimits:
     """Remembers when a detector last had to leave reads aside for want of a place."""
 
     def __init__(self) -> None:
         self._waiting = self._refused = 0
         self._waited_s = self._refused_s = float("-inf")
 
-    def said(self, detector: Detector, now_s: float) -> list[str]:
+    def remarks(self, detector: Detector, now_s: float) -> list[str]:
         """Sentences on what a detector left aside in the last LASTS_S; now_s is monotonic."""
         if detector.reads_waiting > self._waiting:
             self._waited_s = now_s

@@ -1,6 +1,6 @@
-"""The vision process with a GPU's sight, over the stand-in for libcuda: what became of its cameras, as JSON.
+"""The vision process with a GPU's executor, over the stand-in for libcuda: what became of it, as JSON.
 
-python vision_on_gpu.py WEIGHTS double|stored|fail
+python executor_on_gpu.py WEIGHTS double|stored|fail
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from engines.cuda.lane import LanePlan
 from engines.cuda.stored import crops_with, open_stored
 from engines.inference import crops
 from engines.inference.detector import PersonDetector
-from runtime.config import Engines
 from runtime.frames.lending import FrameLender
 from runtime.frames.ring import FrameHeader
-from runtime.processes.looks import choose_looks
-from runtime.processes.sight import GpuSight, Sight
 from runtime.processes.vision import VisionProcess, VisionSpec
-from runtime.vision.onlooker import Onlooker
+from runtime.vision.crop_inference import Heads
+from runtime.vision.executors.executor import Executor
+from runtime.vision.executors.gpu import GpuExecutor
+from runtime.vision.executors.gpu_heads import choose_heads
 from testing.gpu.tensorrt import DoubleEngine
 from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop, until
 
@@ -56,7 +56,7 @@ def crops_double(looks: crops.CropNetwork) -> CropNetwork:
 
 
 class GpuShop(FakeShop):
-    """A shop whose vision process sees with the stand-in."""
+    """A shop whose vision process uses the stand-in."""
 
     opened = staticmethod(open_double)
 
@@ -67,10 +67,10 @@ class GpuShop(FakeShop):
         except SystemExit as end:
             self.ended.append(end.code)
 
-    def _choose(self, engines: Engines, detector: PersonDetector, onlooker: Onlooker) -> Sight:
+    def _choose(self, backend: str, detector: PersonDetector, heads: Heads) -> Executor:
         self.gpu = gpu = open_gpu()
         gpu.load(b"\x7fELF")
-        return GpuSight(gpu, detector, self.opened, choose_looks(onlooker, crops_double))
+        return GpuExecutor(gpu, detector, self.opened, choose_heads(heads, crops_double))
 
 
 def lend(shop: FakeShop, name: str, left: int, time_s: float) -> None:

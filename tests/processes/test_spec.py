@@ -1,4 +1,4 @@
-"""A spec reaches a running process as it was laid down."""
+"""A spec reaches a running process as it was sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime import messages
 from runtime.config import StoreConfig, load
 from runtime.messages import Configure
 from runtime.processes.control import ControlLine
-from runtime.processes.handover import lay_down, take_up
+from runtime.processes.spec import receive_spec, send_spec
 from runtime.supervisor.topology import ProcessPlan, plan_processes
 
 CLOCK = (1_795_320_000.0, 12.5)
@@ -27,17 +27,17 @@ def plaza(repo: Path) -> StoreConfig:
 
 def test_every_kind_of_spec_arrives_as_it_was(plaza: StoreConfig) -> None:
     plans = plan_processes(plaza, CLOCK)
-    assert {plan.kind for plan in plans} == {"uplink", "store", "vision", "camera", "reader"}
+    assert {plan.kind.name for plan in plans} == {"uplink", "store", "vision", "camera", "reader"}
     for plan in plans:
-        assert take_up(lay_down(plan.spec), type(plan.spec)) == plan.spec
+        assert receive_spec(send_spec(plan.spec), type(plan.spec)) == plan.spec
 
 
 def test_what_is_no_spec_is_refused_and_its_descriptor_closed(plaza: StoreConfig) -> None:
-    store = next(plan for plan in plan_processes(plaza, CLOCK) if plan.kind == "store")
+    store = next(plan for plan in plan_processes(plaza, CLOCK) if plan.kind.name == "store")
     fd = os.memfd_create("nonsense")
     os.write(fd, b"\xc1\xc1")
     with pytest.raises(msgspec.DecodeError):
-        take_up(fd, type(store.spec))
+        receive_spec(fd, type(store.spec))
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
 
@@ -53,12 +53,12 @@ def root_level() -> Iterator[logging.Logger]:
 def test_the_log_level_changes_while_a_process_runs(root_level: logging.Logger, plaza: StoreConfig) -> None:
     ours, theirs = messages.pair()
     plan: ProcessPlan = plan_processes(plaza, CLOCK)[0]
-    fd = lay_down(plan.spec)
+    fd = send_spec(plan.spec)
     messages.send(ours, Configure(logging.ERROR), (fd,))
     os.close(fd)
     line = ControlLine(theirs)
     heard: list[messages.Message] = []
-    line.hear(lambda message, fds: bool(heard.append(message)))
+    line.receive(lambda message, fds: bool(heard.append(message)))
     assert heard == [Configure(logging.ERROR)]
     assert root_level.level == logging.ERROR
     ours.close()
