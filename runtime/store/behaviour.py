@@ -123,7 +123,7 @@ class Behaviour:
             key=f"health:{health.process}:{round(health.time_s * 1000)}",
             time_s=health.time_s,
             process=health.process,
-            state=health.state.value,
+            state=str(health.state),
             progress_s=health.progress_s,
             detail=health.detail,
             values=dict(health.values),
