@@ -124,7 +124,46 @@ def test_who_walks_past_a_mannequin_lends_it_no_life() -> None:
     assert len(people) == 2, "the two walks, and nobody else"
 
 
-def test_without_pictures_only_who_walks_is_a_person() -> None:
+def stands_there(seconds: float, sway_px: float) -> tuple[set[int], list[bool]]:
+    """The ids of a figure that walks in and then stands, and whether it is a person after each second."""
+    random = np.random.default_rng(4)
+    wall = random.integers(60, 190, (60, 80, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    tracker, liveliness = FloorTracker(TrackerSettings(), CameraView(*SIZE)), Liveliness()
+    ids: set[int] = set()
+    people = []
+    for frame in range(round(seconds * 4)):
+        time_s = frame / 4
+        image = wall.copy()
+        across = min(40.0 + 60.0 * time_s, RIGHT_BOX[0])
+        box = (across, RIGHT_BOX[1], across + 80.0, RIGHT_BOX[3])
+        figure(image, box, sway_px * np.sin(0.3 * time_s))
+        look = liveliness.look(image, [box], [0.8], time_s)
+        told = tracker.update([box], [0.8], time_s, None, look)
+        ids |= {track.id for track in told if track.id is not None}
+        people.append(any(track.confirmed for track in told))
+    assert set(tracker.ended) <= ids
+    return ids, people[::4]
+
+
+def test_a_mannequin_that_was_carried_to_its_place_is_a_thing_again_in_time() -> None:
+    _, people = stands_there(200.0, sway_px=0.0)
+    assert all(people[3:100]) and not any(people[150:])
+
+
+def test_a_clerk_who_hardly_moves_stays_the_same_person() -> None:
+    ids, people = stands_there(400.0, sway_px=12.0)
+    assert len(ids) == 1 and all(people[3:])
+
+
+def test_without_pictures_nobody_is_taken_for_a_thing() -> None:
+    tracker = FloorTracker(TrackerSettings(), CameraView(*SIZE))
+    for frame in range(1600):
+        across = min(40.0 + 6.0 * frame, RIGHT_BOX[0])
+        told = tracker.update([(across, 120.0, across + 80.0, 340.0)], [0.8], frame / FPS)
+    assert [track.confirmed for track in told] == [True]
+
+
+def test_without_pictures_only_only_who_walks_is_a_person() -> None:
     tracker = FloorTracker(TrackerSettings(), CameraView(*SIZE))
     for frame in range(40):
         told = tracker.update([LEFT_BOX], [0.8], frame / FPS)

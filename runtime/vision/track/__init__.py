@@ -9,6 +9,7 @@ association   which box is which track
 appearance    colours, where the config wants them in the cost
 liveliness    change in the picture that tells people who stand from things
 candidates    boxes of a frame that may be people, with their position
+confirmation  which tracks are people, and which were not after all
 people        what is said of people, and the table of tracks
 tracker       FloorTracker: births, confirmation, coasting, ends
 """

@@ -16,6 +16,7 @@ from runtime.vision.track.stature import TypicalHeight, place
 from runtime.vision.track.view import CameraView, Sightings, foot_of, sightings_of, without_duplicates
 
 Rows = npt.NDArray[np.intp]
+Life = Callable[[Rows], Floats]
 
 UNKNOWN_HEIGHT_SD = 0.35
 """Relative spread of apparent heights without a floor."""
@@ -34,7 +35,7 @@ class Candidates:
 
     seen: Sightings
     appearance: Floats | None
-    life: Callable[[Rows], Floats] | None
+    life: Life | None
     floor: Floats
     covariance: Floats
     fully_visible: Bools

@@ -75,6 +75,8 @@ def table_type(appearance_size: int) -> np.dtype[np.void]:
             ("stood_at", np.float64, (2,)),
             ("stood_covariance", np.float64, (2, 2)),
             ("alive_s", np.float64),
+            ("lively_s", np.float64),
+            ("watched_s", np.float64),
             ("box", np.float64, (4,)),
             ("truncated", np.bool_),
             ("appearance", np.float64, (appearance_size,)),
@@ -108,7 +110,7 @@ def new_rows(
     empty["stood_covariance"] = covariance
     empty["height_m"] = height_m
     empty["aspect"] = USUAL_ASPECT
-    empty["first_s"] = empty["seen_s"] = time_s
+    empty["first_s"] = empty["seen_s"] = empty["lively_s"] = empty["watched_s"] = time_s
     empty["sightings"] = 1
     return empty
 

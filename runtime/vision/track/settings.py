@@ -77,6 +77,10 @@ class TrackerSettings:
     """Seconds of life that are remembered at most."""
     alive_gap_s: float = 0.4
     """One look counts for at most this long."""
+    watch_every_s: float = 1.0
+    """How often it is looked whether confirmed people still live."""
+    lifeless_s: float = 120.0
+    """A confirmed track without life for so long is a thing after all, such as a mannequin that was moved."""
     stationary_s: float = 2.0
     """A track seen for longer without moving is stationary: it stays, unconfirmed, to keep its boxes."""
     stationary_move_m: float = 1.0

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from runtime.geometry import Bools, Floats
 from runtime.vision.track import motion
 from runtime.vision.track.association import NO_MATCH, Pairs, pair_costs, pair_up
-from runtime.vision.track.candidates import CandidateFilter, Candidates
+from runtime.vision.track.candidates import CandidateFilter, Candidates, Life, Rows
+from runtime.vision.track.confirmation import are_people, as_things, life_after
 from runtime.vision.track.liveliness import Look
 from runtime.vision.track.people import (
     Backfill,
@@ -90,6 +91,7 @@ class FloorTracker:
         self._begin(free, found)
         newly = self._confirm()
         self._end()
+        self._take_back()
         return self._report(newly)
 
     def _advance(self, time_s: float) -> None:
@@ -182,9 +184,10 @@ class FloorTracker:
         matched["height_sd"] *= np.sqrt(1 - gain)
         width_px = mine.boxes[:, 2] - mine.boxes[:, 0]
         matched["aspect"] += 0.2 * fully_visible * (width_px / mine.height_px - matched["aspect"])
-        tentative = (~matched["confirmed"]).nonzero()[0]
-        if found.life is not None and len(tentative):
-            matched["alive_s"][tentative] = self._life_s(matched[tentative], found.life(columns[tentative]))
+        if found.life is None:
+            matched["lively_s"] = self._time_s
+        else:
+            self._watch_for_life(matched, columns, found.life)
         matched["score"] = mine.scores
         matched["seen_s"] = self._time_s
         matched["sightings"] += 1
@@ -204,14 +207,18 @@ class FloorTracker:
         if len(tentative := (~confirmed).nonzero()[0]):
             self._backfill.note(matched[tentative], self._time_s, self.has_floor)
 
-    def _life_s(self, matched: Table, share: Floats) -> Floats:
-        """Seconds of life of these tracks, after a look: share of change (n,), nan where it says nothing."""
-        settings = self.settings
-        life_s = np.clip((share - settings.still_share) / settings.alive_share, -settings.still_weight, 1.0)
-        life_s[np.isnan(life_s)] = settings.unknown_weight
-        life_s *= np.minimum(self._time_s - matched["seen_s"], settings.alive_gap_s)
-        life_s += matched["alive_s"]
-        return np.clip(life_s, -settings.still_most_s, settings.alive_most_s)
+    def _watch_for_life(self, matched: Table, columns: Rows, life: Life) -> None:
+        """Look for life in these tracks: in new ones at every frame, in people now and then."""
+        due = ~matched["confirmed"] | (self._time_s - matched["watched_s"] >= self.settings.watch_every_s)
+        rows = due.nonzero()[0]
+        if not len(rows):
+            return
+        share = life(columns[rows])
+        watched = matched[rows]
+        watched["alive_s"] = life_after(watched, share, self._time_s, self.settings)
+        watched["lively_s"] = np.where(share <= self.settings.still_share, watched["lively_s"], self._time_s)
+        watched["watched_s"] = self._time_s
+        matched[rows] = watched
 
     def _begin(self, free: Bools, found: Candidates) -> None:
         """Begin tracks with confident boxes that nobody claims."""
@@ -254,37 +261,28 @@ class FloorTracker:
         return known
 
     def _confirm(self) -> list[int]:
-        """Confirm what was seen often enough and moved; returns the births of those that are now people."""
-        settings, everyone = self.settings, self._tracks
+        """Confirm what was seen often enough and moves or lives; returns the births of the new people."""
+        everyone = self._tracks
         rows = (~everyone["confirmed"]).nonzero()[0]
         rows = rows[everyone["seen_s"][rows] == self._time_s]
-        tracks = everyone[rows]
-        moved_m, stands_out = self._moved(rows)
-        alive = tracks["alive_s"] >= settings.confirm_alive_s
-        if not np.count_nonzero(alive | (moved_m > settings.confirm_move_m)):
+        if not len(rows):
             return []
-        age_s = self._time_s - tracks["first_s"] + 1e-6
-        ready = (tracks["sightings"] >= 3) & (age_s >= settings.confirm_s)
-        ready |= (tracks["sightings"] >= 2) & (age_s >= settings.confirm_sparse_s)
-        still = stationary(tracks, settings.stationary_s)
-        enough_m = np.where(still, settings.stationary_move_m, settings.confirm_move_m)
-        ready &= alive | ((moved_m > enough_m) & stands_out)
-        rows = rows[ready]
+        rows = rows[are_people(everyone[rows], self._scale()[rows], self._time_s, self.settings)]
         everyone["id"][rows] = self._ids + 1 + np.arange(len(rows))
         self._ids += len(rows)
         everyone["confirmed"][rows] = True
+        everyone["lively_s"][rows] = self._time_s
         births: list[int] = everyone["birth"][rows].tolist()
         return births
 
-    def _moved(self, rows: npt.NDArray[np.intp]) -> tuple[Floats, Bools]:
-        """How far these tracks are from where they were first seen, or stood still, in metres; and whether
-        that stands out from the noise of both places, in the direction of the move."""
-        tracks = self._tracks[rows]
-        way = tracks["mean"][:, :2] - tracks["stood_at"]
-        moved_m: Floats = np.hypot(way[:, 0], way[:, 1]) / self._scale()[rows]
-        covariance = tracks["covariance"][:, :2, :2] + tracks["stood_covariance"]
-        squared = np.einsum("ni,nij,nj->n", way, motion.inverse_2x2(covariance), way)
-        return moved_m, squared > self.settings.confirm_move_sd**2
+    def _take_back(self) -> None:
+        """Confirmed tracks that have shown no life for long are things after all: their ids end."""
+        tracks = self._tracks
+        rows = tracks["confirmed"] & (self._time_s - tracks["lively_s"] > self.settings.lifeless_s)
+        rows &= tracks["seen_s"] == self._time_s
+        if np.count_nonzero(rows):
+            self.ended += tuple(tracks["id"][rows].tolist())
+            tracks[rows] = as_things(tracks[rows], self.settings)
 
     def _end(self) -> None:
         """End what has been out of sight for longer than its timeout."""
