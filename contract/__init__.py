@@ -6,5 +6,7 @@ envelope   the fields around a fact: id, stream, seq, time, key, revision
 wire       topics and payloads: single events, deflated batches, status, acknowledgements
 ranges     sets of sequence numbers: what came, what is missing
 describe   an event in words
+fields     description, unit and example of a field
 schema     JSON Schema and AsyncAPI of all of it
+stored     the schema as files; compatibility says what may not change in them
 """

@@ -18,13 +18,18 @@ import msgspec
 
 from contract.errors import UNREADABLE, PayloadError
 from contract.facts import FACT_TYPES, AnyFact, Fact
+from contract.fields import about
 from contract.gaps import Gap
 from contract.ranges import MAX_SEQ
 
-Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+Seq = Annotated[int, about("counts the stream's events from 1 without a gap", 1042, "1", ge=1, le=MAX_SEQ)]
 Stream = Annotated[
     str,
-    msgspec.Meta(max_length=64, description="whose numbers these are; empty: from before streams had names"),
+    about(
+        "whose numbers these are, a UUID made with the outbox; empty: from before streams had names",
+        "0d7f5a52-8a3c-4c1e-9d3b-5f2f8f0f6a11",
+        max_length=64,
+    ),
 ]
 
 
@@ -41,16 +46,23 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     is empty for a device from before streams had names.
     """
 
-    id: str
-    site: str
-    device: str
+    id: Annotated[
+        str,
+        about("UUIDv7, the same at every delivery", "019c9f2a-5f3a-7c21-9b4e-2f61c0a7d913", format="uuid"),
+    ]
+    site: Annotated[str, about("the store", "plaza")]
+    device: Annotated[str, about("the terminal in the store", "box-1")]
     seq: Seq
     stream: Stream = ""
-    kind: str
-    time: str
-    rev: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-    key: str
-    retracted: bool
+    kind: Annotated[str, about("what it tells; also in the topic", "footfall")]
+    time: Annotated[
+        str, about("when it happened, RFC 3339, UTC", "2026-02-27T10:15:00.250Z", format="date-time")
+    ]
+    rev: Annotated[
+        int, about("correction of the fact `key`, from 0; the highest holds", 0, "1", ge=0, le=MAX_SEQ)
+    ]
+    key: Annotated[str, about("the fact's stable key: what `rev` counts", "footfall/door/1772186400")]
+    retracted: Annotated[bool, about("the fact turned out not to be one", False)]
 
 
 class Event(NamedTuple):

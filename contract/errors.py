@@ -1,4 +1,4 @@
-"""What can be wrong with bytes that claim to be events, in a sentence."""
+"""What can be wrong with what box and fleet tell each other, in a sentence."""
 
 from __future__ import annotations
 
@@ -8,5 +8,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What JSON from outside can raise: not JSON or not ours, not UTF-8, nested too deep."""
 
 
-class PayloadError(Exception):
+class ContractError(Exception):
+    """One sentence that says what is wrong with an event, a payload or a stored schema, and what is right."""
+
+
+class PayloadError(ContractError):
     """Bytes that claim to be events and are not."""

@@ -11,31 +11,49 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta
+
+from contract.fields import BY_NAME, about
 
 Point: TypeAlias = tuple[float, float]
-Quality: TypeAlias = Literal["good", "degraded", "blind"]
+Quality: TypeAlias = Annotated[
+    Literal["good", "degraded", "blind"],
+    about("good; degraded: partly blind or looked at too seldom; blind: unknown, not zero", "good"),
+]
 """Whether a count can be relied on; the rule is that of `runtime.store.counts.quality`."""
+CutShort: TypeAlias = Annotated[
+    bool, about("the interval was cut short by start, stop or another configuration", False)
+]
+Epc: TypeAlias = Annotated[str, about("the tag's EPC, hexadecimal", "3034257bf400b7800004cb2f")]
+Sku: TypeAlias = Annotated[
+    str | None,
+    about("the article the tag is sewn into; null where the shop lists no such tag", "SHIRT-M-BLUE"),
+]
+Fixture: TypeAlias = Annotated[
+    str | None,
+    about("the rack or shelf the article belongs to; null where the shop lists no such tag", "rack 1"),
+]
 
 
 class Coverage(msgspec.Struct, frozen=True):
     """How well one camera saw an interval: analysed frames per second, and seconds it saw nothing at all."""
 
-    camera: Annotated[str, Meta(description="the camera, as in store.yaml")]
-    effective_fps: Annotated[float, Meta(description="frames analysed per second of the whole interval")]
-    blind_s: Annotated[float, Meta(description="seconds of the interval in which it saw nothing at all")]
+    camera: Annotated[str, about("the camera, as in store.yaml", "door")]
+    effective_fps: Annotated[float, about("frames analysed per second of the whole interval", 9.8, "1/s")]
+    blind_s: Annotated[float, about("seconds of the interval in which it saw nothing at all", 0.0, "s")]
     wanted_fps: Annotated[
-        float | None, Meta(description="frames per second that were to be analysed; null where not told")
+        float | None, about("frames per second that were to be analysed; null where not told", 10.0, "1/s")
     ] = None
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """One conclusion. `key` is what `rev` counts; `time_s` is when it happened or its interval ended."""
 
-    key: Annotated[str, Meta(description="the fact's stable key: what `rev` counts")]
-    time_s: Annotated[float, Meta(description="when it happened, or when its interval ended; UTC seconds")]
-    rev: Annotated[int, Meta(description="correction of the fact `key`, from 0; the highest holds")] = 0
-    retracted: Annotated[bool, Meta(description="the fact turned out not to be one")] = False
+    key: Annotated[str, about("the fact's stable key: what `rev` counts", "footfall/door/1772186400")]
+    time_s: Annotated[
+        float, about("when it happened, or when its interval ended; UTC seconds", 1772187300.25, "s")
+    ]
+    rev: Annotated[int, about("correction of the fact `key`, from 0; the highest holds", 0, "1")] = 0
+    retracted: Annotated[bool, about("the fact turned out not to be one", False)] = False
 
     @property
     def kind(self) -> str:
@@ -50,75 +68,74 @@ class Footfall(Fact, frozen=True, kw_only=True, tag="footfall"):
     `partial` says that the interval was cut short by start or stop.
     """
 
-    entrance: Annotated[str, Meta(description="the entrance, as in store.yaml")]
-    start_s: Annotated[float, Meta(description="start of the interval, UTC seconds")]
-    end_s: Annotated[float, Meta(description="end of the interval, UTC seconds")]
-    entered: Annotated[int, Meta(description="persons who came in")]
-    left: Annotated[int, Meta(description="persons who went out")]
-    inferred: Annotated[int, Meta(description="how many of both were seen on one side of the line only")] = 0
-    partial: Annotated[
-        bool, Meta(description="the interval was cut short by start, stop or another configuration")
-    ] = False
+    entrance: Annotated[str, about("the entrance, as in store.yaml", "door")]
+    start_s: Annotated[float, about("start of the interval, UTC seconds", 1772186400.0, "s")]
+    end_s: Annotated[float, about("end of the interval, UTC seconds", 1772187300.0, "s")]
+    entered: Annotated[int, about("persons who came in", 12, "{person}")]
+    left: Annotated[int, about("persons who went out", 9, "{person}")]
+    inferred: Annotated[
+        int, about("how many of both were seen on one side of the line only", 1, "{person}")
+    ] = 0
+    partial: CutShort = False
     coverage: Annotated[
-        tuple[Coverage, ...], Meta(description="how well each camera that counts here saw the interval")
+        tuple[Coverage, ...],
+        about(
+            "how well each camera that counts here saw the interval",
+            [{"camera": "door", "effective_fps": 9.8, "blind_s": 0.0, "wanted_fps": 10.0}],
+        ),
     ] = ()
-    quality: Annotated[
-        Quality,
-        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
-    ] = "good"
+    quality: Quality = "good"
 
 
 class Visit(Fact, frozen=True, kw_only=True, tag="visit"):
     """One visitor came in or went out; `stay_s` is the time since they came in, on the way out, if known."""
 
-    visitor: Annotated[str, Meta(description="random id of one visitor for one local day")]
-    direction: Annotated[Literal["in", "out"], Meta(description="came in, or went out")]
-    entrance: Annotated[str, Meta(description="the entrance, as in store.yaml")]
+    visitor: Annotated[str, about("random id of one visitor for one local day", "2f1c8b7e9a04")]
+    direction: Annotated[Literal["in", "out"], about("came in, or went out", "out")]
+    entrance: Annotated[str, about("the entrance, as in store.yaml", "door")]
     stay_s: Annotated[
         float | None,
-        Meta(description="on the way out: seconds since they came in; null where that was not seen"),
+        about("on the way out: seconds since they came in; null where that was not seen", 642.0, "s"),
     ] = None
 
 
 class Dwell(Fact, frozen=True, kw_only=True, tag="dwell"):
     """One visitor in one zone from `enter_s` to `leave_s`; `partial` if they were still there at the cut."""
 
-    visitor: Annotated[str, Meta(description="random id of one visitor for one local day")]
-    zone: Annotated[str, Meta(description="the zone, as in store.yaml")]
-    enter_s: Annotated[float, Meta(description="first moment inside, UTC seconds")]
-    leave_s: Annotated[float, Meta(description="last moment inside, UTC seconds")]
-    dwell_s: Annotated[float, Meta(description="seconds from entering to leaving")]
-    partial: Annotated[bool, Meta(description="they were still inside when the stay was cut")] = False
-    quality: Annotated[
-        Quality,
-        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
-    ] = "good"
+    visitor: Annotated[str, about("random id of one visitor for one local day", "2f1c8b7e9a04")]
+    zone: Annotated[str, about("the zone, as in store.yaml", "racks")]
+    enter_s: Annotated[float, about("first moment inside, UTC seconds", 1772186400.0, "s")]
+    leave_s: Annotated[float, about("last moment inside, UTC seconds", 1772186431.5, "s")]
+    dwell_s: Annotated[float, about("seconds from entering to leaving", 31.5, "s")]
+    partial: Annotated[bool, about("they were still inside when the stay was cut", False)] = False
+    quality: Quality = "good"
 
 
 class Flow(Fact, frozen=True, kw_only=True, tag="flow"):
     """How many walked from zone `origin` to zone `destination`, by the time they arrived."""
 
-    origin: Annotated[str, Meta(description="the zone they left, as in store.yaml")]
-    destination: Annotated[str, Meta(description="the zone they came to, as in store.yaml")]
-    start_s: Annotated[float, Meta(description="start of the interval, UTC seconds")]
-    end_s: Annotated[float, Meta(description="end of the interval, UTC seconds")]
-    transitions: Annotated[int, Meta(description="how many walked from the one to the other")]
-    partial: Annotated[
-        bool, Meta(description="the interval was cut short by start, stop or another configuration")
-    ] = False
-    coverage: Annotated[tuple[Coverage, ...], Meta(description="how well each camera saw the interval")] = ()
-    quality: Annotated[
-        Quality,
-        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
-    ] = "good"
+    origin: Annotated[str, about("the zone they left, as in store.yaml", "hall")]
+    destination: Annotated[str, about("the zone they came to, as in store.yaml", "racks")]
+    start_s: Annotated[float, about("start of the interval, UTC seconds", 1772186400.0, "s")]
+    end_s: Annotated[float, about("end of the interval, UTC seconds", 1772187300.0, "s")]
+    transitions: Annotated[int, about("how many walked from the one to the other", 4, "{person}")]
+    partial: CutShort = False
+    coverage: Annotated[
+        tuple[Coverage, ...],
+        about(
+            "how well each camera saw the interval",
+            [{"camera": "door", "effective_fps": 9.8, "blind_s": 0.0, "wanted_fps": 10.0}],
+        ),
+    ] = ()
+    quality: Quality = "good"
 
 
 class Cell(msgspec.Struct, frozen=True, array_like=True):
     """One grid cell: column and row counted from the floor's origin, person-seconds spent in it."""
 
-    column: Annotated[int, Meta(description="column of the grid, counted from the floor's origin along x")]
-    row: Annotated[int, Meta(description="row of the grid, counted from the floor's origin along y")]
-    person_s: Annotated[float, Meta(description="person-seconds spent in the cell")]
+    column: Annotated[int, about("column of the grid, counted from the floor's origin along x", 3, "1")]
+    row: Annotated[int, about("row of the grid, counted from the floor's origin along y", 7, "1")]
+    person_s: Annotated[float, about("person-seconds spent in the cell", 41.5, "{person}.s")]
 
 
 class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
@@ -128,45 +145,41 @@ class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
     the zones are in part 0.
     """
 
-    start_s: Annotated[float, Meta(description="start of the interval, UTC seconds")]
-    end_s: Annotated[float, Meta(description="end of the interval, UTC seconds")]
-    zones: Annotated[dict[str, float], Meta(description="person-seconds by zone, in part 0")]
-    cells: Annotated[
-        tuple[Cell, ...], Meta(description="the cells that somebody stood in, [column, row, person-seconds]")
+    start_s: Annotated[float, about("start of the interval, UTC seconds", 1772186400.0, "s")]
+    end_s: Annotated[float, about("end of the interval, UTC seconds", 1772187300.0, "s")]
+    zones: Annotated[
+        dict[str, float], about("person-seconds by zone, in part 0", {"racks": 310.5}, "{person}.s")
     ]
-    origin_m: Annotated[Point, Meta(description="corner of cell (0, 0) on the floor, metres")]
-    cell_m: Annotated[float, Meta(description="side of a cell, metres")]
-    part: Annotated[int, Meta(description="number of this part, from 0")] = 0
-    parts: Annotated[int, Meta(description="how many parts this interval's heatmap comes in")] = 1
-    partial: Annotated[
-        bool, Meta(description="the interval was cut short by start, stop or another configuration")
-    ] = False
+    cells: Annotated[
+        tuple[Cell, ...],
+        about("the cells that somebody stood in, [column, row, person-seconds]", [[3, 7, 41.5]]),
+    ]
+    origin_m: Annotated[Point, about("corner of cell (0, 0) on the floor, metres", [-2.0, 0.0], "m")]
+    cell_m: Annotated[float, about("side of a cell, metres", 0.5, "m")]
+    part: Annotated[int, about("number of this part, from 0", 0, "1")] = 0
+    parts: Annotated[int, about("how many parts this interval's heatmap comes in", 1, "1")] = 1
+    partial: CutShort = False
     coverage: Annotated[
-        tuple[Coverage, ...], Meta(description="how well each camera saw the interval, in part 0")
+        tuple[Coverage, ...],
+        about(
+            "how well each camera saw the interval, in part 0",
+            [{"camera": "door", "effective_fps": 9.8, "blind_s": 0.0, "wanted_fps": 10.0}],
+        ),
     ] = ()
-    quality: Annotated[
-        Quality,
-        Meta(description="good; degraded: partly blind or looked at too seldom; blind: unknown, not zero"),
-    ] = "good"
+    quality: Quality = "good"
 
 
 class Flip(Fact, frozen=True, kw_only=True, tag="flip"):
     """A tag was turned over or picked; `sku` and `fixture` are None where the shop has no such tag listed."""
 
-    reader: Annotated[str, Meta(description="the RFID reader that heard it, as in store.yaml")]
-    antenna: Annotated[int, Meta(description="the reader's antenna that heard it best, from 1")]
-    epc: Annotated[str, Meta(description="the tag's EPC, hexadecimal")]
-    sku: Annotated[
-        str | None,
-        Meta(description="the article the tag is sewn into; null where the shop lists no such tag"),
-    ]
-    fixture: Annotated[
-        str | None,
-        Meta(description="the rack or shelf the article belongs to; null where the shop lists no such tag"),
-    ]
-    start_s: Annotated[float, Meta(description="start of the movement, UTC seconds")]
-    end_s: Annotated[float, Meta(description="end of the movement, UTC seconds")]
-    score: Annotated[float, Meta(description="how surely it was turned or picked, 0 to 1")]
+    reader: Annotated[str, about("the RFID reader that heard it, as in store.yaml", "racks")]
+    antenna: Annotated[int, about("the reader's antenna that heard it best, from 1", 2, "1")]
+    epc: Epc
+    sku: Sku
+    fixture: Fixture
+    start_s: Annotated[float, about("start of the movement, UTC seconds", 1772186410.2, "s")]
+    end_s: Annotated[float, about("end of the movement, UTC seconds", 1772186412.9, "s")]
+    score: Annotated[float, about("how surely it was turned or picked, 0 to 1", 0.93, "1")]
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -178,21 +191,21 @@ class Evidence(msgspec.Struct, frozen=True):
     the path was interpolated.
     """
 
-    distance_m: Annotated[float, Meta(description="from the person to the tag's place, metres")]
-    time_offset_s: Annotated[float, Meta(description="from the middle of the flip, seconds")]
+    distance_m: Annotated[float, about("from the person to the tag's place, metres", 0.4, "m")]
+    time_offset_s: Annotated[float, about("from the middle of the flip, seconds", -0.2, "s")]
     near_s: Annotated[
-        float, Meta(description="how long the person stayed within reach around the flip, seconds")
+        float, about("how long the person stayed within reach around the flip, seconds", 6.5, "s")
     ]
-    floor_xy_m: Annotated[Point, Meta(description="where the person stood on the floor, metres")]
+    floor_xy_m: Annotated[Point, about("where the person stood on the floor, metres", [3.1, 4.2], "m")]
     place: Annotated[
-        Literal["fixture", "antenna", "zone"], Meta(description="what the tag's place was taken from")
+        Literal["fixture", "antenna", "zone"], about("what the tag's place was taken from", "fixture")
     ]
     handling: Annotated[
         float | None,
-        Meta(description="probability of handling goods, from the picture; null where it was not judged"),
+        about("probability of handling goods, from the picture; null where it was not judged", 0.8, "1"),
     ] = None
     bridged: Annotated[
-        bool, Meta(description="nobody saw the person at that moment: the path was interpolated")
+        bool, about("nobody saw the person at that moment: the path was interpolated", False)
     ] = False
 
 
@@ -203,65 +216,69 @@ class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
     probability up to 1 is spread over the other visitors.
     """
 
-    flip: Annotated[str, Meta(description="the key of the flip")]
-    epc: Annotated[str, Meta(description="the tag's EPC, hexadecimal")]
-    sku: Annotated[
-        str | None,
-        Meta(description="the article the tag is sewn into; null where the shop lists no such tag"),
-    ]
-    fixture: Annotated[
-        str | None,
-        Meta(description="the rack or shelf the article belongs to; null where the shop lists no such tag"),
-    ]
-    start_s: Annotated[float, Meta(description="start of the movement, UTC seconds")]
-    end_s: Annotated[float, Meta(description="end of the movement, UTC seconds")]
+    flip: Annotated[str, about("the key of the flip", "flip/racks/3034257bf400b7800004cb2f/1772186410200")]
+    epc: Epc
+    sku: Sku
+    fixture: Fixture
+    start_s: Annotated[float, about("start of the movement, UTC seconds", 1772186410.2, "s")]
+    end_s: Annotated[float, about("end of the movement, UTC seconds", 1772186412.9, "s")]
     visitor: Annotated[
-        str | None, Meta(description="who turned it, a visitor's random id; null for nobody we see")
+        str | None, about("who turned it, a visitor's random id; null for nobody we see", "2f1c8b7e9a04")
     ]
-    probability: Annotated[float, Meta(description="that the answer in `visitor` is right, 0 to 1")]
-    nobody_probability: Annotated[float, Meta(description="that nobody we see did it, 0 to 1")]
+    probability: Annotated[float, about("that the answer in `visitor` is right, 0 to 1", 0.86, "1")]
+    nobody_probability: Annotated[float, about("that nobody we see did it, 0 to 1", 0.05, "1")]
     runner_up: Annotated[
-        str | None, Meta(description="the next likely visitor; null where there is none")
+        str | None, about("the next likely visitor; null where there is none", "77c0d1a2b3e4")
     ] = None
-    runner_up_probability: Annotated[float, Meta(description="that it was the runner-up, 0 to 1")] = 0.0
+    runner_up_probability: Annotated[float, about("that it was the runner-up, 0 to 1", 0.09, "1")] = 0.0
     evidence: Annotated[
-        Evidence | None, Meta(description="why this visitor was matched; null for nobody")
+        Evidence | None,
+        about(
+            "why this visitor was matched; null for nobody",
+            {
+                "distance_m": 0.4,
+                "time_offset_s": -0.2,
+                "near_s": 6.5,
+                "floor_xy_m": [3.1, 4.2],
+                "place": "fixture",
+            },
+        ),
     ] = None
 
 
 class TryOn(Fact, frozen=True, kw_only=True, tag="tryon"):
     """A tag was in a fitting room long enough; `visitor` is who was in that room, if exactly one was."""
 
-    epc: Annotated[str, Meta(description="the tag's EPC, hexadecimal")]
-    sku: Annotated[
-        str | None,
-        Meta(description="the article the tag is sewn into; null where the shop lists no such tag"),
-    ]
-    room: Annotated[str, Meta(description="the fitting room, as in store.yaml")]
-    start_s: Annotated[float, Meta(description="first read in the room, UTC seconds")]
-    end_s: Annotated[float, Meta(description="last read in the room, UTC seconds")]
-    reads: Annotated[int, Meta(description="how often the tag was read there")]
+    epc: Epc
+    sku: Sku
+    room: Annotated[str, about("the fitting room, as in store.yaml", "fitting room 2")]
+    start_s: Annotated[float, about("first read in the room, UTC seconds", 1772186500.0, "s")]
+    end_s: Annotated[float, about("last read in the room, UTC seconds", 1772186740.0, "s")]
+    reads: Annotated[int, about("how often the tag was read there", 812, "{read}")]
     visitor: Annotated[
-        str | None, Meta(description="who was in the room, if exactly one visitor was; else null")
+        str | None, about("who was in the room, if exactly one visitor was; else null", "2f1c8b7e9a04")
     ] = None
-    partial: Annotated[bool, Meta(description="the tag was still there when the try-on was cut")] = False
+    partial: Annotated[bool, about("the tag was still there when the try-on was cut", False)] = False
 
 
 class ProcessHealth(Fact, frozen=True, kw_only=True, tag="health"):
     """The state of one process: figures in `values` (fps, read rate, queue depth…), drops by reason."""
 
-    process: Annotated[str, Meta(description="the process, as `vision`, `camera:NAME` or `reader:NAME`")]
-    state: Annotated[str, Meta(description="`live`, or one word for what is wrong")]
+    process: Annotated[str, about("the process, as `vision`, `camera:NAME` or `reader:NAME`", "camera:door")]
+    state: Annotated[str, about("`live`, or one word for what is wrong", "live")]
     progress_s: Annotated[
-        float, Meta(description="its last real progress (a frame, a keepalive), UTC seconds")
+        float, about("its last real progress (a frame, a keepalive), UTC seconds", 1772187299.9, "s")
     ]
-    detail: Annotated[str, Meta(description="what is wrong or degraded, in words")] = ""
+    detail: Annotated[str, about("what is wrong or degraded, in words", "")] = ""
     values: Annotated[
         dict[str, float],
-        Meta(description="its figures: frames a second, read rate, queue depth and more, by name"),
+        about(
+            "its figures: frames a second, read rate, queue depth and more, by name", {"fps": 9.8}, BY_NAME
+        ),
     ] = {}
     drops: Annotated[
-        dict[str, int], Meta(description="what it had to drop since it started, counted by reason")
+        dict[str, int],
+        about("what it had to drop since it started, counted by reason", {"reader busy": 3}, "{drop}"),
     ] = {}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from contract.facts import Fact
+from contract.fields import about
 from contract.ranges import MAX_SEQ
 
 MAX_GAP_RANGES = 200
@@ -22,18 +22,22 @@ class Gap(Fact, frozen=True, kw_only=True, tag="gap"):
     stream of this device, which this one follows: what it had not delivered will not come under its name.
     """
 
-    from_seq: Annotated[int, Meta(description="first sequence number that is missing")]
-    to_seq: Annotated[int, Meta(description="last sequence number that is missing")]
-    why: Annotated[str, Meta(description="why events were dropped, in words")]
+    from_seq: Annotated[int, about("first sequence number that is missing", 1043, "1")]
+    to_seq: Annotated[int, about("last sequence number that is missing", 1051, "1")]
+    why: Annotated[str, about("why events were dropped, in words", "the outbox reached its size limit")]
     ranges: Annotated[
         tuple[tuple[int, int], ...],
-        Meta(description="what is missing, [first, last] each; empty: everything from first to last"),
+        about(
+            "what is missing, [first, last] each; empty: everything from first to last",
+            [[1043, 1045], [1051, 1051]],
+            "1",
+        ),
     ] = ()
     kinds: Annotated[
-        dict[str, int], Meta(description="how many are missing, by kind where that is known")
+        dict[str, int], about("how many are missing, by kind where that is known", {"health": 4}, "{event}")
     ] = msgspec.field(default_factory=dict)
     of_stream: Annotated[
-        str, Meta(description="the stream whose numbers these are; empty: the event's own stream")
+        str, about("the stream whose numbers these are; empty: the event's own stream", "")
     ] = ""
 
     def named(self) -> tuple[tuple[int, int], ...]:

@@ -9,30 +9,12 @@ import msgspec
 
 from contract import wire
 from contract.envelope import KINDS, Envelope
+from contract.fields import UNIT
 
 REF = "#/$defs/{name}"
 ASYNC_REF = "#/components/schemas/{name}"
+WORDS = ("description", UNIT)
 CLIENT_TOPICS = {"ack": wire.Ack, "replay": wire.Replay}
-
-ABOUT_ENVELOPE = {
-    "id": {"type": "string", "format": "uuid", "description": "UUIDv7, the same at every delivery"},
-    "site": {"type": "string", "description": "the store"},
-    "device": {"type": "string", "description": "the terminal in the store"},
-    "stream": {
-        "type": "string",
-        "description": "the device's stream (a UUID, made with its outbox); absent: an older device's",
-    },
-    "seq": {"type": "integer", "minimum": 1, "description": "counts the stream's events without a gap"},
-    "time": {"type": "string", "format": "date-time", "description": "when it happened, RFC 3339, UTC"},
-    "time_s": {"type": "number", "description": "the same in UTC seconds"},
-    "rev": {
-        "type": "integer",
-        "minimum": 0,
-        "description": "correction of the fact `key`; the highest holds",
-    },
-    "key": {"type": "string", "description": "the fact's stable key"},
-    "retracted": {"type": "boolean", "description": "the fact turned out not to be one"},
-}
 
 
 def json_schema() -> dict[str, Any]:
@@ -83,14 +65,11 @@ def _definitions(ref: str) -> dict[str, Any]:
     envelope = definitions.pop("Envelope")
     for kind, fact in KINDS.items():
         definition = definitions[fact.__name__]
-        own = {
-            **definition["properties"],
-            "kind": {"const": kind, "description": "what it tells; also in the topic"},
-        }
-        definition["properties"] = {
-            **ABOUT_ENVELOPE,
-            **{n: s for n, s in own.items() if n not in ABOUT_ENVELOPE},
-        }
+        own = definition["properties"]
+        shared = {name: says for name, says in envelope["properties"].items() if name != "kind"}
+        told = {"const": kind, **{word: envelope["properties"]["kind"][word] for word in WORDS}}
+        told["examples"] = [kind]
+        definition["properties"] = {**shared, **own, **shared, "kind": told}
         definition["required"] = sorted({*definition.get("required", ()), *envelope["required"], "kind"})
     return definitions
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from contract.envelope import Origin, Stream, open_envelope, split_array
 from contract.errors import UNREADABLE, PayloadError
+from contract.fields import about
 from contract.ranges import MAX_SEQ
 
 ROOT = "tagsight/v1"
@@ -39,7 +39,7 @@ MAX_INCARNATIONS = 8
 
 DeviceState = Literal["online", "offline"]
 Incarnation = Annotated[
-    str, Meta(max_length=64, description="drawn at random at every start of the outbox's writer")
+    str, about("drawn at random at every start of the outbox's writer", "9f3a61c2d4e5b607", max_length=64)
 ]
 
 
@@ -51,29 +51,34 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `migrated` stream goes on with the numbers that the device's events had before streams had names.
     """
 
-    state: Annotated[DeviceState, Meta(description="whether the device is connected to the broker")]
-    site: Annotated[str, Meta(description="the store")]
-    device: Annotated[str, Meta(description="the terminal in the store")]
+    state: Annotated[DeviceState, about("whether the device is connected to the broker", "online")]
+    site: Annotated[str, about("the store", "plaza")]
+    device: Annotated[str, about("the terminal in the store", "box-1")]
     time: Annotated[
-        str, Meta(description="when this was written, RFC 3339, UTC; of a last will: before it held")
+        str,
+        about(
+            "when this was written, RFC 3339, UTC; of a last will: before it held", "2026-02-27T10:15:00.250Z"
+        ),
     ]
     since: Annotated[
-        str, Meta(description="when the state began, RFC 3339, UTC; empty in a last will, which cannot know")
+        str,
+        about(
+            "when the state began, RFC 3339, UTC; empty in a last will, which cannot know",
+            "2026-02-27T08:00:01.000Z",
+        ),
     ] = ""
-    reason: Annotated[str, Meta(description="why it is offline, in words")] = ""
-    version: Annotated[str, Meta(description="tagsight's version")] = ""
-    last_seq: Annotated[int, Meta(description="newest event on the device's disk; 0: none yet")] = 0
-    delivered_seq: Annotated[int, Meta(description="everything up to this event has been delivered")] = 0
-    oldest_seq: Annotated[
-        int, Meta(ge=1, le=MAX_SEQ, description="first event that can still be replayed")
-    ] = 1
+    reason: Annotated[str, about("why it is offline, in words", "stopped")] = ""
+    version: Annotated[str, about("tagsight's version", "0.1.0")] = ""
+    last_seq: Annotated[int, about("newest event on the device's disk; 0: none yet", 1042, "1")] = 0
+    delivered_seq: Annotated[int, about("everything up to this event has been delivered", 1040, "1")] = 0
+    oldest_seq: Annotated[int, about("first event that can still be replayed", 1, "1", ge=1, le=MAX_SEQ)] = 1
     stream: Stream = ""
     incarnation: Incarnation = ""
     began: Annotated[
-        int, Meta(ge=0, le=MAX_SEQ, description="the last number on disk when the present incarnation began")
+        int, about("the last number on disk when the present incarnation began", 980, "1", ge=0, le=MAX_SEQ)
     ] = 0
     migrated: Annotated[
-        bool, Meta(description="the stream began before streams had names; its numbers went on")
+        bool, about("the stream began before streams had names; its numbers went on", False)
     ] = False
 
 
@@ -86,17 +91,19 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
     been restored from an older image, or is one of two with the same outbox.
     """
 
-    seq: Annotated[int, Meta(ge=0, le=MAX_SEQ, description="everything up to this event is accounted for")]
+    seq: Annotated[int, about("everything up to this event is accounted for", 1042, "1", ge=0, le=MAX_SEQ)]
     stream: Stream = ""
     last: Annotated[
-        int, Meta(ge=0, le=MAX_SEQ, description="the greatest number that the cloud has of this stream")
+        int, about("the greatest number that the cloud has of this stream", 1042, "1", ge=0, le=MAX_SEQ)
     ] = 0
     incarnations: Annotated[
         dict[Incarnation, int],
-        Meta(
-            max_length=MAX_INCARNATIONS,
-            description="the latest starts of the writer that it was told, each with the greatest number "
+        about(
+            "the latest starts of the writer that it was told, each with the greatest number "
             "that it had of this stream before",
+            {"9f3a61c2d4e5b607": 980},
+            "1",
+            max_length=MAX_INCARNATIONS,
         ),
     ] = msgspec.field(default_factory=dict)
 
@@ -104,7 +111,7 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True):
 class Replay(msgspec.Struct, frozen=True, omit_defaults=True):
     """The cloud wants everything of `stream` from `from_seq` once more."""
 
-    from_seq: Annotated[int, Meta(ge=1, le=MAX_SEQ, description="first event that is wanted again")]
+    from_seq: Annotated[int, about("first event that is wanted again", 1001, "1", ge=1, le=MAX_SEQ)]
     stream: Stream = ""
 
 

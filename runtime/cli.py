@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import click
 
-from contract.errors import PayloadError
+from contract.errors import ContractError
 from engines.errors import EngineError
 from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
@@ -25,7 +25,7 @@ COMMANDS = {
     "engines": ("engines.catalogue.cli", "Networks this machine can run: list, add, verify."),
     "rfid": ("rfid_reader.cli", "Capture, replay, judge and simulate tag reads."),
     "calibrate": ("calibration.cli", "Measure cameras, floor, antennas and clocks on site."),
-    "events": ("runtime.uplink.cli", "Describe, decode and watch events."),
+    "events": ("runtime.uplink.events_cli", "Describe, decode and watch events."),
     "uplink": ("runtime.uplink.cli", "Receive events for the cloud; keys for the uplink."),
     "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
     "doctor": ("runtime.commands.doctor", "Say what this machine has and what is missing."),
@@ -36,7 +36,7 @@ otherwise: ours are small, and a second thread that waits for them turns a core 
 of a core with two, 8 % with one). numpy reads it when it is first imported.
 """
 
-USER_ERRORS = (TagsightError, PayloadError, EngineError, ReaderError)
+USER_ERRORS = (TagsightError, ContractError, EngineError, ReaderError)
 
 
 @click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -159,6 +159,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.lazy_group",
         "runtime.redaction",
         "runtime.uplink.cli",
+        "runtime.uplink.events_cli",
     ),
     "runtime.__main__": ("runtime.cli",),
     "examples": ("tagsight",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import timezone
 from typing import Any
 
@@ -138,26 +137,6 @@ def test_the_schema_names_exactly_the_fields_that_events_have(fact: Fact) -> Non
     assert {"id", "site", "device", "seq", "kind", "time", "rev", "key", "retracted"} <= set(
         definition["required"]
     )
-
-
-@pytest.mark.parametrize(
-    "definitions",
-    [json_schema()["$defs"], async_api("1")["components"]["schemas"]],
-    ids=["JSON Schema", "AsyncAPI"],
-)
-def test_every_field_of_every_event_has_a_description(definitions: dict[str, dict[str, Any]]) -> None:
-    fields = {
-        f"{name}.{field}": says
-        for name, definition in definitions.items()
-        for field, says in _fields(definition)
-    }
-    assert len(fields) > 90
-    assert [name for name, says in fields.items() if len(says.get("description", "")) < 5] == []
-
-
-def _fields(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from definition.get("properties", {}).items()
-    yield from ((str(place), says) for place, says in enumerate(definition.get("prefixItems", ())))
 
 
 def test_a_correction_and_a_withdrawal_say_so() -> None:

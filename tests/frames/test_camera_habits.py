@@ -10,7 +10,7 @@ import pytest
 from runtime.frames.live import StreamSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import SourceFault, SourceState, read
-from testing.fake_camera import FakeCamera, Manner, access_units
+from testing.cameras.fake_camera import FakeCamera, Manner, access_units
 from tests.frames.clips import number_in
 from tests.frames.films import make_film
 

@@ -21,10 +21,11 @@ from contract.gaps import gap_facts
 from runtime.cli import main
 from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.cli import events, uplink
+from runtime.uplink.cli import uplink
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import UplinkError
+from runtime.uplink.events_cli import events
 from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
