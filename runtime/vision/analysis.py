@@ -157,7 +157,7 @@ class Analysis:
             self._finish()
 
     def report(self) -> tuple[str, dict[str, float]]:
-        """How this machine keeps up since the last report, in words (empty: it does) and figures."""
+        """How this machine keeps up since the last report, and what is no person, in words and figures."""
         now_s = time.monotonic()
         elapsed_s, values = self._load.report(now_s)
         shares: dict[str, Share] = {}
@@ -173,7 +173,8 @@ class Analysis:
         warning = self._overload.observe(now_s, elapsed_s, shares)
         if warning is not None:
             log.warning("%s", warning)
-        return self._overload.sentence, values
+        things = [tracker.things() for tracker in self._trackers.values()]
+        return "; ".join(words for words in (self._overload.sentence, *things) if words), values
 
     def close(self) -> None:
         """End the tracks of all cameras and give the executor back. Raises EngineError."""

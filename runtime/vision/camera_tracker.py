@@ -23,6 +23,10 @@ def first_track_id(now_s: float) -> int:
     return int(now_s % 86_400) * IDS_PER_SECOND
 
 
+MAX_TOLD_THINGS = 3
+"""Of more things that look like people only the number is said."""
+
+
 class CameraTracker:
     """Holds at most one leased frame that waits, and those that are being looked at, oldest first.
 
@@ -120,6 +124,21 @@ class CameraTracker:
     def refused(self) -> int:
         """People that the tracker could not follow because it follows as many as it may, once a frame."""
         return self._refused + (0 if self._tracker is None else self._tracker.refused)
+
+    def things(self) -> str:
+        """Where something looks like a person and is none, in words; empty where nothing does."""
+        things = [] if self._tracker is None else self._tracker.things()
+        if not things:
+            return ""
+        places = [
+            f"({thing.floor_xy_m[0]:.1f}, {thing.floor_xy_m[1]:.1f}) m"
+            if thing.floor_xy_m is not None
+            else f"{thing.box[0] + thing.box[2] / 2:.0f}, {thing.box[1] + thing.box[3]:.0f} px"
+            for thing in things[:MAX_TOLD_THINGS]
+        ]
+        more = f" and {len(things) - len(places)} more" if len(things) > len(places) else ""
+        where = f"{', '.join(places)}{more}"
+        return f"what looks like a person and never moves stands before '{self._camera.name}' at {where}"
 
     def close(self) -> PersonsSeen | None:
         """Give everything back; the record that ends all open tracks, if there are any."""

@@ -99,6 +99,21 @@ def test_what_never_moves_never_counts(shop: Shop) -> None:
     assert not any(confirmed(tracks) for tracks in shop.tracks(seconds=8.0))
 
 
+def test_what_never_moves_is_told_by_its_place_in_time() -> None:
+    told: list[list[float]] = []
+    random = np.random.default_rng(1)
+    tracker, liveliness = FloorTracker(TrackerSettings(), CameraView(*SIZE)), Liveliness()
+    for second in range(80):
+        image = np.full((480, 640, 3), 120, np.uint8)
+        one_sways(image, second * 0.7)
+        boxes = np.array([LEFT_BOX, RIGHT_BOX]) + random.normal(0, 1.0, (2, 4))
+        tracker.update(
+            boxes, [0.8, 0.8], float(second), None, liveliness.look(image, boxes, [0.8, 0.8], second)
+        )
+        told.append([round(thing.box[0], -1) for thing in tracker.things()])
+    assert not any(told[:55]) and all(one == [RIGHT_BOX[0]] for one in told[65:])
+
+
 def test_who_walks_past_a_mannequin_lends_it_no_life() -> None:
     random = np.random.default_rng(2)
     wall = random.integers(60, 190, (60, 80, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)

@@ -30,6 +30,13 @@ class Sighting(msgspec.Struct, frozen=True):
     truncated: bool = False
 
 
+class Thing(msgspec.Struct, frozen=True):
+    """What looks like a person and is none: box left, top, width, height in px, and floor place, if any."""
+
+    box: Box
+    floor_xy_m: tuple[float, float] | None
+
+
 class Track(msgspec.Struct, frozen=True):
     """One tracked person after a frame.
 

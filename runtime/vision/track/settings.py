@@ -79,6 +79,8 @@ class TrackerSettings:
     """One look counts for at most this long."""
     watch_every_s: float = 1.0
     """How often it is looked whether confirmed people still live."""
+    thing_s: float = 60.0
+    """A thing that was seen for so long without moving or living is told of by its place."""
     lifeless_s: float = 120.0
     """A confirmed track without life for so long is a thing after all, such as a mannequin that was moved."""
     stationary_s: float = 2.0

@@ -16,9 +16,11 @@ from runtime.vision.track.liveliness import Look
 from runtime.vision.track.people import (
     Backfill,
     Table,
+    Thing,
     Track,
     as_tracks,
     boxes_of,
+    ltwh,
     new_rows,
     out_of_picture,
     stationary,
@@ -93,6 +95,18 @@ class FloorTracker:
         self._end()
         self._take_back()
         return self._report(newly)
+
+    def things(self) -> list[Thing]:
+        """What looks like a person, is in sight for long, and neither moves nor lives."""
+        tracks, settings = self._tracks, self.settings
+        rows = ~tracks["confirmed"] & (tracks["alive_s"] < 0) & (tracks["seen_s"] == self._time_s)
+        rows &= self._time_s - tracks["first_s"] >= settings.thing_s
+        found = tracks[rows]
+        places = found["mean"][:, :2].tolist()
+        return [
+            Thing(box, (x, y) if self.has_floor else None)
+            for box, (x, y) in zip(ltwh(found["box"]), places, strict=True)
+        ]
 
     def _advance(self, time_s: float) -> None:
         """Move every track to `time_s`; a time that does not rise moves nobody."""
