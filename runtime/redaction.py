@@ -6,7 +6,7 @@ address, and only the last `@` is certain to stand behind it. In a query or a pa
 is struck out.
 
 Error texts, log records, health and crash reports all pass through here (`runtime.errors`,
-`runtime.messages`, `runtime.supervisor.child`, `runtime.cli`).
+`runtime.messages`, `runtime.supervisor.children.main`, `runtime.cli`).
 """
 
 from __future__ import annotations

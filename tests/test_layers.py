@@ -105,7 +105,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.kernel_clock",
         "runtime.processes",
         "runtime.reader_settings",
-        "runtime.supervisor.statefolder",
+        "runtime.supervisor.state.folder",
     ),
     "runtime.demo": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
     "runtime.commands": (

@@ -30,8 +30,8 @@ def run(config_path: Path, verbose: bool) -> None:
       tagsight run --config /etc/tagsight/store.yaml
     """
     from runtime.supervisor.arbiter import Arbiter
-    from runtime.supervisor.child import configure_logging
-    from runtime.supervisor.configuration import LEVELS
+    from runtime.supervisor.children.main import configure_logging
+    from runtime.supervisor.configuration.current import LEVELS
 
     config, mistakes = load_running(config_path)
     configure_logging(logging.DEBUG if verbose else LEVELS[config.log.level])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime.config import StoreConfig
 from runtime.doctor.findings import Finding
-from runtime.supervisor.statefolder import mark_of
+from runtime.supervisor.state.folder import mark_of
 from runtime.uplink.outbox.database import VERSION
 
 UPGRADE = "install the newer tagsight again, or give another uplink.outbox"

@@ -14,15 +14,15 @@ from runtime.clock import HostClock
 from runtime.config import Mistake, StoreConfig
 from runtime.errors import TagsightError
 from runtime.messages import Health, HealthState
-from runtime.supervisor.children import Child, Patience
-from runtime.supervisor.configuration import Configuration
-from runtime.supervisor.family import Family
-from runtime.supervisor.herald import Herald
-from runtime.supervisor.notify import Notifier
-from runtime.supervisor.restarts import RestartPolicy
+from runtime.supervisor.children.child import Child, Patience
+from runtime.supervisor.children.group import Family
+from runtime.supervisor.children.restarts import RestartPolicy
+from runtime.supervisor.configuration.current import Configuration
 from runtime.supervisor.signals import Signals
-from runtime.supervisor.statefolder import OTHERS, StateError
-from runtime.supervisor.statehold import StateHold, StateTakenError
+from runtime.supervisor.state.folder import OTHERS, StateError
+from runtime.supervisor.state.lock import StateHold, StateTakenError
+from runtime.supervisor.systemd.notify import Notifier
+from runtime.supervisor.systemd.status import Herald
 from runtime.supervisor.topology import plan_links, plan_processes, stop_order
 
 CLOCK_STEP_S = 30.0

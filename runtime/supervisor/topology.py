@@ -91,4 +91,4 @@ def stop_order(kinds: Sequence[Kind] = KINDS) -> list[list[str]]:
 
 def preloaded_modules(kinds: Sequence[Kind] = KINDS) -> list[str]:
     """What the fork server imports once, so that all children share the pages."""
-    return [*(kind.module.__name__ for kind in kinds if kind.preload), "runtime.supervisor.child"]
+    return [*(kind.module.__name__ for kind in kinds if kind.preload), "runtime.supervisor.children.main"]

@@ -10,8 +10,8 @@ import pytest
 from contract.envelope import Origin
 from runtime.config import Floor, Site, StoreConfig
 from runtime.doctor import state
-from runtime.supervisor.statefolder import NAME, StateError
-from runtime.supervisor.statehold import StateHold
+from runtime.supervisor.state.folder import NAME, StateError
+from runtime.supervisor.state.lock import StateHold
 from runtime.uplink.outbox.writer import Outbox
 
 

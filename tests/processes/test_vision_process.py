@@ -27,8 +27,8 @@ from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop
 from runtime.processes.kinds import kind_of
 from runtime.processes.record_sender import RecordSender
 from runtime.processes.vision import VisionSpec, main
-from runtime.supervisor.children import Child, Patience
-from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.children.child import Child, Patience
+from runtime.supervisor.children.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.track import TrackerSettings

@@ -28,8 +28,8 @@ from pathlib import Path
 from runtime.commands.run import leave
 from runtime.config import load
 from runtime.supervisor.arbiter import Arbiter
-from runtime.supervisor.children import Patience
-from runtime.supervisor.child import configure_logging
+from runtime.supervisor.children.child import Patience
+from runtime.supervisor.children.main import configure_logging
 configure_logging(logging.INFO)
 path = Path(sys.argv[1])
 leave(Arbiter(path, load(path), patience=Patience(silent_s=8.0)).run())

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from runtime.config import StoreConfig, parse
-from runtime.supervisor.changes import Change, changes
+from runtime.supervisor.configuration.changes import Change, changes
 
 STORE = """
 site: {name: test, device: box}

@@ -11,7 +11,7 @@ import pytest
 
 from runtime.config import ConfigErrors, StoreConfig, load, load_running
 from runtime.errors import TagsightError
-from runtime.supervisor.configuration import Configuration
+from runtime.supervisor.configuration.current import Configuration
 
 LONGEST_S = 30.0
 

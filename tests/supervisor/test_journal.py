@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.supervisor.journal import MAX_MESSAGE, JournalHandler, goes_to_journal
+from runtime.supervisor.systemd.journal import MAX_MESSAGE, JournalHandler, goes_to_journal
 
 
 def fields_of(datagram: bytes) -> dict[str, str]:

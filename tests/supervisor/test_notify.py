@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.supervisor.notify import Notifier, watchdog_interval_s
+from runtime.supervisor.systemd.notify import Notifier, watchdog_interval_s
 
 
 def test_lines_reach_the_notify_socket(tmp_path: Path) -> None:

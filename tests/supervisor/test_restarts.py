@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.children.restarts import RestartPolicy, Restarts
 
 
 def restarts(**settings: float) -> Restarts:

@@ -18,12 +18,12 @@ from runtime.clock import HostClock
 from runtime.config import StoreConfig, load
 from runtime.messages import Health, PeerGone, Stop, pair, receive, send
 from runtime.supervisor.arbiter import Arbiter
-from runtime.supervisor.child import prune_crash_reports, report_of, run_child
-from runtime.supervisor.children import Child
-from runtime.supervisor.nursery import End, Nursery
-from runtime.supervisor.restarts import RestartPolicy, Restarts
-from runtime.supervisor.statefolder import StateError
-from runtime.supervisor.statehold import StateHold
+from runtime.supervisor.children.child import Child
+from runtime.supervisor.children.main import prune_crash_reports, report_of, run_child
+from runtime.supervisor.children.restarts import RestartPolicy, Restarts
+from runtime.supervisor.forkserver.client import End, Nursery
+from runtime.supervisor.state.folder import StateError
+from runtime.supervisor.state.lock import StateHold
 from runtime.supervisor.topology import ProcessPlan, plan_processes
 
 DAY_S = 86_400.0

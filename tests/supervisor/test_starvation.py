@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.supervisor.starvation import MOST_PATIENCE, Activity, Silence, activity_of
+from runtime.supervisor.children.starvation import MOST_PATIENCE, Activity, Silence, activity_of
 
 LIMIT_S = 1.0
 BUSY = """

@@ -14,9 +14,9 @@ import pytest
 
 from runtime.messages import Health
 from runtime.processes.kinds import kind_of
-from runtime.supervisor.child import CRASH_BYTES_KEPT, CRASH_REPORTS_KEPT, prune_crash_reports
-from runtime.supervisor.children import Child, Patience
-from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.children.child import Child, Patience
+from runtime.supervisor.children.main import CRASH_BYTES_KEPT, CRASH_REPORTS_KEPT, prune_crash_reports
+from runtime.supervisor.children.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan
 
 PATIENCE = Patience(silent_s=10.0, stalled_s=15.0)

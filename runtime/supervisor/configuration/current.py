@@ -12,8 +12,8 @@ from runtime.config import ConfigErrors, Mistake, StoreConfig
 from runtime.config.mistakes import placed
 from runtime.config.reading import Answer
 from runtime.errors import TagsightError
-from runtime.supervisor.changes import changes
-from runtime.supervisor.reading import Reading
+from runtime.supervisor.configuration.changes import changes
+from runtime.supervisor.configuration.reader import Reading
 
 MOST_CHANGES_TOLD = 40
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -2,7 +2,7 @@
 
 The server of `multiprocessing` ends with the first fork that the kernel refuses, every child that it started
 is then taken for dead, and whoever asks it waits without a limit. This one refuses a request that cannot be
-met and serves the next; `runtime.supervisor.nursery` is its other end.
+met and serves the next; `runtime.supervisor.forkserver.client` is its other end.
 
 Requests and answers are datagrams over one `SOCK_SEQPACKET` socket. A request is a ticket with two
 descriptors: a memfd of the pickled job `(name, target, arguments)`, and the child's control socket. The

@@ -23,8 +23,8 @@ from runtime.clock import HostClock
 from runtime.errors import TagsightError
 from runtime.messages import Health, HealthState, PeerGone, send
 from runtime.redaction import RedactingFormatter, redact, redact_traces
-from runtime.supervisor.journal import JournalHandler, goes_to_journal
-from runtime.supervisor.shortage import shortage
+from runtime.supervisor.children.shortage import shortage
+from runtime.supervisor.systemd.journal import JournalHandler, goes_to_journal
 
 USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20

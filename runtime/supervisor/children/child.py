@@ -25,10 +25,10 @@ from runtime.messages import (
     send,
 )
 from runtime.processes.spec import send_spec
-from runtime.supervisor.child import run_child
-from runtime.supervisor.nursery import Nursery
-from runtime.supervisor.restarts import Restarts
-from runtime.supervisor.starvation import Silence
+from runtime.supervisor.children.main import run_child
+from runtime.supervisor.children.restarts import Restarts
+from runtime.supervisor.children.starvation import Silence
+from runtime.supervisor.forkserver.client import Nursery
 from runtime.supervisor.topology import ProcessPlan
 
 

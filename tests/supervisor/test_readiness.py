@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.messages import Health
-from runtime.supervisor.standing import sentence, unknown
+from runtime.supervisor.systemd.readiness import sentence, unknown
 
 
 def said(process: str, state: str) -> Health:

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.supervisor.statefolder import (
+from runtime.supervisor.state.folder import (
     FOLDER_MODE,
     NAME,
     StateError,

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import TagsightError
-from runtime.supervisor.forkserver import ANSWER, BORN, ENDED, READY, REFUSED, TICKET
-from runtime.supervisor.shortage import TOO_LITTLE_MEMORY, refusal
+from runtime.supervisor.children.shortage import TOO_LITTLE_MEMORY, refusal
+from runtime.supervisor.forkserver.server import ANSWER, BORN, ENDED, READY, REFUSED, TICKET
 
 READY_WITHIN_S = 90.0
 """Until a fresh server has imported what the children share, on a busy machine."""
@@ -30,7 +30,7 @@ ANSWER_WITHIN_S = 10.0
 ENDED_BY_ITSELF = "the fork server has ended"
 CODE = (
     "import sys; sys.path[:] = {path!r}; "
-    "from runtime.supervisor.forkserver import main; main({fd}, {preload!r})"
+    "from runtime.supervisor.forkserver.server import main; main({fd}, {preload!r})"
 )
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
-from runtime.supervisor.notify import Notifier, watchdog_interval_s
-from runtime.supervisor.standing import Standing, keeps, sentence, unkept, unknown
+from runtime.supervisor.systemd.notify import Notifier, watchdog_interval_s
+from runtime.supervisor.systemd.readiness import Standing, keeps, sentence, unkept, unknown
 
 READY_WITHIN_S = 30.0
 """systemd is told READY at the latest then, with what is missing in the status line."""

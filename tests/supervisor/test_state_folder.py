@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runtime.supervisor import statefolder
-from runtime.supervisor.statefolder import (
+from runtime.supervisor.state import folder as state_folder
+from runtime.supervisor.state.folder import (
     FORMAT,
     NAME,
     Mark,
@@ -40,8 +40,8 @@ def test_a_folder_of_before_there_was_a_mark_is_brought_forward(tmp_path: Path) 
 
 def test_steps_run_once_each_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
-    monkeypatch.setattr(statefolder, "FORMAT", 3)
-    monkeypatch.setattr(statefolder, "STEPS", {at: lambda _, at=at: done.append(at) for at in range(3)})
+    monkeypatch.setattr(state_folder, "FORMAT", 3)
+    monkeypatch.setattr(state_folder, "STEPS", {at: lambda _, at=at: done.append(at) for at in range(3)})
     (tmp_path / NAME).write_text('{"format": 1, "written_by": "0.1"}')
     prepare_state_folder(tmp_path)
     prepare_state_folder(tmp_path)
@@ -53,7 +53,7 @@ def test_a_step_that_fails_leaves_the_old_mark(tmp_path: Path, monkeypatch: pyte
     def fail(folder: Path) -> None:
         raise OSError(28, "No space left on device", str(folder))
 
-    monkeypatch.setattr(statefolder, "STEPS", {0: fail})
+    monkeypatch.setattr(state_folder, "STEPS", {0: fail})
     with pytest.raises(StateError, match="No space left on device"):
         prepare_state_folder(tmp_path)
     assert not (tmp_path / NAME).exists()
@@ -98,8 +98,8 @@ def test_what_an_older_program_left_is_not_used_before_it_is_brought_forward(
     def fail(folder: Path) -> None:
         raise OSError(28, "No space left on device", str(folder))
 
-    monkeypatch.setattr(statefolder, "FORMAT", 2)
-    monkeypatch.setattr(statefolder, "STEPS", {1: fail})
+    monkeypatch.setattr(state_folder, "FORMAT", 2)
+    monkeypatch.setattr(state_folder, "STEPS", {1: fail})
     (tmp_path / NAME).write_text('{"format": 1, "written_by": "0.1"}')
     with pytest.raises(StateError) as told:
         prepare_state_folder(tmp_path)

@@ -15,10 +15,10 @@ from pathlib import Path
 from runtime.errors import TagsightError
 from runtime.frames.errors import RingError
 from runtime.messages import Attach, Detach, Health, HealthState, pair
-from runtime.supervisor.child import prune_crash_reports
-from runtime.supervisor.children import Child, Patience
-from runtime.supervisor.nursery import Birth, End, Nursery, NurseryError, Refusal
-from runtime.supervisor.restarts import RestartPolicy, Restarts
+from runtime.supervisor.children.child import Child, Patience
+from runtime.supervisor.children.main import prune_crash_reports
+from runtime.supervisor.children.restarts import RestartPolicy, Restarts
+from runtime.supervisor.forkserver.client import Birth, End, Nursery, NurseryError, Refusal
 from runtime.supervisor.topology import Link, ProcessPlan, preloaded_modules
 
 AWAY_S = 3.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.supervisor.statefolder import NAME
-from runtime.supervisor.statehold import RETRY_S, StateHold, StateTakenError
+from runtime.supervisor.state.folder import NAME
+from runtime.supervisor.state.lock import RETRY_S, StateHold, StateTakenError
 from tests.supervisor.bare_daemon import BareDaemon
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runtime.messages import Health
-from runtime.supervisor.herald import NOBODY_HEARD_S, READY_WITHIN_S, Herald
-from runtime.supervisor.notify import Notifier
+from runtime.supervisor.systemd.notify import Notifier
+from runtime.supervisor.systemd.status import NOBODY_HEARD_S, READY_WITHIN_S, Herald
 
 
 @pytest.fixture

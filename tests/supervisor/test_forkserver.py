@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from runtime.messages import pair
-from runtime.supervisor import nursery
-from runtime.supervisor.nursery import Answer, Birth, End, Nursery, NurseryError, Refusal
+from runtime.supervisor.forkserver import client
+from runtime.supervisor.forkserver.client import Answer, Birth, End, Nursery, NurseryError, Refusal
 
 REFUSES_ONCE = """
 import errno, os
@@ -141,7 +141,7 @@ def test_a_server_that_dies_with_a_request_in_hand_has_refused_it(server: Nurser
 def test_a_server_that_hangs_is_replaced_and_nobody_waits_for_it(
     server: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nursery, "ANSWER_WITHIN_S", 0.5)
+    monkeypatch.setattr(client, "ANSWER_WITHIN_S", 0.5)
     born, _control = birth(server)
     pid = server.pid
     assert pid is not None
