@@ -195,7 +195,7 @@ class Child:
     def _hangs(self, now_s: float, patience: Patience) -> str:
         """Why it is thought to hang; empty where it is not."""
         limit_s = patience.silent_s if self.begun else patience.first_word_s
-        if self.pid is not None and (why := self._silence.too_long(self.pid, self.heard_s, now_s, limit_s)):
+        if why := self._silence.too_long(self.pid or 0, self.heard_s, now_s, limit_s):
             return why
         health = self.health
         if health is None or health.state != HealthState.STALLED:
