@@ -18,14 +18,14 @@ WORDS = frozenset({"title", "description", "summary", "examples"})
 FIELDS = ("properties", "required")
 
 
-class Change(NamedTuple):
+class SchemaChange(NamedTuple):
     """One difference, in words; `breaks` where consumers do not survive it."""
 
     what: str
     breaks: bool
 
 
-def changes(old: Schema, new: Schema) -> list[Change]:
+def changes(old: Schema, new: Schema) -> list[SchemaChange]:
     """From one JSON Schema of events to another (`contract.schema.json_schema`)."""
     kinds = [document["discriminator"]["mapping"] for document in (old, new)]
     return [
@@ -34,63 +34,63 @@ def changes(old: Schema, new: Schema) -> list[Change]:
     ]
 
 
-def api_changes(old: Schema, new: Schema) -> list[Change]:
+def api_changes(old: Schema, new: Schema) -> list[SchemaChange]:
     """From one AsyncAPI document to another: topics and how they are used. `info` may change."""
-    found: list[Change] = []
+    found: list[SchemaChange] = []
     for table, what in (("channels", "the topic"), ("operations", "the operation")):
         found += _of_table(what, old[table], new[table])
     if old.get("defaultContentType") != new.get("defaultContentType"):
-        found.append(Change("the content type is another", True))
+        found.append(SchemaChange("the content type is another", True))
     return [*found, *_of_schemas(old["components"]["schemas"], new["components"]["schemas"])]
 
 
-def _of_table(what: str, old: Schema, new: Schema) -> Iterator[Change]:
+def _of_table(what: str, old: Schema, new: Schema) -> Iterator[SchemaChange]:
     for name in sorted({*old, *new}):
         if name not in new:
-            yield Change(f"{what} {name} is gone", True)
+            yield SchemaChange(f"{what} {name} is gone", True)
         elif name not in old:
-            yield Change(f"{what} {name} is new", False)
+            yield SchemaChange(f"{what} {name} is new", False)
         else:
             yield from _of_value(f"{what} {name}", old[name], new[name])
 
 
-def _of_schemas(old: Schema, new: Schema) -> Iterator[Change]:
+def _of_schemas(old: Schema, new: Schema) -> Iterator[SchemaChange]:
     for name in sorted({*old, *new}):
         if name not in new:
-            yield Change(f"{name} is gone", True)
+            yield SchemaChange(f"{name} is gone", True)
         elif name not in old:
-            yield Change(f"{name} is new", False)
+            yield SchemaChange(f"{name} is new", False)
         else:
             yield from _of_fields(name, old[name], new[name])
             rest = [{key: one[key] for key in one if key not in FIELDS} for one in (old[name], new[name])]
             yield from _of_value(name, *rest)
 
 
-def _of_fields(name: str, old: Schema, new: Schema) -> Iterator[Change]:
+def _of_fields(name: str, old: Schema, new: Schema) -> Iterator[SchemaChange]:
     fields, fields_now = old.get("properties", {}), new.get("properties", {})
     required, required_now = old.get("required", ()), new.get("required", ())
     for field in sorted({*fields, *fields_now}):
         where = f"{name}.{field}"
         if field not in fields_now:
-            yield Change(f"{where} is gone", True)
+            yield SchemaChange(f"{where} is gone", True)
         elif field not in fields and field in required_now:
-            yield Change(f"{where} is new and has no default: what older boxes send lacks it", True)
+            yield SchemaChange(f"{where} is new and has no default: what older boxes send lacks it", True)
         elif field not in fields:
-            yield Change(f"{where} is new", False)
+            yield SchemaChange(f"{where} is new", False)
         else:
             if field in required and field not in required_now:
-                yield Change(f"{where} may be absent now", True)
+                yield SchemaChange(f"{where} may be absent now", True)
             elif field in required_now and field not in required:
-                yield Change(f"{where} may not be absent any more, and older boxes leave it out", True)
+                yield SchemaChange(f"{where} may not be absent any more, and older boxes leave it out", True)
             yield from _of_value(where, fields[field], fields_now[field])
 
 
-def _of_value(where: str, old: Any, new: Any) -> Iterator[Change]:
+def _of_value(where: str, old: Any, new: Any) -> Iterator[SchemaChange]:
     """What a value may be, its unit and its default; and, not breaking, what is said of it."""
     if _bare(old) != _bare(new):
-        yield Change(f"{where} was {_short(_bare(old))} and is {_short(_bare(new))}", True)
+        yield SchemaChange(f"{where} was {_short(_bare(old))} and is {_short(_bare(new))}", True)
     elif old != new:
-        yield Change(f"{where} is described in other words", False)
+        yield SchemaChange(f"{where} is described in other words", False)
 
 
 def _bare(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from contract import wire
-from contract.compatibility import Change, api_changes, changes
+from contract.compatibility import SchemaChange, api_changes, changes
 from contract.errors import ContractError
 from contract.schema import async_api, json_schema
 
@@ -46,7 +46,7 @@ def check(folder: Path, version: str) -> None:
         )
 
 
-def differences(folder: Path, version: str) -> list[Change]:
+def differences(folder: Path, version: str) -> list[SchemaChange]:
     """What the present code changes of the documents in `folder`. Raises ContractError without them."""
     found = [
         *changes(_read(folder / EVENTS), _plain(json_schema())),
@@ -80,12 +80,12 @@ def _read(file: Path) -> Any:
         raise ContractError(f"{file}: not JSON ({error})") from error
 
 
-def _refusal(folder: Path, breaking: list[Change]) -> str:
+def _refusal(folder: Path, breaking: list[SchemaChange]) -> str:
     return (
         f"{folder}: this breaks consumers: {_sentences(breaking)}. Keep what is there and add beside it, "
         f"with a default; what must break goes over topics other than {wire.ROOT} and into another folder"
     )
 
 
-def _sentences(found: list[Change]) -> str:
+def _sentences(found: list[SchemaChange]) -> str:
     return "; ".join(change.what for change in found)

@@ -21,7 +21,7 @@ TOLD_KINDS: dict[str, DTypeLike] = {"i64": np.int64, "i32": np.int32, "f32": np.
 
 
 @dataclass(frozen=True)
-class Entrance:
+class NetworkInput:
     """The input of a network that takes one picture at a time."""
 
     picture: int
@@ -50,7 +50,7 @@ class Entrance:
         return np.array([[width, height]], TOLD_KINDS[self.told.kind])
 
 
-def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> Entrance:
+def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> NetworkInput:
     """Raises WeightsError, with what to export, for inputs that are not one picture (and its size)."""
     pictures = [place for place, port in enumerate(inputs) if _layout(port) is not None]
     others = [place for place in range(len(inputs)) if place not in pictures]
@@ -76,7 +76,7 @@ def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> Entrance:
     height, width = port.shape[2:] if layout == "nchw" else port.shape[1:3]
     size = (width, height) if width is not None and height is not None else None
     told_at = others[0] if others else -1
-    return Entrance(
+    return NetworkInput(
         pictures[0], port.name, layout, port.kind, size, inputs[told_at] if others else None, told_at
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.backends.entrance import Entrance, entrance_of
+from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
 from engines.backends.protocol import PixelFormat, Plan, TensorInfo, as_shape
@@ -98,7 +98,7 @@ class OnnxRuntimeNetwork:
 class OnnxRuntimeSession:
     """A network and `streams` worker threads that run it."""
 
-    def __init__(self, path: Path, session: ort.InferenceSession, plan: Plan, entrance: Entrance) -> None:
+    def __init__(self, path: Path, session: ort.InferenceSession, plan: Plan, entrance: NetworkInput) -> None:
         self._path = path
         self._session = session
         width, height = plan.width, plan.height
@@ -144,7 +144,7 @@ class OnnxRuntimeSession:
         return tuple(np.asarray(result, np.float32) for result in results)
 
 
-def _feed(entrance: Entrance, picture: NDArray[Any], width: int, height: int) -> dict[str, NDArray[Any]]:
+def _feed(entrance: NetworkInput, picture: NDArray[Any], width: int, height: int) -> dict[str, NDArray[Any]]:
     """What a run is given: the picture, and its size where the network asks for it."""
     feed: dict[str, NDArray[Any]] = {entrance.name: picture}
     if entrance.told is not None:
@@ -152,7 +152,7 @@ def _feed(entrance: Entrance, picture: NDArray[Any], width: int, height: int) ->
     return feed
 
 
-def _planes(given: NDArray[Any], entrance: Entrance) -> NDArray[Any]:
+def _planes(given: NDArray[Any], entrance: NetworkInput) -> NDArray[Any]:
     """A view [3, height, width] of an input, whatever its layout."""
     planes: NDArray[Any] = given[0] if entrance.layout == "nchw" else given[0].transpose(2, 0, 1)
     return planes

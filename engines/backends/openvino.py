@@ -22,7 +22,7 @@ from openvino.frontend import (
 )
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
-from engines.backends.entrance import Entrance, entrance_of
+from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
 from engines.backends.protocol import Plan, TensorInfo, as_shape
@@ -129,7 +129,7 @@ class OpenVinoNetwork:
 class OpenVinoSession:
     """A compiled network; each request has an input buffer of its own that OpenVINO reads in place."""
 
-    def __init__(self, path: Path, compiled: ov.CompiledModel, plan: Plan, entrance: Entrance) -> None:
+    def __init__(self, path: Path, compiled: ov.CompiledModel, plan: Plan, entrance: NetworkInput) -> None:
         self._path = path
         self._requests = [compiled.create_infer_request() for _ in range(plan.requests)]
         self._buffers = [np.zeros((1, plan.height, plan.width, 3), np.uint8) for _ in self._requests]
@@ -176,7 +176,7 @@ def _info(port: ov.Output) -> TensorInfo:
     return TensorInfo(names[0] if names else "", as_shape(dimensions), port.get_element_type().to_string())
 
 
-def _with_pixel_input(model: ov.Model, plan: Plan, entrance: Entrance) -> ov.Model:
+def _with_pixel_input(model: ov.Model, plan: Plan, entrance: NetworkInput) -> ov.Model:
     """The network with 8-bit interleaved BGR at its entrance."""
     processor = PrePostProcessor(model)
     given = processor.input(entrance.picture)

@@ -141,7 +141,7 @@ class Fusion(nn.Module):
         return fine, middle, coarse
 
 
-class Head(nn.Module):
+class DetectionHead(nn.Module):
     """Distances to the four sides (log of strides) and one score logit for each cell of a level."""
 
     def __init__(self, inputs: int, channels: int) -> None:
@@ -170,7 +170,7 @@ class PersonDetector(nn.Module):
         self.pixel_scale = PIXEL_SCALE
         self.backbone = TinyDarkNet(self.width)
         self.fusion = Fusion(self.width)
-        self.heads = nn.ModuleList([Head(self.width.neck, self.width.head) for _ in STRIDES])
+        self.heads = nn.ModuleList([DetectionHead(self.width.neck, self.width.head) for _ in STRIDES])
 
     def raw(self, images: Tensor) -> Tensor:
         """Distances in pixels and score logits: [N, A, 5]."""

@@ -47,7 +47,7 @@ class Gate(msgspec.Struct, frozen=True):
     inferred: int
 
 
-class Heads(msgspec.Struct, frozen=True):
+class HeadCount(msgspec.Struct, frozen=True):
     """Different persons seen in an interval."""
 
     start_s: float
@@ -62,7 +62,7 @@ class Counts(msgspec.Struct, frozen=True):
     complete: bool
     """Whether they are of the whole clip; see there."""
     persons: int
-    intervals: list[Heads]
+    intervals: list[HeadCount]
     entrances: list[Gate]
     footfall: list[Footfall]
     visits: list[Visit]
@@ -113,7 +113,7 @@ class ClipCounter:
             complete=clip.complete,
             persons=len(set().union(*self._heads.values())),
             intervals=[
-                Heads(number * INTERVAL_S, min((number + 1) * INTERVAL_S, clip.seconds), len(tracks))
+                HeadCount(number * INTERVAL_S, min((number + 1) * INTERVAL_S, clip.seconds), len(tracks))
                 for number, tracks in sorted(self._heads.items())
             ],
             entrances=[_total(name, footfall) for name in self._entrances],

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from contract import stored, wire
-from contract.compatibility import Change, api_changes, changes
+from contract.compatibility import SchemaChange, api_changes, changes
 from contract.envelope import KINDS, Envelope
 from contract.errors import ContractError
 from contract.facts import Cell, Coverage, Evidence
@@ -134,18 +134,18 @@ def test_a_change_that_breaks_consumers_is_named(what: str, edit: Edit) -> None:
 def test_what_is_only_new_breaks_nobody(what: str, edit: Edit) -> None:
     new = copy.deepcopy(json_schema())
     edit(new["$defs"])
-    assert changes(json_schema(), new) == [Change(what, False)]
+    assert changes(json_schema(), new) == [SchemaChange(what, False)]
 
 
 def test_a_kind_or_a_topic_that_goes_breaks_consumers_and_a_new_one_does_not() -> None:
     old, new = json_schema(), copy.deepcopy(json_schema())
     del new["discriminator"]["mapping"]["flip"]
-    assert changes(old, new) == [Change("the kind flip is gone", True)]
-    assert changes(new, old) == [Change("the kind flip is new", False)]
+    assert changes(old, new) == [SchemaChange("the kind flip is gone", True)]
+    assert changes(new, old) == [SchemaChange("the kind flip is new", False)]
     topics, fewer = async_api("1"), copy.deepcopy(async_api("1"))
     del fewer["channels"]["ack"]
-    assert api_changes(topics, fewer) == [Change("the topic ack is gone", True)]
-    assert api_changes(fewer, topics) == [Change("the topic ack is new", False)]
+    assert api_changes(topics, fewer) == [SchemaChange("the topic ack is gone", True)]
+    assert api_changes(fewer, topics) == [SchemaChange("the topic ack is new", False)]
     retained = copy.deepcopy(topics)
     retained["channels"]["flip"]["bindings"]["mqtt"]["retain"] = True
     assert [change.breaks for change in api_changes(topics, retained)] == [True]

@@ -18,7 +18,7 @@ FOOTFALL_S = (10, 15)
 
 
 @dataclass(frozen=True)
-class Kind:
+class FaultKind:
     """One kind of fault: how often it comes relative to the others, how long it lasts, what it does.
 
     `strike` hurts the store and returns what mends it.
@@ -32,7 +32,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class _Open:
-    kind: Kind
+    kind: FaultKind
     until_s: float
     mend: Mend
 
@@ -102,14 +102,14 @@ def _reload(store: SoakStore, rng: random.Random) -> Mend:
 
 
 KINDS = (
-    Kind("process killed", 5, (0, 0), _kill),
-    Kind("process hung", 1, (30, 30), _hang),
-    Kind("broker killed", 2, (1, 30), _kill_broker),
-    Kind("cloud away", 1, (5, 60), _take_the_cloud_away),
-    Kind("reader unplugged", 1, (5, 30), _pull_the_readers_plug),
-    Kind("reader's line cut silently", 1, (20, 60), _cut_the_readers_line),
-    Kind("camera unplugged", 2, (20, 60), _unplug_a_camera),
-    Kind("configuration reloaded", 1, (0, 0), _reload),
+    FaultKind("process killed", 5, (0, 0), _kill),
+    FaultKind("process hung", 1, (30, 30), _hang),
+    FaultKind("broker killed", 2, (1, 30), _kill_broker),
+    FaultKind("cloud away", 1, (5, 60), _take_the_cloud_away),
+    FaultKind("reader unplugged", 1, (5, 30), _pull_the_readers_plug),
+    FaultKind("reader's line cut silently", 1, (20, 60), _cut_the_readers_line),
+    FaultKind("camera unplugged", 2, (20, 60), _unplug_a_camera),
+    FaultKind("configuration reloaded", 1, (0, 0), _reload),
 )
 NEEDS_A_BROKER = ("broker killed", "cloud away")
 """Only one of these at a time: the cloud can neither leave nor arrive in order without a broker."""
@@ -151,7 +151,7 @@ class Faults:
     def _wait_s(self) -> float:
         return self._rng.expovariate(1 / self._every_s)
 
-    def _choose(self) -> Kind:
+    def _choose(self) -> FaultKind:
         """Any kind that is not going on already."""
         going_on = {fault.kind.name for fault in self._open}
         if going_on.intersection(NEEDS_A_BROKER):

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from engines import backends
-from engines.backends.entrance import Entrance, entrance_of
+from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.protocol import Network
 from engines.catalogue import Recipe
 from engines.catalogue.judging.facts import Facts, person_among, read_facts
@@ -107,7 +107,7 @@ def _changed(recipe: Recipe, changes: dict[str, object]) -> Recipe:
     return Recipe(**{**kept, **changes})
 
 
-def _results(trial: Trial, recipe: Recipe, entrance: Entrance, facts: Facts) -> list[Result]:
+def _results(trial: Trial, recipe: Recipe, entrance: NetworkInput, facts: Facts) -> list[Result]:
     """What every possible way finds. Raises Refusal where there is no way at all."""
     outputs, _ = trial.run(AS_IT_IS, recipe.fit or "corner")
     try:
@@ -209,7 +209,7 @@ def _telling_fault(best: Result, results: list[Result]) -> Result | None:
     return loudest
 
 
-def _recipe(recipe: Recipe, best: Result, entrance: Entrance) -> Recipe:
+def _recipe(recipe: Recipe, best: Result, entrance: NetworkInput) -> Recipe:
     """What the user said and what was found out."""
     way, usual = best.way, best.way.decoder.usual
     changes: dict[str, object] = {
@@ -235,7 +235,7 @@ def _seen(detector: PersonDetector, trial: Trial, best: Result) -> int:
     return trial.matched(best.way, found.boxes, found.scores).found
 
 
-def _words(best: Result, network: Network, entrance: Entrance) -> str:
+def _words(best: Result, network: Network, entrance: NetworkInput) -> str:
     """How it is fed and read, for people."""
     way = best.way
     mean, std = np.round(way.pixels.mean, 1), np.round(way.pixels.std, 1)
