@@ -63,6 +63,6 @@ class Silence:
         self._looked_s, self._used_s = now_s, activity.used_s
         if silent_s - self._starved_s <= limit_s and silent_s <= MOST_PATIENCE * limit_s:
             return ""
-        if silent_s < limit_s + 1.0:
+        if self._starved_s < 1.0:
             return f"not a word for {limit_s:.0f} s"
         return f"not a word for {silent_s:.0f} s, of which it waited {self._starved_s:.0f} s for a processor"
