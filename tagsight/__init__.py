@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from runtime.messages import Person, PersonsSeen, TagFlip, TagPresence
     from runtime.store.behaviour import Behaviour
     from runtime.store.floorplan import FloorPlan
-    from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+    from runtime.uplink.outbox.limits import OutboxLimits
+    from runtime.uplink.outbox.writer import Outbox
     from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 
     __version__: str
@@ -130,7 +131,8 @@ _PLACES = {
     "runtime.messages": ("Person", "PersonsSeen", "TagFlip", "TagPresence"),
     "runtime.store.behaviour": ("Behaviour",),
     "runtime.store.floorplan": ("FloorPlan",),
-    "runtime.uplink.outbox.writer": ("Outbox", "OutboxLimits"),
+    "runtime.uplink.outbox.limits": ("OutboxLimits",),
+    "runtime.uplink.outbox.writer": ("Outbox",),
     "runtime.vision.track": ("CameraView", "FloorTracker", "Track", "TrackerSettings"),
 }
 """Where each name lives; a test holds this against the imports above."""

@@ -33,7 +33,7 @@ from __future__ import annotations
 from contract.envelope import Origin
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.delivery.window import DeliveryLimits
-from runtime.uplink.outbox.writer import OutboxLimits
+from runtime.uplink.outbox.limits import OutboxLimits
 from testing.delivery.account import Account, Promises
 from testing.delivery.cloud import Cloud, Receive, audit, kept
 from testing.delivery.device import ORIGIN, Device, visit

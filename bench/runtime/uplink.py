@@ -39,11 +39,13 @@ from contract.envelope import Origin, seal
 from contract.facts import Visit
 from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import Link, Received
+from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.limits import OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
 DISK_S = 2.0

@@ -8,7 +8,7 @@ from runtime.config import Intervals, StoreConfig
 from runtime.config.sections import Antenna, Entrance, Fixture, Zone
 from runtime.processes.spec import Spec
 from runtime.store.floorplan import FloorPlan
-from runtime.uplink.outbox.writer import OutboxLimits
+from runtime.uplink.outbox.limits import OutboxLimits
 
 MB = 1024 * 1024
 DAY_S = 86_400

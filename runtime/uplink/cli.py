@@ -19,8 +19,9 @@ from runtime.config import Uplink
 from runtime.redaction import RedactingFormatter
 from runtime.uplink.broker.certificates import provision as write_key_and_request
 from runtime.uplink.broker_options import broker_options
+from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import CLIENT_ID, Receiver
-from runtime.uplink.cloud.store import Audit, CloudStore
+from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.errors import UplinkError
 
 POLL_S = 0.25

@@ -16,7 +16,8 @@ from contract.envelope import KINDS, Origin, open_event, text_of
 from contract.errors import PayloadError
 from contract.schema import async_api, json_schema
 from runtime.config import Uplink
-from runtime.uplink.broker.mqtt import Link, NotSubscribed, Received
+from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
 from runtime.uplink.broker_options import broker_options
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.news import News
@@ -139,13 +140,11 @@ def tail(
     news = None if everything or as_json else News()
     try:
         while (deadline_s is None or time.monotonic() < deadline_s) and left != 0:
-            for happening in link.poll(POLL_S):
-                if isinstance(happening, NotSubscribed):
-                    raise UplinkError(
-                        f"{broker.host}: the broker refuses the subscription: {happening.reason}"
-                    )
-                if isinstance(happening, Received) and left != 0:
-                    left = _print_message(happening, as_json, left, news)
+            for event in link.poll(POLL_S):
+                if isinstance(event, NotSubscribed):
+                    raise UplinkError(f"{broker.host}: the broker refuses the subscription: {event.reason}")
+                if isinstance(event, Received) and left != 0:
+                    left = _print_message(event, as_json, left, news)
     except KeyboardInterrupt:
         pass
     link.disconnect()

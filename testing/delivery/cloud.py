@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime.config import Uplink
+from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import Receiver
-from runtime.uplink.cloud.store import Audit, CloudStore
+from runtime.uplink.cloud.store import CloudStore
 from testing.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ from contract.facts import Visit
 from runtime.config import Uplink
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.window import DeliveryLimits
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.limits import OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
 GROUP_DELAY_S = 0.005

@@ -27,8 +27,9 @@ from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.session import Session
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox import disk
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 from testing.delivery.device import FIRST_PAUSE_S, GROUP_DELAY_S, ORIGIN
 from testing.waiting import PATIENCE_S, wait_for
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from contract.envelope import Origin
 from contract.facts import ProcessHealth, Visit
 from runtime.config import Uplink
+from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import Receiver
-from runtime.uplink.cloud.store import Audit, CloudStore
+from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.window import DeliveryLimits
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.limits import OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
 WaitUntil = Callable[[Callable[[], object], float], None]

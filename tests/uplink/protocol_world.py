@@ -19,15 +19,18 @@ from pathlib import Path
 
 from contract import wire
 from runtime.config import Uplink
-from runtime.uplink.broker.mqtt import Acknowledged, ConnectionLost, Happening, Received, Will
+from runtime.uplink.broker.mqtt import ConnectionLost
+from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, Received, Will
 from runtime.uplink.broker.permits import Fit, Permits
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
-from runtime.uplink.delivery.session import CONTROL, Session, Terms
+from runtime.uplink.delivery.session import CONTROL, Session
+from runtime.uplink.delivery.settings import SessionSettings
 from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.limits import OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 from .facts import ORIGIN, visit
 
@@ -66,7 +69,7 @@ class ModelLink:
         self.client_id = client_id
         self.will = will
         self.topics: list[str] = []
-        self.inbox: deque[Happening] = deque()
+        self.inbox: deque[MqttEvent] = deque()
         self.subscribed_s: float | None = None
         self._mid = 0
         self._is_open = False
@@ -94,11 +97,11 @@ class ModelLink:
         self.inbox.append(Acknowledged(self._mid))
         return self._mid
 
-    def poll(self, timeout_s: float, wake: socket.socket | None = None) -> list[Happening]:
+    def poll(self, timeout_s: float, wake: socket.socket | None = None) -> list[MqttEvent]:
         self._check()
-        happenings = list(self.inbox)
+        events = list(self.inbox)
         self.inbox.clear()
-        return happenings
+        return events
 
     def disconnect(self) -> None:
         self.will = None
@@ -124,7 +127,7 @@ class Box:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._tally = Tally()
-        self._terms = Terms(
+        self._terms = SessionSettings(
             *(folder / "outbox.db", ORIGIN, Uplink(host="model")),
             DeliveryLimits(batch_events=3, resend_after_s=0.03, live_lane_after=5, replay_every_s=0.0),
             *(time.time, 60.0, Permits(), Fit()),

@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from contract import wire
 from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.broker.mqtt import Link, Received
+from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.cloud.receiver import Receiver, receive_in_background
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.session import STATUS_EVERY_S, STATUS_EXPIRY_S
@@ -164,9 +165,9 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
     link.subscribe([wire.topic(ORIGIN, "status")])
 
     def latest(state: str, reason: str) -> bool:
-        for happening in link.poll(0.05):
-            if isinstance(happening, Received):
-                seen.append(wire.decode_status(happening.data))
+        for event in link.poll(0.05):
+            if isinstance(event, Received):
+                seen.append(wire.decode_status(event.data))
         return bool(seen) and (seen[-1].state, seen[-1].reason) == (state, reason)
 
     with device_of(tmp_path, broker.port):

@@ -15,8 +15,9 @@ from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.broker.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits
 from runtime.uplink.delivery.sender import Sender
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.losses import UNSENDABLE
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 from testing.rig import ORIGIN, Cloud, visit
 
 from .facts import stored

@@ -12,7 +12,8 @@ import pytest
 from contract import wire
 from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import Link, Received
+from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.delivery.window import DeliveryLimits
 from testing.rig import ORIGIN, Cloud, Device, client
 
@@ -164,10 +165,10 @@ def test_a_message_too_large_to_be_meant_for_us_is_dropped_as_it_comes(
     sizes: list[int] = []
 
     def take() -> bool:
-        for happening in link.poll(0.05):
-            if isinstance(happening, Received):
-                assert happening.topic == "big/topic"
-                sizes.append(len(happening.data))
+        for event in link.poll(0.05):
+            if isinstance(event, Received):
+                assert event.topic == "big/topic"
+                sizes.append(len(event.data))
         return len(sizes) == 5
 
     wait_until(take, PATIENCE_S)

@@ -15,8 +15,9 @@ from contract.envelope import open_event
 from contract.ranges import SeqRanges
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox.database import HighWater
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 from tests.uplink.facts import ORIGIN, flip, health, stored, visit
 
 

@@ -17,8 +17,9 @@ from contract.facts import Visit
 from contract.gaps import Gap
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import opening
+from runtime.uplink.outbox.memory import DROPPED_AT_ONCE, MAX_WAITING
 from runtime.uplink.outbox.opening import OpeningOutbox
-from runtime.uplink.outbox.writer import DROPPED_AT_ONCE, MAX_WAITING, Outbox
+from runtime.uplink.outbox.writer import Outbox
 from tests.uplink.facts import ORIGIN, accounted, health, stored, visit
 
 WaitUntil = Callable[[Callable[[], object], float], None]

@@ -13,10 +13,11 @@ from contract.gaps import Gap
 from contract.ranges import SeqRanges
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.database import HighWater
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.losses import DISK_REFUSED, DROP_RANK, OUTBOX_FULL, Losses
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.room import make_room
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 from tests.uplink.facts import ORIGIN, accounted, flip, health, stored, visit
 
 
@@ -103,8 +104,8 @@ def test_what_the_writer_tries_with_counts_as_waiting_however_long_the_disk_take
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.0)
-    monkeypatch.setattr("runtime.uplink.outbox.writer.MAX_WAITING", 1_500)
-    monkeypatch.setattr("runtime.uplink.outbox.writer.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr("runtime.uplink.outbox.memory.MAX_WAITING", 1_500)
+    monkeypatch.setattr("runtime.uplink.outbox.memory.DROPPED_AT_ONCE", 100)
     refusing, answered = threading.Semaphore(0), threading.Event()
 
     def refuse(_: HighWater, seq: int) -> None:
@@ -139,8 +140,8 @@ def test_a_power_cut_amid_the_recovery_tells_only_of_losses_before_the_numbers_t
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.02)
-    monkeypatch.setattr("runtime.uplink.outbox.writer.MAX_WAITING", 1_000)
-    monkeypatch.setattr("runtime.uplink.outbox.writer.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr("runtime.uplink.outbox.memory.MAX_WAITING", 1_000)
+    monkeypatch.setattr("runtime.uplink.outbox.memory.DROPPED_AT_ONCE", 100)
     monkeypatch.setattr(database, "RESERVE", 0)
     path, left = tmp_path / "outbox.db", tmp_path / "left" / "outbox.db"
     left.parent.mkdir()
@@ -185,8 +186,8 @@ def test_what_the_memory_cannot_hold_while_the_disk_refuses_is_named_in_a_gap(
 ) -> None:
     path = tmp_path / "outbox.db"
     monkeypatch.setattr("runtime.uplink.outbox.writer.RETRY_S", 0.02)
-    monkeypatch.setattr("runtime.uplink.outbox.writer.MAX_WAITING", 1_500)
-    monkeypatch.setattr("runtime.uplink.outbox.writer.DROPPED_AT_ONCE", 100)
+    monkeypatch.setattr("runtime.uplink.outbox.memory.MAX_WAITING", 1_500)
+    monkeypatch.setattr("runtime.uplink.outbox.memory.DROPPED_AT_ONCE", 100)
     with Outbox(path, ORIGIN) as outbox:
         pages = outbox.disk.db.execute("PRAGMA page_count").fetchone()[0]
         outbox.disk.db.execute(f"PRAGMA max_page_count={pages}")

@@ -11,8 +11,9 @@ import pytest
 
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import watch, writer
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 from tests.uplink.facts import ORIGIN, accounted, stored, visit
 
 WaitUntil = Callable[[Callable[[], object], float], None]

@@ -13,8 +13,9 @@ import pytest
 
 from contract.envelope import Origin
 from contract.facts import Visit
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 WRITER = """
 import sys

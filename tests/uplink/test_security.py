@@ -17,7 +17,8 @@ from runtime.config import Tls, Uplink
 from runtime.processes.uplink import Certificate
 from runtime.uplink.broker.certificates import expiry_s, provision
 from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import ConnectionLost, Link, NotSubscribed, Refused
+from runtime.uplink.broker.mqtt import ConnectionLost, Link
+from runtime.uplink.broker.mqtt_events import NotSubscribed, Refused
 from runtime.uplink.broker.secrets import read_password, tls_context
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import UplinkError
@@ -71,12 +72,12 @@ def test_a_device_cannot_speak_for_another_nor_acknowledge_for_the_cloud(secured
     event = wire.Payload(b"{}", wire.SINGLE, [])
     for topic in ("tagsight/v1/plaza/box-1/visit", "tagsight/v1/plaza/box-2/ack"):
         link.publish(topic, event)
-        happenings = []
+        events = []
         for _ in range(20):
-            happenings += link.poll(0.1)
-            if happenings:
+            events += link.poll(0.1)
+            if events:
                 break
-        assert isinstance(happenings[0], Refused) and happenings[0].code == 135
+        assert isinstance(events[0], Refused) and events[0].code == 135
 
 
 def test_the_cloud_may_acknowledge_and_hears_everything(secured: Secured) -> None:
@@ -84,10 +85,10 @@ def test_the_cloud_may_acknowledge_and_hears_everything(secured: Secured) -> Non
     link.connect()
     link.subscribe(["tagsight/v1/+/+/+"])
     link.publish("tagsight/v1/plaza/box-1/ack", wire.Payload(b'{"seq":1}', wire.SINGLE, []))
-    happenings = []
+    events = []
     for _ in range(20):
-        happenings += link.poll(0.1)
-    assert happenings and not any(isinstance(one, Refused | NotSubscribed) for one in happenings)
+        events += link.poll(0.1)
+    assert events and not any(isinstance(one, Refused | NotSubscribed) for one in events)
 
 
 def test_without_a_certificate_nobody_gets_in(secured: Secured) -> None:

@@ -18,8 +18,9 @@ from contract.wire import Ack, Status
 from runtime.uplink.delivery.namesakes import MOST_AHEAD, copy_in_ack, copy_in_status, predecessor_in_status
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.identity import COPIED, REPLACED, Identity, Succession, read_identity
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 from .facts import ORIGIN, stored, visit
 

@@ -23,9 +23,10 @@ from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.window import Delivery
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox.database import write_note
+from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.losses import OUTBOX_FULL, Losses
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.writer import Outbox, OutboxLimits
+from runtime.uplink.outbox.writer import Outbox
 
 ORIGIN = Origin("plaza", "box-1")
 AT_S = 1.7e9

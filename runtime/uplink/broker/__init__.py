@@ -1,6 +1,8 @@
 """One connection to an MQTT broker.
 
-mqtt          the connection: publish, subscribe, and what happened
+mqtt          the connection: publish, subscribe, poll
+mqtt_events   what poll tells of
+reasons       refusals and failures in words
 permits       what a broker lets a client do, said by it or learned
 packet_limit  a bound on what a broker can make us hold
 secrets       passwords, keys and TLS from files

@@ -10,7 +10,7 @@ import select
 import socket
 import ssl
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -20,13 +20,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from contract.wire import Payload
 from runtime.config import Uplink
+from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Received, Refused, Will
 from runtime.uplink.broker.packet_limit import BoundedClient, PacketLimit
 from runtime.uplink.broker.permits import UNEXPLAINED, Permits
+from runtime.uplink.broker.reasons import CONNECT_TIMEOUT_S, reason_text, why_unreachable
 from runtime.uplink.broker.secrets import read_password, tls_context
 from runtime.uplink.errors import UplinkError
 
 KEEPALIVE_S = 30
-CONNECT_TIMEOUT_S = 5.0
 FIRST_REFUSAL = 128
 """MQTT 5: reason codes from 128 say that something failed."""
 SESSION_TAKEN_OVER = 142
@@ -42,45 +43,6 @@ class ConnectionLost(UplinkError):
 
 class TakenOver(ConnectionLost):
     """Another client has connected under our client id, and the broker has ended our connection for it."""
-
-
-class Acknowledged(NamedTuple):
-    """The broker took message `mid`."""
-
-    mid: int
-
-
-class Refused(NamedTuple):
-    """The broker does not take message `mid`: `code` is MQTT 5's reason (135: not authorised)."""
-
-    mid: int
-    code: int
-    reason: str
-
-
-class Received(NamedTuple):
-    """A message on a topic we subscribed to."""
-
-    topic: str
-    data: bytes
-    retained: bool
-
-
-class NotSubscribed(NamedTuple):
-    """The broker refuses the subscription to a topic."""
-
-    topic: str
-    reason: str
-
-
-Happening = Acknowledged | Refused | Received | NotSubscribed
-
-
-class Will(NamedTuple):
-    """What the broker publishes, retained, should the connection break."""
-
-    topic: str
-    data: bytes
 
 
 class Link:
@@ -106,7 +68,7 @@ class Link:
         self._address = f"{broker.host}:{broker.tcp_port()}"
         self._broker = broker
         self._is_v5 = broker.protocol == 5
-        self._happenings: list[Happening] = []
+        self._events: list[MqttEvent] = []
         self._lost: str | None = None
         self._is_taken_over = False
         self._published = self._answered = 0
@@ -144,7 +106,7 @@ class Link:
         try:
             self._open_socket()
         except (OSError, ssl.SSLError, ValueError) as error:
-            raise ConnectionLost(f"{self._address}: {_why_unreachable(error)}") from error
+            raise ConnectionLost(f"{self._address}: {why_unreachable(error)}") from error
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         while not self._connected:
             left_s = deadline_s - time.monotonic()
@@ -197,12 +159,12 @@ class Link:
         self._raise_if_lost()
         return info.mid
 
-    def poll(self, timeout_s: float, wake: socket.socket | None = None) -> list[Happening]:
+    def poll(self, timeout_s: float, wake: socket.socket | None = None) -> list[MqttEvent]:
         """What happened within `timeout_s`; returns at once when something did or `wake` can be read."""
-        if not self._happenings:
+        if not self._events:
             self._turn(timeout_s, wake)
-        happenings, self._happenings = self._happenings, []
-        return happenings
+        events, self._events = self._events, []
+        return events
 
     def disconnect(self) -> None:
         """Say goodbye: the broker drops the last will."""
@@ -247,7 +209,7 @@ class Link:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._lost = f"the broker refuses the connection: {_reason_text(reason)}"
+            self._lost = f"the broker refuses the connection: {reason_text(reason)}"
             if self.permits.refused(reason.value, properties):
                 self._lost += "; it is asked for less"
             return
@@ -271,7 +233,7 @@ class Link:
             said = flags.is_disconnect_packet_from_server
             self._is_taken_over = said and reason.value == SESSION_TAKEN_OVER
             if said:
-                self._lost = f"the broker ended the connection: {_reason_text(reason)}"
+                self._lost = f"the broker ended the connection: {reason_text(reason)}"
             elif self._connected:
                 self._lost = "the connection broke"
                 if not self._is_v5 and self._awaits_an_answer():
@@ -290,12 +252,12 @@ class Link:
     ) -> None:
         self._answered += 1
         if reason.value >= FIRST_REFUSAL:
-            self._happenings.append(Refused(mid, reason.value, _reason_text(reason)))
+            self._events.append(Refused(mid, reason.value, reason_text(reason)))
         else:
-            self._happenings.append(Acknowledged(mid))
+            self._events.append(Acknowledged(mid))
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
-        self._happenings.append(Received(message.topic, bytes(message.payload), message.retain))
+        self._events.append(Received(message.topic, bytes(message.payload), message.retain))
 
     def _on_subscribe(
         self,
@@ -308,27 +270,4 @@ class Link:
         self.subscribed_s = time.monotonic()
         for topic, reason in zip(self._asked_for, reasons, strict=False):
             if reason.value >= FIRST_REFUSAL:
-                self._happenings.append(NotSubscribed(topic, _reason_text(reason)))
-
-
-def _reason_text(reason: ReasonCode) -> str:
-    return f"{str(reason).lower()} (reason {reason.value})"
-
-
-def _why_unreachable(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the broker's certificate is not accepted ({error.verify_message}); "
-            "check uplink.tls.ca and uplink.host"
-        )
-    if isinstance(error, ssl.SSLError):
-        return (
-            f"TLS failed ({error.reason or error}); check that the port speaks TLS and the certificates fit"
-        )
-    if isinstance(error, socket.gaierror):
-        return "no such host; check uplink.host and the name server"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; check uplink.host and uplink.port, and that the broker runs"
-    if isinstance(error, TimeoutError):
-        return f"no answer within {CONNECT_TIMEOUT_S:.0f} s; check uplink.host and the network"
-    return f"cannot be reached ({error})"
+                self._events.append(NotSubscribed(topic, reason_text(reason)))

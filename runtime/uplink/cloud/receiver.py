@@ -16,7 +16,8 @@ from contract import wire
 from contract.envelope import Origin, StreamId
 from contract.errors import PayloadError
 from runtime.config import Uplink
-from runtime.uplink.broker.mqtt import ConnectionLost, Link, NotSubscribed, Received, TakenOver
+from runtime.uplink.broker.mqtt import ConnectionLost, Link, TakenOver
+from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.errors import UplinkError
 
@@ -108,11 +109,11 @@ class Receiver:
         commit_due_s = 0.0
         try:
             while not self.stopping.is_set():
-                for happening in link.poll(COMMIT_EVERY_S):
-                    if isinstance(happening, NotSubscribed):
+                for event in link.poll(COMMIT_EVERY_S):
+                    if isinstance(event, NotSubscribed):
                         raise ConnectionLost(f"the broker refuses the subscription to {EVERYTHING}")
-                    if isinstance(happening, Received):
-                        self.take(happening)
+                    if isinstance(event, Received):
+                        self.take(event)
                 if time.monotonic() >= commit_due_s:
                     self.commit(link)
                     commit_due_s = time.monotonic() + COMMIT_EVERY_S

@@ -11,13 +11,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from contract.envelope import Envelope, Origin, Seq, Stream, StreamId, open_envelope, open_event, text_of
-from contract.errors import UNREADABLE, PayloadError
+from contract.envelope import Envelope, Origin, StreamId, open_envelope, text_of
+from contract.errors import PayloadError
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
 from runtime.uplink.cloud.account import Account, new_account
+from runtime.uplink.cloud.audit import Audit, audit_of
+from runtime.uplink.cloud.reading import ForeignEvent, gap_of, glimpse
 from runtime.uplink.cloud.tables import STEPS
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.migrations import migrate
@@ -25,40 +25,6 @@ from runtime.uplink.migrations import migrate
 MAX_ASIDE = 10_000
 """So many unreadable events are kept; beyond that the oldest go."""
 log = logging.getLogger(__name__)
-
-
-class Audit(msgspec.Struct, frozen=True):
-    """The verdict on one stream: complete if every number up to the last was seen or named in a gap.
-
-    `put_aside` events came and could not be read: they are kept as they came. `clashes` numbers stand for
-    two events, of two copies of one outbox; both are kept.
-    """
-
-    site: str
-    device: str
-    last_seq: int
-    events: int
-    named_in_gaps: int
-    duplicates: int
-    missing: tuple[tuple[int, int], ...]
-    stream: str = ""
-    put_aside: int = 0
-    clashes: int = 0
-
-    @property
-    def complete(self) -> bool:
-        return not self.missing
-
-
-class ForeignEvent(PayloadError):
-    """An event that came on another device's topic."""
-
-
-class _Glimpse(msgspec.Struct):
-    """What an event that is no event can still say of its place."""
-
-    seq: Seq
-    stream: Stream = ""
 
 
 class CloudStore:
@@ -125,7 +91,7 @@ class CloudStore:
             )
         stream = StreamId(*origin, envelope.stream)
         text = text_of(body)
-        gap = _gap_of(envelope, body)
+        gap = gap_of(envelope, body)
         is_new = self._store(stream, envelope, text)
         account = self._account(stream)
         self._touched.add(stream)
@@ -180,7 +146,7 @@ class CloudStore:
 
     def _put_aside(self, origin: Origin, body: bytes, why: PayloadError) -> None:
         """Keep what cannot be read; where it says at least its number, that number is settled."""
-        place = None if isinstance(why, ForeignEvent) else _glimpse(body)
+        place = None if isinstance(why, ForeignEvent) else glimpse(body)
         if place is not None:
             stream = StreamId(*origin, place.stream)
             self._account(stream).put_aside(place.seq)
@@ -269,21 +235,7 @@ class CloudStore:
 
     def audit(self) -> list[Audit]:
         """One verdict for each stream of each device."""
-        return [
-            Audit(
-                site=stream.site,
-                device=stream.device,
-                last_seq=account.known().last(),
-                events=account.seen.count(),
-                named_in_gaps=account.named_in_gaps(),
-                duplicates=account.duplicates,
-                missing=tuple(account.known().missing()),
-                stream=stream.stream,
-                put_aside=account.aside.count(),
-                clashes=account.clashes,
-            )
-            for stream, account in sorted(self._accounts.items())
-        ]
+        return [audit_of(stream, account) for stream, account in sorted(self._accounts.items())]
 
     def close(self) -> None:
         """Commit and let go."""
@@ -297,26 +249,3 @@ def _read_account(row: tuple[Any, ...]) -> tuple[StreamId, Account]:
     seen, named, gone, aside, orphaned = (SeqRanges.parse(text) for text in row[3:8])
     account = Account(seen, named, gone, aside, orphaned, row[8], row[9], json.loads(row[10] or "{}"))
     return StreamId(*row[:3]), account
-
-
-def _gap_of(envelope: Envelope, body: bytes) -> Gap | None:
-    """The gap that the event tells of, or None. Raises PayloadError for a gap event that is none."""
-    if envelope.kind != "gap":
-        return None
-    fact = open_event(body).fact
-    return fact if isinstance(fact, Gap) else None
-
-
-def _glimpse(body: bytes) -> _Glimpse | None:
-    """The place of an event that cannot be read, where it still says it."""
-    try:
-        return msgspec.json.decode(body, type=_Glimpse)
-    except UNREADABLE:
-        pass
-    try:
-        # What is no JSON to the one reader (NaN, half a character, a broken text) may be some to the other.
-        place = msgspec.convert(json.loads(body.decode(errors="replace")), _Glimpse)
-        place.stream.encode()
-    except (ValueError, RecursionError, msgspec.ValidationError):
-        return None
-    return place

@@ -9,7 +9,7 @@ from pathlib import Path
 from contract import wire
 from contract.envelope import Origin
 from contract.errors import PayloadError
-from runtime.uplink.broker.mqtt import Received
+from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.delivery import namesakes
 from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.delivery.window import Delivery

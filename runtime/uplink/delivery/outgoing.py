@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from contract import wire
 from contract.envelope import Origin, name_stream
-from runtime.uplink.broker.mqtt import Link, Refused
+from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt_events import Refused
 from runtime.uplink.broker.permits import TOO_LARGE, Fit, advice
 from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.delivery.window import Delivery, DeliveryLimits

@@ -23,7 +23,8 @@ from runtime.backoff import Backoff
 from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink.broker.permits import Fit, Permits
-from runtime.uplink.delivery.session import Session, Terms
+from runtime.uplink.delivery.session import Session
+from runtime.uplink.delivery.settings import SessionSettings
 from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
@@ -59,7 +60,7 @@ class Sender:
         ack_timeout_s: float = ACK_TIMEOUT_S,
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
-        self._terms = Terms(
+        self._settings = SessionSettings(
             outbox, origin, broker, limits or DeliveryLimits(), clock, ack_timeout_s, Permits(), Fit()
         )
         self._first_pause_s = first_pause_s
@@ -108,9 +109,9 @@ class Sender:
         backoff = Backoff(random.Random(), self._first_pause_s, LONGEST_PAUSE_S, stable_s=STEADY_S)
         while not self._stopping.is_set():
             backoff.worked(time.monotonic())
-            learned = self._terms.fit.learned()
+            learned = self._settings.fit.learned()
             try:
-                Session(self._terms, self._tally, self._stopping, self._wake_reader).serve()
+                Session(self._settings, self._tally, self._stopping, self._wake_reader).serve()
             except StreamEnded as error:
                 log.warning("uplink: %s", error)
                 self._tally.detail = str(error)
@@ -121,7 +122,7 @@ class Sender:
                 if database.is_corruption(error):
                     # Where the disk takes no file either, the writer finds the damage by itself.
                     with suppress(OSError):
-                        suspicion(self._terms.outbox).touch()
+                        suspicion(self._settings.outbox).touch()
                 # It is our own disk: nobody is spared by a longer pause.
                 self._stopping.wait(min(backoff.failed(), OUTBOX_PAUSE_S))
                 continue
@@ -129,7 +130,7 @@ class Sender:
                 self._note(error)
             backoff.worked(time.monotonic())
             pause_s = backoff.failed()
-            has_learned = self._terms.fit.learned() != learned
+            has_learned = self._settings.fit.learned() != learned
             self._stopping.wait(self._first_pause_s if has_learned else pause_s)
 
     def _note(self, error: Exception) -> None:

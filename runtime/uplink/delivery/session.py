@@ -12,31 +12,19 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from contract import wire
-from contract.envelope import Origin, rfc3339
-from runtime.config import Uplink
-from runtime.uplink.broker.mqtt import (
-    Acknowledged,
-    ConnectionLost,
-    Happening,
-    Link,
-    NotSubscribed,
-    Refused,
-    Will,
-)
-from runtime.uplink.broker.permits import Fit, Permits
+from contract.envelope import rfc3339
+from runtime.uplink.broker.mqtt import ConnectionLost, Link
+from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Refused, Will
 from runtime.uplink.delivery.listener import Listener
 from runtime.uplink.delivery.outgoing import Outgoing
+from runtime.uplink.delivery.settings import SessionSettings, client_id
 from runtime.uplink.delivery.tally import Tally
-from runtime.uplink.delivery.window import Delivery, DeliveryLimits
+from runtime.uplink.delivery.window import Delivery
 from runtime.uplink.errors import OutboxError, StreamEnded
-from runtime.uplink.outbox.identity import Identity
 from runtime.uplink.outbox.reader import OutboxReader
 
 log = logging.getLogger(__name__)
@@ -56,52 +44,36 @@ QUIET_S = 0.3
 NOTE_SENT_EVERY_S = 0.05
 
 
-def client_id(origin: Origin, identity: Identity) -> str:
-    """The MQTT client id: one a stream, so that two devices with one name do not throw each other out."""
-    name = f"tagsight-{origin.site}-{origin.device}"
-    return name if identity.migrated else f"{name}-{identity.stream[:8]}"
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What holds for every connection of one sender; `permits` and `fit` learn from each."""
-
-    outbox: Path
-    origin: Origin
-    broker: Uplink
-    limits: DeliveryLimits
-    clock: Callable[[], float]
-    ack_timeout_s: float
-    permits: Permits
-    fit: Fit
-
-
 class Session:
     """One connection to the broker; `serve` runs until told to stop or cut off."""
 
-    def __init__(self, terms: Terms, tally: Tally, stopping: threading.Event, wake: socket.socket) -> None:
-        self._terms = terms
+    def __init__(
+        self, settings: SessionSettings, tally: Tally, stopping: threading.Event, wake: socket.socket
+    ) -> None:
+        self._settings = settings
         self._tally = tally
         self._stopping = stopping
         self._wake = wake
-        self._reader = OutboxReader(terms.outbox)
+        self._reader = OutboxReader(settings.outbox)
         self._identity = self._reader.identity()
         self._tally.stream = self._identity.stream
         self._delivery = Delivery(
-            self._reader.delivered(), terms.broker.trust_broker, terms.limits, self._reader.sent()
+            self._reader.delivered(), settings.broker.trust_broker, settings.limits, self._reader.sent()
         )
         self._last_seq = self._reader.last_seq()
         self._changed = False
         self._note_due_s = self._look_due_s = self._status_due_s = self._sent_due_s = 0.0
         self._online_since = ""
-        origin = terms.origin
+        origin = settings.origin
         will = Will(wire.topic(origin, "status"), self._status("offline", "", "connection lost"))
-        self._link = Link(terms.broker, client_id(origin, self._identity), will, permits=terms.permits)
+        self._link = Link(settings.broker, client_id(origin, self._identity), will, permits=settings.permits)
         self._outgoing = Outgoing(
             *(origin, self._identity, self._reader, self._delivery, self._link),
-            *(terms.fit, tally, terms.limits),
+            *(settings.fit, tally, settings.limits),
         )
-        self._listener = Listener(terms.outbox, origin, self._identity, self._reader, self._delivery, tally)
+        self._listener = Listener(
+            settings.outbox, origin, self._identity, self._reader, self._delivery, tally
+        )
 
     def serve(self) -> None:
         """Connect, announce, deliver until told to stop.
@@ -112,8 +84,8 @@ class Session:
         try:
             self._link.connect()
             self._check_permits()
-            self._online_since = rfc3339(self._terms.clock())
-            self._link.subscribe([wire.topic(self._terms.origin, leaf) for leaf in CONTROL])
+            self._online_since = rfc3339(self._settings.clock())
+            self._link.subscribe([wire.topic(self._settings.origin, leaf) for leaf in CONTROL])
             self._meet()
             self._delivery.connected(self._last_seq, time.monotonic())
             self._tally.begin()
@@ -135,18 +107,18 @@ class Session:
             self._reader.close()
 
     def _check_permits(self) -> None:
-        if self._terms.broker.trust_broker and self._link.permits.max_qos == 0:
+        if self._settings.broker.trust_broker and self._link.permits.max_qos == 0:
             raise ConnectionLost(
-                f"{self._terms.broker.host}: the broker offers QoS 0 only, so its word is worth nothing; set "
-                "uplink.trust_broker: false and run a consumer that acknowledges"
+                f"{self._settings.broker.host}: the broker offers QoS 0 only, so its word is worth nothing; "
+                "set uplink.trust_broker: false and run a consumer that acknowledges"
             )
 
     def _meet(self) -> None:
         """Before anything is sent: hear what was last said under this name."""
         deadline_s = time.monotonic() + MEETING_S
         while not self._listener.has_met and (left_s := deadline_s - time.monotonic()) > 0:
-            for happening in self._link.poll(min(left_s, QUIET_S)):
-                self._handle(happening)
+            for event in self._link.poll(min(left_s, QUIET_S)):
+                self._handle(event)
             if self._link.subscribed_s is not None:
                 deadline_s = min(deadline_s, self._link.subscribed_s + QUIET_S)
         self._listener.is_announced = True
@@ -159,8 +131,8 @@ class Session:
         if now_s >= self._status_due_s:
             self._announce()
         sent = self._outgoing.send_due(self._last_seq, now_s)
-        for happening in self._link.poll(0.0 if sent else self._pause_s(now_s), self._wake):
-            self._handle(happening)
+        for event in self._link.poll(0.0 if sent else self._pause_s(now_s), self._wake):
+            self._handle(event)
         if self._woken():
             self._see()
         self._check_patience()
@@ -190,7 +162,7 @@ class Session:
         it wrote is sent."""
         last_seq, identity = self._reader.last_seq(), self._reader.identity()
         if identity.stream != self._identity.stream:
-            raise StreamEnded(f"{self._terms.outbox}: goes on as a new stream")
+            raise StreamEnded(f"{self._settings.outbox}: goes on as a new stream")
         if identity.incarnation != self._identity.incarnation:
             self._identity = self._listener.identity = self._outgoing.identity = identity
             self._status_due_s = 0.0
@@ -199,26 +171,26 @@ class Session:
     def _look(self) -> None:
         """What is in the outbox now."""
         if self._reader.is_replaced():
-            raise OutboxError(f"{self._terms.outbox}: a new outbox took its place")
+            raise OutboxError(f"{self._settings.outbox}: a new outbox took its place")
         self._see()
         self._tally.oldest_s = self._reader.oldest_undelivered_s(self._delivery.delivered.prefix_end())
         self._look_due_s = time.monotonic() + LOOK_EVERY_S
 
-    def _handle(self, happening: Happening) -> None:
-        if isinstance(happening, Acknowledged):
-            self._delivered(self._outgoing.acknowledged(happening.mid))
-        elif isinstance(happening, Refused):
-            self._outgoing.refused(happening)
-        elif isinstance(happening, NotSubscribed):
-            self._not_subscribed(happening)
+    def _handle(self, event: MqttEvent) -> None:
+        if isinstance(event, Acknowledged):
+            self._delivered(self._outgoing.acknowledged(event.mid))
+        elif isinstance(event, Refused):
+            self._outgoing.refused(event)
+        elif isinstance(event, NotSubscribed):
+            self._not_subscribed(event)
         else:
-            self._delivered(self._listener.hear(happening, self._last_seq))
+            self._delivered(self._listener.hear(event, self._last_seq))
 
     def _delivered(self, events: int) -> None:
         if events:
             self._changed = True
             self._tally.events_delivered += events
-        self._tally.progress_s = self._terms.clock()
+        self._tally.progress_s = self._settings.clock()
 
     def _not_subscribed(self, refusal: NotSubscribed) -> None:
         leaf = refusal.topic.rpartition("/")[2]
@@ -230,18 +202,18 @@ class Session:
             )
         elif leaf == "replay":
             log.warning("the broker refuses the subscription to replay requests: %s", refusal.reason)
-        elif not self._terms.broker.trust_broker:
+        elif not self._settings.broker.trust_broker:
             raise ConnectionLost(
-                f"{self._terms.broker.host}: the broker refuses the subscription to acknowledgements: "
+                f"{self._settings.broker.host}: the broker refuses the subscription to acknowledgements: "
                 f"{refusal.reason}; allow tagsight/v1/SITE/DEVICE/ack in the ACL or set uplink.trust_broker"
             )
 
     def _check_patience(self) -> None:
         oldest_s = self._outgoing.waiting_since_s()
-        patience_s = self._terms.ack_timeout_s
+        patience_s = self._settings.ack_timeout_s
         if oldest_s is not None and time.monotonic() - oldest_s > patience_s:
             raise ConnectionLost(
-                f"{self._terms.broker.host}: the broker has acknowledged nothing for {patience_s:.0f} s"
+                f"{self._settings.broker.host}: the broker has acknowledged nothing for {patience_s:.0f} s"
             )
 
     def _note_delivered(self) -> None:
@@ -260,20 +232,20 @@ class Session:
         """Publish the retained status, which expires unless it is refreshed."""
         status = wire.Payload(self._status("online", self._online_since), wire.SINGLE, [])
         mid = self._link.publish(
-            wire.topic(self._terms.origin, "status"), status, retain=True, expiry_s=STATUS_EXPIRY_S
+            wire.topic(self._settings.origin, "status"), status, retain=True, expiry_s=STATUS_EXPIRY_S
         )
         self._outgoing.note(mid)
         self._status_due_s = time.monotonic() + STATUS_EVERY_S
 
     def _say_goodbye(self) -> None:
-        now = rfc3339(self._terms.clock())
+        now = rfc3339(self._settings.clock())
         status = wire.Payload(self._status("offline", now, "stopped"), wire.SINGLE, [])
-        last = self._link.publish(wire.topic(self._terms.origin, "status"), status, retain=True)
+        last = self._link.publish(wire.topic(self._settings.origin, "status"), status, retain=True)
         self._outgoing.note(last)
         deadline_s = time.monotonic() + GOODBYE_S
         while self._outgoing and (left_s := deadline_s - time.monotonic()) > 0:
-            for happening in self._link.poll(left_s):
-                self._handle(happening)
+            for event in self._link.poll(left_s):
+                self._handle(event)
         self._note_delivered()
         self._link.disconnect()
 
@@ -281,9 +253,9 @@ class Session:
         return wire.encode_control(
             wire.Status(
                 state=state,
-                site=self._terms.origin.site,
-                device=self._terms.origin.device,
-                time=rfc3339(self._terms.clock()),
+                site=self._settings.origin.site,
+                device=self._settings.origin.device,
+                time=rfc3339(self._settings.clock()),
                 since=since,
                 reason=reason,
                 version=version("tagsight"),

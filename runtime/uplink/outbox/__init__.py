@@ -1,6 +1,8 @@
 """Events on disk, from the moment they are promised until they are delivered.
 
 writer      the writing end: facts become events, in groups, numbered without a gap
+limits      what it may cost and hold, and where it stands
+memory      what is numbered and not on disk yet
 opening     the same while the file cannot be opened yet
 disk        what the writer does to its files
 database    the SQLite file: tables, version, notes, and the mark beside it

@@ -18,50 +18,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
-from contract.envelope import Origin, seal
+from contract.envelope import Origin
 from contract.facts import Fact
 from contract.gaps import gap_of_stream
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.database import Row
 from runtime.uplink.outbox.disk import OutboxDisk
-from runtime.uplink.outbox.losses import DISK_REFUSED, DROP_RANK, Losses
+from runtime.uplink.outbox.limits import OutboxLimits, OutboxState
+from runtime.uplink.outbox.losses import Losses
+from runtime.uplink.outbox.memory import Memory
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 20_000
-"""While the disk refuses writes, so many events are in memory, those that the writer tries with included;
-beyond that the lowest rank goes."""
-DROPPED_AT_ONCE = 1_000
 RETRY_S = 1.0
 HOUSEKEEPING_S = 10.0
 LOOK_S = 0.5
 """How often the writer looks for a request of the sending end."""
-
-
-class OutboxLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a power cut may cost (`group_*`), how big the file may grow, how long sent events stay."""
-
-    group_events: int = 256
-    group_delay_s: float = 0.02
-    max_bytes: int = 512 * 1024 * 1024
-    keep_s: float = 7 * 86_400.0
-
-
-class OutboxState(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures for health: `fault` is empty while the disk takes what it is given.
-
-    Every number after `committed_seq` is `waiting` in memory, the writer's hand included, or `dropped`.
-    """
-
-    appended_seq: int
-    committed_seq: int
-    waiting: int
-    used_bytes: int
-    dropped: int
-    fault: str
 
 
 class Outbox:
@@ -80,22 +53,17 @@ class Outbox:
         on_commit: Callable[[int], None] | None = None,
     ) -> None:
         self.path = path
-        self._origin = origin
         self._limits = limits or OutboxLimits()
         self._clock = clock
         self._on_commit = on_commit
         self._changed = threading.Condition()
-        self._waiting: list[Row] = []
-        self._in_hand: list[Row] = []
-        self._waiting_since_s = 0.0
         self._fault = ""
         self._closing = False
         self._hurry = False
-        self._dropped = 0
         self._misplaced = False
         self.disk = OutboxDisk(path, origin, self._limits.max_bytes, self._limits.keep_s, clock)
-        self._stream, self._losses = self.disk.stream, self.disk.losses
-        self._appended = self._committed = self.disk.last_seq
+        self._memory = Memory(origin, clock, self.disk.stream, self.disk.last_seq, self.disk.losses)
+        self._committed = self.disk.last_seq
         self._used_bytes = self.disk.used_bytes
         self._housekeeping_due_s = self._look_due_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -105,7 +73,7 @@ class Outbox:
     def stream(self) -> str:
         """The name of the stream that is written."""
         with self._changed:
-            return self._stream
+            return self._memory.stream
 
     def append(self, facts: Sequence[Fact]) -> int:
         """Number `facts` and give them to the disk; returns the last `seq` handed out so far.
@@ -119,7 +87,7 @@ class Outbox:
                 if self._closing:
                     raise OutboxError(f"{self.path}: the outbox is closed")
                 self._take(fact)
-            seq = self._appended
+            seq = self._memory.appended
             if self._limits.group_events == 1:
                 on_disk = self._on_disk(seq)
                 self._changed.wait_for(lambda: on_disk() or bool(self._fault) or self._closing)
@@ -128,16 +96,13 @@ class Outbox:
     def lose(self, kinds: Mapping[str, int]) -> None:
         """Number so many facts of each kind that could not be kept; a gap event will name them."""
         with self._changed:
-            for kind, count in kinds.items():
-                self._losses.add(DISK_REFUSED, self._appended + 1, self._appended + count, kind)
-                self._appended += count
-                self._dropped += count
+            self._memory.lose(kinds)
             self._changed.notify_all()
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Wait until all that was appended is on disk, at most `timeout_s`; returns the last seq on disk."""
         with self._changed:
-            goal = self._appended
+            goal = self._memory.appended
             self._hurry = True
             self._changed.notify_all()
             self._changed.wait_for(self._on_disk(goal), timeout_s)
@@ -145,18 +110,18 @@ class Outbox:
 
     def _on_disk(self, seq: int) -> Callable[[], bool]:
         """Whether number `seq` of the present stream is on disk; a stream that ends takes all with it."""
-        stream = self._stream
-        return lambda: self._committed >= seq or self._stream != stream
+        stream = self._memory.stream
+        return lambda: self._committed >= seq or self._memory.stream != stream
 
     def state(self) -> OutboxState:
         """Figures for health."""
         with self._changed:
             return OutboxState(
-                appended_seq=self._appended,
+                appended_seq=self._memory.appended,
                 committed_seq=self._committed,
-                waiting=self._in_memory(),
+                waiting=len(self._memory),
                 used_bytes=self._used_bytes,
-                dropped=self._dropped,
+                dropped=self._memory.dropped,
                 fault=self._fault,
             )
 
@@ -180,10 +145,11 @@ class Outbox:
         if wish is None:
             return
         with self._changed:
-            if wish.renew and wish.stream == self._stream:
-                self.disk.renew(wish, self._appended, self._waiting, self._losses)
-                self._waiting, self._losses, self._stream = [], Losses(), self.disk.stream
-                self._appended = self._committed = self.disk.last_seq
+            if wish.renew and wish.stream == self._memory.stream:
+                memory = self._memory
+                self.disk.renew(wish, memory.appended, memory.waiting, memory.losses)
+                memory.renewed(self.disk.stream, self.disk.last_seq)
+                self._committed = self.disk.last_seq
             else:
                 if not wish.renew:
                     self._take(gap_of_stream(wish.stream, *wish.named(), wish.why, self._clock()))
@@ -194,31 +160,13 @@ class Outbox:
             self._on_commit(last_seq)
 
     def _has_room(self) -> bool:
-        a_group_fits = len(self._waiting) < self._limits.group_events
-        return bool(self._fault) or (a_group_fits and self._in_memory() < MAX_WAITING)
-
-    def _in_memory(self) -> int:
-        return len(self._waiting) + len(self._in_hand)
+        a_group_fits = len(self._memory.waiting) < self._limits.group_events
+        return bool(self._fault) or (a_group_fits and not self._memory.is_full())
 
     def _take(self, fact: Fact) -> None:
-        if not self._waiting:
-            self._waiting_since_s = time.monotonic()
-        seq = self._appended + 1
-        body = seal(fact, self._origin, seq, self._clock(), self._stream)
-        self._waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
-        self._appended = seq
-        if self._in_memory() > MAX_WAITING:
-            self._drop_some_waiting()
-        if len(self._waiting) in (1, self._limits.group_events):
+        self._memory.take(fact)
+        if len(self._memory.waiting) in (1, self._limits.group_events):
             self._changed.notify_all()
-
-    def _drop_some_waiting(self) -> None:
-        by_rank = sorted(self._waiting, key=lambda row: (row.rank, row.seq))
-        dropped, kept = by_rank[:DROPPED_AT_ONCE], by_rank[DROPPED_AT_ONCE:]
-        for row in dropped:
-            self._losses.add(DISK_REFUSED, row.seq, row.seq, row.kind)
-        self._waiting = sorted(kept)
-        self._dropped += len(dropped)
 
     def _run(self) -> None:
         try:
@@ -233,54 +181,39 @@ class Outbox:
         """Wait for something to do and do it; False once the outbox is closed."""
         with self._changed:
             self._wait_for_work()
-            if self._losses and not self._fault:
-                self._take_gaps()
-            last_seq = self._take_in_hand()
-            losses, closing = self._losses.up_to(last_seq), self._closing
+            if self._memory.losses and not self._fault:
+                for gap in self._memory.told():
+                    self._take(gap)
+            refused = bool(self._fault) and not self._closing
+            last_seq = self._memory.hand_over(self._limits.group_events if refused else None)
+            losses, closing = self._memory.losses.up_to(last_seq), self._closing
             self._changed.notify_all()
         if not self._keep_files(closing):
             return not closing
-        if self._in_hand:
-            self._commit(self._in_hand, last_seq, losses)
+        if self._memory.in_hand:
+            self._commit(self._memory.in_hand, last_seq, losses)
         if not closing:
             self._keep_house()
         return not closing
-
-    def _take_in_hand(self) -> int:
-        """Take what is to be written now; returns the number up to which all will be on disk or dropped.
-
-        A disk that refuses is tried with one group: what stays waiting can still be chosen from when the
-        memory is full.
-        """
-        refused = self._fault and not self._closing
-        taken = self._limits.group_events if refused else len(self._waiting)
-        self._in_hand, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        return self._waiting[0].seq - 1 if self._waiting else self._appended
 
     def _wait_for_work(self) -> None:
         """Wait for a full group, a begun one that is old enough, a loss to tell, or housekeeping."""
         if self._fault and not self._closing:
             self._changed.wait(RETRY_S)
             return
-        while not (self._closing or self._hurry or self._losses):
+        while not (self._closing or self._hurry or self._memory.losses):
             now_s = time.monotonic()
-            if len(self._waiting) >= self._limits.group_events:
+            if len(self._memory.waiting) >= self._limits.group_events:
                 break
             due_s = (
-                self._waiting_since_s + self._limits.group_delay_s
-                if self._waiting
+                self._memory.waiting_since_s + self._limits.group_delay_s
+                if self._memory.waiting
                 else min(self._housekeeping_due_s, self._look_due_s)
             )
             if due_s <= now_s:
                 break
             self._changed.wait(due_s - now_s)
         self._hurry = False
-
-    def _take_gaps(self) -> None:
-        gaps = self._losses.gaps(self._clock())
-        self._losses = Losses()
-        for gap in gaps:
-            self._take(gap)
 
     def _commit(self, group: list[Row], last_seq: int, losses: Losses) -> None:
         """Write one group with the losses that no gap event has told; where the disk refuses it waits on."""
@@ -293,10 +226,10 @@ class Outbox:
             if self._fault:
                 log.warning("%s: the disk takes writes again", self.path)
             self._fault, self._used_bytes = "", self.disk.used_bytes
-            self._losses.update(evicted)
-            self._dropped += evicted.count()
+            self._memory.losses.update(evicted)
+            self._memory.dropped += evicted.count()
             self._committed = last_seq
-            self._in_hand = []
+            self._memory.in_hand = []
             self._changed.notify_all()
         if self._on_commit is not None:
             self._on_commit(last_seq)
@@ -307,7 +240,7 @@ class Outbox:
         if damaged:
             self._replace(str(error))
         with self._changed:
-            self._waiting[:0], self._in_hand = self._in_hand, []
+            self._memory.take_back()
             if damaged:
                 return
             if not self._fault:
@@ -320,7 +253,7 @@ class Outbox:
         lost = self.disk.replace(damage)
         self._misplaced = False
         with self._changed:
-            self._losses.update(lost)
+            self._memory.losses.update(lost)
 
     def _look(self) -> None:
         """What the sending end asks for; what cannot be done now is tried again at the next look."""
@@ -333,11 +266,11 @@ class Outbox:
     def _give_up_hopeless(self) -> None:
         """Name in a gap what the sending end can never send."""
         with self._changed:
-            untold = self._losses.up_to(self._committed)
+            untold = self._memory.losses.up_to(self._committed)
         hopeless = self.disk.give_up_hopeless(untold)
         with self._changed:
-            self._losses.update(hopeless)
-            self._dropped += hopeless.count()
+            self._memory.losses.update(hopeless)
+            self._memory.dropped += hopeless.count()
 
     def _keep_files(self, closing: bool) -> bool:
         """Now and then: put back files that were removed or swapped; False where that cannot be done now."""
@@ -356,8 +289,7 @@ class Outbox:
         return not self._misplaced
 
     def _keep_house(self) -> None:
-        """Now and then: let go of old delivered events, a few at a time, and follow a reader's suspicion or
-        request."""
+        """Now and then: let go of some old delivered events, follow a reader's suspicion or request."""
         if time.monotonic() >= self._look_due_s:
             self._look_due_s = time.monotonic() + LOOK_S
             self._look()
