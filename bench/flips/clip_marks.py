@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from bench.flips.clips import Array, ClipRule, balanced_accuracy, clip_set
-from bench.flips.judging import Run, run
+from bench.flips.judging import DetectorRun, run
 from rfid_reader.simulator.recordings import StoreRecording, thinned
 from rfid_reader.training.activity import RATES_HZ
 from rfid_reader.training.activity_features import FeatureCache
@@ -37,7 +37,7 @@ def best_mark(handled: Array, others: Array) -> tuple[float, float]:
     return mark, balanced_accuracy(handled, others, mark)
 
 
-def best_rule(runs: list[tuple[StoreRecording, Run]]) -> tuple[ClipRule, float, float]:
+def best_rule(runs: list[tuple[StoreRecording, DetectorRun]]) -> tuple[ClipRule, float, float]:
     """The rule with the best accuracy over both kinds of clips, and its accuracy against either."""
     found = []
     scores: tuple[Literal["mean"], Literal["highest"]] = ("mean", "highest")
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180.0)
     options = parser.parse_args()
     cache = FeatureCache(options.cache, options.seconds)
-    runs: dict[str, list[tuple[StoreRecording, Run]]] = {}
+    runs: dict[str, list[tuple[StoreRecording, DetectorRun]]] = {}
     for seed in range(FIRST_SEED, FIRST_SEED + options.stores):
         for rate_hz in RATES_HZ:
             thin = thinned(cache.recording(seed), rate_hz, seed)

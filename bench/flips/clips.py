@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flips.judging import WARM_UP_S, Run
+from bench.flips.judging import WARM_UP_S, DetectorRun
 from rfid_reader.simulator.recordings import StoreRecording
 
 CLIP_S = 4.0
@@ -104,7 +104,7 @@ def _pushed_moments(recording: StoreRecording) -> list[tuple[str, float, float]]
 
 
 def _score(
-    runs: list[tuple[StoreRecording, Run]],
+    runs: list[tuple[StoreRecording, DetectorRun]],
     moments: list[list[tuple[str, float, float]]],
     score: Literal["mean", "highest"],
 ) -> tuple[Clips, int]:
@@ -162,7 +162,7 @@ class ClipSet:
 
 
 def clip_set(
-    runs: list[tuple[StoreRecording, Run]], score: Literal["mean", "highest"], calm_for_each: int = 1
+    runs: list[tuple[StoreRecording, DetectorRun]], score: Literal["mean", "highest"], calm_for_each: int = 1
 ) -> ClipSet:
     """The clips of all stores; `calm_for_each` calm ones for every handled one."""
     flips = [
@@ -184,7 +184,7 @@ def clip_set(
     )
 
 
-def clip_rows(method: str, rate_hz: float, runs: list[tuple[StoreRecording, Run]]) -> list[ClipRow]:
+def clip_rows(method: str, rate_hz: float, runs: list[tuple[StoreRecording, DetectorRun]]) -> list[ClipRow]:
     """Handled against calm, and handled against pushed clips, of one method at one rate."""
     rule = RULES[method]
     found = clip_set(runs, rule.score)

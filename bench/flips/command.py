@@ -14,7 +14,7 @@ import click
 from bench.flips.churn import Hour, churn
 from bench.flips.clips import PUBLISHED, ClipRow, clip_rows
 from bench.flips.cost import big_store, decoded_and_judged_per_s
-from bench.flips.judging import Row, judge
+from bench.flips.judging import ScoreRow, judge
 from bench.flips.own_rates import OFTEN_HZ, OwnRateRow, own_rate_rows
 from bench.flips.real_flips import false_flips, moved_against_still
 from bench.flips.realism import realism
@@ -107,7 +107,7 @@ def _print_churn(hours: float, as_json: bool) -> None:
     )
 
 
-def _print_events(rows: list[Row]) -> None:
+def _print_events(rows: list[ScoreRow]) -> None:
     click.echo(
         "reads/s  method       precision  recall    F1  worst store  false/tag-hour latency s  judged/s flips"
     )
@@ -155,7 +155,7 @@ def _print_clips(rows: list[ClipRow]) -> None:
 
 def _compare(
     stores: int, seconds: float, rates: list[float], methods: list[str], with_clips: bool
-) -> tuple[list[Row], list[ClipRow], list[OwnRateRow]]:
+) -> tuple[list[ScoreRow], list[ClipRow], list[OwnRateRow]]:
     recordings: list[StoreRecording] = []
     for number in range(stores):
         recordings.append(record_store(FIRST_TEST_SEED + number, seconds))

@@ -22,7 +22,7 @@ SELECT_PHASE, SELECT_RSSI = 52, 53
 
 
 @dataclass(frozen=True)
-class Cost:
+class DetectorCost:
     """core_share: processor seconds a second of reads; memory_mb: resident memory that the detector added."""
 
     tags: int
@@ -53,7 +53,7 @@ def _resident_mb() -> float:
     return pages * resource.getpagesize() / 1e6
 
 
-def big_store(seconds: float = 30.0) -> Cost:
+def big_store(seconds: float = 30.0) -> DetectorCost:
     """Feed the second half of a run, once every tag is known, and measure it."""
     reads = big_store_reads(2 * seconds)
     before_mb = _resident_mb()
@@ -64,7 +64,7 @@ def big_store(seconds: float = 30.0) -> Cost:
         started_s = time.process_time()
         detector.feed(piece)
         used_s += (time.process_time() - started_s) * (start_s >= seconds)
-    return Cost(TAGS, ANTENNAS, READS_PER_S, seconds, used_s / seconds, _resident_mb() - before_mb)
+    return DetectorCost(TAGS, ANTENNAS, READS_PER_S, seconds, used_s / seconds, _resident_mb() - before_mb)
 
 
 def decoded_and_judged_per_s(reads: ReadTable) -> float:

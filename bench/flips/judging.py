@@ -72,7 +72,7 @@ class ScoreLog(EventMaker):
 
 
 @dataclass(frozen=True)
-class Run:
+class DetectorRun:
     """One detector over one recording: flips with the stream time at which they were said, all scores, and
     the processor seconds used."""
 
@@ -81,7 +81,7 @@ class Run:
     used_s: float
 
 
-def run(method: str, reads: ReadTable) -> Run:
+def run(method: str, reads: ReadTable) -> DetectorRun:
     """Feed reads as they would come, SLICE_S at a time."""
     detector = make_detector(method)
     assert isinstance(detector, ProductionDetector | WindowDetector)
@@ -94,11 +94,11 @@ def run(method: str, reads: ReadTable) -> Run:
     for start, stop, edge_s in zip(places[:-1], places[1:], edges[1:], strict=True):
         said += [(float(edge_s), flip) for flip in detector.feed(reads.take(slice(start, stop)))]
     said += [(float(edges[-1]) + detector.latency_s, flip) for flip in detector.finish()]
-    return Run(said, log, time.process_time() - started_s)
+    return DetectorRun(said, log, time.process_time() - started_s)
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """One method at one read rate over all test stores. latency_s is the median from a true flip's end until
     it was said; judged_per_s the reads a second that one core judged."""
 
@@ -128,7 +128,7 @@ def latencies(said: list[tuple[float, Flip]], recording: StoreRecording) -> list
 
 def judge(
     method: str, rate_hz: float, recordings: list[StoreRecording]
-) -> tuple[Row, list[tuple[StoreRecording, Run]]]:
+) -> tuple[ScoreRow, list[tuple[StoreRecording, DetectorRun]]]:
     """Run one method over every store thinned to `rate_hz` reads a second a tag."""
     total, runs = Score(), []
     stores: dict[str, float] = {}
@@ -144,7 +144,7 @@ def judge(
         reads += len(thin.reads)
         runs.append((thin, found))
     used_s = sum(found.used_s for _, found in runs)
-    row = Row(
+    row = ScoreRow(
         method,
         rate_hz,
         round(total.precision, 3),

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.flips.judging import WARM_UP_S, Run, latencies
+from bench.flips.judging import WARM_UP_S, DetectorRun, latencies
 from rfid_reader.simulator.recordings import Score, StoreRecording, match
 
 BANDS_HZ = ((0.0, 0.7), (0.7, 1.4), (1.4, 2.8), (2.8, 5.7), (5.7, 11.3), (11.3, math.inf))
 """Around 1, 2, 4 and 8 reads a second, and what is below and above."""
 OFTEN_HZ = 3.0
-Runs = list[tuple[StoreRecording, Run]]
+Runs = list[tuple[StoreRecording, DetectorRun]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class OwnRateRow:
     flips: int
 
 
-def of_tags_read(recording: StoreRecording, run: Run, lowest_hz: float, highest_hz: float) -> Score:
+def of_tags_read(recording: StoreRecording, run: DetectorRun, lowest_hz: float, highest_hz: float) -> Score:
     """Score over the tags with rates in this range only."""
     epcs = _between(recording, lowest_hz, highest_hz)
     part = replace(recording, tags=len(epcs), flips=[flip for flip in recording.flips if flip.epc in epcs])

@@ -51,7 +51,7 @@ WARM_UP_BATCHES = 3
 On = Literal["gpu", "processor"]
 
 
-class Report(msgspec.Struct, frozen=True):
+class DensityReport(msgspec.Struct, frozen=True):
     """What was measured."""
 
     where: str
@@ -62,7 +62,7 @@ class Report(msgspec.Struct, frozen=True):
     """Cameras at 10 analysed frames a second, by the best total."""
 
 
-class Camera:
+class LoadCamera:
     """One camera's ring, with pictures of the clip in its slots, and its tracker."""
 
     def __init__(self, name: str, pictures: Sequence[Image]) -> None:
@@ -85,7 +85,7 @@ class Camera:
         self._tracker.update(found.boxes, found.scores, self._tracked / CAMERA_FPS)
 
 
-def measure(executor: Executor, cameras: Sequence[Camera], seconds: float) -> Density:
+def measure(executor: Executor, cameras: Sequence[LoadCamera], seconds: float) -> Density:
     """As many frames as go in that time. Raises EngineError."""
     by_name = {camera.name: camera for camera in cameras}
     for camera in cameras:
@@ -122,7 +122,7 @@ def measure(executor: Executor, cameras: Sequence[Camera], seconds: float) -> De
     return Density(len(cameras), fps, fps / len(cameras), taken, cpu_s / frames * 1e3, power.mean_w)
 
 
-def _batches(cameras: Sequence[Camera]) -> Iterator[list[Camera]]:
+def _batches(cameras: Sequence[LoadCamera]) -> Iterator[list[LoadCamera]]:
     """The cameras in turn, as many together as the vision process takes."""
     most, turn = min(len(cameras), BatchSettings().max_batch), 0
     while True:
@@ -209,12 +209,12 @@ def density(
     height, width = pictures[0].shape[:2]
     _check_engine(executor, (width, height))
     results = [
-        measure(executor, [Camera(f"camera {place}", pictures) for place in range(number)], seconds)
+        measure(executor, [LoadCamera(f"camera {place}", pictures) for place in range(number)], seconds)
         for number in numbers
     ]
     where = executor.description + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
     best = max(result.fps for result in results) / CAMERA_FPS
-    report = Report(where, f"{width} x {height} BGR", seconds, results, best)
+    report = DensityReport(where, f"{width} x {height} BGR", seconds, results, best)
     executor.close()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -226,7 +226,7 @@ def density(
     _print(report)
 
 
-def _print(report: Report) -> None:
+def _print(report: DensityReport) -> None:
     table = Table("cameras", "fps", "each", "answer ms p50/p95/p99", "processor ms a frame", "W")
     for result in report.results:
         span = "/".join(f"{value:.1f}" for value in msgspec.structs.astuple(result.answer_ms))

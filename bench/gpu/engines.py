@@ -29,7 +29,7 @@ from bench.gpu.power import PowerMeter
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Batch, Execution
-from engines.cuda.inference import Network, read_network
+from engines.cuda.inference import TensorRtNetwork, read_network
 from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.lane import LanePlan, RingFrame
 from engines.inference.detector import PersonDetector
@@ -56,7 +56,7 @@ SETTINGS = (
 )
 
 
-class Camera:
+class RingCamera:
     """A ring of noise that is open to the GPU."""
 
     def __init__(self, gpu: Gpu, size_wh: tuple[int, int], pixel_format: PixelFormat, staged: bool) -> None:
@@ -121,7 +121,7 @@ def measure(
     )
 
 
-def _network(detector: PersonDetector, size: tuple[int, int], largest: int) -> tuple[Network, str]:
+def _network(detector: PersonDetector, size: tuple[int, int], largest: int) -> tuple[TensorRtNetwork, str]:
     """The engine to run, and its precision: of the store, or the double over the stand-in."""
     if stand_in.is_here():
         from engines.cuda.execution import buckets_of
@@ -139,7 +139,7 @@ def _stages(
     gpu: Gpu, execution: Execution, picture_wh: tuple[int, int], sizes: Sequence[int], rounds: int
 ) -> dict[str, dict[str, Percentiles]]:
     stages: dict[str, dict[str, Percentiles]] = {}
-    cameras = [Camera(gpu, picture_wh, PixelFormat.NV12, staged=False) for _ in range(max(sizes))]
+    cameras = [RingCamera(gpu, picture_wh, PixelFormat.NV12, staged=False) for _ in range(max(sizes))]
     for size in sizes:
         frames = [camera.frame(0) for camera in cameras[:size]]
         for _ in range(min(WARM_UP, rounds)):
@@ -154,7 +154,7 @@ def _stages(
 def _measure_setting(
     gpu: Gpu, execution: Execution, setting: Setting, picture_wh: tuple[int, int], size: int, rounds: int
 ) -> tuple[SettingFigures, str]:
-    cameras = [Camera(gpu, picture_wh, PixelFormat.NV12, setting.staged) for _ in range(size)]
+    cameras = [RingCamera(gpu, picture_wh, PixelFormat.NV12, setting.staged) for _ in range(size)]
     way = cameras[0].shared.way.value
     _run(execution, cameras, min(WARM_UP, rounds))
     with PowerMeter() as power:
@@ -171,7 +171,7 @@ def _measure_setting(
     return figures, power.source
 
 
-def _run(execution: Execution, cameras: Sequence[Camera], rounds: int) -> tuple[list[float], list[float]]:
+def _run(execution: Execution, cameras: Sequence[RingCamera], rounds: int) -> tuple[list[float], list[float]]:
     """So many batches, as many in flight as go: milliseconds of each on the GPU and to the answer."""
     gpu_ms: list[float] = []
     answer_ms: list[float] = []

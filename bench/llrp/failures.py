@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.llrp.rig import Account, Rig
+from bench.llrp.rig import ReadAccount, SessionRig
 
 RATE_HZ = 100.0
 LONGEST_S = 120.0
@@ -27,7 +27,7 @@ class Survived:
     fault: str
     strike: tuple[str, float, float] | None
     recovery_s: float
-    account: Account
+    account: ReadAccount
     attempts_per_s: int
     said: str
 
@@ -44,7 +44,7 @@ def most_within_a_second(times_s: list[float]) -> int:
 class _Attempts:
     """Notes when the session tries to connect, from its own count."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: SessionRig) -> None:
         self._rig = rig
         self.times_s: list[float] = []
         self._seen = rig.session.health().connects
@@ -66,7 +66,7 @@ class _Attempts:
 
 def _after(fault: str, kind: str, seconds: float = 0.0, *, outlasted: bool = False) -> Survived:
     """Strike once; recovery counts from the fault's end if it has one that the session has to wait for."""
-    with Rig(RATE_HZ, LONGEST_S) as rig:
+    with SessionRig(RATE_HZ, LONGEST_S) as rig:
         rig.hear_more(50)
         attempts = _Attempts(rig)
         rig.strike(kind, seconds)
@@ -112,7 +112,7 @@ def unknown_message() -> Survived:
 
 def one_tag_a_report() -> Survived:
     """Report after every tag: the inventory must not end there, so every read of the air is heard."""
-    with Rig(RATE_HZ, LONGEST_S) as rig:
+    with SessionRig(RATE_HZ, LONGEST_S) as rig:
         first_s = rig.hear_more(1)
         made, seconds = rig.source.made, rig.hear_more(300)
         rate_hz = (rig.source.made - made) / seconds
@@ -124,7 +124,7 @@ def one_tag_a_report() -> Survived:
 
 def nobody_there() -> Survived:
     """The reader is switched on only after the session."""
-    rig = Rig(RATE_HZ, LONGEST_S)
+    rig = SessionRig(RATE_HZ, LONGEST_S)
     rig.reader.stop()
     rig.session.start()
     attempts = _Attempts(rig)

@@ -26,7 +26,7 @@ ATTEMPT_EVENT = tlv(256, u16(0))
 
 
 @dataclass(frozen=True)
-class Account:
+class ReadAccount:
     """sent: reads that left the reader completely, with nothing malformed before them on their connection.
     unowed: those that left behind something malformed (the session has to close there). heard: reads the
     session delivered. lost: sent and never heard. twice: heard more than once. wrong: heard with other values
@@ -94,8 +94,8 @@ class Ledger:
     def heard(self) -> int:
         return int(self._heard.sum(dtype=np.int64))
 
-    def account(self) -> Account:
-        return Account(
+    def account(self) -> ReadAccount:
+        return ReadAccount(
             int(self._sent.sum(dtype=np.int64)),
             self._unowed,
             self.heard(),
@@ -105,7 +105,7 @@ class Ledger:
         )
 
 
-class Rig:
+class SessionRig:
     """A session reading a simulated reader at `rate_hz` for up to `longest_s`; use as a context manager."""
 
     def __init__(self, rate_hz: float, longest_s: float, timing: Timing | None = None, seed: int = 1) -> None:
@@ -115,7 +115,7 @@ class Rig:
         settings = ReaderSettings("127.0.0.1", self.reader.port, timing=timing or Timing())
         self.session = ReaderSession(settings, self.ledger.note_heard, seed=seed)
 
-    def __enter__(self) -> Rig:
+    def __enter__(self) -> SessionRig:
         self.reader.start()
         self.session.start()
         return self
@@ -154,7 +154,7 @@ class Rig:
         self.reader.fault(kind, seconds, size)
         self.wait(lambda: self.reader.faults_done > before, 5.0)
 
-    def settle(self) -> Account:
+    def settle(self) -> ReadAccount:
         """Stop the session in good order; what was sent to it and what it heard."""
         self.session.stop()
         self.wait(self.reader.idle, SETTLE_S)

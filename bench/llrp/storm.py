@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.llrp.rig import Account, Rig
+from bench.llrp.rig import ReadAccount, SessionRig
 from rfid_reader.settings import Timing
 
 RATE_HZ = 200.0
@@ -63,7 +63,7 @@ class Weather:
     seconds: float
     strikes: dict[str, int]
     recovery_s: dict[str, float]
-    account: Account
+    account: ReadAccount
     connections: int
     malformed: int
     before: Footprint
@@ -80,7 +80,7 @@ class Weather:
         return self.account.sound and not self.leaks
 
 
-def strike_once(rig: Rig, kind: str, seconds: float, size: int) -> float:
+def strike_once(rig: SessionRig, kind: str, seconds: float, size: int) -> float:
     """Let a fault happen; returns how long after its end reads came again."""
     connected = rig.session.health().connected
     rig.strike(kind, seconds, size)
@@ -104,7 +104,7 @@ def storm(
     rng = random.Random(seed)
     strikes: dict[str, int] = {}
     worst_s: dict[str, float] = {}
-    with Rig(RATE_HZ, seconds + settle_s + RECOVERY_LIMIT_S, timing, seed) as rig:
+    with SessionRig(RATE_HZ, seconds + settle_s + RECOVERY_LIMIT_S, timing, seed) as rig:
         rig.hear_more(10)
         for kind in KINDS:
             strike_once(rig, kind, 0.1, 1)

@@ -33,7 +33,7 @@ CLIP_PICTURES = 120
 LIVE_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video"
 
 
-class Ours:
+class OurCamera:
     """`StreamSource`, as a camera process reads."""
 
     def __init__(self, uri: str) -> None:
@@ -97,7 +97,7 @@ def _watch(reader: str, uri: str, pictures: int, answer: Connection) -> None:
 
     decoder.use_one_thread()
     try:
-        source = Ours(uri) if reader == "ours" else OpenCv(uri)
+        source = OurCamera(uri) if reader == "ours" else OpenCv(uri)
     except TagsightError as error:
         answer.send(str(error))
         return

@@ -41,7 +41,7 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Cost:
+class DecodingCost:
     """What a reader takes of one clip."""
 
     import_ms: float
@@ -63,7 +63,7 @@ class Right:
     timed: int
 
 
-class Ours:
+class OurDecoder:
     """`FileSource`, as `tagsight video` reads."""
 
     def __init__(self, path: Path) -> None:
@@ -113,8 +113,8 @@ class OpenCv:
         self._capture.release()
 
 
-def _open(reader: str, path: Path) -> Ours | OpenCv:
-    return Ours(path) if reader == "ours" else OpenCv(path)
+def _open(reader: str, path: Path) -> OurDecoder | OpenCv:
+    return OurDecoder(path) if reader == "ours" else OpenCv(path)
 
 
 def _measure(reader: str, path: Path, frames: int, answer: Connection) -> None:
@@ -144,7 +144,7 @@ def _measure(reader: str, path: Path, frames: int, answer: Connection) -> None:
     source.close()
     source = _open(reader, path)
     bgr_ms = _cpu_ms(source.grab() and source.retrieve(slot) is not None for _ in range(frames))
-    answer.send(Cost(import_ms, first_ms, decode_ms, bgr_ms, _rss_mb()))
+    answer.send(DecodingCost(import_ms, first_ms, decode_ms, bgr_ms, _rss_mb()))
 
 
 def _cpu_ms(frames: Iterator[bool]) -> float:
@@ -159,7 +159,7 @@ def _rss_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def cost(reader: str, path: Path, frames: int) -> Cost:
+def cost(reader: str, path: Path, frames: int) -> DecodingCost:
     """One repetition in a fresh process. Raises TagsightError."""
     context = mp.get_context("spawn")
     here, there = context.Pipe(duplex=False)
@@ -171,7 +171,7 @@ def cost(reader: str, path: Path, frames: int) -> Cost:
     except EOFError:
         answer = "its process ended"
     process.join(5.0)
-    if not isinstance(answer, Cost):
+    if not isinstance(answer, DecodingCost):
         raise TagsightError(f"{reader} cannot be measured: {answer}")
     return answer
 
@@ -208,7 +208,7 @@ def decoding(clip: Path | None, frames: int, repetitions: int, as_json: bool) ->
     from bench.runtime import films
 
     clip = clip or sample_clip()
-    runs: dict[str, list[Cost]] = {reader: [] for reader in READERS}
+    runs: dict[str, list[DecodingCost]] = {reader: [] for reader in READERS}
     for _ in range(repetitions):
         for reader, costs in runs.items():
             costs.append(cost(reader, clip, frames))
@@ -226,7 +226,7 @@ def decoding(clip: Path | None, frames: int, repetitions: int, as_json: bool) ->
     _print(medians, kinds, clip, repetitions)
 
 
-def _medians(costs: list[Cost]) -> dict[str, float]:
+def _medians(costs: list[DecodingCost]) -> dict[str, float]:
     return {name: statistics.median(asdict(each)[name] for each in costs) for name in asdict(costs[0])}
 
 

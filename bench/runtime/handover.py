@@ -86,7 +86,7 @@ def write_frames(channels: Channels, width: int, height: int) -> None:
     shared.close()
 
 
-class Reader:
+class FrameReader:
     """The reader's side: one call a frame, timed."""
 
     def __init__(self, channels: Channels, shared: SharedMemory, width: int, height: int) -> None:
@@ -157,7 +157,7 @@ def _poller(fd: int) -> select.poll:
 
 
 @contextmanager
-def open_reader(width: int, height: int) -> Iterator[Reader]:
+def open_reader(width: int, height: int) -> Iterator[FrameReader]:
     """A writer process and the reader it hands frames to. Raises FrameError."""
     context = mp.get_context("spawn")
     orders, their_orders = context.Pipe()
@@ -172,7 +172,7 @@ def open_reader(width: int, height: int) -> Iterator[Reader]:
         writer.start()
         for end in (their_orders, their_pipe, their_token, their_frames):
             end.close()
-        reader = Reader(Channels(orders, pipe, token, queue, frames, shared.name), shared, width, height)
+        reader = FrameReader(Channels(orders, pipe, token, queue, frames, shared.name), shared, width, height)
         yield reader
         reader.close()
         writer.join(TIMEOUT_S)

@@ -41,7 +41,7 @@ GOAL = 5.0
 
 
 @dataclass(frozen=True)
-class Job:
+class ThroughputJob:
     """One repetition: which loop, on what, with how many cores."""
 
     loop: str
@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Run:
+class ThroughputRun:
     """What one repetition took."""
 
     frames: int
@@ -76,7 +76,7 @@ class Run:
 class OurLoop:
     """`tagsight video`'s path on the plaza's camera."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: ThroughputJob) -> None:
         import cv2
 
         from engines.inference.detector import PersonDetector
@@ -119,7 +119,7 @@ class OurLoop:
             yield len(record.persons)
 
 
-def _perform(job: Job, answer: Connection) -> None:
+def _perform(job: ThroughputJob, answer: Connection) -> None:
     """Run one repetition in this process and send its Run, or a sentence."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
     try:
@@ -128,7 +128,7 @@ def _perform(job: Job, answer: Connection) -> None:
         answer.send(str(error))
 
 
-def _timed(job: Job) -> Run:
+def _timed(job: ThroughputJob) -> ThroughputRun:
     from bench.runtime.peer_loop import PeerLoop
 
     ours = job.loop == "ours"
@@ -140,10 +140,10 @@ def _timed(job: Job) -> Run:
         if len(people) == job.frames:
             break
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
-    return Run(len(people), wall_s, cpu_s, statistics.fmean(people), loop.crossings)
+    return ThroughputRun(len(people), wall_s, cpu_s, statistics.fmean(people), loop.crossings)
 
 
-def repetition(job: Job) -> Run:
+def repetition(job: ThroughputJob) -> ThroughputRun:
     """One repetition in a fresh process. Raises TagsightError where it fails or takes too long."""
     context = mp.get_context("spawn")
     here, there = context.Pipe(duplex=False)
@@ -157,7 +157,7 @@ def repetition(job: Job) -> Run:
     process.join(5.0)
     if process.is_alive():
         process.kill()
-    if not isinstance(answer, Run):
+    if not isinstance(answer, ThroughputRun):
         raise TagsightError(f"the {job.loop} loop failed: {answer}")
     return answer
 
@@ -187,14 +187,14 @@ def throughput(
     """
     clip = clip or sample_clip()
     weights = peer_weights or shared_file("det-yolox-nano/yolox_nano.onnx", "--peer-weights")
-    runs: dict[str, list[Run]] = {"ours": [], "peer": []}
+    runs: dict[str, list[ThroughputRun]] = {"ours": [], "peer": []}
     for _ in range(repetitions):
         for loop, done in runs.items():
-            done.append(repetition(Job(loop, clip, weights, detector, threads, frames)))
+            done.append(repetition(ThroughputJob(loop, clip, weights, detector, threads, frames)))
     _print(runs, threads, as_json)
 
 
-def _print(runs: dict[str, list[Run]], threads: int, as_json: bool) -> None:
+def _print(runs: dict[str, list[ThroughputRun]], threads: int, as_json: bool) -> None:
     fps = {loop: statistics.median(run.fps for run in done) for loop, done in runs.items()}
     cpu_ms = {loop: statistics.median(run.cpu_ms for run in done) for loop, done in runs.items()}
     turns = list(zip(runs["ours"], runs["peer"], strict=True))

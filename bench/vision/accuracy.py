@@ -30,10 +30,10 @@ from bench.vision.near_copies import have_near_copy, thumbnail
 from engines import backends, catalogue
 from engines.backends import cpu
 from engines.catalogue import Recipe
-from engines.catalogue.source import Source
+from engines.catalogue.source import NetworkSource
 from engines.evaluation import accuracy as evaluate
-from engines.evaluation.pool import Image, Labels, Picture, coco, street_people
-from engines.evaluation.teachers import Seen, Teachers
+from engines.evaluation.pool import Image, LabelledImage, Labels, coco, street_people
+from engines.evaluation.teachers import TeacherBoxes, Teachers
 from engines.inference.detector import PersonDetector
 
 LOWEST_SCORE = 0.02
@@ -109,13 +109,13 @@ def contenders(data: Path, threads: int, others: Sequence[str] = ()) -> list[Con
             continue
         for file in engine.entry.files:
             plain = {"f32": "fp32", "int8": "int8"}[file.precision]
-            source = Source(engine.folder / file.file, engine.entry)
+            source = NetworkSource(engine.folder / file.file, engine.entry)
             made = PersonDetector(runner, source, threads=threads, score=LOWEST_SCORE)
             found.append(Contender(engine.entry.name, plain, True, made))
             if engine.entry.name == SIZED and plain == "fp32":
                 found += at_other_inputs(found[-1], threads)
             if file.bf16 and runner.name == "openvino" and cpu.has_bf16():
-                quick = Source(source.path, engine.entry, "bf16")
+                quick = NetworkSource(source.path, engine.entry, "bf16")
                 made = PersonDetector(runner, quick, threads=threads, score=LOWEST_SCORE)
                 with_bf16 = {"f32": "bf16", "int8": "int8, bf16"}[file.precision]
                 found.append(Contender(engine.entry.name, with_bf16, True, made))
@@ -131,7 +131,7 @@ def at_other_inputs(usual: Contender, threads: int) -> list[Contender]:
     found = []
     for label, changes in OTHER_INPUTS.items():
         recipe = msgspec.structs.replace(source.recipe, **changes)
-        sized = Source(source.path, recipe, source.precision)
+        sized = NetworkSource(source.path, recipe, source.precision)
         made = PersonDetector(runner, sized, threads=threads, score=LOWEST_SCORE)
         found.append(Contender(usual.name, usual.precision, True, made, label))
     return found
@@ -140,7 +140,7 @@ def at_other_inputs(usual: Contender, threads: int) -> list[Contender]:
 def teacher(data: Path, name: str, threads: int) -> Contender:
     """A teacher as it is published, at its own input size. Raises EngineError."""
     recipe = Recipe(long_side=416)
-    source = Source(data / TEACHERS[name], recipe)
+    source = NetworkSource(data / TEACHERS[name], recipe)
     made = PersonDetector(backends.choose("auto"), source, threads=threads, score=LOWEST_SCORE)
     return Contender(name, "fp32", False, made)
 
@@ -150,7 +150,7 @@ def rate(contender: Contender, pictures: Pictures) -> list[Rating]:
     seen = []
     for image in pictures.images:
         found = contender.detector.detect(image)
-        seen.append(Seen(found.boxes, found.scores))
+        seen.append(TeacherBoxes(found.boxes, found.scores))
     ratings = []
     for name, truth in pictures.truths.items():
         judged = [(each, labels) for each, labels in zip(seen, truth, strict=True) if labels is not None]
@@ -190,7 +190,7 @@ def measured_sets(data: Path, threads: int) -> Iterator[Pictures]:
     )
     teachers = Teachers(data, threads)
     trained_on: list[NDArray[np.float32]] = []
-    street: list[tuple[Picture, Labels]] = []
+    street: list[tuple[LabelledImage, Labels]] = []
     for picture in street_people(data):
         if picture.held_out:
             street.append((picture, teachers.label(picture)))
@@ -217,7 +217,7 @@ def every_nth(labels: Sequence[Labels], nth: int) -> list[Labels | None]:
     return [each if place % nth == 0 else None for place, each in enumerate(labels)]
 
 
-def published(data: Path, picture: Picture, known: Labels, *, heads: bool = False) -> Labels:
+def published(data: Path, picture: LabelledImage, known: Labels, *, heads: bool = False) -> Labels:
     """A held-out photo's published boxes; who else is known to be there is a place to look away from."""
     boxes = evaluate.published_boxes(data, picture.source, picture.name, picture.image)
     return evaluate.published_truth(boxes, known, heads=heads)

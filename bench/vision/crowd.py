@@ -49,7 +49,7 @@ PLAN = FloorPlan(
 )
 
 
-class Figures(msgspec.Struct, frozen=True):
+class CrowdFigures(msgspec.Struct, frozen=True):
     """Milliseconds of one core a frame; `worst_ms` is the dearest frame after the outage, of the store.
 
     `carried_fps`: frames a second that one core does. `grown_mb`: memory more at the end than after a third.
@@ -128,12 +128,12 @@ def store_times_ms(people: int, seconds: float) -> tuple[Floats, float, float]:
     return np.array(times_ms), worst_ms, _resident_mb() - after_a_third_mb
 
 
-def figures(people: int, seconds: float) -> Figures:
+def figures(people: int, seconds: float) -> CrowdFigures:
     """All that is printed about a crowd of that size."""
     tracker_ms, followed = tracker_times_ms(people, seconds)
     store_ms, worst_ms, grown_mb = store_times_ms(people, seconds)
     mean_ms = float(tracker_ms.mean() + store_ms.mean())
-    return Figures(
+    return CrowdFigures(
         people=people,
         people_tracked=followed,
         tracker_ms=round(float(np.median(tracker_ms)), 2),

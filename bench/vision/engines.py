@@ -31,7 +31,7 @@ OWED_RATIO = 4.0
 
 
 @dataclass(frozen=True)
-class Speed:
+class DetectorSpeed:
     """Milliseconds a picture by the clock and of processor time; how many times YOLOX-nano's rate that is."""
 
     detector: str
@@ -122,7 +122,7 @@ def engines(
         accuracy_persons.show(*persons)
 
 
-def measure_speed(detectors: list[Contender], turns: int) -> list[Speed]:
+def measure_speed(detectors: list[Contender], turns: int) -> list[DetectorSpeed]:
     """Every detector on the same noise, in turns."""
     width, height = PICTURE_WH
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
@@ -140,7 +140,7 @@ def measure_speed(detectors: list[Contender], turns: int) -> list[Speed]:
             processor_s[place] += (time.process_time() - began_s) / (turns * PICTURES_A_TURN)
     nano = next(place for place, one in enumerate(detectors) if one.name == NANO)
     return [
-        Speed(
+        DetectorSpeed(
             one.name,
             one.precision,
             " x ".join(map(str, one.detector.input_size_for(width, height))),
@@ -153,7 +153,7 @@ def measure_speed(detectors: list[Contender], turns: int) -> list[Speed]:
     ]
 
 
-def _print_speeds(speeds: list[Speed]) -> None:
+def _print_speeds(speeds: list[DetectorSpeed]) -> None:
     table = Table("detector", "precision", "input", "ms", "x nano", "processor ms", "x nano")
     for speed in speeds:
         by_clock = (f"{speed.picture_ms:.1f}", f"{speed.times_nano:.1f}")

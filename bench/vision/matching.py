@@ -33,7 +33,7 @@ SCENE_S = 50.0
 
 
 @dataclass(frozen=True)
-class Crowd:
+class SimulatedCrowd:
     """How a scene is made."""
 
     people: int = PEOPLE
@@ -56,7 +56,7 @@ class Truth:
 
 
 @dataclass
-class Scene:
+class CrowdScene:
     """The paths as the cameras tell them, the flips, and which walker number is which person."""
 
     paths: RecentPaths = field(default_factory=RecentPaths)
@@ -65,7 +65,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedMatches:
     """One matched flip against the truth."""
 
     probability: float
@@ -74,7 +74,7 @@ class Judged:
     named: bool
 
 
-class Report(msgspec.Struct, frozen=True):
+class MatchingReport(msgspec.Struct, frozen=True):
     """What the bench prints. `right_share` is over flips whose person was seen, `named_right_share` over
     matches that name somebody; `brier` and `reliability` (claimed, found, count) are of the best answer.
 
@@ -92,13 +92,13 @@ class Report(msgspec.Struct, frozen=True):
     reliability: tuple[tuple[float, float, int], ...]
 
 
-def make_scene(rng: np.random.Generator, crowd: Crowd) -> Scene:
+def make_scene(rng: np.random.Generator, crowd: SimulatedCrowd) -> CrowdScene:
     """One scene of SCENE_S seconds."""
     times_s = np.arange(0.0, SCENE_S, 1.0 / FPS)
     racks = [
         Place(f"rack {k}", "fixture", ((float(x), float(y)),)) for k, (x, y) in enumerate(_spots(rng, crowd))
     ]
-    scene = Scene()
+    scene = CrowdScene()
     number = 0
     for person in range(crowd.people):
         way = _walk(rng, times_s)
@@ -114,7 +114,7 @@ def make_scene(rng: np.random.Generator, crowd: Crowd) -> Scene:
     return scene
 
 
-def _spots(rng: np.random.Generator, crowd: Crowd) -> list[Floats]:
+def _spots(rng: np.random.Generator, crowd: SimulatedCrowd) -> list[Floats]:
     spots: list[Floats] = []
     while len(spots) < crowd.racks:
         spot = rng.uniform(1.5, SIDE_M - 1.5, 2)
@@ -137,8 +137,8 @@ def _walk(rng: np.random.Generator, times_s: Floats) -> Floats:
 
 def _flips_of(
     rng: np.random.Generator,
-    crowd: Crowd,
-    scene: Scene,
+    crowd: SimulatedCrowd,
+    scene: CrowdScene,
     person: int | None,
     way: Floats,
     times_s: Floats,
@@ -162,8 +162,8 @@ def _flips_of(
 
 def _tell(
     rng: np.random.Generator,
-    crowd: Crowd,
-    scene: Scene,
+    crowd: SimulatedCrowd,
+    scene: CrowdScene,
     person: int,
     number: int,
     way: Floats,
@@ -187,7 +187,7 @@ def _tell(
     return number
 
 
-def judge(scene: Scene, settings: MatchSettings) -> Iterator[Judged]:
+def judge(scene: CrowdScene, settings: MatchSettings) -> Iterator[JudgedMatches]:
     """Match all flips of a scene as the store does, and hold the answers against the truth."""
     for group in together([(flip.told.start_s, flip.told.end_s) for flip in scene.flips]):
         truths = [scene.flips[index] for index in group]
@@ -196,12 +196,14 @@ def judge(scene: Scene, settings: MatchSettings) -> Iterator[Judged]:
             yield _judged(scene, truth, answer)
 
 
-def _judged(scene: Scene, truth: Truth, answer: Match) -> Judged:
+def _judged(scene: CrowdScene, truth: Truth, answer: Match) -> JudgedMatches:
     named = scene.person_of[answer.person] if answer.person is not None else None
-    return Judged(answer.probability, named == truth.person, truth.person is not None, named is not None)
+    return JudgedMatches(
+        answer.probability, named == truth.person, truth.person is not None, named is not None
+    )
 
 
-def nearest(scene: Scene, truth: Truth) -> int | None:
+def nearest(scene: CrowdScene, truth: Truth) -> int | None:
     """The peer: whoever is nearest to the tag's place in the middle of the flip."""
     middle = np.array([(truth.told.start_s + truth.told.end_s) / 2])
     assert truth.told.place is not None
@@ -212,7 +214,7 @@ def nearest(scene: Scene, truth: Truth) -> int | None:
     return scene.person_of[min(there)[1]] if there else None
 
 
-def measure(settings: MatchSettings, crowd: Crowd, scenes: int, seed: int) -> Report:
+def measure(settings: MatchSettings, crowd: SimulatedCrowd, scenes: int, seed: int) -> MatchingReport:
     """Figures over `scenes` random scenes."""
     rng = np.random.default_rng(seed)
     made = [make_scene(rng, crowd) for _ in range(scenes)]
@@ -227,7 +229,7 @@ def measure(settings: MatchSettings, crowd: Crowd, scenes: int, seed: int) -> Re
         for truth in scene.flips
     ]
     chance = np.clip(np.where(right > 0, claimed, 1 - claimed), 1e-3, 1)
-    return Report(
+    return MatchingReport(
         flips=len(judged),
         right_share=_mean([each.right for each in seen]),
         named_right_share=_mean([each.right for each in named]),
@@ -264,7 +266,7 @@ def matching(scenes: int, people: int, seed: int, as_json: bool) -> None:
     Example:
       tagsight bench matching --scenes 100 --people 6
     """
-    report = measure(MatchSettings(), Crowd(people=people), scenes, seed)
+    report = measure(MatchSettings(), SimulatedCrowd(people=people), scenes, seed)
     if as_json:
         click.echo(msgspec.json.encode(report).decode())
         return

@@ -21,7 +21,7 @@ Waypoint = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Walk:
+class SimulatedWalk:
     """One person's way: straight between waypoints, gone before the first and after the last.
 
     `hidden` are spans (start_s, end_s) in which something stands before them.
@@ -101,7 +101,7 @@ class SimulatedDetector:
         self._miss = miss
         self._noise = noise
 
-    def detect(self, walks: Iterable[Walk], time_s: float) -> tuple[Floats, Floats]:
+    def detect(self, walks: Iterable[SimulatedWalk], time_s: float) -> tuple[Floats, Floats]:
         """Boxes (n, 4) left, top, right, bottom px and scores (n,) of one frame."""
         boxes: list[Floats] = []
         scores: list[float] = []
@@ -136,7 +136,7 @@ def tracked(
     camera: str,
     tracker: FloorTracker,
     detector: SimulatedDetector,
-    walks: Sequence[Walk],
+    walks: Sequence[SimulatedWalk],
     times_s: Sequence[float],
 ) -> Iterable[PersonsSeen]:
     """The records of a camera at the given frame times, through the real tracker."""

@@ -31,7 +31,7 @@ LEFT, TOP, WIDTH, HEIGHT, COUNTS, FLOOR_X, FLOOR_Y = 2, 3, 4, 5, 6, 7, 8
 
 
 @dataclass(frozen=True)
-class Clip:
+class LabelledClip:
     """A labelled clip, what a detector found in it, and its frames as small grey images.
 
     `truth` is MOT15 text as an array.
@@ -66,7 +66,7 @@ class Clip:
         return rows
 
 
-def labelled(name: str, detector: str, with_floor: bool = True) -> Clip:
+def labelled(name: str, detector: str, with_floor: bool = True) -> LabelledClip:
     """A clip of the development data, or the video file of that path beside whose `gt.txt` it lies.
 
     Raises TagsightError, EngineError.
@@ -85,7 +85,9 @@ def labelled(name: str, detector: str, with_floor: bool = True) -> Clip:
         small.append(shrunk(frame.image))
     source.close()
     title = name if file else _title(path)
-    return Clip(title, source.size, source.fps, config, np.loadtxt(truth, delimiter=","), found, small)
+    return LabelledClip(
+        title, source.size, source.fps, config, np.loadtxt(truth, delimiter=","), found, small
+    )
 
 
 def _title(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.vision.track_clips import Clip
+from bench.vision.track_clips import LabelledClip
 from runtime.vision.track import TrackerSettings
 from runtime.vision.tracklog import Row
 
@@ -34,7 +34,7 @@ def peers() -> tuple[str, ...]:
     return tuple(PEERS)
 
 
-def track(name: str, clip: Clip, frames: Sequence[int]) -> list[Row]:
+def track(name: str, clip: LabelledClip, frames: Sequence[int]) -> list[Row]:
     """What that tracker makes of the clip's boxes in `frames`, told the rate at which it gets them."""
     import supervision
     import trackers

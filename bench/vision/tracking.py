@@ -25,7 +25,7 @@ from rich.table import Table
 
 from bench.inputs import shared_file
 from bench.vision import track_peers
-from bench.vision.track_clips import CLIPS, Clip, labelled
+from bench.vision.track_clips import CLIPS, LabelledClip, labelled
 from bench.vision.track_scores import scores_of, without_unmarked
 from runtime.config import image_to_floor
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
@@ -37,7 +37,7 @@ OURS = "tagsight"
 
 
 @dataclass(frozen=True)
-class Figures:
+class TrackingFigures:
     """How one detector's boxes were tracked in one clip at one rate by one tracker."""
 
     clip: str
@@ -90,7 +90,7 @@ def tracking(detectors: tuple[str, ...], clips: tuple[str, ...], peers: bool, as
         _print(figures)
 
 
-def figures_of(clip: Clip, detector: str, others: Sequence[str] = ()) -> list[Figures]:
+def figures_of(clip: LabelledClip, detector: str, others: Sequence[str] = ()) -> list[TrackingFigures]:
     """The figures at full rate, at a half, at a third, and with frames missing at random."""
     count = len(clip.found)
     kept = np.random.default_rng(SEED).random(count) < KEPT_SHARE
@@ -113,7 +113,7 @@ def figures_of(clip: Clip, detector: str, others: Sequence[str] = ()) -> list[Fi
 
 
 def _judged(
-    clip: Clip,
+    clip: LabelledClip,
     detector: str,
     name: str,
     frames: Sequence[int],
@@ -121,10 +121,10 @@ def _judged(
     floor: bool,
     rows: list[Row],
     update_ms: float | None,
-) -> Figures:
+) -> TrackingFigures:
     strict = scores_of(clip.counted, rows, frames)
     lenient = scores_of(clip.counted, without_unmarked(rows, clip.truth), frames)
-    return Figures(
+    return TrackingFigures(
         clip=clip.name,
         detector=detector,
         frames=name,
@@ -144,7 +144,7 @@ def _judged(
     )
 
 
-def track(clip: Clip, frames: Sequence[int], with_floor: bool = True) -> tuple[list[Row], float]:
+def track(clip: LabelledClip, frames: Sequence[int], with_floor: bool = True) -> tuple[list[Row], float]:
     """Rows as `tagsight video --tracks` writes them, and the median CPU time of a tracker update in ms."""
     camera = clip.config.cameras[0] if clip.config is not None and with_floor else None
     floor = image_to_floor(camera, clip.size) if camera is not None else None
@@ -162,7 +162,7 @@ def track(clip: Clip, frames: Sequence[int], with_floor: bool = True) -> tuple[l
     return [row for row in rows if row.on_plan(extent)], statistics.median(took_ms)
 
 
-def _print(figures: list[Figures]) -> None:
+def _print(figures: list[TrackingFigures]) -> None:
     table = Table(
         "clip",
         "detector",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
-from engines.backends.protocol import PixelFormat, Plan, TensorInfo, as_shape
+from engines.backends.protocol import CompilePlan, InputFormat, TensorInfo, as_shape
 from engines.errors import WeightsError
 
 SUFFIXES = (".onnx",)
@@ -87,7 +87,7 @@ class OnnxRuntimeNetwork:
             for output, result in zip(self.outputs, results, strict=True)
         )
 
-    def compile(self, plan: Plan) -> OnnxRuntimeSession:
+    def compile(self, plan: CompilePlan) -> OnnxRuntimeSession:
         """Raises WeightsError where the size or an operation does not work."""
         self.output_shapes(plan.width, plan.height)
         threads = max(1, plan.threads // plan.streams)
@@ -98,7 +98,9 @@ class OnnxRuntimeNetwork:
 class OnnxRuntimeSession:
     """A network and `streams` worker threads that run it."""
 
-    def __init__(self, path: Path, session: ort.InferenceSession, plan: Plan, entrance: NetworkInput) -> None:
+    def __init__(
+        self, path: Path, session: ort.InferenceSession, plan: CompilePlan, entrance: NetworkInput
+    ) -> None:
         self._path = path
         self._session = session
         width, height = plan.width, plan.height
@@ -162,7 +164,7 @@ def _info(port: ort.NodeArg) -> TensorInfo:
     return TensorInfo(port.name, as_shape(port.shape), KINDS.get(port.type, port.type))
 
 
-def fill_planes(planes: NDArray[Any], pixels: NDArray[np.uint8], form: PixelFormat) -> None:
+def fill_planes(planes: NDArray[Any], pixels: NDArray[np.uint8], form: InputFormat) -> None:
     """uint8 BGR [height, width, 3] to [3, height, width] in the network's colour order, scale and numbers."""
     for plane, (mean, std) in enumerate(zip(form.mean, form.std, strict=True)):
         channel = plane if form.colour == "bgr" else 2 - plane

@@ -25,7 +25,7 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.files import check_file
 from engines.backends.messages import first_sentence
-from engines.backends.protocol import Plan, TensorInfo, as_shape
+from engines.backends.protocol import CompilePlan, TensorInfo, as_shape
 from engines.errors import WeightsError
 
 SUFFIXES = (".onnx", ".xml")
@@ -91,7 +91,7 @@ class OpenVinoNetwork:
         """The outputs for one picture of that size; raises WeightsError where it does not fit the network."""
         return tuple(_info(port) for port in self._reshaped(width, height).outputs)
 
-    def compile(self, plan: Plan) -> OpenVinoSession:
+    def compile(self, plan: CompilePlan) -> OpenVinoSession:
         """Raises WeightsError where the size or an operation does not work."""
         entrance = entrance_of(self.inputs, self._path)
         model = _with_pixel_input(self._reshaped(plan.width, plan.height), plan, entrance)
@@ -129,7 +129,9 @@ class OpenVinoNetwork:
 class OpenVinoSession:
     """A compiled network; each request has an input buffer of its own that OpenVINO reads in place."""
 
-    def __init__(self, path: Path, compiled: ov.CompiledModel, plan: Plan, entrance: NetworkInput) -> None:
+    def __init__(
+        self, path: Path, compiled: ov.CompiledModel, plan: CompilePlan, entrance: NetworkInput
+    ) -> None:
         self._path = path
         self._requests = [compiled.create_infer_request() for _ in range(plan.requests)]
         self._buffers = [np.zeros((1, plan.height, plan.width, 3), np.uint8) for _ in self._requests]
@@ -176,7 +178,7 @@ def _info(port: ov.Output) -> TensorInfo:
     return TensorInfo(names[0] if names else "", as_shape(dimensions), port.get_element_type().to_string())
 
 
-def _with_pixel_input(model: ov.Model, plan: Plan, entrance: NetworkInput) -> ov.Model:
+def _with_pixel_input(model: ov.Model, plan: CompilePlan, entrance: NetworkInput) -> ov.Model:
     """The network with 8-bit interleaved BGR at its entrance."""
     processor = PrePostProcessor(model)
     given = processor.input(entrance.picture)

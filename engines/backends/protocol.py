@@ -28,7 +28,7 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
-class PixelFormat:
+class InputFormat:
     """What the network wants its input to be: colour order, then (value - mean) / std for each channel."""
 
     colour: Colour = "bgr"
@@ -37,7 +37,7 @@ class PixelFormat:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CompilePlan:
     """How to compile a network: input size in pixels, threads, and how many pictures may be in flight.
 
     `streams` networks run side by side with `threads / streams` threads each; `requests` is at least that.
@@ -45,7 +45,7 @@ class Plan:
 
     width: int
     height: int
-    pixels: PixelFormat = PixelFormat()
+    pixels: InputFormat = InputFormat()
     threads: int = 1
     streams: int = 1
     requests: int = 1
@@ -53,7 +53,7 @@ class Plan:
     cache_dir: Path | None = None
 
 
-class Session(Protocol):
+class NetworkSession(Protocol):
     """A compiled network of a fixed input size with `requests` independent pictures in flight."""
 
     @property
@@ -84,7 +84,7 @@ class Network(Protocol):
     def output_shapes(self, width: int, height: int) -> tuple[TensorInfo, ...]:
         """The outputs for one picture of that size; raises WeightsError where it does not fit the network."""
 
-    def compile(self, plan: Plan) -> Session:
+    def compile(self, plan: CompilePlan) -> NetworkSession:
         """Raises WeightsError where the size or an operation does not work."""
 
 

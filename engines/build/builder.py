@@ -21,12 +21,12 @@ import onnx
 
 from engines.backends.tensorrt import TensorRt
 from engines.build.compiling import supervised
-from engines.build.compiling.job import Built, Job
+from engines.build.compiling.job import Built, CompileJob
 from engines.build.compiling.supervised import OnProgress
 from engines.build.key import KeyParts, Options
 from engines.build.manifest import PlanManifest, Published, Verification
 from engines.build.precision import eightbit, graphs
-from engines.build.site import Site, is_typed, prepared, source_of
+from engines.build.site import BuildSite, is_typed, prepared, source_of
 from engines.build.store import LOG, PLAN, digest
 from engines.build.verification import now, verified
 from engines.catalogue import KnownEngine, trust
@@ -61,7 +61,7 @@ class Request:
         return f"{self.engine.entry.name} {width}x{height} {self.options.precision}"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class BuildOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a request."""
 
     title: str
@@ -72,7 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     verified: Verification | None = None
 
 
-def key_parts(site: Site, request: Request, source: Path) -> KeyParts:
+def key_parts(site: BuildSite, request: Request, source: Path) -> KeyParts:
     """What the engine would be built from and for. Raises BuildError where 8 bits were not accepted."""
     quantised = ""
     if request.options.precision == "int8":
@@ -102,7 +102,7 @@ def builder_flags(library: TensorRt, options: Options) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def build(site: Site, request: Request, say: Say, on_progress: OnProgress) -> Outcome:
+def build(site: BuildSite, request: Request, say: Say, on_progress: OnProgress) -> BuildOutcome:
     """Have the engine in use, built only where it must be. The caller is the store's one builder.
 
     Never raises EngineError: a failure is an outcome, and what was in use stays in use.
@@ -110,10 +110,10 @@ def build(site: Site, request: Request, say: Say, on_progress: OnProgress) -> Ou
     try:
         return _build(site, request, say, on_progress)
     except EngineError as error:
-        return Outcome(title=request.title, ending="failed", why=str(error))
+        return BuildOutcome(title=request.title, ending="failed", why=str(error))
 
 
-def _build(site: Site, request: Request, say: Say, on_progress: OnProgress) -> Outcome:
+def _build(site: BuildSite, request: Request, say: Say, on_progress: OnProgress) -> BuildOutcome:
     source = source_of(request.engine)
     request = _settled(request, source)
     if request.options.precision == "int8" and request.frames is not None:
@@ -150,9 +150,9 @@ def _settled(request: Request, source: Path) -> Request:
 
 def _outcome(
     request: Request, ending: Ending, published: Published, why: str = "", *, fresh: bool = False
-) -> Outcome:
+) -> BuildOutcome:
     manifest = published.manifest
-    return Outcome(
+    return BuildOutcome(
         title=request.title,
         ending=ending,
         why=why,
@@ -163,7 +163,7 @@ def _outcome(
 
 
 def _compile(
-    site: Site, request: Request, source: Path, parts: KeyParts, say: Say, on_progress: OnProgress
+    site: BuildSite, request: Request, source: Path, parts: KeyParts, say: Say, on_progress: OnProgress
 ) -> Published:
     options = request.options
     content = prepared(site, request.engine, source, options)
@@ -203,9 +203,11 @@ def _compile(
         return site.plans.publish(draft, manifest)
 
 
-def _job(site: Site, options: Options, content: bytes, path: Path, plan: Path, cache: Path) -> Job:
+def _job(
+    site: BuildSite, options: Options, content: bytes, path: Path, plan: Path, cache: Path
+) -> CompileJob:
     model = onnx.load_from_string(content)
-    return Job(
+    return CompileJob(
         library=site.library.name,
         onnx=str(path),
         plan=str(plan),
@@ -220,7 +222,7 @@ def _job(site: Site, options: Options, content: bytes, path: Path, plan: Path, c
     )
 
 
-def _run(job: Job, log: Path, request: Request, site: Site, on_progress: OnProgress) -> Built:
+def _run(job: CompileJob, log: Path, request: Request, site: BuildSite, on_progress: OnProgress) -> Built:
     """Compile; on a failure the log is kept in quarantine, and the sentence says where."""
     try:
         return supervised.run(job, log, request.limit_s, on_progress)
@@ -229,7 +231,7 @@ def _run(job: Job, log: Path, request: Request, site: Site, on_progress: OnProgr
         raise BuildError(f"{request.title}: {error} (log: {kept})") from error
 
 
-def preflight(site: Site, network_bytes: int, options: Options) -> None:
+def preflight(site: BuildSite, network_bytes: int, options: Options) -> None:
     """Raises BuildError where disk or memory would run out half way."""
     need_mib = LEAST_DISK_MIB + DISK_PER_NETWORK * network_bytes // MIB
     free_mib = shutil.disk_usage(site.plans.root).free // MIB

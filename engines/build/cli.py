@@ -23,15 +23,15 @@ from engines.cuda.errors import GpuError
 from engines.errors import BackendError, BuildError, EngineError
 
 if TYPE_CHECKING:
-    from engines.build.builder import Outcome, Request
-    from engines.build.site import Site
+    from engines.build.builder import BuildOutcome, Request
+    from engines.build.site import BuildSite
 
 TOLD_SHARE, TOLD_S = 0.1, 10.0
 """Without a terminal, a line is printed for each tenth, and at least every ten seconds."""
 LONGEST_WAIT_S = 7200.0
 
 
-class Lines:
+class ProgressLines:
     """Progress as plain lines, for a journal."""
 
     def __init__(self, title: str) -> None:
@@ -54,7 +54,7 @@ def progress_of(title: str, quiet: bool) -> Iterator[OnProgress]:
         yield lambda took_s, done, phase: None
         return
     if not sys.stdout.isatty():
-        yield Lines(title)
+        yield ProgressLines(title)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[phase]}"), transient=True) as bar:
@@ -198,7 +198,7 @@ def build(
     from engines.build import builder, wanted
     from engines.build.site import open_site
 
-    wish = wanted.Wish(
+    wish = wanted.EngineWish(
         sizes=tuple(sizes),
         precision=precision,
         buckets=wanted.buckets_from(batches),
@@ -210,7 +210,7 @@ def build(
         limit_s=60.0 * limit_min,
     )
     chosen = [catalogue.find(name) for name in names] if names else catalogue.known_engines()
-    outcomes: list[builder.Outcome] = []
+    outcomes: list[builder.BuildOutcome] = []
     idle = ""
     try:
         with (
@@ -234,11 +234,11 @@ def build(
         raise EngineError(f"{len(failed)} of {len(outcomes)} engines could not be built: {failed[0].why}")
 
 
-def _built(site: Site, request: Request | Outcome, *, quiet: bool) -> Outcome:
+def _built(site: BuildSite, request: Request | BuildOutcome, *, quiet: bool) -> BuildOutcome:
     """Build one, telling how far it is and how it ended."""
     from engines.build import builder
 
-    if isinstance(request, builder.Outcome):
+    if isinstance(request, builder.BuildOutcome):
         outcome = request
     else:
         with progress_of(request.title, quiet) as move:
@@ -252,7 +252,7 @@ def _say(title: str, quiet: bool) -> Callable[[str], None]:
     return lambda line: None if quiet else click.echo(f"{title}: {line}")
 
 
-def described(outcome: Outcome) -> str:
+def described(outcome: BuildOutcome) -> str:
     """One line on what became of an engine."""
     parts: list[str] = [outcome.ending]
     if outcome.built_s is not None:

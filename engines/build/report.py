@@ -15,7 +15,7 @@ from engines.cuda.errors import GpuError
 from engines.errors import BackendError, EngineError
 
 if TYPE_CHECKING:
-    from engines.build.site import Site
+    from engines.build.site import BuildSite
 
 
 class EngineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ def _state(plans: PlanStore, one: Published) -> EngineState:
     )
 
 
-def _stale(one: Published, site: Site | None = None) -> list[str]:
+def _stale(one: Published, site: BuildSite | None = None) -> list[str]:
     """In what the engine is not for this machine and today's weights."""
     then = one.manifest.parts
     try:
@@ -115,7 +115,7 @@ def _stale(one: Published, site: Site | None = None) -> list[str]:
     return then.differences(now)
 
 
-def _run(site: Site, one: Published) -> EngineState:
+def _run(site: BuildSite, one: Published) -> EngineState:
     """Run an engine now; one that fails goes into quarantine."""
     known = _state(site.plans, one)
     stale = tuple(_stale(one, site))

@@ -20,7 +20,7 @@ from engines.errors import BuildError
 
 
 @dataclass(frozen=True)
-class Site:
+class BuildSite:
     """The machine engines are built on. `cuda` None: no GPU here, so nothing is verified."""
 
     library: TensorRt
@@ -31,7 +31,7 @@ class Site:
 
 
 @contextlib.contextmanager
-def open_site(library: tensorrt.LibraryName = "auto", target_sm: int = 0) -> Iterator[Site]:
+def open_site(library: tensorrt.LibraryName = "auto", target_sm: int = 0) -> Iterator[BuildSite]:
     """This machine with its GPU, or, with `target_sm`, without one.
 
     Raises BackendError where TensorRT is missing, GpuError where the GPU is, StoreError for an unsafe store.
@@ -39,12 +39,12 @@ def open_site(library: tensorrt.LibraryName = "auto", target_sm: int = 0) -> Ite
     found = tensorrt.find(library)
     plans = PlanStore.open()
     if target_sm:
-        yield Site(found, Machine(flavour=found.name, tensorrt=found.version, sm=target_sm), plans)
+        yield BuildSite(found, Machine(flavour=found.name, tensorrt=found.version, sm=target_sm), plans)
         return
     gpu = open_gpu()
     try:
         facts: GpuFacts = gpu.facts
-        yield Site(found, tensorrt.here(found, facts), plans, gpu.library, facts.integrated)
+        yield BuildSite(found, tensorrt.here(found, facts), plans, gpu.library, facts.integrated)
     finally:
         gpu.close()
 
@@ -66,7 +66,7 @@ def is_typed(library: TensorRt, options: Options) -> bool:
     return library.typed and options.dla_core is None
 
 
-def prepared(site: Site, engine: KnownEngine, source: Path, options: Options) -> bytes:
+def prepared(site: BuildSite, engine: KnownEngine, source: Path, options: Options) -> bytes:
     """The ONNX that TensorRT is given for one engine. Raises EngineError."""
     quantised = None
     if options.precision == "int8":

@@ -12,7 +12,7 @@ from engines.catalogue import KnownEngine
 from engines.cuda.kernels import launches
 from engines.errors import DecoderError, WeightsError
 from engines.inference import decoders
-from engines.inference.decoders import Decoder, Shapes
+from engines.inference.decoders import OutputDecoder, Shapes
 from engines.inference.decoders.scene import PLAIN
 from engines.inference.preprocess import tight_input
 from engines.inference.reading import meaning_of
@@ -43,7 +43,7 @@ def hindrance(engine: KnownEngine, source: Path) -> str:
     return f"not for the GPU: {why}; the processor runs it" if why else ""
 
 
-def _decoder(engine: KnownEngine, model: graphs.Model, source: Path) -> Decoder | None:
+def _decoder(engine: KnownEngine, model: graphs.Model, source: Path) -> OutputDecoder | None:
     """The one that is named, else by the outputs' shapes; None where they do not follow from the picture's.
 
     Raises DecoderError where no decoder has such outputs, or more than one.

@@ -11,7 +11,7 @@ import numpy as np
 from engines.backends.tensorrt import LoadedEngine
 from engines.build.precision.parity import Answers
 from engines.build.precision.samples import Feed
-from engines.cuda.inference import Inference, Network, read_network
+from engines.cuda.inference import Inference, TensorRtNetwork, read_network
 from engines.cuda.libraries import Library
 from engines.errors import BuildError
 
@@ -39,7 +39,7 @@ def answers(cuda: Library, loaded: LoadedEngine, samples: Sequence[Feed]) -> tup
 class _Bench:
     """An execution context and memory for one batch."""
 
-    def __init__(self, cuda: Library, network: Network, batch: int) -> None:
+    def __init__(self, cuda: Library, network: TensorRtNetwork, batch: int) -> None:
         self._cuda = cuda
         self._network = network
         self._stream = cuda.stream()

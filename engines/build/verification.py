@@ -10,13 +10,13 @@ from engines.backends import tensorrt
 from engines.build import trial
 from engines.build.manifest import Published, Verification
 from engines.build.precision import parity, samples
-from engines.build.site import Site, prepared
+from engines.build.site import BuildSite, prepared
 from engines.cuda.errors import GpuError
 from engines.cuda.libraries import Library
 from engines.errors import BackendError, BuildError
 
 
-def verified(site: Site, published: Published, source: Path) -> Verification:
+def verified(site: BuildSite, published: Published, source: Path) -> Verification:
     """Run an engine against its network. Raises BuildError, the engine being in quarantine then."""
     assert site.cuda is not None
     manifest = published.manifest
@@ -30,7 +30,7 @@ def verified(site: Site, published: Published, source: Path) -> Verification:
     return verification
 
 
-def _compared(site: Site, cuda: Library, published: Published, source: Path) -> tuple[Verification, str]:
+def _compared(site: BuildSite, cuda: Library, published: Published, source: Path) -> tuple[Verification, str]:
     manifest = published.manifest
     engine = catalogue.find(manifest.name)
     reference = parity.Reference(prepared(site, engine, source, manifest.parts.options))

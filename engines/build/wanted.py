@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from engines.build.builder import Outcome, Request
+from engines.build.builder import BuildOutcome, Request
 from engines.build.key import Asked, Options, Precision
 from engines.build.precision import eightbit, graphs
 from engines.build.site import source_of
@@ -56,7 +56,7 @@ def precision_for(plans: PlanStore, engine: KnownEngine, source: Path, size_wh: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class EngineWish:
     """What was asked for, of all engines alike."""
 
     sizes: tuple[tuple[int, int], ...] = ()
@@ -88,14 +88,16 @@ class Wish:
         )
 
 
-def requests(plans: PlanStore, engines: Sequence[KnownEngine], wish: Wish) -> Iterator[Request | Outcome]:
+def requests(
+    plans: PlanStore, engines: Sequence[KnownEngine], wish: EngineWish
+) -> Iterator[Request | BuildOutcome]:
     """What to build of each engine; an outcome where nothing is to be built, or that cannot even be said."""
     for engine in engines:
         try:
             source = source_of(engine)
             why = hindrance(engine, source)
             if why:
-                yield Outcome(title=engine.entry.name, ending="skipped", why=why)
+                yield BuildOutcome(title=engine.entry.name, ending="skipped", why=why)
                 continue
             for size in sizes_of(engine, source, wish.sizes):
                 kind = wish.precision
@@ -103,4 +105,4 @@ def requests(plans: PlanStore, engines: Sequence[KnownEngine], wish: Wish) -> It
                 options = wish.options(size, chosen)
                 yield Request(engine, options, wish.frames, force=wish.force, limit_s=wish.limit_s)
         except EngineError as error:
-            yield Outcome(title=engine.entry.name, ending="failed", why=str(error))
+            yield BuildOutcome(title=engine.entry.name, ending="failed", why=str(error))

@@ -67,10 +67,10 @@ def adapt(
             "adapting needs the folder engines/training/ of the source tree, which is not installed; "
             "run it in a checkout: pip install -e '.[train]'"
         )
-    from engines.training.detector.adapt import Wish, spoken
+    from engines.training.detector.adapt import AdaptationSettings, spoken
     from engines.training.detector.adapt import adapt as adapted_to
 
-    wish = Wish(frames, name, teachers, base, steps, threads, replace=replace)
+    wish = AdaptationSettings(frames, name, teachers, base, steps, threads, replace=replace)
     found = adapted_to(wish, lambda text: click.echo(text, err=as_json))
     if as_json:
         figures = {

@@ -18,8 +18,8 @@ from engines.backends import cpu
 from engines.backends.files import check_file
 from engines.backends.protocol import Backend, Precision
 from engines.catalogue import MANIFEST, NAME_PATTERN, EngineEntry, EngineFile, KnownEngine, Manifest, Recipe
-from engines.catalogue.judging import Refused, Task, Verdict, judge
-from engines.catalogue.source import Source
+from engines.catalogue.judging import NetworkRefused, NetworkVerdict, Task, judge
+from engines.catalogue.source import NetworkSource
 from engines.errors import CatalogueError
 from engines.inference.detector import PersonDetector
 
@@ -34,7 +34,7 @@ class Added:
     """An engine that was taken in, and what was found out about it."""
 
     engine: KnownEngine
-    verdict: Verdict
+    verdict: NetworkVerdict
 
 
 def add(
@@ -62,7 +62,7 @@ def add(
     task = Task(file=str(file), backend=runner, recipe=recipe, picture=shown, persons=persons)
     verdict = judge(task)
     if not verdict.accepted:
-        raise Refused(verdict)
+        raise NetworkRefused(verdict)
     engine = take_in(file, name, verdict.recipe, backend=backend, store=store, replace=replace)
     return Added(engine, verdict)
 
@@ -106,11 +106,11 @@ def check_name(name: str, store: Path, replace: bool) -> None:
 
 def _examined(file: Path, copied: Path, name: str, recipe: Recipe, runner: Backend) -> EngineEntry:
     """The manifest entry of a network, from running it."""
-    plain_s = trial_s(PersonDetector(runner, Source(copied, recipe), threads=0))
+    plain_s = trial_s(PersonDetector(runner, NetworkSource(copied, recipe), threads=0))
     bf16 = False
     if runner.name == "openvino" and cpu.has_bf16():
         quicker: Precision = "bf16"
-        bf16_s = trial_s(PersonDetector(runner, Source(copied, recipe, quicker), threads=0))
+        bf16_s = trial_s(PersonDetector(runner, NetworkSource(copied, recipe, quicker), threads=0))
         bf16 = bf16_s < CLEARLY_FASTER * plain_s
     return EngineEntry(
         name=name,

@@ -17,7 +17,7 @@ from engines.build import report
 from engines.build.cli import build
 from engines.catalogue import KnownEngine, Recipe, adding, judging, listing
 from engines.catalogue.adapt_cli import adapt
-from engines.catalogue.judging import Refused, Verdict
+from engines.catalogue.judging import NetworkRefused, NetworkVerdict
 from engines.errors import EngineError
 from engines.inference.decoders import DECODERS
 from engines.inference.detector import PersonDetector
@@ -225,7 +225,7 @@ def _name_from(file: Path) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("._-")[:64] or "mine"
 
 
-def _answer(verdict: Verdict) -> dict[str, object]:
+def _answer(verdict: NetworkVerdict) -> dict[str, object]:
     """The stable answer of `engines add --json`."""
     return {
         "accepted": verdict.accepted,
@@ -237,11 +237,11 @@ def _answer(verdict: Verdict) -> dict[str, object]:
 
 
 def _told(error: EngineError, picture: Path | None, persons: int | None) -> dict[str, object]:
-    if isinstance(error, Refused):
+    if isinstance(error, NetworkRefused):
         return _answer(error.verdict)
     there = judging.persons_there(picture, persons)
     return _answer(
-        Verdict(accepted=False, decoder=None, persons_found=0, persons_there=there, reason=str(error))
+        NetworkVerdict(accepted=False, decoder=None, persons_found=0, persons_there=there, reason=str(error))
     )
 
 

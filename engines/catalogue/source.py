@@ -12,13 +12,13 @@ from engines.backends.protocol import Network, Precision
 from engines.catalogue import Recipe
 from engines.errors import EngineError, WeightsError
 from engines.inference import decoders
-from engines.inference.decoders import Decoder
+from engines.inference.decoders import OutputDecoder
 
 FILE_SUFFIXES = (".onnx", ".xml")
 
 
 @dataclass(frozen=True)
-class Source:
+class NetworkSource:
     """A network file, and what is known about it."""
 
     path: Path
@@ -26,17 +26,17 @@ class Source:
     precision: Precision = "f32"
 
 
-def locate(weights: str | Path, backend: str, store: Path | None = None) -> Source:
+def locate(weights: str | Path, backend: str, store: Path | None = None) -> NetworkSource:
     """The file, recipe and precision for a catalogue name or a path. Raises EngineError."""
     path = Path(weights)
     if path.suffix in FILE_SUFFIXES:
         beside = path.with_suffix(".yaml")
-        return Source(path, catalogue.read_recipe(beside) if beside.is_file() else Recipe())
+        return NetworkSource(path, catalogue.read_recipe(beside) if beside.is_file() else Recipe())
     engine = catalogue.find(str(weights), store)
     file = engine.choose_file(backend)
     bf16 = file.bf16 and backend == "openvino" and cpu.has_bf16()
     catalogue.check_trusted(engine, engine.folder / file.file)
-    return Source(engine.folder / file.file, engine.entry, "bf16" if bf16 else "f32")
+    return NetworkSource(engine.folder / file.file, engine.entry, "bf16" if bf16 else "f32")
 
 
 def fixed_size(network: Network, path: Path, wanted: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -48,7 +48,7 @@ def fixed_size(network: Network, path: Path, wanted: tuple[int, int] | None) -> 
     return wanted or entrance.size
 
 
-def decoder_for(source: Source, shapes: decoders.Shapes, size: tuple[int, int]) -> Decoder:
+def decoder_for(source: NetworkSource, shapes: decoders.Shapes, size: tuple[int, int]) -> OutputDecoder:
     """The decoder that the recipe names, or that these shapes tell. Raises EngineError."""
     try:
         named = source.recipe.decoder
@@ -61,7 +61,9 @@ def decoder_for(source: Source, shapes: decoders.Shapes, size: tuple[int, int]) 
     return decoder
 
 
-def check_person_class(path: Path, decoder: Decoder, shapes: decoders.Shapes, person_class: int) -> None:
+def check_person_class(
+    path: Path, decoder: OutputDecoder, shapes: decoders.Shapes, person_class: int
+) -> None:
     """Raises WeightsError for a class that the network does not have."""
     count = decoder.classes(shapes)
     if count is not None and not 0 <= person_class < count:

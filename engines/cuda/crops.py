@@ -12,7 +12,7 @@ from engines.cuda.buffers import Buffers
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.framepath import FramePath
-from engines.cuda.inference import Inference, Network
+from engines.cuda.inference import Inference, TensorRtNetwork
 from engines.cuda.kernels import launches
 from engines.cuda.kernels.launches import MAX_KEPT, PixelRule
 
@@ -28,7 +28,7 @@ class CropNetwork:
     grey; persons beyond the last place are not looked at, and their answer is NaN.
     """
 
-    network: Network
+    network: TensorRtNetwork
     rule: PixelRule
     unit_length: bool = False
     """Its answer is an embedding, to be brought to length 1."""

@@ -45,7 +45,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Network:
+class TensorRtNetwork:
     """A loaded engine as the execution sees it."""
 
     name: str
@@ -78,7 +78,7 @@ class Network:
         return ", ".join(f"{least} to {most}" for least, most in self.batches)
 
 
-def read_network(engine: Any, name: str, owner: Any = None) -> Network:
+def read_network(engine: Any, name: str, owner: Any = None) -> TensorRtNetwork:
     """Look at a loaded engine; `owner` has to live as long as it.
 
     Raises GpuError for one that this path cannot run, with what it found.
@@ -100,7 +100,7 @@ def read_network(engine: Any, name: str, owner: Any = None) -> Network:
     (pictures,) = inputs
     if len(pictures.shape) != 4 or pictures.shape[1] != 3 or min(pictures.shape[2:]) < 1:
         raise GpuError(f"engine {name} takes {list(pictures.shape)}, not pictures [batch, 3, height, width]")
-    return Network(name, engine, pictures, tuple(outputs), _batches(engine, pictures), owner)
+    return TensorRtNetwork(name, engine, pictures, tuple(outputs), _batches(engine, pictures), owner)
 
 
 def _batches(engine: Any, pictures: Tensor) -> tuple[tuple[int, int], ...]:
@@ -116,7 +116,7 @@ def _batches(engine: Any, pictures: Tensor) -> tuple[tuple[int, int], ...]:
 class Inference:
     """One execution context, with its profile, batch and addresses set once."""
 
-    def __init__(self, network: Network, batch: int, stream: int) -> None:
+    def __init__(self, network: TensorRtNetwork, batch: int, stream: int) -> None:
         """The profile is chosen on `stream`, which the caller waits for. Raises GpuError."""
         self.network = network
         self.batch = batch

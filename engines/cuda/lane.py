@@ -19,12 +19,12 @@ from engines.cuda.crops import CropNetwork, CropPath, Found, places_for
 from engines.cuda.driver import Gpu, SharedRing
 from engines.cuda.errors import GpuError
 from engines.cuda.framepath import FramePath, FrameThere, PathPlan, rule_of
-from engines.cuda.inference import Inference, Network
+from engines.cuda.inference import Inference, TensorRtNetwork
 from engines.cuda.kernels import launches
 from engines.inference import decoders
 from engines.inference.decoders.scene import PLAIN
 from engines.inference.detector import Detections
-from engines.inference.reading import Reading
+from engines.inference.reading import NetworkIO
 
 Step = tuple[str, Callable[[int], None]]
 """A stage's name and what queues it on a stream."""
@@ -47,8 +47,8 @@ class RingFrame:
 class LanePlan:
     """What a lane runs."""
 
-    detector: Network
-    reading: Reading
+    detector: TensorRtNetwork
+    reading: NetworkIO
     buckets: tuple[int, ...]
     """Batch sizes to be ready for, smallest first; a batch takes the next larger one."""
     crops: tuple[CropNetwork, ...] = ()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from engines.backends import tensorrt
 from engines.build.store import PlanStore
 from engines.catalogue import EngineEntry
-from engines.catalogue.source import Source
+from engines.catalogue.source import NetworkSource
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Execution, buckets_of
 from engines.cuda.framepath import rule_of
-from engines.cuda.inference import Network, read_network
+from engines.cuda.inference import TensorRtNetwork, read_network
 from engines.cuda.kernels import launches
 from engines.cuda.lane import LanePlan
 from engines.inference import crops
@@ -43,7 +43,7 @@ def crops_of(looks: crops.CropNetwork) -> CropNetwork:
     return crops_with(looks, _stored(looks.source, looks.size_wh))
 
 
-def crops_with(looks: crops.CropNetwork, network: Network) -> CropNetwork:
+def crops_with(looks: crops.CropNetwork, network: TensorRtNetwork) -> CropNetwork:
     """That engine, fed as the processor feeds the network. Raises GpuError where it is another network's."""
     if len(network.outputs) != 1 or network.outputs[0].shape[1:] != (looks.answers,):
         shapes = [list(output.shape) for output in network.outputs]
@@ -53,19 +53,19 @@ def crops_with(looks: crops.CropNetwork, network: Network) -> CropNetwork:
     return CropNetwork(network, rule, looks.task == "reid", grown=looks.grown)
 
 
-def network_of(detector: PersonDetector, input_wh: tuple[int, int]) -> Network:
+def network_of(detector: PersonDetector, input_wh: tuple[int, int]) -> TensorRtNetwork:
     """The detector's plan for that input size, loaded. Raises EngineError."""
     return _stored(detector.source, input_wh)
 
 
-def _stored(source: Source, input_wh: tuple[int, int]) -> Network:
+def _stored(source: NetworkSource, input_wh: tuple[int, int]) -> TensorRtNetwork:
     engine = source.recipe
     if not isinstance(engine, EngineEntry):
         raise GpuError(f"{source.path} has no TensorRT engine: `tagsight engines add` gives it a name")
     return load_network(engine.name, input_wh)
 
 
-def load_network(name: str, input_wh: tuple[int, int]) -> Network:
+def load_network(name: str, input_wh: tuple[int, int]) -> TensorRtNetwork:
     """A verified plan of the store, loaded. Raises EngineError."""
     library, plans = tensorrt.find("auto"), PlanStore.open()
     ready = plans.current(name, input_wh)

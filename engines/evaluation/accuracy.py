@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.evaluation.pool import PAD, Boxes, Image, Labels, read_image, read_index, with_heads, yolo_boxes
-from engines.evaluation.teachers import Seen, covered, overlap, suppress
+from engines.evaluation.teachers import TeacherBoxes, covered, overlap, suppress
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -21,7 +21,7 @@ MATCH_IOU = 0.5
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class DetectorAccuracy:
     """`ap50`, and at the score `threshold` with the best F1: `precision`, `recall`, and the `mean_iou` of the
     true positives.
     """
@@ -43,7 +43,7 @@ def letterboxed(image: Image, size: tuple[int, int]) -> tuple[NDArray[np.float32
     return canvas.transpose(2, 0, 1)[None].astype(np.float32), scale
 
 
-def decode(rows: NDArray[np.float32], size: tuple[int, int], scale: float) -> Seen:
+def decode(rows: NDArray[np.float32], size: tuple[int, int], scale: float) -> TeacherBoxes:
     """Persons from the net's predictions [a, 5], in the pixels of the picture."""
     grids = []
     for stride in (8, 16, 32):
@@ -57,10 +57,10 @@ def decode(rows: NDArray[np.float32], size: tuple[int, int], scale: float) -> Se
         np.float32
     ) / np.float32(scale)
     kept = suppress(boxes, rows[:, 4], NMS_IOU)[:300]
-    return Seen(boxes[kept], rows[kept, 4])
+    return TeacherBoxes(boxes[kept], rows[kept, 4])
 
 
-def matches(seen: Seen, labels: Labels) -> list[tuple[float, float]]:
+def matches(seen: TeacherBoxes, labels: Labels) -> list[tuple[float, float]]:
     """(score, overlap) per detection, overlap 0 for a false one; those in look-away places are left out."""
     wanted = labels.boxes[labels.trust > 0]
     ignored = labels.boxes[labels.trust == 0]
@@ -77,10 +77,10 @@ def matches(seen: Seen, labels: Labels) -> list[tuple[float, float]]:
     return rows
 
 
-def summarise(rows: list[tuple[float, float]], persons: int) -> Accuracy:
+def summarise(rows: list[tuple[float, float]], persons: int) -> DetectorAccuracy:
     """AP over all points (area under the precision envelope) from the rows of `matches`."""
     if not rows or not persons:
-        return Accuracy(0.0, 0.0, 0.0, 0.0, 0.0)
+        return DetectorAccuracy(0.0, 0.0, 0.0, 0.0, 0.0)
     table = np.asarray(sorted(rows, key=lambda row: -row[0]))
     hits = table[:, 1] > 0
     true = hits.cumsum()
@@ -91,10 +91,14 @@ def summarise(rows: list[tuple[float, float]], persons: int) -> Accuracy:
     best = int((2 * precision * recall / np.maximum(precision + recall, 1e-9)).argmax())
     overlaps = table[: best + 1, 1][hits[: best + 1]]
     mean_iou = float(overlaps.mean()) if len(overlaps) else 0.0
-    return Accuracy(ap50, float(table[best, 0]), float(precision[best]), float(recall[best]), mean_iou)
+    return DetectorAccuracy(
+        ap50, float(table[best, 0]), float(precision[best]), float(recall[best]), mean_iou
+    )
 
 
-def measure(predict: Predict, examples: Iterator[tuple[Image, Labels]], size: tuple[int, int]) -> Accuracy:
+def measure(
+    predict: Predict, examples: Iterator[tuple[Image, Labels]], size: tuple[int, int]
+) -> DetectorAccuracy:
     rows: list[tuple[float, float]] = []
     persons = 0
     for image, labels in examples:

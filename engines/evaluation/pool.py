@@ -67,7 +67,7 @@ class Labels:
 
 
 @dataclass
-class Picture:
+class LabelledImage:
     """One picture of the pool before or after the teachers have looked at it.
 
     `complete`: its labels list every person. `loose`: its boxes are roughly drawn, a teacher's are closer.
@@ -126,7 +126,7 @@ def with_heads(boxes: Boxes) -> Boxes:
     return grown
 
 
-def street_people(data: Path) -> Iterator[Picture]:
+def street_people(data: Path) -> Iterator[LabelledImage]:
     """Street photos; only the main pedestrians are boxed, without their heads. Every tenth is held out."""
     files = sorted((data / "img-street-people" / "images").glob("*.jpg"))
     for index, path in enumerate(files):
@@ -134,20 +134,20 @@ def street_people(data: Path) -> Iterator[Picture]:
         label = data / "img-street-people" / "labels" / f"{path.stem}.txt"
         boxes = yolo_boxes(label, image.shape[1], image.shape[0])
         labels = Labels.certain(with_heads(boxes))
-        yield Picture(path.stem, STREET, index % 10 == 0, image, labels, complete=False, loose=True)
+        yield LabelledImage(path.stem, STREET, index % 10 == 0, image, labels, complete=False, loose=True)
 
 
-def coco(data: Path) -> Iterator[Picture]:
+def coco(data: Path) -> Iterator[LabelledImage]:
     """COCO photos, completely labelled. Every eighth is held out."""
     root = data / "img-coco256"
     for index, path in enumerate(sorted((root / "images").glob("*/*.jpg"))):
         image = read_image(path)
         label = root / "labels" / path.parent.name / f"{path.stem}.txt"
         boxes = yolo_boxes(label, image.shape[1], image.shape[0])
-        yield Picture(path.stem, "coco", index % 8 == 0, image, Labels.certain(boxes), True)
+        yield LabelledImage(path.stem, "coco", index % 8 == 0, image, Labels.certain(boxes), True)
 
 
-def cafe(data: Path) -> Iterator[Picture]:
+def cafe(data: Path) -> Iterator[LabelledImage]:
     """Photos of a hall from above, completely labelled. Every split has copies of a photo: none held out."""
     root = data / "img-cafe-people"
     for annotation in sorted((root / "annotations").glob("*.json")):
@@ -159,10 +159,10 @@ def cafe(data: Path) -> Iterator[Picture]:
         for record in listing["images"]:
             path = root / "images" / annotation.stem / record["file_name"]
             boxes = np.asarray(boxes_of.get(record["id"], []), np.float32).reshape(-1, 4)
-            yield Picture(path.stem, "cafe", False, read_image(path), Labels.certain(boxes), True)
+            yield LabelledImage(path.stem, "cafe", False, read_image(path), Labels.certain(boxes), True)
 
 
-def clip_frames(path: Path, source: str, every: int, held_out_share: float) -> Iterator[Picture]:
+def clip_frames(path: Path, source: str, every: int, held_out_share: float) -> Iterator[LabelledImage]:
     """Every n-th frame of an unlabelled clip; its last part in time is held out."""
     capture = cv2.VideoCapture(str(path))
     total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -173,14 +173,16 @@ def clip_frames(path: Path, source: str, every: int, held_out_share: float) -> I
             break
         if index % every == 0:
             held_out = total > 0 and index >= total * (1 - held_out_share)
-            yield Picture(f"{index:05d}", source, held_out, np.asarray(frame, np.uint8), Labels(), False)
+            yield LabelledImage(
+                f"{index:05d}", source, held_out, np.asarray(frame, np.uint8), Labels(), False
+            )
         index += 1
     capture.release()
     if index == 0:
         raise TrainingError(f"{path}: no frame could be decoded")
 
 
-def all_pictures(data: Path) -> Iterator[Picture]:
+def all_pictures(data: Path) -> Iterator[LabelledImage]:
     """The whole pool, in a fixed order."""
     yield from street_people(data)
     yield from coco(data)
@@ -191,7 +193,7 @@ def all_pictures(data: Path) -> Iterator[Picture]:
     yield from clip_frames(data / "video-intel-people" / "store-aisle-detection-preview.gif", "aisle", 2, 0.0)
 
 
-def shrink(picture: Picture, longest: int = LONGEST_SIDE) -> Picture:
+def shrink(picture: LabelledImage, longest: int = LONGEST_SIDE) -> LabelledImage:
     """The picture with its longer side reduced to at most `longest` pixels, labels with it."""
     height, width = picture.image.shape[:2]
     scale = longest / max(height, width)
@@ -200,10 +202,10 @@ def shrink(picture: Picture, longest: int = LONGEST_SIDE) -> Picture:
     size = (round(width * scale), round(height * scale))
     image = np.asarray(cv2.resize(picture.image, size, interpolation=cv2.INTER_AREA), np.uint8)
     labels = Labels(picture.labels.boxes * scale, picture.labels.trust, picture.labels.teacher_iou)
-    return Picture(picture.name, picture.source, picture.held_out, image, labels, picture.complete)
+    return LabelledImage(picture.name, picture.source, picture.held_out, image, labels, picture.complete)
 
 
-def save_picture(folder: Path, picture: Picture) -> PoolEntry:
+def save_picture(folder: Path, picture: LabelledImage) -> PoolEntry:
     """Writes the JPEG file and gives the record for `pool.json`."""
     file = f"{picture.source}-{picture.name}.jpg"
     cv2.imwrite(str(folder / file), picture.image, [cv2.IMWRITE_JPEG_QUALITY, 94])

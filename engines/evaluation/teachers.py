@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import TrainingError
-from engines.evaluation.pool import STORE, STREET, Boxes, Image, Labels, Picture
+from engines.evaluation.pool import STORE, STREET, Boxes, Image, LabelledImage, Labels
 
 SURE = 0.40
 DOUBTFUL = 0.10
@@ -24,7 +24,7 @@ SURVEILLANCE = ("retail", "hall", "table", "aisle")
 
 
 @dataclass(frozen=True)
-class Seen:
+class TeacherBoxes:
     """What a teacher sees: `boxes` (n, 4) left, top, right, bottom in pixels, `scores` (n,)."""
 
     boxes: Boxes
@@ -75,14 +75,14 @@ class YoloxTeacher:
         self._options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         self._compiled: dict[tuple[int, int], openvino.CompiledModel] = {}
 
-    def look(self, image: Image, longest_sides: tuple[int, ...]) -> Seen:
+    def look(self, image: Image, longest_sides: tuple[int, ...]) -> TeacherBoxes:
         found = [self._look_at(image, longest) for longest in longest_sides]
         boxes = np.concatenate([seen.boxes for seen in found])
         scores = np.concatenate([seen.scores for seen in found])
         kept = suppress(boxes, scores, 0.55)
-        return Seen(boxes[kept], scores[kept])
+        return TeacherBoxes(boxes[kept], scores[kept])
 
-    def _look_at(self, image: Image, longest: int) -> Seen:
+    def _look_at(self, image: Image, longest: int) -> TeacherBoxes:
         height, width = image.shape[:2]
         scale = longest / max(height, width)
         inner = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -110,7 +110,7 @@ class YoloxTeacher:
         boxes = np.concatenate((centre - half, centre + half), 1) / scale
         boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
         kept = suppress(boxes, scores, 0.6)
-        return Seen(boxes[kept], scores[kept])
+        return TeacherBoxes(boxes[kept], scores[kept])
 
     def _infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         size = (batch.shape[2], batch.shape[3])
@@ -134,17 +134,17 @@ class RetailTeacher:
         self._compiled = core.compile_model(model, "CPU", options)
         self._size = size
 
-    def look(self, image: Image) -> Seen:
+    def look(self, image: Image) -> TeacherBoxes:
         height, width = image.shape[:2]
         batch = cv2.resize(image, self._size).transpose(2, 0, 1)[None].astype(np.float32)
         rows = np.asarray(self._compiled([batch])[0]).reshape(-1, 7)
         rows = rows[(rows[:, 0] >= 0) & (rows[:, 2] > DOUBTFUL)]
         boxes = (rows[:, 3:7].clip(0, 1) * [width, height, width, height]).astype(np.float32)
         kept = suppress(boxes, rows[:, 2].astype(np.float32), 0.5)
-        return Seen(boxes[kept], rows[kept, 2].astype(np.float32))
+        return TeacherBoxes(boxes[kept], rows[kept, 2].astype(np.float32))
 
 
-def agree(first: Seen, second: Seen) -> Seen:
+def agree(first: TeacherBoxes, second: TeacherBoxes) -> TeacherBoxes:
     """Two teachers' views as one: a shared person takes the mean box and gains trust, a lone one loses."""
     pairs = overlap(first.boxes, second.boxes)
     boxes, scores, used = [], [], set()
@@ -165,10 +165,10 @@ def agree(first: Seen, second: Seen) -> Seen:
     merged = np.asarray(boxes, np.float32).reshape(-1, 4)
     trust = np.asarray(scores, np.float32)
     kept = suppress(merged, trust, 0.55)
-    return Seen(merged[kept], trust[kept])
+    return TeacherBoxes(merged[kept], trust[kept])
 
 
-def tightened(labels: Labels, seen: Seen) -> Labels:
+def tightened(labels: Labels, seen: TeacherBoxes) -> Labels:
     """Roughly drawn boxes, each replaced by the box of a teacher who is sure of the same person."""
     boxes = labels.boxes.copy()
     sure = seen.boxes[seen.scores >= ALONE_SURE]
@@ -179,7 +179,7 @@ def tightened(labels: Labels, seen: Seen) -> Labels:
     return Labels(boxes, labels.trust, labels.teacher_iou)
 
 
-def complete(labels: Labels, seen: Seen, *, trusted: bool) -> Labels:
+def complete(labels: Labels, seen: TeacherBoxes, *, trusted: bool) -> Labels:
     """Ground truth plus what the teachers add beside it.
 
     `trusted` says that the ground truth lists every person: then a teacher's surplus box is never a
@@ -222,7 +222,7 @@ class Teachers:
         self._retail = RetailTeacher(retail, threads)
         self._retail_wide = RetailTeacher(retail, threads, (960, 544))
 
-    def label(self, picture: Picture) -> Labels:
+    def label(self, picture: LabelledImage) -> Labels:
         height, width = picture.image.shape[:2]
         if picture.source == "retail":
             seen = self.yolox.look(picture.image, (640, 960, 1280))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from engines import backends
 from engines.backends import cpu
-from engines.backends.protocol import PixelFormat, Plan, Session
+from engines.backends.protocol import CompilePlan, InputFormat, NetworkSession
 from engines.catalogue import Task
-from engines.catalogue.source import Source, locate
+from engines.catalogue.source import NetworkSource, locate
 from engines.errors import EngineError, WeightsError
 from engines.inference.detector import Image
 from engines.inference.reading import pixels_of
@@ -33,7 +33,7 @@ class CropNetwork:
     """Runs a network of one fixed input size on person crops. Not for use by several threads at once."""
 
     def __init__(
-        self, source: Source, task: Task, *, backend: str = "auto", threads: int = 0, streams: int = 1
+        self, source: NetworkSource, task: Task, *, backend: str = "auto", threads: int = 0, streams: int = 1
     ) -> None:
         runner = backends.choose(backend)
         network = runner.read(source.path)
@@ -60,9 +60,9 @@ class CropNetwork:
         threads = threads or cpu.available_threads()
         streams = max(1, min(streams, threads))
         recipe = source.recipe
-        self.pixels = pixels_of(recipe, PixelFormat())
-        self._session: Session = network.compile(
-            Plan(
+        self.pixels = pixels_of(recipe, InputFormat())
+        self._session: NetworkSession = network.compile(
+            CompilePlan(
                 width,
                 height,
                 pixels=self.pixels,

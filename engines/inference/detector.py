@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from engines import backends
 from engines.backends import cpu
-from engines.backends.protocol import Backend, Plan, Session
+from engines.backends.protocol import Backend, CompilePlan, NetworkSession
 from engines.catalogue.judging import judged
-from engines.catalogue.source import Source, check_person_class, decoder_for, fixed_size, locate
+from engines.catalogue.source import NetworkSource, check_person_class, decoder_for, fixed_size, locate
 from engines.errors import EngineError
-from engines.inference.decoders import Scene
+from engines.inference.decoders import DecoderInput
 from engines.inference.nms import suppress
 from engines.inference.preprocess import Canvas, Fit, Placement, tight_input
-from engines.inference.reading import Reading, reading_of
+from engines.inference.reading import NetworkIO, reading_of
 
 DEFAULT_WEIGHTS = "person-detector-lite"
 MAX_INPUT_SIZES = 4
@@ -48,7 +48,7 @@ class Detections:
 
 
 @dataclass(frozen=True)
-class Pending:
+class PendingDetections:
     """A picture in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""
 
     desk: _Desk
@@ -60,7 +60,7 @@ class Pending:
 class _Desk:
     """A compiled network of one input size, its canvases, and which of its requests are idle."""
 
-    def __init__(self, session: Session, width: int, height: int, fit: Fit) -> None:
+    def __init__(self, session: NetworkSession, width: int, height: int, fit: Fit) -> None:
         self.session = session
         self.width, self.height = width, height
         self.canvases = [Canvas(session.pixels(request), fit) for request in range(session.requests)]
@@ -68,11 +68,11 @@ class _Desk:
         for request in range(session.requests):
             self.idle.put(request)
 
-    def start(self, image: Image) -> Pending:
+    def start(self, image: Image) -> PendingDetections:
         request = self.idle.get()
         placement = self.canvases[request].lay(image)
         self.session.start(request)
-        return Pending(self, request, placement, (image.shape[1], image.shape[0]))
+        return PendingDetections(self, request, placement, (image.shape[1], image.shape[0]))
 
 
 class PersonDetector:
@@ -84,7 +84,7 @@ class PersonDetector:
     def __init__(
         self,
         backend: Backend,
-        source: Source,
+        source: NetworkSource,
         *,
         input_size: tuple[int, int] | None = None,
         threads: int = 0,
@@ -143,7 +143,7 @@ class PersonDetector:
         )
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> NetworkIO:
         """For who runs the same network elsewhere, as `engines.cuda.execution` does."""
         return self._reading
 
@@ -168,7 +168,7 @@ class PersonDetector:
         """Persons in one picture, (height, width, 3) uint8 BGR."""
         return self.finish(self.begin(image_bgr))
 
-    def begin(self, image_bgr: Image) -> Pending:
+    def begin(self, image_bgr: Image) -> PendingDetections:
         """Lay a picture out and let the network work on it; every one begun must be finished or dropped.
 
         Where `streams + REQUESTS_AHEAD` pictures are in flight, waits until another thread finishes one.
@@ -184,7 +184,7 @@ class PersonDetector:
 
         Takes up to `streams + REQUESTS_AHEAD` pictures before it gives the first result.
         """
-        pending: deque[Pending] = deque()
+        pending: deque[PendingDetections] = deque()
         try:
             for image in images_bgr:
                 desk = self._desk_for(image)
@@ -214,7 +214,7 @@ class PersonDetector:
         return desk
 
     def _compile(self, width: int, height: int) -> _Desk:
-        plan = Plan(
+        plan = CompilePlan(
             width,
             height,
             pixels=self._reading.pixels,
@@ -226,12 +226,14 @@ class PersonDetector:
         )
         return _Desk(self._network.compile(plan), width, height, self._reading.fit)
 
-    def finish(self, pending: Pending) -> Detections:
+    def finish(self, pending: PendingDetections) -> Detections:
         """The persons in a picture that was begun; waits for the network."""
         desk = pending.desk
         outputs = desk.session.wait(pending.request)
         reading = self._reading
-        scene = Scene(desk.width, desk.height, reading.person_class, reading.least_score, reading.meaning)
+        scene = DecoderInput(
+            desk.width, desk.height, reading.person_class, reading.least_score, reading.meaning
+        )
         found = self.decoder.decode(outputs, scene)
         desk.idle.put(pending.request)
         if self.decoder.suppressed:
@@ -243,7 +245,7 @@ class PersonDetector:
         return Detections(boxes[in_sight], found.scores[keep][in_sight])
 
     @staticmethod
-    def drop(pending: Pending) -> None:
+    def drop(pending: PendingDetections) -> None:
         """Do without the answer for a picture that was begun."""
         pending.desk.session.wait(pending.request)
         pending.desk.idle.put(pending.request)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engines.backends.protocol import PixelFormat
+from engines.backends.protocol import InputFormat
 from engines.catalogue import Recipe
-from engines.inference.decoders import Decoder, Meaning
+from engines.inference.decoders import Meaning, OutputDecoder
 from engines.inference.decoders.scene import PLAIN
 from engines.inference.preprocess import Fit
 
@@ -17,11 +17,11 @@ OVERLAP_LIMIT = 0.6
 
 
 @dataclass(frozen=True)
-class Reading:
+class NetworkIO:
     """How a network is fed and its outputs are read, whatever runs it (see `engines.inference.decoders`)."""
 
     decoder: str
-    pixels: PixelFormat
+    pixels: InputFormat
     fit: Fit
     person_class: int
     least_score: float
@@ -30,12 +30,12 @@ class Reading:
     meaning: Meaning = PLAIN
 
 
-def reading_of(recipe: Recipe, decoder: Decoder, score: float | None = None) -> Reading:
+def reading_of(recipe: Recipe, decoder: OutputDecoder, score: float | None = None) -> NetworkIO:
     """What the recipe says, and the decoder's usual where it is silent. Raises CatalogueError.
 
     score: least score of a box, instead of the recipe's.
     """
-    return Reading(
+    return NetworkIO(
         decoder.name,
         pixels_of(recipe, decoder.pixels),
         recipe.fit or decoder.fit,
@@ -46,7 +46,7 @@ def reading_of(recipe: Recipe, decoder: Decoder, score: float | None = None) -> 
     )
 
 
-def meaning_of(recipe: Recipe, decoder: Decoder) -> Meaning:
+def meaning_of(recipe: Recipe, decoder: OutputDecoder) -> Meaning:
     """What the outputs' numbers stand for."""
     usual = decoder.usual
     return Meaning(
@@ -57,6 +57,6 @@ def meaning_of(recipe: Recipe, decoder: Decoder) -> Meaning:
     )
 
 
-def pixels_of(recipe: Recipe, usual: PixelFormat) -> PixelFormat:
+def pixels_of(recipe: Recipe, usual: InputFormat) -> InputFormat:
     """Colour order and scale of the input."""
-    return PixelFormat(recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std)
+    return InputFormat(recipe.colour or usual.colour, recipe.mean or usual.mean, recipe.std or usual.std)

@@ -157,7 +157,7 @@ class DetectionHead(nn.Module):
         return self.predict(self.trunk(x))
 
 
-class PersonDetector(nn.Module):
+class DetectorNet(nn.Module):
     """Images [N, 3, H, W] (BGR, 0..255; H and W multiples of 32) to predictions [N, A, 5].
 
     A runs over strides 8, 16, 32, row-major. Columns: distances in pixels from the cell's centre to the

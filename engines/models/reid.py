@@ -63,7 +63,7 @@ class Branch(nn.Module):
         return [torch.cat((part.mean((2, 3)), part.amax((2, 3))), 1) for part in rows]
 
 
-class PersonEmbedder(nn.Module):
+class EmbedderNet(nn.Module):
     """Person crops to embeddings."""
 
     def __init__(self) -> None:

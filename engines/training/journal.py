@@ -9,7 +9,7 @@ from pathlib import Path
 NOT_DRAWN = {"step", "minutes"}
 
 
-class Journal:
+class TrainingLog:
     """Appends rows to `loss.csv` and `validation.csv` in a run's folder and draws `curves.png`."""
 
     def __init__(self, folder: Path) -> None:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.errors import TrainingError
-from engines.training.journal import Journal
+from engines.training.journal import TrainingLog
 
 LOG_EVERY_STEPS = 20
 LEAST_RATE = 0.02
@@ -31,7 +31,7 @@ Net = TypeVar("Net", bound=nn.Module)
 Net_contra = TypeVar("Net_contra", bound=nn.Module, contravariant=True)
 
 
-class Schedule(Protocol):
+class LearningRateSchedule(Protocol):
     """What the loop reads of a recipe; `run` is the folder for checkpoint, log and curves."""
 
     @property
@@ -72,7 +72,7 @@ class Lesson(Protocol[Net_contra]):
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Where a run stands."""
 
     step: int = 0
@@ -80,7 +80,7 @@ class Progress:
     best: float = -math.inf
 
 
-def learning_rate(schedule: Schedule, step: int, trained_s: float = 0.0) -> float:
+def learning_rate(schedule: LearningRateSchedule, step: int, trained_s: float = 0.0) -> float:
     """Linear warm-up, then a cosine down to 2 % when the steps or the minutes end, whichever is nearer."""
     if step < schedule.warmup_steps:
         return schedule.learning_rate * (step + 1) / schedule.warmup_steps
@@ -116,7 +116,7 @@ class TrainingRun(Generic[Net]):
 
     def __init__(
         self,
-        schedule: Schedule,
+        schedule: LearningRateSchedule,
         net: Net,
         lesson: Lesson[Net],
         *,
@@ -125,10 +125,10 @@ class TrainingRun(Generic[Net]):
     ) -> None:
         torch.set_num_threads(schedule.threads)
         self.schedule, self.net, self.lesson = schedule, net, lesson
-        self.progress = Progress()
+        self.progress = TrainingProgress()
         schedule.run.mkdir(parents=True, exist_ok=True)
         self._gradient_limit, self._facts = gradient_limit, dict(facts or {})
-        self._journal = Journal(schedule.run)
+        self._journal = TrainingLog(schedule.run)
         self.average = copy.deepcopy(net).eval()
         groups = parameter_groups(net, schedule.weight_decay)
         self.optimiser = torch.optim.AdamW(groups, lr=schedule.learning_rate)
@@ -235,7 +235,7 @@ class TrainingRun(Generic[Net]):
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(state["step"], state["trained_s"], state.get("best", -math.inf))
+        self.progress = TrainingProgress(state["step"], state["trained_s"], state.get("best", -math.inf))
         print(f"resumed at step {self.progress.step}", flush=True)
 
 

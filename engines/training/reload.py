@@ -19,13 +19,13 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from engines.errors import TrainingError
-from engines.models.detector import PIXEL_SCALE, WIDTHS, PersonDetector
+from engines.models.detector import PIXEL_SCALE, WIDTHS, DetectorNet
 from engines.training.loop import read_state
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
-def net_from_onnx(path: Path) -> PersonDetector:
+def net_from_onnx(path: Path) -> DetectorNet:
     """The net of a `person-detector.onnx` in fp32 or half-precision storage, which answers as the file does.
 
     Raises TrainingError for a file that is no such export (an 8-bit one has lost too much).
@@ -36,14 +36,14 @@ def net_from_onnx(path: Path) -> PersonDetector:
         raise TrainingError(f"{path}: cannot be read as ONNX: {error}") from error
     tensors = stored(graph)
     for width in WIDTHS.values():
-        net = PersonDetector(width)
+        net = DetectorNet(width)
         net.eval()
         if fill(net, graph, tensors):
             return net
     raise TrainingError(f"{path}: is not an export of our detector in fp32 or half-precision storage")
 
 
-def width_of(net: PersonDetector) -> str:
+def width_of(net: DetectorNet) -> str:
     """The net's name in WIDTHS."""
     return next(name for name, width in WIDTHS.items() if width == net.width)
 
@@ -65,7 +65,7 @@ def module_path(node_name: str) -> str:
 
 
 @torch.no_grad()
-def fill(net: PersonDetector, graph: onnx.GraphProto, tensors: Tensors) -> bool:
+def fill(net: DetectorNet, graph: onnx.GraphProto, tensors: Tensors) -> bool:
     """Puts the export's weights into `net`; False where they do not fit it."""
     modules = dict(net.named_modules())
     filled = set()

@@ -15,7 +15,7 @@ WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 
 
-class Journal:
+class WriteJournal:
     """The frames of a write-ahead log that belong to its present run: `pages` by number, `end` in bytes."""
 
     def __init__(self, raw: bytes) -> None:
@@ -45,7 +45,7 @@ def tear(database: Path, chance: random.Random) -> int:
     if not wal.exists():
         return 0
     raw = wal.read_bytes()
-    journal = Journal(raw)
+    journal = WriteJournal(raw)
     rubbish = chance.randbytes(chance.randrange(1, 3 * 4096))
     wal.write_bytes(raw[: journal.end] + rubbish)
     torn = len(rubbish) + len(raw) - journal.end

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from bench.vision.scenes import SimulatedCamera, SimulatedDetector, Walk, tracked
+from bench.vision.scenes import SimulatedCamera, SimulatedDetector, SimulatedWalk, tracked
 from contract.facts import Footfall
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
@@ -36,7 +36,7 @@ BEGIN_S = 1_000_000_020.0
 
 @dataclass(frozen=True)
 class Scene:
-    walks: tuple[Walk, ...]
+    walks: tuple[SimulatedWalk, ...]
     entered: int
     left: int
     fps: float = 10.0
@@ -56,13 +56,15 @@ class Scene:
         return [float(t) for t in times if t < end_s and not any(a <= t < b for a, b in self.dropped)]
 
 
-def walk(*waypoints: tuple[float, float, float], hidden: tuple[tuple[float, float], ...] = ()) -> Walk:
-    return Walk(waypoints, hidden)
+def walk(
+    *waypoints: tuple[float, float, float], hidden: tuple[tuple[float, float], ...] = ()
+) -> SimulatedWalk:
+    return SimulatedWalk(waypoints, hidden)
 
 
 def straight(
     start: tuple[float, float], end: tuple[float, float], speed: float = 1.2, at_s: float = 1.5
-) -> Walk:
+) -> SimulatedWalk:
     length = float(np.hypot(end[0] - start[0], end[1] - start[1]))
     return walk((at_s, *start), (at_s + length / speed, *end))
 

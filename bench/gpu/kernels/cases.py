@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.gpu.kernels.oracle import Picture
+from bench.gpu.kernels.oracle import OracleImage
 from engines.cuda.frames import BGR, NV12, Placed
 from engines.cuda.kernels.launches import Launch
 
@@ -49,7 +49,7 @@ def address(array: NDArray[Any]) -> int:
     return int(array.ctypes.data)
 
 
-def random_picture(rng: np.random.Generator, most: int = 60) -> Picture:
+def random_picture(rng: np.random.Generator, most: int = 60) -> OracleImage:
     """BGR or NV12, odd sizes too, with or without a gap after each row and before the chroma."""
     width, height, gap = (
         int(rng.integers(1, most)),
@@ -58,12 +58,12 @@ def random_picture(rng: np.random.Generator, most: int = 60) -> Picture:
     )
     if rng.random() < 0.5:
         row_bytes = 3 * width + gap
-        return Picture(_noise(rng, (height - 1) * row_bytes + 3 * width), width, height, BGR, row_bytes)
+        return OracleImage(_noise(rng, (height - 1) * row_bytes + 3 * width), width, height, BGR, row_bytes)
     used = width + width % 2
     row_bytes = used + gap
     chroma_offset = height * row_bytes + int(rng.integers(0, 2) * rng.integers(0, 40))
     size = chroma_offset + ((height + 1) // 2 - 1) * row_bytes + used
-    return Picture(_noise(rng, size), width, height, NV12, row_bytes, chroma_offset)
+    return OracleImage(_noise(rng, size), width, height, NV12, row_bytes, chroma_offset)
 
 
 def _noise(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
@@ -71,7 +71,7 @@ def _noise(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def placed_at_random(
-    double: Runner, rng: np.random.Generator, picture: Picture | None, width: int, height: int
+    double: Runner, rng: np.random.Generator, picture: OracleImage | None, width: int, height: int
 ) -> Placed:
     """Where the picture goes in an input of that size; it may reach beyond. None: the place is empty."""
     size = (int(rng.integers(1, width + 3)), int(rng.integers(1, height + 3)))

@@ -17,7 +17,7 @@ LANE_LIMIT_S = 240.0
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LaneVerdict:
     """How a lane ended: the largest errors, or what it found wrong."""
 
     errors: dict[str, float] = field(default_factory=dict)
@@ -56,7 +56,7 @@ def _preloaded(library: Path) -> dict[str, str]:
 
 def run_lane(
     kernels: Path | None = None, *, sanitize: bool = False, rounds: float = 1.0, only: tuple[str, ...] = ()
-) -> Verdict:
+) -> LaneVerdict:
     """Check the kernels in the file, or our own. Raises DoubleError where there is nothing to build with."""
     if compiler() is None:
         raise DoubleError("no C++ compiler is here (g++)")
@@ -73,10 +73,10 @@ def run_lane(
             command, env=environment, capture_output=True, text=True, timeout=LANE_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return Verdict(fault=f"no end after {LANE_LIMIT_S:.0f} s")
+        return LaneVerdict(fault=f"no end after {LANE_LIMIT_S:.0f} s")
     if ended.returncode:
-        return Verdict(fault=_gist(ended.stderr) or f"the process ended with {ended.returncode}")
-    return Verdict(errors=json.loads(ended.stdout))
+        return LaneVerdict(fault=_gist(ended.stderr) or f"the process ended with {ended.returncode}")
+    return LaneVerdict(errors=json.loads(ended.stdout))
 
 
 def _gist(stderr: str) -> str:

@@ -20,7 +20,7 @@ YUV_TO_BGR = np.array(
 
 
 @dataclass(frozen=True)
-class Picture:
+class OracleImage:
     """A picture in memory that holds not one byte more than it needs."""
 
     memory: NDArray[np.uint8]
@@ -77,7 +77,7 @@ def as_input(bgr: Float64, mean: Float64, std: Float64, *, rgb: bool) -> Float64
 
 
 def letterboxed(
-    picture: Picture | None,
+    picture: OracleImage | None,
     offset_xy: tuple[int, int],
     size_wh: tuple[int, int],
     shape: tuple[int, int],
@@ -104,7 +104,7 @@ class Lies:
 
 
 def cropped(
-    picture: Picture | None,
+    picture: OracleImage | None,
     box: Float32,
     lies: Lies,
     shape: tuple[int, int],
@@ -152,7 +152,7 @@ def _window(low: np.float32, high: np.float32, size: int) -> NDArray[np.int64]:
     return np.arange(max(0, int(low) - 2), min(size, int(high) + 2))
 
 
-def _at(picture: Picture, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Float64:
+def _at(picture: OracleImage, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Float64:
     return np.asarray(picture.bgr()[np.ix_(rows, columns)], np.float64)
 
 
@@ -180,7 +180,7 @@ def cells_of(width: int, height: int, levels: int) -> Float64:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class OracleBoxes:
     """For every cell: box (A, 4), score, class; -1, -1 and an empty box where it is none."""
 
     boxes: Float64
@@ -190,12 +190,12 @@ class Candidates:
 
 def filtered(
     boxes: Float64, scores: Float32, kinds: NDArray[np.int64], known: int, least_score: float
-) -> Candidates:
+) -> OracleBoxes:
     """Only finite boxes with enough score, among the first `known` cells, are candidates."""
     with np.errstate(invalid="ignore", over="ignore"):
         chosen = (scores >= np.float32(least_score)) & np.isfinite(scores) & (kinds >= 0)
         chosen &= np.isfinite(boxes.astype(np.float32)).all(1) & (np.arange(len(scores)) < known)
-    return Candidates(
+    return OracleBoxes(
         np.where(chosen[:, None], boxes, 0.0),
         np.where(chosen, scores, np.float32(-1)).astype(np.float32),
         np.where(chosen, kinds, -1).astype(np.int32),
@@ -204,7 +204,7 @@ def filtered(
 
 def decoded(
     decoder: str, table: Float32, only: int, input_wh: tuple[int, int], levels: int, least_score: float
-) -> Candidates:
+) -> OracleBoxes:
     """One image's outputs: (A, 5), (A, 5 + C) or (4 + C, A) as the decoder has them."""
     rows = table.T if decoder == "yolov8" else table
     wide = rows.astype(np.float64)

@@ -17,7 +17,7 @@ from bench.gpu.kernels.cases import (
     rubbish,
     triple,
 )
-from bench.gpu.kernels.oracle import Lies, Picture
+from bench.gpu.kernels.oracle import Lies, OracleImage
 from engines.cuda.frames import Placed, descriptors
 from engines.cuda.kernels import launches
 from engines.cuda.kernels.launches import MAX_KEPT
@@ -55,7 +55,7 @@ def check_letterbox(double: Runner, rng: np.random.Generator) -> dict[str, float
 
 
 def _letterboxed(
-    pictures: list[Picture | None], places: list[Placed], image: int, shape: tuple[int, int]
+    pictures: list[OracleImage | None], places: list[Placed], image: int, shape: tuple[int, int]
 ) -> NDArray[np.float64]:
     if image >= len(pictures):
         return np.full((*shape, 3), PAD)

@@ -44,7 +44,7 @@ TOKENS = (
 )
 
 
-class Finding(msgspec.Struct, frozen=True):
+class FuzzFinding(msgspec.Struct, frozen=True):
     """An input that a parser could not cope with, and how it failed."""
 
     target: str
@@ -52,7 +52,7 @@ class Finding(msgspec.Struct, frozen=True):
     trace: str
 
 
-class Report(msgspec.Struct, frozen=True):
+class FuzzReport(msgspec.Struct, frozen=True):
     """One target's run."""
 
     target: str
@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True):
     taken: int
     refused: int
     slowest_ms: float
-    findings: tuple[Finding, ...]
+    findings: tuple[FuzzFinding, ...]
 
 
 class TooSlow(BaseException):
@@ -133,10 +133,10 @@ def thread_faults() -> Iterator[list[str]]:
         threading.excepthook = before
 
 
-def fuzz_target(name: str, target: Target, seconds: float, seed: int) -> Report:
+def fuzz_target(name: str, target: Target, seconds: float, seed: int) -> FuzzReport:
     """Give a parser mutated inputs for so long."""
     chance = random.Random(seed)
-    findings: list[Finding] = []
+    findings: list[FuzzFinding] = []
     verdicts = {True: 0, False: 0}
     slowest_s = 0.0
     inputs = 0
@@ -152,12 +152,12 @@ def fuzz_target(name: str, target: Target, seconds: float, seed: int) -> Report:
             except (Exception, TooSlow):  # noqa: BLE001 - whatever it is, it is a finding
                 traces.append(traceback.format_exc())
         slowest_s = max(slowest_s, time.process_time() - began_s)
-        findings += [Finding(name, data, trace) for trace in traces]
+        findings += [FuzzFinding(name, data, trace) for trace in traces]
     slowest_ms = round(slowest_s * 1e3, 1)
-    return Report(name, inputs, verdicts[True], verdicts[False], slowest_ms, tuple(findings))
+    return FuzzReport(name, inputs, verdicts[True], verdicts[False], slowest_ms, tuple(findings))
 
 
-def _save(folder: Path, finding: Finding, number: int) -> None:
+def _save(folder: Path, finding: FuzzFinding, number: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{finding.target}-{number}.input").write_bytes(finding.data)
     (folder / f"{finding.target}-{number}.trace").write_text(finding.trace)

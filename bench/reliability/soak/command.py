@@ -22,7 +22,7 @@ from rich.table import Table
 from bench.inputs import sample_clip
 from bench.reliability.soak.faults import Faults
 from bench.reliability.soak.plot import draw
-from bench.reliability.soak.record import TO_THE_END, WARM_UP_S, Report, Watch, save
+from bench.reliability.soak.record import TO_THE_END, WARM_UP_S, SoakReport, Watch, save
 from bench.reliability.soak.store import open_store
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
@@ -72,7 +72,7 @@ def run_soak(
     plot: Path | None,
     record: Path,
     tell: Callable[[str], None],
-) -> Report:
+) -> SoakReport:
     """Soak the daemon; `fault_every_s` None breaks nothing. The figures so far are always in `record`.
 
     What ends it early stands in the report; a fault of this program is raised again once that is saved.
@@ -169,7 +169,7 @@ def soak(
         raise SystemExit(130 if report.ended.startswith(INTERRUPTED) else 1)
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: SoakReport, console: Console) -> None:
     """The figures for people."""
     table = Table(
         "process", "lives", "longest, s", "MB first / most / last", "MB/h", "descriptors", "threads"

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.reliability.soak.faults import Faults
 from bench.reliability.soak.figures import MB, Course, Sample, course_of, sample_all
-from bench.reliability.soak.store import Account, SoakStore
+from bench.reliability.soak.store import SoakAccount, SoakStore
 from runtime.errors import TagsightError
 
 WARM_UP_S = 60.0
@@ -22,7 +22,7 @@ TURN_S = 0.5
 TO_THE_END = ""
 
 
-class Report(msgspec.Struct, frozen=True):
+class SoakReport(msgspec.Struct, frozen=True):
     """What the soak found. `tracebacks` are faults of the program in the daemon's log.
 
     `ended` is why it did not go to the end, empty where it did; `seconds` is how long it went after its
@@ -32,7 +32,7 @@ class Report(msgspec.Struct, frozen=True):
 
     seconds: float
     faults: dict[str, int]
-    account: Account | None
+    account: SoakAccount | None
     processes: list[Course]
     starts: int
     tracebacks: int
@@ -84,11 +84,11 @@ class Watch:
             tell(f"{left_s:.0f} s to go, {total / MB:.0f} MB in all, {len(self.strikes)} faults so far")
 
     def report(
-        self, ended: str = TO_THE_END, account: Account | None = None, stop_s: float | None = None
-    ) -> Report:
+        self, ended: str = TO_THE_END, account: SoakAccount | None = None, stop_s: float | None = None
+    ) -> SoakReport:
         """The figures so far."""
         courses = (course_of(name, course) for name, course in sorted(self.samples.items()))
-        return Report(
+        return SoakReport(
             seconds=round(max(0.0, (self.ended_s or time.monotonic()) - self.begin_s - WARM_UP_S), 1),
             faults=dict(sorted(self.struck.items())),
             account=account,
@@ -100,7 +100,7 @@ class Watch:
             ended=ended,
         )
 
-    def close(self, ended: str) -> Report:
+    def close(self, ended: str) -> SoakReport:
         """Stop the daemon, ask the cloud, and say what there is to say, whatever of it fails."""
         self.ended_s = time.monotonic()
         account = stop_s = None
@@ -114,7 +114,7 @@ class Watch:
         return self.report(ended, account, stop_s)
 
 
-def save(report: Report, path: Path) -> None:
+def save(report: SoakReport, path: Path) -> None:
     """Write it as JSON, whole or not at all. Raises OSError."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(report)))

@@ -34,7 +34,7 @@ STOP_LIMIT_S = 10.0
 ARRIVE_WITHIN_S = 20.0
 
 
-class Account(msgspec.Struct, frozen=True):
+class SoakAccount(msgspec.Struct, frozen=True):
     """What the cloud has of what the box had on disk.
 
     `lost` events are neither in the cloud, nor named in a gap, nor still in the outbox; `waiting` ones are in
@@ -152,7 +152,7 @@ class SoakStore:
             raise TagsightError(f"the daemon ended with exit code {code}; see {self.log}")
         return time.monotonic() - began_s
 
-    def account(self) -> Account:
+    def account(self) -> SoakAccount:
         """Audit the cloud's side against the box's disk, once what is under way has arrived."""
         reader = OutboxReader(self.folder / "state" / "outbox.db")
         on_disk, waiting = reader.last_seq(), set[int]()
@@ -166,7 +166,7 @@ class SoakStore:
         missing = () if audit is None else audit.missing
         absent = {seq for first, last in missing for seq in range(first, last + 1)}
         absent |= set(range(1 if audit is None else audit.last_seq + 1, on_disk + 1))
-        return Account(
+        return SoakAccount(
             on_disk=on_disk,
             received=0 if audit is None else audit.events,
             named_in_gaps=0 if audit is None else audit.named_in_gaps,

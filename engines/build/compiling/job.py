@@ -8,7 +8,7 @@ from engines.build.key import Options
 from engines.build.manifest import TensorSpec
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class CompileJob(msgspec.Struct, frozen=True, kw_only=True):
     """One plan to make. Files are given by their paths, in folders of this user only."""
 
     library: str
@@ -30,7 +30,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Compute capability to build for; 0 for the device that is here."""
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
+class CompileProgress(msgspec.Struct, frozen=True, tag="progress"):
     """How far the compiler is."""
 
     done: float
@@ -38,7 +38,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
     phase: str
 
 
-class Fault(msgspec.Struct, frozen=True, tag="fault"):
+class CompileFailure(msgspec.Struct, frozen=True, tag="fault"):
     """The end of it: one sentence."""
 
     sentence: str
@@ -54,4 +54,4 @@ class Built(msgspec.Struct, frozen=True, kw_only=True, tag="built"):
     """Layers that the DLA does not take and the GPU runs."""
 
 
-Message = Progress | Fault | Built
+Message = CompileProgress | CompileFailure | Built

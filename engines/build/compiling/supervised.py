@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from engines.build.compiling.job import Built, Fault, Job, Message, Progress
+from engines.build.compiling.job import Built, CompileFailure, CompileJob, CompileProgress, Message
 from engines.errors import BuildError
 
 LOOK_S = 1.0
@@ -28,7 +28,7 @@ OnProgress = Callable[[float, float | None, str], None]
 """Seconds since the start, share done (None where TensorRT does not tell), what it is at."""
 
 
-def run(job: Job, log: Path, limit_s: float, on_progress: OnProgress) -> Built:
+def run(job: CompileJob, log: Path, limit_s: float, on_progress: OnProgress) -> Built:
     """Have the plan made. Raises BuildError with the reason: the network's, the limit's, or the crash's."""
     began_s = time.monotonic()
     reading, writing = os.pipe()
@@ -46,14 +46,14 @@ def run(job: Job, log: Path, limit_s: float, on_progress: OnProgress) -> Built:
             _end(process)
     if isinstance(last, Built):
         return last
-    if isinstance(last, Fault):
+    if isinstance(last, CompileFailure):
         raise BuildError(last.sentence)
     raise BuildError(_death(status, log))
 
 
 def _listen(
     answers: io.RawIOBase, began_s: float, limit_s: float, on_progress: OnProgress
-) -> Built | Fault | None:
+) -> Built | CompileFailure | None:
     """The worker's last word; None where it ended without one. Raises BuildError at the time limit."""
     os.set_blocking(answers.fileno(), False)
     waiting = b""
@@ -73,13 +73,13 @@ def _listen(
                 raise BuildError("the compiler's process does not speak the builder's language")
             for line in lines:
                 message: Message = msgspec.json.decode(line, type=Message)
-                if not isinstance(message, Progress):
+                if not isinstance(message, CompileProgress):
                     return message
                 done, phase = message.done, message.phase
             on_progress(took_s, done, phase)
 
 
-def _start(job: Job, log: int, answers: int) -> subprocess.Popen[bytes]:
+def _start(job: CompileJob, log: int, answers: int) -> subprocess.Popen[bytes]:
     """The worker sees the same modules as this process, and none from the folder it is started in."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(  # noqa: S603

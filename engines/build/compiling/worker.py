@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from engines.build.compiling.job import Built, Fault, Job, Message, Progress
+from engines.build.compiling.job import Built, CompileFailure, CompileJob, CompileProgress, Message
 from engines.build.compiling.progress import Steps
 from engines.build.manifest import TensorSpec
 
@@ -37,14 +37,14 @@ def main() -> None:
     def say(message: Message) -> None:
         answers.write(msgspec.json.encode(message) + b"\n")
 
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=CompileJob)
     try:
         say(compile_plan(job, importlib.import_module(job.library), say))
     except CompileFault as fault:
-        say(Fault(str(fault)))
+        say(CompileFailure(str(fault)))
 
 
-def compile_plan(job: Job, trt: Any, say: Callable[[Message], None]) -> Built:
+def compile_plan(job: CompileJob, trt: Any, say: Callable[[Message], None]) -> Built:
     """Make the plan and write it. Raises CompileFault."""
     logger = _logger(trt)
     builder = trt.Builder(logger)
@@ -70,7 +70,7 @@ def compile_plan(job: Job, trt: Any, say: Callable[[Message], None]) -> Built:
     return Built(inputs=inputs, outputs=outputs, layers=network.num_layers, on_gpu=on_gpu)
 
 
-def _creation_flags(trt: Any, job: Job) -> int:
+def _creation_flags(trt: Any, job: CompileJob) -> int:
     """Strongly typed where asked; an explicit batch where the release still has the other kind."""
     kinds = trt.NetworkDefinitionCreationFlag
     wanted = ["STRONGLY_TYPED"] if job.typed else []
@@ -80,7 +80,7 @@ def _creation_flags(trt: Any, job: Job) -> int:
     return sum(1 << int(getattr(kinds, name)) for name in wanted)
 
 
-def _parse(parser: Any, network: Any, job: Job, logger: Any) -> None:
+def _parse(parser: Any, network: Any, job: CompileJob, logger: Any) -> None:
     content = Path(job.onnx).read_bytes()
     if not parser.parse(content):
         raise CompileFault(_parser_sentence(parser, job) if parser.num_errors else logger.last_error)
@@ -88,7 +88,7 @@ def _parse(parser: Any, network: Any, job: Job, logger: Any) -> None:
         raise CompileFault("the file holds no network: damaged, cut short or not ONNX")
 
 
-def _parser_sentence(parser: Any, job: Job) -> str:
+def _parser_sentence(parser: Any, job: CompileJob) -> str:
     """What the parser holds against the network, with the node's name."""
     error = parser.get_error(0)
     place = error.node()
@@ -102,7 +102,7 @@ def _parser_sentence(parser: Any, job: Job) -> str:
     return f"{where}{said}"
 
 
-def _set_up(trt: Any, builder: Any, config: Any, job: Job) -> None:
+def _set_up(trt: Any, builder: Any, config: Any, job: CompileJob) -> None:
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job.options.workspace_mib << 20)
     if hasattr(config, "builder_optimization_level"):
         config.builder_optimization_level = job.options.level
@@ -127,7 +127,7 @@ def _aim(trt: Any, config: Any, target_sm: int) -> None:
     config.set_compute_capability(getattr(kinds, f"SM{target_sm}"), 0)
 
 
-def _use_dla(trt: Any, builder: Any, config: Any, network: Any, job: Job) -> tuple[str, ...]:
+def _use_dla(trt: Any, builder: Any, config: Any, network: Any, job: CompileJob) -> tuple[str, ...]:
     """Put the network on a DLA core; the names of the layers that stay on the GPU."""
     core = job.options.dla_core
     if core is None:
@@ -146,7 +146,7 @@ def _use_dla(trt: Any, builder: Any, config: Any, network: Any, job: Job) -> tup
     return left
 
 
-def _add_profiles(builder: Any, config: Any, entry: Any, job: Job) -> None:
+def _add_profiles(builder: Any, config: Any, entry: Any, job: CompileJob) -> None:
     width, height = job.options.size_wh
     least = 1
     for most in job.options.buckets:
@@ -167,13 +167,13 @@ def _add_profiles(builder: Any, config: Any, entry: Any, job: Job) -> None:
         least = most + 1
 
 
-def _described(tensor: Any, job: Job) -> TensorSpec:
+def _described(tensor: Any, job: CompileJob) -> TensorSpec:
     shape = tuple(int(side) for side in tensor.shape)
     kind = {"FLOAT": "float32", "HALF": "float16"}.get(tensor.dtype.name, tensor.dtype.name.lower())
     return TensorSpec(tensor.name, kind, shape)
 
 
-def _open_timing_cache(config: Any, job: Job) -> Any:
+def _open_timing_cache(config: Any, job: CompileJob) -> Any:
     if not job.timing_cache or not hasattr(config, "create_timing_cache"):
         return None
     path = Path(job.timing_cache)
@@ -186,7 +186,7 @@ def _open_timing_cache(config: Any, job: Job) -> Any:
     return cache
 
 
-def _keep_timing_cache(config: Any, cache: Any, job: Job) -> None:
+def _keep_timing_cache(config: Any, cache: Any, job: CompileJob) -> None:
     if cache is None:
         return
     content = config.get_timing_cache().serialize()
@@ -197,7 +197,7 @@ def _keep_timing_cache(config: Any, cache: Any, job: Job) -> None:
 def _logger(trt: Any) -> Any:
     """TensorRT's logger: everything but chatter to stderr, the last error kept."""
 
-    class Log(trt.ILogger):  # type: ignore[misc]
+    class TensorRtLog(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.last_error = ""
@@ -208,7 +208,7 @@ def _logger(trt: Any) -> Any:
             if severity.name in LOGGED:
                 sys.stderr.write(f"{severity.name}: {message}\n")
 
-    return Log()
+    return TensorRtLog()
 
 
 def _monitor(trt: Any, say: Callable[[Message], None]) -> Any:
@@ -225,7 +225,7 @@ def _monitor(trt: Any, say: Callable[[Message], None]) -> Any:
         def step_complete(self, phase_name: str, step: int) -> bool:
             moved = self.steps.complete(phase_name, step)
             if moved is not None:
-                say(Progress(moved, phase_name))
+                say(CompileProgress(moved, phase_name))
             return True
 
         def phase_finish(self, phase_name: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from engines.backends.protocol import as_shape
 from engines.build.precision import conversion, graphs, parity, samples
-from engines.build.precision.parity import Accuracy, Reference
+from engines.build.precision.parity import KeptAccuracy, Reference
 from engines.build.store import MAX_PLAN_BYTES, MAX_TEXT_BYTES, PlanStore, digest
 from engines.catalogue import KnownEngine, trust
 from engines.errors import BuildError, StoreError
@@ -27,7 +27,7 @@ class EightBit:
     """An accepted 8-bit network."""
 
     onnx: bytes
-    accuracy: Accuracy
+    accuracy: KeptAccuracy
 
     @property
     def digest(self) -> str:
@@ -37,7 +37,7 @@ class EightBit:
 
 def calibrate(
     plans: PlanStore, engine: KnownEngine, source: Path, size_wh: tuple[int, int], folder: Path
-) -> Accuracy:
+) -> KeptAccuracy:
     """Make the 8-bit network from a folder of frames, judge it on those kept apart, and store both.
 
     What is judged is what TensorRT is given where precision is in the network: 8 bits, and fp16 between.
@@ -54,7 +54,7 @@ def calibrate(
     measure, value, least, boxes = parity.accuracy(
         Reference(conversion.serialised(full)), Reference(given), feeding, judging
     )
-    verdict = Accuracy(
+    verdict = KeptAccuracy(
         onnx_sha256=graphs.content_digest(source),
         quantised_sha256=digest(quantised),
         measure=measure,
@@ -77,13 +77,13 @@ def _sides(output: object) -> list[int]:
     return [side.dim_value for side in output.type.tensor_type.shape.dim]  # type: ignore[attr-defined]
 
 
-def verdict_on(plans: PlanStore, engine: KnownEngine, size_wh: tuple[int, int]) -> Accuracy | None:
+def verdict_on(plans: PlanStore, engine: KnownEngine, size_wh: tuple[int, int]) -> KeptAccuracy | None:
     """The stored verdict, or None where the network was never brought to 8 bits. Raises StoreError."""
     path = plans.quantised(engine.entry.name, size_wh) / VERDICT
     if not path.exists():
         return None
     try:
-        return msgspec.json.decode(trust.read_private(path, MAX_TEXT_BYTES), type=Accuracy)
+        return msgspec.json.decode(trust.read_private(path, MAX_TEXT_BYTES), type=KeptAccuracy)
     except msgspec.DecodeError as error:
         raise StoreError(f"{path}: is no verdict ({error}); calibrate again with --frames") from error
 

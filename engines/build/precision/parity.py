@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from engines.build.key import Precision
 from engines.build.precision.samples import Feed, Feeding
 from engines.errors import BuildError
-from engines.inference.decoders import Candidates, Scene, by_name
+from engines.inference.decoders import CandidateBoxes, DecoderInput, by_name
 from engines.inference.nms import iou_matrix, suppress
-from engines.inference.reading import Reading
+from engines.inference.reading import NetworkIO
 
 Answers = tuple[NDArray[np.float32], ...]
 
@@ -40,7 +40,7 @@ JUDGED_OVERLAP = 0.6
 SAME_IOU = 0.5
 
 
-class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+class KeptAccuracy(msgspec.Struct, frozen=True, kw_only=True):
     """How an 8-bit network compares with fp32 on held-out frames; stored beside it."""
 
     onnx_sha256: str
@@ -167,10 +167,10 @@ def _likeness(pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> t
     return "correlation", float(correlations.min()), LEAST_CORRELATION, 0
 
 
-def _boxes(reading: Reading, answers: Answers, width: int, height: int) -> NDArray[np.float32]:
+def _boxes(reading: NetworkIO, answers: Answers, width: int, height: int) -> NDArray[np.float32]:
     decoder = by_name(reading.decoder)
-    scene = Scene(width, height, reading.person_class, JUDGED_SCORE, reading.meaning)
-    candidates: Candidates = decoder.decode(answers, scene)
+    scene = DecoderInput(width, height, reading.person_class, JUDGED_SCORE, reading.meaning)
+    candidates: CandidateBoxes = decoder.decode(answers, scene)
     if decoder.suppressed:
         return candidates.boxes
     return candidates.boxes[suppress(candidates.boxes, candidates.scores, JUDGED_OVERLAP)]

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends.onnxruntime import fill_planes
-from engines.backends.protocol import PixelFormat
+from engines.backends.protocol import InputFormat
 from engines.catalogue import KnownEngine, Recipe
 from engines.errors import BuildError, DecoderError
 from engines.inference import decoders
-from engines.inference.decoders import Decoder
+from engines.inference.decoders import OutputDecoder
 from engines.inference.detector import PersonDetector
 from engines.inference.preprocess import Canvas, Fit
-from engines.inference.reading import Reading, pixels_of, reading_of
+from engines.inference.reading import NetworkIO, pixels_of, reading_of
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 MAX_FRAMES = 200
@@ -40,9 +40,9 @@ Feed = NDArray[np.float32]
 class Feeding:
     """How pictures become a network's input. `reading` None: a network of persons' crops, not of frames."""
 
-    pixels: PixelFormat
+    pixels: InputFormat
     fit: Fit
-    reading: Reading | None
+    reading: NetworkIO | None
 
     def input_of(self, image: Image, size_wh: tuple[int, int]) -> Feed:
         """[1, 3, height, width] fp32 from a picture [height, width, 3] BGR."""
@@ -59,12 +59,12 @@ def feeding_of(engine: KnownEngine, output_shapes: decoders.Shapes, size_wh: tup
     recipe: Recipe = engine.entry
     decoder = _decoder(recipe, output_shapes, size_wh) if engine.entry.task == "detector" else None
     if decoder is None:
-        return Feeding(pixels_of(recipe, PixelFormat()), recipe.fit or "stretch", None)
+        return Feeding(pixels_of(recipe, InputFormat()), recipe.fit or "stretch", None)
     reading = reading_of(recipe, decoder)
     return Feeding(reading.pixels, reading.fit, reading)
 
 
-def _decoder(recipe: Recipe, shapes: decoders.Shapes, size_wh: tuple[int, int]) -> Decoder | None:
+def _decoder(recipe: Recipe, shapes: decoders.Shapes, size_wh: tuple[int, int]) -> OutputDecoder | None:
     try:
         return decoders.by_name(recipe.decoder) if recipe.decoder else decoders.guess(shapes, *size_wh)
     except DecoderError:

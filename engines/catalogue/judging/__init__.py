@@ -15,6 +15,6 @@ when it is opened (`judged`), and the verdict is kept by the file's SHA-256.
 
 from engines.catalogue.judging.picture import persons_there
 from engines.catalogue.judging.process import LIMIT_S, judge, judged
-from engines.catalogue.judging.task import Refused, Task, Verdict
+from engines.catalogue.judging.task import NetworkRefused, NetworkVerdict, Task
 
-__all__ = ["LIMIT_S", "Refused", "Task", "Verdict", "judge", "judged", "persons_there"]
+__all__ = ["LIMIT_S", "NetworkRefused", "NetworkVerdict", "Task", "judge", "judged", "persons_there"]

@@ -13,7 +13,7 @@ import sys
 
 import msgspec
 
-from engines.catalogue.judging.task import Task, Verdict
+from engines.catalogue.judging.task import NetworkVerdict, Task
 from engines.errors import EngineError
 
 PR_SET_PDEATHSIG = 1
@@ -36,7 +36,7 @@ def main() -> None:
         answer.write(msgspec.json.encode(_verdict(task)))
 
 
-def _verdict(task: Task) -> Verdict | str:
+def _verdict(task: Task) -> NetworkVerdict | str:
     from engines.catalogue.judging.verdict import pass_verdict
 
     try:

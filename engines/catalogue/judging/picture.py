@@ -22,7 +22,7 @@ MAX_LABELS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReferenceImage:
     """uint8 BGR, and who is in it."""
 
     image: NDArray[np.uint8]
@@ -37,7 +37,7 @@ class Picture:
         return self.image.shape[1], self.image.shape[0]
 
 
-def load(path: Path | None, persons: int | None) -> Picture:
+def load(path: Path | None, persons: int | None) -> ReferenceImage:
     """The shipped picture, or the user's with its labels beside it, or with that many persons (else one).
 
     Raises EngineError for what is no picture or no labels.
@@ -56,8 +56,8 @@ def load(path: Path | None, persons: int | None) -> Picture:
     labels = place.with_suffix(".txt")
     if path is None or (persons is None and labels.is_file()):
         boxes = read_labels(labels, width, height)
-        return Picture(np.asarray(image, np.uint8), boxes, len(boxes), path is None)
-    return Picture(np.asarray(image, np.uint8), None, persons or 1, False)
+        return ReferenceImage(np.asarray(image, np.uint8), boxes, len(boxes), path is None)
+    return ReferenceImage(np.asarray(image, np.uint8), None, persons or 1, False)
 
 
 def read_labels(path: Path, width: int, height: int) -> NDArray[np.float32]:

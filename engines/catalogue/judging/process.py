@@ -19,8 +19,8 @@ import msgspec
 
 from engines.backends.files import check_file
 from engines.catalogue import Recipe, sha256_of, trust, user_store
-from engines.catalogue.judging.task import Refused, Task, Verdict
-from engines.catalogue.source import FILE_SUFFIXES, Source
+from engines.catalogue.judging.task import NetworkRefused, NetworkVerdict, Task
+from engines.catalogue.source import FILE_SUFFIXES, NetworkSource
 from engines.errors import EngineError, StoreError, WeightsError
 
 CHILD = "engines.catalogue.judging.child"
@@ -41,7 +41,7 @@ MAX_VERDICT_BYTES = 1 << 20
 OnWait = Callable[[float], None]
 
 
-def judge(task: Task, *, limit_s: float = LIMIT_S, on_wait: OnWait = lambda took_s: None) -> Verdict:
+def judge(task: Task, *, limit_s: float = LIMIT_S, on_wait: OnWait = lambda took_s: None) -> NetworkVerdict:
     """Whether a network finds persons, and how. Raises EngineError for a missing file or picture.
 
     on_wait: called with the seconds it has taken so far, at once and every `TOLD_EVERY_S` until it is over.
@@ -57,14 +57,14 @@ def judge(task: Task, *, limit_s: float = LIMIT_S, on_wait: OnWait = lambda took
     with tempfile.TemporaryFile() as said:
         status, answer = _ask(asked, said, limit_s, on_wait)
         if answer:
-            told = msgspec.json.decode(answer, type=Verdict | str)
+            told = msgspec.json.decode(answer, type=NetworkVerdict | str)
             if isinstance(told, str):
                 raise EngineError(told.replace(asked.file, task.file))
             return _renamed(told, asked.file, task.file)
         raise WeightsError(f"{task.file}: {_death(status, said, allowed, limit_s)}")
 
 
-def _renamed(verdict: Verdict, before: str, name: str) -> Verdict:
+def _renamed(verdict: NetworkVerdict, before: str, name: str) -> NetworkVerdict:
     """The verdict with the file called by another name."""
     return msgspec.structs.replace(verdict, reason=verdict.reason.replace(before, name))
 
@@ -143,12 +143,12 @@ def _free_bytes() -> int:
 
 
 def judged(
-    source: Source,
+    source: NetworkSource,
     backend: str,
     store: Path | None,
     size: tuple[int, int] | None = None,
     on_wait: OnWait = lambda took_s: None,
-) -> Source:
+) -> NetworkSource:
     """The source with a recipe that was found out, where its own names no decoder.
 
     A verdict is kept in the user's store under the file's SHA-256, so that a file is judged once. on_wait: as
@@ -167,7 +167,7 @@ def judged(
         if verdict.lasting:
             _keep(place, _renamed(verdict, str(source.path), NAMELESS))
     if not verdict.accepted:
-        raise Refused(_renamed(verdict, NAMELESS, str(source.path)))
+        raise NetworkRefused(_renamed(verdict, NAMELESS, str(source.path)))
     found_out = msgspec.structs.replace(verdict.recipe, input=source.recipe.input)
     return replace(source, recipe=found_out)
 
@@ -180,16 +180,16 @@ def _key(path: Path, recipe: Recipe, backend: str) -> str:
     return together.hexdigest()
 
 
-def _kept(place: Path) -> Verdict | None:
+def _kept(place: Path) -> NetworkVerdict | None:
     if not place.is_file():
         return None
     try:
-        return msgspec.json.decode(trust.read_private(place, MAX_VERDICT_BYTES), type=Verdict)
+        return msgspec.json.decode(trust.read_private(place, MAX_VERDICT_BYTES), type=NetworkVerdict)
     except (StoreError, OSError, msgspec.DecodeError):
         return None
 
 
-def _keep(place: Path, verdict: Verdict) -> None:
+def _keep(place: Path, verdict: NetworkVerdict) -> None:
     """Where the store cannot be written to, the file is judged again next time."""
     with contextlib.suppress(StoreError, OSError):
         place.parent.parent.mkdir(parents=True, exist_ok=True)

@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from engines.backends.protocol import PixelFormat
+from engines.backends.protocol import InputFormat
 from engines.catalogue import Recipe
-from engines.inference.decoders import AS_IT_IS, IMAGENET_BGR, UNIT_BGR, UNIT_RGB, Decoder, Meaning, Shapes
+from engines.inference.decoders import (
+    AS_IT_IS,
+    IMAGENET_BGR,
+    UNIT_BGR,
+    UNIT_RGB,
+    Meaning,
+    OutputDecoder,
+    Shapes,
+)
 from engines.inference.decoders.lists import class_roles, detection_roles
 from engines.inference.decoders.scene import Form, Role, Scale, Units
 
-_AS_IT_IS_RGB = PixelFormat("rgb")
-_IMAGENET_RGB = PixelFormat("rgb", IMAGENET_BGR.mean[::-1], IMAGENET_BGR.std[::-1])
+_AS_IT_IS_RGB = InputFormat("rgb")
+_IMAGENET_RGB = InputFormat("rgb", IMAGENET_BGR.mean[::-1], IMAGENET_BGR.std[::-1])
 _HALVES = (127.5, 127.5, 127.5)
 PIXELS = (
     UNIT_RGB,
@@ -22,8 +30,8 @@ PIXELS = (
     _AS_IT_IS_RGB,
     _IMAGENET_RGB,
     IMAGENET_BGR,
-    PixelFormat("rgb", _HALVES, _HALVES),
-    PixelFormat("bgr", _HALVES, _HALVES),
+    InputFormat("rgb", _HALVES, _HALVES),
+    InputFormat("bgr", _HALVES, _HALVES),
 )
 """0..1, 0..255, by ImageNet's mean and spread, -1..1; both orders of colour."""
 
@@ -50,7 +58,7 @@ _TABLES: dict[str, tuple[tuple[Units, ...], tuple[Form, ...], tuple[Scale, ...]]
 _ANY = (BOTH_UNITS, BOTH_FORMS, TWO_SCALES)
 
 
-def pixel_formats(recipe: Recipe, decoders: list[Decoder], kind: str) -> list[PixelFormat]:
+def pixel_formats(recipe: Recipe, decoders: list[OutputDecoder], kind: str) -> list[InputFormat]:
     """What may be fed: the families' own ways, then all others; only what the recipe leaves open.
 
     kind: of number of the input; one of 8 bits takes 0..255.
@@ -59,17 +67,17 @@ def pixel_formats(recipe: Recipe, decoders: list[Decoder], kind: str) -> list[Pi
     swapped = [_swapped(pixels) for pixels in first]
     usual = (AS_IT_IS, _AS_IT_IS_RGB) if kind == "u8" else (*first, *swapped, *PIXELS)
     asked = [
-        PixelFormat(recipe.colour or each.colour, recipe.mean or each.mean, recipe.std or each.std)
+        InputFormat(recipe.colour or each.colour, recipe.mean or each.mean, recipe.std or each.std)
         for each in usual
     ]
     return list(dict.fromkeys(asked))
 
 
-def _swapped(pixels: PixelFormat) -> PixelFormat:
-    return PixelFormat("rgb" if pixels.colour == "bgr" else "bgr", pixels.mean[::-1], pixels.std[::-1])
+def _swapped(pixels: InputFormat) -> InputFormat:
+    return InputFormat("rgb" if pixels.colour == "bgr" else "bgr", pixels.mean[::-1], pixels.std[::-1])
 
 
-def meanings(recipe: Recipe, decoder: Decoder, shapes: Shapes) -> list[Meaning]:
+def meanings(recipe: Recipe, decoder: OutputDecoder, shapes: Shapes) -> list[Meaning]:
     """What the outputs may mean, the decoder's usual first; only what the recipe leaves open."""
     units, forms, scales = _TABLES.get(decoder.name, _ANY)
     roles = [tuple(recipe.outputs)] if recipe.outputs else _roles(decoder, shapes)
@@ -87,7 +95,7 @@ def _first(value: Any, values: tuple[Any, ...]) -> list[Any]:
     return sorted(values, key=lambda each: each != value)
 
 
-def _roles(decoder: Decoder, shapes: Shapes) -> list[tuple[Role, ...]]:
+def _roles(decoder: OutputDecoder, shapes: Shapes) -> list[tuple[Role, ...]]:
     if decoder.name == "end2end":
         return [("scores", "labels"), ("labels", "scores")]
     if decoder.name == "detections":
@@ -95,7 +103,7 @@ def _roles(decoder: Decoder, shapes: Shapes) -> list[tuple[Role, ...]]:
     return class_roles(shapes) if decoder.name in ("detr", "yolo-nas") else [()]
 
 
-def person_classes(recipe: Recipe, decoder: Decoder, shapes: Shapes) -> Iterator[int]:
+def person_classes(recipe: Recipe, decoder: OutputDecoder, shapes: Shapes) -> Iterator[int]:
     """Which class may be the person: what was said, else what COCO's networks have.
 
     Raises CatalogueError for a recipe that contradicts itself.

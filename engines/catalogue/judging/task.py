@@ -25,7 +25,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 0
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class NetworkVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What was found out; `reason` is one sentence."""
 
     accepted: bool
@@ -39,9 +39,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Whether the file alone decides; False where the machine does too, by the memory that is free."""
 
 
-class Refused(WeightsError):
+class NetworkRefused(WeightsError):
     """A network that was judged and is not taken in."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: NetworkVerdict) -> None:
         super().__init__(verdict.reason)
         self.verdict = verdict

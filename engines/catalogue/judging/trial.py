@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.protocol import Network, PixelFormat, Plan, Session
+from engines.backends.protocol import CompilePlan, InputFormat, Network, NetworkSession
 from engines.catalogue import Recipe
 from engines.catalogue.judging import readings
-from engines.catalogue.judging.picture import Picture
+from engines.catalogue.judging.picture import ReferenceImage
 from engines.errors import DecoderError, WeightsError
-from engines.inference.decoders import Decoder, Meaning, Scene, Shapes, by_name, fitting
+from engines.inference.decoders import DecoderInput, Meaning, OutputDecoder, Shapes, by_name, fitting
 from engines.inference.nms import iou_matrix, suppress
 from engines.inference.preprocess import Canvas, Fit, Placement
 from engines.inference.reading import OVERLAP_LIMIT
@@ -48,8 +48,8 @@ Array = NDArray[np.float32]
 class Way:
     """One way to feed and read a network."""
 
-    decoder: Decoder
-    pixels: PixelFormat
+    decoder: OutputDecoder
+    pixels: InputFormat
     fit: Fit
     meaning: Meaning
     person: int
@@ -73,29 +73,31 @@ class Result:
         return not self.fault and self.found >= ENOUGH * persons and self.beside <= persons
 
 
-class Trial:
+class NetworkTrial:
     """A network, a picture, and the outputs for every way of feeding, each worked out once."""
 
-    def __init__(self, network: Network, picture: Picture, input_wh: tuple[int, int], threads: int) -> None:
+    def __init__(
+        self, network: Network, picture: ReferenceImage, input_wh: tuple[int, int], threads: int
+    ) -> None:
         self._network = network
         self.picture = picture
         self._input_wh = input_wh
         self._threads = threads
-        self._session: tuple[PixelFormat, Session] | None = None
+        self._session: tuple[InputFormat, NetworkSession] | None = None
         self.began_s = time.monotonic()
 
-    def run(self, pixels: PixelFormat, fit: Fit) -> tuple[list[Array], Placement]:
+    def run(self, pixels: InputFormat, fit: Fit) -> tuple[list[Array], Placement]:
         """The outputs for the picture laid out so. Raises WeightsError."""
         if self._session is None or self._session[0] != pixels:
             width, height = self._input_wh
-            plan = Plan(width, height, pixels=pixels, threads=self._threads, requests=1)
+            plan = CompilePlan(width, height, pixels=pixels, threads=self._threads, requests=1)
             self._session = (pixels, self._network.compile(plan))
         session = self._session[1]
         lies = Canvas(session.pixels(0), fit).lay(self.picture.image)
         session.start(0)
         return [np.array(output, np.float32) for output in session.wait(0)], lies
 
-    def decoders(self, recipe: Recipe, shapes: Shapes) -> list[Decoder]:
+    def decoders(self, recipe: Recipe, shapes: Shapes) -> list[OutputDecoder]:
         """Those whose outputs could be of these shapes. DecoderError: one was named in vain."""
         if recipe.decoder is None:
             return fitting(shapes, *self._input_wh)
@@ -105,7 +107,7 @@ class Trial:
             raise DecoderError(f"outputs {seen} are not what decoder {named.name} reads")
         return [named]
 
-    def results(self, recipe: Recipe, decoders: list[Decoder], kind: str) -> Iterator[Result]:
+    def results(self, recipe: Recipe, decoders: list[OutputDecoder], kind: str) -> Iterator[Result]:
         """What each way finds, the usual ways first; stops early once persons are found and time is short."""
         enough = False
         fits = list(dict.fromkeys(recipe.fit or decoder.fit for decoder in decoders))
@@ -125,7 +127,7 @@ class Trial:
     def look(self, way: Way, outputs: list[Array], lies: Placement, least: float) -> Result:
         """What one way makes of outputs."""
         width, height = self._input_wh
-        scene = Scene(width, height, way.person, least, way.meaning)
+        scene = DecoderInput(width, height, way.person, least, way.meaning)
         try:
             with np.errstate(all="ignore"):
                 seen = way.decoder.decode(outputs, scene)
@@ -196,7 +198,7 @@ def best_of(results: list[Result], persons: int) -> Result:
 
 
 def _ways(
-    recipe: Recipe, decoder: Decoder, pixels: PixelFormat, fit: Fit, outputs: list[Array]
+    recipe: Recipe, decoder: OutputDecoder, pixels: InputFormat, fit: Fit, outputs: list[Array]
 ) -> Iterator[Way]:
     shapes = [output.shape for output in outputs]
     for meaning in readings.meanings(recipe, decoder, shapes):
@@ -204,7 +206,7 @@ def _ways(
             yield Way(decoder, pixels, fit, meaning, person)
 
 
-def _are_logits(way: Way, outputs: list[Array], scene: Scene) -> bool:
+def _are_logits(way: Way, outputs: list[Array], scene: DecoderInput) -> bool:
     """Whether a sigmoid leaves somebody out: of numbers that are 0..1 already, it makes 0.5 and more."""
     scores = way.decoder.decode(outputs, replace(scene, least_score=-1.0)).scores
     return not len(scores) or bool(np.nanmin(scores) < LEAST_OF_SHARES)
@@ -226,7 +228,7 @@ def _fault(boxes: Array, scores: Array, input_wh: tuple[int, int]) -> str:
     return ""
 
 
-def _counted(way: Way, boxes: Array, scores: Array, fault: str, picture: Picture) -> Result:
+def _counted(way: Way, boxes: Array, scores: Array, fault: str, picture: ReferenceImage) -> Result:
     """For a picture whose persons are only counted: boxes of a size that a person can have."""
     width, height = picture.size_wh
     sides = (boxes[:, 2:] - boxes[:, :2]) / np.array((width, height), np.float32)

@@ -13,10 +13,18 @@ from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.protocol import Network
 from engines.catalogue import Recipe
 from engines.catalogue.judging.facts import Facts, person_among, read_facts
-from engines.catalogue.judging.picture import Picture, load
-from engines.catalogue.judging.task import Task, Verdict
-from engines.catalogue.judging.trial import MISFIT, NO_LOGITS, SURE, Result, Trial, best_of, check_finite
-from engines.catalogue.source import Source
+from engines.catalogue.judging.picture import ReferenceImage, load
+from engines.catalogue.judging.task import NetworkVerdict, Task
+from engines.catalogue.judging.trial import (
+    MISFIT,
+    NO_LOGITS,
+    SURE,
+    NetworkTrial,
+    Result,
+    best_of,
+    check_finite,
+)
+from engines.catalogue.source import NetworkSource
 from engines.errors import EngineError, WeightsError
 from engines.inference.decoders import AS_IT_IS, Shapes
 from engines.inference.detector import PersonDetector
@@ -27,7 +35,7 @@ NAMES_SHOWN = 8
 EXPORT = "docs/engines.md lists what to export"
 
 
-class Refusal(Exception):
+class NetworkRefusal(Exception):
     """A sentence about a network, and what was found until then."""
 
     def __init__(self, sentence: str, decoder: str | None = None, found: int = 0) -> None:
@@ -35,12 +43,12 @@ class Refusal(Exception):
         self.decoder, self.found = decoder, found
 
 
-def pass_verdict(task: Task) -> Verdict:
+def pass_verdict(task: Task) -> NetworkVerdict:
     """Judge a network. Raises EngineError only for a picture that cannot be used."""
     picture = load(Path(task.picture) if task.picture else None, task.persons)
     try:
         return _accepted(task, picture)
-    except Refusal as refusal:
+    except NetworkRefusal as refusal:
         reason = f"{task.file}: {refusal}"
         return _refused(reason, picture, refusal.decoder, refusal.found)
     except EngineError as error:
@@ -49,13 +57,15 @@ def pass_verdict(task: Task) -> Verdict:
         return msgspec.structs.replace(_refused(reason, picture), lasting=False)
 
 
-def _refused(reason: str, picture: Picture, decoder: str | None = None, found: int = 0) -> Verdict:
-    return Verdict(
+def _refused(
+    reason: str, picture: ReferenceImage, decoder: str | None = None, found: int = 0
+) -> NetworkVerdict:
+    return NetworkVerdict(
         accepted=False, decoder=decoder, persons_found=found, persons_there=picture.persons, reason=reason
     )
 
 
-def _accepted(task: Task, picture: Picture) -> Verdict:
+def _accepted(task: Task, picture: ReferenceImage) -> NetworkVerdict:
     path = Path(task.file)
     size = task.recipe.input or tight_input(picture.size_wh, task.recipe.long_side, INPUT_MULTIPLE)
     facts = read_facts(path, size, task.memory_bytes) if path.suffix == ".onnx" else Facts()
@@ -65,18 +75,22 @@ def _accepted(task: Task, picture: Picture) -> Verdict:
     entrance = entrance_of(network.inputs, path)
     if entrance.size is not None and task.recipe.input not in (None, entrance.size):
         width, height = entrance.size
-        raise Refusal(f"takes pictures of {width}x{height} and of no other size")
-    trial = Trial(network, picture, entrance.size or size, task.threads)
+        raise NetworkRefusal(f"takes pictures of {width}x{height} and of no other size")
+    trial = NetworkTrial(network, picture, entrance.size or size, task.threads)
     results = _results(trial, recipe, entrance, facts)
     best = best_of(results, picture.persons)
     if not best.is_enough(picture.persons):
         raise _refusal(trial, best, results, picture, recipe)
     found_out = _recipe(recipe, best, entrance)
-    in_use = PersonDetector(runner, Source(path, found_out), threads=task.threads, score=recipe.score or SURE)
+    in_use = PersonDetector(
+        runner, NetworkSource(path, found_out), threads=task.threads, score=recipe.score or SURE
+    )
     persons = _seen(in_use, trial, best)
     if persons < best.found:
-        raise Refusal(f"found {best.found} persons when tried and {persons} in use", best.way.decoder.name)
-    return Verdict(
+        raise NetworkRefusal(
+            f"found {best.found} persons when tried and {persons} in use", best.way.decoder.name
+        )
+    return NetworkVerdict(
         accepted=True,
         decoder=best.way.decoder.name,
         persons_found=best.found,
@@ -89,13 +103,13 @@ def _accepted(task: Task, picture: Picture) -> Verdict:
 def _named(recipe: Recipe, facts: Facts) -> Recipe:
     """The recipe with the classes' names from the file, where the user has given none. Raises Refusal."""
     if facts.task == "obb":
-        raise Refusal("is for rotated boxes (task obb); export a network of task detect")
+        raise NetworkRefusal("is for rotated boxes (task obb); export a network of task detect")
     if recipe.classes is not None or recipe.person is not None or not facts.names:
         return recipe
     person = person_among(facts.names)
     if person is None:
         shown = ", ".join(facts.names[:NAMES_SHOWN]) + (", …" if len(facts.names) > NAMES_SHOWN else "")
-        raise Refusal(
+        raise NetworkRefusal(
             f"its classes are {shown}, and none is called person; if one of them is what should be counted, "
             "give all names in order with --classes and call that one person"
         )
@@ -107,25 +121,27 @@ def _changed(recipe: Recipe, changes: dict[str, object]) -> Recipe:
     return Recipe(**{**kept, **changes})
 
 
-def _results(trial: Trial, recipe: Recipe, entrance: NetworkInput, facts: Facts) -> list[Result]:
+def _results(trial: NetworkTrial, recipe: Recipe, entrance: NetworkInput, facts: Facts) -> list[Result]:
     """What every possible way finds. Raises Refusal where there is no way at all."""
     outputs, _ = trial.run(AS_IT_IS, recipe.fit or "corner")
     try:
         check_finite(outputs)
     except WeightsError as error:
-        raise Refusal(str(error)) from error
+        raise NetworkRefusal(str(error)) from error
     shapes = [output.shape for output in outputs]
     decoders = trial.decoders(recipe, shapes)
     if not decoders:
-        raise Refusal(_what_it_is(shapes, facts))
+        raise NetworkRefusal(_what_it_is(shapes, facts))
     counts = [decoder.classes(shapes) for decoder in decoders]
     known = [count for count in counts if count is not None]
     if known and len(known) == len(counts):
         if recipe.classes is not None and len(recipe.classes) > max(known):
-            raise Refusal(f"tells {max(known)} classes apart, and {len(recipe.classes)} names are given")
+            raise NetworkRefusal(
+                f"tells {max(known)} classes apart, and {len(recipe.classes)} names are given"
+            )
         asked = recipe.person_class(default=0)
         if asked >= max(known):
-            raise Refusal(f"class {asked} is asked for, but the network has {max(known)} classes")
+            raise NetworkRefusal(f"class {asked} is asked for, but the network has {max(known)} classes")
     if recipe.classes is not None and len(recipe.classes) in known:
         told = (len(recipe.classes), None)
         decoders = [decoder for decoder in decoders if decoder.classes(shapes) in told]
@@ -154,16 +170,18 @@ def _what_it_is(shapes: Shapes, facts: Facts) -> str:
     return f"{said}; {EXPORT} (Ultralytics: yolo export format=onnx)"
 
 
-def _refusal(trial: Trial, best: Result, results: list[Result], picture: Picture, recipe: Recipe) -> Refusal:
+def _refusal(
+    trial: NetworkTrial, best: Result, results: list[Result], picture: ReferenceImage, recipe: Recipe
+) -> NetworkRefusal:
     """Why the best way is not good enough."""
     name, found, there = best.way.decoder.name, best.found, picture.persons
     tally = f"found {found} of {there} persons"
     fault = _telling_fault(best, results)
     if fault is not None:
         name = fault.way.decoder.name
-        return Refusal(f"found 0 of {there} persons, read as {name}: {fault.fault}; {EXPORT}", name, 0)
+        return NetworkRefusal(f"found 0 of {there} persons, read as {name}: {fault.fault}; {EXPORT}", name, 0)
     if best.beside > there and found:
-        return Refusal(
+        return NetworkRefusal(
             f"{tally}, and {best.beside} boxes where nobody is, read as {name}; "
             f"its weights or its export are not as they should be",
             name,
@@ -174,7 +192,7 @@ def _refusal(trial: Trial, best: Result, results: list[Result], picture: Picture
         number, seen = other
         names = recipe.classes or []
         called = f" ({names[number]})" if number < len(names) else ""
-        return Refusal(
+        return NetworkRefusal(
             f"{tally} as class {best.way.person}, but {seen} as class {number}{called}; "
             "give the names of its classes in order with --classes, one of them person",
             name,
@@ -188,7 +206,9 @@ def _refusal(trial: Trial, best: Result, results: list[Result], picture: Picture
         if picture.shipped
         else sized
     )
-    return Refusal(f"{tally} in {which}, read as {name} and in every other way that fits{more}", name, found)
+    return NetworkRefusal(
+        f"{tally} in {which}, read as {name} and in every other way that fits{more}", name, found
+    )
 
 
 def _telling_fault(best: Result, results: list[Result]) -> Result | None:
@@ -229,7 +249,7 @@ def _recipe(recipe: Recipe, best: Result, entrance: NetworkInput) -> Recipe:
     return _changed(recipe, changes)
 
 
-def _seen(detector: PersonDetector, trial: Trial, best: Result) -> int:
+def _seen(detector: PersonDetector, trial: NetworkTrial, best: Result) -> int:
     """Persons that the detector finds as it will be used."""
     found = detector.detect(trial.picture.image)
     return trial.matched(best.way, found.boxes, found.scores).found

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engines.backends.protocol import PixelFormat
+from engines.backends.protocol import InputFormat
 from engines.errors import DecoderError
 from engines.inference.decoders import grids, lists, tables
 from engines.inference.decoders.grids import (
@@ -43,17 +43,17 @@ from engines.inference.decoders.grids import (
     decode_yolox,
     strides_for,
 )
-from engines.inference.decoders.scene import PLAIN, Array, Candidates, Meaning, Scene
+from engines.inference.decoders.scene import PLAIN, Array, CandidateBoxes, DecoderInput, Meaning
 from engines.inference.decoders.tables import decode_ssd, decode_yolov8
 from engines.inference.preprocess import Fit
 
 __all__ = [
     "DECODERS",
     "LEVELS",
-    "Candidates",
-    "Decoder",
+    "CandidateBoxes",
+    "DecoderInput",
     "Meaning",
-    "Scene",
+    "OutputDecoder",
     "Shapes",
     "by_name",
     "cells",
@@ -67,22 +67,22 @@ __all__ = [
     "strides_for",
 ]
 
-AS_IT_IS = PixelFormat()
-UNIT_RGB = PixelFormat("rgb", std=(255.0, 255.0, 255.0))
-UNIT_BGR = PixelFormat("bgr", std=(255.0, 255.0, 255.0))
-IMAGENET_BGR = PixelFormat("bgr", mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395))
+AS_IT_IS = InputFormat()
+UNIT_RGB = InputFormat("rgb", std=(255.0, 255.0, 255.0))
+UNIT_BGR = InputFormat("bgr", std=(255.0, 255.0, 255.0))
+IMAGENET_BGR = InputFormat("bgr", mean=(103.53, 116.28, 123.675), std=(57.375, 57.12, 58.395))
 
 
 @dataclass(frozen=True)
-class Decoder:
+class OutputDecoder:
     """One meaning of outputs, and how networks of that family want the picture."""
 
     name: str
-    decode: Callable[[Sequence[Array], Scene], Candidates]
+    decode: Callable[[Sequence[Array], DecoderInput], CandidateBoxes]
     matches: Callable[[Shapes, int, int], bool]
     classes: Callable[[Shapes], int | None]
     """How many classes outputs of these shapes tell apart; None where they do not say."""
-    pixels: PixelFormat = AS_IT_IS
+    pixels: InputFormat = AS_IT_IS
     fit: Fit = "corner"
     suppressed: bool = False
     """True where the network has done non-maximum suppression itself."""
@@ -107,15 +107,15 @@ def _unsaid(_: Shapes) -> int | None:
     return None
 
 
-def _known() -> tuple[Decoder, ...]:
+def _known() -> tuple[OutputDecoder, ...]:
     corners = Meaning(form="corners")
     shares, share_corners = Meaning("shares"), Meaning("shares", "corners")
     logits = Meaning("shares", scale="logits")
     t = tables
     return (
-        Decoder("ltrb", decode_ltrb, grids.is_ltrb, lambda _: 1),
-        Decoder("yolox", decode_yolox, grids.is_yolox, _columns_less(5, 2), objectness=True),
-        Decoder(
+        OutputDecoder("ltrb", decode_ltrb, grids.is_ltrb, lambda _: 1),
+        OutputDecoder("yolox", decode_yolox, grids.is_yolox, _columns_less(5, 2), objectness=True),
+        OutputDecoder(
             "yolox-decoded",
             t.decode_objectness,
             t.is_yolox_decoded,
@@ -123,8 +123,8 @@ def _known() -> tuple[Decoder, ...]:
             by_shape=False,
             objectness=True,
         ),
-        Decoder("yolov8", decode_yolov8, t.is_yolov8, _columns_less(4, 1), UNIT_RGB, "centre"),
-        Decoder(
+        OutputDecoder("yolov8", decode_yolov8, t.is_yolov8, _columns_less(4, 1), UNIT_RGB, "centre"),
+        OutputDecoder(
             "yolov8-rows",
             t.decode_rows,
             t.is_yolov8_rows,
@@ -133,7 +133,7 @@ def _known() -> tuple[Decoder, ...]:
             "centre",
             by_shape=False,
         ),
-        Decoder(
+        OutputDecoder(
             "yolov5",
             t.decode_objectness,
             t.is_yolov5,
@@ -143,7 +143,7 @@ def _known() -> tuple[Decoder, ...]:
             by_shape=False,
             objectness=True,
         ),
-        Decoder(
+        OutputDecoder(
             "yolov5-columns",
             t.decode_objectness_columns,
             t.is_objectness_columns,
@@ -153,11 +153,13 @@ def _known() -> tuple[Decoder, ...]:
             by_shape=False,
             objectness=True,
         ),
-        Decoder("nanodet", decode_nanodet, grids.is_nanodet, grids.nanodet_classes, IMAGENET_BGR, "centre"),
-        Decoder(
+        OutputDecoder(
+            "nanodet", decode_nanodet, grids.is_nanodet, grids.nanodet_classes, IMAGENET_BGR, "centre"
+        ),
+        OutputDecoder(
             "fastestdet", decode_fastestdet, grids.is_fastestdet, _columns_less(5, 1), UNIT_BGR, "stretch"
         ),
-        Decoder(
+        OutputDecoder(
             "ssd",
             decode_ssd,
             t.is_ssd,
@@ -167,7 +169,7 @@ def _known() -> tuple[Decoder, ...]:
             usual=share_corners,
             person=1,
         ),
-        Decoder(
+        OutputDecoder(
             "end2end",
             t.decode_end2end,
             t.is_end2end,
@@ -178,7 +180,7 @@ def _known() -> tuple[Decoder, ...]:
             corners,
             by_shape=False,
         ),
-        Decoder(
+        OutputDecoder(
             "batched",
             t.decode_batched,
             t.is_batched,
@@ -189,7 +191,7 @@ def _known() -> tuple[Decoder, ...]:
             corners,
             by_shape=False,
         ),
-        Decoder(
+        OutputDecoder(
             "rtdetr",
             t.decode_rows,
             t.is_rtdetr,
@@ -200,7 +202,7 @@ def _known() -> tuple[Decoder, ...]:
             shares,
             by_shape=False,
         ),
-        Decoder(
+        OutputDecoder(
             "detections",
             lists.decode_detections,
             lists.is_detections,
@@ -211,7 +213,7 @@ def _known() -> tuple[Decoder, ...]:
             corners,
             by_shape=False,
         ),
-        Decoder(
+        OutputDecoder(
             "detr",
             lists.decode_boxes_and_classes,
             lists.is_detr,
@@ -222,7 +224,7 @@ def _known() -> tuple[Decoder, ...]:
             logits,
             by_shape=False,
         ),
-        Decoder(
+        OutputDecoder(
             "yolo-nas",
             lists.decode_boxes_and_classes,
             lists.is_yolo_nas,
@@ -238,19 +240,19 @@ def _known() -> tuple[Decoder, ...]:
 DECODERS = {decoder.name: decoder for decoder in _known()}
 
 
-def by_name(name: str) -> Decoder:
+def by_name(name: str) -> OutputDecoder:
     """The decoder of that name. Raises DecoderError."""
     if name not in DECODERS:
         raise DecoderError(f"no decoder is called {name!r}: use one of {', '.join(DECODERS)}")
     return DECODERS[name]
 
 
-def fitting(shapes: Shapes, width: int, height: int) -> list[Decoder]:
+def fitting(shapes: Shapes, width: int, height: int) -> list[OutputDecoder]:
     """All decoders whose outputs could have these shapes for an input of that size."""
     return [decoder for decoder in DECODERS.values() if decoder.matches(shapes, width, height)]
 
 
-def guess(shapes: Shapes, width: int, height: int) -> Decoder:
+def guess(shapes: Shapes, width: int, height: int) -> OutputDecoder:
     """The decoder whose outputs have these shapes for an input of that size, by their shapes alone.
 
     Raises DecoderError where none or more than one does.

@@ -11,7 +11,14 @@ from functools import lru_cache
 import numpy as np
 
 from engines.errors import DecoderError
-from engines.inference.decoders.scene import Array, Candidates, Scene, as_shares, corners, scores_of
+from engines.inference.decoders.scene import (
+    Array,
+    CandidateBoxes,
+    DecoderInput,
+    as_shares,
+    corners,
+    scores_of,
+)
 
 Shapes = Sequence[tuple[int | None, ...]]
 
@@ -47,24 +54,24 @@ def strides_for(count: int | None, width: int, height: int) -> tuple[int, ...] |
     return None
 
 
-def _grid_for(count: int, scene: Scene) -> Array:
+def _grid_for(count: int, scene: DecoderInput) -> Array:
     strides = strides_for(count, scene.width, scene.height)
     if strides is None:
         raise DecoderError(f"{count} cells fit no set of strides at {scene.width}x{scene.height}")
     return cells(scene.width, scene.height, strides)
 
 
-def decode_ltrb(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_ltrb(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Ours: distances in pixels from ((column + 0.5) stride, (row + 0.5) stride), then the score."""
     rows = outputs[0][0]
     scores = as_shares(rows[:, 4], scene)
     chosen = np.flatnonzero(scores >= scene.least_score)
     rows, grid = rows[chosen], _grid_for(len(rows), scene)[chosen]
     centre = (grid[:, :2] + np.float32(0.5)) * grid[:, 2:]
-    return Candidates(np.concatenate((centre - rows[:, :2], centre + rows[:, 2:4]), 1), scores[chosen])
+    return CandidateBoxes(np.concatenate((centre - rows[:, :2], centre + rows[:, 2:4]), 1), scores[chosen])
 
 
-def decode_yolox(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_yolox(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """YOLOX without its own decoding: centre = (cell + offset) stride, size = exp(log size) stride."""
     rows = outputs[0][0]
     scores = as_shares(rows[:, 4], scene) * scores_of(rows[:, 5:], scene)
@@ -72,10 +79,10 @@ def decode_yolox(outputs: Sequence[Array], scene: Scene) -> Candidates:
     rows, grid = rows[chosen], _grid_for(len(rows), scene)[chosen]
     centre = (rows[:, :2] + grid[:, :2]) * grid[:, 2:]
     size = np.exp(np.minimum(rows[:, 2:4], MAX_LOG_SIZE)) * grid[:, 2:]
-    return Candidates(corners(centre, size), scores[chosen])
+    return CandidateBoxes(corners(centre, size), scores[chosen])
 
 
-def decode_nanodet(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_nanodet(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Generalised focal loss head: each side's distance is the mean of a distribution over 0..R strides.
 
     Three levels (NanoDet) have their cells' centres at (cell + 0.5) stride - 0.5, four (NanoDet-Plus) at
@@ -94,10 +101,10 @@ def decode_nanodet(outputs: Sequence[Array], scene: Scene) -> Candidates:
     if strides == LEVELS[0]:
         centre = (grid[:, :2] + np.float32(0.5)) * grid[:, 2:] - np.float32(0.5)
     boxes = np.concatenate((centre - distances[:, :2], centre + distances[:, 2:]), 1)
-    return Candidates(boxes.astype(np.float32), scores[chosen])
+    return CandidateBoxes(boxes.astype(np.float32), scores[chosen])
 
 
-def _nanodet_tables(outputs: Sequence[Array], scene: Scene) -> tuple[Array, Array]:
+def _nanodet_tables(outputs: Sequence[Array], scene: DecoderInput) -> tuple[Array, Array]:
     """Class scores (A, C) and side logits (A, 4 (R + 1)), levels in order of stride."""
     tables = [output.reshape(-1, output.shape[-1]) for output in outputs]
     if len(tables) == 1:
@@ -133,7 +140,7 @@ def _class_and_side_columns(shapes: Shapes) -> tuple[int, int] | None:
     return None
 
 
-def decode_fastestdet(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_fastestdet(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Stride 16: score = objectness^0.6 class^0.4; offset = tanh, size = sigmoid of the input."""
     planes = outputs[0][0]
     table = planes.reshape(planes.shape[0], -1)
@@ -144,7 +151,7 @@ def decode_fastestdet(outputs: Sequence[Array], scene: Scene) -> Candidates:
     y = (rows + np.tanh(table[2, chosen])) * FASTESTDET_STRIDE
     share = 1.0 / (1.0 + np.exp(-table[3:5, chosen]))
     size = share.T * np.array((scene.width, scene.height), np.float32)
-    return Candidates(corners(np.stack((x, y), 1), size).astype(np.float32), scores[chosen])
+    return CandidateBoxes(corners(np.stack((x, y), 1), size).astype(np.float32), scores[chosen])
 
 
 def is_ltrb(shapes: Shapes, width: int, height: int) -> bool:

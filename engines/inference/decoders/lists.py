@@ -8,36 +8,44 @@ import numpy as np
 
 from engines.errors import DecoderError
 from engines.inference.decoders.grids import Shapes, strides_for
-from engines.inference.decoders.scene import Array, Candidates, Role, Scene, as_shares, boxes_of, scores_of
+from engines.inference.decoders.scene import (
+    Array,
+    CandidateBoxes,
+    DecoderInput,
+    Role,
+    as_shares,
+    boxes_of,
+    scores_of,
+)
 from engines.inference.decoders.tables import check_labels
 
 LEAST_BOXES = 10
 
 
-def _output(outputs: Sequence[Array], scene: Scene, role: Role) -> Array:
+def _output(outputs: Sequence[Array], scene: DecoderInput, role: Role) -> Array:
     roles = scene.meaning.roles
     if len(roles) != len(outputs) or role not in roles:
         raise DecoderError(f"outputs: must say of each output what it is, and one of them must be {role!r}")
     return outputs[roles.index(role)]
 
 
-def decode_detections(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_detections(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Boxes (n, 4), and of each a label and a score, as RT-DETR, D-FINE, DEIM and torchvision export them."""
     labels = _output(outputs, scene, "labels").ravel()
     check_labels(labels)
     scores = as_shares(_output(outputs, scene, "scores").ravel(), scene)
     chosen = np.flatnonzero((np.round(labels) == scene.person_class) & (scores >= scene.least_score))
     boxes = _output(outputs, scene, "boxes").reshape(-1, 4)
-    return Candidates(boxes_of(boxes[chosen], scene), scores[chosen])
+    return CandidateBoxes(boxes_of(boxes[chosen], scene), scores[chosen])
 
 
-def decode_boxes_and_classes(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_boxes_and_classes(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Boxes (n, 4), and of each the scores of all classes (n, C): DETR and its kin, YOLO-NAS."""
     table = _output(outputs, scene, "scores")
     scores = scores_of(table.reshape(-1, table.shape[-1]), scene)
     chosen = np.flatnonzero(scores >= scene.least_score)
     boxes = _output(outputs, scene, "boxes").reshape(-1, 4)
-    return Candidates(boxes_of(boxes[chosen], scene), scores[chosen])
+    return CandidateBoxes(boxes_of(boxes[chosen], scene), scores[chosen])
 
 
 def detection_roles(shapes: Shapes) -> list[tuple[Role, ...]]:

@@ -38,7 +38,7 @@ PLAIN = Meaning()
 
 
 @dataclass(frozen=True)
-class Scene:
+class DecoderInput:
     """What a decoder must know: the input's size in pixels, which class is a person, the least score."""
 
     width: int
@@ -49,7 +49,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidateBoxes:
     """Boxes before suppression: (n, 4) left, top, right, bottom in input pixels; scores (n,)."""
 
     boxes: Array
@@ -62,7 +62,7 @@ def corners(centre: Array, size: Array) -> Array:
     return np.concatenate((centre - half, centre + half), 1)
 
 
-def boxes_of(four: Array, scene: Scene) -> Array:
+def boxes_of(four: Array, scene: DecoderInput) -> Array:
     """Boxes (n, 4) left, top, right, bottom in input pixels from four numbers each, by their meaning."""
     if scene.meaning.form == "centre":
         four = corners(four[:, :2], four[:, 2:4])
@@ -73,7 +73,7 @@ def boxes_of(four: Array, scene: Scene) -> Array:
     return np.ascontiguousarray(four, np.float32)
 
 
-def scores_of(table: Array, scene: Scene) -> Array:
+def scores_of(table: Array, scene: DecoderInput) -> Array:
     """The person's scores (n,) in 0..1 from a table of classes (n, C), by their meaning."""
     if scene.meaning.scale == "softmax":
         powers = np.exp(table - table.max(1, keepdims=True))
@@ -81,7 +81,7 @@ def scores_of(table: Array, scene: Scene) -> Array:
     return as_shares(table[:, scene.person_class], scene)
 
 
-def as_shares(values: Array, scene: Scene) -> Array:
+def as_shares(values: Array, scene: DecoderInput) -> Array:
     """Scores in 0..1 of any shape, from logits where the network gives those."""
     if scene.meaning.scale == "shares":
         return values

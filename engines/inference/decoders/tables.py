@@ -8,7 +8,14 @@ import numpy as np
 
 from engines.errors import DecoderError
 from engines.inference.decoders.grids import LEVELS, Shapes, one, strides_for
-from engines.inference.decoders.scene import Array, Candidates, Scene, as_shares, boxes_of, scores_of
+from engines.inference.decoders.scene import (
+    Array,
+    CandidateBoxes,
+    DecoderInput,
+    as_shares,
+    boxes_of,
+    scores_of,
+)
 
 LEAST_ROWS, MOST_ROWS = 10, 5_000
 """Of lists that the network itself has cut to its best candidates."""
@@ -19,35 +26,35 @@ MASKS = 32
 """Columns behind the classes that weigh a segmentation network's masks, where it has such."""
 
 
-def _picked(rows: Array, scores: Array, scene: Scene) -> Candidates:
+def _picked(rows: Array, scores: Array, scene: DecoderInput) -> CandidateBoxes:
     chosen = np.flatnonzero(scores >= scene.least_score)
-    return Candidates(boxes_of(rows[chosen, :4], scene), scores[chosen])
+    return CandidateBoxes(boxes_of(rows[chosen, :4], scene), scores[chosen])
 
 
-def decode_yolov8(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_yolov8(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Boxes in the columns: centre x, centre y, width, height, then the classes."""
     table = outputs[0][0].T
     return _picked(table, scores_of(table[:, 4:], scene), scene)
 
 
-def decode_rows(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_rows(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """As YOLOv8, but boxes in the rows."""
     table = outputs[0][0]
     return _picked(table, scores_of(table[:, 4:], scene), scene)
 
 
-def decode_objectness(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_objectness(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Boxes in the rows, each with objectness, then the classes; the score is their product."""
     table = outputs[0][0]
     return _picked(table, as_shares(table[:, 4], scene) * scores_of(table[:, 5:], scene), scene)
 
 
-def decode_objectness_columns(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_objectness_columns(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """The same with boxes in the columns."""
     return decode_objectness([outputs[0].transpose(0, 2, 1), *outputs[1:]], scene)
 
 
-def decode_end2end(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_end2end(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Four numbers of a box, then score and class (or class and score, by the meaning's roles)."""
     rows = outputs[0].reshape(-1, outputs[0].shape[-1])
     score, label = (5, 4) if scene.meaning.roles[:1] == ("labels",) else (4, 5)
@@ -56,16 +63,16 @@ def decode_end2end(outputs: Sequence[Array], scene: Scene) -> Candidates:
     return _picked(rows, as_shares(rows[:, score], scene), scene)
 
 
-def decode_ssd(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_ssd(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Rows of image, label, score, left, top, right, bottom; the list ends at the first image below 0."""
     rows = outputs[0].reshape(-1, 7)
     ends = np.flatnonzero(rows[:, 0] < 0)
     rows = rows[: ends[0]] if len(ends) else rows
     rows = rows[(rows[:, 1] == scene.person_class) & (rows[:, 2] >= scene.least_score)]
-    return Candidates(boxes_of(rows[:, 3:], scene), rows[:, 2].copy())
+    return CandidateBoxes(boxes_of(rows[:, 3:], scene), rows[:, 2].copy())
 
 
-def decode_batched(outputs: Sequence[Array], scene: Scene) -> Candidates:
+def decode_batched(outputs: Sequence[Array], scene: DecoderInput) -> CandidateBoxes:
     """Rows of image, left, top, right, bottom, class, score, as YOLOv7 exports with suppression in it."""
     rows = outputs[0].reshape(-1, 7)
     check_labels(rows[:, 5])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.evaluation.reid_teachers import Embeddings
-from engines.models.reid import PersonEmbedder
+from engines.models.reid import EmbedderNet
 from engines.training.crops.views import ViewSet
 
 BATCH = 64
@@ -68,7 +68,7 @@ def _alike(guess: Tensor, targets: Tensor) -> float:
 
 
 @torch.inference_mode()
-def fit_last_layer(net: PersonEmbedder, views: ViewSet, count: int, seed: int) -> Mapping[str, float]:
+def fit_last_layer(net: EmbedderNet, views: ViewSet, count: int, seed: int) -> Mapping[str, float]:
     """Fits all stripes on `count` views of training crops; says how well each branch does.
 
     Views of a crop stay together, so that those a strength is chosen by are of crops it was not fitted on.

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engines.models.reid import EMBEDDING, GLOBAL_FEATURES, PersonEmbedder, fused, local
+from engines.models.reid import EMBEDDING, GLOBAL_FEATURES, EmbedderNet, fused, local
 from engines.training.crops import reid_losses
 from engines.training.crops.gather import gather
 from engines.training.crops.recipe import ReidRecipe
@@ -30,7 +30,7 @@ class ReidLearner(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.student = PersonEmbedder()
+        self.student = EmbedderNet()
         sizes = {"global": GLOBAL_FEATURES, "local": EMBEDDING - GLOBAL_FEATURES}
         self.maps = nn.ModuleDict(
             {

@@ -24,7 +24,7 @@ import torch
 
 from engines.errors import TrainingError
 from engines.evaluation import accuracy as evaluate
-from engines.models.detector import PersonDetector
+from engines.models.detector import DetectorNet
 from engines.training.config import DetectorRecipe
 from engines.training.detector.train import detector_training
 from engines.training.loop import TrainingRun
@@ -41,7 +41,7 @@ SETS = ("street", "coco", "clips")
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """One row of the table: average precision at IoU 0.5 on the held-out part of the pool."""
 
     name: str
@@ -56,7 +56,7 @@ class Row:
         return (self.street + self.coco + self.clips) / 3
 
 
-def ablate(recipe: DetectorRecipe, pool: Path) -> list[Row]:
+def ablate(recipe: DetectorRecipe, pool: Path) -> list[AblationRow]:
     """Trains every row in a folder of its own under the recipe's run; rows already done are kept.
 
     Writes `ablation.md` and `ablation.png` there and gives the rows. Goes on after a stop.
@@ -72,25 +72,27 @@ def ablate(recipe: DetectorRecipe, pool: Path) -> list[Row]:
             if training.stopped:
                 raise TrainingError(f"stopped in the row {name!r}; the same command goes on there")
             done.write_text(json.dumps(asdict(measured(name, training, recipe, pool))))
-        rows.append(Row(**json.loads(done.read_text())))
+        rows.append(AblationRow(**json.loads(done.read_text())))
         print(line(rows[-1]), flush=True)
     (recipe.run / "ablation.md").write_text(table(rows, recipe))
     draw(rows, recipe.run / "ablation.png")
     return rows
 
 
-def _start(recipe: DetectorRecipe, pool: Path) -> Row:
+def _start(recipe: DetectorRecipe, pool: Path) -> AblationRow:
     """The net that every row starts from, untrained by any."""
     done = recipe.run / "start.json"
     if not done.exists():
         training = detector_training(replace(recipe, run=recipe.run / "start"), pool)
         done.write_text(json.dumps(asdict(measured("start", training, recipe, pool))))
-    row = Row(**json.loads(done.read_text()))
+    row = AblationRow(**json.loads(done.read_text()))
     print(line(row), flush=True)
     return row
 
 
-def measured(name: str, training: TrainingRun[PersonDetector], recipe: DetectorRecipe, pool: Path) -> Row:
+def measured(
+    name: str, training: TrainingRun[DetectorNet], recipe: DetectorRecipe, pool: Path
+) -> AblationRow:
     """The averaged net of a finished run on the held-out pictures: photos by their published boxes."""
     net, progress = training.average.eval(), training.progress
 
@@ -104,20 +106,20 @@ def measured(name: str, training: TrainingRun[PersonDetector], recipe: DetectorR
         "clips": evaluate.held_out(pool, ("retail", "hall", "table")),
     }
     found = {key: evaluate.measure(predict, sets[key], recipe.validation_size).ap50 for key in SETS}
-    return Row(name, progress.step, progress.trained_s / 60, **found)
+    return AblationRow(name, progress.step, progress.trained_s / 60, **found)
 
 
-def _channels_last(net: PersonDetector, batch: np.ndarray) -> torch.Tensor:
+def _channels_last(net: DetectorNet, batch: np.ndarray) -> torch.Tensor:
     return net(torch.from_numpy(batch).to(memory_format=torch.channels_last))
 
 
-def line(row: Row) -> str:
+def line(row: AblationRow) -> str:
     """A row of the Markdown table."""
     figures = (row.street, row.coco, row.clips, row.mean)
     return f"| {row.name} | " + " | ".join(f"{value:.3f}" for value in figures) + f" | {row.minutes:.1f} |"
 
 
-def table(rows: Sequence[Row], recipe: DetectorRecipe) -> str:
+def table(rows: Sequence[AblationRow], recipe: DetectorRecipe) -> str:
     """The Markdown table, headed by what was trained for how long."""
     sizes = ", ".join(f"{width} x {height}" for width, height in recipe.sizes)
     start = f"from {recipe.start_from.name}" if recipe.start_from else "from random weights"
@@ -130,7 +132,7 @@ def table(rows: Sequence[Row], recipe: DetectorRecipe) -> str:
     return head + "\n".join(line(row) for row in rows) + "\n"
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
+def draw(rows: Sequence[AblationRow], path: Path) -> None:
     """The table as bars."""
     from matplotlib.figure import Figure
 

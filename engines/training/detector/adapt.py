@@ -22,12 +22,12 @@ from engines import catalogue
 from engines.catalogue import EngineFile, KnownEngine, Manifest, Recipe, adding
 from engines.errors import TrainingError
 from engines.evaluation import accuracy as evaluate
-from engines.evaluation.accuracy import Accuracy
+from engines.evaluation.accuracy import DetectorAccuracy
 from engines.evaluation.pool import (
     STORE,
     Image,
+    LabelledImage,
     Labels,
-    Picture,
     PoolEntry,
     read_image,
     read_index,
@@ -61,13 +61,13 @@ class Adapted:
 
     frames: int
     held_out: int
-    before: Accuracy
-    after: Accuracy
+    before: DetectorAccuracy
+    after: DetectorAccuracy
     engine: KnownEngine | None
 
 
 @dataclass(frozen=True)
-class Wish:
+class AdaptationSettings:
     """What to adapt: engine `base` to the folder `frames`, kept as `name`; `teachers`: their folder."""
 
     frames: Path
@@ -81,7 +81,7 @@ class Wish:
     store: Path | None = None
 
 
-def adapt(wish: Wish, tell: Tell) -> Adapted:
+def adapt(wish: AdaptationSettings, tell: Tell) -> Adapted:
     """Labels, trains, measures, and keeps the result if it is better. Raises EngineError."""
     start = trainable_file(wish.base, wish.store)
     adding.check_name(wish.name, wish.store or catalogue.user_store(), wish.replace)
@@ -149,7 +149,7 @@ def clip(path: Path) -> Iterator[Image]:
         return
 
 
-def label_frames(wish: Wish, pool: Path, tell: Tell) -> tuple[int, int]:
+def label_frames(wish: AdaptationSettings, pool: Path, tell: Tell) -> tuple[int, int]:
     """Has the teachers label the frames; writes a pool and gives the net's input size for them.
 
     Raises TrainingError for too few frames or persons, or where a teacher's file is missing.
@@ -160,7 +160,7 @@ def label_frames(wish: Wish, pool: Path, tell: Tell) -> tuple[int, int]:
     size = (0, 0)
     for name, image in frames_of(wish.frames):
         size = size if any(size) else tight_input((image.shape[1], image.shape[0]), 416)
-        picture = Picture(name, STORE, False, image, Labels(), complete=False)
+        picture = LabelledImage(name, STORE, False, image, Labels(), complete=False)
         picture.labels = teachers.label(picture)
         entries.append(save_picture(pool, shrink(picture)))
         if len(entries) % 50 == 0:
@@ -187,7 +187,7 @@ def _check_enough(folder: Path, entries: list[PoolEntry]) -> None:
             )
 
 
-def recipe_for(wish: Wish, run: Path, start: Path, size: tuple[int, int]) -> DetectorRecipe:
+def recipe_for(wish: AdaptationSettings, run: Path, start: Path, size: tuple[int, int]) -> DetectorRecipe:
     """A short, gentle run on the frames alone."""
     sides = [(round(size[0] * s / 32) * 32, round(size[1] * s / 32) * 32) for s in SCALES]
     return DetectorRecipe(
@@ -213,7 +213,7 @@ def recipe_for(wish: Wish, run: Path, start: Path, size: tuple[int, int]) -> Det
     )
 
 
-def measure(file: Path, pool: Path, size: tuple[int, int]) -> Accuracy:
+def measure(file: Path, pool: Path, size: tuple[int, int]) -> DetectorAccuracy:
     """An exported net on the frames held out, against the teachers' boxes."""
     return evaluate.measure(evaluate.onnx_predictor(file), evaluate.held_out(pool, (STORE,)), size)
 
@@ -224,14 +224,14 @@ def counts(pool: Path) -> tuple[int, int]:
     return len(entries), sum(entry.held_out for entry in entries)
 
 
-def spoken(found: Accuracy) -> str:
+def spoken(found: DetectorAccuracy) -> str:
     return (
         f"AP at IoU 0.5 {found.ap50:.3f} on the frames held out "
         f"(precision {found.precision:.2f}, recall {found.recall:.2f} at score {found.threshold:.2f})"
     )
 
 
-def keep(wish: Wish, full: Path, pool: Path, size: tuple[int, int]) -> KnownEngine:
+def keep(wish: AdaptationSettings, full: Path, pool: Path, size: tuple[int, int]) -> KnownEngine:
     """Stores the net under the wished name, in half-precision storage and in 8 bits."""
     base = catalogue.find(wish.base, wish.store).entry
     recipe = Recipe(decoder=base.decoder, long_side=base.long_side, score=base.score, overlap=base.overlap)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.evaluation.pool import Boxes, Image, Picture, read_image
+from engines.evaluation.pool import Boxes, Image, LabelledImage, read_image
 from engines.evaluation.teachers import YoloxTeacher
 
 CROP_SCALE = 3
@@ -76,7 +76,7 @@ def isolated(boxes: Boxes, height: int) -> NDArray[np.intp]:
     return np.asarray(rows, np.intp)
 
 
-def from_picture(picture: Picture) -> list[Cutout]:
+def from_picture(picture: LabelledImage) -> list[Cutout]:
     """Cut-outs of the well visible persons of a labelled photo."""
     sure = picture.labels.boxes[picture.labels.trust >= 0.9]
     found = [cut_out(picture.image, sure[row]) for row in isolated(sure, picture.image.shape[0])]

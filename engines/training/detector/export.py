@@ -17,8 +17,8 @@ from torch import nn
 
 from engines.evaluation.accuracy import letterboxed
 from engines.evaluation.pool import Image, read_image, read_index
-from engines.models.detector import WIDTHS, PersonDetector
-from engines.training.loop import Progress, read_checkpoint
+from engines.models.detector import WIDTHS, DetectorNet
+from engines.training.loop import TrainingProgress, read_checkpoint
 from engines.training.manifest import digest, update
 
 OPSET = 17
@@ -30,7 +30,7 @@ PIXEL_STEP = 256 / 255
 """Of the quantised pixels: 0..255 become 0..254."""
 
 
-def folded(net: PersonDetector) -> PersonDetector:
+def folded(net: DetectorNet) -> DetectorNet:
     """A copy whose pixel scale is part of the stem's weights, so that the graph starts with a convolution."""
     net = copy.deepcopy(net).eval()
     stem = net.backbone.stem[0]
@@ -41,7 +41,7 @@ def folded(net: PersonDetector) -> PersonDetector:
     return net
 
 
-def write_onnx(net: PersonDetector, path: Path, example_size: tuple[int, int] = (416, 320)) -> None:
+def write_onnx(net: DetectorNet, path: Path, example_size: tuple[int, int] = (416, 320)) -> None:
     """Writes the net in fp32 with free batch, height and width."""
     width, height = example_size
     torch.onnx.export(
@@ -199,11 +199,11 @@ def export_all(checkpoint: Path, pool: Path, folder: Path) -> list[Path]:
     return [half, quantised]
 
 
-def trained(checkpoint: Path) -> tuple[PersonDetector, Progress, str]:
+def trained(checkpoint: Path) -> tuple[DetectorNet, TrainingProgress, str]:
     """The averaged net of a checkpoint, how far its training had come, and the net's name."""
     state = read_checkpoint(checkpoint)
     width = state.get("width", "full")
-    net = PersonDetector(WIDTHS[width])
+    net = DetectorNet(WIDTHS[width])
     net.load_state_dict(state["average"])
     net.eval()
-    return net, Progress(state["step"], state["trained_s"]), NAMES[width]
+    return net, TrainingProgress(state["step"], state["trained_s"]), NAMES[width]

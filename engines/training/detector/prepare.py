@@ -11,8 +11,8 @@ import numpy as np
 from engines.evaluation.pool import (
     EMPTY,
     Image,
+    LabelledImage,
     Labels,
-    Picture,
     PoolEntry,
     all_pictures,
     save_picture,
@@ -56,10 +56,10 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
     return entries
 
 
-def empty_scene(name: str, frames: list[Image], teachers: Teachers) -> Picture:
+def empty_scene(name: str, frames: list[Image], teachers: Teachers) -> LabelledImage:
     """The median of a clip; whoever stood still and is still seen in it is a place to look away from."""
     image = np.median(np.stack(frames[:: max(1, len(frames) // 25)]), 0).astype(np.uint8)
     seen = teachers.yolox.look(image, (416, 640, 960))
     labels = Labels.certain(seen.boxes)
     labels.trust[:] = 0
-    return Picture(name, EMPTY, False, image, labels, complete=True)
+    return LabelledImage(name, EMPTY, False, image, labels, complete=True)

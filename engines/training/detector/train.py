@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from engines.errors import TrainingError
 from engines.evaluation import accuracy as evaluate
 from engines.evaluation.pool import STORE, read_index
-from engines.models.detector import WIDTHS, PersonDetector
+from engines.models.detector import WIDTHS, DetectorNet
 from engines.training.config import DetectorRecipe
 from engines.training.detector.assign import pad
 from engines.training.detector.hint import distribution_loss, plain_l2_loss
@@ -54,7 +54,7 @@ class DetectorLesson:
         self._model = model_to_imitate(recipe.imitate) if recipe.imitate is not None else None
         self._batches: Iterator[Batch] | None = None
 
-    def loss(self, net: PersonDetector, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, net: DetectorNet, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """Labels, soft scores, features and imitation, each with its gain."""
         if self._batches is None:
             self._batches = self._loaded(int(rng.integers(2**31)))
@@ -87,7 +87,7 @@ class DetectorLesson:
         amounts = {"score": parts.score, "box": parts.box, "behind_teacher": parts.behind_teacher}
         return total, {**amounts, "soft": parts.soft, "hint": float(hint.detach())}
 
-    def validate(self, net: PersonDetector) -> Mapping[str, float]:
+    def validate(self, net: DetectorNet) -> Mapping[str, float]:
         """Average precision at IoU 0.5 on the held-out part of the pool, and the mean of all sources."""
 
         def predict(batch: np.ndarray) -> np.ndarray:
@@ -128,12 +128,12 @@ class DetectorLesson:
         return compare(student, teacher)
 
 
-def detector_training(recipe: DetectorRecipe, pool: Path) -> TrainingRun[PersonDetector]:
+def detector_training(recipe: DetectorRecipe, pool: Path) -> TrainingRun[DetectorNet]:
     """A run ready to go (on). Raises TrainingError."""
     torch.manual_seed(recipe.seed)
     if recipe.width not in WIDTHS:
         raise TrainingError(f"width {recipe.width!r} is not one of {', '.join(WIDTHS)}")
-    net = PersonDetector(WIDTHS[recipe.width])
+    net = DetectorNet(WIDTHS[recipe.width])
     net.to(memory_format=torch.channels_last)
     if recipe.start_from is not None:
         _start(net, recipe.start_from)
@@ -141,7 +141,7 @@ def detector_training(recipe: DetectorRecipe, pool: Path) -> TrainingRun[PersonD
     return TrainingRun(recipe, net, lesson, gradient_limit=GRADIENT_LIMIT, facts={"width": recipe.width})
 
 
-def _start(net: PersonDetector, path: Path) -> None:
+def _start(net: DetectorNet, path: Path) -> None:
     if path.suffix == ".onnx":
         net.load_state_dict(net_from_onnx(path).state_dict())
         freeze(net)
@@ -149,7 +149,7 @@ def _start(net: PersonDetector, path: Path) -> None:
         net.load_state_dict(without_deeper_blocks(read_checkpoint(path)["average"], net, path))
 
 
-def without_deeper_blocks(state: dict[str, Tensor], net: PersonDetector, path: Path) -> dict[str, Tensor]:
+def without_deeper_blocks(state: dict[str, Tensor], net: DetectorNet, path: Path) -> dict[str, Tensor]:
     """Weights of a net that has more blocks, for one that goes without: each only adds to what it is given.
 
     Raises TrainingError where more than that differs.
@@ -163,10 +163,10 @@ def without_deeper_blocks(state: dict[str, Tensor], net: PersonDetector, path: P
     return kept
 
 
-def model_to_imitate(checkpoint: Path) -> PersonDetector:
+def model_to_imitate(checkpoint: Path) -> DetectorNet:
     """The averaged net of a checkpoint, ready to be asked. Raises TrainingError."""
     state = read_checkpoint(checkpoint)
-    net = PersonDetector(WIDTHS[state.get("width", "full")])
+    net = DetectorNet(WIDTHS[state.get("width", "full")])
     net.load_state_dict(state["average"])
     net.eval()
     net.to(memory_format=torch.channels_last)

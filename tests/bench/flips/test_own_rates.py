@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.flips.judging import Run, ScoreLog
+from bench.flips.judging import DetectorRun, ScoreLog
 from bench.flips.own_rates import own_rate_row, own_rate_rows
 from bench.flips.real_reads import spread_in_cells
 from rfid_reader.flips import Flip
@@ -30,9 +30,9 @@ def store(**reads_hz: float) -> StoreRecording:
     return StoreRecording("store", 100.0, len(reads_hz), table.in_time_order(), flips)
 
 
-def said(*flips: tuple[str, float, float]) -> Run:
+def said(*flips: tuple[str, float, float]) -> DetectorRun:
     found = [(at_s + 7.0, Flip(epc, at_s, at_s + 2.0, score)) for epc, at_s, score in flips]
-    return Run(found, ScoreLog(EventRules(0.5, 0.25), [], 0.25), 1.0)
+    return DetectorRun(found, ScoreLog(EventRules(0.5, 0.25), [], 0.25), 1.0)
 
 
 def test_only_tags_read_often_enough_count_in_flips_found_and_hours() -> None:

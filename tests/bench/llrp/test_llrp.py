@@ -18,7 +18,7 @@ from bench.llrp.failures import (
 from bench.llrp.hostile import Corpus, Mutator, Victim, record_corpus, torment
 from bench.llrp.numbered_source import NumberedSource, numbered_reads
 from bench.llrp.rate import as_llrp, received, store_reads
-from bench.llrp.rig import Account, Ledger
+from bench.llrp.rig import Ledger, ReadAccount
 from bench.llrp.storm import storm
 from bench.llrp.tools import peers_python
 from bench.llrp.usual_client import usual_client_under
@@ -105,7 +105,7 @@ def test_the_ledger_tells_lost_doubled_and_changed_reads() -> None:
     ledger.note_heard(changed)
     ledger.note_sent(corrupt_report())
     ledger.note_sent(as_llrp(reads.take(slice(3, 4))))
-    assert ledger.account() == Account(sent=4, unowed=1, heard=4, lost=1, twice=1, wrong=1)
+    assert ledger.account() == ReadAccount(sent=4, unowed=1, heard=4, lost=1, twice=1, wrong=1)
     assert not ledger.account().sound
 
 

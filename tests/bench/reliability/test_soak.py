@@ -23,7 +23,7 @@ from bench.reliability.soak import faults as soak_faults
 from bench.reliability.soak.faults import NEEDS_A_BROKER, Faults, Kind, Mend
 from bench.reliability.soak.figures import Sample, course_of, sample
 from bench.reliability.soak.plot import draw
-from bench.reliability.soak.record import Report, Watch, save
+from bench.reliability.soak.record import SoakReport, Watch, save
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
 
@@ -145,7 +145,7 @@ def test_what_was_measured_is_there_although_the_daemon_ended(tmp_path: Path) ->
         watch.turn(None)
     report = watch.close("the daemon ended by itself")
     save(report, watch.record)
-    kept = msgspec.json.decode(watch.record.read_bytes(), type=Report)
+    kept = msgspec.json.decode(watch.record.read_bytes(), type=SoakReport)
     assert kept.ended == "the daemon ended by itself; it is gone"
     assert [course.process for course in kept.processes] == ["store"]
     assert (kept.account, kept.stop_s, kept.tracebacks, kept.sound) == (None, None, 1, False)
@@ -201,7 +201,7 @@ def test_a_soak_that_is_interrupted_keeps_its_figures_and_says_where(tmp_path: P
     said, _ = process.communicate(timeout=400.0)
     assert process.returncode == 130, said
     assert "it did not go to the end: interrupted" in said
-    report = msgspec.json.decode((out / "soak.json").read_bytes(), type=Report)
+    report = msgspec.json.decode((out / "soak.json").read_bytes(), type=SoakReport)
     assert report.account is not None, report.ended
     assert report.account.on_disk > 0 and report.account.lost == 0, report
     assert (out / "soak.png").exists()

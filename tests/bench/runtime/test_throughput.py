@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.runtime.throughput import Job, repetition, throughput
+from bench.runtime.throughput import ThroughputJob, repetition, throughput
 from runtime.errors import TagsightError
 
 CLIP = "video-mot15-pets09-s2l1/PETS09-S2L1.mp4"
@@ -30,6 +30,6 @@ def test_ours_and_the_peer_see_the_same_crowd_in_the_same_frames(shared_data: Pa
 
 
 def test_a_loop_that_fails_is_one_sentence(tmp_path: Path, shared_data: Path) -> None:
-    job = Job("ours", shared_data / CLIP, shared_data / NANO, str(tmp_path / "none.onnx"), 1, 10)
+    job = ThroughputJob("ours", shared_data / CLIP, shared_data / NANO, str(tmp_path / "none.onnx"), 1, 10)
     with pytest.raises(TagsightError, match=r"the ours loop failed: .*none.onnx: no such file"):
         repetition(job)

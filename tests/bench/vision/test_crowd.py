@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from bench.vision.crowd import Figures, crowd, records, store_times_ms, tracker_times_ms
+from bench.vision.crowd import CrowdFigures, crowd, records, store_times_ms, tracker_times_ms
 from runtime.store.people import id_switches
 from runtime.store.people.identity import GlobalTracks
 
@@ -14,7 +14,7 @@ from runtime.store.people.identity import GlobalTracks
 def test_the_bench_prints_its_report_as_json() -> None:
     done = CliRunner().invoke(crowd, ["--people", "20", "--seconds", "6", "--json"])
     assert done.exit_code == 0, done.output
-    (report,) = msgspec.json.decode(done.output, type=list[Figures])
+    (report,) = msgspec.json.decode(done.output, type=list[CrowdFigures])
     assert report.people == 20 and 15 <= report.people_tracked <= 30
     assert report.tracker_ms > 0 and report.store_ms > 0 and report.carried_fps > 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.vision.track_clips import Clip
+from bench.vision.track_clips import LabelledClip
 from bench.vision.track_peers import peers, track
 from bench.vision.track_scores import Scores, scores_of, without_unmarked
 from engines.inference.detector import Detections
@@ -72,6 +72,6 @@ def test_other_trackers_follow_the_same_boxes(name: str) -> None:
     step = np.array([5.0, 0.0, 5.0, 0.0])
     found = [Detections(np.float32(boxes + frame * step), np.full(2, 0.9, np.float32)) for frame in FRAMES]
     small = [np.zeros((180, 240), np.uint8)] * len(found)
-    clip = Clip("made", (640, 720), 10.0, None, truth(), found, small)
+    clip = LabelledClip("made", (640, 720), 10.0, None, truth(), found, small)
     scores = scored(track(name, clip, FRAMES))
     assert scores.idf1 > 0.85 and scores.switches == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines import backends
-from engines.backends.protocol import PixelFormat, Plan
+from engines.backends.protocol import CompilePlan, InputFormat
 from engines.errors import BackendError, WeightsError
 from tests.engines.networks import bright_spot_detector, unknown_operation_network
 
@@ -36,7 +36,11 @@ def test_output_shapes_follow_the_input_size(backend: str, free_size: Path) -> N
 
 
 def test_pictures_in_flight_do_not_mix(backend: str, free_size: Path) -> None:
-    session = backends.choose(backend).read(free_size).compile(Plan(32, 32, threads=2, streams=2, requests=3))
+    session = (
+        backends.choose(backend)
+        .read(free_size)
+        .compile(CompilePlan(32, 32, threads=2, streams=2, requests=3))
+    )
     for request, value in enumerate((0, 51, 204)):
         session.pixels(request)[...] = value
     for request in range(3):
@@ -46,7 +50,7 @@ def test_pictures_in_flight_do_not_mix(backend: str, free_size: Path) -> None:
 
 
 def test_a_request_sees_what_its_buffer_holds_when_it_is_started_again(backend: str, free_size: Path) -> None:
-    session = backends.choose(backend).read(free_size).compile(Plan(32, 32))
+    session = backends.choose(backend).read(free_size).compile(CompilePlan(32, 32))
     for value in (255, 102):
         session.pixels(0)[...] = value
         session.start(0)
@@ -55,8 +59,8 @@ def test_a_request_sees_what_its_buffer_holds_when_it_is_started_again(backend: 
 
 def test_colour_order_mean_and_scale_are_the_back_ends_work(backend: str, free_size: Path) -> None:
     network = backends.choose(backend).read(free_size)
-    form = PixelFormat("rgb", mean=(10.0, 0.0, 0.0), std=(1.0, 2.0, 4.0))
-    session = network.compile(Plan(32, 32, pixels=form))
+    form = InputFormat("rgb", mean=(10.0, 0.0, 0.0), std=(1.0, 2.0, 4.0))
+    session = network.compile(CompilePlan(32, 32, pixels=form))
     session.pixels(0)[...] = (40, 20, 100)  # blue, green, red
     session.start(0)
     expected = ((100 - 10) / 1 + 20 / 2 + 40 / 4) / 3 / 255
@@ -69,7 +73,7 @@ def test_both_libraries_agree(free_size: Path) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
     answers = []
     for name in ("openvino", "onnxruntime"):
-        session = backends.choose(name).read(free_size).compile(Plan(96, 64))
+        session = backends.choose(name).read(free_size).compile(CompilePlan(96, 64))
         session.pixels(0)[...] = picture
         session.start(0)
         answers.append(session.wait(0)[0].copy())
@@ -79,7 +83,7 @@ def test_both_libraries_agree(free_size: Path) -> None:
 def test_a_fixed_network_refuses_another_size(fixed_size: Path) -> None:
     network = backends.choose("onnxruntime").read(fixed_size)
     with pytest.raises(WeightsError, match=r"takes \[1, 3, 32, 64\], not 64x64 pictures"):
-        network.compile(Plan(64, 64))
+        network.compile(CompilePlan(64, 64))
 
 
 def damaged(path: Path, source: Path) -> Path:
@@ -124,7 +128,7 @@ def test_a_bad_file_is_one_sentence(backend: str, tmp_path: Path, spoil, said: s
     source = bright_spot_detector(tmp_path / "good.onnx")
     path = spoil(tmp_path / "bad.onnx", source)
     with pytest.raises(WeightsError, match=said) as caught:
-        backends.choose(backend).read(path).compile(Plan(64, 64))
+        backends.choose(backend).read(path).compile(CompilePlan(64, 64))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from engines.backends import tensorrt
 from engines.build import wanted
-from engines.build.cli import Lines, build
+from engines.build.cli import ProgressLines, build
 from engines.build.key import Options
 from engines.build.store import PlanStore
 from engines.errors import BackendError, BuildError, EngineError
@@ -99,10 +99,10 @@ def test_batches_that_do_not_rise_are_refused(text: str) -> None:
 
 def test_what_no_tensorrt_takes_is_refused_before_it_is_asked() -> None:
     with pytest.raises(BuildError, match="both sides must be 32 to 4096"):
-        wanted.Wish().options((5000, 320), "fp16")
+        wanted.EngineWish().options((5000, 320), "fp16")
     with pytest.raises(BuildError, match="one batch size only"):
-        wanted.Wish(dla_core=0).options((416, 320), "fp16")
-    assert wanted.Wish(dla_core=0, buckets=(4,)).options((416, 320), "fp16").buckets == (4,)
+        wanted.EngineWish(dla_core=0).options((416, 320), "fp16")
+    assert wanted.EngineWish(dla_core=0, buckets=(4,)).options((416, 320), "fp16").buckets == (4,)
 
 
 def test_a_network_of_free_size_is_built_for_4_to_3_and_16_to_9_pictures() -> None:
@@ -117,7 +117,7 @@ def test_a_network_of_free_size_is_built_for_4_to_3_and_16_to_9_pictures() -> No
 def test_plain_lines_come_each_tenth_and_at_least_every_ten_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    lines = Lines("net")
+    lines = ProgressLines("net")
     for took_s, done in [(0.5, 0.05), (1.0, 0.1), (1.5, 0.15), (5.0, 0.15), (11.1, 0.15), (12.0, 0.3)]:
         lines(took_s, done, "working")
     lines(40.0, None, "working")
@@ -174,10 +174,10 @@ def test_preflight_refuses_where_disk_or_memory_would_run_out(
 ) -> None:
     from engines.build import builder
     from engines.build.key import Machine
-    from engines.build.site import Site
+    from engines.build.site import BuildSite
 
     machine = Machine(flavour="tensorrt", tensorrt="10.3.0")
-    site = Site(None, machine, PlanStore.open(), integrated=True)  # type: ignore[arg-type]
+    site = BuildSite(None, machine, PlanStore.open(), integrated=True)  # type: ignore[arg-type]
     options = Options(size_wh=(416, 320), workspace_mib=1024)
     monkeypatch.setattr(builder.shutil, "disk_usage", lambda place: _Usage(100))
     with pytest.raises(BuildError, match="100 MiB are free, and 324 are needed"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.build.compiling import supervised
-from engines.build.compiling.job import Job
+from engines.build.compiling.job import CompileJob
 from engines.build.compiling.progress import Steps
 from engines.build.key import Options
 from engines.errors import BuildError
@@ -27,11 +27,11 @@ time.sleep(600)
 def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A job for a library of which importing does what the text says."""
 
-    def make(text: str) -> Job:
+    def make(text: str) -> CompileJob:
         (tmp_path / "odd_library.py").write_text(text)
         monkeypatch.syspath_prepend(str(tmp_path))
         monkeypatch.setenv("CHILD_FILE", str(tmp_path / "child"))
-        return Job(
+        return CompileJob(
             library="odd_library",
             onnx=str(tmp_path / "network.onnx"),
             plan=str(tmp_path / "engine.plan"),

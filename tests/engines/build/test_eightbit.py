@@ -12,7 +12,7 @@ import pytest
 from engines import catalogue
 from engines.build.precision import eightbit, parity, samples
 from engines.build.precision.conversion import plain, serialised
-from engines.build.precision.parity import Accuracy, Reference
+from engines.build.precision.parity import KeptAccuracy, Reference
 from engines.build.precision.samples import Feeding
 from engines.build.store import PlanStore
 from engines.catalogue import trust
@@ -40,9 +40,9 @@ def empty_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def verdict(plans: PlanStore, value: float, **changes: object) -> Accuracy:
+def verdict(plans: PlanStore, value: float, **changes: object) -> KeptAccuracy:
     """Stored beside an 8-bit network of two bytes."""
-    told = Accuracy(
+    told = KeptAccuracy(
         onnx_sha256=catalogue.sha256_of(SOURCE),
         quantised_sha256=eightbit.digest(b"q8"),
         measure="box F1",

@@ -21,7 +21,7 @@ from engines.build.key import Machine
 from engines.build.store import PlanStore
 from engines.build.suitable import hindrance
 from engines.catalogue import EngineEntry, EngineFile, KnownEngine, Recipe
-from engines.catalogue.source import Source
+from engines.catalogue.source import NetworkSource
 from engines.cuda.errors import GpuError
 from engines.cuda.stored import open_stored
 from engines.errors import EngineError
@@ -104,7 +104,7 @@ def test_colours_last_are_seen_where_the_sizes_are_free(tmp_path: Path) -> None:
 
 def test_where_no_kernel_decodes_nobody_is_sent_to_build_an_engine(tmp_path: Path) -> None:
     engine = known(tmp_path, "no-kernel")
-    source = Source(tmp_path / "no-kernel.onnx", engine.entry)
+    source = NetworkSource(tmp_path / "no-kernel.onnx", engine.entry)
     detector = PersonDetector(backends.choose("onnxruntime"), source, threads=1)
     with pytest.raises(GpuError, match=r"^no kernel decodes end2end outputs, kernels do"):
         open_stored(None, detector, (exports.SIDE, exports.SIDE))  # type: ignore[arg-type]
@@ -116,8 +116,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     machine = Machine(flavour="tensorrt", tensorrt="10.3.0")
 
     @contextlib.contextmanager
-    def open_site(*asked: object) -> Iterator[buildsite.Site]:
-        yield buildsite.Site(None, machine, PlanStore.open())  # type: ignore[arg-type]
+    def open_site(*asked: object) -> Iterator[buildsite.BuildSite]:
+        yield buildsite.BuildSite(None, machine, PlanStore.open())  # type: ignore[arg-type]
 
     def run(engines: list[KnownEngine], *arguments: str) -> Result:
         by_name = {engine.entry.name: engine for engine in engines}

@@ -21,7 +21,7 @@ import pytest
 from engines.backends import tensorrt
 from engines.build import builder
 from engines.build.compiling import worker
-from engines.build.compiling.job import Job, Progress
+from engines.build.compiling.job import CompileJob, CompileProgress
 from engines.build.key import Options
 from engines.cuda import inference
 from engines.errors import BackendError, BuildError
@@ -168,12 +168,12 @@ def described(release: str) -> tensorrt.TensorRt:
     )
 
 
-def job_for(release: str, folder: Path, **options: Any) -> Job:
+def job_for(release: str, folder: Path, **options: Any) -> CompileJob:
     chosen = Options(**{"size_wh": (128, 96), "buckets": (1, 2, 4), **options})
     library = described(release)
     network = folder / "network.onnx"
     network.write_bytes(b"network")
-    return Job(
+    return CompileJob(
         library="tensorrt",
         onnx=str(network),
         plan=str(folder / "engine.plan"),
@@ -232,7 +232,7 @@ def test_progress_comes_from_the_releases_own_monitor(release: str, tmp_path: Pa
     monitor.phase_start("Kernels", "Building", 4)
     assert monitor.step_complete("Kernels", 0) is True
     monitor.step_complete("Building", 1)
-    assert said == [Progress(0.125, "Kernels"), Progress(1.0, "Building")]
+    assert said == [CompileProgress(0.125, "Kernels"), CompileProgress(1.0, "Building")]
 
 
 @pytest.mark.parametrize("release", RELEASES)

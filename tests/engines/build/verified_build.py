@@ -21,7 +21,7 @@ from engines import catalogue
 from engines.backends import tensorrt
 from engines.build import builder, report, verification
 from engines.build.key import Options
-from engines.build.site import Site, prepared
+from engines.build.site import BuildSite, prepared
 from engines.build.store import PlanStore
 from engines.cuda.driver import open_gpu
 from engines.errors import BackendError
@@ -48,9 +48,9 @@ def main(place: str, *ways: str) -> None:
     engine = catalogue.find("person-detector")
     told = []
     for number, way in enumerate(ways):
-        site = Site(library, msgspec.structs.replace(machine, driver=str(number)), plans, gpu.library)
+        site = BuildSite(library, msgspec.structs.replace(machine, driver=str(number)), plans, gpu.library)
 
-        def load(_: object, store: PlanStore, published: object, way: str = way, site: Site = site):
+        def load(_: object, store: PlanStore, published: object, way: str = way, site: BuildSite = site):
             store.read_plan(published)
             if way == "foreign":
                 raise BackendError("does not take it on this device")

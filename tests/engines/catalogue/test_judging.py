@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from engines import backends
-from engines.backends.protocol import PixelFormat
+from engines.backends.protocol import InputFormat
 from engines.catalogue import Recipe, judging
 from engines.catalogue.judging.picture import load
-from engines.catalogue.judging.task import Task, Verdict
+from engines.catalogue.judging.task import NetworkVerdict, Task
 from engines.catalogue.judging.verdict import pass_verdict
 from engines.errors import EngineError
 from engines.inference.decoders import UNIT_RGB, by_name
@@ -40,7 +40,7 @@ class Healthy:
 
     make: Make
     decoder: str
-    pixels: PixelFormat = UNIT_RGB
+    pixels: InputFormat = UNIT_RGB
     units: str = "pixels"
     form: str = "centre"
     scale: str = "shares"
@@ -52,17 +52,17 @@ unit_rgb = partial(exports.yolov8, scale=255.0, rgb=True)
 
 HEALTHY = {
     "YOLOv8": Healthy(unit_rgb, "yolov8"),
-    "0..255, BGR": Healthy(plain, "yolov8", PixelFormat()),
-    "0..255, RGB": Healthy(partial(plain, rgb=True), "yolov8", PixelFormat("rgb")),
+    "0..255, BGR": Healthy(plain, "yolov8", InputFormat()),
+    "0..255, RGB": Healthy(partial(plain, rgb=True), "yolov8", InputFormat("rgb")),
     "-1..1": Healthy(
         partial(plain, scale=127.5, mean=(127.5,) * 3, rgb=True),
         "yolov8",
-        PixelFormat("rgb", (127.5,) * 3, (127.5,) * 3),
+        InputFormat("rgb", (127.5,) * 3, (127.5,) * 3),
     ),
-    "colours last": Healthy(partial(plain, layout="nhwc"), "yolov8", PixelFormat()),
-    "8-bit input": Healthy(partial(plain, kind="u8"), "yolov8", PixelFormat()),
+    "colours last": Healthy(partial(plain, layout="nhwc"), "yolov8", InputFormat()),
+    "8-bit input": Healthy(partial(plain, kind="u8"), "yolov8", InputFormat()),
     "8-bit input, colours last, RGB": Healthy(
-        partial(plain, kind="u8", layout="nhwc", rgb=True), "yolov8", PixelFormat("rgb")
+        partial(plain, kind="u8", layout="nhwc", rgb=True), "yolov8", InputFormat("rgb")
     ),
     "half precision": Healthy(partial(unit_rgb, kind="f16"), "yolov8"),
     "free batch": Healthy(partial(unit_rgb, batch="n"), "yolov8"),
@@ -74,13 +74,13 @@ HEALTHY = {
     "boxes by corners": Healthy(exports.yolov8_corners, "yolov8", form="corners"),
     "logits": Healthy(exports.yolov8_logits, "yolov8", scale="logits"),
     "with masks": Healthy(exports.segmentation_of_instances, "yolov8"),
-    "YOLOX": Healthy(exports.yolox_raw, "yolox", PixelFormat()),
-    "YOLOX, decoded": Healthy(exports.yolox_decoded, "yolox-decoded", PixelFormat()),
+    "YOLOX": Healthy(exports.yolox_raw, "yolox", InputFormat()),
+    "YOLOX, decoded": Healthy(exports.yolox_decoded, "yolox-decoded", InputFormat()),
     "YOLOX, decoded, certain that there is something": Healthy(
-        partial(exports.yolox_decoded, certain_from=CERTAIN), "yolox-decoded", PixelFormat()
+        partial(exports.yolox_decoded, certain_from=CERTAIN), "yolox-decoded", InputFormat()
     ),
     "YOLOX, decoded and transposed": Healthy(
-        partial(exports.yolox_decoded, columns=True), "yolov5-columns", PixelFormat()
+        partial(exports.yolox_decoded, columns=True), "yolov5-columns", InputFormat()
     ),
     "YOLOv5": Healthy(exports.yolov5, "yolov5"),
     "YOLO26": Healthy(exports.end2end, "end2end", form="corners"),
@@ -104,7 +104,7 @@ HEALTHY = {
     ),
     "RT-DETR of Ultralytics": Healthy(exports.rtdetr, "rtdetr", units="shares"),
     "YOLO-NAS": Healthy(exports.yolo_nas, "yolo-nas", form="corners"),
-    "ours with logits": Healthy(exports.ltrb_logits, "ltrb", PixelFormat(), scale="logits"),
+    "ours with logits": Healthy(exports.ltrb_logits, "ltrb", InputFormat(), scale="logits"),
 }
 
 WRONG: dict[str, tuple[Make, str]] = {
@@ -158,7 +158,7 @@ WRONG: dict[str, tuple[Make, str]] = {
 }
 
 
-def verdict_on(path: Path, backend: str = "onnxruntime", **said: object) -> Verdict:
+def verdict_on(path: Path, backend: str = "onnxruntime", **said: object) -> NetworkVerdict:
     """Judged in this process, by the library that starts sooner; the process of its own has its own tests."""
     return pass_verdict(Task(file=str(path), backend=backend, recipe=Recipe(**said)))  # type: ignore[arg-type]
 
@@ -219,40 +219,40 @@ def test_a_file_is_judged_once_and_again_when_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engines.catalogue.judging import process
-    from engines.catalogue.source import Source
+    from engines.catalogue.source import NetworkSource
 
     monkeypatch.setenv("TAGSIGHT_ENGINES", str(tmp_path / "store"))
     path = exports.yolov8(tmp_path / "mine.onnx")
     backend = backends.choose("auto").name
-    first = judging.judged(Source(path, Recipe()), backend, None)
+    first = judging.judged(NetworkSource(path, Recipe()), backend, None)
     monkeypatch.setattr(process, "judge", lambda *_, **__: pytest.fail("judged again"))
-    assert judging.judged(Source(path, Recipe()), backend, None) == first
+    assert judging.judged(NetworkSource(path, Recipe()), backend, None) == first
     exports.yolox_raw(path)
     with pytest.raises(pytest.fail.Exception, match="judged again"):
-        judging.judged(Source(path, Recipe()), backend, None)
+        judging.judged(NetworkSource(path, Recipe()), backend, None)
 
 
 def test_a_refusal_stands_under_any_name_unless_it_was_for_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engines.catalogue.judging import process
-    from engines.catalogue.source import Source
+    from engines.catalogue.source import NetworkSource
 
     monkeypatch.setenv("TAGSIGHT_ENGINES", str(tmp_path / "store"))
     bad, large = exports.with_outputs(tmp_path / "bad.onnx", exports.outside), tmp_path / "large.onnx"
     exports.yolov8(large)
     sentence = "found 0 of 7 persons, read as yolov8: boxes lie outside the picture"
-    with pytest.raises(judging.Refused, match=f"{bad}: {sentence}"):
-        judging.judged(Source(bad, Recipe()), "onnxruntime", None)
+    with pytest.raises(judging.NetworkRefused, match=f"{bad}: {sentence}"):
+        judging.judged(NetworkSource(bad, Recipe()), "onnxruntime", None)
     with monkeypatch.context() as short:
         short.setattr(process, "MEMORY_BYTES", 1)
         short.setattr(process, "LEAST_MEMORY_BYTES", 1)
         short.setattr(process, "_free_bytes", lambda: 1)
         with pytest.raises(EngineError, match=r"large\.onnx: .*memory"):
-            judging.judged(Source(large, Recipe()), "onnxruntime", None)
-    assert judging.judged(Source(large, Recipe()), "onnxruntime", None).recipe.decoder == "yolov8"
+            judging.judged(NetworkSource(large, Recipe()), "onnxruntime", None)
+    assert judging.judged(NetworkSource(large, Recipe()), "onnxruntime", None).recipe.decoder == "yolov8"
     monkeypatch.setattr(process, "judge", lambda *_, **__: pytest.fail("judged again"))
     other = bad.rename(tmp_path / "other.onnx")
-    with pytest.raises(judging.Refused, match=f"^{other}: {sentence}") as refused:
-        judging.judged(Source(other, Recipe()), "onnxruntime", None)
+    with pytest.raises(judging.NetworkRefused, match=f"^{other}: {sentence}") as refused:
+        judging.judged(NetworkSource(other, Recipe()), "onnxruntime", None)
     assert "<file>" not in str(refused.value)

@@ -21,7 +21,7 @@ from engines.catalogue.cli import engines as command
 from engines.catalogue.judging import Task, judge, process
 from engines.catalogue.judging.facts import names_from, person_among
 from engines.catalogue.judging.picture import SHIPPED, load
-from engines.catalogue.judging.task import Verdict
+from engines.catalogue.judging.task import NetworkVerdict
 from engines.catalogue.judging.verdict import pass_verdict
 from engines.errors import WeightsError
 from tests.engines import exports
@@ -160,7 +160,7 @@ def heads_only(path: Path) -> Path:
     return net.save(path, {"output0": (rows, 3)}, {"names": "{0: 'head'}"})
 
 
-def heads_on(path: Path, picture: Path | None, persons: int | None = None) -> Verdict:
+def heads_on(path: Path, picture: Path | None, persons: int | None = None) -> NetworkVerdict:
     said = {"recipe": Recipe(classes=["person"]), "picture": str(picture) if picture else None}
     return pass_verdict(Task(file=str(path), backend="onnxruntime", persons=persons, **said))  # type: ignore[arg-type]
 

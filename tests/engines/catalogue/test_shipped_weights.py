@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from engines import backends
-from engines.backends.protocol import Plan
+from engines.backends.protocol import CompilePlan
 from engines.evaluation.accuracy import decode, letterboxed
 from engines.evaluation.pool import with_heads, yolo_boxes
 from engines.evaluation.teachers import overlap
@@ -125,7 +125,7 @@ def test_both_runtimes_read_the_same_answer_from_the_same_file(weights: Path) ->
 def test_openvino_runs_every_convolution_of_the_8_bit_net_in_8_bits(weights: Path, name: str) -> None:
     pytest.importorskip("openvino")
     network = backends.choose("openvino").read(weights / f"{name}-int8.onnx")
-    session: Any = network.compile(Plan(64, 64))
+    session: Any = network.compile(CompilePlan(64, 64))
     model = session._requests[0].get_compiled_model().get_runtime_model()
     layers = [layer.get_rt_info() for layer in model.get_ordered_ops()]
     convolutions = [layer for layer in layers if layer["layerType"].astype(str).startswith("Convolution")]

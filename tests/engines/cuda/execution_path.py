@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from engines.backends.protocol import PixelFormat
+from engines.backends.protocol import InputFormat
 from engines.cuda.crops import CropNetwork
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
@@ -24,14 +24,14 @@ from engines.cuda.inference import read_network
 from engines.cuda.lane import LanePlan, RingFrame
 from engines.inference.decoders import Meaning
 from engines.inference.detector import Detections
-from engines.inference.reading import Reading
+from engines.inference.reading import NetworkIO
 from runtime.frames.ring import FrameHeader, FrameRing
 from testing.gpu.tensorrt import DoubleEngine
 from tests.engines.networks import bright_spot_detector, save
 
 SIZE = (192, 128)
 CROP_WH = (8, 16)
-READING = Reading("ltrb", PixelFormat(), "corner", 0, 0.9, 0.5)
+READING = NetworkIO("ltrb", InputFormat(), "corner", 0, 0.9, 0.5)
 WHITE = (255, 255, 255)
 WARM = (230, 245, 255)
 
@@ -129,9 +129,9 @@ def main(library: str, folder: Path) -> dict[str, object]:
     fixed = read_network(DoubleEngine(spots, SIZE, (2,)), "pairs")
     told["no_profile"] = refused(Execution, gpu, LanePlan(fixed, READING, (1, 2, 3)))
     told["no_decoder"] = refused(
-        Execution, gpu, LanePlan(fixed, Reading("nanodet", PixelFormat(), "corner", 0, 0.9, 0.5), (1,))
+        Execution, gpu, LanePlan(fixed, NetworkIO("nanodet", InputFormat(), "corner", 0, 0.9, 0.5), (1,))
     )
-    shares = Reading("yolov8", PixelFormat(), "corner", 0, 0.9, 0.5, Meaning(units="shares"))
+    shares = NetworkIO("yolov8", InputFormat(), "corner", 0, 0.9, 0.5, Meaning(units="shares"))
     told["no_meaning"] = refused(Execution, gpu, LanePlan(fixed, shares, (1,)))
     one.shared.close()
     other.shared.close()

@@ -17,7 +17,7 @@ from engines.cuda.kernels.launches import SIGNATURES, Decoded, Kept
 from engines.cuda.kernels.sources import source
 from engines.inference import nms, preprocess
 from engines.inference.crops import cut
-from engines.inference.decoders import DECODERS, Scene
+from engines.inference.decoders import DECODERS, DecoderInput
 from testing.gpu.host_kernels.build import DoubleError, HostDouble, build, compiler
 
 needs_compiler = pytest.mark.skipif(
@@ -155,7 +155,7 @@ def test_persons_are_those_of_the_cpu_path(double: HostDouble, name: str) -> Non
     if name == "yolov8":
         table[:, :2] *= 3
     given = np.ascontiguousarray(table.T if name == "yolov8" else table, np.float32)[None]
-    candidates = DECODERS[name].decode([given], Scene(224, 160, 0, 0.3))
+    candidates = DECODERS[name].decode([given], DecoderInput(224, 160, 0, 0.3))
     best = nms.suppress(candidates.boxes, candidates.scores, 0.5)
 
     decoded = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.catalogue.source import Source, locate
+from engines.catalogue.source import NetworkSource, locate
 from engines.errors import EngineError, WeightsError
 from engines.inference.action import ActionJudge
 from engines.inference.crops import CropNetwork, cut, shown
@@ -126,6 +126,8 @@ def test_a_network_of_another_kind_is_refused_in_a_sentence(colours: Path, tmp_p
 
 
 def test_a_source_of_ones_own_can_be_run(colours: Path) -> None:
-    network = CropNetwork(Source(colours, locate(colours, "openvino").recipe), "reid", streams=8, threads=2)
+    network = CropNetwork(
+        NetworkSource(colours, locate(colours, "openvino").recipe), "reid", streams=8, threads=2
+    )
     assert network.size_wh == (32, 64)
     assert network.answers == 3

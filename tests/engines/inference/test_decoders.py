@@ -7,12 +7,12 @@ import pytest
 
 from engines.errors import DecoderError
 from engines.inference import decoders
-from engines.inference.decoders import Meaning, Scene, cells
+from engines.inference.decoders import DecoderInput, Meaning, cells
 from engines.inference.decoders.tables import check_labels
 
 SIZE = 64
 CELLS = 84  # 8 x 8 + 4 x 4 + 2 x 2
-SCENE = Scene(SIZE, SIZE, person_class=0, least_score=0.5)
+SCENE = DecoderInput(SIZE, SIZE, person_class=0, least_score=0.5)
 
 
 def test_ltrb_measures_from_the_middle_of_the_cell() -> None:
@@ -33,7 +33,7 @@ def test_ltrb_levels_follow_each_other_from_fine_to_coarse() -> None:
 def test_yolox_adds_the_cell_and_takes_the_exponent_of_the_size() -> None:
     rows = np.zeros((1, CELLS, 7), np.float32)
     rows[0, 64 + 4 + 2] = (0.5, 0.25, np.log(2), np.log(3), 0.9, 0.1, 0.8)  # stride 16, row 1, column 2
-    scene = Scene(SIZE, SIZE, person_class=1, least_score=0.5)
+    scene = DecoderInput(SIZE, SIZE, person_class=1, least_score=0.5)
     found = decoders.decode_yolox([rows], scene)
     centre, size = (2.5 * 16, 1.25 * 16), (32, 48)
     expected = [
@@ -55,7 +55,7 @@ def test_yolox_with_an_absurd_size_stays_finite() -> None:
 def test_yolov8_boxes_lie_in_columns() -> None:
     table = np.zeros((1, 6, CELLS), np.float32)
     table[0, :, 7] = (30, 20, 10, 8, 0.1, 0.7)
-    scene = Scene(SIZE, SIZE, person_class=1, least_score=0.5)
+    scene = DecoderInput(SIZE, SIZE, person_class=1, least_score=0.5)
     assert decoders.decode_yolov8([table], scene).boxes.tolist() == [[25, 16, 35, 24]]
 
 
@@ -99,7 +99,7 @@ def test_nanodet_without_anybody_gives_no_boxes() -> None:
 def test_fastestdet_weighs_objectness_and_class() -> None:
     planes = np.zeros((1, 7, 4, 4), np.float32)
     planes[0, :, 2, 1] = (0.9, 0.0, 0.0, 0.0, 0.0, 0.1, 0.8)
-    scene = Scene(SIZE, SIZE, person_class=1, least_score=0.5)
+    scene = DecoderInput(SIZE, SIZE, person_class=1, least_score=0.5)
     found = decoders.decode_fastestdet([planes], scene)
     assert found.boxes[0] == pytest.approx([16 - 16, 32 - 16, 16 + 16, 32 + 16], abs=1e-4)
     assert found.scores[0] == pytest.approx(0.9**0.6 * 0.8**0.4)
@@ -127,7 +127,7 @@ BOX, SCORE, CLASS = (10, 10, 30, 40), 0.9, 0
     ],
 )
 def test_a_score_in_the_place_of_the_class_is_found_out(decoder: str, usual: tuple, exchanged: tuple) -> None:
-    scene = Scene(SIZE, SIZE, 0, 0.5, meaning=decoders.by_name(decoder).usual)
+    scene = DecoderInput(SIZE, SIZE, 0, 0.5, meaning=decoders.by_name(decoder).usual)
     decode = decoders.by_name(decoder).decode
     found = decode([np.array([usual], np.float32)], scene)
     assert found.scores.tolist() == [pytest.approx(SCORE)]
@@ -138,7 +138,9 @@ def test_a_score_in_the_place_of_the_class_is_found_out(decoder: str, usual: tup
 def test_a_list_of_scores_for_labels_is_found_out() -> None:
     boxes, scores, labels = (np.array([part], np.float32) for part in ([BOX], [SCORE], [CLASS]))
     decode = decoders.by_name("detections").decode
-    right = Scene(SIZE, SIZE, 0, 0.5, meaning=Meaning(form="corners", roles=("boxes", "scores", "labels")))
+    right = DecoderInput(
+        SIZE, SIZE, 0, 0.5, meaning=Meaning(form="corners", roles=("boxes", "scores", "labels"))
+    )
     assert decode([boxes, scores, labels], right).boxes.tolist() == [list(BOX)]
     with pytest.raises(DecoderError, match="no whole numbers"):
         decode([boxes, labels, scores], right)
@@ -150,7 +152,7 @@ def test_ssd_rows_end_at_the_first_negative_image() -> None:
     rows[0, 0, 1] = (0, 2, 0.9, 0, 0, 1, 1)  # another label
     rows[0, 0, 2] = (-1, 0, 0, 0, 0, 0, 0)
     rows[0, 0, 3] = (0, 1, 0.9, 0, 0, 1, 1)  # left over from an earlier picture
-    scene = Scene(SIZE, SIZE, person_class=1, least_score=0.5, meaning=decoders.by_name("ssd").usual)
+    scene = DecoderInput(SIZE, SIZE, person_class=1, least_score=0.5, meaning=decoders.by_name("ssd").usual)
     assert decoders.decode_ssd([rows], scene).boxes.tolist() == [[16, 32, 32, 48]]
 
 

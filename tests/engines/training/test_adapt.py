@@ -94,7 +94,9 @@ def test_a_folder_without_frames_or_without_people_is_refused(tmp_path: Path, sh
     with pytest.raises(TrainingError, match="no pictures"):
         list(adapt.frames_of(tmp_path / "none"))
     fill(tmp_path / "noise", 21)
-    wish = adapt.Wish(tmp_path / "noise", "here", shared_data, threads=1, store=tmp_path / "store")
+    wish = adapt.AdaptationSettings(
+        tmp_path / "noise", "here", shared_data, threads=1, store=tmp_path / "store"
+    )
     with pytest.raises(TrainingError, match="the teachers see 0 persons"):
         adapt.adapt(wish, print)
     assert not (tmp_path / "store" / "here").exists()
@@ -106,6 +108,6 @@ def test_a_missing_teacher_is_named(tmp_path: Path) -> None:
     from engines.training.detector import adapt
 
     fill(tmp_path / "frames", 3)
-    wish = adapt.Wish(tmp_path / "frames", "here", tmp_path, store=tmp_path / "store")
+    wish = adapt.AdaptationSettings(tmp_path / "frames", "here", tmp_path, store=tmp_path / "store")
     with pytest.raises(TrainingError, match=r"yolox_nano\.onnx: this teacher is not there"):
         adapt.adapt(wish, print)

@@ -15,7 +15,7 @@ from torch import Tensor, nn  # noqa: E402
 
 from engines.errors import TrainingError  # noqa: E402
 from engines.models.action import ActionNet  # noqa: E402
-from engines.models.reid import EMBEDDING, PersonEmbedder  # noqa: E402
+from engines.models.reid import EMBEDDING, EmbedderNet  # noqa: E402
 from engines.training.crops import reid_losses  # noqa: E402
 from engines.training.crops.action_data import KEPT_WH, ActionSet  # noqa: E402
 from engines.training.crops.action_pose import handling  # noqa: E402
@@ -62,7 +62,7 @@ def test_teachers_with_different_scales_have_equal_say() -> None:
 
 
 def test_an_embedding_has_length_one_and_its_cosine_is_the_weighted_mean_of_the_branches() -> None:
-    net = PersonEmbedder().eval()
+    net = EmbedderNet().eval()
     with torch.no_grad():
         first, second = net(torch.rand(2, 3, 144, 64) * 255)
     assert first.shape == (EMBEDDING,)
@@ -72,7 +72,7 @@ def test_an_embedding_has_length_one_and_its_cosine_is_the_weighted_mean_of_the_
 
 
 def test_the_nets_are_small() -> None:
-    sizes = [sum(p.numel() for p in net.parameters()) * 4 for net in (PersonEmbedder(), ActionNet())]
+    sizes = [sum(p.numel() for p in net.parameters()) * 4 for net in (EmbedderNet(), ActionNet())]
     assert max(sizes) < 8_000_000
 
 

@@ -124,7 +124,7 @@ def test_the_ablations_rows_differ_from_the_first_in_one_thing_each() -> None:
 
 def test_the_ablations_table_names_size_steps_and_figures(tmp_path: Path) -> None:
     recipe = DetectorRecipe(tmp_path, tmp_path, steps=600, sizes=[(256, 192)], validation_size=(256, 192))
-    rows = [ablation.Row(name, 600, 5.0, 0.5, 0.1, 0.6) for name in ablation.ROWS]
+    rows = [ablation.AblationRow(name, 600, 5.0, 0.5, 0.1, 0.6) for name in ablation.ROWS]
     text = ablation.table(rows, recipe)
     assert "from random weights, 600 steps of 16 pictures at 256 x 192, seed 20" in text
     assert "| labels + hint | 0.500 | 0.100 | 0.600 | 0.400 | 5.0 |" in text

@@ -15,9 +15,9 @@ onnx = pytest.importorskip("onnx")
 
 from engines.errors import TrainingError  # noqa: E402
 from engines.evaluation.accuracy import decode, matches, summarise  # noqa: E402
-from engines.evaluation.pool import Labels, Picture, save_picture, write_index  # noqa: E402
-from engines.evaluation.teachers import Seen, overlap  # noqa: E402
-from engines.models.detector import DetectorWidth, PersonDetector  # noqa: E402
+from engines.evaluation.pool import LabelledImage, Labels, save_picture, write_index  # noqa: E402
+from engines.evaluation.teachers import TeacherBoxes, overlap  # noqa: E402
+from engines.models.detector import DetectorNet, DetectorWidth  # noqa: E402
 from engines.training import loop, manifest  # noqa: E402
 from engines.training.config import DetectorRecipe, read_recipe  # noqa: E402
 from engines.training.detector import export, losses, scenes  # noqa: E402
@@ -50,7 +50,7 @@ def pool_folder(tmp_path: Path) -> Path:
         left, top = int(rng.integers(4, 90)), int(rng.integers(4, 30))
         image[top : top + 60, left : left + 26] = 30
         labels = person(left, top, left + 26, top + 60)
-        picture = Picture(str(number), "street", number % 4 == 0, image, labels, complete=True)
+        picture = LabelledImage(str(number), "street", number % 4 == 0, image, labels, complete=True)
         entries.append(save_picture(folder, picture))
     write_index(folder, entries)
     return folder
@@ -74,7 +74,7 @@ def recipe(run: Path, **changes: object) -> DetectorRecipe:
 
 
 def test_the_net_answers_for_every_cell_of_any_size() -> None:
-    net = PersonDetector(SMALL).eval()
+    net = DetectorNet(SMALL).eval()
     with torch.no_grad():
         for height, width in ((96, 128), (64, 160)):
             rows = net(torch.zeros(2, 3, height, width))
@@ -85,7 +85,7 @@ def test_the_net_answers_for_every_cell_of_any_size() -> None:
 
 
 def test_the_backbone_stays_within_512_channels_and_the_net_within_four_megabytes_as_shipped() -> None:
-    net = PersonDetector()
+    net = DetectorNet()
     assert max(net.width.backbone) <= 512
     assert sum(value.numel() for value in net.parameters()) * 2 <= 4_000_000
 
@@ -145,7 +145,7 @@ def test_a_student_behind_its_teacher_pays_more_for_the_same_box() -> None:
 
 def test_the_loss_teaches_the_net_a_single_picture() -> None:
     torch.manual_seed(4)
-    net = PersonDetector(SMALL).train()
+    net = DetectorNet(SMALL).train()
     image = torch.full((2, 3, 96, 96), 190.0)
     image[:, :, 20:80, 30:60] = 20
     labels = pad([person(30, 20, 60, 80)] * 2)
@@ -269,7 +269,7 @@ def test_the_export_gives_what_the_net_gives_at_any_size(tmp_path: Path) -> None
     import onnxruntime
 
     torch.manual_seed(5)
-    net = PersonDetector().eval()
+    net = DetectorNet().eval()
     full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
     export.write_onnx(net, full)
     export.store_as_half(full, half)
@@ -286,7 +286,7 @@ def test_the_8_bit_export_keeps_the_predictions_exact_and_takes_any_size(tmp_pat
     import onnxruntime
 
     torch.manual_seed(6)
-    net = PersonDetector(SMALL).eval()
+    net = DetectorNet(SMALL).eval()
     full, quantised = tmp_path / "full.onnx", tmp_path / "int8.onnx"
     export.write_onnx(net, full, (128, 96))
     rng = np.random.default_rng(7)
@@ -330,7 +330,7 @@ def test_average_precision_of_known_answers() -> None:
         [person(0, 0, 40, 100), person(100, 0, 140, 100), person(300, 0, 340, 100, trust=0)]
     )
     boxes = np.array([[0, 0, 40, 100], [200, 0, 240, 100], [100, 0, 140, 90], [300, 0, 340, 90]], np.float32)
-    rows = matches(Seen(boxes, np.array([0.9, 0.8, 0.7, 0.95], np.float32)), labels)
+    rows = matches(TeacherBoxes(boxes, np.array([0.9, 0.8, 0.7, 0.95], np.float32)), labels)
     assert [score for score, _ in rows] == pytest.approx([0.9, 0.8, 0.7])
     found = summarise(rows, 2)
     assert found.ap50 == pytest.approx(0.5 + 0.5 * 2 / 3)

@@ -10,16 +10,16 @@ import pytest
 from engines.evaluation import pool
 from engines.evaluation import teachers as labels
 from engines.evaluation.pool import Labels
-from engines.evaluation.teachers import Seen
+from engines.evaluation.teachers import TeacherBoxes
 from engines.training.detector import augment
 from engines.training.detector.cutouts import cut_out
 
 TRUTH = np.array([[10, 10, 50, 110]], np.float32)
 
 
-def seen(*rows: tuple[float, ...]) -> Seen:
+def seen(*rows: tuple[float, ...]) -> TeacherBoxes:
     table = np.array(rows, np.float32).reshape(-1, 5)
-    return Seen(table[:, :4], table[:, 4])
+    return TeacherBoxes(table[:, :4], table[:, 4])
 
 
 def test_a_sure_teacher_adds_a_person_and_a_doubtful_one_a_place_to_look_away_from() -> None:
@@ -116,7 +116,7 @@ def test_yolo_labels_become_pixels_and_other_classes_are_left_out(tmp_path: Path
 def test_a_pool_survives_writing_and_reading(tmp_path: Path) -> None:
     image = np.full((40, 60, 3), 90, np.uint8)
     entry = pool.save_picture(
-        tmp_path, pool.Picture("a", "street", True, image, Labels.certain(TRUTH), complete=False)
+        tmp_path, pool.LabelledImage("a", "street", True, image, Labels.certain(TRUTH), complete=False)
     )
     pool.write_index(tmp_path, [entry])
     back = pool.read_index(tmp_path)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.vision.matching import Crowd, measure
+from bench.vision.matching import SimulatedCrowd, measure
 from runtime.store.floorplan import Place
 from runtime.store.garments.matching import MAX_TOGETHER, Match, MatchSettings, TagTurned, match, together
 from runtime.store.people.identity import TrackPoint
@@ -155,7 +155,7 @@ def test_groups_of_flips_are_bounded() -> None:
 
 
 def test_a_crowd_is_matched_right_and_the_probability_is_honest() -> None:
-    report = measure(SETTINGS, Crowd(), scenes=12, seed=2000)
+    report = measure(SETTINGS, SimulatedCrowd(), scenes=12, seed=2000)
     assert report.right_share >= 0.85
     assert report.named_right_share > report.nearest_named_right_share
     assert report.brier < 0.12
