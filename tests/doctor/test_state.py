@@ -11,7 +11,7 @@ from contract.envelope import Origin
 from runtime.config import Floor, Site, StoreConfig
 from runtime.doctor import state
 from runtime.supervisor.state.folder import NAME, StateError
-from runtime.supervisor.state.lock import StateHold
+from runtime.supervisor.state.lock import StateLock
 from runtime.uplink.outbox.writer import Outbox
 
 
@@ -30,7 +30,7 @@ def test_a_folder_that_is_not_there_yet_is_no_fault(store: StoreConfig) -> None:
 
 
 def test_it_says_whether_a_daemon_runs_and_disturbs_none(store: StoreConfig) -> None:
-    hold = StateHold(store.state_dir, store.outbox_path())
+    hold = StateLock(store.state_dir, store.outbox_path())
     hold.prepare(0.0)
     Outbox(store.outbox_path(), Origin("s", "d")).close()
     assert "a daemon runs on it; the outbox holds 0 events" in state.folder(store).found

@@ -27,7 +27,7 @@ from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop
 from runtime.processes.kinds import kind_of
 from runtime.processes.record_sender import RecordSender
 from runtime.processes.vision import VisionSpec, main
-from runtime.supervisor.children.child import Child, Patience
+from runtime.supervisor.children.child import Child, Timeouts
 from runtime.supervisor.children.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan
 from runtime.vision.camera_spec import TrackedCamera
@@ -318,9 +318,9 @@ def test_a_file_that_is_judged_at_the_start_is_told_of_and_the_process_is_not_th
     plan = ProcessPlan(kind_of("vision"), "vision", None)
     child = Child(plan, Restarts(RestartPolicy(), random.Random(1)), ticket=1)
     for word in range(int(limit_s / every_s)):
-        child.heard_s, child.health = word * every_s, words[-1]
-        assert child.check((word + 1) * every_s, Patience()) == ""
-    assert child.check(child.heard_s + limit_s, Patience()) == "not a word for 90 s"
+        child.last_message_s, child.health = word * every_s, words[-1]
+        assert child.check((word + 1) * every_s, Timeouts()) == ""
+    assert child.check(child.last_message_s + limit_s, Timeouts()) == "not a word for 90 s"
 
 
 def test_a_peer_that_takes_nothing_costs_the_oldest_records_only() -> None:

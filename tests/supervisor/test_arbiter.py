@@ -28,11 +28,11 @@ from pathlib import Path
 from runtime.commands.run import leave
 from runtime.config import load
 from runtime.supervisor.arbiter import Arbiter
-from runtime.supervisor.children.child import Patience
+from runtime.supervisor.children.child import Timeouts
 from runtime.supervisor.children.main import configure_logging
 configure_logging(logging.INFO)
 path = Path(sys.argv[1])
-leave(Arbiter(path, load(path), patience=Patience(silent_s=8.0)).run())
+leave(Arbiter(path, load(path), timeouts=Timeouts(silent_s=8.0)).run())
 """
 RELOADED = r"(?s)RELOADING=1\nMONOTONIC_USEC=\d+\n.*READY=1"
 STARTED = re.compile(r"(\S+) started, pid (\d+)")
@@ -160,8 +160,8 @@ def test_systemd_is_told_that_the_broker_is_absent_and_the_watchdog_is_fed(daemo
 def test_a_hung_process_is_replaced_and_leaves_a_trace(daemon: Daemon) -> None:
     pid, starts = daemon.pids()["uplink"], daemon.starts("uplink")
     os.kill(pid, signal.SIGSTOP)
-    sentence = "uplink makes no progress (not a word for 8 s): stopping it with a trace"
-    daemon.wait_for(lambda: sentence in daemon.says())
+    summary = "uplink makes no progress (not a word for 8 s): stopping it with a trace"
+    daemon.wait_for(lambda: summary in daemon.says())
     os.kill(pid, signal.SIGCONT)
     daemon.wait_for(lambda: daemon.starts("uplink") > starts)
     crash = Path(daemon.store["state_dir"]) / "crash"

@@ -84,17 +84,17 @@ def test_a_camera_that_is_added_starts_and_nobody_else_is_disturbed() -> None:
     cameras = [*tree["cameras"], {"name": "side", "uri": "rtsp://10.0.0.11/a"}]
     (change,) = changes(store(), store(cameras=cameras))
     assert change == Change("cameras[side]", "added", starts=("camera:side",))
-    assert change.sentence() == "cameras[side] added: camera:side starts"
+    assert change.summary() == "cameras[side] added: camera:side starts"
 
 
 def test_a_reader_that_is_removed_stops() -> None:
     (change,) = changes(store(), store(readers=[]))
-    assert change.sentence() == "readers[ceiling] removed: reader:ceiling stops"
+    assert change.summary() == "readers[ceiling] removed: reader:ceiling stops"
 
 
 def test_several_keys_are_told_one_by_one() -> None:
     edits = {"uplink__port": 1884, "engines__threads": 1, "zones__0__kind": "fitting_room"}
-    found = [change.sentence() for change in changes(store(), store(**edits))]
+    found = [change.summary() for change in changes(store(), store(**edits))]
     assert found == [
         "zones[coats].kind changed: in force at once",
         "engines.threads changed: vision must be restarted for it",

@@ -13,7 +13,7 @@ from runtime.config import ConfigErrors, StoreConfig, load, load_running
 from runtime.errors import TagsightError
 from runtime.supervisor.configuration.current import Configuration
 
-LONGEST_S = 30.0
+MAX_READ_S = 30.0
 
 STORE = """
 site: {name: test, device: box}
@@ -25,12 +25,12 @@ cameras: [{name: room, uri: room.mp4}]
 def reload(one: Configuration) -> bool:
     """As the supervisor's loop does it: ask, and look again until the answer is there."""
     one.ask()
-    end_s = time.monotonic() + LONGEST_S
-    while one.being_read and time.monotonic() < end_s:
+    end_s = time.monotonic() + MAX_READ_S
+    while one.is_reloading and time.monotonic() < end_s:
         if one.poll():
             return True
         time.sleep(0.01)
-    assert not one.being_read, "the file was not read in time"
+    assert not one.is_reloading, "the file was not read in time"
     return False
 
 
@@ -99,9 +99,9 @@ def test_asking_takes_no_time_whatever_the_file_holds(store_yaml: Path) -> None:
     zones = [f"{{name: z{number}, polygon: [[1, 1], [2, 1], [2, 2]]}}" for number in range(250)]
     store_yaml.write_text(STORE + f"zones: [{', '.join(zones)}]\n")
     one.ask()
-    assert one.being_read and not one.current.zones, "it is read while the caller goes on"
+    assert one.is_reloading and not one.current.zones, "it is read while the caller goes on"
     one.close()
-    assert not one.being_read
+    assert not one.is_reloading
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again(store_yaml: Path) -> None:
@@ -167,7 +167,7 @@ def test_what_the_box_cannot_go_over_to_is_refused(store_yaml: Path) -> None:
         raise TagsightError(f"state_dir {config.state_dir} is another's")
 
     one.ask()
-    while one.being_read:
+    while one.is_reloading:
         assert not one.poll(accept=refuse)
         time.sleep(0.02)
     assert one.current is before

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from runtime.messages import Health
-from runtime.supervisor.systemd.readiness import sentence, unknown
+from runtime.supervisor.systemd.readiness import getting_ready, summary
 
 
 def said(process: str, state: str) -> Health:
     return Health(process, state, 10.0, 10.0)
 
 
-STANDING = {
+HEALTHS = {
     "store": said("store", "live"),
     "vision": said("vision", "waiting"),
     "camera:door": said("camera:door", "live"),
@@ -22,8 +22,8 @@ STANDING = {
 
 
 def test_all_is_well() -> None:
-    assert unknown(STANDING) == []
-    assert sentence(STANDING) == "all processes run"
+    assert getting_ready(HEALTHS) == []
+    assert summary(HEALTHS) == "all processes run"
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def test_all_is_well() -> None:
     [("camera:door", "connecting"), ("vision", "starting"), ("reader:rail", "configuring")],
 )
 def test_whether_a_thing_is_there_is_unknown_until_it_was_tried(process: str, state: str) -> None:
-    standing = {**STANDING, process: said(process, state)}
-    assert unknown(standing) == [process]
-    assert sentence(standing) == f"not there yet: {process}"
+    healths = {**HEALTHS, process: said(process, state)}
+    assert getting_ready(healths) == [process]
+    assert summary(healths) == f"not there yet: {process}"
 
 
 def test_who_has_said_nothing_is_unknown() -> None:
-    assert unknown({**STANDING, "uplink": None}) == ["uplink"]
+    assert getting_ready({**HEALTHS, "uplink": None}) == ["uplink"]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,6 @@ def test_who_has_said_nothing_is_unknown() -> None:
     [("camera:door", "no such file"), ("reader:rail", "waiting"), ("uplink", "disconnected")],
 )
 def test_an_absence_that_is_stated_is_known(process: str, state: str) -> None:
-    standing = {**STANDING, process: said(process, state)}
-    assert unknown(standing) == []
-    assert sentence(standing) == f"all processes run; absent: {process} ({state})"
+    healths = {**HEALTHS, process: said(process, state)}
+    assert getting_ready(healths) == []
+    assert summary(healths) == f"all processes run; absent: {process} ({state})"

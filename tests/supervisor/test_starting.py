@@ -19,11 +19,11 @@ from runtime.config import StoreConfig, load
 from runtime.messages import Health, PeerGone, Stop, pair, receive, send
 from runtime.supervisor.arbiter import Arbiter
 from runtime.supervisor.children.child import Child
-from runtime.supervisor.children.main import prune_crash_reports, report_of, run_child
+from runtime.supervisor.children.main import prune_crash_reports, run_child, trace_file
 from runtime.supervisor.children.restarts import RestartPolicy, Restarts
-from runtime.supervisor.forkserver.client import End, Nursery
+from runtime.supervisor.forkserver.client import Exited, ForkServerClient
 from runtime.supervisor.state.folder import StateError
-from runtime.supervisor.state.lock import StateHold
+from runtime.supervisor.state.lock import StateLock
 from runtime.supervisor.topology import ProcessPlan, plan_processes
 
 DAY_S = 86_400.0
@@ -51,7 +51,7 @@ def camera_plan(config: StoreConfig, clock: tuple[float, float]) -> ProcessPlan:
     "name", ["camera:door", "camera:door 1/2 (left)", "reader:../ceiling", "camera:门口"]
 )
 def test_the_trace_of_a_process_of_any_name_lies_in_the_crash_folder(tmp_path: Path, name: str) -> None:
-    report = report_of(tmp_path, name, 77)
+    report = trace_file(tmp_path, name, 77)
     report.write_text("trace")
     assert report.parent.resolve() == tmp_path.resolve()
     prune_crash_reports(tmp_path, alive={77})
@@ -74,7 +74,7 @@ def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
     plan = camera_plan(config, (0.0, 0.0))
     impossible = replace(plan, spec=msgspec.structs.replace(plan.spec, slots=1))
     child = Child(impossible, Restarts(RestartPolicy(), random.Random(1)))
-    arbiter._family.children = {plan.name: child}
+    arbiter._group.children = {plan.name: child}
     now_s = time.monotonic()
     with caplog.at_level(logging.ERROR):
         arbiter.step(now_s)
@@ -87,20 +87,20 @@ def test_a_camera_without_memory_for_its_ring_does_not_stop_the_others(
 def test_a_camera_that_is_configured_again_while_it_stops_is_not_started_twice(store_yaml: Path) -> None:
     config = load(store_yaml)
     arbiter = Arbiter(store_yaml, config)
-    child = arbiter._family.children["camera:room"]
+    child = arbiter._group.children["camera:room"]
     ours, theirs = pair()
     process = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(30.0,))
     process.start()
     child.ticket, child.pid, child.control = 1, process.pid, ours
     try:
         arbiter._configuration.current = msgspec.structs.replace(config, cameras=[])
-        arbiter._adopt()
-        assert child.retired
+        arbiter._apply_config()
+        assert child.removed
         assert receive(theirs) == (Stop(), ())
         arbiter._configuration.current = config
-        arbiter._adopt()
-        assert arbiter._family.children["camera:room"] is child
-        assert not child.retired
+        arbiter._apply_config()
+        assert arbiter._group.children["camera:room"] is child
+        assert not child.removed
     finally:
         process.kill()
         process.join()
@@ -115,7 +115,7 @@ def test_a_reload_to_a_state_folder_that_cannot_be_used_changes_nothing(
     arbiter = Arbiter(store_yaml, config)
     arbiter._state.prepare(0.0)
     other = tmp_path / "other"
-    holder = StateHold(other, other / "outbox.db")
+    holder = StateLock(other, other / "outbox.db")
     if fault == "taken":
         holder.prepare(0.0)
     elif fault == "newer":
@@ -124,10 +124,10 @@ def test_a_reload_to_a_state_folder_that_cannot_be_used_changes_nothing(
     else:
         other.touch()
     with pytest.raises(StateError):
-        arbiter._move_to(msgspec.structs.replace(config, state_dir=other), 0.0)
+        arbiter._change_state_folder(msgspec.structs.replace(config, state_dir=other), 0.0)
     assert arbiter._state.folder == config.state_dir
     with pytest.raises(StateError, match="another tagsight daemon"):
-        StateHold(config.state_dir, config.outbox_path()).prepare(0.0)
+        StateLock(config.state_dir, config.outbox_path()).prepare(0.0)
     holder.release()
 
 
@@ -138,11 +138,11 @@ def test_a_reload_to_another_state_folder_takes_that_one_and_lets_the_old_one_go
     arbiter = Arbiter(store_yaml, config)
     arbiter._state.prepare(0.0)
     other = tmp_path / "other"
-    arbiter._move_to(msgspec.structs.replace(config, state_dir=other), 0.0)
-    assert arbiter._family.crash_dir == other / "crash"
+    arbiter._change_state_folder(msgspec.structs.replace(config, state_dir=other), 0.0)
+    assert arbiter._group.crash_dir == other / "crash"
     with pytest.raises(StateError, match="another tagsight daemon"):
-        StateHold(other, other / "outbox.db").prepare(0.0)
-    old = StateHold(config.state_dir, config.outbox_path())
+        StateLock(other, other / "outbox.db").prepare(0.0)
+    old = StateLock(config.state_dir, config.outbox_path())
     old.prepare(0.0)
     assert old.fault == ""
 
@@ -156,13 +156,13 @@ def test_a_wall_clock_that_was_set_starts_all_anew_on_the_new_time(
     process.start()
     told = []
     try:
-        for child in arbiter._family.children.values():
+        for child in arbiter._group.children.values():
             child.control, theirs = pair()
             child.ticket, child.pid = 1, process.pid
             theirs.setblocking(False)
             told.append(theirs)
         arbiter._clock = HostClock(state=(time.time() - set_by_s, time.monotonic()))
-        arbiter._tell(time.monotonic())
+        arbiter._report(time.monotonic())
         assert abs(arbiter._clock.offset_s()) < 1.0
         assert all(receive(theirs) == (Stop(), ()) for theirs in told)
         assert "the wall clock was set by" in caplog.text
@@ -175,7 +175,7 @@ def test_a_clock_that_is_a_little_off_disturbs_nobody(store_yaml: Path) -> None:
     arbiter = Arbiter(store_yaml, load(store_yaml))
     clock = HostClock(state=(time.time() - 5.0, time.monotonic()))
     arbiter._clock = clock
-    arbiter._tell(time.monotonic())
+    arbiter._report(time.monotonic())
     assert arbiter._clock is clock
 
 
@@ -201,7 +201,7 @@ def test_a_child_that_talks_nonsense_is_cut_off_and_does_not_end_the_supervisor(
     child = Child(plan, Restarts(RestartPolicy(), random.Random(1)), control=ours)
     send(theirs, Health("camera:room", "live", 1.0, 1.0))
     theirs.send(b"\xc1 no record")
-    assert [said.state for said in child.hear(5.0)] == ["live"]
+    assert [said.state for said in child.receive(5.0)] == ["live"]
     assert child.control is None
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
         theirs.send(b"more")
@@ -243,11 +243,11 @@ def test_a_process_that_ends_by_a_fault_one_can_mend_says_which(
     plan = next(
         plan for plan in plan_processes(load(store_yaml), HostClock().state) if plan.kind.name == "uplink"
     )
-    nursery = Nursery(["failing_uplink"])
+    fork_server = ForkServerClient(["failing_uplink"])
     ours, theirs = pair()
     with theirs:
         arguments = (plan.kind.name, plan.name, plan.spec, str(tmp_path), logging.INFO)
-        nursery.ask(plan.name, run_child, theirs, arguments, time.monotonic())
+        fork_server.ask(plan.name, run_child, theirs, arguments, time.monotonic())
     ours.settimeout(60.0)
     health, _ = receive(ours)
     assert isinstance(health, Health)
@@ -256,11 +256,11 @@ def test_a_process_that_ends_by_a_fault_one_can_mend_says_which(
     with pytest.raises(PeerGone):
         receive(ours)
     deadline_s = time.monotonic() + 10.0
-    while End not in map(type, answers := nursery.hear(time.monotonic())):
+    while Exited not in map(type, answers := fork_server.receive(time.monotonic())):
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
     assert answers[-1].code == 1
-    nursery.close()
+    fork_server.close()
     assert "Traceback" not in capfd.readouterr().err
     traces = list(tmp_path.glob("uplink.*.trace"))
     assert len(traces) == (0 if fault.startswith("Tagsight") else 1) or traces[0].stat().st_size == 0

@@ -17,7 +17,7 @@ from runtime.supervisor.state.folder import (
     StateError,
     StateUnwritableError,
     prepare_state_folder,
-    tighten,
+    restrict_modes,
 )
 
 
@@ -41,7 +41,7 @@ def test_a_folder_of_before_there_was_a_mark_is_brought_forward(tmp_path: Path) 
 def test_steps_run_once_each_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
     monkeypatch.setattr(state_folder, "FORMAT", 3)
-    monkeypatch.setattr(state_folder, "STEPS", {at: lambda _, at=at: done.append(at) for at in range(3)})
+    monkeypatch.setattr(state_folder, "MIGRATIONS", {at: lambda _, at=at: done.append(at) for at in range(3)})
     (tmp_path / NAME).write_text('{"format": 1, "written_by": "0.1"}')
     prepare_state_folder(tmp_path)
     prepare_state_folder(tmp_path)
@@ -53,7 +53,7 @@ def test_a_step_that_fails_leaves_the_old_mark(tmp_path: Path, monkeypatch: pyte
     def fail(folder: Path) -> None:
         raise OSError(28, "No space left on device", str(folder))
 
-    monkeypatch.setattr(state_folder, "STEPS", {0: fail})
+    monkeypatch.setattr(state_folder, "MIGRATIONS", {0: fail})
     with pytest.raises(StateError, match="No space left on device"):
         prepare_state_folder(tmp_path)
     assert not (tmp_path / NAME).exists()
@@ -99,7 +99,7 @@ def test_what_an_older_program_left_is_not_used_before_it_is_brought_forward(
         raise OSError(28, "No space left on device", str(folder))
 
     monkeypatch.setattr(state_folder, "FORMAT", 2)
-    monkeypatch.setattr(state_folder, "STEPS", {1: fail})
+    monkeypatch.setattr(state_folder, "MIGRATIONS", {1: fail})
     (tmp_path / NAME).write_text('{"format": 1, "written_by": "0.1"}')
     with pytest.raises(StateError) as told:
         prepare_state_folder(tmp_path)
@@ -116,6 +116,6 @@ def test_others_lose_what_they_may_do_with_files_of_the_folder_and_links_are_lef
     elsewhere.touch()
     elsewhere.chmod(0o644)
     link.symlink_to(elsewhere)
-    tighten([loose, link, tmp_path / "absent"])
+    restrict_modes([loose, link, tmp_path / "absent"])
     assert loose.stat().st_mode & 0o777 == 0o660
     assert elsewhere.stat().st_mode & 0o777 == 0o644

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from runtime.supervisor.state.folder import NAME
-from runtime.supervisor.state.lock import RETRY_S, StateHold, StateTakenError
+from runtime.supervisor.state.lock import RETRY_S, StateLock, StateTakenError
 from tests.supervisor.bare_daemon import BareDaemon
 
 
-def hold_of(folder: Path) -> StateHold:
-    return StateHold(folder, folder / "outbox.db")
+def hold_of(folder: Path) -> StateLock:
+    return StateLock(folder, folder / "outbox.db")
 
 
 def test_whoever_comes_second_is_told_so_and_may_have_it_later(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.messages import Health
 from runtime.supervisor.systemd.notify import Notifier
-from runtime.supervisor.systemd.status import NOBODY_HEARD_S, READY_WITHIN_S, Herald
+from runtime.supervisor.systemd.status import READY_WITHIN_S, SILENT_S, StatusNotifier
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def systemd(tmp_path: Path) -> socket.socket:
 
 
 @pytest.fixture
-def herald(tmp_path: Path, systemd: socket.socket) -> Herald:
-    return Herald(Notifier(str(tmp_path / "notify")), began_s=100.0)
+def herald(tmp_path: Path, systemd: socket.socket) -> StatusNotifier:
+    return StatusNotifier(Notifier(str(tmp_path / "notify")), began_s=100.0)
 
 
 def heard(systemd: socket.socket) -> list[str]:
@@ -40,32 +40,32 @@ def said(state: str) -> Health:
 
 
 def test_ready_is_told_once_and_only_when_the_brokers_absence_is_known(
-    herald: Herald, systemd: socket.socket
+    herald: StatusNotifier, systemd: socket.socket
 ) -> None:
-    herald.announce({"uplink": said("connecting")}, 101.0)
+    herald.update({"uplink": said("connecting")}, 101.0)
     assert heard(systemd) == []
-    herald.announce({"uplink": said("disconnected")}, 102.0)
+    herald.update({"uplink": said("disconnected")}, 102.0)
     assert heard(systemd) == ["READY=1\nSTATUS=all processes run; absent: uplink (disconnected)"]
-    herald.announce({"uplink": said("disconnected")}, 103.0)
+    herald.update({"uplink": said("disconnected")}, 103.0)
     assert heard(systemd) == []
-    herald.announce({"uplink": said("ok")}, 104.0)
+    herald.update({"uplink": said("ok")}, 104.0)
     assert heard(systemd) == ["STATUS=all processes run"]
 
 
-def test_ready_is_said_again_where_nobody_took_it(herald: Herald, systemd: socket.socket) -> None:
+def test_ready_is_said_again_where_nobody_took_it(herald: StatusNotifier, systemd: socket.socket) -> None:
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sender.setblocking(False)
     with pytest.raises(BlockingIOError):
         while True:
             sender.sendto(b"X=1", systemd.getsockname())
-    herald.announce({"uplink": said("ok")}, 101.0)
+    herald.update({"uplink": said("ok")}, 101.0)
     assert not any("READY" in each for each in heard(systemd))
-    herald.announce({"uplink": said("ok")}, 102.0)
+    herald.update({"uplink": said("ok")}, 102.0)
     assert heard(systemd) == ["READY=1\nSTATUS=all processes run"]
 
 
-def test_ready_does_not_wait_for_ever(herald: Herald, systemd: socket.socket) -> None:
-    herald.announce({"vision": None}, 100.0 + READY_WITHIN_S + 0.1)
+def test_ready_does_not_wait_for_ever(herald: StatusNotifier, systemd: socket.socket) -> None:
+    herald.update({"vision": None}, 100.0 + READY_WITHIN_S + 0.1)
     assert heard(systemd) == ["READY=1\nSTATUS=not there yet: vision"]
 
 
@@ -77,48 +77,48 @@ KEPT = Health("store", "live", 1.0, 1.0)
     ("store", "fault"), [(NOT_KEPT, ""), (KEPT, "state_dir is read-only"), (None, ""), (None, "newer format")]
 )
 def test_a_box_that_keeps_nothing_is_not_ready_and_asks_for_time(
-    herald: Herald, systemd: socket.socket, store: Health | None, fault: str
+    herald: StatusNotifier, systemd: socket.socket, store: Health | None, fault: str
 ) -> None:
     for second in range(400):
-        herald.announce({"store": store, "uplink": said("ok")}, 101.0 + second, fault)
+        herald.update({"store": store, "uplink": said("ok")}, 101.0 + second, fault)
         for told in heard(systemd):
             assert "READY" not in told
             assert told.startswith(("STATUS=degraded: ", "EXTEND_TIMEOUT_USEC=60000000"))
             last_s = 101.0 + second
         assert second < 10 or 101.0 + second - last_s < 60, "it would have been ended"
     herald.reloading()
-    herald.settled()
+    herald.reloaded()
     assert heard(systemd) == []
-    herald.announce({"store": KEPT, "uplink": said("ok")}, 502.0)
+    herald.update({"store": KEPT, "uplink": said("ok")}, 502.0)
     assert "READY=1\nSTATUS=all processes run" in heard(systemd)
 
 
 def test_a_disk_that_fills_later_is_told_in_the_status_and_in_the_log(
-    herald: Herald, systemd: socket.socket, caplog: pytest.LogCaptureFixture
+    herald: StatusNotifier, systemd: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
-    herald.announce({"store": KEPT}, 101.0)
+    herald.update({"store": KEPT}, 101.0)
     heard(systemd)
-    herald.announce({"store": NOT_KEPT}, 102.0)
+    herald.update({"store": NOT_KEPT}, 102.0)
     assert heard(systemd) == [
         "STATUS=degraded: outbox.db: disk is full; all processes run; absent: store (disk)"
     ]
     assert herald.degraded
     assert [record.levelname for record in caplog.records].count("ERROR") == 1
-    herald.announce({"store": KEPT}, 103.0)
+    herald.update({"store": KEPT}, 103.0)
     assert heard(systemd) == ["STATUS=all processes run"]
 
 
 def test_the_watchdog_is_fed_while_anybody_is_heard(
-    herald: Herald, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+    herald: StatusNotifier, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "20000000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    herald.feed(101.0, heard_s=100.5)
-    herald.feed(102.0, heard_s=101.5)
+    herald.feed_watchdog(101.0, last_message_s=100.5)
+    herald.feed_watchdog(102.0, last_message_s=101.5)
     assert heard(systemd) == ["WATCHDOG=1"], "half the interval has not passed"
-    herald.feed(107.0, heard_s=106.0)
+    herald.feed_watchdog(107.0, last_message_s=106.0)
     assert heard(systemd) == ["WATCHDOG=1"]
-    herald.feed(107.0 + NOBODY_HEARD_S, heard_s=106.0)
+    herald.feed_watchdog(107.0 + SILENT_S, last_message_s=106.0)
     assert heard(systemd) == [], "nobody makes progress: systemd is to start the box anew"
-    herald.feed(108.0 + NOBODY_HEARD_S, heard_s=107.5 + NOBODY_HEARD_S)
+    herald.feed_watchdog(108.0 + SILENT_S, last_message_s=107.5 + SILENT_S)
     assert heard(systemd) == ["WATCHDOG=1"]

@@ -14,12 +14,12 @@ import pytest
 
 from runtime.messages import Health
 from runtime.processes.kinds import kind_of
-from runtime.supervisor.children.child import Child, Patience
+from runtime.supervisor.children.child import Child, Timeouts
 from runtime.supervisor.children.main import CRASH_BYTES_KEPT, CRASH_REPORTS_KEPT, prune_crash_reports
 from runtime.supervisor.children.restarts import RestartPolicy, Restarts
 from runtime.supervisor.topology import ProcessPlan
 
-PATIENCE = Patience(silent_s=10.0, stalled_s=15.0)
+PATIENCE = Timeouts(silent_s=10.0, stalled_s=15.0)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def check_each_second(child: Child, state: str, age_s: float, seconds: int) -> t
     for now_s in range(1, seconds):
         progress_s = now_s - min(float(now_s), age_s)
         child.health = Health(child.name, state, float(now_s), progress_s)
-        child.heard_s = float(now_s)
+        child.last_message_s = float(now_s)
         why = child.check(float(now_s), PATIENCE)
         if why:
             return float(now_s), why
@@ -89,7 +89,7 @@ def test_an_uplink_that_has_just_connected_after_a_week_is_given_its_time(proces
     child = child_of("uplink", process)
     assert check_each_second(child, "disconnected", 1e9, 500) == (0.0, "")
     child.health = Health(child.name, "ok", 500.0, -600_000.0)
-    child.heard_s = 500.0
+    child.last_message_s = 500.0
     assert child.check(500.0, PATIENCE) == ""
 
 

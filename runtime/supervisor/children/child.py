@@ -28,19 +28,19 @@ from runtime.processes.spec import send_spec
 from runtime.supervisor.children.main import run_child
 from runtime.supervisor.children.restarts import Restarts
 from runtime.supervisor.children.starvation import Silence
-from runtime.supervisor.forkserver.client import Nursery
+from runtime.supervisor.forkserver.client import ForkServerClient
 from runtime.supervisor.topology import ProcessPlan
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long a child may make no progress before it is replaced, seconds.
 
-    `silent_s`: without a word, though it speaks every second (time for which it waited for a processor is
-    not counted); `first_word_s`: the same while it starts, when
-    a network is loaded; `stalled_s`: while it says itself that it is stalled; `abort_s`: from the signal that
-    leaves a trace to the one that cannot be refused. How old the last frame, keepalive or delivery of a
-    process may be that says all is well, its kind says.
+    `silent_s`: without a report, though it reports every second (time for which it waited for a processor is
+    not counted); `first_word_s`: the same while it starts, when a network is loaded; `stalled_s`: while it
+    reports that it is stalled; `abort_s`: from the signal that leaves a trace to the one that cannot be
+    refused. How old the last frame, keepalive or delivery of a process may be that reports that all is well,
+    its kind says.
     """
 
     silent_s: float = 10.0
@@ -53,8 +53,8 @@ class Patience:
 class Child:
     """A planned process, running or not. Times are monotonic seconds.
 
-    `ticket` is what the nursery gave for it: there is a process, or there will be one. `code` is how it
-    ended, and `ended_s` when that was seen, until it is buried.
+    `ticket` is what the fork server's client gave for it: there is a process, or there will be one. `code` is
+    how it ended, and `ended_s` when that was seen, until it is reaped.
     """
 
     plan: ProcessPlan
@@ -62,14 +62,14 @@ class Child:
     ticket: int | None = None
     pid: int | None = None
     pidfd: int | None = None
-    born_by: int | None = None
+    forked_by: int | None = None
     control: socket.socket | None = None
     ring_fd: int | None = None
     health: Health | None = None
-    heard_s: float = 0.0
+    last_message_s: float = 0.0
     start_at_s: float = 0.0
-    retired: bool = False
-    asked_to_stop: bool = False
+    removed: bool = False
+    stop_requested: bool = False
     code: int | None = None
     ended_s: float | None = None
     _stalled_since_s: float | None = None
@@ -86,16 +86,21 @@ class Child:
         return self.ticket is not None
 
     @property
-    def begun(self) -> bool:
+    def is_up(self) -> bool:
         """Whether it is past loading what it needs; before that it holds nothing that could be lost."""
         return self.health is not None and self.health.state != HealthState.STARTING
 
     def start(
-        self, nursery: Nursery, clock: tuple[float, float], crash_dir: str, log_level: int, now_s: float
+        self,
+        fork_server: ForkServerClient,
+        clock: tuple[float, float],
+        crash_dir: str,
+        log_level: int,
+        now_s: float,
     ) -> None:
         """Ask for the process with the state of our clock, and give a camera its ring.
 
-        Raises RingError where there is no memory for the ring, NurseryError where no process can be asked
+        Raises RingError where there is no memory for the ring, ForkServerError where no process can be asked
         for, OSError where there are no descriptors for it.
         """
         plan = self.plan
@@ -106,21 +111,21 @@ class Child:
             with theirs:
                 self.control.setblocking(False)
                 arguments = (plan.kind.name, plan.name, plan.spec_at(clock), crash_dir, log_level)
-                self.ticket = nursery.ask(plan.name, run_child, theirs, arguments, now_s)
+                self.ticket = fork_server.ask(plan.name, run_child, theirs, arguments, now_s)
         except BaseException:
-            self.bury()
+            self.reap()
             raise
-        self.heard_s = now_s
+        self.last_message_s = now_s
         self.health, self._stalled_since_s, self._well_since_s, self._aborted_s = None, None, None, None
-        self.asked_to_stop = False
+        self.stop_requested = False
         if self.ring_fd is not None:
-            self.tell(Attach("ring", plan.name), (self.ring_fd,))
+            self.send(Attach("ring", plan.name), (self.ring_fd,))
 
-    def born(self, pid: int, pidfd: int | None, born_by: int | None, now_s: float) -> None:
+    def on_started(self, pid: int, pidfd: int | None, forked_by: int | None, now_s: float) -> None:
         """It runs."""
-        self.pid, self.pidfd, self.born_by, self.heard_s = pid, pidfd, born_by, now_s
+        self.pid, self.pidfd, self.forked_by, self.last_message_s = pid, pidfd, forked_by, now_s
 
-    def tell(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
+    def send(self, message: Message, fds: tuple[int, ...] = ()) -> bool:
         """Say something; False where it does not listen (it is then found silent or dead)."""
         if self.control is None:
             return False
@@ -130,9 +135,9 @@ class Child:
             return False
         return True
 
-    def hear(self, now_s: float) -> list[Health]:
-        """What it has said since; its control socket is closed where it has closed it or talks nonsense."""
-        said: list[Health] = []
+    def receive(self, now_s: float) -> list[Health]:
+        """What it has reported since; its control socket is closed where it closed it or sends nonsense."""
+        reports: list[Health] = []
         while self.control is not None:
             try:
                 message, _ = receive(self.control)
@@ -143,12 +148,12 @@ class Child:
                 self.control = None
                 break
             if isinstance(message, Health):
-                said.append(message)
-        if said:
-            self.health, self.heard_s = said[-1], now_s
-        return said
+                reports.append(message)
+        if reports:
+            self.health, self.last_message_s = reports[-1], now_s
+        return reports
 
-    def go_on_with(self, plan: ProcessPlan, clock: tuple[float, float], log_level: int) -> bool:
+    def reconfigure(self, plan: ProcessPlan, clock: tuple[float, float], log_level: int) -> bool:
         """Take another plan up while it runs; False where it does not listen."""
         self.plan = plan
         if not self.running:
@@ -157,57 +162,57 @@ class Child:
             fd = send_spec(plan.spec_at(clock))
         except OSError:
             return False
-        told = self.tell(Configure(log_level), (fd,))
+        sent = self.send(Configure(log_level), (fd,))
         os.close(fd)
-        return told
+        return sent
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Stop in order; killed where it does not listen."""
-        self.asked_to_stop = True
-        if self.running and not self.tell(Stop()):
+        self.stop_requested = True
+        if self.running and not self.send(Stop()):
             self.kill(signal.SIGKILL)
 
     def kill(self, number: signal.Signals) -> None:
-        """Send a signal; one that is not born yet ends by itself, since nobody holds its control socket."""
+        """Send a signal; one that does not run yet ends by itself, since nobody holds its control socket."""
         with suppress(ProcessLookupError):
             if self.pidfd is not None:
                 signal.pidfd_send_signal(self.pidfd, number)
             elif self.pid is not None:
                 os.kill(self.pid, number)
 
-    def excuse(self, now_s: float) -> None:
+    def reset_timeouts(self, now_s: float) -> None:
         """Nobody has listened to it until now."""
-        self.heard_s = now_s
+        self.last_message_s = now_s
         self._stalled_since_s = self._well_since_s = None
 
-    def check(self, now_s: float, patience: Patience) -> str:
+    def check(self, now_s: float, timeouts: Timeouts) -> str:
         """End it where it makes no progress: first with a trace, then for good. Says why when that begins."""
         if self._aborted_s is not None:
-            if now_s - self._aborted_s > patience.abort_s:
+            if now_s - self._aborted_s > timeouts.abort_s:
                 self.kill(signal.SIGKILL)
             return ""
-        why = self._hangs(now_s, patience)
+        why = self._hang_reason(now_s, timeouts)
         if why:
             self._aborted_s = now_s
             self.kill(signal.SIGABRT)
         return why
 
-    def _hangs(self, now_s: float, patience: Patience) -> str:
+    def _hang_reason(self, now_s: float, timeouts: Timeouts) -> str:
         """Why it is thought to hang; empty where it is not."""
-        limit_s = patience.silent_s if self.begun else patience.first_word_s
-        if why := self._silence.too_long(self.pid or 0, self.heard_s, now_s, limit_s):
+        limit_s = timeouts.silent_s if self.is_up else timeouts.first_word_s
+        if why := self._silence.too_long(self.pid or 0, self.last_message_s, now_s, limit_s):
             return why
         health = self.health
         if health is None or health.state != HealthState.STALLED:
             self._stalled_since_s = None
         elif self._stalled_since_s is None:
             self._stalled_since_s = now_s
-        elif now_s - self._stalled_since_s > patience.stalled_s:
-            return f"stalled for {patience.stalled_s:.0f} s: {health.detail}"
-        return self._idles(now_s)
+        elif now_s - self._stalled_since_s > timeouts.stalled_s:
+            return f"stalled for {timeouts.stalled_s:.0f} s: {health.detail}"
+        return self._stall_reason(now_s)
 
-    def _idles(self, now_s: float) -> str:
-        """Why it is thought to hang although it says that all is well."""
+    def _stall_reason(self, now_s: float) -> str:
+        """Why it is thought to hang although it reports that all is well."""
         expected, health = self.plan.kind.progress, self.health
         if expected is None or health is None or health.state != expected.state:
             self._well_since_s = None
@@ -219,14 +224,14 @@ class Child:
             return ""
         return f"{expected.stall} for {idle_s:.0f} s, though it is {expected.state}"
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Take leave of the process, or of the attempt to start one, and free what was its own."""
         if self.control is not None:
             self.control.close()
         for fd in (self.pidfd, self.ring_fd):
             if fd is not None:
                 os.close(fd)
-        self.ticket = self.pid = self.pidfd = self.born_by = self.control = self.ring_fd = None
+        self.ticket = self.pid = self.pidfd = self.forked_by = self.control = self.ring_fd = None
         self.code = self.ended_s = None
 
 

@@ -48,8 +48,8 @@ def run_child(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     configure_logging(log_level)
-    report = report_of(Path(crash_dir), name, os.getpid())
-    with _opened(report) as trace:
+    report = trace_file(Path(crash_dir), name, os.getpid())
+    with _open_trace(report) as trace:
         faulthandler.enable(trace, all_threads=True)
         try:
             module = importlib.import_module(f"runtime.processes.{kind}")
@@ -58,13 +58,13 @@ def run_child(
             module.main(control, spec)
         except USER_ERRORS as error:
             log.error("%s cannot go on: %s", name, error)
-            _tell_why(control, name, spec.clock, str(error))
+            _report_failure(control, name, spec.clock, str(error))
             raise SystemExit(1) from error
         except Exception as error:
             if lacks := shortage(error):
                 why = f"{lacks} ({error})"
                 log.error("%s cannot go on: %s", name, why)
-                _tell_why(control, name, spec.clock, why)
+                _report_failure(control, name, spec.clock, why)
             else:
                 log.exception("%s stopped by a fault", name)
             trace.write(redact("".join(traceback.format_exception(error))))
@@ -77,7 +77,7 @@ def run_child(
         report.unlink(missing_ok=True)
 
 
-def _opened(report: Path) -> TextIO:
+def _open_trace(report: Path) -> TextIO:
     """The file of traces; a disk that takes none does not keep a process from running."""
     try:
         return report.open("w")
@@ -86,7 +86,7 @@ def _opened(report: Path) -> TextIO:
         return Path(os.devnull).open("w")
 
 
-def _tell_why(control: socket.socket, name: str, clock: tuple[float, float], why: str) -> None:
+def _report_failure(control: socket.socket, name: str, clock: tuple[float, float], why: str) -> None:
     """The last word of a process that ends by a fault somebody can mend: its health says what it is."""
     now_s = HostClock(state=clock).now()
     with suppress(BlockingIOError, PeerGone):
@@ -108,7 +108,7 @@ def configure_logging(level: int) -> None:
     redact_traces()
 
 
-def report_of(crash_dir: Path, name: str, pid: int) -> Path:
+def trace_file(crash_dir: Path, name: str, pid: int) -> Path:
     """The file of one process's traces; a name from the configuration may hold any character."""
     return crash_dir / f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)}.{pid}.trace"
 

@@ -15,7 +15,7 @@ LIMITS = {
 }
 
 
-def refusal(number: int) -> str:
+def refusal_reason(number: int) -> str:
     """Why the kernel gives no process, by its errno."""
     told = os.strerror(number) if number else "unknown error"
     return f"{told} ({LIMITS[number]})" if number in LIMITS else told

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-MOST_PATIENCE = 4.0
-"""However busy the machine, a process is thought to hang after this many times its usual patience."""
+MAX_TIMEOUT_FACTOR = 4.0
+"""However busy the machine, a process is thought to hang after this many times its usual timeout."""
 
 TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
@@ -47,21 +47,21 @@ class Silence:
         self._used_s = 0.0
         self._starved_s = 0.0
 
-    def too_long(self, pid: int, heard_s: float, now_s: float, limit_s: float) -> str:
-        """Why it is thought to hang, if it was heard last at `heard_s`; empty where it is not.
+    def too_long(self, pid: int, last_message_s: float, now_s: float, limit_s: float) -> str:
+        """Why it is thought to hang, if it was heard last at `last_message_s`; empty where it is not.
 
         To be asked many times within `limit_s`: its waiting is seen in the later half of it.
         """
-        silent_s = now_s - heard_s
+        silent_s = now_s - last_message_s
         if silent_s <= limit_s / 2:
             return ""
         activity = activity_of(pid)
-        if heard_s != self._heard_s:
-            self._heard_s, self._starved_s = heard_s, 0.0
+        if last_message_s != self._heard_s:
+            self._heard_s, self._starved_s = last_message_s, 0.0
         elif activity.ready:
             self._starved_s += max(0.0, now_s - self._looked_s - (activity.used_s - self._used_s))
         self._looked_s, self._used_s = now_s, activity.used_s
-        if silent_s - self._starved_s <= limit_s and silent_s <= MOST_PATIENCE * limit_s:
+        if silent_s - self._starved_s <= limit_s and silent_s <= MAX_TIMEOUT_FACTOR * limit_s:
             return ""
         if self._starved_s < 1.0:
             return f"not a word for {limit_s:.0f} s"

@@ -1,8 +1,8 @@
-"""What another configuration changes, key by key, and which processes have to begin anew for it (pure).
+"""What another configuration changes, key by key, and which processes have to be restarted for it (pure).
 
 Whether a key can be taken up by a running process is not listed here: it follows from the processes' own
 specs. A key is applied to the old configuration alone, and whose `fixed` part is different after that has to
-begin anew for it.
+be restarted for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_CLOCK = (0.0, 0.0)
 
 @dataclass(frozen=True)
 class Change:
-    """One key of the configuration that is different, and which processes begin anew, start or end for it."""
+    """One key of the configuration that is different, and which processes restart, start or end for it."""
 
     key: str
     what: str
@@ -30,7 +30,7 @@ class Change:
     starts: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
 
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """What it means, in words."""
         effects = [
             f"{' and '.join(names)} {verb}"

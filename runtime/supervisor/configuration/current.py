@@ -13,9 +13,9 @@ from runtime.config.mistakes import placed
 from runtime.config.reading import Answer
 from runtime.errors import TagsightError
 from runtime.supervisor.configuration.changes import changes
-from runtime.supervisor.configuration.reader import Reading
+from runtime.supervisor.configuration.reader import ConfigReader
 
-MOST_CHANGES_TOLD = 40
+MAX_CHANGES_LOGGED = 40
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ class Configuration:
         self.fault = ""
         self._path = path
         self._verbose = verbose
-        self._reading: Reading | None = None
+        self._reader: ConfigReader | None = None
         self._asked_again = False
         self._tolerated: list[Mistake] = []
-        self._take(mistakes)
+        self._log_mistakes(mistakes)
 
     @property
     def log_level(self) -> int:
@@ -56,28 +56,28 @@ class Configuration:
 
     def ask(self) -> None:
         """Begin to read the file again, in a process of its own; `poll` says when it is done."""
-        if self._reading is not None:
+        if self._reader is not None:
             self._asked_again = True
             return
         try:
-            self._reading = Reading(self._path)
+            self._reader = ConfigReader(self._path)
         except OSError as error:
             self._refuse(f"{self._path}: no process to read it can be started ({error.strerror})")
 
     @property
-    def being_read(self) -> bool:
+    def is_reloading(self) -> bool:
         """Whether the file is being read at this moment."""
-        return self._reading is not None
+        return self._reader is not None
 
     def poll(self, accept: Callable[[StoreConfig], None] = lambda _: None) -> bool:
         """True where another configuration has just come into force. Says for every key what it changes.
 
         `accept` raises TagsightError where the box cannot go over to it.
         """
-        answer = None if self._reading is None else self._reading.poll()
+        answer = None if self._reader is None else self._reader.poll()
         if answer is None:
             return False
-        self._reading = None
+        self._reader = None
         if self._asked_again:
             self._asked_again = False
             self.ask()
@@ -86,9 +86,9 @@ class Configuration:
 
     def close(self) -> None:
         """Stop reading."""
-        if self._reading is not None:
-            self._reading.close()
-            self._reading = None
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def _judge(self, answer: Answer, accept: Callable[[StoreConfig], None]) -> bool:
         if answer.store is None:
@@ -107,15 +107,15 @@ class Configuration:
         differences = changes(self.current, answer.store)
         self.current, self.fault = answer.store, ""
         logging.getLogger().setLevel(self.log_level)
-        for change in differences[:MOST_CHANGES_TOLD]:
-            log.info("%s", change.sentence())
-        if len(differences) > MOST_CHANGES_TOLD:
-            log.info("and %d changes more", len(differences) - MOST_CHANGES_TOLD)
+        for change in differences[:MAX_CHANGES_LOGGED]:
+            log.info("%s", change.summary())
+        if len(differences) > MAX_CHANGES_LOGGED:
+            log.info("and %d changes more", len(differences) - MAX_CHANGES_LOGGED)
         log.info("configuration reloaded from %s, %d changes", self._path, len(differences))
-        self._take(answer.mistakes)
+        self._log_mistakes(answer.mistakes)
         return True
 
-    def _take(self, mistakes: Sequence[Mistake]) -> None:
+    def _log_mistakes(self, mistakes: Sequence[Mistake]) -> None:
         self._tolerated = [mistake for mistake in mistakes if mistake.weight == "tolerated"]
         for mistake in mistakes:
             level = logging.WARNING if mistake.weight == "tolerated" else logging.INFO

@@ -13,11 +13,11 @@ import msgspec
 from runtime.config.reading import Answer
 from runtime.packing import unpack
 
-LONGEST_S = 120.0
+MAX_READ_S = 120.0
 MAX_BYTES = 512 * 1024 * 1024
 
 
-class Reading:
+class ConfigReader:
     """One reading of one file. Raises OSError where no process can be started."""
 
     def __init__(self, path: Path) -> None:
@@ -42,10 +42,10 @@ class Reading:
         """The answer, or None while it is being worked on."""
         code = self._process.poll()
         if code is None:
-            if time.monotonic() - self._began_s <= LONGEST_S:
+            if time.monotonic() - self._began_s <= MAX_READ_S:
                 return None
             self.close()
-            return self._failed(f"reading it took longer than {LONGEST_S:.0f} s")
+            return self._failed(f"reading it took longer than {MAX_READ_S:.0f} s")
         with os.fdopen(self._answer, "rb") as stream:
             stream.seek(0)
             data = stream.read(MAX_BYTES)

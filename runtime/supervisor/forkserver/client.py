@@ -1,7 +1,7 @@
 """The supervisor's end of the fork server: starts it, asks it for children, replaces it where it has died.
 
-Nothing here waits: a request is answered by one of the `Birth`, `Refusal` and `End` of a later `hear`. The
-children of a server that has died run on.
+Nothing here waits: a request is answered by one of the `Started`, `NotStarted` and `Exited` that `receive`
+gives later. The children of a server that has died run on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import TagsightError
-from runtime.supervisor.children.shortage import TOO_LITTLE_MEMORY, refusal
+from runtime.supervisor.children.shortage import TOO_LITTLE_MEMORY, refusal_reason
 from runtime.supervisor.forkserver.server import ANSWER, BORN, ENDED, READY, REFUSED, TICKET
 
 READY_WITHIN_S = 90.0
@@ -36,12 +36,12 @@ CODE = (
 log = logging.getLogger(__name__)
 
 
-class NurseryError(TagsightError):
+class ForkServerError(TagsightError):
     """The kernel or the fork server does not give us a process now; it may later."""
 
 
 @dataclass(frozen=True)
-class Birth:
+class Started:
     """The child of this ticket runs. `pidfd` belongs to who hears of it; None where the kernel has none."""
 
     ticket: int
@@ -50,7 +50,7 @@ class Birth:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class NotStarted:
     """There will be no child for this ticket."""
 
     ticket: int
@@ -58,17 +58,17 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class End:
+class Exited:
     """The child with this pid has ended; `code` as subprocess counts it, negative for a signal."""
 
     pid: int
     code: int
 
 
-Answer = Birth | Refusal | End
+Answer = Started | NotStarted | Exited
 
 
-class Nursery:
+class ForkServerClient:
     """One fork server, started when it is first needed. Times are monotonic seconds."""
 
     def __init__(self, preload: Sequence[str]) -> None:
@@ -78,12 +78,12 @@ class Nursery:
         self._ready = False
         self._waiting: dict[int, float] = {}
         self._since_s = 0.0
-        self._lost: list[Refusal] = []
+        self._lost: list[NotStarted] = []
         self._tickets = 0
 
     @property
     def line(self) -> socket.socket | None:
-        """Readable where `hear` has something to say; another one once a server has been replaced."""
+        """Readable where `receive` has something to give; another one once a server has been replaced."""
         return self._line
 
     @property
@@ -101,7 +101,7 @@ class Nursery:
     ) -> int:
         """Ask for a child that calls `target(control, *arguments)`; the ticket under which it is answered.
 
-        Raises NurseryError where it cannot even be asked for.
+        Raises ForkServerError where it cannot even be asked for.
         """
         self._tickets += 1
         try:
@@ -111,15 +111,15 @@ class Nursery:
             finally:
                 os.close(job)
         except OSError as error:
-            raise NurseryError(refusal(error.errno or 0)) from error
+            raise ForkServerError(refusal_reason(error.errno or 0)) from error
         except MemoryError as error:
-            raise NurseryError(TOO_LITTLE_MEMORY) from error
+            raise ForkServerError(TOO_LITTLE_MEMORY) from error
         self._waiting[self._tickets] = now_s
         return self._tickets
 
-    def hear(self, now_s: float) -> list[Answer]:
+    def receive(self, now_s: float) -> list[Answer]:
         """What the server has answered since, and what it will never answer because it has ended."""
-        said: list[Answer] = []
+        answers: list[Answer] = []
         while self._line is not None:
             fds = array.array("i")
             try:
@@ -133,12 +133,12 @@ class Nursery:
             for _, _, payload in ancillary:
                 fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
             if len(data) != ANSWER.size:
-                self._let_go(ENDED_BY_ITSELF)
+                self._discard_server(ENDED_BY_ITSELF)
                 break
             what, subject, value = ANSWER.unpack(data)
-            said += self._understand(what, subject, value, fds[0] if fds else None, now_s)
+            answers += self._decode(what, subject, value, fds[0] if fds else None, now_s)
         lost, self._lost = self._lost, []
-        return [*said, *lost]
+        return [*answers, *lost]
 
     def check(self, now_s: float) -> None:
         """Kill a server that does not answer: its children run on, and the next request starts a new one."""
@@ -146,16 +146,16 @@ class Nursery:
             return
         limit_s = ANSWER_WITHIN_S if self._ready else READY_WITHIN_S
         if now_s - max(self._since_s, min(self._waiting.values())) > limit_s:
-            self._let_go(f"the fork server has not answered for {limit_s:.0f} s")
+            self._discard_server(f"the fork server has not answered for {limit_s:.0f} s")
 
-    def excuse(self, now_s: float) -> None:
+    def reset_timeouts(self, now_s: float) -> None:
         """Nobody has listened to the server until now."""
         self._since_s = now_s
 
     def close(self) -> None:
         """End the server; its children see the end of their supervisor by themselves."""
         if self._server is not None:
-            self._let_go("")
+            self._discard_server("")
 
     def _send(self, fds: array.array[int], now_s: float) -> None:
         """Send the request, to a new server where there is none or the one that was there is dead."""
@@ -165,7 +165,7 @@ class Nursery:
             try:
                 self._line.sendmsg(data, [rights])
             except (BrokenPipeError, ConnectionResetError):
-                self._let_go(ENDED_BY_ITSELF)
+                self._discard_server(ENDED_BY_ITSELF)
             else:
                 return
         self._start(now_s).sendmsg(data, [rights])
@@ -188,22 +188,22 @@ class Nursery:
         self._line, self._ready, self._since_s = ours, False, now_s
         return ours
 
-    def _understand(self, what: int, subject: int, value: int, fd: int | None, now_s: float) -> list[Answer]:
+    def _decode(self, what: int, subject: int, value: int, fd: int | None, now_s: float) -> list[Answer]:
         if what == BORN:
             self._waiting.pop(subject, None)
-            return [Birth(subject, value, fd)]
+            return [Started(subject, value, fd)]
         if fd is not None:
             os.close(fd)
         if what == REFUSED:
             self._waiting.pop(subject, None)
-            return [Refusal(subject, refusal(value))]
+            return [NotStarted(subject, refusal_reason(value))]
         if what == ENDED:
-            return [End(subject, value)]
+            return [Exited(subject, value)]
         if what == READY:
             self._ready, self._since_s = True, now_s
         return []
 
-    def _let_go(self, why: str) -> None:
+    def _discard_server(self, why: str) -> None:
         """Be done with the server, dead or not, and with what it was asked for."""
         server, line = self._server, self._line
         self._server = self._line = None
@@ -215,7 +215,7 @@ class Nursery:
                 server.wait(1.0)
         if why:
             log.error("%s; the processes that run go on, the next to start gets a new one", why)
-        self._lost += [Refusal(ticket, why) for ticket in self._waiting]
+        self._lost += [NotStarted(ticket, why) for ticket in self._waiting]
         self._waiting = {}
 
 

@@ -71,11 +71,11 @@ class _Server:
             for fd, _ in poller.poll():
                 if fd == self._wake_out:
                     os.read(self._wake_out, 4096)
-                    self._bury_the_dead()
-                elif not self._hear():
+                    self._reap_exited()
+                elif not self._receive():
                     return
 
-    def _hear(self) -> bool:
+    def _receive(self) -> bool:
         """Meet one request; False where the supervisor is gone."""
         space = socket.CMSG_SPACE(FDS_OF_REQUEST * array.array("i").itemsize)
         try:
@@ -105,7 +105,7 @@ class _Server:
             self._answer(REFUSED, ticket, error.errno or 0)
             return
         if pid == 0:
-            self._become_child(job_fd, control_fd)
+            self._run_child(job_fd, control_fd)
         pidfds: list[int] = []
         with suppress(OSError, AttributeError):
             pidfds.append(os.pidfd_open(pid))
@@ -113,18 +113,18 @@ class _Server:
         for fd in pidfds:
             os.close(fd)
 
-    def _become_child(self, job_fd: int, control_fd: int) -> NoReturn:
+    def _run_child(self, job_fd: int, control_fd: int) -> NoReturn:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for fd in (self._line.detach(), self._wake_out, self._wake_in):
                 os.close(fd)
-            code = _do(job_fd, socket.socket(fileno=control_fd))
+            code = _run_job(job_fd, socket.socket(fileno=control_fd))
         finally:
             os._exit(code)
 
-    def _bury_the_dead(self) -> None:
+    def _reap_exited(self) -> None:
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -141,7 +141,7 @@ class _Server:
             self._line.sendmsg([ANSWER.pack(what, subject, value)], rights)
 
 
-def _do(job_fd: int, control: socket.socket) -> int:
+def _run_job(job_fd: int, control: socket.socket) -> int:
     """Do the job of a fresh child; returns its exit code."""
     try:
         with mmap.mmap(job_fd, 0, prot=mmap.PROT_READ) as data:

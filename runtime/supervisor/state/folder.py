@@ -53,7 +53,7 @@ def _from_unmarked(folder: Path) -> None:
     """Folders of before there was a mark: nothing in them is different."""
 
 
-STEPS: dict[int, Step] = {0: _from_unmarked}
+MIGRATIONS: dict[int, Step] = {0: _from_unmarked}
 """From each older version to the next."""
 
 
@@ -69,12 +69,12 @@ def prepare_state_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         for step in range(0 if found is None else found.format, FORMAT):
-            STEPS[step](folder)
+            MIGRATIONS[step](folder)
         _write(folder / NAME, Mark(FORMAT, version("tagsight")))
     except OSError as error:
         # What an older program has left must be brought forward before anybody uses it.
         kind = StateUnwritableError if found is None else StateError
-        raise kind(_refused(folder, error)) from error
+        raise kind(_on_refused(folder, error)) from error
 
 
 def mark_of(folder: Path) -> Mark | None:
@@ -87,13 +87,13 @@ def mark_of(folder: Path) -> Mark | None:
     except NotADirectoryError:
         return None
     except OSError as error:
-        raise StateError(_refused(folder, error)) from error
+        raise StateError(_on_refused(folder, error)) from error
     if found is not None and found.format > FORMAT:
         raise StateError(_newer(folder, found))
     return found
 
 
-def tighten(files: Iterable[Path]) -> None:
+def restrict_modes(files: Iterable[Path]) -> None:
     """Take from other users of the machine what they may do with these, where they are ours to change."""
     for file in files:
         with suppress(OSError):
@@ -102,7 +102,7 @@ def tighten(files: Iterable[Path]) -> None:
                 file.chmod(mode & ~OTHERS & 0o7777)
 
 
-def _refused(folder: Path, error: OSError) -> str:
+def _on_refused(folder: Path, error: OSError) -> str:
     remedy = REMEDIES.get(error.errno or 0, "let this user write there")
     where = f" ({error.filename})" if error.filename not in (None, str(folder)) else ""
     return f"state_dir {folder}: {error.strerror or error}; {remedy}{where}"

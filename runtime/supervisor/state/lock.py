@@ -15,7 +15,7 @@ from runtime.supervisor.state.folder import (
     StateError,
     StateUnwritableError,
     prepare_state_folder,
-    tighten,
+    restrict_modes,
 )
 
 RETRY_S = 3.0
@@ -30,7 +30,7 @@ class StateTakenError(StateError):
     """Another daemon runs on this state folder."""
 
 
-class StateHold:
+class StateLock:
     """A state folder and our lock on it, which the kernel frees when this process ends, however it ends.
 
     `fault` says what is wrong with the folder; empty where it is ready. With a fault, `withheld` says that
@@ -72,7 +72,7 @@ class StateHold:
             self.fault, self.withheld, self._ready = "", False, True
             with suppress(OSError):
                 self.crash_folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
-            tighten(
+            restrict_modes(
                 [
                     self.folder / NAME,
                     *_files(self._outbox.parent, f"{self._outbox.name}*"),
