@@ -100,8 +100,7 @@ class Schedule:
         shift_s = number * self.period_s if number else 0.0
         motions: list[Motion] = []
         flips: list[TrueFlip] = []
-        if number == 0:
-            self._add_given(motions, flips, rng)
+        self._add_given(shift_s, motions, flips, rng)
         busy_until: dict[tuple[str, int], float] = {}
         recent: list[float] = []
         auto = self._scenario.flips.auto
@@ -190,7 +189,9 @@ class Schedule:
                 make_push(int(rack.rows[place]), start_s + 0.25 * step, rack.along, 0.9, rng, True)
             )
 
-    def _add_given(self, motions: list[Motion], flips: list[TrueFlip], rng: np.random.Generator) -> None:
+    def _add_given(
+        self, shift_s: float, motions: list[Motion], flips: list[TrueFlip], rng: np.random.Generator
+    ) -> None:
         by_name = {rack.name: rack for rack in self._racks}
         people = self._crowd.people
         for given in self._scenario.flips.given:
@@ -198,6 +199,7 @@ class Schedule:
             person_xy = np.full(2, np.nan)
             if given.person in people:
                 person_xy = self._crowd.positions(np.array([given.start_s]))[people.index(given.person), 0]
-            self._move(rack, given.tag - 1, given.start_s, given.end_s, person_xy, motions, rng)
+            start_s, end_s = given.start_s + shift_s, given.end_s + shift_s
+            self._move(rack, given.tag - 1, start_s, end_s, person_xy, motions, rng)
             epc = self._epcs[rack.rows[given.tag - 1]]
-            flips.append(TrueFlip(epc, given.rack, given.person, given.start_s, given.end_s))
+            flips.append(TrueFlip(epc, given.rack, given.person, start_s, end_s))

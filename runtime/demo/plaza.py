@@ -100,12 +100,12 @@ def write_store(folder: Path, clip: Path, epoch_s: float, reader_port: int, brok
     return path
 
 
-def calibrate_quiet(folder: Path) -> None:
+def calibrate_quiet(folder: Path, played: Path = SCENARIO) -> None:
     """Listen to the empty store first, as a technician would, and write the antenna calibration.
 
     The same reader and racks without people; simulated faster than time passes.
     """
-    scenario: dict[str, Any] = yaml.safe_load(SCENARIO.read_text())
+    scenario: dict[str, Any] = yaml.safe_load(played.read_text())
     for key in ("people", "flips", "browsing"):
         scenario.pop(key, None)
     (folder / "quiet.yaml").write_text(yaml.safe_dump(scenario))
@@ -128,8 +128,17 @@ def open_plaza(folder: Path, clip: Path, broker_port: int) -> Iterator[Opened]:
     calibrate_quiet(folder)
     epoch_s = round(time.time(), 3)
     config = write_store(folder, clip, epoch_s, reader_port, broker_port)
+    with run_store(folder, config, SCENARIO, reader_port, epoch_s) as plaza:
+        yield plaza
+
+
+@contextmanager
+def run_store(
+    folder: Path, config: Path, scenario: Path, reader_port: int, epoch_s: float
+) -> Iterator[Opened]:
+    """A simulated reader that plays `scenario` from `epoch_s` on, and the daemon with `config`."""
     truth, log = folder / "truth.jsonl", folder / "daemon.log"
-    simulate = ["rfid", "simulate", "--scenario", str(SCENARIO), "--port", str(reader_port)]
+    simulate = ["rfid", "simulate", "--scenario", str(scenario), "--port", str(reader_port)]
     with (folder / "reader.log").open("wb") as reader_log, log.open("wb") as daemon_log:
         reader = subprocess.Popen(  # noqa: S603
             [*TAGSIGHT, *simulate, "--epoch", f"{epoch_s:.3f}", "--truth", str(truth)],

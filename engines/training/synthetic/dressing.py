@@ -93,8 +93,8 @@ class _Parts:
                 continue
             used, local = np.unique(faces[name], return_inverse=True)
             here = points[used].astype(np.float32)
-            local = np.asarray(local.reshape(-1, 3), np.int32)
-            norm = normals(here, local)
+            corners: Faces = np.asarray(local.reshape(-1, 3), np.int32)
+            norm = normals(here, corners)
             column = np.zeros((len(used), 7), np.float32)
             column[:, :3] = colours[used]
             across = here[:, 0] / (1.1 * height_m / 1.7) / 2 + 0.25
@@ -105,7 +105,7 @@ class _Parts:
             norms.append(norm)
             weights.append(weight[used])
             columns.append(column)
-            triangles.append(local + start)
+            triangles.append(corners + start)
             start += len(used)
         return Level(
             np.concatenate(places),

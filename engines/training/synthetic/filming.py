@@ -1,7 +1,7 @@
 """Films of a scene: each camera's video, its labels, and MOT Challenge ground truth, resumable.
 
 A film is made in chunks of `CHUNK_S`; a chunk that is whole is kept and not made again. Everything follows
-from the scene, so a film broken off and resumed is the film made at once.
+from the scene, so a film broken off and resumed has the frames of the film made at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,16 @@ class Studio:
             shots.append(Shot(image, shot.numbers, shot.labels))
         return Shots(frame, time_s, shots)
 
+    def ids(self, camera: int, frame: int) -> NDArray[np.int32]:
+        """The id buffer of one camera's frame."""
+        tableau = self.stage.at(frame / self.scene.fps)
+        self.renderer.set_moving(tableau.meshes)
+        return self.renderer.numbers(self.view(camera, tableau.time_s))
+
+    def view(self, camera: int, time_s: float) -> View:
+        """A camera at a moment."""
+        return View.of(self.scene.cameras[camera], time_s)
+
     def frames(self) -> int:
         """How many frames the scene has."""
         return round(self.scene.seconds * self.scene.fps)
@@ -92,7 +103,7 @@ def film(
     for camera in scene.cameras:
         _join(chunks, folder, camera.name, len(starts), scene.fps)
     write_ground_truth(studio, folder)
-    _write_manifest(scene, folder)
+    _write_manifest(scene, folder, [chunks / f"{number:04d}.done" for number in range(len(starts))])
 
 
 def _make_chunk(studio: Studio, chunks: Path, number: int, frames: range, crf: int) -> None:
@@ -102,10 +113,12 @@ def _make_chunk(studio: Studio, chunks: Path, number: int, frames: range, crf: i
         for camera in cameras
     ]
     lines: list[list[bytes]] = [[] for _ in cameras]
+    sums = [hashlib.sha256() for _ in cameras]
     for frame in frames:
         taken = studio.take(frame)
         for place, (camera, shot) in enumerate(zip(cameras, taken.shots, strict=True)):
             videos[place].add(shot.image)
+            sums[place].update(shot.image.tobytes())
             lines[place].append(
                 msgspec.json.encode(
                     Picture(
@@ -118,11 +131,12 @@ def _make_chunk(studio: Studio, chunks: Path, number: int, frames: range, crf: i
         (chunks / f"{number:04d}.{camera.name}.labels.jsonl").write_bytes(b"\n".join(lines[place]) + b"\n")
         part = chunks / f"{number:04d}.{camera.name}.part.mp4"
         part.replace(chunks / f"{number:04d}.{camera.name}.mp4")
-    (chunks / f"{number:04d}.done").touch()
+    told = {camera.name: one.hexdigest() for camera, one in zip(cameras, sums, strict=True)}
+    (chunks / f"{number:04d}.done").write_bytes(msgspec.json.encode(told))
 
 
 class Video:
-    """H.264 in one thread with settings of our own, so that the same pictures give the same bytes."""
+    """H.264, encoded in one thread."""
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float, crf: int) -> None:
         import av
@@ -141,7 +155,8 @@ class Video:
         self._av = av
 
     def add(self, image: NDArray[np.uint8]) -> None:
-        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
+        planes = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+        frame = self._av.VideoFrame.from_ndarray(planes, format="yuv420p")
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
 
@@ -219,20 +234,22 @@ def _row(
     return f"{frame + 1},{number},{place},{counts},{what},{visible:.3f}\n"
 
 
-def _write_manifest(scene: Scene, folder: Path) -> None:
-    """`manifest.json`: scene, seed, and the SHA-256 of every file, of which a second run must give the
-    same."""
+def _write_manifest(scene: Scene, folder: Path, done: list[Path]) -> None:
+    """`manifest.json`: scene, seed, the SHA-256 of every file, and for each camera that of its frames before
+    they are encoded, chunk by chunk: these are the same wherever the same renderer draws."""
     (folder / "scene.json").write_bytes(msgspec.json.format(msgspec.json.encode(scene)))
     sums = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name != "manifest.json"
     }
+    frames = [msgspec.json.decode(path.read_bytes()) for path in done]
     told = {
         "scene": scene.name,
         "seed": scene.seed,
         "seconds": scene.seconds,
         "fps": scene.fps,
+        "frames": frames,
         "sha256": sums,
     }
     (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")

@@ -17,6 +17,8 @@ FILE = Path(__file__).parent / "parts.npz"
 Floats = NDArray[np.float32]
 Faces = NDArray[np.int32]
 LEVELS = ("near", "far")
+LEAST_GROWN_M, GROWN_YEARS = 1.42, 16
+"""Nobody older is drawn smaller."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,11 @@ class Parts:
         """A body of that sex and about that age."""
         figures = self._all["figures"]
         apart = np.abs(figures[:, 1] - years) + 1000 * (figures[:, 0] != female)
-        return self.body(int(np.argsort(apart, kind="stable")[rng.integers(8)]))
+        order = np.argsort(apart, kind="stable")
+        place = int(rng.integers(8))
+        while (shape := self.body(int(order[place]))).height_m < LEAST_GROWN_M and shape.years > GROWN_YEARS:
+            place += 1
+        return shape
 
     def body(self, number: int) -> Shape:
         """One of the stored bodies."""

@@ -43,8 +43,8 @@ class Renderer:
             self._context: Any = self._gl.create_context(standalone=True, backend="egl")
         except Exception as error:  # noqa: BLE001 - whatever EGL and its drivers raise
             raise EngineError(
-                f"no OpenGL without a screen here ({error}); run it by scripts/with-mesa, or install the packages "
-                "libegl1 and libgl1-mesa-dri"
+                f"no OpenGL without a screen here ({error}); run it by scripts/with-mesa, "
+                "or install the packages libegl1 and libgl1-mesa-dri"
             ) from None
         context = self._context
         context.enable(moderngl.DEPTH_TEST)
@@ -78,6 +78,7 @@ class Renderer:
     ) -> None:
         """The room itself, which casts no shadow, what stands still in it, the textures' layers, the light,
         the room's size and its mirror's plane (n, d)."""
+        self._use()
         self._paints = [
             self._context.program(
                 shaders.VERTEX, shaders.painting(len(light["lamps"]), folds, mirror is not None)
@@ -110,6 +111,7 @@ class Renderer:
 
     def set_moving(self, meshes: Sequence[Mesh]) -> None:
         """What moves, in the order that `alone` counts by; and the shadows of everything."""
+        self._use()
         self._moving.write(meshes)
         self._darkness.use()
         self._darkness.clear(depth=1.0)
@@ -119,6 +121,7 @@ class Renderer:
 
     def picture(self, view: View) -> Picture:
         """BGR (height, width, 3)."""
+        self._use()
         width, height = view.size
         self._dark.use(1)
         self._cloth.use(0)
@@ -151,6 +154,7 @@ class Renderer:
 
     def numbers(self, view: View) -> NDArray[np.int32]:
         """The id at each pixel (height, width); 0 where nothing has one."""
+        self._use()
         width, height = view.size
         self._aim(self._number, view, (1, 1, 0, 0))
         return self._ids(width, height, [(buffer, 0, buffer.indices) for buffer in self._buffers()])
@@ -158,6 +162,7 @@ class Renderer:
     def alone(self, view: View, which: int, box: Box) -> int:
         """How many pixels mesh `which` of the moving ones covers within `box` (px, also beyond the picture)
         when nothing stands before it."""
+        self._use()
         x0, y0 = int(np.floor(box[0])), int(np.floor(box[1]))
         width, height = max(1, int(np.ceil(box[2])) - x0), max(1, int(np.ceil(box[3])) - y0)
         sx, sy = view.size[0] / width, view.size[1] / height
@@ -199,6 +204,10 @@ class Renderer:
         self._set(program, "lens", [lens.k1, lens.k2, lens.straight_from, 0])
         self._set(program, "scale", [2 * lens.focal_px / width, 2 * lens.focal_px / height])
         self._set(program, "crop", crop)
+
+    def _use(self) -> None:
+        """Make this renderer's context the current one: several may live in a process."""
+        self._context.__enter__()
 
     def _set_paint(self, name: str, value: Any) -> None:
         for program in self._paints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,7 +171,7 @@ class Stage:
 
     def _extra(self, person: Person) -> Mesh | None:
         colour = colour_of_cloth(np.random.default_rng([person.look.seed, 12]))
-        made = {
+        made: dict[str, Callable[[], Mesh]] = {
             "pram": lambda: fittings.pram_mesh(colour),
             "trolley": fittings.trolley_mesh,
             "wheelchair": fittings.wheelchair_mesh,

@@ -14,6 +14,7 @@ from engines.scene.spec import (
     Act,
     Browse,
     Camera,
+    Colour,
     Door,
     Garments,
     Look,
@@ -28,6 +29,7 @@ from engines.scene.spec import (
     Walk,
 )
 
+FLOORS: tuple[Literal["plain", "tiles", "boards", "carpet"], ...] = ("plain", "tiles", "boards", "carpet")
 ROW_M = 1.9
 ASIDE_M = 0.52
 WAY_IN_X_M = 1.2
@@ -95,6 +97,8 @@ def standing_scene(
         )
     )
     people = _people(rng, seconds, spots, racks)
+    red, green, blue = (rng.uniform(0.3, 0.75) * rng.uniform(0.85, 1, 3)).tolist()
+    floor_colour: Colour = (red, green, blue)
     return Scene(
         name=f"standing-{seed}",
         seconds=seconds,
@@ -103,11 +107,11 @@ def standing_scene(
         room=Room(
             (round(width, 2), round(depth, 2)),
             float(rng.uniform(2.9, 3.6)),
-            str(rng.choice(["plain", "tiles", "boards", "carpet"])),  # type: ignore[arg-type]
-            tuple(float(v) for v in rng.uniform(0.3, 0.75) * rng.uniform(0.85, 1, 3)),
+            FLOORS[rng.integers(len(FLOORS))],
+            floor_colour,
             light=float(rng.uniform(0.7, 1.15)),
             warmth=float(rng.uniform(0, 0.8)),
-        ),  # type: ignore[arg-type]
+        ),
         doors=[Door("door", "front", 0.5, 1.9)],
         racks=racks,
         things=things,
