@@ -25,8 +25,8 @@ from engines.training.synthetic.labels import Label
 from engines.training.synthetic.rays import Triangles, first_hits
 from engines.training.synthetic.stage import Actor, Tableau
 
-PIXELS = 150
-RAYS = 500
+PIXELS = 60
+RAYS = 300
 JOINT_M = 0.2
 """Skin is no further from a joint, along the ray through it."""
 SOLE_M = 0.05
@@ -115,7 +115,7 @@ def _check_person(
     rays = view.rays(places)
     alone, _ = first_hits(view.at_m, rays, body)
     on = alone >= 0
-    if on.sum() >= 40:
+    if on.sum() >= 60:
         within = ((places >= 0) & (places < np.array(view.size))).all(1)
         seen, _ = first_hits(view.at_m, rays[on & within], everything)
         share = float((seen == label.number).sum() / on.sum())

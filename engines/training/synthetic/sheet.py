@@ -153,9 +153,9 @@ def _line_up(seed: int, width: int) -> Picture:
         Look(seed + 1, headscarf=True),
     ]
     people = [
-        Person(f"p{number}", (0.8 + 0.72 * number, 3.6), [Stand(5)], look=look, faces=(5.0, -3.0))
+        Person(f"p{number}", (0.8 + 0.72 * number, 6.5), [Stand(5)], look=look, faces=(5.0, 0.0))
         for number, look in enumerate(looks)
     ]
     middle = 0.8 + 0.36 * (len(looks) - 1)
-    camera = Camera("line", (middle, -2.5, 1.5), (middle, 3.6, 0.95), (width, width // 5), 82.0)
-    return Studio(Scene("line", 5.0, Room((middle * 2, 5.0)), [camera], people=people)).take(1).shots[0].image
+    camera = Camera("line", (middle, 0.4, 1.5), (middle, 6.5, 0.95), (width, width // 5), 82.0)
+    return Studio(Scene("line", 5.0, Room((middle * 2, 7.5)), [camera], people=people)).take(1).shots[0].image
