@@ -40,7 +40,8 @@ from runtime.demo.staging import floor_map, plan_point
 from runtime.demo.summary import LEAST_SHARE, STOP_LIMIT_S, named_share
 from runtime.demo.tally import Tally
 from runtime.errors import TagsightError
-from runtime.frames.sources import open_source, read
+from runtime.frames.opening import open_source
+from runtime.frames.sources import read
 from runtime.uplink.broker.mosquitto import LocalBroker
 
 RESULTS = {

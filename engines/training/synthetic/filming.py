@@ -155,7 +155,7 @@ class Video:
         self._av = av
 
     def add(self, image: NDArray[np.uint8]) -> None:
-        planes = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
+        planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
         frame = self._av.VideoFrame.from_ndarray(planes, format="yuv420p")
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
