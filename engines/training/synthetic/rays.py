@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.training.synthetic.meshes import Mesh
+from engines.training.synthetic.drawing.meshes import Mesh
 
 Floats = NDArray[np.float64]
 CHUNK = 2_000_000

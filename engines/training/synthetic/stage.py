@@ -13,13 +13,13 @@ from engines.scene.courses import garment_point
 from engines.scene.optics import View
 from engines.scene.spec import Look, Person, Scene, Thing, Turn
 from engines.scene.truth import courses
-from engines.training.synthetic import fittings
-from engines.training.synthetic.dressing import Dressed, dress
-from engines.training.synthetic.meshes import Mesh, joined, sheet
-from engines.training.synthetic.motions import Moment, Mover
-from engines.training.synthetic.parts import parts
-from engines.training.synthetic.posing import Pose, pose, skinned
-from engines.training.synthetic.textures import SIDE, Textures, colour_of_cloth
+from engines.training.synthetic.drawing import fittings
+from engines.training.synthetic.drawing.meshes import Mesh, joined, sheet
+from engines.training.synthetic.drawing.textures import SIDE, Textures, colour_of_cloth
+from engines.training.synthetic.people.dressing import Dressed, dress
+from engines.training.synthetic.people.motions import Moment, Mover
+from engines.training.synthetic.people.parts import parts
+from engines.training.synthetic.people.posing import Pose, pose, skinned
 
 MANNEQUIN, CLOTHES, POSTER, THING, CARRIED = 1000, 2000, 3000, 4000, 5000
 """Ids below 1000 are people, from 1 in the order of the scene; above them what is no person, by kind."""

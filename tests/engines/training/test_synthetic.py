@@ -28,7 +28,7 @@ from engines.scene.spec import (
     Walk,
 )
 from engines.training.synthetic.filming import Studio, film, read_labels
-from engines.training.synthetic.parts import parts
+from engines.training.synthetic.people.parts import parts
 from engines.training.synthetic.stage import Stage, kind_of
 
 CAMERAS = [

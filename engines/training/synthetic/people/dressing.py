@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.scene.spec import Look
-from engines.training.synthetic.bake import POINTS
-from engines.training.synthetic.bones import BONES, INDEX
-from engines.training.synthetic.meshes import normals
-from engines.training.synthetic.parts import LEVELS, Faces, Floats, Parts, Shape
-from engines.training.synthetic.textures import PLAIN, Textures, cloth, colour_of_cloth
+from engines.training.synthetic.drawing.meshes import normals
+from engines.training.synthetic.drawing.textures import PLAIN, Textures, cloth, colour_of_cloth
+from engines.training.synthetic.people.bake import POINTS
+from engines.training.synthetic.people.bones import BONES, INDEX
+from engines.training.synthetic.people.parts import LEVELS, Faces, Floats, Parts, Shape
 
 SKIN = (
     (0.92, 0.74, 0.64),

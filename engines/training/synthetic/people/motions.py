@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from engines.scene.courses import GRASP_S, Course, Standing, reach_point
 from engines.scene.spec import Browse, Person, Scene, Stand, Turn
 from engines.scene.ways import smooth
-from engines.training.synthetic.bones import INDEX
-from engines.training.synthetic.dressing import Dressed
-from engines.training.synthetic.posing import Pose, Posed, in_body, on_floor, pose
+from engines.training.synthetic.people.bones import INDEX
+from engines.training.synthetic.people.dressing import Dressed
+from engines.training.synthetic.people.posing import Pose, Posed, in_body, on_floor, pose
 
 Floats = NDArray[np.float64]
 SETTLE_S = 0.8

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.training.synthetic.bake import POINTS, fitted
-from engines.training.synthetic.bones import BONES, TIPS
+from engines.training.synthetic.people.bake import POINTS, fitted
+from engines.training.synthetic.people.bones import BONES, TIPS
 
 FILE = Path(__file__).parent / "parts.npz"
 Floats = NDArray[np.float32]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.scene.spec import Door, Rack, Room, Thing
-from engines.training.synthetic.meshes import Mesh, box, joined, mesh, sheet, tube, wheel
-from engines.training.synthetic.textures import PLAIN, Textures, cloth, colour_of_cloth, floor, poster
+from engines.training.synthetic.drawing.meshes import Mesh, box, joined, mesh, sheet, tube, wheel
+from engines.training.synthetic.drawing.textures import PLAIN, Textures, cloth, colour_of_cloth, floor, poster
 
 METAL = (0.45, 0.45, 0.47)
 DARK = (0.08, 0.08, 0.09)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.training.synthetic.bones import BONES, INDEX, PARENTS
-from engines.training.synthetic.dressing import Dressed, Level
-from engines.training.synthetic.meshes import COLUMNS, Mesh
+from engines.training.synthetic.drawing.meshes import COLUMNS, Mesh
+from engines.training.synthetic.people.bones import BONES, INDEX, PARENTS
+from engines.training.synthetic.people.dressing import Dressed, Level
 
 Floats = NDArray[np.float64]
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from engines.errors import EngineError
 from engines.scene.optics import View
-from engines.training.synthetic import shaders
-from engines.training.synthetic.meshes import COLUMNS, Mesh
-from engines.training.synthetic.textures import SIDE, Picture
+from engines.training.synthetic.drawing import shaders
+from engines.training.synthetic.drawing.meshes import COLUMNS, Mesh
+from engines.training.synthetic.drawing.textures import SIDE, Picture
 
 SHADOW_PX = 1024
 

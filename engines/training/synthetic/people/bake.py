@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from engines.errors import EngineError
-from engines.training.synthetic.bones import BONES, TIPS
+from engines.training.synthetic.people.bones import BONES, TIPS
 
 Floats = NDArray[np.float32]
 Faces = NDArray[np.int32]

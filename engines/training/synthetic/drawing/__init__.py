@@ -1,0 +1,1 @@
+"""Triangles, patterns, the shop's fittings, and the renderer with its shaders and the camera's sensor."""

@@ -1,0 +1,1 @@
+"""Bodies, clothes and motion: `parts.npz` (made by `bake`), `dressing`, `posing`, `motions`."""
