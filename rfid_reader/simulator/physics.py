@@ -31,6 +31,9 @@ DOWN = np.array([0.0, 0.0, -1.0])
 RSSI_STEP_DB = 0.5
 PHASE_STEPS = 4096
 JUMP_SNR_DB = 14.0
+NOISE_LEVEL_DBM = -62.5
+PHASE_NOISE_FLOOR_RAD, RSSI_NOISE_FLOOR_DB = 0.009, 0.04
+MOST_PHASE_NOISE_RAD = 0.8
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,12 @@ class Radio:
 
     antenna_gain_dbi already holds the 3 dB of circular against linear polarisation. body_gain is g of the
     module's formula (0.3 m is a cross-section of 1.1 m2), limb_gain_m that of a forearm (0.05 m: 0.03 m2).
-    Noise grows as the signal nears the noise floor, and so does the chance that a read's phase is half a turn
-    off, up to pi_jump_share: on the weak links of rfid-cwnu-rda 0.13 of the reads at -77 dBm, 0.07 at -72,
-    0.007 at -67 (`bench flips --realism`). With pi_ambiguity every read's phase is only known modulo pi.
+    phase_noise_rad and rssi_noise_db are standard deviations of a read at NOISE_LEVEL_DBM; they grow tenfold
+    with 20 dB less of signal and have a floor (fitted to still tags of rfid-r420-locate: 0.08 rad, and RSSI
+    noise of 0.55 times the phase noise in dB). As the signal nears noise_floor_dbm, so grows the chance that
+    a read's phase is half a turn off, up to pi_jump_share: on the weak links of rfid-cwnu-rda 0.13 of the
+    reads at -77 dBm, 0.07 at -72, 0.007 at -67 (`bench flips --realism`). With pi_ambiguity every read's
+    phase is only known modulo pi.
     """
 
     power_dbm: float = 30.0
@@ -53,8 +59,8 @@ class Radio:
     body_gain_m: float = 0.30
     limb_gain_m: float = 0.05
     body_loss_db: float = 9.0
-    rssi_noise_db: float = 0.22
-    phase_noise_rad: float = 0.012
+    rssi_noise_db: float = 0.38
+    phase_noise_rad: float = 0.08
     noise_floor_dbm: float = -86.0
     pi_ambiguity: bool = False
     pi_jump_share: float = 0.14
@@ -194,9 +200,13 @@ def measure(
 ) -> tuple[Array, Array]:
     """RSSI and phase as the reader reports them: noisy, quantised (0.5 dB; 1/4096 turn), phase in 0..2 pi."""
     snr_db = np.maximum(at_reader_dbm - radio.noise_floor_dbm, 1.0)
-    weak = 1 + 2.5 * 10 ** ((12.0 - snr_db) / 20)
-    rssi_dbm = at_reader_dbm + rng.normal(size=len(snr_db)) * radio.rssi_noise_db * weak
-    noisy = -phase_rad + rng.normal(size=len(snr_db)) * radio.phase_noise_rad * weak
+    weak = 10 ** ((NOISE_LEVEL_DBM - at_reader_dbm) / 20)
+    rssi_noise_db = np.hypot(RSSI_NOISE_FLOOR_DB, radio.rssi_noise_db * weak)
+    phase_noise_rad = np.minimum(
+        np.hypot(PHASE_NOISE_FLOOR_RAD, radio.phase_noise_rad * weak), MOST_PHASE_NOISE_RAD
+    )
+    rssi_dbm = at_reader_dbm + rng.normal(size=len(snr_db)) * rssi_noise_db
+    noisy = -phase_rad + rng.normal(size=len(snr_db)) * phase_noise_rad
     half_turn = rng.random(len(snr_db)) < radio.pi_jump_share / (1 + np.exp((snr_db - JUMP_SNR_DB) / 1.5))
     if radio.pi_ambiguity:
         half_turn = rng.random(len(snr_db)) < 0.5

@@ -25,13 +25,14 @@ DENSE_MODE, FAST_MODE, MANY_TAGS = 2, 4, 45
 
 def draw_radio(rng: np.random.Generator, least_power_dbm: float) -> dict[str, float]:
     """A reader's power, how bodies and limbs scatter, and the noise of the reads, of a store at random."""
+    phase_noise_rad = float(0.08 * 2 ** rng.uniform(-1, 1))
     return {
         "power_dbm": float(rng.uniform(least_power_dbm, 31.5)),
         "body_gain_m": float(rng.uniform(0.2, 0.42)),
         "limb_gain_m": float(rng.uniform(0.03, 0.06)),
         "body_loss_db": float(rng.uniform(5, 13)),
-        "phase_noise_rad": float(rng.uniform(0.008, 0.03)),
-        "rssi_noise_db": float(rng.uniform(0.15, 0.35)),
+        "phase_noise_rad": phase_noise_rad,
+        "rssi_noise_db": float(8.7 * phase_noise_rad * rng.uniform(0.4, 0.75)),
         "pi_jump_share": float(rng.choice([0.0, 0.07, 0.14])),
     }
 

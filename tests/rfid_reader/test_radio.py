@@ -108,7 +108,7 @@ def test_weak_reads_are_half_a_turn_off_now_and_then_and_strong_ones_are_not() -
 
     def off(level_dbm: float) -> float:
         _, phase = measure(Radio(), np.full(4000, level_dbm), np.full(4000, -1.0), rng)
-        return float((np.abs(phase - 1.0 - math.pi) < 0.5).mean())
+        return float((np.abs(phase - 1.0 - math.pi) < 0.5 * math.pi).mean())
 
     assert off(-77.0) == pytest.approx(0.13, abs=0.03)
     assert off(-67.5) < 0.02
@@ -260,3 +260,13 @@ def test_a_hand_at_a_garment_is_felt_by_the_garment_beside_it() -> None:
         chosen = (reads.epc == world.epcs[2]) & (reads.antenna == 1) & (reads.time_s > 6) & (reads.time_s < 8)
         spread.append(1 - abs(np.exp(1j * reads.phase_rad[chosen]).mean()))
     assert spread[0] > 2 * spread[1]
+
+
+@pytest.mark.parametrize(("level_dbm", "noise_rad"), [(-45.0, 0.0143), (-62.5, 0.08), (-72.5, 0.253)])
+def test_noise_grows_tenfold_with_twenty_decibels_less(level_dbm: float, noise_rad: float) -> None:
+    rng = np.random.default_rng(7)
+    rssi, phase = measure(Radio(pi_jump_share=0.0), np.full(8000, level_dbm), np.full(8000, -1.0), rng)
+    turned = np.angle(np.exp(1j * (phase - 1.0)))
+    assert turned.std() == pytest.approx(noise_rad, rel=0.05)
+    rounding_db = 0.25 + 0.15
+    assert abs(rssi.std() - 0.55 * 8.7 * noise_rad) < rounding_db
