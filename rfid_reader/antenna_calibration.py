@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 
 from rfid_reader.errors import CalibrationError
+from rfid_reader.half_turns import MOST_SHARE, counted, doubled, share_of, steps_within_cells
 from rfid_reader.reads import ReadTable
 
 LEAST_SECONDS = 10.0
@@ -65,7 +66,9 @@ class FlipTrial(msgspec.Struct, frozen=True):
 class AntennaCalibration(msgspec.Struct, frozen=True):
     """The result of a quiet recording. rates are reads a second by EPC; strongest is the antenna that hears a
     tag best; findings are sentences for the technician. racks: EPCs in the order in which they hang, by
-    rack. trial: what turning garments on request found."""
+    rack. trial: what turning garments on request found. half_turns: share of the phase steps of still tags
+    that are half a turn (unknown after too few steps); where it is high, phases_doubled says that the cells'
+    phases are of doubled angles, as the detector then takes them."""
 
     duration_s: float
     antennas: list[AntennaSummary]
@@ -75,6 +78,8 @@ class AntennaCalibration(msgspec.Struct, frozen=True):
     cells: dict[str, list[Cell]]
     racks: dict[str, list[str]] = {}
     trial: FlipTrial | None = None
+    half_turns: float | None = None
+    phases_doubled: bool = False
     format: int = FORMAT
 
 
@@ -197,6 +202,10 @@ def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> Antenna
     reads = reads.take(~np.isnan(reads.rssi_dbm))
     if not len(reads):
         raise CalibrationError("no read has an RSSI; a reader that reports PeakRSSI would be right")
+    half_turns = share_of(counted(steps_within_cells(reads)))
+    ambiguous = half_turns is not None and half_turns > MOST_SHARE
+    if ambiguous:
+        reads = doubled(reads)
     cells = _cells(reads)
     summaries = _summaries(reads, cells, duration_s)
     rates = {epc: round(sum(cell.reads for cell in own) / duration_s, 3) for epc, own in cells.items()}
@@ -206,8 +215,21 @@ def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> Antenna
         antennas=summaries,
         rates=rates,
         strongest=strongest,
-        findings=_findings(summaries, rates, antennas, cells),
+        findings=[
+            *([_half_turns_sentence(half_turns)] if half_turns is not None and ambiguous else []),
+            *_findings(summaries, rates, antennas, cells),
+        ],
         cells=cells,
+        half_turns=None if half_turns is None else round(half_turns, 4),
+        phases_doubled=ambiguous,
+    )
+
+
+def _half_turns_sentence(share: float) -> str:
+    return (
+        f"this reader's phases jump by half a turn at random ({100 * share:.0f} % of the steps of still "
+        "tags): they are used modulo half a turn, which costs some flips of weak tags; a reader mode or "
+        "firmware that resolves the half turn would be better"
     )
 
 

@@ -48,6 +48,10 @@ class Detector(Protocol):
         """Keep places for the store's own tags; in_stock says of an EPC whether it is one."""
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences for people about what its reads do not allow."""
+
+    @property
     def reads_refused(self) -> int:
         """Reads of tags beyond those it can keep apart: they are not judged."""
 

@@ -4,7 +4,9 @@ Residuals free of channel offsets (`residuals`), binned beside what the rack doe
 own long run by Jensen-Shannon divergence (`activity`) and link by link with what it was in the bins before
 (`recurrence`). A small network scores moments (`network`), a second one the tag's course over thirteen
 seconds beside those of its rack (`course`); both are trained on generated stores that share nothing with the
-tested ones (`rfid_reader/training/`). Of overlapping candidates on one rack only the strong ones survive.
+tested ones (`rfid_reader/training/`). Of overlapping candidates on one rack only
+the strong ones survive. Phases of a reader that is half a turn off at random are doubled
+(`rfid_reader.half_turns`).
 
 It decides about a moment LOOK_AHEAD_S after it; a flip is said at the latest `latency_s` after its end.
 """
@@ -30,8 +32,10 @@ from rfid_reader.flips.network import Network, load_network
 from rfid_reader.flips.recurrence import LinkMemory
 from rfid_reader.flips.residuals import ResidualTracker
 from rfid_reader.flips.ticks import REORDER_S, TickingDetector
+from rfid_reader.half_turns import HalfTurnWatch, doubled
 from rfid_reader.reads import ReadTable
 
+HALF_TURNS = "phases jump by half a turn at random: used modulo half a turn, flips of weak tags may be missed"
 LOOK_AHEAD_S = AHEAD_BINS * BIN_S
 
 
@@ -53,18 +57,33 @@ class ProductionDetector(TickingDetector):
         course: CourseNetwork | None = None,
     ) -> None:
         super().__init__()
-        self.tracker = ResidualTracker(calibration)
-        self.activity = ActivityBins(self.tracker)
+        self._half_turns = HalfTurnWatch(calibration is not None and calibration.phases_doubled)
         if network is None or rules is None:
             shipped, shipped_rules = load_network("production", FEATURES)
             network, rules = network or shipped, rules or shipped_rules
         self.network = network
-        self.courses = Courses(course or load_course("production"))
+        self._course = course or load_course("production")
+        self._begin(calibration)
         self.events = EventMaker(rules, self.tag_rows.epcs, BIN_S / 2)
-        self._links = LinkMemory()
         self._last_tick: int | None = None
         self.latency_s = LOOK_AHEAD_S + self.events.latency_s
         self._new: tuple[ReadTable, NDArray[np.int64]] = (ReadTable.empty(), np.zeros(0, np.int64))
+
+    def _begin(self, calibration: AntennaCalibration | None) -> None:
+        """Know nothing about tags and links beyond what the calibration says."""
+        self.tracker = ResidualTracker(calibration)
+        self.activity = ActivityBins(self.tracker)
+        self._links = LinkMemory()
+        self.courses = Courses(self._course)
+
+    @property
+    def phases_doubled(self) -> bool:
+        """Whether the reader's phases are off by half a turn at random, and used modulo half a turn."""
+        return self._half_turns.doubling
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        return (HALF_TURNS,) if self.phases_doubled else ()
 
     @property
     def reads_unreferenced(self) -> int:
@@ -78,7 +97,9 @@ class ProductionDetector(TickingDetector):
         self.courses.forget(rows)
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
-        self._new = (reads, tags)
+        if self._half_turns.take(reads):
+            self._begin(None)
+        self._new = (doubled(reads) if self.phases_doubled else reads, tags)
 
     def step(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Turn the reads since the last tick into a bin; returns the rows worth judging, every row's group,

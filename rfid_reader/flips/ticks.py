@@ -139,6 +139,10 @@ class TickingDetector(ABC):
         self.tag_rows.in_stock = in_stock
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def reads_refused(self) -> int:
         return self.tag_rows.refused
 

@@ -175,7 +175,8 @@ class ReaderProcess(Service):
     def health(self) -> Health:
         """How the reader is."""
         session = self._session.health()
-        remarks = (*session.remarks, *self._tag_limits.remarks(self._detector, time.monotonic()))
+        limits = self._tag_limits.remarks(self._detector, time.monotonic())
+        remarks = (*session.remarks, *self._detector.remarks, *limits)
         self._log_remarks(remarks)
         values = {
             **figures(session),
