@@ -81,6 +81,11 @@ def _status(text: str, last: bool = False) -> None:
     type=click.Path(path_type=Path),
     help="PEM file that vouches for the reader, with --tls; the system's by default.",
 )
+@click.option(
+    "--trial",
+    is_flag=True,
+    help="Be led through an hour of a shop and note what happens, beside OUT; until it is over.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the session's figures as JSON at the end.")
 def capture(
     reader: str,
@@ -94,12 +99,17 @@ def capture(
     population: int,
     tls: bool,
     tls_ca: Path | None,
+    trial: bool,
     as_json: bool,
 ) -> None:
     """Write what a reader hears to a read table.
 
+    With --trial, notes go beside it: OUT.truth.jsonl (which garment was taken when), OUT.parts.jsonl (who was
+    near), and the quiet part once more as a table of its own, for `tagsight calibrate antenna`.
+
     \b
     Example:
+      tagsight rfid capture 192.168.1.20 --trial --out hour.csv
       tagsight rfid capture 192.168.1.20 --antennas 1,2 --power 27 --seconds 120 --out quiet.csv
     """
     try:
@@ -118,6 +128,9 @@ def capture(
         search_mode=search_mode,
         population=population,
     )
+    if trial:
+        _hold_trial(settings, out)
+        return
     with CaptureFile(out) as file:
         session = ReaderSession(settings, file.write)
         session.start()
@@ -138,6 +151,29 @@ def capture(
         click.echo(json.dumps({**dataclasses.asdict(health), "reads_written": rows}))
     if not rows:
         raise ReaderError(health.detail or f"reader {settings.label}: no tag was heard in {seconds:g} s")
+
+
+def _hold_trial(settings: ReaderSettings, out: Path) -> None:
+    from rfid_reader.trial import TrialFiles, hold_trial
+
+    with CaptureFile(out) as file, TrialFiles(out, file) as files:
+        session = ReaderSession(settings, files.take)
+        session.start()
+        try:
+            found = hold_trial(
+                files,
+                lambda prompt: str(click.prompt(prompt, default="", show_default=False, prompt_suffix="")),
+                click.echo,
+            )
+        finally:
+            session.stop()
+        rows = file.rows
+    if session.failure is not None:
+        raise ReaderError(f"the capture failed: {session.failure!r}")
+    click.echo(
+        f"{out}: {rows} reads; {files.truth_path.name}: {found['garments']} garments; "
+        f"{files.parts_path.name}: {found['parts']} parts; {files.quiet_path.name}: the quiet part"
+    )
 
 
 def _flip_line(flip: Flip) -> str:
