@@ -16,8 +16,9 @@ from bench.flips.clips import PUBLISHED, ClipRow, clip_rows
 from bench.flips.cost import big_store, decoded_and_judged_per_s
 from bench.flips.judging import ScoreRow, judge
 from bench.flips.own_rates import OFTEN_HZ, OwnRateRow, own_rate_rows
-from bench.flips.real_flips import false_flips, moved_against_still
+from bench.flips.real_flips import moved_against_still, still_flips, worn_gestures, worn_rda
 from bench.flips.realism import realism
+from bench.flips.worlds import WorldRow, world_rows
 from rfid_reader.flips import METHODS
 from rfid_reader.simulator.recordings import StoreRecording, record_store, thinned
 
@@ -32,23 +33,33 @@ def _shared_data() -> Path | None:
 
 
 def _print_realism(as_json: bool) -> None:
-    rows = realism(FIRST_TEST_SEED, _shared_data())
+    data = _shared_data()
+    quantities, misfits = realism(data)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows]))
-        return
-    click.echo(
-        "one tag on one channel, medians                  phase sd rad  modulo pi  RSSI sd dB  half turns  "
-        "reads/s  stretches"
-    )
-    for row in rows:
-        jumps = "-" if row.half_turns is None else f"{row.half_turns:.3f}"
-        rate = "-" if row.rate_hz is None else f"{row.rate_hz:.1f}"
+        found = {
+            "quantities": [asdict(one) for one in quantities],
+            "misfits": [asdict(one) for one in misfits],
+        }
+        click.echo(json.dumps(found if data else {**found, "real": NO_DATA}))
+    else:
         click.echo(
-            f"{row.source:<48} {row.phase_sd_rad:>12.3f} {row.folded_sd_rad:>10.3f} {row.rssi_sd_db:>11.2f} "
-            f"{jumps:>11} {rate:>8} {row.stretches:>10}"
+            f"{'of stretches of one tag and antenna':<44} {'source':<26}  median    p10    p90  stretches"
         )
-    if _shared_data() is None:
-        click.echo(f"real reads: {NO_DATA}")
+        for one in sorted(quantities, key=lambda one: one.name):
+            click.echo(
+                f"{one.name:<44} {one.source:<26} {one.median:>7.3f} {one.p10:>6.3f} {one.p90:>6.3f} "
+                f"{one.stretches:>10}"
+            )
+        if data is None:
+            click.echo(f"real reads: {NO_DATA}")
+        for misfit in misfits:
+            click.echo(
+                f"misfit: {misfit.world}: {misfit.real.name}: {misfit.real.source} has "
+                f"{misfit.real.median:g}, "
+                f"outside {misfit.simulated.p10:g} to {misfit.simulated.p90:g}"
+            )
+    if misfits:
+        raise SystemExit(1)
 
 
 def _print_real(as_json: bool) -> None:
@@ -57,9 +68,14 @@ def _print_real(as_json: bool) -> None:
         click.echo(json.dumps({"real": NO_DATA}) if as_json else f"real reads: {NO_DATA}")
         return
     moved = moved_against_still(data / "rfid-r420-locate")
-    false = false_flips(data / "rfid-cwnu-rda")
+    still = still_flips(data / "rfid-r420-locate")
+    worn = {"rfid-cwnu-rda": worn_rda(data / "rfid-cwnu-rda"), "rfid-body-gestures": worn_gestures(data)}
     if as_json:
-        found = {"locate": asdict(moved), "rda": {**asdict(false), "per_tag_hour": false.per_tag_hour}}
+        found = {
+            "locate": asdict(moved),
+            "still": {**asdict(still), "per_tag_hour": still.per_tag_hour},
+            "worn": {name: {**asdict(one), "recall": one.recall} for name, one in worn.items()},
+        }
         click.echo(json.dumps(found))
         return
     click.echo(
@@ -67,8 +83,39 @@ def _print_real(as_json: bool) -> None:
         f"still one: AUC {moved.auc:.4f}"
     )
     click.echo(
-        f"rfid-cwnu-rda, production: {false.flips} false flips in {false.tag_hours:.2f} tag-hours with a "
-        f"person beside still tags: {false.per_tag_hour:.2f} a tag-hour"
+        f"rfid-r420-locate, production: {still.flips} false flips in {still.tag_hours:.2f} tag-hours of "
+        "still tags: "
+        f"{still.per_tag_hour:.2f} a tag-hour"
+    )
+    for name, one in worn.items():
+        click.echo(
+            f"{name}, production: {one.found} of {one.spans} spans of a tag worn by somebody who moves "
+            "found as moved: "
+            f"{one.recall:.2f}"
+        )
+
+
+def _print_worlds(stores: int, seconds: float, as_json: bool) -> None:
+    if as_json:
+        rows, missing = world_rows(stores, seconds)
+        click.echo(json.dumps({"worlds": [asdict(row) for row in rows], "not_run": missing}))
+        return
+    click.echo(
+        "world                          judged by      stores flips    F1  precision recall  worst store "
+        "false/tag-hour  F1, all tags"
+    )
+    _, missing = world_rows(stores, seconds, _print_world)
+    for why in missing:
+        click.echo(why)
+    click.echo("of tags read 3 times a second or more; without it: trained on the other worlds")
+
+
+def _print_world(row: WorldRow) -> None:
+    by = "without it" if row.held_out else "with it"
+    click.echo(
+        f"{row.world:<30} {by:<14} {row.stores:>6} {row.flips:>5} {row.f1:>5.2f} {row.precision:>10.2f} "
+        f"{row.recall:>6.2f} {row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>14.2f} "
+        f"{row.f1_of_all_tags:>13.2f}"
     )
 
 
@@ -184,7 +231,10 @@ def _compare(
     "--churn", "churn_hours", type=float, help="Hours of tags that come and go, and of ghosts, instead."
 )
 @click.option(
-    "--realism", "with_realism", is_flag=True, help="Compare the simulated radio with real reads instead."
+    "--realism", "with_realism", is_flag=True, help="Compare the worlds' radio with real reads instead."
+)
+@click.option(
+    "--worlds", "with_worlds", is_flag=True, help="Production in each world, trained without it, instead."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def flips(
@@ -197,6 +247,7 @@ def flips(
     with_cost: bool,
     churn_hours: float | None,
     with_realism: bool,
+    with_worlds: bool,
     as_json: bool,
 ) -> None:
     """Compare the flip detectors on stores that none of them was tuned on.
@@ -207,10 +258,14 @@ def flips(
     \b
     Example:
       tagsight bench flips --stores 10 --rates 4,8 --clips
+      tagsight bench flips --worlds
       tagsight bench flips --real
       tagsight bench flips --realism
       tagsight bench flips --churn 24
     """
+    if with_worlds:
+        _print_worlds(stores, seconds, as_json)
+        return
     if churn_hours:
         _print_churn(churn_hours, as_json)
     if with_realism or with_real or with_cost or churn_hours:

@@ -2,8 +2,9 @@
 
 rfid-r420-locate: clips of a tag that a person carries about, and of one that lies still; each by itself, from
 a cold start: no rack around the tag, no quiet time before. A clip's score is the highest in it.
-rfid-cwnu-rda: a person moves about beside tags that nobody touches, so every flip is false; a volunteer's
-files in the order in which they were made.
+rfid-cwnu-rda, rfid-body-gestures: tags that people wear (the first very probably: see its source's note), so
+the spans in which they walk or make gestures are to be found as moved. No real reads of people beside
+untouched tags are known.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy as np
 
 from bench.flips.clips import area_under_roc
 from bench.flips.judging import ScoreLog, run
-from bench.flips.real_reads import load_locate, load_rda
+from bench.flips.real_reads import load_gesture, load_locate, load_rda
+from bench.flips.realism import WALK_LABELS
+from rfid_reader.flips import Flip
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.reads import ReadTable
 
 LEAST_READS = 40
+LEAST_IN_SPAN, WITHIN_S = 12, 1.5
 STILL, MOVED = ("Test12", "Test13"), ("MovementTesting", "WalkingTest")
 
 
@@ -28,6 +32,18 @@ class MovedAgainstStill:
     auc: float
     moved: int
     still: int
+
+
+@dataclass(frozen=True)
+class Worn:
+    """Spans of a worn tag in which its wearer moves, and how many of them were found as moved."""
+
+    spans: int
+    found: int
+
+    @property
+    def recall(self) -> float:
+        return self.found / max(self.spans, 1)
 
 
 @dataclass(frozen=True)
@@ -59,12 +75,60 @@ def moved_against_still(folder: Path) -> MovedAgainstStill:
     return MovedAgainstStill(round(area_under_roc(*scores), 4), len(scores[0]), len(scores[1]))
 
 
-def false_flips(folder: Path) -> FalseFlips:
-    """Flips in rfid-cwnu-rda, each volunteer's files as one stream."""
-    flips, tag_s = 0, 0.0
+def still_flips(folder: Path) -> FalseFlips:
+    """Flips in recordings of one still tag each, from a cold start: all are false."""
+    tables = [load_locate(path) for name in STILL for path in sorted((folder / name).rglob("*.csv"))]
+    return _false([table for table in tables if len(table) >= LEAST_READS])
+
+
+def _false(tables: list[ReadTable]) -> FalseFlips:
+    tag_s = sum(len(np.unique(one.epc)) * float(one.time_s[-1] - one.time_s[0]) for one in tables)
+    return FalseFlips(sum(len(run("production", one).said) for one in tables), tag_s / 3600)
+
+
+def _spans_found(spans: list[tuple[float, float, ReadTable]], found: list[Flip]) -> tuple[int, int]:
+    """Of the tags with LEAST_IN_SPAN reads in a span: how many there are, how many have a flip in it."""
+    there = right = 0
+    for start_s, end_s, inside in spans:
+        for epc, count in zip(*np.unique(inside.epc, return_counts=True), strict=True):
+            if count < LEAST_IN_SPAN:
+                continue
+            there += 1
+            right += any(
+                flip.epc == epc and flip.start_s <= end_s + WITHIN_S and flip.end_s >= start_s - WITHIN_S
+                for flip in found
+            )
+    return there, right
+
+
+def worn_rda(folder: Path) -> Worn:
+    """Tags worn by somebody who walks (WALK_LABELS), after the other activities of the same person in the
+    order in which they were recorded."""
+    there = right = 0
     for volunteer in sorted(path for path in folder.iterdir() if path.is_dir()):
-        tables = [table for path in sorted(volunteer.glob("*.txt")) if len(table := load_rda(path))]
-        tables.sort(key=lambda table: float(table.time_s[0]))
-        tag_s += sum(len(np.unique(one.epc)) * float(one.time_s[-1] - one.time_s[0]) for one in tables)
-        flips += len(run("production", ReadTable.concatenate(tables).in_time_order()).said)
-    return FalseFlips(flips, tag_s / 3600)
+        tables = [(path, table) for path in sorted(volunteer.glob("*.txt")) if len(table := load_rda(path))]
+        tables.sort(key=lambda one: float(one[1].time_s[0]))
+        spans = [
+            (float(table.time_s[0]), float(table.time_s[-1]), table)
+            for path, table in tables
+            if int(path.stem.rsplit("_")[-1]) in WALK_LABELS
+        ]
+        whole = ReadTable.concatenate([table for _, table in tables]).in_time_order()
+        found = [flip for _, flip in run("production", whole).said]
+        more, hits = _spans_found(spans, found)
+        there, right = there + more, right + hits
+    return Worn(there, right)
+
+
+def worn_gestures(data: Path, every: int = 6) -> Worn:
+    """Tags on the arms and body of somebody who makes a gesture; each recording by itself, from a cold
+    start; every sixth one."""
+    there = right = 0
+    for path in sorted((data / "rfid-body-gestures").rglob("*.csv"))[::every]:
+        reads = load_gesture(path)
+        if len(reads) < LEAST_READS:
+            continue
+        found = [flip for _, flip in run("production", reads).said]
+        more, hits = _spans_found([(float(reads.time_s[0]), float(reads.time_s[-1]), reads)], found)
+        there, right = there + more, right + hits
+    return Worn(there, right)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from datetime import datetime
 from pathlib import Path
 
 from rfid_reader.reads import TWO_PI, ReadTable
@@ -70,3 +71,20 @@ def spread_in_cells(reads: ReadTable, gap_s: float = 0.25, least: int = 5) -> tu
             phase_sd.append(math.sqrt(-2 * math.log(max(min(length, 1.0), 1e-9))))
             rssi_sd.append(float(reads.rssi_dbm[rows].std()))
     return phase_sd, rssi_sd
+
+
+def load_gesture(path: Path) -> ReadTable:
+    """One file of the set rfid-body-gestures (ItemTest's export of an Impinj reader on one channel): numbers
+    have a decimal comma."""
+    rows: list[tuple[float, str, int, float, float]] = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        for row in csv.reader(line for line in file if not line.startswith("//")):
+            if len(row) < 8 or not row[1]:
+                continue
+            at = datetime.fromisoformat(row[0][:26] + row[0][27:])
+            rssi, phase = (float(row[place].replace(",", ".")) for place in (4, 7))
+            rows.append((at.timestamp(), row[1].lower(), int(row[3]), rssi, phase % TWO_PI))
+    if not rows:
+        return ReadTable.empty()
+    times, epcs, antennas, rssi_dbm, phases = zip(*rows, strict=True)
+    return ReadTable.from_columns(times, epcs, antennas, [1] * len(rows), rssi_dbm, phases).in_time_order()

@@ -1,170 +1,199 @@
-"""The simulated radio beside real readers: still tags, and tags that a person disturbs without touching them.
+"""The worlds' radio beside real readers: tags that hang still, and tags that move.
 
-The disturbed scene is that of rfid-cwnu-rda: an antenna that faces sixteen tags across a room, and a person
-between them who stands, moves on the spot, or walks about. Real readers of that set take a read's phase half
-a turn wrong now and then, the more often the weaker the link; so phases are compared modulo half a turn too,
-and how often they jump by half a turn from read to read is a row of its own.
+Of every stretch (one tag on one antenna): the noise of phase and of level from steps between reads of one
+channel that follow one another, by level; how far a channel's phase is when it comes again; how far a moving
+tag's phase turns from read to read, and how much more it turns than its level moves (8.69 times the rms
+phase step over the rms step of level; 1 for a scattered wave added to a still one). A world is as real as a
+set where the set's median lies between the tenth and the ninetieth percentile of the world's stretches.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flips.real_reads import load_locate, load_rda, spread_in_cells
+from bench.flips.real_reads import load_gesture, load_locate, load_rda
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.recordings import record
-from rfid_reader.simulator.scenario import (
-    AntennaSpec,
-    PathSpec,
-    PeopleSpec,
-    RackSpec,
-    ReaderSpec,
-    Scenario,
-    ScenarioFile,
-    TagRun,
-)
-from rfid_reader.simulator.stores import generate_store
+from rfid_reader.training.disturbances import disturbed
+from rfid_reader.training.worlds import WORLDS, WorldRecording, simulate, unavailable
 
-FOREVER_S = 1e9
-CLIP_S = 5.0
-CLIPS = 24
-STILL_LABELS = {0, 2, 5, 14, 16, 19}
+Array = NDArray[np.float64]
+BANDS_DBM = ((-52.0, -40.0), (-58.0, -52.0), (-63.0, -58.0), (-68.0, -63.0))
+LONGEST_STEP_S, LEAST_STEPS = 0.6, 12
+AGAIN_S = 5.0
+LEAST_STRETCHES = 5
+STORES, SECONDS = 14, 120.0
+FIRST_SEED = 8000
 WALK_LABELS = {7, 8, 9, 10, 11}
-WEAK_DBM = -70.0
+TO_SD = 1 / (0.6745 * math.sqrt(2))
+"""From the median size of a step to the standard deviation of a read, for normal noise."""
 
 
 @dataclass(frozen=True)
-class Realism:
-    """Medians over stretches of one tag on one channel: phase sd (rad), the same modulo half a turn, RSSI sd
-    (dB); share of reads of weak links (below WEAK_DBM) half a turn from the one before; reads a second a tag
-    (None where the set has no clips)."""
+class Quantity:
+    """The median, tenth and ninetieth percentile of one quantity over stretches."""
 
+    name: str
     source: str
-    phase_sd_rad: float
-    folded_sd_rad: float
-    rssi_sd_db: float
-    half_turns: float | None
-    rate_hz: float | None
+    median: float
+    p10: float
+    p90: float
     stretches: int
 
 
-def _folded(reads: ReadTable) -> ReadTable:
-    return replace(reads, phase_rad=reads.phase_rad * 2)
+@dataclass(frozen=True)
+class Steps:
+    """Steps between reads of one tag, antenna and channel: seconds, phase (rad), level (dB); and the
+    level."""
+
+    passed_s: Array
+    turn_rad: Array
+    shift_db: Array
+    level_dbm: float
 
 
-def half_turns(tables: list[ReadTable]) -> float | None:
-    """Share of steps of about half a turn between consecutive reads of a tag, on links below WEAK_DBM."""
-    jumps: list[NDArray[np.bool_]] = []
-    for table in tables:
-        for epc in np.unique(table.epc):
-            of_tag = table.epc == epc
-            if table.rssi_dbm[of_tag].mean() < WEAK_DBM:
-                step = np.abs(np.angle(np.exp(1j * np.diff(table.phase_rad[of_tag]))))
-                jumps.append(step > math.pi - 0.5)
-    every = np.concatenate(jumps) if jumps else np.zeros(0, np.bool_)
-    return round(float(every.mean()), 3) if len(every) >= 50 else None
-
-
-def compared(source: str, tables: list[ReadTable], gap_s: float, clips: bool = False) -> Realism | None:
-    """One row over recordings; None without any stretch."""
-    phase, folded, rssi = [], [], []
-    for table in tables:
-        one_phase, one_rssi = spread_in_cells(table, gap_s)
-        phase += one_phase
-        rssi += one_rssi
-        folded += [0.5 * value for value in spread_in_cells(_folded(table), gap_s)[0]]
-    if not phase:
-        return None
-    rates = [len(one) / len(np.unique(one.epc)) / CLIP_S for one in tables if len(one)]
-    return Realism(
-        source,
-        round(float(np.median(phase)), 3),
-        round(float(np.median(folded)), 3),
-        round(float(np.median(rssi)), 2),
-        half_turns(tables) if clips else None,
-        round(float(np.median(rates)), 1) if clips else None,
-        len(phase),
-    )
-
-
-def _person(kind: str, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """A way through the scene: time, x, y."""
-    times = np.arange(0.0, CLIP_S + 0.5, 0.25)
-    x, y = rng.uniform(0.8, 2.4), rng.uniform(-0.5, 0.5)
-    if kind == "stands":
-        reach_x = reach_y = rate_hz = 0.0
-    elif kind == "moves on the spot":
-        reach_x, reach_y, rate_hz = rng.uniform(0.05, 0.2), rng.uniform(0.05, 0.2), rng.uniform(0.2, 0.6)
-    else:
-        heading, reach_m = rng.uniform(0, math.pi), rng.uniform(0.5, 0.9)
-        x, y, rate_hz = 1.6, 0.0, rng.uniform(0.15, 0.35)
-        reach_x, reach_y = reach_m * math.cos(heading), reach_m * math.sin(heading)
-    angle = 2 * math.pi * rate_hz * times + rng.uniform(0, 2 * math.pi)
-    turn = 0.0 if kind == "walks about" else 0.5 * math.pi
-    ways = zip(times, x + reach_x * np.sin(angle), y + reach_y * np.sin(angle + turn), strict=True)
-    return [(float(time_s), float(x_m), float(y_m)) for time_s, x_m, y_m in ways]
-
-
-def scene(kind: str, seed: int) -> ReadTable:
-    """One simulated clip of the scene of rfid-cwnu-rda."""
-    rng = np.random.default_rng([seed, 8])
-    rows = [
-        RackSpec(f"row-{row}", (3.2, 0.0), TagRun(4, f"aa{row:02x}"), 90.0, 1.2, 0.6 + 0.4 * row)
-        for row in range(4)
+def stretches(reads: ReadTable) -> list[Steps]:
+    """Of every tag and antenna."""
+    _, tag = np.unique(reads.epc, return_inverse=True)
+    pair = tag.astype(np.int64) * 256 + reads.antenna
+    cell = pair * 1024 + reads.channel
+    order = np.lexsort((reads.time_s, cell))
+    same = np.diff(cell[order]) == 0
+    turn = (np.diff(reads.phase_rad[order]) + math.pi) % (2 * math.pi) - math.pi
+    of_pair = pair[order][1:][same]
+    passed_s, shift = np.diff(reads.time_s[order])[same], np.diff(reads.rssi_dbm[order])[same]
+    turn = turn[same]
+    return [
+        Steps(
+            passed_s[of_pair == one],
+            turn[of_pair == one],
+            shift[of_pair == one],
+            float(np.median(reads.rssi_dbm[pair == one])),
+        )
+        for one in np.unique(of_pair)
     ]
-    scenario = Scenario(
-        "facing tags",
-        [AntennaSpec(1, (0.0, 0.0), 1.2, (3.2, 0.0, 1.2))],
-        rows,
-        seed=seed,
-        hop_plan="etsi",
-        duration_s=CLIP_S,
-        people=PeopleSpec(paths=[PathSpec("person", _person(kind, rng))]),
-        reader=ReaderSpec(mode=1000),
-        radio={"power_dbm": float(rng.uniform(24, 31))},
-        sway_m=0.0,
-    )
-    return record(ScenarioFile(scenario, Path()), CLIP_S).reads
 
 
-def _still_store(seed: int) -> ReadTable:
-    store = generate_store(seed)
-    empty = msgspec.structs.replace(
-        store.scenario,
-        people=msgspec.structs.replace(store.scenario.people, random=0),
-        hop_plan="fcc",
-        sway_m=0.0,
-    )
-    return record(ScenarioFile(empty, store.folder), 60.0).reads
+def still_values(tables: Iterable[ReadTable]) -> dict[str, list[float]]:
+    """Noise by level, and how far phases are when a channel comes again."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for table in tables:
+        for one in stretches(table):
+            near = one.passed_s <= LONGEST_STEP_S
+            band = [f"{low:g} to {high:g} dBm" for low, high in BANDS_DBM if low <= one.level_dbm < high]
+            if band and near.sum() >= LEAST_STEPS:
+                found[f"still, phase noise rad, {band[0]}"].append(
+                    float(np.median(np.abs(one.turn_rad[near])) * TO_SD)
+                )
+                found[f"still, RSSI noise dB, {band[0]}"].append(
+                    float(one.shift_db[near].std() / math.sqrt(2))
+                )
+            again = one.passed_s >= AGAIN_S
+            if again.sum() >= LEAST_STEPS:
+                found["still, channel again, phase rad"].append(
+                    float(np.median(np.abs(one.turn_rad[again])) * TO_SD)
+                )
+    return found
 
 
-def realism(seed: int, data: Path | None) -> list[Realism]:
-    """Simulated and, where `data` is there, real rows, pairwise."""
-    found = [compared("simulated, nobody near", [_still_store(seed)], FOREVER_S)]
-    rda: list[tuple[int, Path]] = []
-    if data is not None:
-        locate = data / "rfid-r420-locate"
-        files = sorted([*locate.glob("Test12/*.csv"), *locate.glob("Test13/*.csv")])
-        found.append(compared("real, still tags (r420-locate)", [load_locate(path) for path in files], 0.25))
-        rda = [
-            (int(path.stem.rsplit("_")[-1]), path)
-            for path in sorted((data / "rfid-cwnu-rda").glob("*/*.txt"))
-        ]
-    others = {label for label, _ in rda} - STILL_LABELS - WALK_LABELS
-    for kind, labels in (
-        ("stands", STILL_LABELS),
-        ("moves on the spot", others),
-        ("walks about", WALK_LABELS),
-    ):
-        simulated = [scene(kind, number) for number in range(CLIPS)]
-        found.append(compared(f"simulated, a person {kind}", simulated, 2.0, clips=True))
-        tables = [table for label, path in rda if label in labels and len(table := load_rda(path))]
-        what = "labels " + ",".join(map(str, sorted(labels)))
-        found.append(compared(f"real, {what} (cwnu-rda)", tables[::3], 2.0, clips=True))
-    return [row for row in found if row is not None]
+def moved_values(tables: Iterable[ReadTable], name: str = "moved") -> dict[str, list[float]]:
+    """Phase steps and turn ratios of moving tags."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for table in tables:
+        for one in stretches(table):
+            near = one.passed_s <= LONGEST_STEP_S
+            if near.sum() < LEAST_STEPS:
+                continue
+            turn, shift = (float(np.sqrt((step[near] ** 2).mean())) for step in (one.turn_rad, one.shift_db))
+            found[f"{name}, phase step rad"].append(turn)
+            found[f"{name}, turn ratio"].append(8.69 * turn / max(shift, 0.1))
+    return found
+
+
+def _while_handled(recording: WorldRecording) -> ReadTable:
+    """Reads of tags in hands only; each handling is a tag of its own."""
+    reads, parts = recording.reads, []
+    for number, one in enumerate(recording.handlings):
+        inside = (reads.epc == one.epc) & (reads.time_s >= one.start_s) & (reads.time_s <= one.end_s)
+        part = reads.take(inside)
+        parts.append(
+            ReadTable(
+                part.time_s,
+                np.full(len(part), f"{number:04x}"),
+                part.antenna,
+                part.channel,
+                part.rssi_dbm,
+                part.phase_rad,
+            )
+        )
+    return ReadTable.concatenate(parts)
+
+
+def quantities(source: str, values: dict[str, list[float]]) -> list[Quantity]:
+    rows = []
+    for name, found in sorted(values.items()):
+        if len(found) >= LEAST_STRETCHES:
+            median, p10, p90 = (round(float(value), 3) for value in np.quantile(found, (0.5, 0.1, 0.9)))
+            rows.append(Quantity(name, source, median, p10, p90, len(found)))
+    return rows
+
+
+def of_world(world: str) -> list[Quantity]:
+    """What one world's stores look like through the readers that training draws."""
+    stores = [disturbed(simulate(world, FIRST_SEED + number, SECONDS), number) for number in range(STORES)]
+    found = still_values(store.still for store in stores)
+    moved = moved_values(_while_handled(store) for store in stores)
+    return quantities(world, {**found, **moved})
+
+
+def of_real(data: Path) -> list[Quantity]:
+    """The same of the real sets."""
+    locate = data / "rfid-r420-locate"
+    still = [
+        load_locate(path) for name in ("Test12", "Test13") for path in sorted((locate / name).glob("*.csv"))
+    ]
+    moved = [load_locate(path) for path in sorted((locate / "MovementTesting").rglob("*.csv"))]
+    worn = [
+        load_rda(path)
+        for path in sorted((data / "rfid-cwnu-rda").glob("*/*.txt"))
+        if int(path.stem.rsplit("_")[-1]) in WALK_LABELS
+    ]
+    gestures = [load_gesture(path) for path in sorted((data / "rfid-body-gestures").rglob("*.csv"))[::10]]
+    return [
+        *quantities("r420-locate", still_values(still)),
+        *quantities("r420-locate, carried", moved_values(moved)),
+        *quantities("cwnu-rda, worn, walking", moved_values(worn)),
+        *quantities("body-gestures, worn", moved_values(gestures)),
+    ]
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A real median outside what a world's stretches span."""
+
+    world: str
+    real: Quantity
+    simulated: Quantity
+
+
+def misfits(real: list[Quantity], simulated: list[Quantity]) -> list[Misfit]:
+    """Real medians outside the tenth to ninetieth percentile of a world."""
+    return [
+        Misfit(mine.source, one, mine)
+        for one in real
+        for mine in simulated
+        if mine.name == one.name and not mine.p10 <= one.median <= mine.p90
+    ]
+
+
+def realism(data: Path | None) -> tuple[list[Quantity], list[Misfit]]:
+    """Real quantities (none without data) and those of every world, and where they do not fit."""
+    real = of_real(data) if data is not None else []
+    simulated = [one for world in WORLDS if not unavailable(world) for one in of_world(world)]
+    return [*real, *simulated], misfits(real, simulated)

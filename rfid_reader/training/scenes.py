@@ -6,6 +6,7 @@ pauses now and then.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from rfid_reader.simulator.scenario import (
 )
 from rfid_reader.simulator.stores import draw_radio, generate_store
 from rfid_reader.simulator.world import World
+from rfid_reader.training.worlds.recording import TURNED, Handling, WorldRecording
 
 ONE_CHANNEL = HopPlan("one channel", (918.0e6,), 2.0, False, 0, 410)
 LONE_S, CARRIED_S, FACING_S, RESTLESS_S, BESET_S, BUSY_S = 30.0, 20.0, 60.0, 40.0, 60.0, 150.0
@@ -283,3 +285,27 @@ def with_pauses(recording: StoreRecording, seed: int, mean_s: float = 20.0) -> S
         keep &= (time_s < start_s) | (time_s > end_s)
     reads: ReadTable = recording.reads.take(keep)
     return replace(recording, reads=reads)
+
+
+def _as_world(recording: StoreRecording) -> WorldRecording:
+    handlings = tuple(
+        Handling(flip.epc, TURNED, flip.start_s, flip.end_s)
+        for flip in sorted(recording.flips, key=lambda flip: flip.start_s)
+    )
+    return WorldRecording(
+        recording.name,
+        ReadTable.empty(),
+        recording.reads.in_time_order(),
+        handlings,
+        recording.tags,
+        recording.duration_s,
+    )
+
+
+SCENES: dict[str, Callable[[int], WorldRecording]] = {
+    "lone": lambda seed: _as_world(lone_scene(seed)),
+    "carried": lambda seed: _as_world(carried_scene(seed)),
+    "facing": lambda seed: _as_world(facing_scene(seed)),
+    "beset": lambda seed: _as_world(beset_scene(seed)),
+}
+"""Scenes by name, without a quiet time before."""

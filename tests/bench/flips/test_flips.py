@@ -14,15 +14,13 @@ from click.testing import CliRunner
 from bench.flips.clips import Clips, _pushed_moments, area_under_roc, clip_rows, cross_fitted_accuracy
 from bench.flips.command import flips
 from bench.flips.judging import run
-from bench.flips.real_reads import load_locate, load_rda, spread_in_cells
-from bench.flips.realism import compared, half_turns, scene
+from bench.flips.real_reads import load_gesture, load_locate, load_rda, spread_in_cells
 from rfid_reader.flips import Flip
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.network import load_network
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.handling import TrueFlip
 from rfid_reader.simulator.recordings import Score, StoreRecording, flip_mask, match, thinned
-from rfid_reader.training.activity_features import FeatureCache, judged_rows
 
 
 def recording(*true: tuple[str, float, float], reads: int = 0) -> StoreRecording:
@@ -118,26 +116,6 @@ def test_clips_of_pushed_garments_are_those_that_nobody_took() -> None:
     assert [row.others for row in clip_rows("raw", 5.0, runs)] == [1, 0]
 
 
-def test_features_are_made_once_and_the_same_again(tmp_path: Path) -> None:
-    cache = FeatureCache(tmp_path, 25.0)
-    first = cache.judged(1, 3.0)
-    assert len(list(tmp_path.rglob("1-3.pickle"))) == 1
-    again = judged_rows(thinned(FeatureCache(tmp_path, 25.0).recording(1), 3.0, 1))
-    assert first.features.shape[1] == FEATURES
-    assert np.array_equal(first.features, again.features)
-    assert np.array_equal(first.label, again.label)
-
-
-def test_a_person_who_walks_disturbs_the_facing_tags_more_than_one_who_stands() -> None:
-    walk = [scene("walks about", number) for number in range(3)]
-    row = compared("walk", walk, 2.0, clips=True)
-    still = compared("still", [scene("stands", number) for number in range(3)], 2.0, clips=True)
-    assert row is not None and still is not None
-    assert row.folded_sd_rad > 2 * still.folded_sd_rad
-    assert row.phase_sd_rad >= row.folded_sd_rad
-    assert half_turns(walk[:0]) is None
-
-
 def test_real_still_tags_are_steady_within_a_dwell(shared_data: Path) -> None:
     reads = load_locate(shared_data / "rfid-r420-locate" / "Test12" / "3ft.csv")
     assert len(reads) > 300
@@ -147,7 +125,7 @@ def test_real_still_tags_are_steady_within_a_dwell(shared_data: Path) -> None:
     assert np.median(rssi_sd) < 0.6
 
 
-def test_a_moving_person_spreads_the_phases_of_real_still_tags(shared_data: Path) -> None:
+def test_a_wearer_who_moves_spreads_the_phases_of_worn_tags(shared_data: Path) -> None:
     folder = shared_data / "rfid-cwnu-rda" / "0000"
     still = [load_rda(path) for path in sorted(folder.glob("*_14.txt"))[:3]]
     moving = [load_rda(path) for path in sorted(folder.glob("*_8.txt"))[:3]]
@@ -160,3 +138,18 @@ def test_a_moving_person_spreads_the_phases_of_real_still_tags(shared_data: Path
         return float(np.median([value for table in tables for value in spread_in_cells(table, 2.0)[0]]))
 
     assert spread(moving) > 2 * spread(still)
+
+
+def test_real_gestures_have_their_reads_in_order_with_whole_numbers(shared_data: Path) -> None:
+    reads = load_gesture(next(iter(sorted((shared_data / "rfid-body-gestures").rglob("*.csv")))))
+    assert len(reads) > 40 and (np.diff(reads.time_s) >= 0).all()
+    assert 0.5 < reads.time_s[-1] - reads.time_s[0] < 30
+    assert ((reads.rssi_dbm > -90) & (reads.rssi_dbm < -30)).all()
+    assert ((reads.phase_rad >= 0) & (reads.phase_rad < 2 * math.pi)).all()
+
+
+def test_a_line_cut_short_and_a_blank_epc_are_left_out(tmp_path: Path) -> None:
+    row = '2024-07-26T10:59:36.5033260+03:00,A6,,1,"-66,5","865,7",reader-1,"4,20"'
+    (tmp_path / "one.csv").write_text(f"// settings\n{row}\n{row[:40]}\n{row.replace('A6', '')}\n")
+    reads = load_gesture(tmp_path / "one.csv")
+    assert (reads.epc.tolist(), reads.rssi_dbm.tolist(), reads.phase_rad.tolist()) == (["a6"], [-66.5], [4.2])

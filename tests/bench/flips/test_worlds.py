@@ -1,0 +1,72 @@
+"""How found flips are counted in the worlds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.flips.realism import Quantity, misfits, moved_values, still_values
+from bench.flips.worlds import counted, with_half_turns
+from rfid_reader.flips import Flip
+from rfid_reader.reads import ReadTable
+from rfid_reader.training.worlds import TURNED, Handling, WorldRecording
+
+
+def recording(*handlings: tuple[str, float, float], reads: ReadTable | None = None) -> WorldRecording:
+    true = tuple(Handling(epc, TURNED, start_s, end_s) for epc, start_s, end_s in handlings)
+    table = reads or ReadTable.empty()
+    return WorldRecording("waves-1", table, table, true, 2, 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "right", "false", "missed"),
+    [
+        ([("aa", 101.0, 102.0)], 1, 0, 1),
+        ([("aa", 104.4, 106.0)], 1, 0, 1),
+        ([("aa", 104.6, 106.0)], 0, 1, 2),
+        ([("aa", 100.0, 101.0), ("aa", 102.0, 103.0)], 1, 1, 1),
+        ([("bb", 101.0, 102.0)], 0, 1, 2),
+        ([("aa", 95.0, 212.0), ("aa", 200.0, 202.0)], 2, 0, 0),
+        ([("cc", 101.0, 102.0)], 0, 0, 2),
+    ],
+)
+def test_one_handling_has_one_right_flip(
+    found: list[tuple[str, float, float]], right: int, false: int, missed: int
+) -> None:
+    flips = [Flip(epc, start_s, end_s, 0.9) for epc, start_s, end_s in found]
+    score = counted(flips, recording(("aa", 100.0, 103.0), ("aa", 200.0, 203.0)), {"aa", "bb"})
+    assert (score.right, score.false, score.missed, score.tag_hours) == (right, false, missed, 2.0)
+
+
+def series(phase_rad: np.ndarray, rssi_dbm: np.ndarray) -> ReadTable:
+    count = len(phase_rad)
+    ones = np.ones(count)
+    return ReadTable.from_columns(
+        np.arange(count) * 0.1, ["aa"] * count, ones, ones, rssi_dbm, phase_rad % 6.2832
+    )
+
+
+def test_half_turns_come_on_a_share_of_the_reads() -> None:
+    table = series(np.full(4000, 1.0), np.full(4000, -50.0))
+    turned = with_half_turns(recording(reads=table), 0.3, 1).reads
+    assert (np.abs(turned.phase_rad - 1.0) > 3).mean() == pytest.approx(0.3, abs=0.03)
+
+
+def test_noise_is_measured_as_it_was_made() -> None:
+    rng = np.random.default_rng(3)
+    table = series(1 + rng.normal(0, 0.05, 3000), -60 + rng.normal(0, 0.4, 3000))
+    found = still_values([table])
+    assert found["still, phase noise rad, -63 to -58 dBm"] == [pytest.approx(0.05, rel=0.1)]
+    assert found["still, RSSI noise dB, -63 to -58 dBm"] == [pytest.approx(0.4, rel=0.1)]
+
+
+def test_a_turn_ratio_is_one_where_phase_turns_as_level_moves() -> None:
+    rng = np.random.default_rng(4)
+    table = series(rng.normal(0, 0.1, 3000), rng.normal(0, 0.869, 3000))
+    assert moved_values([table])["moved, turn ratio"] == [pytest.approx(1.0, rel=0.1)]
+
+
+def test_a_real_median_outside_what_a_world_spans_is_a_misfit() -> None:
+    real = [Quantity("noise", "real", 0.3, 0.2, 0.4, 9), Quantity("ratio", "real", 3.0, 2.0, 4.0, 9)]
+    world = [Quantity("noise", "waves", 0.1, 0.05, 0.2, 9), Quantity("ratio", "waves", 2.0, 1.0, 3.5, 9)]
+    assert [(one.world, one.real.name) for one in misfits(real, world)] == [("waves", "noise")]
