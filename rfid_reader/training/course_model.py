@@ -41,23 +41,49 @@ class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
         if self.training:
             value = functional.dropout(value, self.dropout)
         value = functional.relu(self.bin(value.transpose(1, 2)))
-        value = functional.relu(self.window(value)).transpose(1, 2)
         tag, tick = judged.nonzero(as_tuple=True)
-        course = value[tag, tick]
+        course = functional.relu(self._windows(value, tag, tick))
         rack = (group[tag, tick] + 1) * judged.shape[1] + tick
         shared = functional.relu(self.share(course))
         racks = int(rack.max()) + 1 if len(rack) else 1
-        place = rack[:, None].expand(-1, SHARE)
-        highest = torch.zeros(racks, SHARE).scatter_reduce(0, place, shared, "amax")
+        share = shared.shape[1]
+        place = rack[:, None].expand(-1, share)
+        highest = torch.zeros(racks, share).scatter_reduce(0, place, shared, "amax")
         size = torch.zeros(racks).index_add(0, rack, torch.ones(len(rack))).clamp(min=1)
-        mean = torch.zeros(racks, SHARE).index_add(0, rack, shared) / size[:, None]
+        mean = torch.zeros(racks, share).index_add(0, rack, shared) / size[:, None]
         value = functional.relu(self.rack(torch.cat([course, highest[rack], mean[rack]], 1)))
         logit: Tensor = self.last(value)[:, 0]
         return logit
 
+    def _windows(self, bins: Tensor, tag: Tensor, tick: Tensor) -> Tensor:
+        """The window's layer before its ReLU at the judged places only, of bins (tags, numbers, ticks)."""
+        places = tick[:, None] + torch.arange(WINDOW_BINS)
+        windows = bins.transpose(1, 2)[tag[:, None], places].transpose(1, 2)
+        weight = self.window.weight
+        return functional.linear(windows.flatten(1), weight.flatten(1), self.window.bias)
+
+    @classmethod
+    def of(cls, network: CourseNetwork, dropout: float) -> CourseModel:
+        """A model that begins with the weights of a network, whatever its layers' widths."""
+        model = cls(network.mean, network.scale, len(network.window_bias), dropout)
+        bins, course = network.bin_weight.shape[1], len(network.window_bias)
+        window = network.window_weight.reshape(WINDOW_BINS, bins, course).transpose(2, 1, 0)
+        weights = {
+            "bin": (network.bin_weight.T[..., None], network.bin_bias),
+            "window": (window, network.window_bias),
+            "share": (network.share_weight.T, network.share_bias),
+            "rack": (network.rack_weight.T, network.rack_bias),
+            "last": (network.last_weight.T, network.last_bias),
+        }
+        for name, (weight, bias) in weights.items():
+            layer = getattr(model, name)
+            layer.weight = nn.Parameter(torch.from_numpy(np.ascontiguousarray(weight)))
+            layer.bias = nn.Parameter(torch.from_numpy(bias.copy()))
+        return model
+
     def exported(self) -> CourseNetwork:
         """The same network for numpy."""
-        window = self.window.weight.permute(2, 1, 0).reshape(WINDOW_BINS * BIN, -1)
+        window = self.window.weight.permute(2, 1, 0).reshape(-1, len(self.window.bias))
         tensors = [self.mean, self.scale, self.bin.weight[..., 0].T, self.bin.bias, window, self.window.bias]
         for layer in (self.share, self.rack, self.last):
             tensors += [layer.weight.T, layer.bias]
