@@ -30,7 +30,7 @@ LEAST_DWELL_S = 2.0
 SETTLING_S = LOST_S + PROBATION_S + 1.0
 """After this long (and the reorder window) a crossing or stay is known, so an interval may be told."""
 TURN_S = 0.05
-"""Records of many cameras are judged together, so often."""
+"""Records of many cameras are processed together, so often."""
 MAX_PROCESSES = 128
 SEEING_NOTHING = frozenset({"black", "frozen"})
 """States of a camera whose pictures come, and show nothing."""
@@ -114,7 +114,7 @@ class Behaviour:
         return [self._interactions.add(flip, self._now_s)]
 
     def presence(self, presence: TagPresence) -> list[Fact]:
-        """A tag is heard, or heard no more."""
+        """A tag is read, or read no more."""
         return list(self._rooms.observe(presence))
 
     def health(self, health: Health) -> list[Fact]:

@@ -229,9 +229,9 @@ class FloorPlan:
         return self.articles.find(epc)
 
     def place_of(self, epc: str, reader: str, antenna: int) -> Place | None:
-        """Where a tag is expected: on its fixture, else where the antenna that heard it looks."""
+        """Where a tag is expected: on its fixture, else where the antenna that read it points."""
         article = self.article_of(epc)
         if article is not None and article.fixture in self.fixtures:
             return self.fixtures[article.fixture]
-        heard_by = self.antennas.get((reader, antenna))
-        return heard_by.place if heard_by is not None else None
+        read_by = self.antennas.get((reader, antenna))
+        return read_by.place if read_by is not None else None

@@ -17,7 +17,7 @@ from runtime.store.floorplan import EntranceLine
 
 KEPT_WINDOWS, KEPT_S = 10, 120.0
 """Closed intervals an entrance that can still be corrected, and as many as began that long ago: a person who
-was lost is taken up again for half a minute. Older ones stay as they are."""
+was lost can be re-associated for half a minute. Older ones stay as they are."""
 
 
 @dataclass

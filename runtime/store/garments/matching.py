@@ -1,8 +1,8 @@
 """Which person turned which tag.
 
-For each flip and person the likelihood is that of being within reach of the tag's place throughout the flip,
-averaged over the detector's timing error; reach fades over the uncertainty of the person's place, and a
-judged action raises or lowers it. "Nobody we see" has a likelihood of its own. Flips
+For each flip and person the likelihood is that of being within reach of the tag's place throughout the
+flip, averaged over the detector's timing error; reach fades over the uncertainty of the person's place, and
+the probability of handling goods raises or lowers it. "Nobody we see" has a likelihood of its own. Flips
 that overlap in time are assigned one-to-one by linear assignment in log-likelihood; the probability of each
 pair is a softmax over the best assignments that contain it (max-marginals, exact for a single flip). The
 parameters and the temperature of that softmax were fitted with `tagsight bench matching`.
@@ -36,7 +36,7 @@ class MatchSettings:
     """How far from its expected place someone turns a tag."""
     stretch_m: float = 0.8
     """How much further away the tag may be: taken off its place, or the place is longer than told."""
-    stretch_share: float = 0.12
+    stretch_fraction: float = 0.12
     """How often it is."""
     fade_m: float = 0.15
     """How gradually reach ends, apart from the uncertainty of the person's place."""
@@ -52,7 +52,7 @@ class MatchSettings:
     """Exponent of the odds that the person handles goods."""
     temperature: float = 0.6
     """Below 1 the probabilities are steeper than the likelihoods, above 1 flatter."""
-    core_share: float = 0.6
+    core_fraction: float = 0.6
     """How much of a flip's told length the person is surely there for."""
     elsewhere: float = 0.005
     """Likelihood of a moment at which the person seems to be out of reach."""
@@ -136,9 +136,9 @@ def _judge(flip: TagTurned, paths: RecentPaths, settings: MatchSettings) -> _Cas
     likelihood: dict[int, float] = {}
     evidence: dict[int, Evidence | None] = {}
     for where in paths.whereabouts(moments.times_s):
-        chance, why = _explain(flip, where, moments, settings)
-        if chance > 1e-6:
-            likelihood[where.person], evidence[where.person] = chance, why
+        likelihood_of, why = _explain(flip, where, moments, settings)
+        if likelihood_of > 1e-6:
+            likelihood[where.person], evidence[where.person] = likelihood_of, why
     best = sorted(likelihood, key=lambda person: -likelihood[person])[:MAX_CANDIDATES]
     doubt = settings.nobody_doubt * (1.0 - flip.score)
     return _Case({person: likelihood[person] for person in best}, evidence, settings.nobody + doubt)
@@ -147,7 +147,7 @@ def _judge(flip: TagTurned, paths: RecentPaths, settings: MatchSettings) -> _Cas
 def _moments(flip: TagTurned, settings: MatchSettings) -> _Moments:
     """The flip's core slid over its timing error."""
     sigma_s, step_s = settings.timing_sigma_s, settings.sample_s
-    length_s = settings.core_share * (flip.end_s - flip.start_s)
+    length_s = settings.core_fraction * (flip.end_s - flip.start_s)
     step_s = max(step_s, (length_s + 5 * sigma_s) / MAX_SAMPLES)
     span = max(1, round(length_s / step_s))
     slides = 2 * round(2.5 * sigma_s / step_s) + 1
@@ -172,7 +172,7 @@ def _explain(
         1.0 / (1.0 + np.exp(np.clip(1.7 * (distance_m - limit_m) / fade_m, -50, 50)))
         for limit_m in (reach_m, reach_m + settings.stretch_m)
     )
-    within = where.known * ((1 - settings.stretch_share) * near + settings.stretch_share * far)
+    within = where.known * ((1 - settings.stretch_fraction) * near + settings.stretch_fraction * far)
     runs = np.convolve(np.log(np.maximum(within, settings.elsewhere)), np.ones(moments.span), "valid")
     throughout = moments.weights * np.exp(runs / moments.span)
     best = int(np.argmax(throughout)) + moments.span // 2
@@ -190,12 +190,12 @@ def _explain(
 
 
 def _action(where: Whereabouts, settings: MatchSettings) -> float:
-    """How much the most suspicious judged moment speaks for the person; 1 where nothing was judged."""
-    judged = where.handling[where.known & ~np.isnan(where.handling)]
-    if not len(judged):
+    """Odds that the person handles goods, at the most telling moment; 1 where no crop was classified."""
+    classified = where.handling[where.known & ~np.isnan(where.handling)]
+    if not len(classified):
         return 1.0
-    chance = float(np.clip(judged.max(), 0.05, 0.95))
-    return float((chance / (1.0 - chance)) ** settings.action_weight)
+    probability = float(np.clip(classified.max(), 0.05, 0.95))
+    return float((probability / (1.0 - probability)) ** settings.action_weight)
 
 
 def _log_table(cases: list[_Case], persons: list[int]) -> Floats:
@@ -203,8 +203,8 @@ def _log_table(cases: list[_Case], persons: list[int]) -> Floats:
     table = np.full((len(cases), len(persons) + len(cases)), -1e9)
     column = {person: index for index, person in enumerate(persons)}
     for row, case in enumerate(cases):
-        for person, chance in case.likelihood.items():
-            table[row, column[person]] = np.log(chance)
+        for person, value in case.likelihood.items():
+            table[row, column[person]] = np.log(value)
         table[row, len(persons) + row] = np.log(case.nobody)
     return table
 
@@ -220,8 +220,8 @@ def _marginals(logs: Floats, temperature: float) -> Floats:
             best[row, column] = logs[row, column] + _assigned(rest)
     scaled = (best - best.max(axis=1, keepdims=True)) / temperature
     weights = np.exp(scaled)
-    shares: Floats = weights / weights.sum(axis=1, keepdims=True)
-    return shares
+    probabilities: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def _assigned(logs: Floats) -> float:
@@ -232,9 +232,11 @@ def _assigned(logs: Floats) -> float:
     return float(logs[rows, columns].sum())
 
 
-def _verdict(case: _Case, persons: list[int], shares: Floats) -> Match:
-    nobody = float(shares[len(persons) :].sum())
-    named = [(float(share), person) for share, person in zip(shares, persons, strict=False) if share > 0]
+def _verdict(case: _Case, persons: list[int], probabilities: Floats) -> Match:
+    nobody = float(probabilities[len(persons) :].sum())
+    named = [
+        (float(value), person) for value, person in zip(probabilities, persons, strict=False) if value > 0
+    ]
     ranked: list[tuple[float, int | None]] = sorted([*named, (nobody, None)], key=lambda each: -each[0])
     (probability, person), *rest = ranked
     runner_up = rest[0] if rest else (0.0, None)

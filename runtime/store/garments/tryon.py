@@ -1,4 +1,4 @@
-"""Tags in fitting rooms: a try-on is a tag that a fitting room's antenna hears for long enough."""
+"""Tags in fitting rooms: a try-on is a tag that a fitting room's antenna reads for long enough."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Stay:
 
 
 class TryOnBook:
-    """Tags now in fitting rooms; at `MAX_TAGS` the one heard longest ago is taken as gone."""
+    """Tags now in fitting rooms; at `MAX_TAGS` the one read longest ago is taken as gone."""
 
     def __init__(self, plan: FloorPlan, paths: RecentPaths, ids: VisitorIds) -> None:
         self.plan = plan
@@ -59,7 +59,7 @@ class TryOnBook:
         return found + (self._over(at) if presence.gone else [])
 
     def advance(self, time_s: float) -> list[TryOn]:
-        """Try-ons of tags not heard any more."""
+        """Try-ons of tags that are not read any more."""
         for (room, _), stay in self._stays.items():
             if not stay.visitor_sought and time_s >= stay.latest.first_s + AFTER_S + 2:
                 self._seek(self.plan.rooms.get(room), stay)
@@ -88,20 +88,20 @@ class TryOnBook:
     def _over(self, at: tuple[str, str], partial: bool = False) -> list[TryOn]:
         room, epc = at
         stay = self._stays.pop(at)
-        heard = stay.latest
-        if heard.last_s - heard.first_s < LEAST_S:
+        latest = stay.latest
+        if latest.last_s - latest.first_s < LEAST_S:
             return []
         article = self.plan.article_of(epc)
         return [
             TryOn(
-                key=f"tryon:{room}:{epc}:{round(heard.first_s * 1000)}",
-                time_s=heard.last_s,
+                key=f"tryon:{room}:{epc}:{round(latest.first_s * 1000)}",
+                time_s=latest.last_s,
                 epc=epc,
                 sku=article.sku if article is not None else None,
                 room=room,
-                start_s=heard.first_s,
-                end_s=heard.last_s,
-                reads=heard.reads,
+                start_s=latest.first_s,
+                end_s=latest.last_s,
+                reads=latest.reads,
                 visitor=stay.visitor,
                 partial=partial,
             )

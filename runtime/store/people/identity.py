@@ -33,7 +33,7 @@ Source: TypeAlias = tuple[str, int]
 """A camera and its track."""
 
 Appearance: TypeAlias = Callable[[Source, int], float]
-"""Likelihood ratio same/different of a new track and a person, from their looks; 1 says nothing."""
+"""Likelihood ratio same/different of a new track and a person, from their appearance; 1 says nothing."""
 
 LEAD_PATIENCE_S = 0.5
 MAX_PERSONS, MAX_PENDING, MAX_SOURCES = 512, 256, 32
