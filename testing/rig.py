@@ -13,6 +13,7 @@ As processes
     `DeviceProcess(outbox, broker)` is a device that can be killed: `start(fuse=Fuse(stage, calls))` dies at
     one of the kill points `STAGES`; its promises are in `promised`.
     `LocalBroker()` is a private Mosquitto on `port`: `start`, `stop`, `kill`.
+    `BrokerSettings` say how to reach a broker where a port alone does not, `TlsFiles` with what certificates.
 Between them
     `client(port)` is a paho client, `Heard(port, topics)` remembers what is said, `RawClient(port)` writes
     packets by hand, `DeafProxy(port)` loses a connection without a word, `tear(outbox, chance)` loses writes
@@ -32,6 +33,7 @@ from __future__ import annotations
 
 from contract.envelope import Origin
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.limits import OutboxLimits
 from testing.delivery.account import Account, Promises
@@ -48,6 +50,7 @@ __all__ = [
     "ORIGIN",
     "STAGES",
     "Account",
+    "BrokerSettings",
     "Cloud",
     "Command",
     "DeafProxy",
@@ -63,6 +66,7 @@ __all__ = [
     "Promises",
     "RawClient",
     "Receive",
+    "TlsFiles",
     "audit",
     "client",
     "free_port",

@@ -65,17 +65,22 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.uplink.errors": ("runtime.errors",),
     "runtime.uplink.migrations": ("runtime.uplink.errors",),
-    "runtime.uplink.outbox": (*GROUND, "contract", "runtime.uplink.errors", "runtime.uplink.migrations"),
-    "runtime.uplink.broker": (*GROUND, "contract", "runtime.uplink.errors"),
-    "runtime.uplink.delivery": (
-        *GROUND,
+    "runtime.uplink.outbox": (
         "contract",
+        "runtime.errors",
+        "runtime.uplink.errors",
+        "runtime.uplink.migrations",
+    ),
+    "runtime.uplink.broker": ("contract", "runtime.config.secret_files", "runtime.uplink.errors"),
+    "runtime.uplink.delivery": (
+        "contract",
+        "runtime.backoff",
+        "runtime.errors",
         "runtime.uplink.broker",
         "runtime.uplink.errors",
         "runtime.uplink.outbox",
     ),
     "runtime.uplink.cloud": (
-        *GROUND,
         "contract",
         "runtime.uplink.broker",
         "runtime.uplink.errors",

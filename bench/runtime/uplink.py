@@ -37,10 +37,10 @@ from rich.table import Table
 from contract import wire
 from contract.envelope import Origin, seal
 from contract.facts import Visit
-from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.broker.mqtt import Link
 from runtime.uplink.broker.mqtt_events import Received
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
@@ -147,7 +147,7 @@ def write_events(path: Path, events: int, told: Connection) -> None:
 
 def deliver_events(path: Path, port: int, events: int, told: Connection) -> None:
     """A process that delivers an outbox: says when it was done, and its memory before, half way and after."""
-    sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=port, trust_broker=True))
+    sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=port, trust_broker=True))
     began_s = time.time()
     sender.start()
     _wait_for(lambda: sender.tally().delivered_seq >= min(events // 10, 50_000))
@@ -199,7 +199,7 @@ class Silent:
 
 def measure_rounds(folder: Path, devices: int) -> Figure:
     """Commit rounds of one event each in the reference consumer, which follows so many devices."""
-    receiver = Receiver(Uplink(host="127.0.0.1"), CloudStore(folder / f"round-{devices}.db"))
+    receiver = Receiver(BrokerSettings(host="127.0.0.1"), CloudStore(folder / f"round-{devices}.db"))
     link = cast(Link, Silent())
 
     def say(device: int, seq: int) -> None:

@@ -114,8 +114,9 @@ def _secret_files(store: StoreConfig) -> list[Path]:
 def broker(uplink: Uplink) -> Finding:
     """The broker lets this box in. Raises UplinkError."""
     from runtime.uplink.broker.mqtt import Link
+    from runtime.uplink.configured import broker_settings
 
-    link = Link(uplink, f"tagsight-doctor-{time.time_ns() % 10**9}")
+    link = Link(broker_settings(uplink), f"tagsight-doctor-{time.time_ns() % 10**9}")
     link.connect()
     link.disconnect()
     version = "5" if uplink.protocol == 5 else "3.1.1"
@@ -129,13 +130,15 @@ def certificates(uplink: Uplink, limit_s: float) -> Finding:
     """How long this box's and the broker's certificates are still good. Raises UplinkError, OSError."""
     from runtime.uplink.broker.certificates import expiry_of
     from runtime.uplink.broker.secrets import tls_context
+    from runtime.uplink.configured import broker_settings
 
     now_s = time.time()
     left = {}
-    own_s = expiry_of(uplink.tls)
+    tls = broker_settings(uplink).tls
+    own_s = expiry_of(tls)
     if own_s is not None:
         left["this box's"] = (own_s - now_s) / DAY_S
-    context = tls_context(uplink.tls)
+    context = tls_context(tls)
     if context is not None:
         with contextlib.suppress(ssl.SSLError), _tls(context, uplink, limit_s) as link:
             expiry = (link.getpeercert() or {}).get("notAfter")

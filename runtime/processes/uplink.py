@@ -14,11 +14,13 @@ from pathlib import Path
 
 from contract.envelope import Origin
 from runtime import messages
-from runtime.config import StoreConfig, Tls, Uplink
+from runtime.config import StoreConfig
 from runtime.messages import Committed, Health, HealthState
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 from runtime.uplink.broker.certificates import expiry_of
+from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
+from runtime.uplink.configured import broker_settings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.tally import Tally
 from runtime.uplink.errors import UplinkError
@@ -46,13 +48,15 @@ class UplinkSpec(Spec, frozen=True):
     outbox: Path
     site: str
     device: str
-    broker: Uplink
+    broker: BrokerSettings
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> UplinkSpec:
     """The spec of a store's uplink; there is one, whatever `name` says."""
     site = config.site
-    return UplinkSpec(config.outbox_path(), site.name, site.device, config.uplink, clock=clock)
+    return UplinkSpec(
+        config.outbox_path(), site.name, site.device, broker_settings(config.uplink), clock=clock
+    )
 
 
 def main(control: socket.socket, spec: UplinkSpec) -> None:
@@ -63,7 +67,7 @@ def main(control: socket.socket, spec: UplinkSpec) -> None:
 class Certificate:
     """Our own certificate as it lies on disk: read again now and then, for it may be renewed."""
 
-    def __init__(self, tls: Tls | bool) -> None:
+    def __init__(self, tls: TlsFiles | bool) -> None:
         self._tls = tls
         self._expires_s: float | None = None
         self._read_due_s = 0.0

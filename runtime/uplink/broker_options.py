@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from runtime.config import Tls, Uplink, load_at_work
+from runtime.config import load_at_work
+from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
+from runtime.uplink.configured import broker_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,7 +33,7 @@ OPTIONS = (
 
 
 def broker_options(command: Command) -> Command:
-    """Adds the options; the command gets `broker: Uplink` instead."""
+    """Adds the options; the command gets `broker: BrokerSettings` instead."""
 
     def with_broker(**given: Any) -> Any:
         own = {name: value for name, value in given.items() if name not in _NAMES}
@@ -60,13 +62,13 @@ def _broker(
     username: str | None,
     password_file: Path | None,
     protocol: str,
-) -> Uplink:
+) -> BrokerSettings:
     if config is not None:
-        return load_at_work(config).uplink
+        return broker_settings(load_at_work(config).uplink)
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together")
-    files = Tls(ca=ca, cert=cert, key=key) if ca is not None or cert is not None else tls
-    return Uplink(
+    files = TlsFiles(ca=ca, cert=cert, key=key) if ca is not None or cert is not None else tls
+    return BrokerSettings(
         host=host,
         port=port,
         tls=files,

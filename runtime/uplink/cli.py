@@ -15,9 +15,9 @@ import click
 import msgspec
 
 from contract.envelope import Origin
-from runtime.config import Uplink
 from runtime.redaction import RedactingFormatter
 from runtime.uplink.broker.certificates import provision as write_key_and_request
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.broker_options import broker_options
 from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import CLIENT_ID, Receiver
@@ -54,7 +54,7 @@ def uplink() -> None:
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account at the end as JSON.")
 def receive(
-    broker: Uplink,
+    broker: BrokerSettings,
     db: Path,
     jsonl: BinaryIO | None,
     ack: bool,

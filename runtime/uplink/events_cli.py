@@ -15,9 +15,9 @@ from contract.describe import describe
 from contract.envelope import KINDS, Origin, open_event, text_of
 from contract.errors import PayloadError
 from contract.schema import async_api, json_schema
-from runtime.config import Uplink
 from runtime.uplink.broker.mqtt import Link
 from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.broker_options import broker_options
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.news import News
@@ -113,7 +113,7 @@ def _print_event(body: bytes, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also health and status that have not changed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of words; every event.")
 def tail(
-    broker: Uplink,
+    broker: BrokerSettings,
     site: str,
     device: str,
     kinds: tuple[str, ...],

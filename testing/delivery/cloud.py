@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.config import Uplink
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
@@ -61,12 +61,12 @@ class Cloud:
         port: int,
         client_id: str = "tagsight-receiver",
         *,
-        broker: Uplink | None = None,
+        broker: BrokerSettings | None = None,
         present: bool = True,
     ) -> None:
         self.path = path
         self.died: BaseException | None = None
-        self._broker = broker or Uplink(host="127.0.0.1", port=port)
+        self._broker = broker or BrokerSettings(host="127.0.0.1", port=port)
         self._client_id = client_id
         self._thread: threading.Thread | None = None
         self._receiver: Receiver | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.envelope import Origin
 from contract.facts import Visit
-from runtime.config import Uplink
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.limits import OutboxLimits
@@ -55,7 +55,7 @@ class Device:
             olimits or OutboxLimits(group_delay_s=GROUP_DELAY_S),
             on_commit=lambda seq: self.sender.wake(),
         )
-        broker = Uplink(host="127.0.0.1", port=port, trust_broker=trust)
+        broker = BrokerSettings(host="127.0.0.1", port=port, trust_broker=trust)
         self.sender = Sender(
             self.path, origin, broker, limits=limits, ack_timeout_s=patience, first_pause_s=FIRST_PAUSE_S
         )

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from contract.facts import Visit
-from runtime.config import Uplink
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.session import Session
 from runtime.uplink.delivery.window import DeliveryLimits
@@ -58,7 +58,7 @@ class Fuse(NamedTuple):
 class Obeying:
     """What the commands act on, in the device's process."""
 
-    def __init__(self, path: Path, broker: Uplink, promises: Connection) -> None:
+    def __init__(self, path: Path, broker: BrokerSettings, promises: Connection) -> None:
         self._step_s = 0.0
         self._spoken = 0
         self._promises = promises
@@ -157,7 +157,12 @@ def light(fuse: Fuse) -> None:
 
 
 def serve(
-    path: Path, broker: Uplink, commands: Connection, promises: Connection, log: Path, fuse: Fuse | None
+    path: Path,
+    broker: BrokerSettings,
+    commands: Connection,
+    promises: Connection,
+    log: Path,
+    fuse: Fuse | None,
 ) -> None:
     """Obey until the other end of `commands` is gone. What goes wrong stands in `log`."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -177,7 +182,7 @@ def serve(
 class DeviceProcess:
     """The device's process with its `outbox`, seen from here; `promised` is the last `seq` on its disk."""
 
-    def __init__(self, outbox: Path, broker: Uplink) -> None:
+    def __init__(self, outbox: Path, broker: BrokerSettings) -> None:
         self.outbox = outbox
         self.log = outbox.with_name("device.log")
         self.promised = 0

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from runtime.config import Tls
+from runtime.uplink.broker.settings import TlsFiles
 
 DAY = datetime.timedelta(days=1)
 MAY_SIGN = x509.KeyUsage(
@@ -55,7 +55,7 @@ class Authority:
         path.write_bytes(self._signed(certificate))
         return path
 
-    def issue(self, name: str, days: int = 30) -> Tls:
+    def issue(self, name: str, days: int = 30) -> TlsFiles:
         """Key and certificate for a common name."""
         folder = self.folder / name.replace("/", "-")
         key = ec.generate_private_key(ec.SECP256R1())
@@ -75,7 +75,7 @@ class Authority:
             .sign(key, hashes.SHA256())
             .public_bytes(serialization.Encoding.PEM)
         )
-        return Tls(ca=self.path, cert=self.sign(request, days), key=key_path)
+        return TlsFiles(ca=self.path, cert=self.sign(request, days), key=key_path)
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int

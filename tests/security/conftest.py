@@ -21,10 +21,10 @@ import pytest
 import yaml
 
 from rfid_reader.simulator.server import SimulatedReader
-from runtime.config import Uplink
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto, free_port
+from runtime.uplink.broker.settings import BrokerSettings
 from testing.delivery.cloud import Cloud
 from tests.frames.clips import make_clip
 from tests.security.processes import Listening, descendants, listening_sockets, written_files
@@ -133,7 +133,7 @@ def seen() -> Iterator[Seen]:
             LocalBroker(["allow_anonymous false", f"password_file {users}"]) as broker,
             SimulatedReader(SCENARIO) as reader,
         ):
-            login = Uplink(
+            login = BrokerSettings(
                 host="127.0.0.1",
                 port=broker.port,
                 username="box-1",

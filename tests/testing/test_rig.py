@@ -12,9 +12,9 @@ import pytest
 
 from contract.envelope import seal
 from contract.gaps import gap_facts
-from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
+from runtime.uplink.broker.settings import BrokerSettings
 from testing.rig import (
     ORIGIN,
     STAGES,
@@ -135,7 +135,7 @@ def test_a_wrapper_that_stays_is_not_taken_for_the_supervisor(broker: LocalBroke
 def test_a_device_dies_at_the_kill_point_and_goes_on_after_it(
     broker: LocalBroker, tmp_path: Path, stage: str
 ) -> None:
-    device = DeviceProcess(tmp_path / "outbox.db", Uplink(host="127.0.0.1", port=broker.port))
+    device = DeviceProcess(tmp_path / "outbox.db", BrokerSettings(host="127.0.0.1", port=broker.port))
     device.start(fuse=Fuse(stage, 1))
     device.say(200, per_s=1_000.0)
     device.bury()

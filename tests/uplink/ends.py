@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contract.envelope import Origin
 from contract.facts import ProcessHealth, Visit
-from runtime.config import Uplink
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
@@ -38,7 +38,11 @@ class Device:
     """Outbox and sender of one box, as the store and uplink processes hold them."""
 
     def __init__(
-        self, folder: Path, broker: Uplink, limits: DeliveryLimits | None = None, ack_timeout_s: float = 2.0
+        self,
+        folder: Path,
+        broker: BrokerSettings,
+        limits: DeliveryLimits | None = None,
+        ack_timeout_s: float = 2.0,
     ) -> None:
         path = folder / "outbox.db"
         self.outbox = Outbox(
@@ -61,7 +65,7 @@ class Device:
 def device_of(
     folder: Path, port: int, *, trust_broker: bool = False, protocol: int = 5, **more: object
 ) -> Iterator[Device]:
-    broker = Uplink(
+    broker = BrokerSettings(
         host="127.0.0.1", port=port, trust_broker=trust_broker, protocol=5 if protocol == 5 else 311
     )
     device = Device(folder, broker, **more)  # type: ignore[arg-type]
@@ -76,7 +80,7 @@ class Cloud:
 
     def __init__(self, path: Path, port: int, protocol: int = 5) -> None:
         self.path = path
-        broker = Uplink(host="127.0.0.1", port=port, protocol=5 if protocol == 5 else 311)
+        broker = BrokerSettings(host="127.0.0.1", port=port, protocol=5 if protocol == 5 else 311)
         self._ready: CloudStore | None = None
         self.receiver: Receiver | None = None
         started = threading.Event()

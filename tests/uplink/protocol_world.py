@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract import wire
-from runtime.config import Uplink
 from runtime.uplink.broker.mqtt import ConnectionLost
 from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, Received, Will
 from runtime.uplink.broker.permits import Fit, Permits
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.session import CONTROL, Session
@@ -63,7 +63,13 @@ class ModelLink:
     receive_maximum = 20
 
     def __init__(
-        self, uplink: Uplink, client_id: str, will: Will | None = None, *, permits: Permits, **_: object
+        self,
+        uplink: BrokerSettings,
+        client_id: str,
+        will: Will | None = None,
+        *,
+        permits: Permits,
+        **_: object,
     ) -> None:
         self.permits = permits
         self.client_id = client_id
@@ -128,7 +134,7 @@ class Box:
         folder.mkdir(parents=True, exist_ok=True)
         self._tally = Tally()
         self._terms = SessionSettings(
-            *(folder / "outbox.db", ORIGIN, Uplink(host="model")),
+            *(folder / "outbox.db", ORIGIN, BrokerSettings(host="model")),
             DeliveryLimits(batch_events=3, resend_after_s=0.03, live_lane_after=5, replay_every_s=0.0),
             *(time.time, 60.0, Permits(), Fit()),
         )
@@ -236,8 +242,8 @@ class ConsumerSide:
 
     def _start(self) -> None:
         self._store = CloudStore(self._path)
-        self._receiver = Receiver(Uplink(host="model"), self._store)
-        self._link = ModelLink(Uplink(host="model"), CONSUMER, permits=Permits())
+        self._receiver = Receiver(BrokerSettings(host="model"), self._store)
+        self._link = ModelLink(BrokerSettings(host="model"), CONSUMER, permits=Permits())
         self._link.connect()
         for stream in self._store.streams():
             self._receiver._tell_position(self._link, stream)  # type: ignore[arg-type]

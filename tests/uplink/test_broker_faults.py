@@ -16,10 +16,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import wire
-from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.broker.mqtt import Link
 from runtime.uplink.broker.mqtt_events import Received
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.receiver import Receiver, receive_in_background
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.session import STATUS_EVERY_S, STATUS_EXPIRY_S
@@ -94,7 +94,7 @@ def test_a_cloud_that_lost_everything_can_ask_for_all_that_is_retained(
         with cloud_of(tmp_path / "first.db", broker.port) as cloud:
             device.say(1, 500)
             wait_until(lambda: cloud.has(500) and device.sender.tally().delivered_seq == 500, 15)
-        link = Link(Uplink(host="127.0.0.1", port=broker.port), "asks")
+        link = Link(BrokerSettings(host="127.0.0.1", port=broker.port), "asks")
         link.connect()
         with cloud_of(tmp_path / "second.db", broker.port) as second:
             link.publish(wire.topic(ORIGIN, "replay"), wire.Payload(b'{"from_seq":1}', wire.SINGLE, []))
@@ -160,7 +160,7 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     seen: list[wire.Status] = []
-    link = Link(Uplink(host="127.0.0.1", port=broker.port), "watcher")
+    link = Link(BrokerSettings(host="127.0.0.1", port=broker.port), "watcher")
     link.connect()
     link.subscribe([wire.topic(ORIGIN, "status")])
 
@@ -176,9 +176,10 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
     with Outbox(tmp_path / "o2.db", ORIGIN):
         pass
     script = (
-        "import sys, time; from pathlib import Path; from runtime.config import Uplink;"
+        "import sys, time; from pathlib import Path;"
+        "from runtime.uplink.broker.settings import BrokerSettings;"
         "from contract.envelope import Origin; from runtime.uplink.delivery.sender import Sender;"
-        "broker = Uplink(host='127.0.0.1', port=int(sys.argv[2]));"
+        "broker = BrokerSettings(host='127.0.0.1', port=int(sys.argv[2]));"
         "s = Sender(Path(sys.argv[1]), Origin('plaza', 'box-1'), broker);"
         "s.start(); time.sleep(60)"
     )
@@ -195,7 +196,7 @@ def test_a_status_that_is_refreshed_says_since_when_the_device_is_online(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.uplink.delivery.session.STATUS_EVERY_S", 0.05)
-    link = Link(Uplink(host="127.0.0.1", port=broker.port), "watcher")
+    link = Link(BrokerSettings(host="127.0.0.1", port=broker.port), "watcher")
     link.connect()
     link.subscribe([wire.topic(ORIGIN, "status")])
     seen: list[wire.Status] = []
@@ -276,6 +277,6 @@ def test_a_receiver_that_cannot_connect_says_so(tmp_path: Path) -> None:
     from runtime.uplink.broker.mqtt import ConnectionLost
 
     store = CloudStore(":memory:")
-    receiver = Receiver(Uplink(host="127.0.0.1", port=free_port()), store)
+    receiver = Receiver(BrokerSettings(host="127.0.0.1", port=free_port()), store)
     with pytest.raises(ConnectionLost, match="could not connect"):
         receive_in_background(receiver, 0.3)

@@ -11,9 +11,9 @@ import pytest
 
 from contract.facts import ProcessHealth
 from contract.gaps import Gap
-from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.broker.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.losses import UNSENDABLE
@@ -50,7 +50,7 @@ class Box:
         self.path = folder / "outbox.db"
         limits = OutboxLimits(group_delay_s=0.005, keep_s=1e12)
         self.outbox = Outbox(self.path, ORIGIN, limits, on_commit=lambda seq: self.sender.wake())
-        uplink = Uplink(
+        uplink = BrokerSettings(
             host="127.0.0.1",
             port=broker.port,
             trust_broker=trust_broker,

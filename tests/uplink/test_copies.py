@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from contract import wire
-from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.broker.mqtt import Link
 from runtime.uplink.broker.mqtt_events import Received
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.window import DeliveryLimits
 from testing.rig import ORIGIN, Cloud, Device, client
 
@@ -154,7 +154,7 @@ def test_an_acknowledgement_of_what_was_never_sent_is_refused_counted_and_told(
 def test_a_message_too_large_to_be_meant_for_us_is_dropped_as_it_comes(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, stack: ExitStack
 ) -> None:
-    broker_of = Uplink(host="127.0.0.1", port=broker.port, protocol=311)
+    broker_of = BrokerSettings(host="127.0.0.1", port=broker.port, protocol=311)
     link = Link(broker_of, "small", max_bytes=10_000)
     link.connect()
     link.subscribe(["big/#"])

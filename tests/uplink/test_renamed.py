@@ -10,7 +10,7 @@ import pytest
 
 from contract.envelope import Origin, open_event
 from contract.gaps import Gap
-from runtime.config import Uplink
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.writer import Outbox
@@ -98,7 +98,7 @@ def test_nothing_is_sent_under_the_new_name_before_the_writer_has_taken_it(
     broker: LocalBroker, tmp_path: Path
 ) -> None:
     path, after = outbox_of(tmp_path, 3), NAMES[0]
-    sender = Sender(path, after, Uplink(host="127.0.0.1", port=broker.port), first_pause_s=0.1)
+    sender = Sender(path, after, BrokerSettings(host="127.0.0.1", port=broker.port), first_pause_s=0.1)
     with Heard(broker.port, ["tagsight/v1/+/+/visit"]) as heard:
         sender.start()
         assert until(lambda: "has yet to begin a new stream" in sender.tally().detail, 10)

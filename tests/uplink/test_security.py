@@ -13,13 +13,13 @@ import pytest
 from contract import wire
 from contract.envelope import Origin
 from contract.facts import Visit
-from runtime.config import Tls, Uplink
 from runtime.processes.uplink import Certificate
 from runtime.uplink.broker.certificates import expiry_s, provision
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.broker.mqtt import ConnectionLost, Link
 from runtime.uplink.broker.mqtt_events import NotSubscribed, Refused
 from runtime.uplink.broker.secrets import read_password, tls_context
+from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.outbox.writer import Outbox
@@ -36,8 +36,8 @@ class Secured:
     broker: LocalBroker
     authority: Authority
 
-    def settings(self, tls: Tls, trust_broker: bool = True) -> Uplink:
-        return Uplink(host="localhost", port=self.broker.port, tls=tls, trust_broker=trust_broker)
+    def settings(self, tls: TlsFiles, trust_broker: bool = True) -> BrokerSettings:
+        return BrokerSettings(host="localhost", port=self.broker.port, tls=tls, trust_broker=trust_broker)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_device_delivers_under_its_own_name_with_a_key_it_made_itself(
     secured: Secured, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     key, request = provision(ORIGIN, tmp_path / "keys")
-    tls = Tls(ca=secured.authority.path, cert=secured.authority.sign(request), key=key)
+    tls = TlsFiles(ca=secured.authority.path, cert=secured.authority.sign(request), key=key)
     path = tmp_path / "outbox.db"
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit()] * 20)
@@ -93,7 +93,7 @@ def test_the_cloud_may_acknowledge_and_hears_everything(secured: Secured) -> Non
 
 def test_without_a_certificate_nobody_gets_in(secured: Secured) -> None:
     with pytest.raises(ConnectionLost, match="certificate"):
-        Link(secured.settings(Tls(ca=secured.authority.path)), "bare").connect()
+        Link(secured.settings(TlsFiles(ca=secured.authority.path)), "bare").connect()
 
 
 def test_an_expired_certificate_is_refused_and_health_counts_the_days(
@@ -105,7 +105,7 @@ def test_an_expired_certificate_is_refused_and_health_counts_the_days(
     now_s = datetime.datetime.now(datetime.timezone.utc).timestamp()
     assert Certificate(expired).days_left(now_s) == pytest.approx(-2, abs=0.1)
     assert Certificate(False).days_left(now_s) is None
-    assert Certificate(Tls(cert=tmp_path / "absent", key=expired.key)).days_left(now_s) is None
+    assert Certificate(TlsFiles(cert=tmp_path / "absent", key=expired.key)).days_left(now_s) is None
 
 
 def test_a_renewed_certificate_is_noticed(tmp_path: Path) -> None:
@@ -123,23 +123,25 @@ def test_a_broker_of_another_authority_is_not_believed(secured: Secured, tmp_pat
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other")
     with pytest.raises(ConnectionLost, match=r"certificate is not accepted.*uplink\.tls\.ca"):
-        Link(secured.settings(Tls(ca=stranger.path)), "stranger").connect()
+        Link(secured.settings(TlsFiles(ca=stranger.path)), "stranger").connect()
 
 
 def test_a_broker_under_another_name_is_not_believed(secured: Secured) -> None:
-    settings = Uplink(host="127.0.0.1", port=secured.broker.port, tls=secured.authority.issue("plaza/box-4"))
+    settings = BrokerSettings(
+        host="127.0.0.1", port=secured.broker.port, tls=secured.authority.issue("plaza/box-4")
+    )
     with pytest.raises(ConnectionLost, match=r"not accepted.*uplink\.host"):
         Link(settings, "name").connect()
 
 
 def test_plain_mqtt_to_a_tls_port_is_one_sentence(secured: Secured) -> None:
     with pytest.raises(ConnectionLost, match="closed before it answered"):
-        Link(Uplink(host="localhost", port=secured.broker.port), "plain").connect()
+        Link(BrokerSettings(host="localhost", port=secured.broker.port), "plain").connect()
 
 
 def test_tls_to_a_plain_port_is_one_sentence(broker: LocalBroker) -> None:
     with pytest.raises(ConnectionLost, match=r"TLS failed|cannot be reached|no answer"):
-        Link(Uplink(host="localhost", port=broker.port, tls=True), "tls").connect()
+        Link(BrokerSettings(host="localhost", port=broker.port, tls=True), "tls").connect()
 
 
 def test_a_wrong_password_is_one_sentence(mosquitto: None, tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_wrong_password_is_one_sentence(mosquitto: None, tmp_path: Path) -> No
     secret.touch(mode=0o600)
     secret.write_text("wrong\n")
     with LocalBroker(["allow_anonymous false", f"password_file {tmp_path / 'users'}"]) as broker:
-        settings = Uplink(host="localhost", port=broker.port, username="box-1", password_file=secret)
+        settings = BrokerSettings(host="localhost", port=broker.port, username="box-1", password_file=secret)
         with pytest.raises(ConnectionLost, match="refuses the connection: not authorized"):
             Link(settings, "wrong").connect()
 
@@ -178,9 +180,9 @@ def test_files_that_are_no_certificates_are_one_sentence(tmp_path: Path) -> None
     junk.write_text("no certificate\n")
     junk.chmod(0o600)
     with pytest.raises(UplinkError, match="no certificate authority in PEM form"):
-        tls_context(Tls(ca=junk))
+        tls_context(TlsFiles(ca=junk))
     with pytest.raises(UplinkError, match="no certificate and its key"):
-        tls_context(Tls(cert=junk, key=junk))
+        tls_context(TlsFiles(cert=junk, key=junk))
     with pytest.raises(UplinkError, match="no certificate in PEM form"):
         expiry_s(junk)
     with pytest.raises(UplinkError, match="cannot be read"):

@@ -19,8 +19,8 @@ from contract.errors import PayloadError
 from contract.facts import Visit
 from contract.gaps import gap_facts
 from runtime.cli import main
-from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cli import uplink
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
@@ -94,7 +94,7 @@ def test_decode_refuses_what_is_no_text_in_a_sentence(
 
 def test_tail_prints_what_comes_and_ends_after_count(broker: LocalBroker, tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
-    sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=broker.port))
+    sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=broker.port))
     with Outbox(path, ORIGIN) as outbox:
         sender.start()
 
@@ -149,7 +149,7 @@ def test_receive_keeps_events_and_accounts_for_them_at_the_end(broker: LocalBrok
     path = tmp_path / "outbox.db"
     with Outbox(path, ORIGIN) as outbox:
         outbox.append([visit(number) for number in range(300)])
-    sender = Sender(path, ORIGIN, Uplink(host="127.0.0.1", port=broker.port, trust_broker=False))
+    sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=broker.port, trust_broker=False))
     sender.start()
     assert sender.drain(20.0, 300)
     sender.stop()

@@ -13,11 +13,11 @@ import pytest
 from contract.envelope import Origin
 from contract.facts import Visit
 from runtime import messages
-from runtime.config import Tls, Uplink
 from runtime.messages import Attach, Committed, Health, Stop
 from runtime.processes import uplink as uplink_process
 from runtime.processes.uplink import UplinkSpec, main
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
+from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.outbox.writer import Outbox
 from testing.faults.authority import Authority
 
@@ -28,13 +28,13 @@ class Supervised:
     """The process's `main` in a thread, and our end of its control socket."""
 
     def __init__(
-        self, folder: Path, port: int, *, tls: Tls | bool = False, trust_broker: bool = True
+        self, folder: Path, port: int, *, tls: TlsFiles | bool = False, trust_broker: bool = True
     ) -> None:
         self.path = folder / "outbox.db"
         self.control, theirs = messages.pair()
         self.control.settimeout(5.0)
         clock = (time.time(), time.monotonic())
-        broker = Uplink(host="127.0.0.1", port=port, tls=tls, trust_broker=trust_broker)
+        broker = BrokerSettings(host="127.0.0.1", port=port, tls=tls, trust_broker=trust_broker)
         spec = UplinkSpec(self.path, "plaza", "box-1", broker, clock=clock)
         self.thread = threading.Thread(target=main, args=(theirs, spec), daemon=True)
         self.thread.start()

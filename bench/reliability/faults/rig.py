@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.config import Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.settings import BrokerSettings
 from testing.delivery.account import Account, take_account
 from testing.delivery.cloud import Cloud
 from testing.delivery.device_process import DeviceProcess
@@ -38,7 +38,9 @@ class Outcome(msgspec.Struct, frozen=True):
 class Rig:
     """Broker, cloud and device of one row."""
 
-    def __init__(self, folder: Path, broker: LocalBroker, uplink: Uplink, cloud: Uplink) -> None:
+    def __init__(
+        self, folder: Path, broker: LocalBroker, uplink: BrokerSettings, cloud: BrokerSettings
+    ) -> None:
         self.folder = folder
         self.broker = broker
         self.device = DeviceProcess(folder / "outbox.db", uplink)
@@ -67,7 +69,7 @@ def fresh_rig(settings: Sequence[str] = ("allow_anonymous true",)) -> Iterator[R
         tempfile.TemporaryDirectory(prefix="tagsight-faults-") as name,
         LocalBroker(settings) as broker,
     ):
-        plain = Uplink(host="127.0.0.1", port=broker.port)
+        plain = BrokerSettings(host="127.0.0.1", port=broker.port)
         with running(Rig(Path(name), broker, plain, plain)) as rig:
             yield rig
 

@@ -1,5 +1,6 @@
 """One connection to an MQTT broker.
 
+settings      where a broker is and how to log in
 mqtt          the connection: publish, subscribe, poll
 mqtt_events   what poll tells of
 reasons       refusals and failures in words

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from contract.envelope import Origin
-from runtime.config import Tls
+from runtime.uplink.broker.settings import TlsFiles
 from runtime.uplink.errors import UplinkError
 
 
-def expiry_of(tls: Tls | bool) -> float | None:
+def expiry_of(tls: TlsFiles | bool) -> float | None:
     """When our own certificate expires, UTC seconds; None where none is configured. Raises UplinkError."""
     return None if isinstance(tls, bool) or tls.cert is None else expiry_s(tls.cert)
 

@@ -19,12 +19,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from contract.wire import Payload
-from runtime.config import Uplink
 from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Received, Refused, Will
 from runtime.uplink.broker.packet_limit import BoundedClient, PacketLimit
 from runtime.uplink.broker.permits import UNEXPLAINED, Permits
 from runtime.uplink.broker.reasons import CONNECT_TIMEOUT_S, reason_text, why_unreachable
 from runtime.uplink.broker.secrets import read_password, tls_context
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.errors import UplinkError
 
 KEEPALIVE_S = 30
@@ -54,7 +54,7 @@ class Link:
 
     def __init__(
         self,
-        broker: Uplink,
+        broker: BrokerSettings,
         client_id: str,
         will: Will | None = None,
         *,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from runtime.config import Tls, open_to_others, read_secret
+from runtime.config.secret_files import open_to_others, read_secret
+from runtime.uplink.broker.settings import TlsFiles
 from runtime.uplink.errors import UplinkError
 
 
@@ -25,14 +26,14 @@ def read_password(path: Path) -> str:
     return read_secret(path)
 
 
-def tls_context(tls: Tls | bool) -> ssl.SSLContext | None:
+def tls_context(tls: TlsFiles | bool) -> ssl.SSLContext | None:
     """What to speak TLS with, or None for none: TLS 1.2 or newer, the server's name checked.
 
     Raises UplinkError for files that are no certificate or key, or do not belong together.
     """
     if tls is False:
         return None
-    files = Tls() if tls is True else tls
+    files = TlsFiles() if tls is True else tls
     try:
         context = ssl.create_default_context(cafile=None if files.ca is None else str(files.ca))
     except (OSError, ssl.SSLError) as error:

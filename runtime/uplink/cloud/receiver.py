@@ -15,9 +15,9 @@ from typing import BinaryIO, NamedTuple
 from contract import wire
 from contract.envelope import Origin, StreamId
 from contract.errors import PayloadError
-from runtime.config import Uplink
 from runtime.uplink.broker.mqtt import ConnectionLost, Link, TakenOver
 from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.errors import UplinkError
 
@@ -52,7 +52,7 @@ class Receiver:
 
     def __init__(
         self,
-        broker: Uplink,
+        broker: BrokerSettings,
         store: CloudStore,
         *,
         client_id: str = CLIENT_ID,

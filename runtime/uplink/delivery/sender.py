@@ -20,9 +20,9 @@ from pathlib import Path
 from contract.envelope import Origin
 from contract.errors import PayloadError
 from runtime.backoff import Backoff
-from runtime.config import Uplink
 from runtime.errors import TagsightError
 from runtime.uplink.broker.permits import Fit, Permits
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.session import Session
 from runtime.uplink.delivery.settings import SessionSettings
 from runtime.uplink.delivery.tally import Tally
@@ -53,7 +53,7 @@ class Sender:
         self,
         outbox: Path,
         origin: Origin,
-        broker: Uplink,
+        broker: BrokerSettings,
         *,
         clock: Callable[[], float] = time.time,
         limits: DeliveryLimits | None = None,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.envelope import Origin
-from runtime.config import Uplink
 from runtime.uplink.broker.permits import Fit, Permits
+from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.identity import Identity
 
@@ -25,7 +25,7 @@ class SessionSettings:
 
     outbox: Path
     origin: Origin
-    broker: Uplink
+    broker: BrokerSettings
     limits: DeliveryLimits
     clock: Callable[[], float]
     ack_timeout_s: float

@@ -58,9 +58,7 @@ class Outbox:
         self._on_commit = on_commit
         self._changed = threading.Condition()
         self._fault = ""
-        self._closing = False
-        self._hurry = False
-        self._misplaced = False
+        self._closing = self._hurry = self._misplaced = False
         self.disk = OutboxDisk(path, origin, self._limits.max_bytes, self._limits.keep_s, clock)
         self._memory = Memory(origin, clock, self.disk.stream, self.disk.last_seq, self.disk.losses)
         self._committed = self.disk.last_seq

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from bench.reliability.faults.rig import Outcome, Rig, fresh_rig, running
-from runtime.config import Tls, Uplink
 from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from testing.delivery.device_process import Command
 from testing.faults.authority import Authority, secured_settings
 
@@ -143,7 +143,9 @@ def certificate_expired(times: int) -> Outcome:
         authority = Authority(Path(name))
         device, cloud = authority.issue("plaza/box-1", days=-1), authority.issue("cloud")
         with LocalBroker(secured_settings(authority)) as broker:
-            settings = [Uplink(host="localhost", port=broker.port, tls=tls) for tls in (device, cloud)]
+            settings = [
+                BrokerSettings(host="localhost", port=broker.port, tls=tls) for tls in (device, cloud)
+            ]
             with (
                 TemporaryDirectory(prefix="tagsight-faults-") as folder,
                 running(Rig(Path(folder), broker, *settings)) as rig,
@@ -151,7 +153,7 @@ def certificate_expired(times: int) -> Outcome:
                 return _renew_in_time(rig, authority, device, times)
 
 
-def _renew_in_time(rig: Rig, authority: Authority, tls: Tls, times: int) -> Outcome:
+def _renew_in_time(rig: Rig, authority: Authority, tls: TlsFiles, times: int) -> Outcome:
     assert tls.cert is not None
     said = ""
     for _ in range(times):
