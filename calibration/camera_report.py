@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.frames.watch import Finding, PictureWatch
+from runtime.frames.watch import PictureWatch, StreamFinding
 
 Image = npt.NDArray[Any]
 
@@ -32,7 +32,7 @@ class CameraWatch:
     times_s: list[float] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     light: list[tuple[float, float, float, float]] = field(default_factory=list)
-    findings: set[Finding] = field(default_factory=set)
+    findings: set[StreamFinding] = field(default_factory=set)
 
     def look(self, image: Image, time_s: float) -> None:
         """Takes in one picture, BGR (H, W, 3), that was taken at `time_s`."""
@@ -63,8 +63,8 @@ class CameraWatch:
             black_share=round(float(light[:, 1].mean()), 4),
             white_share=round(float(light[:, 2].mean()), 4),
             sharpness=round(float(np.median(light[:, 3])), 1),
-            black=Finding.BLACK in self.findings,
-            frozen=Finding.FROZEN in self.findings,
+            black=StreamFinding.BLACK in self.findings,
+            frozen=StreamFinding.FROZEN in self.findings,
         )
 
 

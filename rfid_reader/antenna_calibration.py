@@ -27,7 +27,7 @@ MAX_FILE_BYTES = 256 << 20
 FORMAT = 1
 
 
-class Cell(msgspec.Struct, frozen=True, array_like=True):
+class AntennaCell(msgspec.Struct, frozen=True, array_like=True):
     """One tag on one antenna and channel: mean phase and its strength (mean resultant length, 1 = steady),
     phase noise (circular standard deviation), mean RSSI and its noise, and the reads behind it."""
 
@@ -75,7 +75,7 @@ class AntennaCalibration(msgspec.Struct, frozen=True):
     rates: dict[str, float]
     strongest: dict[str, int]
     findings: list[str]
-    cells: dict[str, list[Cell]]
+    cells: dict[str, list[AntennaCell]]
     racks: dict[str, list[str]] = {}
     trial: FlipTrial | None = None
     half_turns: float | None = None
@@ -83,7 +83,7 @@ class AntennaCalibration(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
 
-def _cells(reads: ReadTable) -> dict[str, list[Cell]]:
+def _cells(reads: ReadTable) -> dict[str, list[AntennaCell]]:
     epcs, tag = np.unique(reads.epc, return_inverse=True)
     key = (tag.astype(np.int64) * 256 + reads.antenna) * 1024 + reads.channel
     keys, cell = np.unique(key, return_inverse=True)
@@ -93,11 +93,11 @@ def _cells(reads: ReadTable) -> dict[str, list[Cell]]:
     noise = np.sqrt(np.bincount(cell, (rssi - mean[cell]) ** 2) / count)
     turning = np.where(np.isnan(reads.phase_rad), 0, np.exp(1j * np.nan_to_num(reads.phase_rad)))
     phasor = (np.bincount(cell, turning.real) + 1j * np.bincount(cell, turning.imag)) / count
-    result: dict[str, list[Cell]] = {str(epc): [] for epc in epcs}
+    result: dict[str, list[AntennaCell]] = {str(epc): [] for epc in epcs}
     for row, whole in enumerate(keys.tolist()):
         strength = float(min(abs(phasor[row]), 1.0))
         result[str(epcs[whole // (256 * 1024)])].append(
-            Cell(
+            AntennaCell(
                 antenna=whole // 1024 % 256,
                 channel=whole % 1024,
                 reads=int(count[row]),
@@ -111,13 +111,15 @@ def _cells(reads: ReadTable) -> dict[str, list[Cell]]:
     return result
 
 
-def _noise(cells: list[Cell]) -> float | None:
+def _noise(cells: list[AntennaCell]) -> float | None:
     """Median phase noise of cells with several reads, None without any."""
     values = [cell.phase_noise_rad for cell in cells if cell.reads >= 3 and cell.phase_strength > 0]
     return round(float(np.median(values)), 4) if values else None
 
 
-def _summaries(reads: ReadTable, cells: dict[str, list[Cell]], duration_s: float) -> list[AntennaSummary]:
+def _summaries(
+    reads: ReadTable, cells: dict[str, list[AntennaCell]], duration_s: float
+) -> list[AntennaSummary]:
     summaries = []
     for antenna in np.unique(reads.antenna).tolist():
         here = reads.antenna == antenna
@@ -134,7 +136,7 @@ def _summaries(reads: ReadTable, cells: dict[str, list[Cell]], duration_s: float
     return summaries
 
 
-def _own_levels(cells: dict[str, list[Cell]]) -> dict[int, float]:
+def _own_levels(cells: dict[str, list[AntennaCell]]) -> dict[int, float]:
     """Median RSSI in dBm, by antenna, of the tags that it hears best."""
     levels: dict[int, list[float]] = {}
     for own in cells.values():
@@ -147,7 +149,7 @@ def _findings(
     summaries: list[AntennaSummary],
     rates: dict[str, float],
     antennas: tuple[int, ...],
-    cells: dict[str, list[Cell]],
+    cells: dict[str, list[AntennaCell]],
 ) -> list[str]:
     heard = {summary.antenna for summary in summaries}
     findings = [
@@ -233,7 +235,7 @@ def _half_turns_sentence(share: float) -> str:
     )
 
 
-def _strongest(cells: list[Cell]) -> int:
+def _strongest(cells: list[AntennaCell]) -> int:
     """The antenna with the highest mean RSSI among those that read the tag at least a tenth as often as the
     best.
     """

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable
 
-from rfid_reader.dialogue import Dialogue, Event
+from rfid_reader.dialogue import Dialogue, ReaderEvent
 from rfid_reader.errors import (
     ReaderLost,
     ReaderRefused,
@@ -95,7 +95,7 @@ class Connection:
         self,
         settings: ReaderSettings,
         on_report: Callable[[bytes], None],
-        on_event: Callable[[Event], None],
+        on_event: Callable[[ReaderEvent], None],
         on_unknown: Callable[[], None],
     ) -> None:
         self.settings = settings

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from rfid_reader.errors import FrameError, ReaderLost
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.codec import Message, decode_message, message_name
-from rfid_reader.llrp.frames import Frame, FrameSplitter
+from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 
 MAX_ANSWERS = 16
 MAX_GREETINGS = 2
 
 
 @dataclass(frozen=True)
-class Event:
+class ReaderEvent:
     """A READER_EVENT_NOTIFICATION, as far as it matters here.
 
     antenna: an antenna and whether it is connected. overflow: the reader's report buffer overflowed.
@@ -30,14 +30,14 @@ class Event:
     closing: bool = False
 
 
-def parse_event(message: Message) -> Event:
+def parse_event(message: Message) -> ReaderEvent:
     """Raises FrameError where a field has not the form that LLRP gives it."""
     try:
         data = message["ReaderEventNotificationData"]
         antenna = data.get("AntennaEvent")
         warning = data.get("ReportBufferLevelWarning")
         attempt = data.get("ConnectionAttemptEvent")
-        return Event(
+        return ReaderEvent(
             antenna=antenna and (int(antenna["AntennaID"]), antenna["EventType"] != "Disconnected"),
             overflow="ReportBufferOverflowErrorEvent" in data,
             buffer_percent=warning and int(warning["ReportBufferPercentageFull"]),
@@ -57,11 +57,11 @@ class Dialogue:
 
     label: str
     on_report: Callable[[bytes], None]
-    on_event: Callable[[Event], None]
+    on_event: Callable[[ReaderEvent], None]
     on_unknown: Callable[[], None]
     on_keepalive: Callable[[], None]
     greetings: list[str] = field(default_factory=list)
-    _answers: list[Frame] = field(default_factory=list)
+    _answers: list[LlrpFrame] = field(default_factory=list)
     _splitter: FrameSplitter = field(default_factory=FrameSplitter)
 
     def take(self, data: bytes) -> int:
@@ -76,7 +76,7 @@ class Dialogue:
             self._handle(frame)
         return count
 
-    def _handle(self, frame: Frame) -> None:
+    def _handle(self, frame: LlrpFrame) -> None:
         if frame.type == frames.RO_ACCESS_REPORT:
             self.on_report(frame.body)
         elif frame.type == frames.KEEPALIVE:
@@ -90,7 +90,7 @@ class Dialogue:
         else:
             self.on_unknown()
 
-    def _handle_event(self, event: Event) -> None:
+    def _handle_event(self, event: ReaderEvent) -> None:
         self.on_event(event)
         if event.closing:
             raise ReaderLost(f"reader {self.label}: the reader said that it closes the connection")

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from rfid_reader.backoff import Backoff
 from rfid_reader.connection import Connection
-from rfid_reader.dialogue import Event
+from rfid_reader.dialogue import ReaderEvent
 from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
 from rfid_reader.gathering import MAX_BATCH_READS, Gatherer
 from rfid_reader.health import RateMeter, ReaderHealth
@@ -195,7 +195,7 @@ class ReaderSession:
     def _count_unknown(self) -> None:
         self._note(unknown_messages=self._health.unknown_messages + 1)
 
-    def _take_event(self, event: Event) -> None:
+    def _take_event(self, event: ReaderEvent) -> None:
         if event.antenna is not None:
             antenna, connected = event.antenna
             others = set(self._health.antennas_lost) - {antenna}

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 
 from bench.llrp.relay import RecordingRelay
 from bench.llrp.storm import footprint
-from rfid_reader.dialogue import Dialogue, Event
+from rfid_reader.dialogue import Dialogue, ReaderEvent
 from rfid_reader.errors import FrameError, ReaderError
 from rfid_reader.gathering import Gatherer
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.capabilities import parse_capabilities
-from rfid_reader.llrp.frames import HEADER, Frame, FrameSplitter
+from rfid_reader.llrp.frames import HEADER, FrameSplitter, LlrpFrame
 from rfid_reader.session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.abilities import POWERS_DBM
@@ -64,8 +64,8 @@ def record_corpus(source: ReadSource) -> Corpus:
             kept += [frame.encode() for frame in FrameSplitter().feed(stream)]
     long_epc = struct.pack("!HHH", 241, 4 + 2 + 32, 256) + bytes(range(32)) + b"\x81\x00\x01"
     report = struct.pack("!HH", 240, 4 + len(long_epc)) + long_epc
-    said.append(Frame(frames.RO_ACCESS_REPORT, 1, report).encode())
-    said.append(Frame(frames.KEEPALIVE, 2, b"").encode())
+    said.append(LlrpFrame(frames.RO_ACCESS_REPORT, 1, report).encode())
+    said.append(LlrpFrame(frames.KEEPALIVE, 2, b"").encode())
     return Corpus(_few_reports(said), tuple(asked))
 
 
@@ -144,7 +144,7 @@ class Victim:
     events: int = 0
     reads: int = 0
 
-    def _note_event(self, event: Event) -> None:
+    def _note_event(self, event: ReaderEvent) -> None:
         self.events += 1
 
     def hear(self, pieces: Sequence[bytes]) -> None:

@@ -11,7 +11,7 @@ from rfid_reader.flips import make_detector
 from rfid_reader.gathering import Gatherer
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.codec import decode_message
-from rfid_reader.llrp.frames import Frame, FrameSplitter
+from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.rospecs import ANTENNA, CHANNEL, LAST_SEEN, RSSI, SEEN_COUNT, ReportSpec, ROSpec
 from rfid_reader.simulator.stores import generate_store
@@ -51,7 +51,7 @@ def as_llrp(reads: ReadTable) -> bytes:
     spec = ROSpec(1, 2, True, None, world.setup(), ReportSpec(1, CONTENT, IMPINJ_CONTENT))
     reports = tag_reports(reads, spec, 0.0, True)
     return b"".join(
-        Frame(frames.RO_ACCESS_REPORT, number, report).encode() for number, report in enumerate(reports)
+        LlrpFrame(frames.RO_ACCESS_REPORT, number, report).encode() for number, report in enumerate(reports)
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.vision.track_clips import LabelledClip
 from runtime.vision.track import TrackerSettings
-from runtime.vision.tracklog import Row
+from runtime.vision.tracklog import TrackRow
 
 PEERS = {
     "SORT": "SORTTracker",
@@ -34,7 +34,7 @@ def peers() -> tuple[str, ...]:
     return tuple(PEERS)
 
 
-def track(name: str, clip: LabelledClip, frames: Sequence[int]) -> list[Row]:
+def track(name: str, clip: LabelledClip, frames: Sequence[int]) -> list[TrackRow]:
     """What that tracker makes of the clip's boxes in `frames`, told the rate at which it gets them."""
     import supervision
     import trackers
@@ -43,7 +43,7 @@ def track(name: str, clip: LabelledClip, frames: Sequence[int]) -> list[Row]:
     step = frames[1] - frames[0] if len(frames) > 1 else 1
     tracker = kind() if name == "SORT" else _at_rate(kind, clip.fps / step)
     black = np.zeros((clip.size[1], clip.size[0], 3), np.uint8)
-    rows: list[Row] = []
+    rows: list[TrackRow] = []
     for frame in frames:
         boxes, scores = clip.found[frame].boxes, clip.found[frame].scores
         kept = scores >= TrackerSettings.weak_score
@@ -60,7 +60,7 @@ def track(name: str, clip: LabelledClip, frames: Sequence[int]) -> list[Row]:
         ):
             if number >= 0:
                 box = (left, top, right - left, bottom - top)
-                rows.append(Row(frame, frame / clip.fps, number, box, 1.0, None))
+                rows.append(TrackRow(frame, frame / clip.fps, number, box, 1.0, None))
     return rows
 
 

@@ -16,7 +16,7 @@ from bench.vision.track_clips import COUNTS, FLOOR_X, FLOOR_Y, HEIGHT, LEFT
 from runtime.errors import TagsightError
 from runtime.geometry import Floats
 from runtime.vision.track.view import box_iou
-from runtime.vision.tracklog import Row
+from runtime.vision.tracklog import TrackRow
 
 MATCH_IOU = 0.5
 
@@ -36,7 +36,7 @@ class Scores:
     """How far every matched person is from the truth on the floor, metres."""
 
 
-def scores_of(truth: Floats, rows: list[Row], frames: Sequence[int]) -> Scores:
+def scores_of(truth: Floats, rows: list[TrackRow], frames: Sequence[int]) -> Scores:
     """Compare rows with the truth (MOT15 columns) of these frames.
 
     Raises TagsightError where motmetrics is not installed.
@@ -107,7 +107,7 @@ def hota(pages: Sequence[tuple[list[int], list[int], Floats]]) -> float | None:
     return float(HOTA().eval_sequence(data)["HOTA"].mean())
 
 
-def without_unmarked(rows: list[Row], truth: Floats) -> list[Row]:
+def without_unmarked(rows: list[TrackRow], truth: Floats) -> list[TrackRow]:
     """The rows that lie on no person marked not to count."""
     unmarked = truth[truth[:, COUNTS] == 0]
     kept = []

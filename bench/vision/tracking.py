@@ -29,7 +29,7 @@ from bench.vision.track_clips import CLIPS, LabelledClip, labelled
 from bench.vision.track_scores import scores_of, without_unmarked
 from runtime.config import image_to_floor
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
-from runtime.vision.tracklog import Row, TrackLog
+from runtime.vision.tracklog import TrackLog, TrackRow
 
 NANO = "det-yolox-nano/yolox_nano.onnx"
 KEPT_SHARE, SEED = 0.6, 3
@@ -119,7 +119,7 @@ def _judged(
     frames: Sequence[int],
     tracker: str,
     floor: bool,
-    rows: list[Row],
+    rows: list[TrackRow],
     update_ms: float | None,
 ) -> TrackingFigures:
     strict = scores_of(clip.counted, rows, frames)
@@ -144,13 +144,13 @@ def _judged(
     )
 
 
-def track(clip: LabelledClip, frames: Sequence[int], with_floor: bool = True) -> tuple[list[Row], float]:
+def track(clip: LabelledClip, frames: Sequence[int], with_floor: bool = True) -> tuple[list[TrackRow], float]:
     """Rows as `tagsight video --tracks` writes them, and the median CPU time of a tracker update in ms."""
     camera = clip.config.cameras[0] if clip.config is not None and with_floor else None
     floor = image_to_floor(camera, clip.size) if camera is not None else None
     extent = clip.config.floor.extent() if clip.config is not None and with_floor else None
     tracker, log = FloorTracker(TrackerSettings(), CameraView(*clip.size, floor)), TrackLog()
-    rows: list[Row] = []
+    rows: list[TrackRow] = []
     took_ms = []
     for frame, look in zip(frames, clip.looks(frames), strict=True):
         boxes, time_s = clip.found[frame], frame / clip.fps

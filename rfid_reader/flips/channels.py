@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.antenna_calibration import AntennaCalibration, Cell
+from rfid_reader.antenna_calibration import AntennaCalibration, AntennaCell
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -58,12 +58,12 @@ def split_calibration(
     Returns channels and their offsets (rad) by antenna id, and the calibration with every cell's phase and
     RSSI as deviation from its channel's offset and its pair's rest.
     """
-    by_antenna: dict[int, list[tuple[str, Cell]]] = {}
+    by_antenna: dict[int, list[tuple[str, AntennaCell]]] = {}
     for epc, cells in calibration.cells.items():
         for cell in cells:
             by_antenna.setdefault(cell.antenna, []).append((epc, cell))
     offsets: dict[int, tuple[Rows, Array]] = {}
-    deviations: dict[str, list[Cell]] = {epc: [] for epc in calibration.cells}
+    deviations: dict[str, list[AntennaCell]] = {epc: [] for epc in calibration.cells}
     for antenna, found in by_antenna.items():
         _, tag = np.unique([epc for epc, _ in found], return_inverse=True)
         channels, channel = np.unique([cell.channel for _, cell in found], return_inverse=True)

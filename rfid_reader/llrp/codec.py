@@ -12,7 +12,7 @@ from typing import Any
 from sllurp.llrp_proto import Message_struct, Message_Type2Name
 
 from rfid_reader.errors import FrameError
-from rfid_reader.llrp.frames import CUSTOM_MESSAGE, Frame
+from rfid_reader.llrp.frames import CUSTOM_MESSAGE, LlrpFrame
 
 Message = dict[str, Any]
 _MAX_DEPTH_ERROR = "nested too deeply"
@@ -25,10 +25,10 @@ def encode_message(name: str, message_id: int, fields: Message | None = None, ex
     body: bytes = definition["encode"](fields or {}, definition) + extra
     if definition["type"] == CUSTOM_MESSAGE:
         body = struct.pack("!IB", definition["vendorid"], definition["subtype"]) + body
-    return Frame(definition["type"], message_id, body).encode()
+    return LlrpFrame(definition["type"], message_id, body).encode()
 
 
-def message_name(frame: Frame) -> str:
+def message_name(frame: LlrpFrame) -> str:
     """sllurp's name of a message, or "" for a type it does not know."""
     vendor = subtype = 0
     if frame.type == CUSTOM_MESSAGE:
@@ -38,7 +38,7 @@ def message_name(frame: Frame) -> str:
     return str(Message_Type2Name.get((frame.type, vendor, subtype), ""))
 
 
-def decode_message(frame: Frame) -> Message:
+def decode_message(frame: LlrpFrame) -> Message:
     """The fields of one message.
 
     Raises FrameError if it is unknown, or its parameters do not add up.

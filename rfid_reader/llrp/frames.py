@@ -33,7 +33,7 @@ CUSTOM_MESSAGE = 1023
 
 
 @dataclass(frozen=True)
-class Frame:
+class LlrpFrame:
     """One whole LLRP message; `body` is what follows the 10-byte header."""
 
     type: int
@@ -63,7 +63,7 @@ class FrameSplitter:
         """Bytes of the message that is not complete yet."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
+    def feed(self, data: bytes) -> Iterator[LlrpFrame]:
         """Yield the whole messages that `data` completes, in order.
 
         Raises FrameError at the first byte sequence that cannot be a message, after everything before it was
@@ -86,6 +86,6 @@ class FrameSplitter:
                     break
                 body = bytes(self._buffer[start + HEADER.size : start + length])
                 start += length
-                yield Frame(word & 0x3FF, message_id, body, version)
+                yield LlrpFrame(word & 0x3FF, message_id, body, version)
         finally:
             del self._buffer[:start]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from rfid_reader.errors import FrameError
 from rfid_reader.llrp import frames
-from rfid_reader.llrp.frames import Frame, FrameSplitter
+from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.llrp.reports import IMPINJ
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.abilities import (
@@ -64,7 +64,7 @@ ACCEPTED_SILENTLY = {
 
 def event_message(reader_us: int, event: bytes) -> bytes:
     """READER_EVENT_NOTIFICATION with a UTC timestamp."""
-    return Frame(frames.READER_EVENT_NOTIFICATION, 0, tlv(246, tlv(128, u64(reader_us)), event)).encode()
+    return LlrpFrame(frames.READER_EVENT_NOTIFICATION, 0, tlv(246, tlv(128, u64(reader_us)), event)).encode()
 
 
 def busy_greeting(reader_us: int) -> bytes:
@@ -163,13 +163,13 @@ class Client:
         if self._keepalive_s and now_s - self._last_keepalive_s >= self._keepalive_s:
             self._last_keepalive_s = now_s
             self._unacknowledged += 1
-            self._put(Frame(frames.KEEPALIVE, self._next_id(), b"").encode())
+            self._put(LlrpFrame(frames.KEEPALIVE, self._next_id(), b"").encode())
 
     def _next_id(self) -> int:
         self._message_id += 1
         return self._message_id
 
-    def _answer(self, frame: Frame) -> None:
+    def _answer(self, frame: LlrpFrame) -> None:
         if frame.type == frames.KEEPALIVE_ACK:
             self._unacknowledged = 0
         if frame.type in (frames.KEEPALIVE_ACK, frames.ENABLE_EVENTS_AND_REPORTS):
@@ -187,16 +187,16 @@ class Client:
             kind, body = self._response_type(frame), status(PARAMETER_ERROR, str(error))
         self._reply(kind, frame, body)
 
-    def _reply(self, kind: int, frame: Frame, body: bytes) -> None:
-        self._put(Frame(kind, frame.message_id, body).encode())
+    def _reply(self, kind: int, frame: LlrpFrame, body: bytes) -> None:
+        self._put(LlrpFrame(kind, frame.message_id, body).encode())
 
     @staticmethod
-    def _response_type(frame: Frame) -> int:
+    def _response_type(frame: LlrpFrame) -> int:
         if frame.type == frames.CLOSE_CONNECTION:
             return frames.CLOSE_CONNECTION_RESPONSE
         return frame.type + 10 if frame.type < 50 else frames.ERROR_MESSAGE
 
-    def _carry_out(self, frame: Frame) -> tuple[int, bytes]:
+    def _carry_out(self, frame: LlrpFrame) -> tuple[int, bytes]:
         """Do what a request says; returns the answer's type and body."""
         kind, body = frame.type, frame.body
         answer = status()
@@ -281,7 +281,7 @@ class Client:
         if self._pending:
             self.reports_made += len(self._pending)
             body = b"".join(self._pending)
-            self._put(Frame(frames.RO_ACCESS_REPORT, self._next_id(), body).encode(), len(self._pending))
+            self._put(LlrpFrame(frames.RO_ACCESS_REPORT, self._next_id(), body).encode(), len(self._pending))
             self._pending = []
 
     def suffer(self, fault: Fault, now_s: float) -> None:
@@ -289,7 +289,7 @@ class Client:
         if fault.kind == "drop":
             self._out.cut_next = True
             if self._out.empty:
-                self._put(Frame(frames.KEEPALIVE, self._next_id(), b"").encode())
+                self._put(LlrpFrame(frames.KEEPALIVE, self._next_id(), b"").encode())
         elif fault.kind == "split":
             self._out.dribble_until_s = now_s + fault.seconds
             self._out.dribble_bytes = max(1, fault.size)
@@ -304,7 +304,7 @@ class Client:
         elif fault.kind == "garbage":
             self._put(random.Random(fault.size).randbytes(64))
         elif fault.kind == "unknown":
-            self._put(Frame(900, self._next_id(), b"\x00\x01\x00\x08abcd").encode())
+            self._put(LlrpFrame(900, self._next_id(), b"\x00\x01\x00\x08abcd").encode())
         elif fault.kind == "overflow":
             self.notify(tlv(OVERFLOW_EVENT))
         elif fault.kind == "antenna":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import rfid_reader.flips
 import rfid_reader.simulator
 import rfid_reader.training
-from rfid_reader.antenna_calibration import AntennaCalibration, Cell, calibrate_still
+from rfid_reader.antenna_calibration import AntennaCalibration, AntennaCell, calibrate_still
 from rfid_reader.errors import CalibrationError
 from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
@@ -110,7 +110,7 @@ def courses_side_by_side(
 ) -> list[WorldStore]:
     """The same of several recordings at once, as if one reader had all their antennas (at most MAX_ANTENNAS),
     which takes a third of the time. Phases of readers that are half a turn off at random come doubled."""
-    cells: dict[str, list[Cell]] = {}
+    cells: dict[str, list[AntennaCell]] = {}
     moved, first, sample = [], 0, None
     for recording, known in zip(recordings, calibrated, strict=True):
         calibration = calibration_of(recording) if known else None

@@ -29,7 +29,7 @@ from runtime.vision.overlay import Overlay
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
-from runtime.vision.tracklog import Row, TrackLog, mot_line
+from runtime.vision.tracklog import TrackLog, TrackRow, mot_line
 
 BLACK_LEVEL = 4
 """A picture whose brightest value is not above this shows nothing."""
@@ -231,7 +231,7 @@ class _TrackSheet:
     def add(self, frame: VideoFrame, tracks: list[Track], ended: tuple[int, ...]) -> None:
         self._write(self._log.add(frame.index, frame.time_s, tracks, ended))
 
-    def _write(self, rows: list[Row]) -> None:
+    def _write(self, rows: list[TrackRow]) -> None:
         if self._stream is not None:
             self._stream.writelines(mot_line(row) + "\n" for row in rows if row.on_plan(self._extent))
 

@@ -21,7 +21,7 @@ from runtime.packing import pack
 NICENESS = 5
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ReadingAnswer(msgspec.Struct, frozen=True):
     """The store, None where the file is refused and `why` says for what; `mistakes` are those tolerated."""
 
     store: StoreConfig | None
@@ -29,15 +29,15 @@ class Answer(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def answer(file: Path) -> Answer:
+def answer(file: Path) -> ReadingAnswer:
     """What there is to say of the file. A clip that is away is its camera's matter."""
     try:
         store, mistakes = load_running(file, clips_needed=False)
     except ConfigErrors as errors:
-        return Answer(None, errors.mistakes, str(errors))
+        return ReadingAnswer(None, errors.mistakes, str(errors))
     except TagsightError as error:
-        return Answer(None, [], str(error))
-    return Answer(store, mistakes)
+        return ReadingAnswer(None, [], str(error))
+    return ReadingAnswer(store, mistakes)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from runtime.config import StoreConfig, load
 from runtime.demo.boutique_score import Counted, Identities, Stays, count, identities
 from runtime.demo.boutique_score import stays as judge_stays
 from runtime.demo.boutique_store import LEAD_S, Boutique, open_boutique
-from runtime.demo.listener import Listener
+from runtime.demo.listener import EventListener
 from runtime.demo.pictures import floor_picture, heat_picture
 from runtime.demo.plaza import Opened, read_truth
-from runtime.demo.score import Paths, Score, TrueFlip, score
+from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
     READY_WITHIN_S,
     SETTLE_S,
@@ -38,7 +38,7 @@ from runtime.demo.session import (
 )
 from runtime.demo.staging import floor_map, plan_point
 from runtime.demo.summary import LEAST_SHARE, STOP_LIMIT_S, named_share
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
@@ -118,7 +118,7 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
     boutique = Boutique.shipped()
     turns = max(1, round(np.ceil(seconds / boutique.scene.seconds - 0.02)))
     box = fresh_box(out, RESULTS)
-    tally = Tally()
+    tally = EventTally()
     with LocalBroker() as broker:
         console.print(
             f"broker on {broker.host}:{broker.port}, {len(boutique.films)} films of {boutique.scene.name}"
@@ -127,7 +127,7 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
         with open_boutique(boutique, box, broker.port) as opened:
             config = load(opened.config)
             hear = narrator(tally, console, ZoneInfo(config.site.timezone))
-            listener = Listener(
+            listener = EventListener(
                 broker.host, broker.port, config.site.name, config.site.device, out / "events.jsonl", hear
             )
             watched = _watch(opened, boutique.scene.seconds, turns, tally, console)
@@ -144,7 +144,7 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
     return summary
 
 
-def _watch(opened: Opened, turn_s: float, turns: int, tally: Tally, console: Console) -> _Watched:
+def _watch(opened: Opened, turn_s: float, turns: int, tally: EventTally, console: Console) -> _Watched:
     """Wait until all flows, then for the films' next beginning, watch whole turns, stop the daemon."""
     with console.status("waiting for the first frames and tag reads") as status:
         until(lambda: not waits_for(tally), READY_WITHIN_S, opened, lambda: status.update(tally.line()))
@@ -173,10 +173,10 @@ def _judge(
     opened: Opened,
     watched: _Watched,
     turns: int,
-    tally: Tally,
+    tally: EventTally,
     sent: int,
     received: int,
-) -> tuple[BoutiqueSummary, Score]:
+) -> tuple[BoutiqueSummary, DemoScore]:
     scene, everybody = boutique.scene, boutique.everybody
     shifts = [turn * scene.seconds for turn in range(turns)]
     true_passages = [
@@ -192,7 +192,7 @@ def _judge(
     visits = [one for one in tally.of(Visit) if watched.start_s <= one.time_s < watched.end_s]
     dwells = [one for one in tally.of(Dwell) if watched.start_s - 1 <= one.enter_s < watched.end_s]
     truth = [
-        TrueFlip(line.epc, line.start_s, line.end_s, line.person or "")
+        PlayedFlip(line.epc, line.start_s, line.end_s, line.person or "")
         for line in read_truth(opened.truth)
         if watched.start_s <= line.start_s and line.end_s <= watched.end_s
     ]
@@ -221,7 +221,7 @@ def _judge(
     return summary, result
 
 
-def _draw(boutique: Boutique, config: StoreConfig, tally: Tally, out: Path) -> None:
+def _draw(boutique: Boutique, config: StoreConfig, tally: EventTally, out: Path) -> None:
     """floor.png and heatmap.png, over the floor as one camera sees it empty."""
     scene = boutique.scene
     camera = scene.cameras[BACKGROUND_CAMERA]
@@ -250,7 +250,7 @@ def _first_picture(film: Path) -> NDArray[np.uint8]:
     return np.asarray(frame.image, np.uint8)
 
 
-def _print(summary: BoutiqueSummary, result: Score, console: Console) -> None:
+def _print(summary: BoutiqueSummary, result: DemoScore, console: Console) -> None:
     """The table at the end."""
     table = Table(title="The boutique in figures", title_justify="left", show_header=False)
     counted, who, stayed = summary.counted, summary.identities, summary.stays

@@ -19,8 +19,8 @@ from runtime.demo.film import Stretch, clip_frames, draw_film, find_people
 from runtime.demo.pictures import floor_picture, heat_picture
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.progress import progress
-from runtime.demo.score import Score
-from runtime.demo.tally import Tally
+from runtime.demo.score import DemoScore
+from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.vision.overlay import Overlay
 
@@ -33,8 +33,8 @@ Image = NDArray[np.uint8]
 def draw_demo(
     clip: Path,
     config: StoreConfig,
-    tally: Tally,
-    result: Score,
+    tally: EventTally,
+    result: DemoScore,
     watched: Stretch,
     out: Path,
     console: Console,

@@ -18,8 +18,8 @@ from engines.inference.detector import PersonDetector
 from runtime.config import StoreConfig
 from runtime.demo.names import Walk, name_walks
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
-from runtime.demo.score import Score
-from runtime.demo.tally import Tally
+from runtime.demo.score import DemoScore
+from runtime.demo.tally import EventTally
 from runtime.frames.opening import open_source
 from runtime.geometry import Homography
 from runtime.vision.draw import FLIP_SECONDS
@@ -104,8 +104,8 @@ def find_people(
 def draw_film(
     clip: Path,
     config: StoreConfig,
-    tally: Tally,
-    result: Score,
+    tally: EventTally,
+    result: DemoScore,
     seen: Seen,
     overlay: Overlay,
     stretch: Stretch,
@@ -160,7 +160,7 @@ class Sign:
         return FlipSign(self.at, self.text, time_s - self.time_s, self.right, here[0] if here else self.stood)
 
 
-def flip_signs(config: StoreConfig, tally: Tally, result: Score) -> list[Sign]:
+def flip_signs(config: StoreConfig, tally: EventTally, result: DemoScore) -> list[Sign]:
     """What to show for every flip that was found or played, in order of time."""
     places = {fixture.name: fixture.centre() for fixture in config.fixtures}
     matches = {match.flip: match for match in tally.of(Interaction)}

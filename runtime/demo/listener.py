@@ -18,7 +18,7 @@ CONNECT_WITHIN_S = 10.0
 NOT_EVENTS = ("status", "ack", "replay")
 
 
-class Listener:
+class EventListener:
     """Subscribes to one device, writes each event to a file once, and hands it to `hear`.
 
     `received` counts deliveries, `seqs` holds every `seq` seen, `rubbish` counts payloads that are no events.

@@ -16,7 +16,7 @@ import numpy as np
 
 from contract.facts import Dwell, Interaction, Point, Visit
 from runtime.config import StoreConfig
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 from runtime.geometry import Floats, signed_distance_m
 
 CROSSING_M = 1.0
@@ -53,7 +53,7 @@ class Walk:
         return float(min(self.times_s[-1], other.times_s[-1]) - max(self.times_s[0], other.times_s[0]))
 
 
-def name_walks(walks: Mapping[int, Walk], config: StoreConfig, tally: Tally) -> dict[int, str]:
+def name_walks(walks: Mapping[int, Walk], config: StoreConfig, tally: EventTally) -> dict[int, str]:
     """Track -> visitor id, of the tracks that the events speak of."""
     votes: dict[tuple[int, str], float] = defaultdict(float)
     lines = {entrance.name: (entrance.line, entrance.inside) for entrance in config.entrances}

@@ -28,7 +28,7 @@ SAME_PERSON_M = 1.5
 
 
 @dataclass(frozen=True)
-class TrueFlip:
+class PlayedFlip:
     """A flip that was played: which tag, when (UTC seconds), by which walker."""
 
     epc: str
@@ -42,7 +42,7 @@ class TrueFlip:
 
 
 @dataclass(frozen=True)
-class Score:
+class DemoScore:
     """Flips and matches, found and true.
 
     `right` and `wrong` count matches of true flips that name a visitor; `nobody` those that do not;
@@ -57,7 +57,7 @@ class Score:
     wrong: int
     nobody: int
     verdicts: Mapping[str, bool] = field(default_factory=dict)
-    missed: tuple[TrueFlip, ...] = ()
+    missed: tuple[PlayedFlip, ...] = ()
 
     @property
     def right_share(self) -> float | None:
@@ -101,14 +101,14 @@ class Paths:
 
 
 def score(
-    truth: Sequence[TrueFlip],
+    truth: Sequence[PlayedFlip],
     flips: Iterable[Flip],
     matches: Iterable[Interaction],
     paths: Paths,
     epoch_s: float,
-) -> Score:
+) -> DemoScore:
     """Hold found flips and matches against the truth; `epoch_s` is when the first loop began."""
-    found: dict[str, TrueFlip] = {}
+    found: dict[str, PlayedFlip] = {}
     taken: set[int] = set()
     verdicts: dict[str, bool] = {}
     for flip in sorted(flips, key=lambda flip: flip.start_s):
@@ -133,10 +133,10 @@ def score(
         named.append(is_right)
     missed = tuple(true for number, true in enumerate(truth) if number not in taken)
     right = sum(named)
-    return Score(len(truth), len(found), false_flips, right, len(named) - right, nobody, verdicts, missed)
+    return DemoScore(len(truth), len(found), false_flips, right, len(named) - right, nobody, verdicts, missed)
 
 
-def _nearest(truth: Sequence[TrueFlip], taken: set[int], flip: Flip) -> int | None:
+def _nearest(truth: Sequence[PlayedFlip], taken: set[int], flip: Flip) -> int | None:
     middle_s = (flip.start_s + flip.end_s) / 2
     candidates = [
         (abs(true.middle_s - middle_s), number)

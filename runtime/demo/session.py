@@ -14,9 +14,9 @@ from contract.describe import describe
 from contract.envelope import Event
 from contract.facts import Flow, Footfall, ProcessHealth
 from runtime.config import StoreConfig
-from runtime.demo.listener import Listener
+from runtime.demo.listener import EventListener
 from runtime.demo.plaza import Opened
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.uplink.outbox.reader import OutboxReader
 
@@ -44,7 +44,7 @@ def fresh_box(out: Path, results: Iterable[str]) -> Path:
     return box.resolve()
 
 
-def narrator(tally: Tally, console: Console, zone: tzinfo) -> Callable[[Event], None]:
+def narrator(tally: EventTally, console: Console, zone: tzinfo) -> Callable[[Event], None]:
     """Counts every event and prints those that a reader of the screen needs."""
 
     def hear(event: Event) -> None:
@@ -72,7 +72,7 @@ def until(done: Callable[[], bool], limit_s: float, plaza: Opened, tell: Callabl
         tell()
 
 
-def waits_for(tally: Tally) -> str:
+def waits_for(tally: EventTally) -> str:
     """What does not flow yet, in words; empty once all does."""
     vision, reader = tally.health("vision"), tally.health("reader:ceiling")
     flows = (("pictures", value_of(vision, "fps") > 0), ("tag reads", value_of(reader, "reads_per_s") > 0))
@@ -93,7 +93,7 @@ def last_seq(config: StoreConfig) -> int:
         reader.close()
 
 
-def wait_for(sent: int, listener: Listener) -> None:
+def wait_for(sent: int, listener: EventListener) -> None:
     """Until the subscriber has them all, or `ARRIVE_WITHIN_S`."""
     deadline_s = time.monotonic() + ARRIVE_WITHIN_S
     while len(listener.seqs) < sent and time.monotonic() < deadline_s:

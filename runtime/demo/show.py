@@ -13,9 +13,9 @@ from contract.facts import Dwell, Flip, Flow, Interaction, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing import draw_demo
 from runtime.demo.film import Stretch
-from runtime.demo.listener import Listener
+from runtime.demo.listener import EventListener
 from runtime.demo.plaza import LOOP_S, PATHS, Opened, find_clip, open_plaza, read_truth
-from runtime.demo.score import Paths, Score, TrueFlip, score
+from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
     READY_WITHIN_S,
     SETTLE_S,
@@ -28,7 +28,7 @@ from runtime.demo.session import (
     waits_for,
 )
 from runtime.demo.summary import Summary, print_summary, write_summary
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker
 
@@ -54,7 +54,7 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
     """Run the plaza for `seconds` and leave `RESULTS` in `out`. Raises TagsightError where it cannot run."""
     clip = find_clip()
     box = fresh_box(out, RESULTS)
-    tally = Tally()
+    tally = EventTally()
     with LocalBroker() as broker:
         console.print(f"broker on {broker.host}:{broker.port}, clip {clip}")
         console.print("listening to the empty store, then opening it")
@@ -62,7 +62,9 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
             config = load(plaza.config)
             hear = narrator(tally, console, ZoneInfo(config.site.timezone))
             site = config.site
-            listener = Listener(broker.host, broker.port, site.name, site.device, out / "events.jsonl", hear)
+            listener = EventListener(
+                broker.host, broker.port, site.name, site.device, out / "events.jsonl", hear
+            )
             watched = _watch(plaza, seconds, tally, console)
             sent = last_seq(config)
             wait_for(sent, listener)
@@ -78,7 +80,7 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
     return summary
 
 
-def _watch(plaza: Opened, seconds: float, tally: Tally, console: Console) -> Watched:
+def _watch(plaza: Opened, seconds: float, tally: EventTally, console: Console) -> Watched:
     """Wait until frames and reads flow, watch for `seconds`, stop the daemon."""
     with console.status("waiting for the first frames and tag reads") as status:
         until(lambda: not waits_for(tally), READY_WITHIN_S, plaza, lambda: status.update(tally.line()))
@@ -95,11 +97,11 @@ def _watch(plaza: Opened, seconds: float, tally: Tally, console: Console) -> Wat
 
 
 def _judge(
-    config: StoreConfig, plaza: Opened, watched: Watched, tally: Tally, sent: int, received: int
-) -> tuple[Summary, Score]:
+    config: StoreConfig, plaza: Opened, watched: Watched, tally: EventTally, sent: int, received: int
+) -> tuple[Summary, DemoScore]:
     judged = (watched.start_s, watched.end_s - SETTLE_S)
     truth = [
-        TrueFlip(line.epc, line.start_s, line.end_s, line.person or "")
+        PlayedFlip(line.epc, line.start_s, line.end_s, line.person or "")
         for line in read_truth(plaza.truth)
         if judged[0] <= line.start_s and line.end_s <= judged[1]
     ]

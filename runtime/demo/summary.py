@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from runtime.demo.score import Score
+from runtime.demo.score import DemoScore
 
 STOP_LIMIT_S = 5.0
 FULL_SHARE = 0.9
@@ -87,7 +87,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return [sentence for wrong, sentence in checks if wrong]
 
 
-def named_share(score: Score) -> str:
+def named_share(score: DemoScore) -> str:
     """The share of named matches that are right, in words."""
     share = score.right_share
     return (
@@ -100,7 +100,7 @@ def write_summary(summary: Summary, path: Path) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
 
 
-def print_summary(summary: Summary, score: Score, console: Console) -> None:
+def print_summary(summary: Summary, score: DemoScore, console: Console) -> None:
     """The table at the end."""
     table = Table(title="The plaza in figures", title_justify="left", show_header=False)
     table.add_row(

@@ -12,7 +12,7 @@ from contract.facts import Fact, Flip, Footfall, Heatmap, Interaction, ProcessHe
 FactT = TypeVar("FactT", bound=Fact)
 
 
-class Tally:
+class EventTally:
     """Facts by key, the highest revision of each; safe to read while the subscriber writes."""
 
     def __init__(self) -> None:

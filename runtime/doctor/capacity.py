@@ -32,7 +32,7 @@ SLACK = 0.98
 """A rate this near to what is wanted is met."""
 
 
-class Fit(msgspec.Struct, frozen=True):
+class CameraFit(msgspec.Struct, frozen=True):
     """What the configured cameras want, and would get with everybody busy, pictures a second."""
 
     cameras: int
@@ -58,7 +58,7 @@ class Capacity(msgspec.Struct, frozen=True):
     looked_at_per_s: float
     decoded_per_s: float | None
     cameras: dict[str, int]
-    store: Fit | None = None
+    store: CameraFit | None = None
 
 
 class NotMeasured(Exception):
@@ -109,7 +109,7 @@ def _carried(speed: Speed, fps: float) -> int:
     return int(TARGET_LOAD / (fps / speed.looked_at_per_s + _decoding_share(speed)) + 1e-9)
 
 
-def _fit(speed: Speed, cameras: Sequence[Camera]) -> Fit:
+def _fit(speed: Speed, cameras: Sequence[Camera]) -> CameraFit:
     plans = [TrackedCamera.of(camera).plan() for camera in cameras]
     demands = [
         Demand(plan.name, plan.wanted_fps, plan.floor_fps, plan.entrance, quiet=False) for plan in plans
@@ -120,7 +120,7 @@ def _fit(speed: Speed, cameras: Sequence[Camera]) -> Fit:
     # Where even the floors are too much, frames of all are overtaken alike.
     over = max(1.0, sum(rates.values()) / max(left * speed.looked_at_per_s, 1e-6))
     managed = {name: rate_fps / over for name, rate_fps in rates.items()}
-    return Fit(
+    return CameraFit(
         cameras=len(plans),
         wanted_per_s=round(wanted, 2),
         managed_per_s={name: round(rate_fps, 2) for name, rate_fps in managed.items()},

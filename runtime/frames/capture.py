@@ -25,7 +25,7 @@ from runtime.frames.ring import FrameHeader, Image, PixelFormat
 from runtime.frames.scaling import fitted, scale_nv12
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
 from runtime.frames.timing import AnalysisRate, StaleShare
-from runtime.frames.watch import Finding, PictureWatch
+from runtime.frames.watch import PictureWatch, StreamFinding
 
 ANALYSIS_RATE = "analysis rate"
 DECODE_ERROR = "decode error"
@@ -47,9 +47,9 @@ SIGN_OF_LIFE_S = 1.0
 """How often a source that waits for a frame's time says so."""
 
 _FINDINGS = {
-    Finding.FINE: SourceState.LIVE,
-    Finding.BLACK: SourceState.BLACK,
-    Finding.FROZEN: SourceState.FROZEN,
+    StreamFinding.FINE: SourceState.LIVE,
+    StreamFinding.BLACK: SourceState.BLACK,
+    StreamFinding.FROZEN: SourceState.FROZEN,
 }
 
 
@@ -244,7 +244,7 @@ class Capture(threading.Thread):
             self._change = "the picture was {} x {} and is {} x {}".format(*self._size, *size)
         self._size = size
 
-    def _judge(self, source: Source, finding: Finding, size: tuple[int, int]) -> None:
+    def _judge(self, source: Source, finding: StreamFinding, size: tuple[int, int]) -> None:
         """Say how the picture is, now that there is one."""
         remarks = [remark for remark in (source.remark, self._stale.remark) if remark]
         if size != source.size:

@@ -16,7 +16,7 @@ from runtime.frames.ring import Image
 STEP_PX = 16
 
 
-class Finding(Enum):
+class StreamFinding(Enum):
     """What the watch makes of the picture."""
 
     FINE = "fine"
@@ -46,7 +46,7 @@ class PictureWatch:
         self._black_since_s: float | None = None
         self._same_since_s: float | None = None
 
-    def look(self, image: Image, time_s: float) -> Finding:
+    def look(self, image: Image, time_s: float) -> StreamFinding:
         """Judge one picture, BGR (height, width, 3) or luma (height, width), taken at `time_s`."""
         sample = image[::STEP_PX, ::STEP_PX].copy()
         dark = float(sample.mean()) < self._black_level and float(sample.std()) < self._black_spread
@@ -55,10 +55,10 @@ class PictureWatch:
         self._black_since_s = _since(dark, self._black_since_s, time_s)
         self._same_since_s = _since(same, self._same_since_s, time_s)
         if _for_long(self._black_since_s, time_s, self._black_after_s):
-            return Finding.BLACK
+            return StreamFinding.BLACK
         if _for_long(self._same_since_s, time_s, self._frozen_after_s):
-            return Finding.FROZEN
-        return Finding.FINE
+            return StreamFinding.FROZEN
+        return StreamFinding.FINE
 
 
 def _since(holds: bool, since_s: float | None, time_s: float) -> float | None:

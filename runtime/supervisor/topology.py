@@ -34,7 +34,7 @@ class ProcessPlan:
 
 
 @dataclass(frozen=True)
-class Link:
+class ProcessLink:
     """A record socket between two processes, and for a camera the ring its frames are in.
 
     `here` is told `Attach(here_role, here_peer)`, `there` is told `Attach(there_role, there_peer)`.
@@ -67,7 +67,7 @@ def plan_processes(
     return plans
 
 
-def plan_links(plans: Sequence[ProcessPlan]) -> list[Link]:
+def plan_links(plans: Sequence[ProcessPlan]) -> list[ProcessLink]:
     """Who talks to whom among these processes."""
     return [
         _link(plan, other, plan.kind.sends_to)
@@ -77,9 +77,9 @@ def plan_links(plans: Sequence[ProcessPlan]) -> list[Link]:
     ]
 
 
-def _link(plan: ProcessPlan, other: ProcessPlan, sends: SendsTo) -> Link:
+def _link(plan: ProcessPlan, other: ProcessPlan, sends: SendsTo) -> ProcessLink:
     known_as = plan.instance if sends.by_instance else plan.name
-    return Link(plan.name, sends.role, other.name, other.name, sends.as_role, known_as)
+    return ProcessLink(plan.name, sends.role, other.name, other.name, sends.as_role, known_as)
 
 
 def stop_order(kinds: Sequence[Kind] = KINDS) -> list[list[str]]:

@@ -24,7 +24,7 @@ FloorPoint = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Row:
+class TrackRow:
     """One person in one frame: frame index from 0, track id, box left, top, width, height px, floor metres.
 
     `score` is that of the box, 0 where the place is filled in.
@@ -49,7 +49,7 @@ class Row:
 class _Page:
     frame: int
     time_s: float
-    rows: list[Row]
+    rows: list[TrackRow]
 
 
 class TrackLog:
@@ -57,9 +57,9 @@ class TrackLog:
 
     def __init__(self) -> None:
         self._pages: deque[_Page] = deque()
-        self._last: dict[int, Row] = {}
+        self._last: dict[int, TrackRow] = {}
 
-    def add(self, frame: int, time_s: float, tracks: Iterable[Track], ended: Iterable[int]) -> list[Row]:
+    def add(self, frame: int, time_s: float, tracks: Iterable[Track], ended: Iterable[int]) -> list[TrackRow]:
         """Take in one frame; returns rows that are now settled, by frame and track."""
         self._pages.append(_Page(frame, time_s, []))
         for track in tracks:
@@ -73,7 +73,7 @@ class TrackLog:
             self._last.pop(track_id, None)
         return self._settled(time_s - LAG_S)
 
-    def finish(self) -> list[Row]:
+    def finish(self) -> list[TrackRow]:
         """All rows that are left."""
         return self._settled(float("inf"))
 
@@ -84,7 +84,7 @@ class TrackLog:
         page = next((page for page in reversed(self._pages) if page.time_s <= seen.time_s), None)
         if page is None or page.time_s != seen.time_s:
             return
-        row = Row(page.frame, page.time_s, track, seen.box, seen.score, seen.floor_xy_m)
+        row = TrackRow(page.frame, page.time_s, track, seen.box, seen.score, seen.floor_xy_m)
         before = self._last.get(track)
         if before is not None and row.time_s - before.time_s <= GAP_S:
             for between in self._pages:
@@ -93,14 +93,14 @@ class TrackLog:
         page.rows.append(row)
         self._last[track] = row
 
-    def _settled(self, until_s: float) -> list[Row]:
-        rows: list[Row] = []
+    def _settled(self, until_s: float) -> list[TrackRow]:
+        rows: list[TrackRow] = []
         while self._pages and self._pages[0].time_s <= until_s:
             rows += sorted(self._pages.popleft().rows, key=lambda row: row.track)
         return rows
 
 
-def _between(before: Row, after: Row, page: _Page) -> Row:
+def _between(before: TrackRow, after: TrackRow, page: _Page) -> TrackRow:
     share = (page.time_s - before.time_s) / (after.time_s - before.time_s)
     left, top, width, height = (
         (1 - share) * a + share * b for a, b in zip(before.box, after.box, strict=True)
@@ -109,10 +109,10 @@ def _between(before: Row, after: Row, page: _Page) -> Row:
     if before.floor_xy_m is not None and after.floor_xy_m is not None:
         (x0, y0), (x1, y1) = before.floor_xy_m, after.floor_xy_m
         floor = ((1 - share) * x0 + share * x1, (1 - share) * y0 + share * y1)
-    return Row(page.frame, page.time_s, before.track, (left, top, width, height), 0.0, floor)
+    return TrackRow(page.frame, page.time_s, before.track, (left, top, width, height), 0.0, floor)
 
 
-def mot_line(row: Row) -> str:
+def mot_line(row: TrackRow) -> str:
     """The row as MOT Challenge text: frame from 1, id, left, top, width, height, conf, -1, -1, -1."""
     left, top, width, height = row.box
     return (

@@ -22,7 +22,7 @@ from contract.facts import Dwell, Flip, Interaction, TryOn, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo import pictures
 from runtime.demo.plaza import STORE
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 
 WORTH_READING = (Visit, Dwell, Flip, Interaction, TryOn)
 CROP_M = (-15.5, -4.5, 6.5, 15.5)
@@ -38,7 +38,7 @@ def main() -> None:
     """Read the events, write the picture."""
     source, out = Path(sys.argv[1]), Path(sys.argv[2])
     events = [open_event(line) for line in source.read_bytes().splitlines()]
-    tally = Tally()
+    tally = EventTally()
     for event in events:
         tally.hear(event)
     heat = tally.heat()
@@ -52,7 +52,7 @@ def main() -> None:
     sys.stdout.write(f"{out}: {out.stat().st_size // 1024} KB\n")
 
 
-def with_counts(config: StoreConfig, tally: Tally) -> StoreConfig:
+def with_counts(config: StoreConfig, tally: EventTally) -> StoreConfig:
     """The store with names that say how many came and went by a gate, and what was turned at a rack."""
     gates, turned = tally.gates(), Counter(flip.fixture for flip in tally.of(Flip))
     entrances = [
@@ -63,7 +63,7 @@ def with_counts(config: StoreConfig, tally: Tally) -> StoreConfig:
     return replace(config, entrances=entrances, fixtures=fixtures)
 
 
-def floor_of(config: StoreConfig, tally: Tally) -> Image:
+def floor_of(config: StoreConfig, tally: EventTally) -> Image:
     """The heatmap on plain paper, (height, width, 3)."""
     plan = pictures.Plan(config.floor.extent())
     ground = np.full((plan.size[1], plan.size[0], 3), pictures.PAPER, np.uint8)

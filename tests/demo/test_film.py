@@ -9,8 +9,8 @@ from contract.facts import Evidence, Fact, Flip, Interaction
 from runtime.config import StoreConfig, load
 from runtime.demo.film import Sign, Stretch, flip_signs
 from runtime.demo.plaza import CLIP_FRAMES, STORE
-from runtime.demo.score import Score, TrueFlip
-from runtime.demo.tally import Tally
+from runtime.demo.score import DemoScore, PlayedFlip
+from runtime.demo.tally import EventTally
 from runtime.vision.track import Track
 
 T_S = 1_000_000.0
@@ -38,8 +38,8 @@ def match(key: str, visitor: str | None) -> Interaction:
     )  # fmt: skip
 
 
-def heard(*facts: Fact) -> Tally:
-    tally = Tally()
+def heard(*facts: Fact) -> EventTally:
+    tally = EventTally()
     for seq, fact in enumerate(facts, 1):
         tally.hear(open_event(seal(fact, Origin("plaza", "box"), seq, T_S)))
     return tally
@@ -49,8 +49,8 @@ def track(number: int, place: tuple[float, float]) -> Track:
     return Track(number, T_S, (0.0, 0.0, 10.0, 30.0), 0.9, place, None, None)
 
 
-def score(verdicts: dict[str, bool], missed: tuple[TrueFlip, ...] = ()) -> Score:
-    return Score(3, 2, 0, 1, 1, 0, verdicts, missed)
+def score(verdicts: dict[str, bool], missed: tuple[PlayedFlip, ...] = ()) -> DemoScore:
+    return DemoScore(3, 2, 0, 1, 1, 0, verdicts, missed)
 
 
 def test_the_film_calls_a_visitor_what_the_printed_event_calls_them(plaza: StoreConfig) -> None:
@@ -66,7 +66,7 @@ def test_right_wrong_missed_and_unjudged_flips_have_their_marks(plaza: StoreConf
         flip("right", 1.0), flip("wrong", 2.0), flip("late", 3.0), flip("nobody", 4.0),
         match("right", VISITOR), match("wrong", VISITOR), match("late", VISITOR), match("nobody", None),
     )  # fmt: skip
-    missed = TrueFlip("e28068940000000000a40003", T_S + 5, T_S + 6, "ann")
+    missed = PlayedFlip("e28068940000000000a40003", T_S + 5, T_S + 6, "ann")
     signs = flip_signs(plaza, tally, score({"right": True, "wrong": False}, (missed,)))
     assert [sign.right for sign in signs] == [True, False, None, None, False]
     assert signs[3].text == "coat-down turned, by nobody seen"

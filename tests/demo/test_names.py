@@ -8,7 +8,7 @@ from contract.facts import Dwell, Evidence, Fact, Interaction, Point, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.names import Walk, name_walks
 from runtime.demo.plaza import STORE
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 
 T_S = 1_000_000.0
 
@@ -18,8 +18,8 @@ def plaza() -> StoreConfig:
     return load(STORE, clips_needed=False)
 
 
-def heard(*facts: Fact) -> Tally:
-    tally = Tally()
+def heard(*facts: Fact) -> EventTally:
+    tally = EventTally()
     for seq, fact in enumerate(facts, 1):
         tally.hear(open_event(seal(fact, Origin("plaza", "box"), seq, T_S)))
     return tally

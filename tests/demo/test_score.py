@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.facts import Evidence, Flip, Interaction, Point
-from runtime.demo.score import Paths, TrueFlip, score
+from runtime.demo.score import Paths, PlayedFlip, score
 from runtime.errors import TagsightError
 
 EPOCH_S = 1_000_000.0
@@ -38,7 +38,7 @@ def match(key: str, epc: str, middle_s: float, place: Point | None) -> Interacti
 
 def test_right_wrong_nobody_and_false_are_told_apart(paths: Paths) -> None:
     at = [EPOCH_S + second for second in (1.0, 2.0, 4.0, 6.0, 8.0)]
-    truth = [TrueFlip(f"e{n}", t - 0.5, t + 0.5, "ann") for n, t in enumerate(at[:4])]
+    truth = [PlayedFlip(f"e{n}", t - 0.5, t + 0.5, "ann") for n, t in enumerate(at[:4])]
     flips = [flip(f"f{n}", f"e{n}", t) for n, t in enumerate(at)]
     matches = [
         match("f0", "e0", at[0], (1.1, 0.0)),
@@ -56,14 +56,14 @@ def test_right_wrong_nobody_and_false_are_told_apart(paths: Paths) -> None:
 
 
 def test_a_flip_of_the_same_tag_at_another_time_is_false(paths: Paths) -> None:
-    truth = [TrueFlip("e", EPOCH_S + 2.0, EPOCH_S + 3.0, "ann")]
+    truth = [PlayedFlip("e", EPOCH_S + 2.0, EPOCH_S + 3.0, "ann")]
     result = score(truth, [flip("f", "e", EPOCH_S + 9.0)], [], paths, EPOCH_S)
     assert (result.found_flips, result.false_flips, result.right_share) == (0, 1, None)
     assert result.missed == tuple(truth)
 
 
 def test_one_true_flip_is_found_once(paths: Paths) -> None:
-    truth = [TrueFlip("e", EPOCH_S + 2.0, EPOCH_S + 3.0, "ann")]
+    truth = [PlayedFlip("e", EPOCH_S + 2.0, EPOCH_S + 3.0, "ann")]
     twice = [flip("f", "e", EPOCH_S + 2.4), flip("g", "e", EPOCH_S + 2.9)]
     result = score(truth, twice, [], paths, EPOCH_S)
     assert (result.found_flips, result.false_flips) == (1, 1)

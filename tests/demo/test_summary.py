@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runtime.demo.score import Score
+from runtime.demo.score import DemoScore
 from runtime.demo.summary import Summary, named_share
 
 GOOD = Summary(
@@ -63,5 +63,5 @@ def test_a_slow_machine_is_no_excuse_for_what_has_nothing_to_do_with_it(changes:
 
 
 def test_a_demo_that_named_nobody_says_so() -> None:
-    assert named_share(Score(3, 2, 0, 0, 0, 2)) == "none was named"
-    assert named_share(Score(3, 3, 0, 2, 1, 0)) == "67% of 3 named are right"
+    assert named_share(DemoScore(3, 2, 0, 0, 0, 2)) == "none was named"
+    assert named_share(DemoScore(3, 3, 0, 2, 1, 0)) == "67% of 3 named are right"

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from contract.envelope import Origin, open_event, seal
 from contract.facts import Fact, Flip, Footfall, ProcessHealth
-from runtime.demo.tally import Tally
+from runtime.demo.tally import EventTally
 
 
-def heard(*facts: Fact) -> Tally:
-    tally = Tally()
+def heard(*facts: Fact) -> EventTally:
+    tally = EventTally()
     for seq, fact in enumerate(facts, 1):
         tally.hear(open_event(seal(fact, Origin("plaza", "box"), seq, 1_000_000.0)))
     return tally

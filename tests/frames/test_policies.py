@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runtime.frames.timing import AnalysisRate, StaleShare
-from runtime.frames.watch import Finding, PictureWatch
+from runtime.frames.watch import PictureWatch, StreamFinding
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def noisy(level: int, spread: int, seed: int) -> np.ndarray:
 def test_a_dark_picture_without_contrast_is_black_after_a_while() -> None:
     watch = PictureWatch(black_after_s=2.0)
     findings = [watch.look(noisy(6, 3, second), second * 0.5) for second in range(6)]
-    assert findings == [Finding.FINE] * 4 + [Finding.BLACK] * 2
+    assert findings == [StreamFinding.FINE] * 4 + [StreamFinding.BLACK] * 2
 
 
 def test_a_night_scene_with_a_lamp_is_not_black() -> None:
@@ -52,7 +52,7 @@ def test_a_night_scene_with_a_lamp_is_not_black() -> None:
     scene = noisy(8, 4, 1)
     scene[:40, :60] = 220
     assert [watch.look(scene + np.uint8(second % 2), float(second)) for second in range(5)] == [
-        Finding.FINE
+        StreamFinding.FINE
     ] * 5
 
 
@@ -60,13 +60,13 @@ def test_a_picture_that_never_differs_is_frozen_and_recovers_with_the_next_that_
     watch = PictureWatch(frozen_after_s=3.0)
     still = noisy(100, 50, 1)
     findings = [watch.look(still, float(second)) for second in range(6)]
-    assert findings == [Finding.FINE] * 4 + [Finding.FROZEN] * 2
-    assert watch.look(noisy(100, 50, 2), 6.0) is Finding.FINE
+    assert findings == [StreamFinding.FINE] * 4 + [StreamFinding.FROZEN] * 2
+    assert watch.look(noisy(100, 50, 2), 6.0) is StreamFinding.FINE
 
 
 def test_a_still_scene_with_a_sensors_noise_is_not_frozen() -> None:
     watch = PictureWatch(frozen_after_s=1.0)
-    assert all(watch.look(noisy(100, 1, second), float(second)) is Finding.FINE for second in range(10))
+    assert all(watch.look(noisy(100, 1, second), float(second)) is StreamFinding.FINE for second in range(10))
 
 
 def test_it_is_said_when_more_than_one_in_twenty_pictures_came_too_late() -> None:

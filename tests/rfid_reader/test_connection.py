@@ -10,7 +10,7 @@ import pytest
 from rfid_reader.connection import Connection
 from rfid_reader.errors import ReaderSilent
 from rfid_reader.llrp import frames
-from rfid_reader.llrp.frames import Frame
+from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.settings import ReaderSettings, Timing
 
 ENDLESS = struct.pack("!HII", 1 << 10 | 61, 10_000, 1)
@@ -59,7 +59,7 @@ def test_what_came_while_this_process_was_held_up_is_heard_before_the_reader_is_
     def held_up(timeout_s: float) -> bool:
         monkeypatch.setattr(connection, "_readable", readable)
         found = readable(0.0)
-        peer.sendall(Frame(frames.RO_ACCESS_REPORT, 1, b"read").encode())
+        peer.sendall(LlrpFrame(frames.RO_ACCESS_REPORT, 1, b"read").encode())
         time.sleep(0.2)
         return found
 

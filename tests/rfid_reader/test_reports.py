@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rfid_reader.errors import FrameError
 from rfid_reader.llrp.codec import decode_message
-from rfid_reader.llrp.frames import Frame
+from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.llrp.reports import TagReport, decode_report
 from rfid_reader.simulator.wire import impinj, tlv, tv, u16, u64
 
@@ -46,7 +46,7 @@ tag_reports = st.builds(
 @given(st.lists(tag_reports, min_size=1, max_size=4))
 def test_the_quick_decoder_agrees_with_the_codec(reports: list[bytes]) -> None:
     body = b"".join(reports)
-    slow = decode_message(Frame(61, 1, body))["TagReportData"]
+    slow = decode_message(LlrpFrame(61, 1, body))["TagReportData"]
     quick = decode_report(body)
     assert len(quick) == len(slow)
     for mine, theirs in zip(quick, slow, strict=True):
@@ -136,4 +136,4 @@ def test_a_corrupted_report_is_a_frame_error_or_a_report(whole: bytes, data: st.
 @given(st.sampled_from([4, 11, 12, 13, 30, 31, 34, 32, 61, 63, 100, 1023]), st.binary(max_size=120))
 def test_any_bytes_of_any_message_decode_or_raise_a_frame_error(kind: int, body: bytes) -> None:
     with contextlib.suppress(FrameError):
-        decode_message(Frame(kind, 1, body))
+        decode_message(LlrpFrame(kind, 1, body))

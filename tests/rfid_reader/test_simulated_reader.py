@@ -13,7 +13,7 @@ from rfid_reader.errors import ReaderError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.capabilities import parse_capabilities
 from rfid_reader.llrp.codec import decode_message, encode_message
-from rfid_reader.llrp.frames import Frame, FrameSplitter
+from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.llrp.reports import decode_report
 from rfid_reader.llrp.rospec import build_rospec
 from rfid_reader.settings import ReaderSettings
@@ -26,9 +26,9 @@ class Caller:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=3)
         self._splitter = FrameSplitter()
-        self._frames: list[Frame] = []
+        self._frames: list[LlrpFrame] = []
 
-    def next(self, kind: int | None = None) -> Frame:
+    def next(self, kind: int | None = None) -> LlrpFrame:
         while True:
             for frame in self._frames:
                 if kind is None or frame.type == kind:
@@ -194,21 +194,21 @@ def test_close_is_answered_before_the_connection_ends(caller: Caller) -> None:
 def test_what_the_reader_does_not_know_gets_an_error_message(
     caller: Caller, kind: int, body: bytes, code: str
 ) -> None:
-    caller.socket.sendall(Frame(kind, 3, body).encode())
+    caller.socket.sendall(LlrpFrame(kind, 3, body).encode())
     answer = caller.next(frames.ERROR_MESSAGE)
     assert answer.message_id == 3
     assert decode_message(answer)["LLRPStatus"]["StatusCode"] == code
 
 
 def test_a_malformed_request_is_an_error_status_not_an_end(caller: Caller) -> None:
-    caller.socket.sendall(Frame(frames.ADD_ROSPEC, 4, b"\x00\xb1\x00\x50\x00").encode())
+    caller.socket.sendall(LlrpFrame(frames.ADD_ROSPEC, 4, b"\x00\xb1\x00\x50\x00").encode())
     assert decode_message(caller.next(30))["LLRPStatus"]["StatusCode"] == "ParameterError"
-    caller.socket.sendall(Frame(frames.GET_READER_CAPABILITIES, 5, b"").encode())
+    caller.socket.sendall(LlrpFrame(frames.GET_READER_CAPABILITIES, 5, b"").encode())
     assert decode_message(caller.next(11))["LLRPStatus"]["StatusCode"] == "ParameterError"
 
 
 def test_a_version_it_does_not_speak_is_refused(caller: Caller) -> None:
-    caller.socket.sendall(Frame(frames.GET_ROSPECS, 4, b"", version=2).encode())
+    caller.socket.sendall(LlrpFrame(frames.GET_ROSPECS, 4, b"", version=2).encode())
     assert (
         decode_message(caller.next(frames.ERROR_MESSAGE))["LLRPStatus"]["StatusCode"] == "UnsupportedVersion"
     )

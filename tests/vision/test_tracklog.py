@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.vision.track import Sighting, Track
-from runtime.vision.tracklog import LAG_S, Row, TrackLog, mot_line
+from runtime.vision.tracklog import LAG_S, TrackLog, TrackRow, mot_line
 
 
 def seen(track: int | None, time_s: float, left: float = 0.0, **more: object) -> Track:
@@ -11,7 +11,9 @@ def seen(track: int | None, time_s: float, left: float = 0.0, **more: object) ->
     return Track(track, time_s, box, 0.8, (left / 10, 2.0), (0.0, 0.0), 0.1, **more)  # type: ignore[arg-type]
 
 
-def written(frames: list[tuple[int, float, list[Track]]], ended: dict[int, int] | None = None) -> list[Row]:
+def written(
+    frames: list[tuple[int, float, list[Track]]], ended: dict[int, int] | None = None
+) -> list[TrackRow]:
     log = TrackLog()
     rows = []
     for frame, time_s, tracks in frames:
@@ -59,7 +61,7 @@ def test_people_truncated_by_the_picture_are_not_written() -> None:
 
 def test_rows_come_after_a_fixed_delay_in_order_and_memory_stays_flat() -> None:
     log = TrackLog()
-    rows: list[Row] = []
+    rows: list[TrackRow] = []
     for frame in range(600):
         time_s = frame / 10
         fresh = log.add(frame, time_s, [seen(2, time_s), seen(1, time_s)], [])
@@ -70,12 +72,12 @@ def test_rows_come_after_a_fixed_delay_in_order_and_memory_stays_flat() -> None:
 
 
 def test_mot_challenge_text() -> None:
-    row = Row(0, 0.0, 3, (1.0, 2.5, 30.0, 60.126), 0.91234, None)
+    row = TrackRow(0, 0.0, 3, (1.0, 2.5, 30.0, 60.126), 0.91234, None)
     assert mot_line(row) == "1,3,1.00,2.50,30.00,60.13,0.9123,-1,-1,-1"
 
 
 def test_people_off_the_floor_plan_are_told_from_those_on_it() -> None:
-    row = Row(0, 0.0, 3, (1.0, 2.0, 3.0, 4.0), 0.9, (5.0, 5.0))
+    row = TrackRow(0, 0.0, 3, (1.0, 2.0, 3.0, 4.0), 0.9, (5.0, 5.0))
     assert row.on_plan((0, 0, 6, 6))
     assert not row.on_plan((0, 0, 4, 6))
     assert row.on_plan(None)

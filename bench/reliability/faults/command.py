@@ -34,7 +34,7 @@ from bench.reliability.faults.rows import box, clock, consumer, device, link, re
 from testing.delivery.account import Account
 
 
-class Row(NamedTuple):
+class FaultRow(NamedTuple):
     """What strikes, and how often in a full and in a quick run."""
 
     strike: Callable[[int], Outcome]
@@ -50,36 +50,36 @@ class BoxRow(NamedTuple):
     quick: int = 1
 
 
-ROWS: dict[str, Row] = {
-    "broker-killed": Row(link.broker_killed, 3),
-    "broker-gone": Row(link.broker_gone, 1),
-    "cloud-away": Row(link.cloud_away_and_broker_killed, 2),
-    "half-open": Row(link.half_open, 2),
-    "first-after-cut": Row(link.first_message_after_a_cut, 3),
-    "acl-refusal": Row(link.refused_by_acl, 1),
-    "certificate-expired": Row(link.certificate_expired, 1),
-    "device-killed": Row(device.device_killed, 200, 8),
-    "power-cut": Row(device.power_cut, 20, 3),
-    "disk-full": Row(device.disk_full, 2),
-    "outbox-damaged": Row(device.outbox_damaged, 2, 2),
-    "clock-steps": Row(device.clock_steps, 2),
-    "clock-years-off": Row(clock.clock_years_off, 1),
-    "new-disk": Row(stream.new_disk, 2),
-    "restored-image": Row(stream.restored_image, 2),
-    "clones": Row(stream.clones, 1),
-    "forged-ack": Row(stream.forged_ack, 2),
-    "replay-flood": Row(stream.replay_flood, 2),
-    "fork-fails": Row(state.fork_fails, 2),
-    "outbox-unlinked": Row(stream.outbox_unlinked, 2, 2),
-    "consumer-older": Row(consumer.consumer_older, 2),
-    "ack-before-commit": Row(consumer.ack_before_commit, 5),
-    "two-daemons": Row(state.two_daemons, 2),
-    "huge-message": Row(consumer.huge_message, 2),
-    "big-reload": Row(state.big_reload, 1),
-    "epc-flood": Row(reader.epc_flood, 1),
-    "state-read-only": Row(state.state_read_only, 2),
-    "outbox-newer": Row(stream.outbox_newer, 2),
-    "secret-in-uri": Row(state.secret_in_uri, 1),
+ROWS: dict[str, FaultRow] = {
+    "broker-killed": FaultRow(link.broker_killed, 3),
+    "broker-gone": FaultRow(link.broker_gone, 1),
+    "cloud-away": FaultRow(link.cloud_away_and_broker_killed, 2),
+    "half-open": FaultRow(link.half_open, 2),
+    "first-after-cut": FaultRow(link.first_message_after_a_cut, 3),
+    "acl-refusal": FaultRow(link.refused_by_acl, 1),
+    "certificate-expired": FaultRow(link.certificate_expired, 1),
+    "device-killed": FaultRow(device.device_killed, 200, 8),
+    "power-cut": FaultRow(device.power_cut, 20, 3),
+    "disk-full": FaultRow(device.disk_full, 2),
+    "outbox-damaged": FaultRow(device.outbox_damaged, 2, 2),
+    "clock-steps": FaultRow(device.clock_steps, 2),
+    "clock-years-off": FaultRow(clock.clock_years_off, 1),
+    "new-disk": FaultRow(stream.new_disk, 2),
+    "restored-image": FaultRow(stream.restored_image, 2),
+    "clones": FaultRow(stream.clones, 1),
+    "forged-ack": FaultRow(stream.forged_ack, 2),
+    "replay-flood": FaultRow(stream.replay_flood, 2),
+    "fork-fails": FaultRow(state.fork_fails, 2),
+    "outbox-unlinked": FaultRow(stream.outbox_unlinked, 2, 2),
+    "consumer-older": FaultRow(consumer.consumer_older, 2),
+    "ack-before-commit": FaultRow(consumer.ack_before_commit, 5),
+    "two-daemons": FaultRow(state.two_daemons, 2),
+    "huge-message": FaultRow(consumer.huge_message, 2),
+    "big-reload": FaultRow(state.big_reload, 1),
+    "epc-flood": FaultRow(reader.epc_flood, 1),
+    "state-read-only": FaultRow(state.state_read_only, 2),
+    "outbox-newer": FaultRow(stream.outbox_newer, 2),
+    "secret-in-uri": FaultRow(state.secret_in_uri, 1),
 }
 BOX_ROWS: dict[str, BoxRow] = {
     "config-broken": BoxRow(box.config_broken, 1),

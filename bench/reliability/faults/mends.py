@@ -34,7 +34,7 @@ class Mend(NamedTuple):
     says: str
 
 
-class Verdict(NamedTuple):
+class MendVerdict(NamedTuple):
     """What a row did without its mend."""
 
     mend: Mend
@@ -235,7 +235,7 @@ def places(text: str, root: Path = ROOT) -> list[Path]:
     return [file for file in files for _ in range(file.read_text().count(text))]
 
 
-def take_back(mend: Mend) -> Verdict:
+def take_back(mend: Mend) -> MendVerdict:
     """Run the mend's row in a copy of the source tree that has not got it."""
     with tempfile.TemporaryDirectory(prefix="tagsight-mend-") as name:
         copy = Path(name)
@@ -264,11 +264,11 @@ def _run(row: str, folder: Path) -> str:
     ).stdout
 
 
-def _verdict(mend: Mend, printed: str) -> Verdict:
+def _verdict(mend: Mend, printed: str) -> MendVerdict:
     try:
         (row,) = json.loads(printed)
     except ValueError:
-        return Verdict(mend, False, "the row did not run")
+        return MendVerdict(mend, False, "the row did not run")
     account = ", ".join(
         f"{count:,} {name.replace('_', ' ')}"
         for name, count in row["account"].items()
@@ -276,10 +276,10 @@ def _verdict(mend: Mend, printed: str) -> Verdict:
     )
     said = row["said"] if row["failed"] or not account else account
     right = re.search(mend.says, said) is not None if mend.says else bool(account)
-    return Verdict(mend, not row["passed"] and right and row["times"] > 0, said.removeprefix("FAILED: "))
+    return MendVerdict(mend, not row["passed"] and right and row["times"] > 0, said.removeprefix("FAILED: "))
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
+def table(verdicts: Sequence[MendVerdict]) -> str:
     """The verdicts as Markdown."""
     lines = ["| row | taken back | the row | it said |", "| --- | --- | --- | --- |"]
     for mend, noticed, said in verdicts:

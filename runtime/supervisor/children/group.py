@@ -25,7 +25,7 @@ from runtime.supervisor.forkserver.client import (
     NotStarted,
     Started,
 )
-from runtime.supervisor.topology import Link, ProcessPlan, preloaded_modules
+from runtime.supervisor.topology import ProcessLink, ProcessPlan, preloaded_modules
 
 PAUSED_S = 3.0
 """The loop turns several times a second: after such a pause the process was stopped, or the whole machine."""
@@ -42,7 +42,7 @@ class ChildGroup:
         self, policy: RestartPolicy, timeouts: Timeouts, utc: Callable[[], float], crash_dir: Path
     ) -> None:
         self.children: dict[str, Child] = {}
-        self.links: list[Link] = []
+        self.links: list[ProcessLink] = []
         self.crash_dir = crash_dir
         self.closing = False
         self.health_lost = 0
@@ -53,7 +53,7 @@ class ChildGroup:
         self._fork_server = ForkServerClient(preloaded_modules())
         self._selector = selectors.DefaultSelector()
         self._line: socket.socket | None = None
-        self._unconnected: list[Link] = []
+        self._unconnected: list[ProcessLink] = []
         self._checked_s = time.monotonic()
 
     def listen(self, fileobj: int | socket.socket, heed: Callable[[], None]) -> None:
@@ -153,7 +153,7 @@ class ChildGroup:
         utc_s = self._utc()
         self.forward(Health(child.name, HealthState.UNUSABLE, utc_s, utc_s, f"cannot start: {why}"))
 
-    def _connect(self, link: Link) -> None:
+    def _connect(self, link: ProcessLink) -> None:
         here, there = self.children.get(link.here), self.children.get(link.there)
         if here is None or there is None or not here.running or not there.running:
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime.config import ConfigErrors, Mistake, StoreConfig
 from runtime.config.mistakes import placed
-from runtime.config.reading import Answer
+from runtime.config.reading import ReadingAnswer
 from runtime.errors import TagsightError
 from runtime.supervisor.configuration.changes import changes
 from runtime.supervisor.configuration.reader import ConfigReader
@@ -90,7 +90,7 @@ class Configuration:
             self._reader.close()
             self._reader = None
 
-    def _judge(self, answer: Answer, accept: Callable[[StoreConfig], None]) -> bool:
+    def _judge(self, answer: ReadingAnswer, accept: Callable[[StoreConfig], None]) -> bool:
         if answer.store is None:
             self._refuse(answer.why)
             return False

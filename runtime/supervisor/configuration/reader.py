@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.config.reading import Answer
+from runtime.config.reading import ReadingAnswer
 from runtime.packing import unpack
 
 MAX_READ_S = 120.0
@@ -38,7 +38,7 @@ class ConfigReader:
             os.close(self._answer)
             raise
 
-    def poll(self) -> Answer | None:
+    def poll(self) -> ReadingAnswer | None:
         """The answer, or None while it is being worked on."""
         code = self._process.poll()
         if code is None:
@@ -52,7 +52,7 @@ class ConfigReader:
         if code != 0:
             return self._failed(f"reading it ended with {'signal' if code < 0 else 'exit code'} {abs(code)}")
         try:
-            return unpack(data, Answer)
+            return unpack(data, ReadingAnswer)
         except msgspec.DecodeError as error:
             return self._failed(f"what was read of it is spoiled ({error})")
 
@@ -62,5 +62,5 @@ class ConfigReader:
         self._process.wait()
         os.close(self._answer)
 
-    def _failed(self, why: str) -> Answer:
-        return Answer(None, [], f"{self._path}: {why}; send SIGHUP again")
+    def _failed(self, why: str) -> ReadingAnswer:
+        return ReadingAnswer(None, [], f"{self._path}: {why}; send SIGHUP again")

@@ -10,7 +10,7 @@ from contract.ranges import SeqRanges
 from contract.wire import MAX_INCARNATIONS
 
 
-class Account(msgspec.Struct):
+class StreamAccount(msgspec.Struct):
     """The ledger of one stream.
 
     `seen` arrived, `named` a gap event of this stream named, `aside` was kept as unreadable, `gone` the
@@ -96,6 +96,6 @@ class Account(msgspec.Struct):
         return ranges.count()
 
 
-def new_account() -> Account:
+def new_account() -> StreamAccount:
     """Of a stream that nothing is known of."""
-    return Account(SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges())
+    return StreamAccount(SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges(), SeqRanges())

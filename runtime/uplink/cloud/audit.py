@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from contract.envelope import StreamId
-from runtime.uplink.cloud.account import Account
+from runtime.uplink.cloud.account import StreamAccount
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class Audit(msgspec.Struct, frozen=True):
         return not self.missing
 
 
-def audit_of(stream: StreamId, account: Account) -> Audit:
+def audit_of(stream: StreamId, account: StreamAccount) -> Audit:
     """What an account says of its stream."""
     return Audit(
         site=stream.site,

@@ -15,7 +15,7 @@ from contract.envelope import Envelope, Origin, StreamId, open_envelope, text_of
 from contract.errors import PayloadError
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink.cloud.account import Account, new_account
+from runtime.uplink.cloud.account import StreamAccount, new_account
 from runtime.uplink.cloud.audit import Audit, audit_of
 from runtime.uplink.cloud.reading import ForeignEvent, gap_of, glimpse
 from runtime.uplink.cloud.tables import STEPS
@@ -186,7 +186,7 @@ class CloudStore:
         account.only_from(oldest_seq)
         self._touched.add(stream)
 
-    def _account(self, stream: StreamId) -> Account:
+    def _account(self, stream: StreamId) -> StreamAccount:
         return self._accounts.setdefault(stream, new_account())
 
     def commit(self) -> list[StreamId]:
@@ -245,7 +245,7 @@ class CloudStore:
             self._lock_file.close()
 
 
-def _read_account(row: tuple[Any, ...]) -> tuple[StreamId, Account]:
+def _read_account(row: tuple[Any, ...]) -> tuple[StreamId, StreamAccount]:
     seen, named, gone, aside, orphaned = (SeqRanges.parse(text) for text in row[3:8])
-    account = Account(seen, named, gone, aside, orphaned, row[8], row[9], json.loads(row[10] or "{}"))
+    account = StreamAccount(seen, named, gone, aside, orphaned, row[8], row[9], json.loads(row[10] or "{}"))
     return StreamId(*row[:3]), account

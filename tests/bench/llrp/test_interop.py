@@ -11,7 +11,7 @@ from bench.llrp.interop import CLIENTS, client_meets_simulator, session_meets_em
 from bench.llrp.relay import RecordingRelay
 from bench.llrp.tools import peers_python, tshark
 from rfid_reader.llrp import frames
-from rfid_reader.llrp.frames import Frame
+from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.simulator.faults import corrupt_report
 from runtime.errors import TagsightError
 
@@ -51,7 +51,10 @@ def test_tshark_finds_nothing_malformed_between_session_and_simulated_reader(dis
 def test_tshark_does_find_what_is_malformed(dissector: Path, tmp_path: Path) -> None:
     relay = RecordingRelay(0)
     with relay:
-        relay.chunks += [(1.0, True, Frame(frames.KEEPALIVE, 1, b"").encode()), (2.0, True, corrupt_report())]
+        relay.chunks += [
+            (1.0, True, LlrpFrame(frames.KEEPALIVE, 1, b"").encode()),
+            (2.0, True, corrupt_report()),
+        ]
     relay.write_pcap(tmp_path / "bad.pcap")
     found = dissect(dissector, tmp_path / "bad.pcap")
     assert found.messages == {"62": 1, "61": 1}

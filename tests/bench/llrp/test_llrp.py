@@ -23,7 +23,7 @@ from bench.llrp.storm import storm
 from bench.llrp.tools import peers_python
 from bench.llrp.usual_client import usual_client_under
 from rfid_reader.llrp import frames
-from rfid_reader.llrp.frames import Frame
+from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.settings import Timing
 from rfid_reader.simulator.faults import corrupt_report
 from runtime.errors import TagsightError
@@ -90,7 +90,7 @@ def test_a_victim_lets_other_errors_through(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("rfid_reader.gathering.decode_report", crash)
     with pytest.raises(IndexError):
-        Victim().hear([Frame(frames.RO_ACCESS_REPORT, 1, b"").encode()])
+        Victim().hear([LlrpFrame(frames.RO_ACCESS_REPORT, 1, b"").encode()])
 
 
 def test_the_ledger_tells_lost_doubled_and_changed_reads() -> None:

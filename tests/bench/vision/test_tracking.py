@@ -9,7 +9,7 @@ from bench.vision.track_clips import LabelledClip
 from bench.vision.track_peers import peers, track
 from bench.vision.track_scores import Scores, scores_of, without_unmarked
 from engines.inference.detector import Detections
-from runtime.vision.tracklog import Row
+from runtime.vision.tracklog import TrackRow
 
 FRAMES = range(40)
 
@@ -24,10 +24,10 @@ def truth() -> np.ndarray:
     return np.array(rows, dtype=np.float64)
 
 
-def rows_of(swap_at: int = 1000, people: tuple[int, ...] = (1, 2)) -> list[Row]:
+def rows_of(swap_at: int = 1000, people: tuple[int, ...] = (1, 2)) -> list[TrackRow]:
     other = {1: 2, 2: 1, 3: 3}
     return [
-        Row(
+        TrackRow(
             frame,
             frame / 10,
             other[person] if frame >= swap_at else person,
@@ -40,7 +40,7 @@ def rows_of(swap_at: int = 1000, people: tuple[int, ...] = (1, 2)) -> list[Row]:
     ]
 
 
-def scored(rows: list[Row]) -> Scores:
+def scored(rows: list[TrackRow]) -> Scores:
     pytest.importorskip("motmetrics")
     there = truth()
     return scores_of(there[there[:, 6] == 1], rows, FRAMES)
