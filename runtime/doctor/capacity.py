@@ -16,9 +16,9 @@ import msgspec
 from runtime.config import Camera, Engines
 from runtime.doctor.findings import Finding
 from runtime.doctor.speed import PICTURE_WH, Order, Speed
-from runtime.vision.batching import TARGET_LOAD, Demand, allot
+from runtime.vision.batching import TARGET_LOAD, Demand, allocate_rates
 from runtime.vision.camera_spec import TrackedCamera
-from runtime.vision.overload import Share, overload_sentence
+from runtime.vision.overload import AnalysisRate, overload_summary
 
 SUBJECT = "capacity"
 MEASURED_S = 3.0
@@ -115,7 +115,7 @@ def _fit(speed: Speed, cameras: Sequence[Camera]) -> CameraFit:
         Demand(plan.name, plan.wanted_fps, plan.floor_fps, plan.entrance, quiet=False) for plan in plans
     ]
     left = max(0.0, TARGET_LOAD - len(cameras) * _decoding_share(speed))
-    rates = allot(left * speed.looked_at_per_s, demands)
+    rates = allocate_rates(left * speed.looked_at_per_s, demands)
     wanted = sum(plan.wanted_fps for plan in plans)
     # Where even the floors are too much, frames of all are overtaken alike.
     over = max(1.0, sum(rates.values()) / max(left * speed.looked_at_per_s, 1e-6))
@@ -146,11 +146,11 @@ def finding_of(capacity: Capacity, cameras: Sequence[Camera] | None = None) -> F
         return Finding("ok", found, subject=SUBJECT)
     wanted = {camera.name: camera.analysis_fps for camera in cameras or ()}
     behind = {
-        name: Share(rate_fps, wanted[name])
+        name: AnalysisRate(rate_fps, wanted[name])
         for name, rate_fps in fit.managed_per_s.items()
         if rate_fps < SLACK * wanted[name]
     }
-    return Finding("weak", f"{overload_sentence(behind)}; {found}", REMEDY, SUBJECT)
+    return Finding("weak", f"{overload_summary(behind)}; {found}", REMEDY, SUBJECT)
 
 
 def _is_busy(cores: int) -> bool:

@@ -30,7 +30,7 @@ class Progress:
 class SendsTo:
     """Each process of a kind has a record socket to each of kind `to`.
 
-    The sender is told `Attach(role, NAME OF THE OTHER)`, the other `Attach(as_role, NAME OF THE SENDER)`;
+    The sender gets `Attach(role, NAME OF THE OTHER)`, the other `Attach(as_role, NAME OF THE SENDER)`;
     with `by_instance` the sender's name is that of its camera or reader alone. A sender's ring goes along.
     """
 

@@ -131,7 +131,7 @@ class ReaderProcess(Service):
             self._pass_on(self._detector.feed(reads), self._presence.feed(reads))
 
     def finish(self) -> None:
-        """Take leave of the reader, and judge what it said until then."""
+        """Disconnect from the reader, and judge what it has reported until then."""
         self._session.stop(LEAVE_S)
         self._judge()
         self._pass_on(self._detector.finish(), self._presence.finish())

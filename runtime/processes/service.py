@@ -119,13 +119,13 @@ class Service(ABC):
         """Another thread has called `wake`."""
 
     def turn(self) -> None:  # noqa: B027
-        """After whoever had something to say has been heard."""
+        """After messages and timers have been handled."""
 
     def on_message(self, message: Message) -> None:  # noqa: B027
         """A message of the supervisor that is none of the usual ones."""
 
     def finish(self) -> None:
-        """Told to stop: finish what is begun, tell the peers, say a last time how it is."""
+        """On `Stop`: finish what is begun, send what waits, report a last time."""
         for sender in self._senders:
             sender.flush()
         self.report()
@@ -135,7 +135,7 @@ class Service(ABC):
         """How the process is now."""
 
     def report(self) -> None:
-        """Tell the supervisor how the process is."""
+        """Report to the supervisor."""
         self.control.report(self.health())
 
     def _act_on_timers(self) -> float:

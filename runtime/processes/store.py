@@ -2,8 +2,8 @@
 
 Records come over sockets that arrive as `Attach("records", PEER)`, one from the vision process and one from
 each reader; the health of all processes comes from the supervisor. A fact is handed to the outbox in the
-same turn in which it is concluded; once it is on disk the uplink process is told. On `Stop` everything still
-in the sockets is taken in, open intervals are told as partial facts, and the outbox is closed.
+same turn in which it is concluded; once it is on disk the uplink process is notified. On `Stop` everything
+still in the sockets is taken in, open intervals are concluded as partial facts, and the outbox is closed.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class StoreProcess(Service):
 
 
 def _time_of(record: Message) -> float:
-    """When what a record tells was over."""
+    """When what a record describes was over."""
     if isinstance(record, PersonsSeen):
         return record.time_s
     if isinstance(record, (FramesMissed, TagFlip)):

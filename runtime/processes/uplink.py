@@ -142,7 +142,7 @@ class UplinkProcess(Service):
             self._store = None
 
     def _committed_seq(self) -> int:
-        """The last event on disk: the store process has written its farewell by now."""
+        """The last event on disk: the store process has written its last by now."""
         try:
             reader = OutboxReader(self._spec.outbox)
         except (OSError, sqlite3.Error, UplinkError):
@@ -155,7 +155,7 @@ class UplinkProcess(Service):
             reader.close()
 
     def health(self) -> Health:
-        """How the way to the cloud is."""
+        """How delivery to the cloud is."""
         tally = self._sender.tally()
         now_s = self.clock.now()
         waiting_s = 0.0 if tally.oldest_s is None or tally.backlog == 0 else max(0.0, now_s - tally.oldest_s)
@@ -217,7 +217,7 @@ class UplinkProcess(Service):
 
 
 def _remarks(tally: Tally, now_s: float) -> list[str]:
-    """What others have said under this device's name that somebody should look at."""
+    """Remarks on what others have sent under this device's name."""
     remarks = []
     if _is_recent(tally.namesake_s, now_s):
         remarks.append(

@@ -84,7 +84,7 @@ class VisionProcess(Service):
             self._analysis.work()
 
     def finish(self) -> None:
-        """End all tracks, and tell the store."""
+        """End all tracks, and send what waits."""
         if self._analysis is not None:
             for name in self._analysis.cameras:
                 self._analysis.remove_camera(name)

@@ -37,7 +37,7 @@ class ProcessPlan:
 class ProcessLink:
     """A record socket between two processes, and for a camera the ring its frames are in.
 
-    `here` is told `Attach(here_role, here_peer)`, `there` is told `Attach(there_role, there_peer)`.
+    `here` gets `Attach(here_role, here_peer)`, `there` gets `Attach(there_role, there_peer)`.
     """
 
     here: str

@@ -24,7 +24,7 @@ from runtime.vision.crop_inference import FrameDetections, Heads
 from runtime.vision.executors.executor import Executor, PendingBatch
 from runtime.vision.frame import LeasedFrame
 from runtime.vision.load_meter import LoadMeter
-from runtime.vision.overload import OverloadWatch, Share
+from runtime.vision.overload import AnalysisRate, OverloadMonitor
 from runtime.vision.track import TrackerSettings
 
 Size = tuple[int, int]
@@ -61,7 +61,7 @@ class Analysis:
         self._first_ids = {name: first_track_id(utc()) for name in self._known}
         self._refused = 0
         self._load = LoadMeter(time.monotonic())
-        self._overload = OverloadWatch()
+        self._overload = OverloadMonitor()
         self._sizes: set[Size] = set()
         self._pending: deque[tuple[PendingBatch, float]] = deque()
 
@@ -160,12 +160,12 @@ class Analysis:
         """How this machine keeps up since the last report, and what is no person, in words and figures."""
         now_s = time.monotonic()
         elapsed_s, values = self._load.report(now_s)
-        shares: dict[str, Share] = {}
+        shares: dict[str, AnalysisRate] = {}
         for name, rate_fps in self._policy.rates_fps.items():
             tracker = self._trackers[name]
             delivered_fps, got_fps = self._policy.delivered_fps(name, now_s), tracker.count() / elapsed_s
             if delivered_fps is not None:
-                shares[name] = Share(got_fps, min(delivered_fps, self._known[name].analysis_fps))
+                shares[name] = AnalysisRate(got_fps, min(delivered_fps, self._known[name].analysis_fps))
             values[f"{name}_fps"] = got_fps
             values[f"{name}_delivered_fps"] = delivered_fps or 0.0
             values[f"{name}_allowed_fps"] = rate_fps
@@ -174,7 +174,7 @@ class Analysis:
         if warning is not None:
             log.warning("%s", warning)
         things = [tracker.things() for tracker in self._trackers.values()]
-        return "; ".join(words for words in (self._overload.sentence, *things) if words), values
+        return "; ".join(words for words in (self._overload.summary, *things) if words), values
 
     def close(self) -> None:
         """End the tracks of all cameras and give the executor back. Raises EngineError."""
@@ -192,7 +192,7 @@ class Analysis:
         try:
             for ready in tracker.borrower.waiting():
                 if (missed := tracker.missed(ready)) > 0:
-                    self._policy.passed_over(name, missed, now_s)
+                    self._policy.missed(name, missed, now_s)
                 if not self._policy.is_due(name, now_s):
                     tracker.borrower.give_back(ready)
                     self.drops["rate lowered"] += 1
@@ -225,9 +225,9 @@ class Analysis:
             if not self._track(frame.camera, seen)
         ]
         end_s = time.monotonic()
-        busy_s = self._load.finished(len(found), start_s, end_s)
+        busy_s = self._load.batch_finished(len(found), start_s, end_s)
         self.progress_s = self._utc()
-        self._policy.finished(len(found), busy_s, end_s)
+        self._policy.batch_finished(len(found), busy_s, end_s)
         for name in gone:
             self.remove_camera(name)
 
@@ -235,7 +235,7 @@ class Analysis:
         """Whether the camera is still there to take its frame back."""
         tracker = self._trackers[name]
         records = tracker.track(seen, self._utc())
-        self._policy.saw(name, len(records[-1].persons), time.monotonic())
+        self._policy.note_persons(name, len(records[-1].persons), time.monotonic())
         for record in records:
             self._send(record)
         try:

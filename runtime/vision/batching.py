@@ -25,9 +25,9 @@ TARGET_LOAD = 0.9
 """Share of the time the network may work before rates are lowered."""
 COST_MEMORY = 0.1
 """Weight of the newest batch in the mean cost of a frame."""
-EARLY_SHARE = 0.25
+EARLY_FRACTION = 0.25
 """At a lowered rate a frame may come this share of the interval before its turn: sources jitter."""
-ROOM = 1.25
+HEADROOM = 1.25
 """A camera may want this much more than it was found to deliver: sources speed up, and estimates sway."""
 
 
@@ -51,7 +51,7 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class Demand:
-    """A camera's claim when rates are dealt out."""
+    """What a camera can make use of when rates are allocated."""
 
     name: str
     wanted_fps: float
@@ -60,7 +60,7 @@ class Demand:
     quiet: bool
 
 
-def allot(capacity_fps: float, demands: Iterable[Demand]) -> dict[str, float]:
+def allocate_rates(capacity_fps: float, demands: Iterable[Demand]) -> dict[str, float]:
     """Frames a second for each camera, so that they sum to `capacity_fps` if the floors allow it."""
     demands = list(demands)
     rates = {each.name: each.wanted_fps for each in demands}
@@ -84,7 +84,7 @@ class _Camera:
     plan: CameraPlan
     delivery: Delivery
     rate_fps: float
-    claim_fps: float
+    usable_fps: float
     """What it could make use of: as wanted, but no more than it delivers."""
     occupied_s: float
     waiting_since_s: float | None = None
@@ -93,7 +93,7 @@ class _Camera:
 
 
 class BatchPolicy:
-    """Deals out the network's time. Frames stay with the caller: cameras are known by name only."""
+    """Allocates the network's time. Frames stay with the caller: cameras are known by name only."""
 
     def __init__(self, settings: BatchSettings | None = None) -> None:
         self.settings = settings or BatchSettings()
@@ -101,8 +101,8 @@ class BatchPolicy:
         """Mean seconds a frame takes; None until the first batch is through."""
         self._cameras: dict[str, _Camera] = {}
         self._turns = 0
-        self._heard_s = float("-inf")
-        """When cameras were listened to last: while a batch is worked on, silence means nothing."""
+        self._last_event_s = float("-inf")
+        """When cameras were polled last: while a batch is worked on, silence means nothing."""
 
     def add(self, plan: CameraPlan, now_s: float) -> None:
         """A camera takes part from now on (again, if it was there before)."""
@@ -110,12 +110,12 @@ class BatchPolicy:
         self._cameras[plan.name] = _Camera(
             plan, Delivery(wanted_fps, now_s), wanted_fps, wanted_fps, occupied_s=now_s
         )
-        self._deal(now_s)
+        self._allocate(now_s)
 
     def remove(self, name: str, now_s: float) -> None:
         """A camera is gone, and its waiting frame with it."""
         self._cameras.pop(name, None)
-        self._deal(now_s)
+        self._allocate(now_s)
 
     @property
     def rates_fps(self) -> Mapping[str, float]:
@@ -123,17 +123,17 @@ class BatchPolicy:
         return {name: camera.rate_fps for name, camera in self._cameras.items()}
 
     def delivered_fps(self, name: str, now_s: float) -> float | None:
-        """Frames a second that a camera brings, looked at or not; None while that is not known."""
+        """Frames a second that a camera brings, analysed or not; None while that is not known."""
         return self._cameras[name].delivery.rate_fps(now_s)
 
     def is_due(self, name: str, now_s: float) -> bool:
         """Whether a frame that came should be offered; if not, it is given back, and counts as delivered."""
         camera = self._cameras[name]
-        if camera.rate_fps >= camera.claim_fps or camera.delivery.is_silent(now_s):
+        if camera.rate_fps >= camera.usable_fps or camera.delivery.is_silent(now_s):
             return True
         if camera.rate_fps > 0.0:
             interval_s = 1.0 / camera.rate_fps
-            if now_s - camera.served_s >= interval_s * (1.0 - EARLY_SHARE):
+            if now_s - camera.served_s >= interval_s * (1.0 - EARLY_FRACTION):
                 return True
         self._arrived(camera, 1, now_s)
         return False
@@ -145,13 +145,13 @@ class BatchPolicy:
         if camera.waiting_since_s is None:
             camera.waiting_since_s = now_s
 
-    def passed_over(self, name: str, frames: int, now_s: float) -> None:
+    def missed(self, name: str, frames: int, now_s: float) -> None:
         """So many frames of this camera came while everything it may lend was lent."""
         self._arrived(self._cameras[name], frames, now_s)
 
     def take(self, now_s: float) -> list[str]:
         """The cameras whose waiting frames are to be worked on now, most urgent first; empty: wait on."""
-        self._heard_s = now_s
+        self._last_event_s = now_s
         waiting = [camera for camera in self._cameras.values() if camera.waiting_since_s is not None]
         if not waiting or not self._gathered(waiting, now_s):
             return []
@@ -172,13 +172,13 @@ class BatchPolicy:
         enough = len(since) >= min(self._expected(now_s), self.settings.max_batch)
         return 0.0 if enough else max(0.0, min(since) + self.settings.gather_s - now_s)
 
-    def finished(self, frames: int, busy_s: float, now_s: float) -> None:
-        """A batch of so many frames took `busy_s` from laying out to tracking: rates are dealt out anew."""
+    def batch_finished(self, frames: int, busy_s: float, now_s: float) -> None:
+        """A batch of so many frames took `busy_s` from letterbox to tracking: rates are allocated again."""
         cost_s = busy_s / frames
         self.cost_s = cost_s if self.cost_s is None else self.cost_s + COST_MEMORY * (cost_s - self.cost_s)
-        self._deal(now_s)
+        self._allocate(now_s)
 
-    def saw(self, name: str, persons: int, now_s: float) -> None:
+    def note_persons(self, name: str, persons: int, now_s: float) -> None:
         """How many people a frame of this camera showed."""
         if persons and name in self._cameras:
             self._cameras[name].occupied_s = now_s
@@ -194,10 +194,10 @@ class BatchPolicy:
         return sum(not camera.delivery.is_silent(now_s) for camera in self._cameras.values())
 
     def _arrived(self, camera: _Camera, frames: int, now_s: float) -> None:
-        self._heard_s = max(self._heard_s, now_s)
+        self._last_event_s = max(self._last_event_s, now_s)
         camera.delivery.arrived(now_s, frames)
         if camera.rate_fps <= 0.0:
-            self._deal(now_s)
+            self._allocate(now_s)
 
     @staticmethod
     def _urgency(camera: _Camera, now_s: float) -> float:
@@ -206,28 +206,28 @@ class BatchPolicy:
             return float("inf")
         return round((now_s - camera.served_s) * camera.rate_fps, 6)
 
-    def _deal(self, now_s: float) -> None:
+    def _allocate(self, now_s: float) -> None:
         if not self.cost_s:
             return
-        heard_s = self._heard_s
-        speaking = [each for each in self._cameras.values() if each.delivery.is_delivering(heard_s)]
+        last_event_s = self._last_event_s
+        delivering = [each for each in self._cameras.values() if each.delivery.is_delivering(last_event_s)]
         for camera in self._cameras.values():
             camera.rate_fps = 0.0
-        speaking = speaking or list(self._cameras.values())
-        for camera in speaking:
-            rate_fps = camera.delivery.rate_fps(heard_s)
-            camera.claim_fps = camera.plan.wanted_fps
+        delivering = delivering or list(self._cameras.values())
+        for camera in delivering:
+            rate_fps = camera.delivery.rate_fps(last_event_s)
+            camera.usable_fps = camera.plan.wanted_fps
             if rate_fps is not None:
-                camera.claim_fps = min(camera.claim_fps, ROOM * rate_fps)
+                camera.usable_fps = min(camera.usable_fps, HEADROOM * rate_fps)
         demands = [
             Demand(
                 camera.plan.name,
-                camera.claim_fps,
-                min(camera.plan.floor_fps, camera.claim_fps),
+                camera.usable_fps,
+                min(camera.plan.floor_fps, camera.usable_fps),
                 camera.plan.entrance,
                 quiet=now_s - camera.occupied_s >= QUIET_AFTER_S,
             )
-            for camera in speaking
+            for camera in delivering
         ]
-        for name, rate_fps in allot(TARGET_LOAD / self.cost_s, demands).items():
+        for name, rate_fps in allocate_rates(TARGET_LOAD / self.cost_s, demands).items():
             self._cameras[name].rate_fps = rate_fps

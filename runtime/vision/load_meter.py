@@ -12,7 +12,7 @@ class LoadMeter:
         self._busy_s = 0.0
         self._frames = self._batches = 0
 
-    def finished(self, frames: int, start_s: float, end_s: float) -> float:
+    def batch_finished(self, frames: int, start_s: float, end_s: float) -> float:
         """A batch that began at `start_s` is done: the seconds that count as its own.
 
         Batches overlap: what passed before the one before it was finished is on that one's account.

@@ -1,4 +1,4 @@
-"""From the tracker's people to the records that the store process is told."""
+"""From the tracker's people to the records that are sent to the store process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _outputs(values: HeadValues, track_id: int) -> dict[str, Values]:
 def seen_before(camera: str, sequence: int, tracks: Sequence[Track], first_id: int = 0) -> list[PersonsSeen]:
     """What earlier frames showed of people confirmed only now, oldest first.
 
-    To be told before the frame that confirmed them (`sequence` is that frame's).
+    To be sent before the frame that confirmed them (`sequence` is that frame's).
     """
     by_time: defaultdict[float, list[Person]] = defaultdict(list)
     for track in tracks:

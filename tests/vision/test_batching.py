@@ -13,7 +13,7 @@ from runtime.vision.batching import (
     BatchSettings,
     CameraPlan,
     Demand,
-    allot,
+    allocate_rates,
 )
 from runtime.vision.delivery import Delivery
 
@@ -93,7 +93,7 @@ def demand(name: str, *, entrance: bool = False, quiet: bool = False) -> Demand:
 
 def test_enough_for_all_lowers_nobody() -> None:
     demands = [demand("a"), demand("b", quiet=True)]
-    assert allot(20.0, demands) == {"a": 10.0, "b": 10.0}
+    assert allocate_rates(20.0, demands) == {"a": 10.0, "b": 10.0}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_enough_for_all_lowers_nobody() -> None:
 def test_rates_are_lowered_in_order_and_never_below_the_floor(
     capacity_fps: float, quiet: float, busy: float, quiet_entrance: float, busy_entrance: float
 ) -> None:
-    rates = allot(
+    rates = allocate_rates(
         capacity_fps,
         [
             demand("busy entrance", entrance=True),
@@ -133,26 +133,26 @@ def test_rates_are_lowered_in_order_and_never_below_the_floor(
 
 def test_cameras_of_one_kind_share_the_loss() -> None:
     demands = [Demand("a", 10, 1, False, True), Demand("b", 19, 1, False, True)]
-    assert allot(15.5, demands) == pytest.approx({"a": 5.5, "b": 10.0})
+    assert allocate_rates(15.5, demands) == pytest.approx({"a": 5.5, "b": 10.0})
 
 
 def test_a_slow_network_lowers_the_quiet_camera_and_a_person_raises_it_again() -> None:
     dealer = policy(CameraPlan("hall", 10, 1), CameraPlan("till", 10, 1))
     now_s = QUIET_AFTER_S + 1.0
-    dealer.saw("till", 2, now_s)
-    dealer.finished(2, 2 * TARGET_LOAD / 14, now_s)  # 14 frames a second can be done
+    dealer.note_persons("till", 2, now_s)
+    dealer.batch_finished(2, 2 * TARGET_LOAD / 14, now_s)  # 14 frames a second can be done
     assert dealer.rates_fps == pytest.approx({"hall": 4.0, "till": 10.0})
-    dealer.saw("hall", 1, now_s)
-    dealer.saw("till", 0, now_s)
-    dealer.finished(2, 2 * TARGET_LOAD / 14, now_s)
+    dealer.note_persons("hall", 1, now_s)
+    dealer.note_persons("till", 0, now_s)
+    dealer.batch_finished(2, 2 * TARGET_LOAD / 14, now_s)
     assert dealer.rates_fps == pytest.approx({"hall": 7.0, "till": 7.0})
 
 
 def test_a_lowered_camera_is_not_due_until_its_turn() -> None:
     dealer = policy(CameraPlan("hall", 10, 1), CameraPlan("till", 10, 1))
     now_s = QUIET_AFTER_S + 1.0
-    dealer.saw("till", 2, now_s)
-    dealer.finished(2, 2 * TARGET_LOAD / 12, now_s)  # leaves the hall 2 frames a second
+    dealer.note_persons("till", 2, now_s)
+    dealer.batch_finished(2, 2 * TARGET_LOAD / 12, now_s)  # leaves the hall 2 frames a second
     dealer.offer("hall", now_s)
     dealer.take(now_s + 1.0)
     assert not dealer.is_due("hall", now_s + 1.3)
@@ -197,7 +197,7 @@ class Machine:
             batch = self.dealer.take(self.now_s)
             self.now_s += self.cost_s * len(batch) or 0.001
             if batch:
-                self.dealer.finished(len(batch), self.cost_s * len(batch), self.now_s)
+                self.dealer.batch_finished(len(batch), self.cost_s * len(batch), self.now_s)
             for name in batch:
                 got[name] += 1
         return {name: count / seconds for name, count in got.items()}
@@ -255,7 +255,7 @@ def test_frames_that_could_not_be_lent_count_as_delivered() -> None:
     dealer = policy(HALL)
     for tick in range(50):
         dealer.offer("hall", tick / 10)
-        dealer.passed_over("hall", 2, tick / 10)
+        dealer.missed("hall", 2, tick / 10)
     assert dealer.delivered_fps("hall", 5.0) == pytest.approx(30.0, rel=0.15)
 
 

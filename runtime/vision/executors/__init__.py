@@ -1,4 +1,4 @@
-"""Where frames are looked at: on the CPU, or on a GPU that reads them where they lie.
+"""Where inference runs: on the CPU, or on a GPU that reads them where they lie.
 
 executor    what every executor does: start a batch, finish it
 cpu         the detector's CPU back end

@@ -12,7 +12,7 @@ from runtime.vision.frame import LeasedFrame
 
 
 class CpuExecutor:
-    """An `Executor` that has looked when `start` returns. Heads run later, on the frame's image."""
+    """An `Executor` that is done when `start` returns. Heads run later, on the frame's image."""
 
     def __init__(self, detector: PersonDetector, reason: str) -> None:
         """`reason`: why no GPU is used."""

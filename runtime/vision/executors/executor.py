@@ -23,7 +23,7 @@ GpuBatch = tuple[Execution, Batch, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """Frames that are being looked at."""
+    """Frames that are being processed."""
 
     frames: tuple[LeasedFrame, ...]
     on_gpu: tuple[GpuBatch, ...] = ()
@@ -35,7 +35,7 @@ class Executor(Protocol):
     """Finds persons in frames that lie in rings. Used by one thread."""
 
     description: str
-    """What looks, and how frames reach it, for the log."""
+    """What runs the detector, and how frames reach it, for the log."""
     maps_writable: bool
     """Whether it wants rings mapped for writing; it never writes to them."""
 
@@ -47,13 +47,13 @@ class Executor(Protocol):
         """Frames of that camera will lie in that ring."""
 
     def remove_camera(self, camera: str) -> None:
-        """The ring goes; no frame of it is being looked at."""
+        """The ring goes; no frame of it is pending."""
 
     def set_min_score(self, score: float | None) -> None:
-        """Another least score of a box; None: the engine's own. No frame is being looked at."""
+        """Another least score of a box; None: the engine's own. No frame is pending."""
 
     def start(self, frames: Sequence[LeasedFrame]) -> PendingBatch:
-        """Begin to look; the frames stay as they are until `finish`. Raises EngineError."""
+        """Begin inference; the frames stay as they are until `finish`. Raises EngineError."""
 
     def finish(self, batch: PendingBatch) -> list[FrameDetections]:
         """Each frame's persons, and what heads on the GPU said of them. Raises EngineError."""

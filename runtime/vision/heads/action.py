@@ -7,4 +7,4 @@ from runtime.vision.heads.aggregation import Latest
 from runtime.vision.heads.head import Head
 
 HEAD = Head("action", task="action", decode=probabilities, aggregation=Latest, answers=1)
-"""The store process weighs the probabilities over the time of a flip itself, so each frame's is told."""
+"""The store process weighs the probabilities over the time of a flip itself, so each frame's is sent."""
