@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ import pytest
 from contract.facts import Visit
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.broker.settings import BrokerSettings
+from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.repair import DAMAGED_KEPT, suspicion
 from runtime.uplink.outbox.writer import Outbox
+from tests.uplink.ends import WaitUntil
 from tests.uplink.facts import ORIGIN, accounted, stored, visit
 
 
@@ -201,3 +206,20 @@ def test_a_row_whose_kind_is_no_text_any_more_is_still_read_and_delivered(tmp_pa
     reader.close()
     with Outbox(path, ORIGIN) as outbox:
         assert outbox.append([visit(11)]) == 11
+
+
+def test_an_event_on_disk_that_cannot_be_read_is_said_and_does_not_end_the_sender(
+    tmp_path: Path, broker: LocalBroker, wait_until: WaitUntil
+) -> None:
+    path = tmp_path / "outbox.db"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(1)])
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE events SET body = ?", (b"\x00 no event",))
+    sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=broker.port), first_pause_s=0.05)
+    sender.start()
+    try:
+        wait_until(lambda: "not an event" in sender.tally().detail, 20.0)
+        assert sender.is_alive()
+    finally:
+        sender.stop()
