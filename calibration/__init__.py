@@ -1,8 +1,12 @@
-"""The technician's tools: measure a camera, the floor it sees, a quiet rack and the clocks.
+"""The technician's tools: measure a camera, the floor it sees, the antennas of a quiet store, and the clocks.
 
-`floor_fit` turns pairs of picture and floor points into a homography and says how good it is,
-`floor_warnings` says what is wrong with where the points lie, `floor_drawing` draws the floor's metres over
-the picture, `clicking` asks for points on a local web page and `point_pairs` reads typed ones.
-`camera_report` watches a source for a while, `clock_report` asks the machine about its time. `cli` puts them
-behind `tagsight calibrate`.
+floor         pairs of picture and floor points into a homography, with its error and what is wrong with it
+antenna       dead, swapped, misaimed and loud antennas, from reads of the quiet store
+flips         garments turned on request set the store's own threshold
+camera        what a camera delivers, watched for a while
+clock         what the machine knows of the time
+recording     reads from a reader or a file, for those that need some
+store_plan    what store.yaml says of racks and antennas
+which_reader  which reader of store.yaml is meant
+cli           `tagsight calibrate`
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from calibration.antenna_command import antenna
-from calibration.camera_command import camera
-from calibration.clock_command import clock
-from calibration.flips_command import flips
-from calibration.floor_command import floor
+from calibration.antenna.command import antenna
+from calibration.camera.command import camera
+from calibration.clock.command import clock
+from calibration.flips.command import flips
+from calibration.floor.command import floor
 
 
 @click.group()

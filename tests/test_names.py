@@ -1,4 +1,4 @@
-"""One name, one thing: no public class name stands for two, and loggers are named by their modules."""
+"""One name, one thing; loggers are named by their modules; no folder holds more than a reader takes in."""
 
 from __future__ import annotations
 
@@ -51,6 +51,18 @@ STILL_TWO = {
 """Names that still stand for two things. To be emptied; nothing may be added."""
 
 
+MOST_MODULES = 15
+STILL_LARGE = {
+    "rfid_reader",
+    "rfid_reader/flips",
+    "rfid_reader/simulator",
+    "runtime/config",
+    "runtime/demo",
+    "runtime/frames",
+}
+"""Folders with more modules than that. To be emptied; nothing may be added."""
+
+
 def modules() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((REPO / package).rglob("*.py"))]
 
@@ -86,3 +98,17 @@ def test_loggers_are_named_by_their_modules() -> None:
         if not line.endswith("getLogger(__name__)")
     ]
     assert not other, "\n".join(other)
+
+
+def sizes() -> dict[str, int]:
+    """Folder -> how many modules lie in it, the package's own aside."""
+    found: dict[str, int] = defaultdict(int)
+    for path in modules():
+        found[str(path.parent.relative_to(REPO))] += path.name not in ("__init__.py", "__main__.py")
+    return found
+
+
+def test_no_folder_holds_more_than_fifteen_modules() -> None:
+    large = {folder: size for folder, size in sizes().items() if size > MOST_MODULES}
+    assert not set(large) - STILL_LARGE, large
+    assert not STILL_LARGE - set(large), f"take off STILL_LARGE: {STILL_LARGE - set(large)}"

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from quiet_stores import EPOCH_S, RACKS, TAGS, epc_of, recorded, store_with, weaker, with_antennas
 
-from calibration.antenna_drawing import (
+from calibration.antenna.drawing import (
     channel_noise,
     colours,
     draw_maps,
@@ -21,13 +21,12 @@ from calibration.antenna_drawing import (
     rate_map,
     short_names,
 )
-from calibration.antenna_findings import against_before, against_plan, too_loud
-from calibration.antenna_report import html_of
+from calibration.antenna.findings import against_before, against_plan, too_loud
+from calibration.antenna.rack_order import learn_racks
+from calibration.antenna.report import html_of
 from calibration.cli import calibrate
 from calibration.errors import CalibrationError
-from calibration.rack_order import learn_racks
-from calibration.store_plan import StorePlan, plan_from
-from calibration.turns import (
+from calibration.flips.trials import (
     THRESHOLDS,
     Tried,
     Turn,
@@ -37,6 +36,7 @@ from calibration.turns import (
     score_turns,
     try_thresholds,
 )
+from calibration.store_plan import StorePlan, plan_from
 from rfid_reader.antenna_calibration import (
     AntennaCalibration,
     FlipTrial,
@@ -181,7 +181,7 @@ def test_turning_garments_measures_recall_and_false_alarms(
     calibration: AntennaCalibration, order: tuple[ReadTable, list[Turn]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, turns = order
-    monkeypatch.setattr("calibration.turns.THRESHOLDS", (0.4, 0.9))
+    monkeypatch.setattr("calibration.flips.trials.THRESHOLDS", (0.4, 0.9))
     tried = try_thresholds(reads, turns, calibration)
     assert [one.threshold for one in tried] == sorted({0.4, 0.9, usual_threshold()})
     best = best_of(tried)

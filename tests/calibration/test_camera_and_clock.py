@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from calibration.camera_report import CameraWatch
+from calibration.camera.report import CameraWatch
 from calibration.cli import calibrate
-from calibration.clock_report import NTP_EPOCH_S, NTP_PACKET, ask_time_server
+from calibration.clock.report import NTP_EPOCH_S, NTP_PACKET, ask_time_server
 from calibration.errors import CalibrationError
 from rfid_reader.reads import ReadTable, save_reads
 from rfid_reader.simulator.server import SimulatedReader

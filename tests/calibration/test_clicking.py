@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.clicking import ClickingPage
 from calibration.errors import CalibrationError
-from calibration.point_pairs import pairs_of
+from calibration.floor.clicking import ClickingPage
+from calibration.floor.point_pairs import pairs_of
 
 ROWS = [[100, 400, 0, 5], [500, 400, 5, 5], [400, 100, 5, 0], [200, 100, 0, 0], [300, 250, 2.5, 2.0]]
 

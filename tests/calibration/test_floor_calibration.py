@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from calibration.cli import calibrate
 from calibration.errors import CalibrationError
-from calibration.floor_drawing import ROUGH, draw_floor
-from calibration.floor_fit import fit_floor
-from calibration.floor_report import errors_in_words, lines, points_text, yaml_block
-from calibration.floor_warnings import warnings_for
-from calibration.point_pairs import PointPairs, pairs_of, parse_typed, read_pairs
+from calibration.floor.drawing import ROUGH, draw_floor
+from calibration.floor.fit import fit_floor
+from calibration.floor.point_pairs import PointPairs, pairs_of, parse_typed, read_pairs
+from calibration.floor.report import errors_in_words, lines, points_text, yaml_block
+from calibration.floor.warnings import warnings_for
 from runtime.config import image_to_floor, parse
 from runtime.geometry import Homography
 

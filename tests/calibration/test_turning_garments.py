@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from quiet_stores import RACKS, epc_of, recorded, store_with
 
-from calibration import flips_command
 from calibration.cli import calibrate
-from calibration.flips_command import lines
-from calibration.turns import Tried
+from calibration.flips import command as flips_command
+from calibration.flips.command import lines
+from calibration.flips.trials import Tried
 from rfid_reader.antenna_calibration import FlipTrial, calibrate_still, load_calibration, save_calibration
 from rfid_reader.simulator.server import SimulatedReader
 from rfid_reader.tuned_detector import detector_for, tuned_detector, usual_threshold

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, QhullError
 
-from calibration.floor_fit import FloorFit
+from calibration.floor.fit import FloorFit
 
 Floats = npt.NDArray[np.float64]
 

@@ -41,7 +41,7 @@ def camera(uri: str, seconds: float, snapshot: Path | None, transport: Transport
     Example:
       tagsight calibrate camera rtsp://192.0.2.10/stream1 --seconds 20 --snapshot door.png
     """
-    from calibration.camera_report import CameraWatch
+    from calibration.camera.report import CameraWatch
     from runtime.frames.opening import open_source
     from runtime.frames.sources import read
     from runtime.frames.still import save_picture

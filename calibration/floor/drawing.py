@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration.floor_fit import FloorFit
-from calibration.floor_report import errors_in_words
-from calibration.floor_warnings import hull_of, view_pixels
+from calibration.floor.fit import FloorFit
+from calibration.floor.report import errors_in_words
+from calibration.floor.warnings import hull_of, view_pixels
 
 Floats = npt.NDArray[np.float64]
 Image = npt.NDArray[Any]

@@ -121,8 +121,8 @@ def _record(settings: ReaderSettings, seconds: float) -> ReadTable:
 
 
 def _with_racks(found: AntennaCalibration, order: Path, plan: StorePlan) -> AntennaCalibration:
-    from calibration.rack_order import learn_racks
-    from calibration.turns import find_flips
+    from calibration.antenna.rack_order import learn_racks
+    from calibration.flips.trials import find_flips
     from rfid_reader.reads import load_reads
     from rfid_reader.tuned_detector import usual_threshold
 
@@ -142,7 +142,7 @@ def _with_racks(found: AntennaCalibration, order: Path, plan: StorePlan) -> Ante
 def _all_findings(
     found: AntennaCalibration, plan: StorePlan, earlier: AntennaCalibration | None
 ) -> list[str]:
-    from calibration.antenna_findings import against_before, against_plan, too_loud
+    from calibration.antenna.findings import against_before, against_plan, too_loud
 
     findings = list(found.findings)
     if earlier is not None:
@@ -151,8 +151,8 @@ def _all_findings(
 
 
 def _write_report(report: Path, found: AntennaCalibration, plan: StorePlan) -> None:
-    from calibration.antenna_drawing import draw_maps
-    from calibration.antenna_report import html_of, png_of
+    from calibration.antenna.drawing import draw_maps
+    from calibration.antenna.report import html_of, png_of
 
     try:
         report.write_text(html_of(found, f"Antennas: {report.stem}", plan, found.findings), encoding="utf-8")

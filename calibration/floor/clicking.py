@@ -20,9 +20,9 @@ import cv2
 import numpy.typing as npt
 
 from calibration.errors import CalibrationError
-from calibration.floor_fit import fit_floor
-from calibration.floor_warnings import warnings_for
-from calibration.point_pairs import MAX_PAIRS, PointPairs, pairs_of
+from calibration.floor.fit import fit_floor
+from calibration.floor.point_pairs import MAX_PAIRS, PointPairs, pairs_of
+from calibration.floor.warnings import warnings_for
 
 MAX_BODY_BYTES = 65_536
 SOCKET_TIMEOUT_S = 10.0
@@ -96,7 +96,7 @@ class ClickingPage:
 
 
 def _page(png: bytes, size: tuple[int, int], pairs: PointPairs) -> bytes:
-    template = files("calibration").joinpath("clicking.html").read_text(encoding="utf-8")
+    template = files("calibration.floor").joinpath("clicking.html").read_text(encoding="utf-8")
     points = [
         {"image": image.tolist(), "floor": floor.tolist()}
         for image, floor in zip(pairs.image_px, pairs.floor_m, strict=True)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration.antenna_drawing import colours, draw_maps, ordered_tags, rate_map
+from calibration.antenna.drawing import colours, draw_maps, ordered_tags, rate_map
 from calibration.errors import CalibrationError
 from calibration.store_plan import StorePlan
 from rfid_reader.antenna_calibration import LEAST_RATE_HZ, AntennaCalibration

@@ -15,8 +15,8 @@ from calibration.errors import CalibrationError
 from calibration.which_reader import chosen_reader, reader_options
 
 if TYPE_CHECKING:
+    from calibration.flips.trials import Tried, Turn
     from calibration.recording import Recording
-    from calibration.turns import Tried, Turn
     from rfid_reader.antenna_calibration import AntennaCalibration
     from rfid_reader.settings import ReaderSettings
 
@@ -67,8 +67,8 @@ def flips(
     Example:
       tagsight calibrate flips antenna.yaml --reader 192.0.2.20
     """
+    from calibration.flips.trials import as_trial, best_of, choose_garments, try_thresholds
     from calibration.store_plan import StorePlan, plan_from
-    from calibration.turns import as_trial, best_of, choose_garments, try_thresholds
     from rfid_reader.antenna_calibration import load_calibration, save_calibration
     from rfid_reader.reads import save_reads
 
@@ -141,8 +141,8 @@ def hold_session(
     places: EPC to the words by which a person finds the garment, in the order to turn them. wait: shows a
     prompt and returns when the technician is done with it.
     """
+    from calibration.flips.trials import Turn
     from calibration.recording import Recording
-    from calibration.turns import Turn
 
     turns: list[Turn] = []
     with Recording(settings) as recording:

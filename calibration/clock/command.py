@@ -35,7 +35,7 @@ def clock(config: Path | None, reader: str | None, server: str | None, seconds: 
     Example:
       tagsight calibrate clock --reader 192.0.2.20 --server pool.ntp.org
     """
-    from calibration.clock_report import ask_time_server
+    from calibration.clock.report import ask_time_server
 
     found: dict[str, Any] = {"kernel": _kernel()}
     if server is not None:

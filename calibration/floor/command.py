@@ -54,11 +54,11 @@ def floor(
     Example:
       tagsight calibrate floor door.png --points door.csv --drawing door-grid.png --out door.yaml
     """
-    from calibration import floor_report
-    from calibration.floor_drawing import draw_floor
-    from calibration.floor_fit import fit_floor
-    from calibration.floor_warnings import warnings_for
-    from calibration.point_pairs import PointPairs, pairs_of, parse_typed, read_pairs
+    from calibration.floor import report
+    from calibration.floor.drawing import draw_floor
+    from calibration.floor.fit import fit_floor
+    from calibration.floor.point_pairs import PointPairs, pairs_of, parse_typed, read_pairs
+    from calibration.floor.warnings import warnings_for
     from runtime.frames.still import save_picture, take_picture
 
     uri = _uri(picture, config, camera)
@@ -73,20 +73,20 @@ def floor(
         pairs = _by_mouse(image, pairs, port, minutes)
     size = (int(image.shape[1]), int(image.shape[0]))
     if save_points is not None:
-        _write(save_points, floor_report.points_text(pairs, save_points.suffix.lower() == ".csv"))
+        _write(save_points, report.points_text(pairs, save_points.suffix.lower() == ".csv"))
     fit = fit_floor(pairs)
     warnings = warnings_for(fit, size)
     if drawing is not None:
         save_picture(drawing, draw_floor(image, fit))
     if out is not None:
-        _write(out, floor_report.yaml_block(fit, size))
+        _write(out, report.yaml_block(fit, size))
     if as_json:
-        click.echo(json.dumps(floor_report.summary(fit, warnings, size), indent=2))
+        click.echo(json.dumps(report.summary(fit, warnings, size), indent=2))
         return
-    for line in floor_report.lines(fit, warnings):
+    for line in report.lines(fit, warnings):
         click.echo(line)
     if out is None:
-        click.echo(f"\nfor store.yaml, under the camera:\n\n{floor_report.yaml_block(fit, size)}")
+        click.echo(f"\nfor store.yaml, under the camera:\n\n{report.yaml_block(fit, size)}")
 
 
 def _uri(picture: str | None, config: Path | None, camera: str | None) -> str:
@@ -108,7 +108,7 @@ def _uri(picture: str | None, config: Path | None, camera: str | None) -> str:
 
 
 def _by_mouse(image: npt.NDArray[Any], pairs: Any, port: int, minutes: float) -> Any:
-    from calibration.clicking import ClickingPage
+    from calibration.floor.clicking import ClickingPage
 
     with ClickingPage(image, pairs, port) as page:
         click.echo(f"open in a browser on this machine: {page.address}", err=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from calibration.floor_fit import FloorFit
-from calibration.point_pairs import PointPairs
+from calibration.floor.fit import FloorFit
+from calibration.floor.point_pairs import PointPairs
 
 
 def lines(fit: FloorFit, warnings: list[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from calibration.errors import CalibrationError
-from calibration.point_pairs import PointPairs
+from calibration.floor.point_pairs import PointPairs
 from runtime.geometry import GeometryError, Homography
 
 Floats = npt.NDArray[np.float64]

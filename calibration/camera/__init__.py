@@ -1,0 +1,1 @@
+"""What a camera delivers: `report` watches a source for a while, `command` is `tagsight calibrate camera`."""

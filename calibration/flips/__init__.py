@@ -1,0 +1,1 @@
+"""Garments turned on request: `trials` finds the threshold, `command` is `tagsight calibrate flips`."""
