@@ -59,7 +59,7 @@ ROWS = [
     ({"readers__0__mode": 2}, "readers[ceiling].mode", ("reader:ceiling",)),
     ({"engines__threads": 1}, "engines.threads", ("vision",)),
     ({"uplink__port": 1884}, "uplink.port", ("uplink",)),
-    ({"uplink__max_mb": 100}, "uplink.max_mb", ("store", "uplink")),
+    ({"uplink__max_mb": 100}, "uplink.max_mb", ("store",)),
     ({"retention__events_days": 3}, "retention.events_days", ("store",)),
     ({"floor__grid_m": 2.0}, "floor.grid_m", ("store",)),
     ({"site__timezone": "Asia/Shanghai"}, "site.timezone", ("store",)),
