@@ -49,7 +49,7 @@ def doctor(config_path: Path | None, seconds: float, measure: bool, as_json: boo
     carried = None
     if measure:
         engines, cameras = (Engines(), None) if config is None else (config.engines, config.cameras)
-        found, carried = capacity.look(engines, cameras, seconds)
+        found, carried = capacity.measure_capacity(engines, cameras, seconds)
         findings.append(found)
     ill = any(finding.verdict == "missing" for finding in findings)
     if as_json:

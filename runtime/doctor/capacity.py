@@ -1,7 +1,7 @@
 """How many cameras this machine carries, and whether the configured store fits; for `tagsight doctor`.
 
-A camera costs the decoding of its stream on one core and the look of the network, with all cores, at the
-pictures that are analysed. What a store's cameras would get is dealt out as the vision process does it.
+A camera costs the decoding of its stream on one core and inference, with all cores, at the
+pictures that are analysed. What a store's cameras would get is allocated as the vision process does it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from runtime.config import Camera, Engines
 from runtime.doctor.findings import Finding
-from runtime.doctor.speed import PICTURE_WH, Order, Speed
+from runtime.doctor.speed import PICTURE_WH, Speed, SpeedRequest
 from runtime.vision.batching import TARGET_LOAD, Demand, allocate_rates
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.overload import AnalysisRate, overload_summary
@@ -67,11 +67,11 @@ class NotMeasured(Exception):
 
 def measured_speed(engines: Engines, limit_s: float) -> Speed:
     """What `runtime.doctor.speed` measures within the limit. Raises NotMeasured."""
-    order = Order(engines, min(MEASURED_S, READY_SHARE * limit_s))
+    request = SpeedRequest(engines, min(MEASURED_S, READY_SHARE * limit_s))
     command = [sys.executable, "-m", "runtime.doctor.speed"]
     try:
         answer = subprocess.run(  # noqa: S603
-            command, input=msgspec.json.encode(order), capture_output=True, timeout=limit_s, check=False
+            command, input=msgspec.json.encode(request), capture_output=True, timeout=limit_s, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise NotMeasured(f"no figure within {limit_s:g} s") from error
@@ -80,8 +80,10 @@ def measured_speed(engines: Engines, limit_s: float) -> Speed:
     try:
         return msgspec.json.decode(answer.stdout, type=Speed)
     except msgspec.DecodeError as error:
-        said = answer.stderr.decode(errors="replace").strip().splitlines()
-        raise NotMeasured(said[-1] if said else f"it ended with {answer.returncode}") from error
+        stderr_lines = answer.stderr.decode(errors="replace").strip().splitlines()
+        raise NotMeasured(
+            stderr_lines[-1] if stderr_lines else f"it ended with {answer.returncode}"
+        ) from error
 
 
 def capacity_of(speed: Speed, engines: Engines, cameras: Sequence[Camera] | None = None) -> Capacity:
@@ -160,7 +162,7 @@ def _is_busy(cores: int) -> bool:
         return False
 
 
-def look(
+def measure_capacity(
     engines: Engines,
     cameras: Sequence[Camera] | None,
     limit_s: float,

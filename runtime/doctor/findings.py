@@ -19,7 +19,7 @@ Verdict = Literal["ok", "weak", "absent", "missing"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: a verdict, what was found, and what to do about it (empty when nothing is).
+    """One thing checked: a verdict, what was found, and what to do about it (empty when nothing is).
 
     Secrets in `found` are struck out.
     """
@@ -35,10 +35,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at. `look` raises one of our own errors, or OSError, when it is missing or broken."""
+    """Something to check. `run` raises one of our own errors, or OSError, when it is missing or broken."""
 
     subject: str
-    look: Callable[[], Finding]
+    run: Callable[[], Finding]
     remedy: str = "see the sentence before"
 
 
@@ -71,7 +71,7 @@ def run_checks(checks: Sequence[Check], limit_s: float) -> list[Finding]:
 
 def _looked(check: Check) -> Finding:
     try:
-        return check.look()
+        return check.run()
     except (TagsightError, EngineError, ReaderError) as error:
         return Finding("missing", str(error), check.remedy)
     except OSError as error:

@@ -95,8 +95,8 @@ def accelerator() -> Finding:
     names = _nvidia_smi()
     devices = _cuda_devices()
     if devices:
-        told = tegra or names or "NVIDIA GPU"
-        return Finding("ok", f"{told}: {devices} CUDA device{'s' if devices > 1 else ''}")
+        known = tegra or names or "NVIDIA GPU"
+        return Finding("ok", f"{known}: {devices} CUDA device{'s' if devices > 1 else ''}")
     if tegra or names:
         remedy = (
             "install the driver's CUDA library, and let this user open /dev/nvidia* (group video or render)"

@@ -1,6 +1,6 @@
-"""How fast this machine decodes and looks at pictures, measured in a process of its own.
+"""How fast this machine decodes and analyses frames, measured in a process of its own.
 
-    python -m runtime.doctor.speed < order.json > speed.json
+    python -m runtime.doctor.speed < request.json > speed.json
 
 A process of its own can be ended when it takes too long, and is alone with its libraries.
 """
@@ -39,7 +39,7 @@ ANALYSED_OF_DECODED = 10 / 25
 """Only analysed pictures are turned into BGR."""
 
 
-class Order(msgspec.Struct, frozen=True):
+class SpeedRequest(msgspec.Struct, frozen=True):
     """What is to be measured: the engines as configured, for so long in all once they are ready."""
 
     engines: Engines
@@ -60,21 +60,21 @@ class Speed(msgspec.Struct, frozen=True):
     coding: str | None
 
 
-def measure(order: Order) -> Speed:
+def measure(request: SpeedRequest) -> Speed:
     """Compile, then measure: two thirds of the time for the network, one for decoding. Raises EngineError."""
-    threads = order.engines.threads or available_threads()
+    threads = request.engines.threads or available_threads()
     cv2.setNumThreads(1)
     detector = PersonDetector.open(
-        order.engines.detector,
-        input_size=order.engines.input_size,
-        backend=order.engines.backend,
+        request.engines.detector,
+        input_size=request.engines.input_size,
+        backend=request.engines.backend,
         threads=threads,
         streams=min(BATCH, threads),
-        score=order.engines.score,
+        score=request.engines.score,
     )
-    executor = choose_executor(order.engines.backend, detector)
+    executor = choose_executor(request.engines.backend, detector)
     try:
-        looked_at_per_s = _looked_at_per_s(executor, order.seconds * 2 / 3)
+        looked_at_per_s = _looked_at_per_s(executor, request.seconds * 2 / 3)
     finally:
         executor.close()
     coding, clip = clip_of(PICTURE_WH)
@@ -83,7 +83,7 @@ def measure(order: Order) -> Speed:
         input_wh=detector.input_size_for(*PICTURE_WH),
         cores=available_threads(),
         looked_at_per_s=looked_at_per_s,
-        decoded_per_s=None if clip is None else _decoded_per_s(clip, order.seconds / 3),
+        decoded_per_s=None if clip is None else _decoded_per_s(clip, request.seconds / 3),
         coding=coding,
     )
 
@@ -169,10 +169,10 @@ def scene(size: tuple[int, int], number: int) -> NDArray[np.uint8]:
 
 
 def main() -> int:
-    """Measure what standard input orders."""
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    """Measure what standard input asks for."""
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=SpeedRequest)
     try:
-        speed = measure(order)
+        speed = measure(request)
     except EngineError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -13,7 +13,7 @@ import pytest
 from runtime.cli import main
 from runtime.config import Camera, Engines
 from runtime.doctor import capacity
-from runtime.doctor.capacity import NotMeasured, capacity_of, finding_of, look, measured_speed
+from runtime.doctor.capacity import NotMeasured, capacity_of, finding_of, measure_capacity, measured_speed
 from runtime.doctor.speed import Speed, clip_of
 
 QUICK = Speed("openvino on the processor", (416, 256), 2, 100.0, 250.0, "libx264")
@@ -37,7 +37,7 @@ def test_without_a_figure_for_decoding_the_network_alone_decides() -> None:
 
 
 def test_a_store_that_fits_is_said_to_fit() -> None:
-    found, carried = look(Engines(), cameras(6), 1.0, lambda engines, limit_s: QUICK)
+    found, carried = measure_capacity(Engines(), cameras(6), 1.0, lambda engines, limit_s: QUICK)
     assert found.verdict == "ok" and "the store's 6 want 60 in all, which fits" in found.found
     assert carried is not None and carried.store is not None and carried.store.fits
     assert carried.store.managed_per_s == {f"c{number}": 10.0 for number in range(6)}
@@ -73,7 +73,7 @@ def test_a_machine_that_cannot_even_decode_manages_nothing() -> None:
 
 def test_what_takes_too_long_or_breaks_is_not_measured_and_no_fault_of_the_machine() -> None:
     began_s = time.monotonic()
-    found, carried = look(Engines(), None, 0.2)
+    found, carried = measure_capacity(Engines(), None, 0.2)
     assert time.monotonic() - began_s < 5.0
     assert carried is None and found.verdict == "absent"
     assert found.found == "not measured: no figure within 0.2 s"
