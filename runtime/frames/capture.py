@@ -24,7 +24,7 @@ from runtime.frames.lending import READER_BUSY, LentRing
 from runtime.frames.ring import FrameHeader, Image, PixelFormat
 from runtime.frames.scaling import fitted, scale_nv12
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
-from runtime.frames.timing import AnalysisRate, StaleShare
+from runtime.frames.timing import AnalysisPacer, StaleShare
 from runtime.frames.watch import PictureWatch, StreamFinding
 
 ANALYSIS_RATE = "analysis rate"
@@ -156,7 +156,7 @@ class Capture(threading.Thread):
                 source.close()
 
     def _read_on(self, source: Source) -> None:
-        rate, watch = AnalysisRate(self.analysis_fps), self._new_watch()
+        rate, watch = AnalysisPacer(self.analysis_fps), self._new_watch()
         stale = spoiled = 0
         while not self._stopping.is_set():
             with self._busy():
@@ -174,7 +174,7 @@ class Capture(threading.Thread):
             self._backoff.worked(grab.arrived_s)
             self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
             if rate.fps != self.analysis_fps:
-                rate = AnalysisRate(self.analysis_fps)
+                rate = AnalysisPacer(self.analysis_fps)
             if rate.wants(grab.time_s):
                 self._take(source, grab, watch)
             else:

@@ -14,7 +14,7 @@ STALE_OF = 20
 """A share of fewer pictures says nothing."""
 
 
-class AnalysisRate:
+class AnalysisPacer:
     """Chooses frames so that about `fps` of them a second are analysed, however uneven they come."""
 
     def __init__(self, fps: float) -> None:

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from runtime.frames.timing import AnalysisRate, StaleShare
+from runtime.frames.timing import AnalysisPacer, StaleShare
 from runtime.frames.watch import PictureWatch, StreamFinding
 
 
@@ -17,13 +17,13 @@ from runtime.frames.watch import PictureWatch, StreamFinding
     ids=["25 to 10", "every one", "every third", "uneven share", "a slow source"],
 )
 def test_frames_are_taken_at_the_analysis_rate(source_fps: int, analysis_fps: int, taken: int) -> None:
-    rate, rng = AnalysisRate(analysis_fps), random.Random(3)
+    rate, rng = AnalysisPacer(analysis_fps), random.Random(3)
     times = [number / source_fps + rng.uniform(0, 0.2 / source_fps) for number in range(source_fps * 10)]
     assert sum(rate.wants(time_s) for time_s in times) == pytest.approx(taken, abs=2)
 
 
 def test_a_gap_in_the_stream_is_not_made_up_for() -> None:
-    rate = AnalysisRate(5)
+    rate = AnalysisPacer(5)
     before = sum(rate.wants(number / 25) for number in range(50))
     after = sum(rate.wants(60 + number / 25) for number in range(50))
     assert before == after
@@ -31,7 +31,7 @@ def test_a_gap_in_the_stream_is_not_made_up_for() -> None:
 
 
 def test_time_going_back_starts_afresh() -> None:
-    rate = AnalysisRate(5)
+    rate = AnalysisPacer(5)
     assert rate.wants(1000.0)
     assert rate.wants(10.0)
 
