@@ -22,7 +22,7 @@ from rfid_reader.simulator.recordings import StoreRecording
 
 CLIP_S = 4.0
 APART_S = 5.0
-LEAST_READS = 4
+MIN_READS = 4
 PUBLISHED = {"js": 0.94, "raw": 0.919}
 Array = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Clips:
 class ClipRow:
     """Two-class accuracy (balanced: at the marks of training stores, and cross-fitted) and area under the ROC
     curve of one method. `handled` and `others` are numbers of clips, `unjudged` those with fewer than
-    LEAST_READS reads, which are left out."""
+    MIN_READS reads, which are left out."""
 
     method: str
     rate_hz: float
@@ -114,7 +114,7 @@ def _score(
         for epc, start_s, end_s in wanted:
             reads = recording.reads
             inside = (reads.epc == epc) & (reads.time_s >= start_s) & (reads.time_s <= end_s)
-            if inside.sum() < LEAST_READS:
+            if inside.sum() < MIN_READS:
                 unjudged += 1
                 continue
             scores.append(score_of(epc, start_s, end_s))

@@ -18,7 +18,7 @@ from rfid_reader.simulator.recordings import Score, StoreRecording, match, thinn
 
 WARM_UP_S = 15.0
 SLICE_S = 0.25
-LEAST_LOG_ODDS = -9.0
+MIN_LOG_ODDS = -9.0
 """Of a moment that a detector does not score at all, and of one that it is surer about."""
 Rows = NDArray[np.int64]
 Array = NDArray[np.float64]
@@ -41,13 +41,13 @@ class ScoreLog(EventMaker):
 
     def mean_log_odds(self, epc: str, start_s: float, end_s: float) -> float:
         """Mean of a tag's log-odds over the moments judged from start_s to end_s, each kept within
-        LEAST_LOG_ODDS either way."""
+        MIN_LOG_ODDS either way."""
         judged = int(np.searchsorted(self._times, end_s, "right") - np.searchsorted(self._times, start_s))
         times, scores = self._series.get(self._rows.get(epc, -1), (np.zeros(0), np.zeros(0)))
         inside = np.clip(scores[(times >= start_s) & (times <= end_s)], 1e-9, 1 - 1e-9)
-        log_odds = np.clip(np.log(inside / (1 - inside)), LEAST_LOG_ODDS, -LEAST_LOG_ODDS)
-        total = float(log_odds.sum()) + LEAST_LOG_ODDS * (judged - len(inside))
-        return total / judged if judged else LEAST_LOG_ODDS
+        log_odds = np.clip(np.log(inside / (1 - inside)), MIN_LOG_ODDS, -MIN_LOG_ODDS)
+        total = float(log_odds.sum()) + MIN_LOG_ODDS * (judged - len(inside))
+        return total / judged if judged else MIN_LOG_ODDS
 
     @cached_property
     def _times(self) -> Array:

@@ -71,7 +71,7 @@ def moved_against_still(folder: Path) -> MovedAgainstStill:
     scores = []
     for names in (MOVED, STILL):
         tables = [load_locate(path) for name in names for path in sorted((folder / name).rglob("*.csv"))]
-        scores.append(np.array([clip_score(table) for table in tables if len(table) >= LEAST_READS]))
+        scores.append(np.array([clip_score(table) for table in tables if len(table) >= MIN_READS]))
     return MovedAgainstStill(round(area_under_roc(*scores), 4), len(scores[0]), len(scores[1]))
 
 

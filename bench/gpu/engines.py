@@ -31,7 +31,7 @@ from engines.cuda.errors import GpuError
 from engines.cuda.execution import Batch, Execution
 from engines.cuda.inference import TensorRtNetwork, read_network
 from engines.cuda.kernels.compile import cubin_for
-from engines.cuda.lane import LanePlan, RingFrame
+from engines.cuda.stream_slot import RingFrame, SlotPlan
 from engines.inference.detector import PersonDetector
 from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
 
@@ -45,14 +45,14 @@ class Setting:
     name: str
     staged: bool = False
     graphs: bool = True
-    lanes: int = 2
+    in_flight: int = 2
 
 
 SETTINGS = (
     Setting("as shipped"),
     Setting("frames copied", staged=True),
     Setting("no graphs", graphs=False),
-    Setting("one batch in flight", lanes=1),
+    Setting("one batch in flight", in_flight=1),
 )
 
 
@@ -91,7 +91,7 @@ def measure(
         gpu.load(b"\x7fELF" if stand_in.is_here() else cubin_for(gpu.facts.target, gpu.facts.driver_version))
         network, precision = _network(detector, detector.input_size_for(*picture_wh), max(batches))
         sizes = tuple(sorted(size for size in set(batches) if size <= network.largest_batch))
-        plan = LanePlan(network, detector.reading, sizes)
+        plan = SlotPlan(network, detector.reading, sizes)
         before = gpu.library.free_memory_bytes()
         with closing(Execution(gpu, plan)) as execution:
             memory = before - gpu.library.free_memory_bytes()
@@ -99,7 +99,9 @@ def measure(
             engine = execution.describe()
         figures, source = [], ""
         for setting in SETTINGS:
-            with closing(Execution(gpu, replace(plan, graphs=setting.graphs), setting.lanes)) as execution:
+            with closing(
+                Execution(gpu, replace(plan, graphs=setting.graphs), setting.in_flight)
+            ) as execution:
                 for size in sizes:
                     one, source = _measure_setting(gpu, execution, setting, picture_wh, size, rounds)
                     figures.append(one)
@@ -124,10 +126,10 @@ def measure(
 def _network(detector: PersonDetector, size: tuple[int, int], largest: int) -> tuple[TensorRtNetwork, str]:
     """The engine to run, and its precision: of the store, or the double over the stand-in."""
     if stand_in.is_here():
-        from engines.cuda.execution import buckets_of
-        from testing.gpu.tensorrt import DoubleEngine
+        from engines.cuda.execution import batch_sizes_of
+        from testing.gpu.tensorrt import FakeEngine
 
-        engine = DoubleEngine(detector.source.path, size, buckets_of(largest))
+        engine = FakeEngine(detector.source.path, size, batch_sizes_of(largest))
         return read_network(engine, "double of TensorRT"), "fp32"
     from engines.cuda.stored import network_of
 
@@ -166,7 +168,7 @@ def _measure_setting(
     on_gpu, answer = percentiles(gpu_ms), percentiles(answer_ms)
     uses_graphs = setting.graphs and not execution.remarks
     figures = SettingFigures(
-        setting.name, way, uses_graphs, setting.lanes, size, on_gpu, answer, fps, power.mean_w
+        setting.name, way, uses_graphs, setting.in_flight, size, on_gpu, answer, fps, power.mean_w
     )
     return figures, power.source
 
@@ -182,7 +184,7 @@ def _run(execution: Execution, cameras: Sequence[RingCamera], rounds: int) -> tu
         execution.persons(batch)
         answer_ms.append((time.perf_counter() - start_s) * 1e3)
         execution.finish(batch)
-        gpu_ms.append(batch.lane.latency_ms()[0])
+        gpu_ms.append(batch.slot.latency_ms()[0])
 
     for number in range(rounds):
         if not execution.has_room:

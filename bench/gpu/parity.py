@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from bench.gpu import stand_in
 from bench.inputs import sample_clip
-from engines.cuda.crops import CropNetwork
+from engines.cuda.crops import GpuCropNetwork
 from engines.cuda.driver import Gpu, open_gpu
-from engines.cuda.execution import Execution, buckets_of
+from engines.cuda.execution import Execution, batch_sizes_of
 from engines.cuda.inference import read_network
 from engines.cuda.kernels.compile import cubin_for
-from engines.cuda.lane import LanePlan
 from engines.cuda.libraries import LibraryName
+from engines.cuda.stream_slot import SlotPlan
 from engines.inference.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
@@ -46,7 +46,7 @@ from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSetting
 
 DETECTOR = "person-detector"
 INPUT_WH = (416, 320)
-LEAST_SCORE = 0.1
+MIN_SCORE = 0.1
 SURE_SCORE = 0.35
 MATCHED_PX = 2.0
 SAME_TRACK_PX = 1.0
@@ -135,7 +135,7 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     engine: list[str] = []
 
     def opened(
-        gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...]
+        gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[GpuCropNetwork, ...]
     ) -> Execution:
         if stand_in.is_here():
             execution = open_double(gpu, detector, size, looks)
@@ -154,18 +154,18 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
 
 
 def open_double(
-    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[GpuCropNetwork, ...] = ()
 ) -> Execution:
     """The detector's network run by the double of TensorRT."""
-    from testing.gpu.tensorrt import DoubleEngine
+    from testing.gpu.tensorrt import FakeEngine
 
-    buckets = buckets_of(2)
-    network = read_network(DoubleEngine(detector.source.path, size, buckets), "double of TensorRT")
-    return Execution(gpu, LanePlan(network, detector.reading, buckets, looks))
+    buckets = batch_sizes_of(2)
+    network = read_network(FakeEngine(detector.source.path, size, buckets), "double of TensorRT")
+    return Execution(gpu, SlotPlan(network, detector.reading, buckets, looks))
 
 
 def _detector() -> PersonDetector:
-    return PersonDetector.open(DETECTOR, input_size=INPUT_WH, backend="onnxruntime", score=LEAST_SCORE)
+    return PersonDetector.open(DETECTOR, input_size=INPUT_WH, backend="onnxruntime", score=MIN_SCORE)
 
 
 def _run(executor: GpuExecutor, pictures: Iterator[Image], size_wh: tuple[int, int]) -> list[CameraParity]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.llrp.rig import ReadAccount, SessionRig
 
 RATE_HZ = 100.0
-LONGEST_S = 120.0
+MAX_S = 120.0
 RECOVERY_LIMIT_S = 5.0
 NOBODY_S = 3.0
 REFUSING_S = 6.0
@@ -66,7 +66,7 @@ class _Attempts:
 
 def _after(fault: str, kind: str, seconds: float = 0.0, *, outlasted: bool = False) -> Survived:
     """Strike once; recovery counts from the fault's end if it has one that the session has to wait for."""
-    with SessionRig(RATE_HZ, LONGEST_S) as rig:
+    with SessionRig(RATE_HZ, MAX_S) as rig:
         rig.hear_more(50)
         attempts = _Attempts(rig)
         rig.strike(kind, seconds)
@@ -112,7 +112,7 @@ def unknown_message() -> Survived:
 
 def one_tag_a_report() -> Survived:
     """Report after every tag: the inventory must not end there, so every read of the air is heard."""
-    with SessionRig(RATE_HZ, LONGEST_S) as rig:
+    with SessionRig(RATE_HZ, MAX_S) as rig:
         first_s = rig.hear_more(1)
         made, seconds = rig.source.made, rig.hear_more(300)
         rate_hz = (rig.source.made - made) / seconds
@@ -124,7 +124,7 @@ def one_tag_a_report() -> Survived:
 
 def nobody_there() -> Survived:
     """The reader is switched on only after the session."""
-    rig = SessionRig(RATE_HZ, LONGEST_S)
+    rig = SessionRig(RATE_HZ, MAX_S)
     rig.reader.stop()
     rig.session.start()
     attempts = _Attempts(rig)

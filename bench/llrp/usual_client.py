@@ -14,7 +14,7 @@ from rfid_reader.simulator.server import SimulatedReader
 
 SCRIPT = Path(__file__).parent / "peers" / "sllurp_counts.py"
 RATE_HZ = 100.0
-LONGEST_S = 60.0
+MAX_S = 60.0
 START_S = 15.0
 WATCHED_S = 15.0
 """A client that has not read again after this long is said not to come back."""
@@ -24,7 +24,7 @@ class UsualClient:
     """The client in a process of its own, and how many reads it has heard; use as a context manager."""
 
     def __init__(self, port: int) -> None:
-        command = [str(peers_python()), str(SCRIPT), "127.0.0.1", str(port), str(LONGEST_S)]
+        command = [str(peers_python()), str(SCRIPT), "127.0.0.1", str(port), str(MAX_S)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 INPUT = 416
 STRIDES = (8, 16, 32)
 PERSON = 0
-LEAST_SCORE = 0.1
+MIN_SCORE = 0.1
 OVERLAP_LIMIT = 0.65
 
 
@@ -70,7 +70,7 @@ class PeerLoop:
         tensor = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32)
         rows = self._session.run(None, {self._input: tensor})[0][0]
         scores = rows[:, 4] * rows[:, 5 + PERSON]
-        likely = scores > LEAST_SCORE
+        likely = scores > MIN_SCORE
         rows, grid = rows[likely], self._grid[likely]
         centre = (rows[:, :2] + grid[:, :2]) * grid[:, 2:]
         half = np.exp(rows[:, 2:4]) * grid[:, 2:] / 2

@@ -36,7 +36,7 @@ from engines.evaluation.pool import Image, LabelledImage, Labels, coco, street_p
 from engines.evaluation.teachers import TeacherBoxes, Teachers
 from engines.inference.detector import PersonDetector
 
-LOWEST_SCORE = 0.02
+MIN_SCORE = 0.02
 NANO, RETAIL = "yolox-nano", "person-detection-retail-0013"
 TEACHERS = {
     NANO: "det-yolox-nano/yolox_nano.onnx",
@@ -110,17 +110,17 @@ def contenders(data: Path, threads: int, others: Sequence[str] = ()) -> list[Con
         for file in engine.entry.files:
             plain = {"f32": "fp32", "int8": "int8"}[file.precision]
             source = NetworkSource(engine.folder / file.file, engine.entry)
-            made = PersonDetector(runner, source, threads=threads, score=LOWEST_SCORE)
+            made = PersonDetector(runner, source, threads=threads, score=MIN_SCORE)
             found.append(Contender(engine.entry.name, plain, True, made))
             if engine.entry.name == SIZED and plain == "fp32":
                 found += at_other_inputs(found[-1], threads)
             if file.bf16 and runner.name == "openvino" and cpu.has_bf16():
                 quick = NetworkSource(source.path, engine.entry, "bf16")
-                made = PersonDetector(runner, quick, threads=threads, score=LOWEST_SCORE)
+                made = PersonDetector(runner, quick, threads=threads, score=MIN_SCORE)
                 with_bf16 = {"f32": "bf16", "int8": "int8, bf16"}[file.precision]
                 found.append(Contender(engine.entry.name, with_bf16, True, made))
     for name in others:
-        made = PersonDetector.open(name, threads=threads, score=LOWEST_SCORE)
+        made = PersonDetector.open(name, threads=threads, score=MIN_SCORE)
         found.append(Contender(name, made.source.precision, True, made))
     return found + [teacher(data, name, threads) for name in TEACHERS]
 
@@ -132,7 +132,7 @@ def at_other_inputs(usual: Contender, threads: int) -> list[Contender]:
     for label, changes in OTHER_INPUTS.items():
         recipe = msgspec.structs.replace(source.recipe, **changes)
         sized = NetworkSource(source.path, recipe, source.precision)
-        made = PersonDetector(runner, sized, threads=threads, score=LOWEST_SCORE)
+        made = PersonDetector(runner, sized, threads=threads, score=MIN_SCORE)
         found.append(Contender(usual.name, usual.precision, True, made, label))
     return found
 
@@ -141,7 +141,7 @@ def teacher(data: Path, name: str, threads: int) -> Contender:
     """A teacher as it is published, at its own input size. Raises EngineError."""
     recipe = Recipe(long_side=416)
     source = NetworkSource(data / TEACHERS[name], recipe)
-    made = PersonDetector(backends.choose("auto"), source, threads=threads, score=LOWEST_SCORE)
+    made = PersonDetector(backends.choose("auto"), source, threads=threads, score=MIN_SCORE)
     return Contender(name, "fp32", False, made)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
-from engines.inference.action import ACTION_WEIGHTS, ActionJudge
+from engines.inference.action import ACTION_WEIGHTS, ActionClassifier
 
 LABELS = Path(__file__).parent / "labels" / "action.csv"
 PLACES = {
@@ -42,11 +42,11 @@ class ActionRating:
 
 def rate_all(data: Path, threads: int) -> list[ActionRating]:
     """The shipped net on every place and on all together."""
-    judge = ActionJudge.open(ACTION_WEIGHTS, threads=threads)
+    judge = ActionClassifier.open(ACTION_WEIGHTS, threads=threads)
     scores: dict[str, list[float]] = {}
     truth: dict[str, list[bool]] = {}
     for image, boxes in pictures(data, [box for box in read_labels(LABELS) if box.label != UNCLEAR]):
-        values = judge.suspicion(image, [box.box for box in boxes]).tolist()
+        values = judge.handling_probability(image, [box.box for box in boxes]).tolist()
         for box, value in zip(boxes, values, strict=True):
             for place in (PLACES[box.clip.split("/")[0]], EVERYWHERE):
                 scores.setdefault(place, []).append(value)

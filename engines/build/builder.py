@@ -33,10 +33,10 @@ from engines.catalogue import KnownEngine, trust
 from engines.errors import BuildError, EngineError
 
 MIB = 1 << 20
-LEAST_DISK_MIB = 300
+MIN_DISK_MIB = 300
 DISK_PER_NETWORK = 24
 """A plan holds kernels for each batch size: up to sixteen times the network was seen."""
-LEAST_MEMORY_MIB = 900
+MIN_MEMORY_MIB = 900
 DEFAULT_LIMIT_S = 3600.0
 
 Ending = Literal["up to date", "built", "built, not run", "skipped", "failed"]
@@ -233,13 +233,13 @@ def _run(job: CompileJob, log: Path, request: Request, site: BuildSite, on_progr
 
 def preflight(site: BuildSite, network_bytes: int, options: Options) -> None:
     """Raises BuildError where disk or memory would run out half way."""
-    need_mib = LEAST_DISK_MIB + DISK_PER_NETWORK * network_bytes // MIB
+    need_mib = MIN_DISK_MIB + DISK_PER_NETWORK * network_bytes // MIB
     free_mib = shutil.disk_usage(site.plans.root).free // MIB
     if free_mib < need_mib:
         raise BuildError(
             f"{site.plans.root}: {free_mib} MiB are free, and {need_mib} are needed to build safely"
         )
-    wanted_mib = LEAST_MEMORY_MIB + (options.workspace_mib if site.integrated else 0)
+    wanted_mib = MIN_MEMORY_MIB + (options.workspace_mib if site.integrated else 0)
     free_mib = free_memory_mib()
     if free_mib < wanted_mib:
         raise BuildError(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TOLD_SHARE, TOLD_S = 0.1, 10.0
 """Without a terminal, a line is printed for each tenth, and at least every ten seconds."""
-LONGEST_WAIT_S = 7200.0
+MAX_WAIT_S = 7200.0
 
 
 class ProgressLines:
@@ -201,7 +201,7 @@ def build(
     wish = wanted.EngineWish(
         sizes=tuple(sizes),
         precision=precision,
-        buckets=wanted.buckets_from(batches),
+        buckets=wanted.batch_sizes_from(batches),
         workspace_mib=workspace_mib,
         level=level,
         dla_core=dla,
@@ -216,7 +216,7 @@ def build(
         with (
             stopped_by_signal(),
             open_site(library, target) as site,
-            site.plans.builder(LONGEST_WAIT_S if wait else 0.0),
+            site.plans.builder(MAX_WAIT_S if wait else 0.0),
         ):
             for request in wanted.requests(site.plans, chosen, wish):
                 outcomes.append(_built(site, request, quiet=as_json))

@@ -20,7 +20,7 @@ from engines.inference.preprocess import tight_input
 PICTURE_SHAPES = ((4, 3), (16, 9))
 """Of cameras: a network that takes any size is built for the tightest input of each."""
 MAX_BATCH = 64
-LEAST_SIDE, MOST_SIDE = 32, 4096
+MIN_SIDE, MAX_SIDE = 32, 4096
 
 
 def sizes_of(engine: KnownEngine, source: Path, asked: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -37,7 +37,7 @@ def sizes_of(engine: KnownEngine, source: Path, asked: Sequence[tuple[int, int]]
     return list(dict.fromkeys(sizes))
 
 
-def buckets_from(text: str) -> tuple[int, ...]:
+def batch_sizes_from(text: str) -> tuple[int, ...]:
     """Batch sizes such as `1,2,4,8,16`. Raises BuildError for what is not a rising list of small numbers."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
@@ -72,10 +72,8 @@ class EngineWish:
     def options(self, size_wh: tuple[int, int], precision: Precision) -> Options:
         """For one input size. Raises BuildError for what no TensorRT takes."""
         width, height = size_wh
-        if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size_wh):
-            raise BuildError(
-                f"--input {width}x{height}: both sides must be {LEAST_SIDE} to {MOST_SIDE} pixels"
-            )
+        if not all(MIN_SIDE <= side <= MAX_SIDE for side in size_wh):
+            raise BuildError(f"--input {width}x{height}: both sides must be {MIN_SIDE} to {MAX_SIDE} pixels")
         if self.dla_core is not None and len(self.buckets) != 1:
             raise BuildError("a DLA runs one batch size only: give one with --batches, such as --batches 4")
         return Options(

@@ -20,7 +20,7 @@ Found = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class CropNetwork:
+class GpuCropNetwork:
     """A network that looks at persons: re-identification, or what their hands do.
 
     How many persons there are is known only on the GPU, so it always looks at the same number of places:
@@ -40,7 +40,7 @@ class CropNetwork:
 class CropPath:
     """The buffers and launches of one such network, for one batch in flight."""
 
-    def __init__(self, gpu: Gpu, crops: CropNetwork, most: int, answer_columns: int) -> None:
+    def __init__(self, gpu: Gpu, crops: GpuCropNetwork, most: int, answer_columns: int) -> None:
         """`most`: places of the largest batch."""
         self._gpu = gpu
         self._crops = crops
@@ -98,7 +98,7 @@ class CropPath:
         self._buffers.close()
 
 
-def places_for(crops: CropNetwork, frames: int) -> int:
+def places_for(crops: GpuCropNetwork, frames: int) -> int:
     """How many places its batch has for so many frames. Raises GpuError where its engine takes none."""
     places = min(frames * crops.persons_a_frame, crops.network.largest_batch)
     if places < 1:

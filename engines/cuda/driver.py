@@ -62,7 +62,7 @@ def choose_way(facts: GpuFacts, *, writable: bool) -> FrameWay:
 
 
 class SharedRing:
-    """A camera's ring as the GPU reaches it. One frame of it is fetched at a time per `lane`."""
+    """A camera's ring as the GPU reaches it. One frame of it is fetched at a time per `slot`."""
 
     def __init__(
         self, gpu: Gpu, memory: tuple[int, int], frame_bytes: int, way: FrameWay, device_address: int
@@ -72,13 +72,13 @@ class SharedRing:
         self.way = way
         self._gpu = gpu
         self._device_address = device_address
-        self._lanes: dict[int, tuple[int, int, int]] = {}
+        self._slots: dict[int, tuple[int, int, int]] = {}
 
-    def fetch(self, offset: int, size: int, stream: int, lane: int = 0) -> int:
+    def fetch(self, offset: int, size: int, stream: int, slot: int = 0) -> int:
         """Where the GPU finds `size` bytes from `offset` on, for work queued on `stream` after this call.
 
-        A lane is one frame in flight: its buffer is used again by the next fetch, so the caller waits for the
-        stream before that. Raises GpuError where the bytes are not in the ring.
+        A stream slot is one frame in flight: its buffer is used again by the next fetch, so the caller waits
+        for the stream before that. Raises GpuError where the bytes are not in the ring.
         """
         if offset < 0 or offset + size > self.length:
             raise GpuError(f"{size} bytes from {offset} on are not in a ring of {self.length} bytes")
@@ -86,7 +86,7 @@ class SharedRing:
             raise GpuError(f"{size} bytes are no frame of this ring; the largest has {self.frame_bytes}")
         if self.way is FrameWay.IN_PLACE:
             return self._device_address + offset
-        pinned, mapped, device = self._lane(lane)
+        pinned, mapped, device = self._slot(slot)
         source = self.address + offset
         if self.way is not FrameWay.DMA:
             ctypes.memmove(pinned, source, size)
@@ -96,24 +96,24 @@ class SharedRing:
         self._gpu.library.copy_to_device(device, source, size, stream)
         return device
 
-    def _lane(self, lane: int) -> tuple[int, int, int]:
-        """(pinned address, the same as the GPU sees it, GPU memory) of a lane, with room for a frame."""
-        if lane not in self._lanes:
+    def _slot(self, slot: int) -> tuple[int, int, int]:
+        """(pinned address, the same as the GPU sees it, GPU memory) of a slot, with room for a frame."""
+        if slot not in self._slots:
             library = self._gpu.library
             staged = self.way is not FrameWay.DMA
             pinned, mapped = library.allocate_pinned(self.frame_bytes) if staged else (0, 0)
             device = 0 if self.way is FrameWay.STAGED_IN_PLACE else library.allocate(self.frame_bytes)
-            self._lanes[lane] = (pinned, mapped, device)
-        return self._lanes[lane]
+            self._slots[slot] = (pinned, mapped, device)
+        return self._slots[slot]
 
     def close(self) -> None:
         """Give everything back; the ring itself stays mapped."""
-        for pinned, _, device in self._lanes.values():
+        for pinned, _, device in self._slots.values():
             if pinned:
                 self._gpu.library.free_pinned(pinned)
             if device:
                 self._gpu.library.free(device)
-        self._lanes.clear()
+        self._slots.clear()
         self._gpu.forget(self)
 
 

@@ -6,24 +6,24 @@ from engines.backends import tensorrt
 from engines.build.store import PlanStore
 from engines.catalogue import EngineEntry
 from engines.catalogue.source import NetworkSource
-from engines.cuda.crops import CropNetwork
+from engines.cuda.crops import GpuCropNetwork
 from engines.cuda.driver import Gpu
 from engines.cuda.errors import GpuError
-from engines.cuda.execution import Execution, buckets_of
+from engines.cuda.execution import Execution, batch_sizes_of
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import TensorRtNetwork, read_network
 from engines.cuda.kernels import launches
-from engines.cuda.lane import LanePlan
+from engines.cuda.stream_slot import SlotPlan
 from engines.inference import crops
 from engines.inference.decoders.scene import PLAIN
 from engines.inference.detector import PersonDetector
 
-LARGEST_BATCH = 8
+MAX_BATCH = 8
 """As runtime.vision.batching gathers them."""
 
 
 def open_stored(
-    gpu: Gpu, detector: PersonDetector, input_wh: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+    gpu: Gpu, detector: PersonDetector, input_wh: tuple[int, int], looks: tuple[GpuCropNetwork, ...] = ()
 ) -> Execution:
     """The detector's plan for that input size, and behind it what looks at its persons.
 
@@ -34,23 +34,23 @@ def open_stored(
     if why:
         raise GpuError(why)
     network = network_of(detector, input_wh)
-    plan = LanePlan(network, reading, buckets_of(min(LARGEST_BATCH, network.largest_batch)), looks)
+    plan = SlotPlan(network, reading, batch_sizes_of(min(MAX_BATCH, network.largest_batch)), looks)
     return Execution(gpu, plan)
 
 
-def crops_of(looks: crops.CropNetwork) -> CropNetwork:
+def crops_of(looks: crops.CropNetwork) -> GpuCropNetwork:
     """The plan of a network that the processor runs on crops. Raises EngineError where there is none."""
     return crops_with(looks, _stored(looks.source, looks.size_wh))
 
 
-def crops_with(looks: crops.CropNetwork, network: TensorRtNetwork) -> CropNetwork:
+def crops_with(looks: crops.CropNetwork, network: TensorRtNetwork) -> GpuCropNetwork:
     """That engine, fed as the processor feeds the network. Raises GpuError where it is another network's."""
     if len(network.outputs) != 1 or network.outputs[0].shape[1:] != (looks.answers,):
         shapes = [list(output.shape) for output in network.outputs]
         raise GpuError(f"engine {network.name} answers with {shapes}, not [n, {looks.answers}]")
     pixels = looks.pixels
     rule = rule_of(pixels.mean, pixels.std, rgb=pixels.colour == "rgb")
-    return CropNetwork(network, rule, looks.task == "reid", grown=looks.grown)
+    return GpuCropNetwork(network, rule, looks.task == "reid", grown=looks.grown)
 
 
 def network_of(detector: PersonDetector, input_wh: tuple[int, int]) -> TensorRtNetwork:

@@ -16,7 +16,7 @@ from engines.evaluation.teachers import TeacherBoxes, covered, overlap, suppress
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 NMS_IOU = 0.6
-LOWEST_SCORE = 0.02
+MIN_SCORE = 0.02
 MATCH_IOU = 0.5
 
 
@@ -51,7 +51,7 @@ def decode(rows: NDArray[np.float32], size: tuple[int, int], scale: float) -> Te
         xs, ys = np.tile(np.arange(columns), lines), np.repeat(np.arange(lines), columns)
         grids.append((np.stack((xs, ys), 1) + 0.5) * stride)
     centres = np.concatenate(grids).astype(np.float32)
-    keep = rows[:, 4] > LOWEST_SCORE
+    keep = rows[:, 4] > MIN_SCORE
     rows, centres = rows[keep], centres[keep]
     boxes = np.concatenate((centres - rows[:, :2], centres + rows[:, 2:4]), 1).astype(
         np.float32

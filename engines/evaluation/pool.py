@@ -20,7 +20,7 @@ from engines.errors import TrainingError
 Image = NDArray[np.uint8]
 Boxes = NDArray[np.float32]
 
-LONGEST_SIDE = 960
+MAX_SIDE = 960
 PAD = 114
 """Grey of what a picture does not cover of a network's input."""
 
@@ -193,7 +193,7 @@ def all_pictures(data: Path) -> Iterator[LabelledImage]:
     yield from clip_frames(data / "video-intel-people" / "store-aisle-detection-preview.gif", "aisle", 2, 0.0)
 
 
-def shrink(picture: LabelledImage, longest: int = LONGEST_SIDE) -> LabelledImage:
+def shrink(picture: LabelledImage, longest: int = MAX_SIDE) -> LabelledImage:
     """The picture with its longer side reduced to at most `longest` pixels, labels with it."""
     height, width = picture.image.shape[:2]
     scale = longest / max(height, width)

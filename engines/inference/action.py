@@ -14,7 +14,7 @@ from engines.inference.detector import Image
 ACTION_WEIGHTS = "person-action"
 
 
-class ActionJudge:
+class ActionClassifier:
     """Judges persons one picture at a time. Not for use by several threads at once."""
 
     def __init__(self, network: CropNetwork) -> None:
@@ -33,11 +33,11 @@ class ActionJudge:
         backend: str = "auto",
         threads: int = 0,
         streams: int = 1,
-    ) -> ActionJudge:
+    ) -> ActionClassifier:
         """The network of that name in the catalogue, or of an .onnx or .xml file. Raises EngineError."""
         return cls(open_crops(weights, "action", backend=backend, threads=threads, streams=streams))
 
-    def suspicion(self, image_bgr: Image, boxes: npt.ArrayLike) -> Rows:
+    def handling_probability(self, image_bgr: Image, boxes: npt.ArrayLike) -> Rows:
         """Probability (n,) in 0..1 that each person handles goods; 0.5 is the network's decision threshold.
 
         `boxes` (n, 4) are left, top, right, bottom px of a BGR picture; nan where a box shows nothing: not

@@ -51,13 +51,13 @@ class Detections:
 class PendingDetections:
     """A picture in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""
 
-    desk: _Desk
+    compiled: _CompiledDetector
     request: int
     placement: Placement
     picture_wh: tuple[int, int]
 
 
-class _Desk:
+class _CompiledDetector:
     """A compiled network of one input size, its canvases, and which of its requests are idle."""
 
     def __init__(self, session: NetworkSession, width: int, height: int, fit: Fit) -> None:
@@ -105,7 +105,7 @@ class PersonDetector:
         self.decoder = decoder_for(source, shapes, probe)
         self._reading = reading_of(recipe, self.decoder, score)
         check_person_class(source.path, self.decoder, shapes, self._reading.person_class)
-        self._desks: OrderedDict[tuple[int, int], _Desk] = OrderedDict()
+        self._compiled: OrderedDict[tuple[int, int], _CompiledDetector] = OrderedDict()
 
     @classmethod
     def open(
@@ -162,7 +162,7 @@ class PersonDetector:
 
     def prepare(self, width: int, height: int) -> None:
         """Compile the network for pictures of that size now, not when the first one comes."""
-        self._desk_of(self.input_size_for(width, height))
+        self._compiled_for_size(self.input_size_for(width, height))
 
     def detect(self, image_bgr: Image) -> Detections:
         """Persons in one picture, (height, width, 3) uint8 BGR."""
@@ -173,7 +173,7 @@ class PersonDetector:
 
         Where `streams + REQUESTS_AHEAD` pictures are in flight, waits until another thread finishes one.
         """
-        return self._desk_for(image_bgr).start(image_bgr)
+        return self._compiled_for(image_bgr).start(image_bgr)
 
     def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
         """Persons in several pictures, which may differ in size; in the order given."""
@@ -187,33 +187,33 @@ class PersonDetector:
         pending: deque[PendingDetections] = deque()
         try:
             for image in images_bgr:
-                desk = self._desk_for(image)
-                while desk.idle.empty():
+                compiled = self._compiled_for(image)
+                while compiled.idle.empty():
                     yield self.finish(pending.popleft())
-                pending.append(desk.start(image))
+                pending.append(compiled.start(image))
             while pending:
                 yield self.finish(pending.popleft())
         finally:
             for left in pending:
                 self.drop(left)
 
-    def _desk_for(self, image: Image) -> _Desk:
+    def _compiled_for(self, image: Image) -> _CompiledDetector:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
             raise EngineError(
                 f"a picture must be uint8 [height, width, 3], not {image.dtype} {list(image.shape)}"
             )
-        return self._desk_of(self.input_size_for(image.shape[1], image.shape[0]))
+        return self._compiled_for_size(self.input_size_for(image.shape[1], image.shape[0]))
 
-    def _desk_of(self, size: tuple[int, int]) -> _Desk:
-        desk = self._desks.get(size)
-        if desk is None:
-            desk = self._desks[size] = self._compile(*size)
-            if len(self._desks) > MAX_INPUT_SIZES:
-                self._desks.popitem(last=False)
-        self._desks.move_to_end(size)
-        return desk
+    def _compiled_for_size(self, size: tuple[int, int]) -> _CompiledDetector:
+        compiled = self._compiled.get(size)
+        if compiled is None:
+            compiled = self._compiled[size] = self._compile(*size)
+            if len(self._compiled) > MAX_INPUT_SIZES:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(size)
+        return compiled
 
-    def _compile(self, width: int, height: int) -> _Desk:
+    def _compile(self, width: int, height: int) -> _CompiledDetector:
         plan = CompilePlan(
             width,
             height,
@@ -224,18 +224,18 @@ class PersonDetector:
             precision=self.source.precision,
             cache_dir=self._cache_dir,
         )
-        return _Desk(self._network.compile(plan), width, height, self._reading.fit)
+        return _CompiledDetector(self._network.compile(plan), width, height, self._reading.fit)
 
     def finish(self, pending: PendingDetections) -> Detections:
         """The persons in a picture that was begun; waits for the network."""
-        desk = pending.desk
-        outputs = desk.session.wait(pending.request)
+        compiled = pending.compiled
+        outputs = compiled.session.wait(pending.request)
         reading = self._reading
         scene = DecoderInput(
-            desk.width, desk.height, reading.person_class, reading.least_score, reading.meaning
+            compiled.width, compiled.height, reading.person_class, reading.least_score, reading.meaning
         )
         found = self.decoder.decode(outputs, scene)
-        desk.idle.put(pending.request)
+        compiled.idle.put(pending.request)
         if self.decoder.suppressed:
             keep = np.argsort(-found.scores, kind="stable")
         else:
@@ -247,5 +247,5 @@ class PersonDetector:
     @staticmethod
     def drop(pending: PendingDetections) -> None:
         """Do without the answer for a picture that was begun."""
-        pending.desk.session.wait(pending.request)
-        pending.desk.idle.put(pending.request)
+        pending.compiled.session.wait(pending.request)
+        pending.compiled.idle.put(pending.request)

@@ -11,7 +11,7 @@ MAX_CANDIDATES = 300
 MAX_BOXES = 200
 """More persons than a camera can usefully show."""
 
-SMALLEST_AREA = np.float32(1e-9)
+MIN_AREA = np.float32(1e-9)
 
 
 def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -25,7 +25,7 @@ def iou_matrix(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.flo
     shared *= width
     union = np.add(_area(a)[:, None], _area(b)[None, :], out=width)
     union -= shared
-    np.maximum(union, SMALLEST_AREA, out=union)
+    np.maximum(union, MIN_AREA, out=union)
     shared /= union
     return shared
 

@@ -10,7 +10,7 @@ from engines.inference.decoders import Meaning, OutputDecoder
 from engines.inference.decoders.scene import PLAIN
 from engines.inference.preprocess import Fit
 
-LEAST_SCORE = 0.1
+MIN_SCORE = 0.1
 """Weak boxes are wanted: the tracker continues a known person with them."""
 
 OVERLAP_LIMIT = 0.6
@@ -40,7 +40,7 @@ def reading_of(recipe: Recipe, decoder: OutputDecoder, score: float | None = Non
         pixels_of(recipe, decoder.pixels),
         recipe.fit or decoder.fit,
         recipe.person_class(default=decoder.person),
-        score if score is not None else (recipe.score or LEAST_SCORE),
+        score if score is not None else (recipe.score or MIN_SCORE),
         recipe.overlap or OVERLAP_LIMIT,
         meaning_of(recipe, decoder),
     )

@@ -24,7 +24,7 @@ from engines.errors import TrainingError
 from engines.training.journal import TrainingLog
 
 LOG_EVERY_STEPS = 20
-LEAST_RATE = 0.02
+MIN_RATE = 0.02
 """Share of the learning rate that is left at the end of the cosine."""
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -86,7 +86,7 @@ def learning_rate(schedule: LearningRateSchedule, step: int, trained_s: float = 
         return schedule.learning_rate * (step + 1) / schedule.warmup_steps
     share = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
     share = min(1.0, max(share, trained_s / (schedule.minutes * 60)))
-    return schedule.learning_rate * (LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
+    return schedule.learning_rate * (MIN_RATE + (1 - MIN_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -37,7 +37,7 @@ class DataType(Enum):
     HALF = 1
 
 
-class DoubleEngine:
+class FakeEngine:
     """An ONNX network of one input, fixed to a picture size, as a loaded TensorRT engine would be.
 
     One optimisation profile a bucket, each from the one before it on. `capturable` False: TensorRT has
@@ -108,7 +108,7 @@ class DoubleEngine:
 class DoubleContext:
     """As TensorRT's IExecutionContext."""
 
-    def __init__(self, engine: DoubleEngine) -> None:
+    def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
         self._profile: int | None = None
         self._batch = 0

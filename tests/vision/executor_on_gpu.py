@@ -12,12 +12,12 @@ import socket
 import sys
 from pathlib import Path
 
-from engines.cuda.crops import CropNetwork
+from engines.cuda.crops import GpuCropNetwork
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.execution import Execution
 from engines.cuda.inference import read_network
-from engines.cuda.lane import LanePlan
 from engines.cuda.stored import crops_with, open_stored
+from engines.cuda.stream_slot import SlotPlan
 from engines.inference import crops
 from engines.inference.detector import PersonDetector
 from runtime.frames.lending import FrameLender
@@ -27,14 +27,14 @@ from runtime.vision.crop_inference import Heads
 from runtime.vision.executors.executor import Executor
 from runtime.vision.executors.gpu import GpuExecutor
 from runtime.vision.executors.gpu_heads import choose_heads
-from testing.gpu.tensorrt import DoubleEngine
+from testing.gpu.tensorrt import FakeEngine
 from tests.processes.test_vision_process import HEIGHT, WIDTH, FakeShop, until
 
 log = logging.getLogger("runtime")
 log.setLevel(logging.INFO)
 
 SAID: list[str] = []
-RUNS: list[DoubleEngine] = []
+RUNS: list[FakeEngine] = []
 
 
 class Listener(logging.Handler):
@@ -43,15 +43,15 @@ class Listener(logging.Handler):
 
 
 def open_double(
-    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[CropNetwork, ...] = ()
+    gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[GpuCropNetwork, ...] = ()
 ) -> Execution:
-    RUNS.append(DoubleEngine(detector.source.path, size, (1, 2)))
+    RUNS.append(FakeEngine(detector.source.path, size, (1, 2)))
     network = read_network(RUNS[-1], "double")
-    return Execution(gpu, LanePlan(network, detector.reading, (1, 2), looks))
+    return Execution(gpu, SlotPlan(network, detector.reading, (1, 2), looks))
 
 
-def crops_double(looks: crops.CropNetwork) -> CropNetwork:
-    RUNS.append(DoubleEngine(looks.source.path, looks.size_wh, (2, 8, 16)))
+def crops_double(looks: crops.CropNetwork) -> GpuCropNetwork:
+    RUNS.append(FakeEngine(looks.source.path, looks.size_wh, (2, 8, 16)))
     return crops_with(looks, read_network(RUNS[-1], looks.source.path.stem))
 
 

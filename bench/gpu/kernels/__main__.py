@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.gpu.kernels.cases import Mismatch
 from bench.gpu.kernels.checks import CHECKS, run_checks
-from testing.gpu.host_kernels.build import DoubleError, HostDouble, build
+from testing.gpu.host_kernels.build import HostKernels, HostKernelsError, build
 
 
 def main() -> int:
@@ -28,9 +28,9 @@ def main() -> int:
     kernels = None if given.file is None else given.file.read_text()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            double = HostDouble(build(Path(folder), kernels=kernels, sanitize=given.sanitize))
+            double = HostKernels(build(Path(folder), kernels=kernels, sanitize=given.sanitize))
             errors = run_checks(double, given.rounds, tuple(given.only or CHECKS))
-    except (DoubleError, Mismatch) as error:
+    except (HostKernelsError, Mismatch) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps(errors))

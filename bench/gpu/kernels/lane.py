@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bench.inputs import REPO
-from testing.gpu.host_kernels.build import DoubleError, compiler
+from testing.gpu.host_kernels.build import HostKernelsError, compiler
 
 LANE_LIMIT_S = 240.0
 
@@ -29,13 +29,13 @@ def address_sanitizer() -> Path:
     """The sanitizer's library, to be loaded before Python. Raises DoubleError where that does not work."""
     command = compiler()
     if command is None:
-        raise DoubleError("no C++ compiler is here (g++)")
+        raise HostKernelsError("no C++ compiler is here (g++)")
     found = subprocess.run(
         [command, "-print-file-name=libasan.so"], capture_output=True, text=True, timeout=20, check=False
     )
     library = Path(found.stdout.strip())
     if not library.is_absolute() or not library.exists():
-        raise DoubleError(f"{command} has no AddressSanitizer here (libasan)")
+        raise HostKernelsError(f"{command} has no AddressSanitizer here (libasan)")
     trial = subprocess.run(
         [sys.executable, "-c", ""],
         env={**os.environ, **_preloaded(library)},
@@ -45,7 +45,7 @@ def address_sanitizer() -> Path:
         check=False,
     )
     if trial.returncode:
-        raise DoubleError(f"Python does not run with {library} loaded: {_gist(trial.stderr)}")
+        raise HostKernelsError(f"Python does not run with {library} loaded: {_gist(trial.stderr)}")
     return library.resolve()
 
 
@@ -59,7 +59,7 @@ def run_lane(
 ) -> LaneVerdict:
     """Check the kernels in the file, or our own. Raises DoubleError where there is nothing to build with."""
     if compiler() is None:
-        raise DoubleError("no C++ compiler is here (g++)")
+        raise HostKernelsError("no C++ compiler is here (g++)")
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
     command = [sys.executable, "-m", "bench.gpu.kernels", "--rounds", str(rounds)]
     command += [f"--only={name}" for name in only]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.gpu.kernels.lane import run_lane
 from engines.cuda.kernels.sources import source
-from testing.gpu.host_kernels.build import DoubleError
+from testing.gpu.host_kernels.build import HostKernelsError
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,9 @@ def mutated(mutant: Mutant) -> str:
     """The kernels with that fault. Raises DoubleError where its place is not found once."""
     kernels = source()
     if kernels.count(mutant.right) != 1:
-        raise DoubleError(f"mutant '{mutant.name}': its place occurs {kernels.count(mutant.right)} times")
+        raise HostKernelsError(
+            f"mutant '{mutant.name}': its place occurs {kernels.count(mutant.right)} times"
+        )
     return kernels.replace(mutant.right, mutant.wrong)
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 PRODUCT = ("contract", "runtime", "rfid_reader")
-LONGEST_S = 900.0
+MAX_S = 900.0
 
 
 class Mend(NamedTuple):
@@ -259,7 +259,7 @@ def _run(row: str, folder: Path) -> str:
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=LONGEST_S,
+        timeout=MAX_S,
         check=False,
     ).stdout
 

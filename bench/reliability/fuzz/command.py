@@ -28,7 +28,7 @@ from bench.reliability.fuzz.targets import Target, open_targets
 
 LIMIT_S = 5.0
 FINDINGS_KEPT = 20
-MOST_MUTATIONS = 4
+MAX_MUTATIONS = 4
 TOKENS = (
     *(b"0", b"-1", b"1e308", b"-1e400", b"9007199254740993", b"18446744073709551616", b"9" * 5_000, b"NaN"),
     *(b"null", b"true", b"{}", b"[]", b'""', b"[" * 3_000, b'{"a":' * 3_000, b"\x00", b"\xff\xfe", b"\xc3"),
@@ -68,9 +68,9 @@ class TooSlow(BaseException):
 
 
 def mutated(seeds: list[bytes], chance: random.Random) -> bytes:
-    """A sound input with one to MOST_MUTATIONS changes."""
+    """A sound input with one to MAX_MUTATIONS changes."""
     data = bytearray(chance.choice(seeds))
-    for _ in range(chance.randint(1, MOST_MUTATIONS)):
+    for _ in range(chance.randint(1, MAX_MUTATIONS)):
         at = chance.randrange(len(data) + 1)
         length = min(chance.choice((1, 1, 2, 4, 16, 200)), len(data) - at)
         way = chance.randrange(6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LEAST_MOVE = 0.01
+MIN_MOVE = 0.01
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Steps:
         known = self._phases[phase]
         known.done = min(known.steps, max(known.done, step + 1))
         whole = self._whole(phase)
-        if whole < self._told + LEAST_MOVE:
+        if whole < self._told + MIN_MOVE:
             return None
         self._told = whole
         return whole

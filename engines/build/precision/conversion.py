@@ -31,7 +31,7 @@ HALF_SCALE_OPSET = 19
 
 QUANTISED = ("Conv", "ConvTranspose")
 OWN_GRAPHS = ("If", "Loop", "Scan")
-LARGEST_HALF = 65_504.0
+MAX_HALF = 65_504.0
 FP32_INPUTS = {"Resize": (1, 2)}
 """Inputs that ONNX wants in fp32 whatever the rest is."""
 
@@ -117,7 +117,7 @@ def _halve_weights(model: Model, path: Path, half: list[Node], wide: list[Node])
                 continue
             if name not in made:
                 values = numpy_helper.to_array(floats[name])
-                if values.size and float(np.abs(values).max()) > LARGEST_HALF:
+                if values.size and float(np.abs(values).max()) > MAX_HALF:
                     raise WeightsError(
                         f"{path}: weights of node {node.name!r} are too large for fp16; use fp32"
                     )

@@ -28,9 +28,9 @@ MEAN: dict[Precision, float] = {"fp32": 0.001, "fp16": 0.01, "int8": 0.05}
 """Limits of the largest and the mean difference, as shares of a channel's range. Kernels sum in another
 order, and fp16 has 11 bits; a wrong layout, a lost layer or a wrong input gives a mean near 1."""
 
-LEAST_F1 = 0.95
-LEAST_COSINE = 0.97
-LEAST_CORRELATION = 0.97
+MIN_F1 = 0.95
+MIN_COSINE = 0.97
+MIN_CORRELATION = 0.97
 """Accuracy an 8-bit network must keep, with fp32 as the truth: agreement of boxes (F1 at IoU 0.5), of
 vectors, or, for a network that answers with a few numbers, of each number over all inputs."""
 FEW_NUMBERS = 8
@@ -148,7 +148,7 @@ def accuracy(
         raise BuildError(
             "no person was found in the frames that judge the 8-bit network; give frames with people in them"
         )
-    return "box F1", 2 * matched / (truths + found), LEAST_F1, truths
+    return "box F1", 2 * matched / (truths + found), MIN_F1, truths
 
 
 def _flat(answers: Answers) -> NDArray[np.float64]:
@@ -160,11 +160,11 @@ def _likeness(pairs: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> t
     if true.shape[1] >= FEW_NUMBERS:
         lengths = np.linalg.norm(true, axis=1) * np.linalg.norm(seen, axis=1)
         cosines = np.sum(true * seen, axis=1) / np.maximum(1e-12, lengths)
-        return "cosine", float(cosines.mean()), LEAST_COSINE, 0
+        return "cosine", float(cosines.mean()), MIN_COSINE, 0
     true, seen = true - true.mean(axis=0), seen - seen.mean(axis=0)
     lengths = np.linalg.norm(true, axis=0) * np.linalg.norm(seen, axis=0)
     correlations = np.sum(true * seen, axis=0) / np.maximum(1e-12, lengths)
-    return "correlation", float(correlations.min()), LEAST_CORRELATION, 0
+    return "correlation", float(correlations.min()), MIN_CORRELATION, 0
 
 
 def _boxes(reading: NetworkIO, answers: Answers, width: int, height: int) -> NDArray[np.float32]:

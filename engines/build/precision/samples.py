@@ -27,8 +27,8 @@ from engines.inference.reading import NetworkIO, pixels_of, reading_of
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 MAX_FRAMES = 200
 """More make calibration slower and no better; they are taken evenly from the folder."""
-LEAST_FRAMES = 16
-LEAST_CROP_PX = 24
+MIN_FRAMES = 16
+MIN_CROP_PX = 24
 MAX_CROPS = 300
 DRAWN = 4
 
@@ -79,10 +79,10 @@ def frames(folder: Path) -> list[Image]:
     step = max(1, -(-len(files) // MAX_FRAMES))
     read = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files[::step])
     found = [np.asarray(image, np.uint8) for image in read if image is not None]
-    if len(found) < LEAST_FRAMES:
+    if len(found) < MIN_FRAMES:
         raise BuildError(
             f"{folder}: holds {len(found)} pictures that can be read ({', '.join(PICTURES)}); at least "
-            f"{LEAST_FRAMES} are needed, better 100 from different hours"
+            f"{MIN_FRAMES} are needed, better 100 from different hours"
         )
     return found
 
@@ -92,9 +92,9 @@ def feeds(feeding: Feeding, size_wh: tuple[int, int], images: list[Image]) -> li
     if feeding.reading is not None:
         return [feeding.input_of(image, size_wh) for image in images]
     crops = list(_persons(images))
-    if len(crops) < LEAST_FRAMES:
+    if len(crops) < MIN_FRAMES:
         raise BuildError(
-            f"only {len(crops)} persons were found in the frames, and at least {LEAST_FRAMES} are needed"
+            f"only {len(crops)} persons were found in the frames, and at least {MIN_FRAMES} are needed"
         )
     step = max(1, -(-len(crops) // MAX_CROPS))
     return [feeding.input_of(crop, size_wh) for crop in crops[::step]]
@@ -104,7 +104,7 @@ def _persons(images: list[Image]) -> Iterator[Image]:
     detector = PersonDetector.open()
     for image in images:
         for left, top, right, bottom in np.round(detector.detect(image).boxes).astype(int):
-            if right - left >= LEAST_CROP_PX // 2 and bottom - top >= LEAST_CROP_PX:
+            if right - left >= MIN_CROP_PX // 2 and bottom - top >= MIN_CROP_PX:
                 yield image[top:bottom, left:right]
 
 

@@ -23,7 +23,7 @@ NAME_KEYS = ("names", "classes", "class_names", "labels", "id2label", "categorie
 MAX_NAMES_BYTES = 1 << 18
 MAX_CLASSES = 2_000
 PERSONS = ("person", "persons", "people", "pedestrian", "pedestrians", "human", "humans")
-LARGEST_TENSOR = 1 << 50
+MAX_TENSOR = 1 << 50
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _bytes(kind: int, sides: Any) -> int:
         return 0
     for side in sides:
         count *= max(0, int(side))
-    return min(count, LARGEST_TENSOR)
+    return min(count, MAX_TENSOR)
 
 
 def _tensors(graph: Any) -> Iterator[Any]:

@@ -28,7 +28,7 @@ LIMIT_S = 300.0
 TOLD_EVERY_S = 5.0
 """A supervisor that waits for a word is given one in time."""
 MEMORY_BYTES = 4 << 30
-LEAST_MEMORY_BYTES = 256 << 20
+MIN_MEMORY_BYTES = 256 << 20
 SHARE_OF_FREE = 0.7
 VERSION = 1
 """Of the judgement: another one judges files again."""
@@ -48,7 +48,7 @@ def judge(task: Task, *, limit_s: float = LIMIT_S, on_wait: OnWait = lambda took
     """
     check_file(Path(task.file), FILE_SUFFIXES)
     free = _free_bytes()
-    allowed = min(task.memory_bytes, max(LEAST_MEMORY_BYTES, int(SHARE_OF_FREE * free)))
+    allowed = min(task.memory_bytes, max(MIN_MEMORY_BYTES, int(SHARE_OF_FREE * free)))
     absolute = {
         "file": str(Path(task.file).absolute()),
         "picture": str(Path(task.picture).absolute()) if task.picture else None,

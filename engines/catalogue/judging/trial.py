@@ -30,13 +30,13 @@ CLEARLY_BETTER = 1.03
 """What is usual is left only for something that is better by more than chance."""
 TRY_ALL_S = 10.0
 """After so long, no other way of feeding is tried once the persons are found."""
-HIGHEST_SCORE = 1.01
+MAX_SCORE = 1.01
 AROUND = 0.5
 """Boxes of people cut by the picture's edge reach beyond it; none by half the picture."""
 SEVERAL = 3
 """A box or two outside are chance."""
-MOST_CLASSES = 200
-LEAST_OF_SHARES = 0.2499
+MAX_CLASSES = 200
+MIN_OF_SHARES = 0.2499
 """The least that two sigmoids make of numbers that are 0..1 already."""
 MISFIT = "its outputs do not fit each other"
 NO_LOGITS = "its scores do not come before a sigmoid"
@@ -171,8 +171,8 @@ class NetworkTrial:
         first = {(result.way.pixels, result.way.decoder.name): result.way for result in reversed(results)}
         for way in reversed(first.values()):
             outputs, lies = self.run(way.pixels, way.fit)
-            count = way.decoder.classes([output.shape for output in outputs]) or MOST_CLASSES
-            for number in range(min(count, MOST_CLASSES)):
+            count = way.decoder.classes([output.shape for output in outputs]) or MAX_CLASSES
+            for number in range(min(count, MAX_CLASSES)):
                 if number != way.person:
                     other = self.look(replace(way, person=number), outputs, lies, least)
                     if other.is_enough(self.picture.persons):
@@ -209,14 +209,14 @@ def _ways(
 def _are_logits(way: Way, outputs: list[Array], scene: DecoderInput) -> bool:
     """Whether a sigmoid leaves somebody out: of numbers that are 0..1 already, it makes 0.5 and more."""
     scores = way.decoder.decode(outputs, replace(scene, least_score=-1.0)).scores
-    return not len(scores) or bool(np.nanmin(scores) < LEAST_OF_SHARES)
+    return not len(scores) or bool(np.nanmin(scores) < MIN_OF_SHARES)
 
 
 def _fault(boxes: Array, scores: Array, input_wh: tuple[int, int]) -> str:
     """Why boxes and scores cannot be right."""
     if not len(scores):
         return ""
-    if scores.max() > HIGHEST_SCORE:
+    if scores.max() > MAX_SCORE:
         return f"scores reach {scores.max():.3g}, and a score is 0 to 1"
     size = np.array(input_wh, np.float32)
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2

@@ -19,7 +19,7 @@ from engines.inference.decoders.scene import (
 )
 from engines.inference.decoders.tables import check_labels
 
-LEAST_BOXES = 10
+MIN_BOXES = 10
 
 
 def _output(outputs: Sequence[Array], scene: DecoderInput, role: Role) -> Array:
@@ -70,7 +70,7 @@ def class_roles(shapes: Shapes) -> list[tuple[Role, ...]]:
     if len(shapes) != 2 or any(len(shape) != 3 or shape[0] not in (None, 1) for shape in shapes):
         return found
     (_, rows, columns), (_, other_rows, other_columns) = shapes
-    if rows != other_rows or (rows is not None and rows < LEAST_BOXES):
+    if rows != other_rows or (rows is not None and rows < MIN_BOXES):
         return found
     if columns == 4:
         found.append(("boxes", "scores"))

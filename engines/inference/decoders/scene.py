@@ -19,7 +19,7 @@ Scale = Literal["shares", "logits", "softmax"]
 """
 Role = Literal["boxes", "labels", "scores", "other"]
 
-MOST_LOGIT = 60.0
+MAX_LOGIT = 60.0
 """exp() of more is no score in fp32; keeps a broken network from overflowing."""
 
 
@@ -85,4 +85,4 @@ def as_shares(values: Array, scene: DecoderInput) -> Array:
     """Scores in 0..1 of any shape, from logits where the network gives those."""
     if scene.meaning.scale == "shares":
         return values
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -MOST_LOGIT, MOST_LOGIT))), np.float32)
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -MAX_LOGIT, MAX_LOGIT))), np.float32)

@@ -17,11 +17,11 @@ from engines.inference.decoders.scene import (
     scores_of,
 )
 
-LEAST_ROWS, MOST_ROWS = 10, 5_000
+MIN_ROWS, MAX_ROWS = 10, 5_000
 """Of lists that the network itself has cut to its best candidates."""
 ANCHORS = 3
 """Candidates a cell of networks with anchors."""
-MOST_COLUMNS = 2_000
+MAX_COLUMNS = 2_000
 MASKS = 32
 """Columns behind the classes that weigh a segmentation network's masks, where it has such."""
 
@@ -101,7 +101,7 @@ def is_yolov8_rows(shapes: Shapes, width: int, height: int) -> bool:
 def is_rtdetr(shapes: Shapes, width: int, height: int) -> bool:
     """A short list of boxes, each with all its classes."""
     shape = one(shapes, 3)
-    return shape is not None and _listed(shape[1]) and 5 <= (shape[2] or 0) <= MOST_COLUMNS
+    return shape is not None and _listed(shape[1]) and 5 <= (shape[2] or 0) <= MAX_COLUMNS
 
 
 def is_yolox_decoded(shapes: Shapes, width: int, height: int) -> bool:
@@ -156,4 +156,4 @@ def _with_masks(shapes: Shapes) -> tuple[int | None, ...] | None:
 
 
 def _listed(count: int | None) -> bool:
-    return count is None or LEAST_ROWS <= count <= MOST_ROWS
+    return count is None or MIN_ROWS <= count <= MAX_ROWS

@@ -32,7 +32,7 @@ from engines.training.crops.gather import (
 )
 
 KEPT_WH = (round(INPUT_WIDTH * (1 + 2 * MARGIN)), round(INPUT_HEIGHT * (1 + 2 * MARGIN)))
-LEAST_HEIGHTS_PX = {"street": 110, "coco": 100, "cafe": 80}
+MIN_HEIGHTS_PX = {"street": 110, "coco": 100, "cafe": 80}
 RETAIL, RETAIL_FRAMES, RETAIL_TRAINED = "retail", 502, 0.55
 NEVER = ("aisle", "table")
 
@@ -62,7 +62,7 @@ def chosen(data: Path, pool: Path, limits: dict[str, int], seed: int) -> list[Cr
 
 
 def _usable(record: CropRecord) -> bool:
-    tall = record.box[3] - record.box[1] >= LEAST_HEIGHTS_PX.get(record.source, 0)
+    tall = record.box[3] - record.box[1] >= MIN_HEIGHTS_PX.get(record.source, 0)
     late = record.source == RETAIL and _frame(record) >= RETAIL_TRAINED * RETAIL_FRAMES
     return tall and not late and record.source not in NEVER
 

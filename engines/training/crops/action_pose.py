@@ -24,8 +24,8 @@ GROWN_WH = (0.3, 0.12)
 
 SHOULDERS, ELBOWS, WRISTS, HIPS, NOSE = (5, 6), (7, 8), (9, 10), (11, 12), 0
 KEPT = (*SHOULDERS, *ELBOWS, *WRISTS, *HIPS)
-LEAST_TORSO = 0.3
-LEAST_WRIST = 0.25
+MIN_TORSO = 0.3
+MIN_WRIST = 0.25
 """Confidence below which MoveNet's joints are guesses."""
 
 REACH, LIFT = 0.55, 0.3
@@ -77,11 +77,11 @@ def handling(joints: Joints, aspect: float) -> float:
     """The label of a pose, (17, 3); `aspect` is the crop's width over its height. nan: not known."""
     points = joints[:, :2] * np.array([aspect, 1.0], np.float32)
     sure = joints[:, 2]
-    if min(sure[list(SHOULDERS)].max(), sure[list(HIPS)].max()) < LEAST_TORSO:
+    if min(sure[list(SHOULDERS)].max(), sure[list(HIPS)].max()) < MIN_TORSO:
         return float("nan")
     shoulders, hips = points[list(SHOULDERS)], points[list(HIPS)]
     torso = float(np.linalg.norm(shoulders.mean(0) - hips.mean(0)))
-    known = [side for side in (0, 1) if sure[WRISTS[side]] >= LEAST_WRIST]
+    known = [side for side in (0, 1) if sure[WRISTS[side]] >= MIN_WRIST]
     if torso < 0.05 or not known:
         return float("nan")
     scores = [_at_work(points, side, torso) for side in known]

@@ -21,8 +21,8 @@ from engines.inference.crops import Box, cut
 BOX_WH = (96, 192)
 MARGIN = 0.1
 CROP_WH = (round(BOX_WH[0] * (1 + 2 * MARGIN)), round(BOX_WH[1] * (1 + 2 * MARGIN)))
-LEAST_HEIGHT_PX = 40
-LEAST_TRUST = 0.5
+MIN_HEIGHT_PX = 40
+MIN_TRUST = 0.5
 INRIA = "inria"
 INRIA_BOX = (26.0, 28.0, 70.0, 132.0)
 """The person stands about 96 px tall in the middle of the 96 x 160 crops."""
@@ -77,11 +77,7 @@ def pool_records(pool: Path, limits: dict[str, int], seed: int) -> list[CropReco
     for entry in read_index(pool):
         for box, trust in zip(entry.boxes, entry.trust, strict=True):
             left, top, right, bottom = box
-            if (
-                trust >= LEAST_TRUST
-                and bottom - top >= LEAST_HEIGHT_PX
-                and right - left >= LEAST_HEIGHT_PX / 4
-            ):
+            if trust >= MIN_TRUST and bottom - top >= MIN_HEIGHT_PX and right - left >= MIN_HEIGHT_PX / 4:
                 record = CropRecord(entry.source, entry.file, (left, top, right, bottom), entry.held_out)
                 by_source.setdefault(entry.source, []).append(record)
     rng = np.random.default_rng(seed)

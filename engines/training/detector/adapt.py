@@ -43,8 +43,8 @@ from engines.training.detector.train import detector_training
 from engines.training.reload import net_from_onnx, width_of
 
 MAX_FRAMES = 600
-LEAST_FRAMES = 20
-LEAST_PERSONS = 10
+MIN_FRAMES = 20
+MIN_PERSONS = 10
 HELD_OUT_SHARE = 0.2
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
 CLIPS = (".mp4", ".mkv", ".avi", ".gif", ".264", ".h264", ".mov")
@@ -176,14 +176,14 @@ def label_frames(wish: AdaptationSettings, pool: Path, tell: Tell) -> tuple[int,
 
 
 def _check_enough(folder: Path, entries: list[PoolEntry]) -> None:
-    if len(entries) < LEAST_FRAMES:
-        raise TrainingError(f"{folder}: {len(entries)} frames are too few: record at least {LEAST_FRAMES}")
+    if len(entries) < MIN_FRAMES:
+        raise TrainingError(f"{folder}: {len(entries)} frames are too few: record at least {MIN_FRAMES}")
     for held_out, whose in ((False, "to learn from"), (True, "held out, the last fifth")):
         seen = sum(trust > 0 for entry in entries if entry.held_out == held_out for trust in entry.trust)
-        if seen < LEAST_PERSONS:
+        if seen < MIN_PERSONS:
             raise TrainingError(
                 f"{folder}: the teachers see {seen} persons in the frames {whose}: "
-                f"record frames with at least {LEAST_PERSONS}"
+                f"record frames with at least {MIN_PERSONS}"
             )
 
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from engines.evaluation.pool import PAD, Image, Labels
 
-SMALLEST_SIDE_PX = 5.0
-LEAST_VISIBLE = 0.35
-LEAST_VISIBLE_LARGE = 0.12
+MIN_SIDE_PX = 5.0
+MIN_VISIBLE = 0.35
+MIN_VISIBLE_LARGE = 0.12
 LARGE_PICTURE_SHARE = 0.08
-"""A person cut off by the picture still counts with `LEAST_VISIBLE` of it in view; one so near that what is
-in view fills `LARGE_PICTURE_SHARE` of the picture already with `LEAST_VISIBLE_LARGE`."""
+"""A person cut off by the picture still counts with `MIN_VISIBLE` of it in view; one so near that what is
+in view fills `LARGE_PICTURE_SHARE` of the picture already with `MIN_VISIBLE_LARGE`."""
 
 
 def framed(
@@ -51,8 +51,8 @@ def clipped(labels: Labels, window: tuple[int, int, int, int]) -> Labels:
     visible = sides.clip(0).prod(1) / before
     there = (sides > 1).all(1)
     large = sides.clip(0).prod(1) >= LARGE_PICTURE_SHARE * (right - left) * (bottom - top)
-    enough = visible >= np.where(large, LEAST_VISIBLE_LARGE, LEAST_VISIBLE)
-    trust = np.where(~enough | (sides < SMALLEST_SIDE_PX).any(1), 0, labels.trust)
+    enough = visible >= np.where(large, MIN_VISIBLE_LARGE, MIN_VISIBLE)
+    trust = np.where(~enough | (sides < MIN_SIDE_PX).any(1), 0, labels.trust)
     return Labels(boxes, trust.astype(np.float32), labels.teacher_iou).pick(there)
 
 

@@ -13,7 +13,7 @@ from engines.evaluation.pool import Boxes, Image, LabelledImage, read_image
 from engines.evaluation.teachers import YoloxTeacher
 
 CROP_SCALE = 3
-SMALLEST_HEIGHT_PX = 110
+MIN_HEIGHT_PX = 110
 MARGIN = 0.06
 
 
@@ -71,7 +71,7 @@ def isolated(boxes: Boxes, height: int) -> NDArray[np.intp]:
             & (others[:, 1] < box[3])
             & (others[:, 3] > box[1])
         ).any()
-        if not touches and box[3] - box[1] >= SMALLEST_HEIGHT_PX and box[3] < height - 3:
+        if not touches and box[3] - box[1] >= MIN_HEIGHT_PX and box[3] < height - 3:
             rows.append(row)
     return np.asarray(rows, np.intp)
 

@@ -14,7 +14,7 @@ SCORE_GAIN = 1.0
 BOX_GAIN = 5.0
 FOCUS = 1.5
 BACKGROUND_SHARE = 0.75
-LEAST_IMITATED_SCORE = 0.2
+MIN_IMITATED_SCORE = 0.2
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ def imitation_loss(raw: Tensor, model: Tensor, height: int, width: int) -> Tenso
     """How far the raw rows [n, a, 5] are from another net's on the same pictures, cell by cell.
 
     Scores: cross entropy towards the model's probability, weighted by the larger of the two (both near
-    nothing teaches nothing). Boxes: 1 - GIoU towards the model's, where it scores above LEAST_IMITATED_SCORE,
+    nothing teaches nothing). Boxes: 1 - GIoU towards the model's, where it scores above MIN_IMITATED_SCORE,
     weighted by that score.
     """
     centres, _ = cell_centres(height, width)
     target, probability = model[..., 4].sigmoid(), raw[..., 4].detach().sigmoid()
     weight = torch.maximum(target, BACKGROUND_SHARE * probability.pow(FOCUS))
     entropy = functional.binary_cross_entropy_with_logits(raw[..., 4], target, reduction="none")
-    seen = target > LEAST_IMITATED_SCORE
+    seen = target > MIN_IMITATED_SCORE
     amount = target[seen].sum().clamp(min=1.0)
     _, giou = generalised_iou(
         boxes_from(raw[..., :4], centres)[seen], boxes_from(model[..., :4], centres)[seen]

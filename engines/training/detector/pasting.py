@@ -13,9 +13,9 @@ from engines.training.detector.cutouts import Cutout
 
 FULLY_SEEN = 0.6
 BARELY_SEEN = 0.2
-LEAST_TRUST = 0.5
+MIN_TRUST = 0.5
 """Of a pasted person `FULLY_SEEN` visible or more is a whole person; down to `BARELY_SEEN` the trust falls to
-`LEAST_TRUST`; less is a place to look away from."""
+`MIN_TRUST`; less is a place to look away from."""
 
 HIDDEN_BELOW = 0.3
 """A person of the picture itself, of whose box less than this is free of pasted ones, is one too."""
@@ -73,7 +73,7 @@ class Pasted:
         counts = np.bincount(self._owner[self._owner >= 0], minlength=len(pasted))
         seen = counts / np.asarray(self._sizes, np.float64) if len(pasted) else np.zeros(0)
         share = (seen - BARELY_SEEN) / (FULLY_SEEN - BARELY_SEEN)
-        trust = np.where(seen < BARELY_SEEN, 0, LEAST_TRUST + (1 - LEAST_TRUST) * share.clip(0, 1))
+        trust = np.where(seen < BARELY_SEEN, 0, MIN_TRUST + (1 - MIN_TRUST) * share.clip(0, 1))
         own = self.labels
         kept = np.where(self._free(own.boxes) < HIDDEN_BELOW, 0, own.trust).astype(np.float32)
         before = Labels(own.boxes, kept, own.teacher_iou)

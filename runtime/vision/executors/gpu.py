@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from engines.cuda.crops import CropNetwork
+from engines.cuda.crops import GpuCropNetwork
 from engines.cuda.driver import Gpu, SharedRing
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Batch, Execution
-from engines.cuda.lane import RingFrame
+from engines.cuda.stream_slot import RingFrame
 from engines.errors import EngineError
 from engines.inference.detector import PersonDetector
 from runtime.frames.ring import FrameRing
@@ -23,7 +23,7 @@ MAX_EXECUTIONS = 4
 """Input sizes for which engines are kept on the GPU; cameras beyond them are left to the CPU."""
 
 Wh = tuple[int, int]
-OpenExecution = Callable[[Gpu, PersonDetector, Wh, tuple[CropNetwork, ...]], Execution]
+OpenExecution = Callable[[Gpu, PersonDetector, Wh, tuple[GpuCropNetwork, ...]], Execution]
 
 log = logging.getLogger(__name__)
 

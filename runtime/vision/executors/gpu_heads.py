@@ -17,7 +17,7 @@ from engines.inference.detector import Detections
 from runtime.vision.crop_inference import Heads
 from runtime.vision.heads.head import Head, Rows
 
-FindCrops = Callable[[CropNetwork], on_gpu.CropNetwork]
+FindCrops = Callable[[CropNetwork], on_gpu.GpuCropNetwork]
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 class GpuHeads:
     """The heads that have a network there; the CPU runs the others."""
 
-    pairs: tuple[tuple[Head, on_gpu.CropNetwork], ...] = ()
+    pairs: tuple[tuple[Head, on_gpu.GpuCropNetwork], ...] = ()
 
     @property
-    def networks(self) -> tuple[on_gpu.CropNetwork, ...]:
+    def networks(self) -> tuple[on_gpu.GpuCropNetwork, ...]:
         """Theirs, in the same order."""
         return tuple(network for _, network in self.pairs)
 

@@ -30,7 +30,7 @@ SANITIZERS = (
 )
 
 
-class DoubleError(TagsightError):
+class HostKernelsError(TagsightError):
     """The host double cannot be built, or a kernel broke the rules of CUDA in it."""
 
 
@@ -77,7 +77,7 @@ def build_stand_in(folder: Path) -> Path:
 def _compiled(text: str, library: Path, more: tuple[str, ...]) -> Path:
     command = compiler()
     if command is None:
-        raise DoubleError("no C++ compiler is here (g++): the kernels cannot be built for the processor")
+        raise HostKernelsError("no C++ compiler is here (g++): the kernels cannot be built for the processor")
     path = library.with_suffix(".cpp")
     path.write_text(text)
     flags = ("-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-w", "-ffp-contract=off")
@@ -90,11 +90,11 @@ def _compiled(text: str, library: Path, more: tuple[str, ...]) -> Path:
     )
     if made.returncode:
         first = next((line for line in made.stderr.splitlines() if "error" in line), made.stderr[:200])
-        raise DoubleError(f"{command} cannot build the kernels: {first}")
+        raise HostKernelsError(f"{command} cannot build the kernels: {first}")
     return library
 
 
-class HostDouble:
+class HostKernels:
     """The kernels on the processor: runs a Launch whose pointers are addresses in this process."""
 
     def __init__(self, library: Path) -> None:
@@ -115,4 +115,4 @@ class HostDouble:
         fault = self._launch(launch.kernel.encode(), grid, block, addresses, order)
         if fault:
             reason = {1: "is not in the double", 2: "ends some threads while others wait at a barrier"}
-            raise DoubleError(f"{launch.kernel} {reason.get(fault, fault)}")
+            raise HostKernelsError(f"{launch.kernel} {reason.get(fault, fault)}")

@@ -9,7 +9,7 @@ import pytest
 
 from bench.flips.clip_marks import best_mark
 from bench.flips.clips import RULES, balanced_accuracy, clip_rows
-from bench.flips.judging import LEAST_LOG_ODDS, ScoreLog, run
+from bench.flips.judging import MIN_LOG_ODDS, ScoreLog, run
 from rfid_reader.flips import METHODS
 from rfid_reader.flips.events import EventRules
 from rfid_reader.simulator.recordings import record_store, thinned
@@ -30,10 +30,10 @@ def logged(*scores: tuple[float, int, float], ticks: int = 20) -> ScoreLog:
 def test_mean_log_odds_counts_moments_without_a_score_as_the_least() -> None:
     log = logged((2.0, 0, E / (1 + E)), (2.5, 0, E / (1 + E)), (2.0, 1, 0.5))
     assert log.mean_log_odds("aa", 2.0, 2.5) == pytest.approx(1.0)
-    assert log.mean_log_odds("aa", 1.5, 3.0) == pytest.approx((2.0 + 2 * LEAST_LOG_ODDS) / 4)
+    assert log.mean_log_odds("aa", 1.5, 3.0) == pytest.approx((2.0 + 2 * MIN_LOG_ODDS) / 4)
     assert log.mean_log_odds("bb", 1.9, 2.1) == pytest.approx(0.0)
-    assert log.mean_log_odds("cc", 2.0, 2.5) == LEAST_LOG_ODDS
-    assert log.mean_log_odds("aa", 50.0, 52.0) == LEAST_LOG_ODDS
+    assert log.mean_log_odds("cc", 2.0, 2.5) == MIN_LOG_ODDS
+    assert log.mean_log_odds("aa", 50.0, 52.0) == MIN_LOG_ODDS
 
 
 def test_a_single_certain_moment_weighs_no_more_than_the_least_does() -> None:

@@ -94,7 +94,7 @@ def test_an_unknown_engine_lists_the_known_ones() -> None:
 @pytest.mark.parametrize("text", ["", "4,2", "0,1", "1,1", "1,65", "a", "1,,2", "-1"])
 def test_batches_that_do_not_rise_are_refused(text: str) -> None:
     with pytest.raises(BuildError, match="--batches"):
-        wanted.buckets_from(text)
+        wanted.batch_sizes_from(text)
 
 
 def test_what_no_tensorrt_takes_is_refused_before_it_is_asked() -> None:

@@ -34,7 +34,7 @@ def empty_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures without anybody."""
     folder = tmp_path_factory.mktemp("scenes")
     random = np.random.default_rng(2)
-    for number in range(samples.LEAST_FRAMES):
+    for number in range(samples.MIN_FRAMES):
         flat = np.full((96, 128, 3), random.integers(0, 256, 3), np.uint8)
         cv2.imwrite(str(folder / f"{number:02d}.png"), flat)
     return folder
@@ -47,7 +47,7 @@ def verdict(plans: PlanStore, value: float, **changes: object) -> KeptAccuracy:
         quantised_sha256=eightbit.digest(b"q8"),
         measure="box F1",
         value=value,
-        least=parity.LEAST_F1,
+        least=parity.MIN_F1,
         calibrated_with=40,
         judged_on=20,
         boxes=100,

@@ -25,7 +25,7 @@ from engines.build.site import BuildSite, prepared
 from engines.build.store import PlanStore
 from engines.cuda.driver import open_gpu
 from engines.errors import BackendError
-from testing.gpu.tensorrt import DoubleEngine
+from testing.gpu.tensorrt import FakeEngine
 
 SIZE = (128, 96)
 
@@ -58,7 +58,7 @@ def main(place: str, *ways: str) -> None:
             with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
                 file.write(wrong_weights(content) if way == "wrong" else content)
                 file.flush()
-                double = DoubleEngine(Path(file.name), SIZE, published.manifest.buckets)
+                double = FakeEngine(Path(file.name), SIZE, published.manifest.buckets)
             return tensorrt.LoadedEngine(double, None, published.manifest)
 
         verification.tensorrt.load = load

@@ -246,7 +246,7 @@ def test_a_refusal_stands_under_any_name_unless_it_was_for_memory(
         judging.judged(NetworkSource(bad, Recipe()), "onnxruntime", None)
     with monkeypatch.context() as short:
         short.setattr(process, "MEMORY_BYTES", 1)
-        short.setattr(process, "LEAST_MEMORY_BYTES", 1)
+        short.setattr(process, "MIN_MEMORY_BYTES", 1)
         short.setattr(process, "_free_bytes", lambda: 1)
         with pytest.raises(EngineError, match=r"large\.onnx: .*memory"):
             judging.judged(NetworkSource(large, Recipe()), "onnxruntime", None)

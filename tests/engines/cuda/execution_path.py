@@ -15,18 +15,18 @@ import onnx
 from onnx import TensorProto, helper
 
 from engines.backends.protocol import InputFormat
-from engines.cuda.crops import CropNetwork
+from engines.cuda.crops import GpuCropNetwork
 from engines.cuda.driver import Gpu, SharedRing, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.execution import Execution
 from engines.cuda.framepath import rule_of
 from engines.cuda.inference import read_network
-from engines.cuda.lane import LanePlan, RingFrame
+from engines.cuda.stream_slot import RingFrame, SlotPlan
 from engines.inference.decoders import Meaning
 from engines.inference.detector import Detections
 from engines.inference.reading import NetworkIO
 from runtime.frames.ring import FrameHeader, FrameRing
-from testing.gpu.tensorrt import DoubleEngine
+from testing.gpu.tensorrt import FakeEngine
 from tests.engines.networks import bright_spot_detector, save
 
 SIZE = (192, 128)
@@ -94,12 +94,12 @@ def main(library: str, folder: Path) -> dict[str, object]:
     one = Ring(gpu, [spotted((36, 28)), spotted((68, 36), colour=WARM), spotted((116, 44))])
     other = Ring(gpu, [spotted((12, 28), (116, 36)), spotted()])
 
-    engine = DoubleEngine(spots, SIZE, (1, 2, 4))
-    crop_engine = DoubleEngine(crops_file, CROP_WH, (2, 8))
-    crops = CropNetwork(
+    engine = FakeEngine(spots, SIZE, (1, 2, 4))
+    crop_engine = FakeEngine(crops_file, CROP_WH, (2, 8))
+    crops = GpuCropNetwork(
         read_network(crop_engine, "colour"), rule_of((0.0,) * 3, (1.0,) * 3, rgb=False), True, 1
     )
-    plan = LanePlan(read_network(engine, "spots"), READING, (1, 2, 4), (crops,))
+    plan = SlotPlan(read_network(engine, "spots"), READING, (1, 2, 4), (crops,))
     execution = Execution(gpu, plan)
     told: dict[str, object] = {"says": execution.describe(), "runs_to_make_ready": engine.runs}
 
@@ -118,21 +118,21 @@ def main(library: str, folder: Path) -> dict[str, object]:
     told["faults"] = engine.faults + crop_engine.faults
     execution.close()
 
-    stubborn = read_network(DoubleEngine(spots, SIZE, (1,), capturable=False), "stubborn")
-    uncaptured = Execution(gpu, LanePlan(stubborn, READING, (1,)))
+    stubborn = read_network(FakeEngine(spots, SIZE, (1,), capturable=False), "stubborn")
+    uncaptured = Execution(gpu, SlotPlan(stubborn, READING, (1,)))
     told["uncaptured_says"] = uncaptured.describe()
     batch = uncaptured.start([one.frame(1)])
     told["uncaptured"] = corners(uncaptured.persons(batch))
     told["uncaptured_answers"] = uncaptured.finish(batch)
     uncaptured.close()
 
-    fixed = read_network(DoubleEngine(spots, SIZE, (2,)), "pairs")
-    told["no_profile"] = refused(Execution, gpu, LanePlan(fixed, READING, (1, 2, 3)))
+    fixed = read_network(FakeEngine(spots, SIZE, (2,)), "pairs")
+    told["no_profile"] = refused(Execution, gpu, SlotPlan(fixed, READING, (1, 2, 3)))
     told["no_decoder"] = refused(
-        Execution, gpu, LanePlan(fixed, NetworkIO("nanodet", InputFormat(), "corner", 0, 0.9, 0.5), (1,))
+        Execution, gpu, SlotPlan(fixed, NetworkIO("nanodet", InputFormat(), "corner", 0, 0.9, 0.5), (1,))
     )
     shares = NetworkIO("yolov8", InputFormat(), "corner", 0, 0.9, 0.5, Meaning(units="shares"))
-    told["no_meaning"] = refused(Execution, gpu, LanePlan(fixed, shares, (1,)))
+    told["no_meaning"] = refused(Execution, gpu, SlotPlan(fixed, shares, (1,)))
     one.shared.close()
     other.shared.close()
     told["left_bytes"] = gpu.facts.memory_bytes - gpu.library.free_memory_bytes()

@@ -11,7 +11,7 @@ import pytest
 
 from engines import backends
 from engines.cuda import inference
-from engines.cuda.execution import buckets_of
+from engines.cuda.execution import batch_sizes_of
 
 Run = Callable[..., dict[str, object]]
 
@@ -69,7 +69,9 @@ def test_overlapped_batches_give_each_frame_its_own_persons(
     assert sorted(result["third"][0]) == [[12, 28], [116, 36]]  # type: ignore[index]
     assert result["faults"] == []
     assert result["left_bytes"] == 0, "memory of the GPU was not given back"
-    assert result["runs_to_make_ready"] == 6, "each of three batch sizes runs once on each of two lanes"
+    assert result["runs_to_make_ready"] == 6, (
+        "each of three batch sizes runs once on each of two stream slots"
+    )
 
 
 @pytest.mark.parametrize("abilities", [WAYS[0][0], WAYS[2][0]])
@@ -95,7 +97,7 @@ def test_crops_are_looked_at_where_they_are_and_answers_find_their_person(
 
 def test_what_cannot_be_run_is_refused_in_words(run: Run, library: str) -> None:
     result = run(IN_PLACE, library)
-    assert result["busy"] == "Busy: all 2 lanes are in use; finish a batch first"
+    assert result["busy"] == "Busy: all 2 stream slots are in use; finish a batch first"
     assert result["too_many"] == "GpuError: 5 frames are more than the largest batch, 4"
     assert result["no_profile"] == "GpuError: engine pairs takes 1 to 2 pictures at once, not 3"
     kernels = "kernels do ltrb, yolox, yolov8; the processor looks instead"
@@ -114,7 +116,7 @@ def test_a_network_that_cannot_be_captured_runs_without_a_graph(run: Run, librar
 
 @pytest.mark.parametrize(("largest", "sizes"), [(1, (1,)), (2, (1, 2)), (6, (1, 2, 4, 6)), (8, (1, 2, 4, 8))])
 def test_batch_sizes_double_up_to_the_largest(largest: int, sizes: tuple[int, ...]) -> None:
-    assert buckets_of(largest) == sizes
+    assert batch_sizes_of(largest) == sizes
 
 
 def test_the_bindings_that_are_here_have_all_that_is_called() -> None:

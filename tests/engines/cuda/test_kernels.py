@@ -18,7 +18,7 @@ from engines.cuda.kernels.sources import source
 from engines.inference import nms, preprocess
 from engines.inference.crops import cut
 from engines.inference.decoders import DECODERS, DecoderInput
-from testing.gpu.host_kernels.build import DoubleError, HostDouble, build, compiler
+from testing.gpu.host_kernels.build import HostKernels, HostKernelsError, build, compiler
 
 needs_compiler = pytest.mark.skipif(
     compiler() is None, reason="no C++ compiler (g++) to build the kernels with"
@@ -26,14 +26,14 @@ needs_compiler = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def double(tmp_path_factory: pytest.TempPathFactory) -> HostDouble:
+def double(tmp_path_factory: pytest.TempPathFactory) -> HostKernels:
     if compiler() is None:
         pytest.skip("no C++ compiler (g++) to build the kernels with")
-    return HostDouble(build(tmp_path_factory.mktemp("double")))
+    return HostKernels(build(tmp_path_factory.mktemp("double")))
 
 
 @pytest.mark.parametrize("name", checks.CHECKS)
-def test_a_kernel_agrees_with_the_oracle(double: HostDouble, name: str) -> None:
+def test_a_kernel_agrees_with_the_oracle(double: HostKernels, name: str) -> None:
     errors = checks.run_checks(double, 1.0, (name,))
     assert all(error <= 1e-3 for error in errors.values()), errors
 
@@ -42,7 +42,7 @@ def test_a_kernel_agrees_with_the_oracle(double: HostDouble, name: str) -> None:
 def test_no_kernel_leaves_its_buffers_or_its_language() -> None:
     try:
         lane.address_sanitizer()
-    except DoubleError as error:
+    except HostKernelsError as error:
         pytest.skip(str(error))
     verdict = lane.run_lane(sanitize=True, rounds=0.3)
     assert verdict.fault is None, verdict.fault
@@ -104,7 +104,7 @@ def test_wrong_arguments_are_refused_before_the_launch(arguments: tuple[int, ...
         launches.Launch("l2_normalise", (1, 1, 1), (128, 1, 1), arguments).packed()
 
 
-def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostDouble) -> None:
+def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostKernels) -> None:
     picture = np.random.default_rng(5).integers(0, 256, (288, 384, 3), np.uint8)
     canvas = np.empty((160, 224, 3), np.uint8)
     lies = preprocess.Canvas(canvas, "corner").lay(picture)
@@ -127,7 +127,7 @@ BOXES = {
 
 @pytest.mark.parametrize("grown", [(0.0, 0.0), (0.3, 0.12)])
 @pytest.mark.parametrize("lies", BOXES)
-def test_a_crop_is_that_of_the_cpu_path(double: HostDouble, lies: str, grown: tuple[float, float]) -> None:
+def test_a_crop_is_that_of_the_cpu_path(double: HostKernels, lies: str, grown: tuple[float, float]) -> None:
     """Apart from the rounding of cv2: to whole levels, and of places to 1/32 px."""
     width, height = 48, 96
     coarse = np.random.default_rng(11).integers(0, 256, (24, 32, 3), np.uint8)
@@ -147,7 +147,7 @@ def test_a_crop_is_that_of_the_cpu_path(double: HostDouble, lies: str, grown: tu
 
 
 @pytest.mark.parametrize("name", ["ltrb", "yolox", "yolov8"])
-def test_persons_are_those_of_the_cpu_path(double: HostDouble, name: str) -> None:
+def test_persons_are_those_of_the_cpu_path(double: HostKernels, name: str) -> None:
     rng = np.random.default_rng(7)
     cells, classes = 28 * 20 + 14 * 10 + 7 * 5, 3
     table = rng.uniform(0, 1, (cells, {"ltrb": 5, "yolox": 5 + classes, "yolov8": 4 + classes}[name]))
@@ -193,5 +193,5 @@ def test_persons_are_those_of_the_cpu_path(double: HostDouble, name: str) -> Non
 def test_a_kernel_that_cannot_be_built_is_one_sentence(tmp_path: Path) -> None:
     if compiler() is None:
         pytest.skip("no C++ compiler (g++) to build the kernels with")
-    with pytest.raises(DoubleError, match=r"cannot build the kernels: .*error"):
+    with pytest.raises(HostKernelsError, match=r"cannot build the kernels: .*error"):
         build(tmp_path, kernels="this is no kernel")

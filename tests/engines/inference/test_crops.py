@@ -9,7 +9,7 @@ import pytest
 
 from engines.catalogue.source import NetworkSource, locate
 from engines.errors import EngineError, WeightsError
-from engines.inference.action import ActionJudge
+from engines.inference.action import ActionClassifier
 from engines.inference.crops import CropNetwork, cut, shown
 from engines.inference.reid import PersonEmbedder
 from tests.engines.networks import bright_spot_detector, mean_colour_network
@@ -97,8 +97,8 @@ def test_embeddings_have_length_one_and_like_colours_are_alike(colours: Path, pi
 def test_suspicion_is_a_probability_with_the_threshold_in_the_middle(brightness: Path) -> None:
     image = np.zeros((100, 300, 3), np.uint8)
     image[:, 100:200], image[:, 200:] = 127, 255
-    judge = ActionJudge.open(brightness, threads=1)
-    dark, grey, bright, nowhere = judge.suspicion(
+    judge = ActionClassifier.open(brightness, threads=1)
+    dark, grey, bright, nowhere = judge.handling_probability(
         image, [[0, 0, 90, 100], [110, 0, 190, 100], [210, 0, 290, 100], [400, 0, 500, 100]]
     ).tolist()
     assert dark < 0.05
@@ -120,7 +120,7 @@ def test_a_network_of_another_kind_is_refused_in_a_sentence(colours: Path, tmp_p
     with pytest.raises(WeightsError, match=r"answers with \[n, k\]"):
         PersonEmbedder.open(fixed)
     with pytest.raises(WeightsError, match="one number a crop"):
-        ActionJudge.open(colours)
+        ActionClassifier.open(colours)
     with pytest.raises(WeightsError, match="is for detector"):
         PersonEmbedder.open("person-detector")
 

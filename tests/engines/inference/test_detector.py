@@ -81,7 +81,7 @@ def test_only_a_few_input_sizes_are_kept_compiled(weights: Path) -> None:
     detector = PersonDetector.open(weights, threads=1)
     for height in range(100, 400, 32):
         detector.detect(np.zeros((height, 400, 3), np.uint8))
-    assert len(detector._desks) == 4
+    assert len(detector._compiled) == 4
 
 
 def test_a_network_of_fixed_size_takes_any_picture(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """One batch in flight: its streams, buffers, contexts and graphs.
 
-    lane.start(frames)          # queues everything and returns
-    lane.persons()              # waits for the boxes
-    lane.answers()              # waits for what the crop networks say; then the frames may be given back
+    slot.start(frames)          # queues everything and returns
+    slot.persons()              # waits for the boxes
+    slot.answers()              # waits for what the crop networks say; then the frames may be given back
 
 Detection runs as one CUDA graph a batch size on a stream that goes before others. What looks at crops follows
 on an ordinary stream, so that the next batch's detection overtakes it. Where a graph cannot be captured
-(`Lane.remarks` says why) the same work is queued piece by piece on an ordinary stream.
+(`StreamSlot.remarks` says why) the same work is queued piece by piece on an ordinary stream.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from engines.cuda.crops import CropNetwork, CropPath, Found, places_for
+from engines.cuda.crops import CropPath, Found, GpuCropNetwork, places_for
 from engines.cuda.driver import Gpu, SharedRing
 from engines.cuda.errors import GpuError
 from engines.cuda.framepath import FramePath, FrameThere, PathPlan, rule_of
@@ -44,14 +44,14 @@ class RingFrame:
 
 
 @dataclass(frozen=True)
-class LanePlan:
-    """What a lane runs."""
+class SlotPlan:
+    """What a stream slot runs."""
 
     detector: TensorRtNetwork
     reading: NetworkIO
     buckets: tuple[int, ...]
     """Batch sizes to be ready for, smallest first; a batch takes the next larger one."""
-    crops: tuple[CropNetwork, ...] = ()
+    crops: tuple[GpuCropNetwork, ...] = ()
     graphs: bool = True
 
 
@@ -73,14 +73,14 @@ class _Under:
     fetched: Counter[int] = field(default_factory=Counter)
 
 
-class Lane:
+class StreamSlot:
     """Used by one thread."""
 
-    def __init__(self, gpu: Gpu, plan: LanePlan, number: int, lanes: int) -> None:
+    def __init__(self, gpu: Gpu, plan: SlotPlan, number: int, slots: int) -> None:
         """Make everything and run each batch size once. Raises GpuError."""
         self.remarks: list[str] = []
         self._gpu, self._plan = gpu, plan
-        self._number, self._lanes = number, lanes
+        self._number, self._slots = number, slots
         library = gpu.library
         self._stream, self._back, self._front = library.stream(), library.stream(), library.first_stream()
         self._started, self._found, self._told = library.event(), library.event(), library.event()
@@ -246,12 +246,12 @@ class Lane:
         """Bring a frame to where kernels read it; each of a ring's frames in flight has its own place."""
         turn = self._under.fetched[id(frame.ring)]
         self._under.fetched[id(frame.ring)] += 1
-        place = self._number + turn * self._lanes
+        place = self._number + turn * self._slots
         address = frame.ring.fetch(frame.offset, frame.bytes, stream, place)
         return FrameThere(address, frame.bytes, frame.width, frame.height, frame.format)
 
 
-def _path_plan(plan: LanePlan, detect: Inference) -> PathPlan:
+def _path_plan(plan: SlotPlan, detect: Inference) -> PathPlan:
     """What lies around the detector's engine. Raises GpuError where no kernel decodes its outputs."""
     network, reading = plan.detector, plan.reading
     shape = detect.shape(network.outputs[0].name)
