@@ -22,8 +22,8 @@ from rfid_reader.flips import Flip
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.reads import ReadTable
 
-LEAST_READS = 40
-LEAST_IN_SPAN, WITHIN_S = 12, 1.5
+MIN_READS = 40
+MIN_IN_SPAN, WITHIN_S = 12, 1.5
 STILL, MOVED = ("Test12", "Test13"), ("MovementTesting", "WalkingTest")
 
 
@@ -78,7 +78,7 @@ def moved_against_still(folder: Path) -> MovedAgainstStill:
 def still_flips(folder: Path) -> FalseFlips:
     """Flips in recordings of one still tag each, from a cold start: all are false."""
     tables = [load_locate(path) for name in STILL for path in sorted((folder / name).rglob("*.csv"))]
-    return _false([table for table in tables if len(table) >= LEAST_READS])
+    return _false([table for table in tables if len(table) >= MIN_READS])
 
 
 def _false(tables: list[ReadTable]) -> FalseFlips:
@@ -87,11 +87,11 @@ def _false(tables: list[ReadTable]) -> FalseFlips:
 
 
 def _spans_found(spans: list[tuple[float, float, ReadTable]], found: list[Flip]) -> tuple[int, int]:
-    """Of the tags with LEAST_IN_SPAN reads in a span: how many there are, how many have a flip in it."""
+    """Of the tags with MIN_IN_SPAN reads in a span: how many there are, how many have a flip in it."""
     there = right = 0
     for start_s, end_s, inside in spans:
         for epc, count in zip(*np.unique(inside.epc, return_counts=True), strict=True):
-            if count < LEAST_IN_SPAN:
+            if count < MIN_IN_SPAN:
                 continue
             there += 1
             right += any(
@@ -126,7 +126,7 @@ def worn_gestures(data: Path, every: int = 6) -> Worn:
     there = right = 0
     for path in sorted((data / "rfid-body-gestures").rglob("*.csv"))[::every]:
         reads = load_gesture(path)
-        if len(reads) < LEAST_READS:
+        if len(reads) < MIN_READS:
             continue
         found = [flip for _, flip in run("production", reads).said]
         more, hits = _spans_found([(float(reads.time_s[0]), float(reads.time_s[-1]), reads)], found)

@@ -25,9 +25,9 @@ from rfid_reader.training.worlds import WORLDS, WorldRecording, simulate, unavai
 
 Array = NDArray[np.float64]
 BANDS_DBM = ((-52.0, -40.0), (-58.0, -52.0), (-63.0, -58.0), (-68.0, -63.0))
-LONGEST_STEP_S, LEAST_STEPS = 0.6, 12
+MAX_STEP_S, MIN_STEPS = 0.6, 12
 AGAIN_S = 5.0
-LEAST_STRETCHES = 5
+MIN_STRETCHES = 5
 STORES, SECONDS = 14, 120.0
 FIRST_SEED = 8000
 WALK_LABELS = {7, 8, 9, 10, 11}
@@ -85,9 +85,9 @@ def still_values(tables: Iterable[ReadTable]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for table in tables:
         for one in stretches(table):
-            near = one.passed_s <= LONGEST_STEP_S
+            near = one.passed_s <= MAX_STEP_S
             band = [f"{low:g} to {high:g} dBm" for low, high in BANDS_DBM if low <= one.level_dbm < high]
-            if band and near.sum() >= LEAST_STEPS:
+            if band and near.sum() >= MIN_STEPS:
                 found[f"still, phase noise rad, {band[0]}"].append(
                     float(np.median(np.abs(one.turn_rad[near])) * TO_SD)
                 )
@@ -95,7 +95,7 @@ def still_values(tables: Iterable[ReadTable]) -> dict[str, list[float]]:
                     float(one.shift_db[near].std() / math.sqrt(2))
                 )
             again = one.passed_s >= AGAIN_S
-            if again.sum() >= LEAST_STEPS:
+            if again.sum() >= MIN_STEPS:
                 found["still, channel again, phase rad"].append(
                     float(np.median(np.abs(one.turn_rad[again])) * TO_SD)
                 )
@@ -107,8 +107,8 @@ def moved_values(tables: Iterable[ReadTable], name: str = "moved") -> dict[str, 
     found: dict[str, list[float]] = defaultdict(list)
     for table in tables:
         for one in stretches(table):
-            near = one.passed_s <= LONGEST_STEP_S
-            if near.sum() < LEAST_STEPS:
+            near = one.passed_s <= MAX_STEP_S
+            if near.sum() < MIN_STEPS:
                 continue
             turn, shift = (float(np.sqrt((step[near] ** 2).mean())) for step in (one.turn_rad, one.shift_db))
             found[f"{name}, phase step rad"].append(turn)
@@ -138,7 +138,7 @@ def _while_handled(recording: WorldRecording) -> ReadTable:
 def quantities(source: str, values: dict[str, list[float]]) -> list[Quantity]:
     rows = []
     for name, found in sorted(values.items()):
-        if len(found) >= LEAST_STRETCHES:
+        if len(found) >= MIN_STRETCHES:
             median, p10, p90 = (round(float(value), 3) for value in np.quantile(found, (0.5, 0.1, 0.9)))
             rows.append(Quantity(name, source, median, p10, p90, len(found)))
     return rows

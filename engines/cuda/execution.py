@@ -1,6 +1,6 @@
 """Batches through the GPU, overlapped: while one is worked on there, another's results are used here.
 
-    execution = Execution(gpu, LanePlan(network, reading, buckets=(1, 2, 4, 8)))
+    execution = Execution(gpu, SlotPlan(network, reading, buckets=(1, 2, 4, 8)))
     batch = execution.start(frames)       # returns at once; Busy where both stream slots are in use
     detections = execution.persons(batch) # waits
     answers = execution.finish(batch)     # waits for the crop networks; frames and slot are free again

@@ -27,8 +27,8 @@ from engines.training.synthetic.labels import Label, Picture
 from engines.training.synthetic.stage import kind_of
 
 IOU = 0.5
-LEAST_WITHIN = 0.4
-LEAST_PX = 30.0
+MIN_WITHIN = 0.4
+MIN_PX = 30.0
 RANGES = ((0.8, 1.01), (0.5, 0.8), (0.2, 0.5))
 ALARM_SCORE = 0.5
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def evaluate_films(folders: Sequence[Path], detectors: Sequence[str], every: int
                     )
                 )
     pictures = len(next(iter(seen.values())))
-    yield f"{pictures} pictures of {len(folders)} films, every {every}th; persons of at least {LEAST_PX:g} px"
+    yield f"{pictures} pictures of {len(folders)} films, every {every}th; persons of at least {MIN_PX:g} px"
     yield f"{'detector':<28} {'seen':>10} {'persons':>8} {'AP':>6}"
     for name in detectors:
         for low, high in RANGES:
@@ -140,8 +140,8 @@ def _truth(seen: Seen, low: float, high: float) -> tuple[Floats, NDArray[np.bool
     boxes = np.array([_cut(one, seen.size) for one in told]).reshape(-1, 4)
     wanted = [
         low <= one.visible / max(one.within, 1e-6) < high
-        and one.within >= LEAST_WITHIN
-        and box[3] - box[1] >= LEAST_PX
+        and one.within >= MIN_WITHIN
+        and box[3] - box[1] >= MIN_PX
         for one, box in zip(told, boxes, strict=True)
     ]
     return boxes, np.array(wanted, bool)

@@ -17,7 +17,7 @@ FILE = Path(__file__).parent / "parts.npz"
 Floats = NDArray[np.float32]
 Faces = NDArray[np.int32]
 LEVELS = ("near", "far")
-LEAST_GROWN_M, GROWN_YEARS = 1.42, 16
+MIN_GROWN_M, GROWN_YEARS = 1.42, 16
 """Nobody older is drawn smaller."""
 
 
@@ -80,7 +80,7 @@ class Parts:
         apart = np.abs(figures[:, 1] - years) + 1000 * (figures[:, 0] != female)
         order = np.argsort(apart, kind="stable")
         place = int(rng.integers(8))
-        while (shape := self.body(int(order[place]))).height_m < LEAST_GROWN_M and shape.years > GROWN_YEARS:
+        while (shape := self.body(int(order[place]))).height_m < MIN_GROWN_M and shape.years > GROWN_YEARS:
             place += 1
         return shape
 
