@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from runtime.clock import HostClock
 from runtime.messages import Attach, Configure, Detach, Health, Message
@@ -187,7 +186,3 @@ class Service(ABC):
             case _:
                 self.on_message(message)
         return False
-
-
-Main = Callable[[socket.socket, Any], None]
-"""What a module of a process has as its `main(control, spec)`."""
