@@ -145,6 +145,10 @@ class HealthState(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    def __repr__(self) -> str:
+        """As in a record that is printed: the word."""
+        return repr(self.value)
+
 
 class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The state of one process. `progress_s` is the time of its last real progress (a frame, a keepalive).

@@ -124,3 +124,4 @@ def test_every_state_of_a_source_and_of_a_reader_is_one_of_health() -> None:
 def test_a_state_reads_as_its_word_wherever_it_is_written() -> None:
     assert f"{HealthState.NO_OUTBOX} {HealthState.LIVE!s}" == "no outbox live"
     assert msgspec.json.encode(HealthState.WRONG_PASSWORD) == b'"wrong password"'
+    assert repr(HealthState.LIVE) == "'live'"
