@@ -21,8 +21,8 @@ from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.passages import (
     ENDING_S,
     Crossing,
+    LinePassage,
     LinePosition,
-    Passage,
     cut_between,
     direction_of,
     pace,
@@ -60,7 +60,7 @@ class EntranceCounter:
         self.entrance = entrance
         self._already_here = already_here
         self._coverage = coverage
-        self._passages: dict[int, Passage] = {}
+        self._passages: dict[int, LinePassage] = {}
         self._margin_m = END_TOLERANCE_M
 
     def observe(self, points: Iterable[TrackPoint]) -> list[Crossing]:
@@ -109,7 +109,7 @@ class EntranceCounter:
             if len(self._passages) >= MAX_PERSONS:
                 del self._passages[next(iter(self._passages))]
             here = point.person in self._already_here
-            passage = self._passages[point.person] = Passage(point.source, came_from_judged=here)
+            passage = self._passages[point.person] = LinePassage(point.source, came_from_judged=here)
         if not self._takes(passage, point.source, stand):
             return []
         found = self._returned(passage, stand)
@@ -125,7 +125,7 @@ class EntranceCounter:
         return found + self._judge_start(point.person, passage)
 
     @staticmethod
-    def _takes(passage: Passage, source: Source, stand: LinePosition) -> bool:
+    def _takes(passage: LinePassage, source: Source, stand: LinePosition) -> bool:
         """One source at a time tells where a person stands: two cameras disagree by decimetres."""
         if not passage.stands:
             return True
@@ -139,7 +139,7 @@ class EntranceCounter:
         return True
 
     @staticmethod
-    def _remember(passage: Passage, stand: LinePosition) -> None:
+    def _remember(passage: LinePassage, stand: LinePosition) -> None:
         passage.stands.append(stand)
         keep_s = stand.time_s - ENDING_S
         while len(passage.stands) > 2 and passage.stands[0].time_s < keep_s:
@@ -148,7 +148,7 @@ class EntranceCounter:
             passage.starting.append(stand)
 
     @staticmethod
-    def _returned(passage: Passage, stand: LinePosition) -> list[Crossing]:
+    def _returned(passage: LinePassage, stand: LinePosition) -> list[Crossing]:
         """Takes an inferred leaving back when the person is found on the side they were lost on.
 
         Found on the other side, they went through: once, and before they were found.
@@ -170,7 +170,7 @@ class EntranceCounter:
         passage.correct(inferred, earlier)
         return [back, earlier]
 
-    def _crossed(self, person: int, passage: Passage, side: int, time_s: float) -> list[Crossing]:
+    def _crossed(self, person: int, passage: LinePassage, side: int, time_s: float) -> list[Crossing]:
         passage.came_from_judged = True
         cut = passage.cut
         if cut is None or not self._within(cut.along_m):
@@ -183,7 +183,7 @@ class EntranceCounter:
     def _within(self, along_m: float) -> bool:
         return -self._margin_m <= along_m <= self.entrance.length_m + self._margin_m
 
-    def _judge_start(self, person: int, passage: Passage) -> list[Crossing]:
+    def _judge_start(self, person: int, passage: LinePassage) -> list[Crossing]:
         """Whether a track that began at the line came through it."""
         born, now = passage.starting[0] if passage.starting else None, passage.stands[-1]
         if passage.came_from_judged or not passage.settled or born is None:
@@ -203,13 +203,13 @@ class EntranceCounter:
             return []
         return [self._came(person, passage, born.time_s - ago_s, True)]
 
-    def _came(self, person: int, passage: Passage, time_s: float, inferred: bool) -> Crossing:
+    def _came(self, person: int, passage: LinePassage, time_s: float, inferred: bool) -> Crossing:
         """The crossing with which a track that began at the line came to its side."""
         crossing = Crossing(self.entrance.name, person, direction_of(passage.settled), time_s, inferred)
         passage.turned(time_s, crossing)
         return crossing
 
-    def _judge_end(self, person: int, passage: Passage) -> list[Crossing]:
+    def _judge_end(self, person: int, passage: LinePassage) -> list[Crossing]:
         """Whether a track that ended at the line went through it."""
         if not passage.settled:
             return []

@@ -51,7 +51,7 @@ class SideChange:
 
 
 @dataclass
-class Passage:
+class LinePassage:
     """What one person has done at one entrance."""
 
     source: Source
@@ -102,7 +102,7 @@ class Passage:
         return found
 
 
-def settles(passage: Passage, stand: LinePosition) -> int:
+def settles(passage: LinePassage, stand: LinePosition) -> int:
     """The side a person has settled on by now; 0 while that is open."""
     side = side_of(stand.depth_m)
     if side != passage.leaning:

@@ -22,7 +22,7 @@ MAX_STAYS = 4096
 
 
 @dataclass
-class Stay:
+class ZoneStay:
     """One person in one zone. `entered` once it has lasted long enough to be one."""
 
     person: int
@@ -56,7 +56,7 @@ class ZoneKeeper:
     def __init__(self, zones: tuple[FloorZone, ...], coverage: CoverageMeter) -> None:
         self._zones = zones
         self._coverage = coverage
-        self._stays: dict[tuple[int, str], Stay] = {}
+        self._stays: dict[tuple[int, str], ZoneStay] = {}
 
     def observe(self, points: Sequence[TrackPoint]) -> list[ZoneChange]:
         """Entries and exits that these points show; only a person's leading source is asked."""
@@ -109,7 +109,7 @@ class ZoneKeeper:
         if stay is None:
             if len(self._stays) >= MAX_STAYS:
                 changes += self._leave(next(iter(self._stays.values())))
-            stay = Stay(point.person, zone.name, point.source[0], set(), time_s, time_s, time_s)
+            stay = ZoneStay(point.person, zone.name, point.source[0], set(), time_s, time_s, time_s)
             self._stays[point.person, zone.name] = stay
         stay.camera = point.source[0]
         stay.cameras.add(stay.camera)
@@ -127,13 +127,13 @@ class ZoneKeeper:
             return self._leave(stay)
         return []
 
-    def _leave(self, stay: Stay, judged_s: float | None = None) -> list[ZoneChange]:
+    def _leave(self, stay: ZoneStay, judged_s: float | None = None) -> list[ZoneChange]:
         del self._stays[stay.person, stay.zone]
         if not stay.entered:
             return []
         return [_left(stay, stay.last_inside_s, stay.last_seen_s if judged_s is None else judged_s)]
 
 
-def _left(stay: Stay, leave_s: float, judged_s: float) -> ZoneChange:
+def _left(stay: ZoneStay, leave_s: float, judged_s: float) -> ZoneChange:
     cameras = tuple(sorted(stay.cameras))
     return ZoneChange(stay.person, stay.zone, stay.enter_s, leave_s, judged_s, cameras)
