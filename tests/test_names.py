@@ -56,7 +56,6 @@ STILL_LARGE = {
     "rfid_reader/simulator",
     "runtime/config",
     "runtime/demo",
-    "runtime/frames",
 }
 """Folders with more modules than that. To be emptied; nothing may be added."""
 

@@ -33,7 +33,7 @@ from engines.cuda.errors import GpuError
 from engines.inference.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
-from runtime.frames.ring import FrameHeader, FrameRing, Image
+from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image
 from runtime.frames.sources import read
 from runtime.vision.batching import BatchSettings
 from runtime.vision.executors.choice import choose_executor

@@ -33,7 +33,7 @@ from engines.cuda.inference import TensorRtNetwork, read_network
 from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.stream_slot import RingFrame, SlotPlan
 from engines.inference.detector import PersonDetector
-from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
+from runtime.frames.ring.buffer import FrameHeader, FrameRing, PixelFormat
 
 WARM_UP = 10
 

@@ -37,7 +37,7 @@ from engines.cuda.stream_slot import SlotPlan
 from engines.inference.detector import Detections, PersonDetector
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
-from runtime.frames.ring import FrameHeader, FrameRing, Image, PixelFormat
+from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image, PixelFormat
 from runtime.frames.sources import read
 from runtime.vision.executors.executor import PendingBatch
 from runtime.vision.executors.gpu import GpuExecutor

@@ -93,9 +93,9 @@ def _watch(reader: str, uri: str, pictures: int, answer: Connection) -> None:
     """Send milliseconds of processor time a picture, (as BGR, decoded only), or a sentence."""
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = LIVE_OPTIONS
-    from runtime.frames import decoder
+    from runtime.frames.video import opencv
 
-    decoder.use_one_thread()
+    opencv.use_one_thread()
     try:
         source = OurCamera(uri) if reader == "ours" else OpenCv(uri)
     except TagsightError as error:

@@ -127,7 +127,9 @@ def _measure(reader: str, path: Path, frames: int, answer: Connection) -> None:
     else:
         import cv2  # noqa: F401
     import_ms = (time.perf_counter() - begun_s) * 1e3
-    from runtime.frames import csi, files, hardware, live  # noqa: F401
+    from runtime.frames.files import playback  # noqa: F401
+    from runtime.frames.hardware import csi, video_engine  # noqa: F401
+    from runtime.frames.live import streams  # noqa: F401
 
     begun_s = time.perf_counter()
     try:

@@ -17,8 +17,8 @@ import numpy as np
 
 from runtime import messages
 from runtime.frames.errors import FrameError
-from runtime.frames.lending import FrameBorrower, FrameLender
-from runtime.frames.ring import FrameHeader, FrameRing, Image
+from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image
+from runtime.frames.ring.lending import FrameBorrower, FrameLender
 
 METHODS = ("ring", "pipe", "queue", "shm")
 PICTURES = 4

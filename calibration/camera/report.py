@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.frames.watch import PictureWatch, StreamFinding
+from runtime.frames.capture.watch import PictureWatch, StreamFinding
 
 Image = npt.NDArray[Any]
 

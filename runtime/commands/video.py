@@ -19,7 +19,7 @@ from engines.inference.detector import DEFAULT_WEIGHTS, PersonDetector
 from runtime.commands.video_counts import Clip, ClipCounter, Counts
 from runtime.config import Camera, StoreConfig, image_to_floor, load_at_work
 from runtime.errors import TagsightError
-from runtime.frames.files import FileSource
+from runtime.frames.files.playback import FileSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.redaction import is_address, redact_uri

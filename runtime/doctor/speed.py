@@ -22,8 +22,8 @@ from engines.backends.cpu import available_threads
 from engines.errors import EngineError
 from engines.inference.detector import PersonDetector
 from runtime.config import Engines
-from runtime.frames.pixels import Pixels
-from runtime.frames.ring import FrameHeader, FrameRing
+from runtime.frames.ring.buffer import FrameHeader, FrameRing
+from runtime.frames.video.pixels import Pixels
 from runtime.vision.executors.choice import choose_executor
 from runtime.vision.executors.executor import Executor
 from runtime.vision.frame import LeasedFrame

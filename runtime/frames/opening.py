@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.clock import HostClock
-from runtime.frames import decoder
-from runtime.frames.csi import CsiSource
-from runtime.frames.files import FileSource
-from runtime.frames.hardware import HardwareSource, is_wanted
-from runtime.frames.live import DeviceSource, StreamSource
-from runtime.frames.motion_jpeg import MotionJpegSource
+from runtime.frames.files.playback import FileSource
+from runtime.frames.hardware.csi import CsiSource
+from runtime.frames.hardware.video_engine import HardwareSource, is_wanted
+from runtime.frames.live.motion_jpeg import MotionJpegSource
+from runtime.frames.live.streams import DeviceSource, StreamSource
 from runtime.frames.sources import Source, Transport
 from runtime.frames.uri import SourceUri, parse_uri
+from runtime.frames.video import opencv
 
 
 def open_source(
@@ -26,7 +26,7 @@ def open_source(
     `sleep` is how a file paced in real time waits, `transport` how an RTSP camera's pictures come. Raises
     SourceFault where it cannot be opened and FrameError where the URI is wrong.
     """
-    decoder.silence()
+    opencv.silence()
     where = uri if isinstance(uri, SourceUri) else parse_uri(uri)
     clock = clock or HostClock()
     if where.kind == "file":

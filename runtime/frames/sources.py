@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from runtime.frames.errors import FrameError
-from runtime.frames.ring import Image, PixelFormat
+from runtime.frames.ring.buffer import Image, PixelFormat
 
 Transport = Literal["auto", "tcp", "udp"]
 """How the pictures of an RTSP camera come: for `auto` over TCP, or over UDP where it refuses that."""

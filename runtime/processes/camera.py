@@ -1,8 +1,8 @@
 """The camera process: one source into one ring of frames.
 
 The ring comes with `Attach("ring", …)`, each reader's socket with `Attach("frames", READER)`. Reading has a
-thread of its own (`runtime.frames.capture`); this one moves slots back, answers the supervisor and says every
-second how the source is.
+thread of its own (`runtime.frames.capture.thread`); this one moves slots back, answers the supervisor and
+says every second how the source is.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ from runtime.clock import HostClock
 from runtime.config import Camera, StoreConfig, open_to_others
 from runtime.config.cameras import source_uri, substream_uri
 from runtime.errors import TagsightError
-from runtime.frames import csi, decoder, files, live, motion_jpeg
-from runtime.frames.capture import Capture
+from runtime.frames.capture.thread import Capture
 from runtime.frames.errors import FrameError
-from runtime.frames.lending import FrameLender, LentRing
+from runtime.frames.files import playback
+from runtime.frames.hardware import csi
+from runtime.frames.live import motion_jpeg, streams
+from runtime.frames.live.substream import MainOrSubstream
 from runtime.frames.opening import open_source
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring.buffer import FrameRing
+from runtime.frames.ring.lending import FrameLender, LentRing
 from runtime.frames.sources import Source
-from runtime.frames.substream import MainOrSubstream
+from runtime.frames.video import opencv
 from runtime.messages import Health, HealthState
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 
-SOURCES = (csi, files, live, motion_jpeg)
+SOURCES = (csi, playback, streams, motion_jpeg)
 """Imported here, and so in the fork server, for every camera to share."""
 
 SLOTS = 6
@@ -235,6 +238,6 @@ def _substream_of(camera: CameraSpec) -> str:
 
 def main(control: socket.socket, spec: CameraSpec) -> None:
     """Read the camera of `spec` into its ring until told to stop."""
-    decoder.silence()
-    decoder.use_one_thread()
+    opencv.silence()
+    opencv.use_one_thread()
     CameraProcess(control, spec).run()

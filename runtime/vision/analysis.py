@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from runtime.frames.errors import FrameError
-from runtime.frames.lending import FrameBorrower
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring.buffer import FrameRing
+from runtime.frames.ring.lending import FrameBorrower
 from runtime.messages import PeerGone, PersonsSeen
 from runtime.vision.batching import BatchPolicy
 from runtime.vision.camera_spec import TrackedCamera

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from runtime.config.cameras import image_to_floor
-from runtime.frames.lending import FrameBorrower
-from runtime.frames.ring import FrameHeader
+from runtime.frames.ring.buffer import FrameHeader
+from runtime.frames.ring.lending import FrameBorrower
 from runtime.messages import FrameReady, PersonsSeen
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, TrackOutputs

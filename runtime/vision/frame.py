@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
+from runtime.frames.ring.buffer import FrameHeader, FrameRing, PixelFormat
 
 
 class LeasedFrame(NamedTuple):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from runtime.config import StoreConfig
 from runtime.errors import TagsightError
 from runtime.frames.errors import FrameError
-from runtime.frames.filmwriter import FilmWriter
+from runtime.frames.video.writer import FilmWriter
 from runtime.geometry import Homography
 from runtime.vision.draw import FloorPoint, ScenePainter
 from runtime.vision.track import Track

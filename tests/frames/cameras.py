@@ -11,8 +11,8 @@ from types import TracebackType
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Camera
-from runtime.frames.lending import FrameBorrower
-from runtime.frames.ring import FrameRing, create_ring
+from runtime.frames.ring.buffer import FrameRing, create_ring
+from runtime.frames.ring.lending import FrameBorrower
 from runtime.messages import Attach, FrameReady, Health, Stop
 from runtime.processes.camera import CameraSpec, main
 

@@ -21,8 +21,8 @@ from engines.catalogue.judging import process
 from engines.inference.detector import Detections, PersonDetector
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.frames.lending import FrameLender
-from runtime.frames.ring import FrameHeader, FrameRing
+from runtime.frames.ring.buffer import FrameHeader, FrameRing
+from runtime.frames.ring.lending import FrameLender
 from runtime.messages import Attach, Detach, Health, Message, PersonsSeen, Stop
 from runtime.processes.kinds import kind_of
 from runtime.processes.record_sender import RecordSender

@@ -20,8 +20,8 @@ from engines.cuda.stored import crops_with, open_stored
 from engines.cuda.stream_slot import SlotPlan
 from engines.inference import crops
 from engines.inference.detector import PersonDetector
-from runtime.frames.lending import FrameLender
-from runtime.frames.ring import FrameHeader
+from runtime.frames.ring.buffer import FrameHeader
+from runtime.frames.ring.lending import FrameLender
 from runtime.processes.vision import VisionProcess, VisionSpec
 from runtime.vision.crop_inference import Heads
 from runtime.vision.executors.executor import Executor

@@ -14,7 +14,7 @@ import numpy as np
 
 from engines.cuda.driver import open_gpu
 from engines.inference.detector import PersonDetector
-from runtime.frames.ring import FrameHeader, FrameRing, PixelFormat
+from runtime.frames.ring.buffer import FrameHeader, FrameRing, PixelFormat
 from runtime.messages import PersonsSeen
 from runtime.vision.crop_inference import CropInference, FrameDetections, Heads
 from runtime.vision.executors.gpu import GpuExecutor

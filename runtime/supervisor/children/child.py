@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.frames.ring import create_ring
+from runtime.frames.ring.buffer import create_ring
 from runtime.messages import (
     Attach,
     Configure,

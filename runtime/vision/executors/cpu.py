@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engines.inference.detector import PersonDetector
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring.buffer import FrameRing
 from runtime.vision.crop_inference import FrameDetections
 from runtime.vision.executors.executor import PendingBatch
 from runtime.vision.frame import LeasedFrame

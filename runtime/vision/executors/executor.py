@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engines.cuda.execution import Batch, Execution
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring.buffer import FrameRing
 from runtime.vision.crop_inference import FrameDetections
 from runtime.vision.frame import LeasedFrame
 

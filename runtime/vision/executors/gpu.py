@@ -12,7 +12,7 @@ from engines.cuda.execution import Batch, Execution
 from engines.cuda.stream_slot import RingFrame
 from engines.errors import EngineError
 from engines.inference.detector import PersonDetector
-from runtime.frames.ring import FrameRing
+from runtime.frames.ring.buffer import FrameRing
 from runtime.vision.crop_inference import FrameDetections
 from runtime.vision.executors.cpu import CpuExecutor
 from runtime.vision.executors.executor import GpuBatch, PendingBatch

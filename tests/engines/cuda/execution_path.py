@@ -25,7 +25,7 @@ from engines.cuda.stream_slot import RingFrame, SlotPlan
 from engines.inference.decoders import Meaning
 from engines.inference.detector import Detections
 from engines.inference.reading import NetworkIO
-from runtime.frames.ring import FrameHeader, FrameRing
+from runtime.frames.ring.buffer import FrameHeader, FrameRing
 from testing.gpu.tensorrt import FakeEngine
 from tests.engines.networks import bright_spot_detector, save
 

@@ -15,7 +15,7 @@ from engines.cuda import frames
 from engines.cuda.driver import Gpu, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.kernels import launches
-from runtime.frames.ring import FrameHeader, FrameRing
+from runtime.frames.ring.buffer import FrameHeader, FrameRing
 
 SIZE = (64, 48)
 CUBIN = b"\x7fELF"

@@ -1,0 +1,106 @@
+"""Habits of network cameras that are no faults: however odd, their pictures come."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from runtime.frames.live.streams import StreamSource
+from runtime.frames.opening import open_source
+from runtime.frames.sources import SourceFault, SourceState, read
+from testing.cameras.fake_camera import FakeCamera, Manner, access_units
+from tests.frames.clips import number_in
+from tests.frames.films import make_film
+
+Units = list[list[bytes]]
+IN_BAND = {"x264-params": "repeat-headers=1"}
+VIDEO = ("m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000", "a=fmtp:96 packetization-mode=1")
+SOUND = ("m=audio 0 RTP/AVP 0", "a=control:track9")
+NTP_S = 3.9e9
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Units:
+    return coded(tmp_path_factory.mktemp("units"))
+
+
+def coded(folder: Path, **how: object) -> Units:
+    film = make_film(folder / "a.264", container="h264", coder=IN_BAND, **how)  # type: ignore[arg-type]
+    return access_units(film.read_bytes())
+
+
+def sdp(*lines: str, end: str = "\r\n") -> str:
+    return end.join(["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=x", "t=0 0", *lines, ""])
+
+
+HABITS: dict[str, Manner] = {
+    "sound before the pictures": Manner(description=sdp(*SOUND, *VIDEO, "a=control:track1")),
+    "two tracks of pictures": Manner(
+        description=sdp(*VIDEO, "a=control:track1", *VIDEO, "a=control:track2"),
+    ),
+    "a control of the whole": Manner(description=sdp("a=control:*", *VIDEO, "a=control:trackID=1")),
+    "no control": Manner(description=sdp(*VIDEO)),
+    "lines without a carriage return": Manner(description=sdp(*VIDEO, "a=control:track1", end="\n")),
+    "parameter sets in the stream only": Manner(parameter_sets=False),
+    "other channels than asked for": Manner(channel=4),
+    "other channels, behind the relay": Manner(channel=4, login=("SHA-256",)),
+    "a nonce for one request": Manner(login=("MD5",), nonces=1),
+    "a nonce for two requests": Manner(login=("MD5",), nonces=2),
+    "qop auth": Manner(login=("MD5",), protection="auth"),
+    "qop auth or auth-int": Manner(login=("MD5",), protection="auth,auth-int"),
+    "qop auth-int": Manner(login=("MD5",), protection="auth-int"),
+    "qop auth-int with SHA-256": Manner(login=("SHA-256",), protection="auth-int"),
+    "reports of its clock": Manner(reports=lambda taken_s, number: NTP_S + taken_s),
+    "reports that jump ahead": Manner(
+        reports=lambda taken_s, number: NTP_S + taken_s + 7200 * (taken_s > 0.5)
+    ),
+    "reports that jump back": Manner(reports=lambda taken_s, number: NTP_S - 7200 * (taken_s > 0.5)),
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_the_pictures_of_a_camera_come_whatever_its_habit(units: Units, habit: str) -> None:
+    with FakeCamera(units, HABITS[habit]) as camera:
+        source = open_source(camera.uri())
+        assert isinstance(source, StreamSource)
+        frames = [frame for frame in (read(source) for _ in range(45)) if frame is not None]
+        source.close()
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == [number % 30 for number in range(numbers[0], numbers[0] + 45)]
+    assert source.remark == "" and source.stale == source.spoiled == 0
+    assert all(frame.grab.arrived_s - frame.grab.time_s < 1.0 for frame in frames)
+    # The first ones are those of the opening, which come at once.
+    lasting_s = sum(b.grab.time_s - a.grab.time_s for a, b in pairwise(frames[-15:]))
+    assert lasting_s == pytest.approx(14 / 25, abs=0.3)
+
+
+def test_pictures_that_refer_to_later_ones_come_in_order(tmp_path: Path) -> None:
+    shown = coded(tmp_path, b_frames=2)
+    with FakeCamera(shown) as camera:
+        source = open_source(camera.uri())
+        frames = [frame for frame in (read(source) for _ in range(20)) if frame is not None]
+        source.close()
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == list(range(numbers[0], numbers[0] + 20))
+    assert source.stale == 0
+
+
+def test_another_picture_size_in_mid_stream_is_a_reason_to_open_anew(units: Units, tmp_path: Path) -> None:
+    larger = coded(tmp_path, size=(320, 240))
+    with FakeCamera([*units, *larger], Manner(fps=50)) as camera:
+        source = open_source(camera.uri())
+        assert source.size == (160, 128)
+        with pytest.raises(SourceFault, match="has changed its stream") as changed:
+            for _ in range(70):
+                read(source)
+        source.close()
+    assert changed.value.state is SourceState.RESOLUTION_CHANGED
+
+
+def test_a_wrong_password_stays_one_where_the_decoder_cannot_log_in(units: Units) -> None:
+    for manner in (Manner(login=("MD5",), protection="auth-int"), Manner(login=("MD5",), nonces=1)):
+        with FakeCamera(units, manner) as camera, pytest.raises(SourceFault) as fault:
+            open_source(camera.uri("ann:no"))
+        assert fault.value.state is SourceState.WRONG_PASSWORD

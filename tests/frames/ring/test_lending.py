@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import messages
+from runtime.frames.errors import FrameError
+from runtime.frames.ring.buffer import FrameHeader, FrameRing
+from runtime.frames.ring.lending import MAX_READERS, READER_BUSY, FrameBorrower, FrameLender
+
+
+@pytest.fixture
+def lender() -> Iterator[FrameLender]:
+    ring = FrameRing.create(4, 32, 24)
+    lender = FrameLender(ring, lent_max=3)
+    yield lender
+    lender.close()
+    ring.close()
+
+
+def borrow_from(lender: FrameLender, name: str) -> FrameBorrower:
+    camera_end, reader_end = messages.pair()
+    lender.add_reader(name, camera_end)
+    return FrameBorrower(FrameRing.attach(os.dup(lender.ring.fd)), reader_end)
+
+
+def lend(lender: FrameLender, sequence: int) -> int | None:
+    slot = lender.ledger.take()
+    if slot is None:
+        return None
+    header = FrameHeader(sequence, sequence / 10, sequence / 10, 32, 24)
+    lender.ring.write(slot, np.full((24, 32, 3), sequence, np.uint8), header)
+    return lender.lend(slot, header)
+
+
+def test_a_frame_is_lent_read_and_given_back(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    assert lend(lender, 5) == 1
+    ready = borrower.receive()
+    assert ready is not None
+    assert ready.sequence == borrower.header(ready).sequence == 5
+    assert (borrower.frame(ready) == 5).all()
+    assert lender.ledger.free == 3
+    borrower.give_back(ready)
+    assert lender.take_back("vision") == 1
+    assert lender.ledger.free == 4
+
+
+def test_the_newest_frame_wins_and_older_ones_go_back(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    for sequence in (1, 2, 3):
+        lend(lender, sequence)
+    newest = borrower.newest()
+    assert newest is not None and newest.sequence == 3
+    assert lender.take_back("vision") == 2
+    assert borrower.newest() is None
+
+
+def test_a_reader_that_never_answers_gets_its_share_and_the_rest_is_counted(lender: FrameLender) -> None:
+    silent = borrow_from(lender, "vision")
+    told = [lend(lender, sequence) for sequence in range(1, 7)]
+    assert told == [1, 1, 1, 0, 0, 0]
+    assert lender.drops[READER_BUSY] == 3
+    assert lender.ledger.free == 1
+    silent.close()
+
+
+def test_a_slow_reader_does_not_take_frames_from_another(lender: FrameLender) -> None:
+    slow, quick = borrow_from(lender, "slow"), borrow_from(lender, "quick")
+    for sequence in range(1, 9):
+        lend(lender, sequence)
+        ready = quick.newest()
+        assert ready is not None and ready.sequence == sequence
+        quick.give_back(ready)
+        lender.take_back("quick")
+    assert len(list(slow.waiting())) == 3
+
+
+def test_a_reader_that_closes_gives_everything_back(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    lend(lender, 1)
+    borrower.close()
+    lender.take_back("vision")
+    assert lender.ledger.free == 4
+    assert not lender.readers
+
+
+def test_a_reader_that_died_is_noticed_when_it_is_told(lender: FrameLender) -> None:
+    borrow_from(lender, "vision").close()
+    assert lend(lender, 1) == 0
+    assert lender.ledger.free == 4
+
+
+@pytest.mark.parametrize(
+    "message",
+    [messages.FrameDone(0, 99), messages.FrameDone(77, 1), messages.Stop()],
+    ids=["a frame it does not hold", "a slot that is not there", "another message"],
+)
+def test_a_reader_that_talks_nonsense_is_removed(lender: FrameLender, message: messages.Message) -> None:
+    borrower = borrow_from(lender, "vision")
+    lend(lender, 1)
+    messages.send(borrower.sock, message)
+    lender.take_back("vision")
+    assert not lender.readers
+    assert lender.ledger.free == 4
+
+
+def test_bytes_that_are_no_message_remove_the_reader(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    borrower.sock.send(b"\xc1garbage")
+    lender.take_back("vision")
+    assert not lender.readers
+
+
+def test_a_reader_that_sends_descriptors_is_removed_and_leaves_none_behind(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    lend(lender, 1)
+    ready = borrower.receive()
+    assert ready is not None
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    messages.send(borrower.sock, messages.FrameDone(ready.slot, ready.sequence), (0, 1))
+    lender.take_back("vision")
+    assert not lender.readers
+    assert len(list(Path("/proc/self/fd").iterdir())) == before - 1
+
+
+def test_a_reader_under_a_known_name_replaces_the_old_one(lender: FrameLender) -> None:
+    borrow_from(lender, "vision")
+    lend(lender, 1)
+    successor = borrow_from(lender, "vision")
+    assert lender.ledger.free == 4
+    lend(lender, 2)
+    ready = successor.receive()
+    assert ready is not None and ready.sequence == 2
+
+
+def test_readers_are_limited(lender: FrameLender) -> None:
+    for number in range(MAX_READERS):
+        borrow_from(lender, f"reader {number}")
+    with pytest.raises(FrameError, match="at most 8 readers"):
+        borrow_from(lender, "one more")
+
+
+def test_the_reader_learns_that_its_camera_is_gone(lender: FrameLender) -> None:
+    borrower = borrow_from(lender, "vision")
+    lender.close()
+    with pytest.raises(messages.PeerGone):
+        borrower.receive()
+
+
+def test_a_camera_that_lends_a_slot_beyond_the_ring_is_refused() -> None:
+    camera_end, reader_end = messages.pair()
+    with FrameRing.create(2, 32, 24) as ring:
+        borrower = FrameBorrower(FrameRing.attach(os.dup(ring.fd)), reader_end)
+        messages.send(camera_end, messages.FrameReady(2, 1, 0.0))
+        with pytest.raises(FrameError, match="lent slot 2"):
+            borrower.receive()
+        borrower.close()
