@@ -10,7 +10,7 @@ import click
 
 from runtime.commands.config_draw import draw
 from runtime.config import ConfigErrors, StoreConfig, load_running
-from runtime.config.files import absent_certificates
+from runtime.config.checks.files import absent_certificates
 from runtime.config.mistakes import Mistake, placed
 from runtime.config.schema import json_schema
 from runtime.errors import TagsightError

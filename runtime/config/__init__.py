@@ -1,8 +1,8 @@
 """The store's config: `store.yaml` as typed sections, checked as a whole.
 
-Read in this order: `sections` and `model` (what can be configured), `yaml_tree` (text to nodes, bounded),
-`decode` and `draft` (nodes to sections, noting every mistake), `checks`, `camera_checks`, `sight_checks` and
-`files` (whether they fit together), `loading` (all of it in order). `cameras` and `epcs` say what an address,
+Read in this order: `sections/` and `model` (what can be configured), `parsing/` (text to sections, noting
+every mistake), `checks/` (whether they fit together), `stock` (a list of tags beside the config), `loading`
+(all of it in order), `reading` (the same in a process of its own). `cameras` and `epcs` say what an address,
 a floor map and a tag pattern mean.
 """
 

@@ -6,9 +6,11 @@ import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from runtime.config import yaml_tree
-from runtime.config.camera_checks import check_cameras
-from runtime.config.checks import (
+from runtime.config.checks.cameras import check_cameras
+from runtime.config.checks.coverage import check_sight
+from runtime.config.checks.files import check_files, complete_floor, resolve_paths
+from runtime.config.checks.maps import check_maps
+from runtime.config.checks.sections import (
     check_areas,
     check_articles,
     check_engines,
@@ -18,12 +20,10 @@ from runtime.config.checks import (
     check_site,
     check_uplink,
 )
-from runtime.config.draft import read
-from runtime.config.files import check_files, complete_floor, resolve_paths
-from runtime.config.map_checks import check_maps
 from runtime.config.mistakes import ConfigErrors, Mistake, placed
 from runtime.config.model import StoreConfig
-from runtime.config.sight_checks import check_sight
+from runtime.config.parsing import yaml_tree
+from runtime.config.parsing.draft import read
 from runtime.config.stock import place_stock, read_stock
 
 CHECKS = (

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from runtime.config.draft import Draft, StockRow
 from runtime.config.mistakes import Mistake, did_you_mean
+from runtime.config.parsing.draft import Draft, StockRow
 from runtime.config.sections import Sku
 
 MAX_BYTES = 64 * 1024 * 1024

@@ -11,8 +11,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from runtime.config import Camera, ConfigErrors, Examined, PointPair, image_to_floor, load_running, parse
+from runtime.config.checks.points import likely_swap
 from runtime.config.loading import examine
-from runtime.config.point_checks import likely_swap
 
 Floats = npt.NDArray[np.float64]
 SIZE = (1920, 1080)

@@ -12,7 +12,8 @@ import yaml
 from click.testing import CliRunner
 
 from runtime.commands.config import check
-from runtime.config import ArticleTable, ConfigErrors, decode, load, parse, yaml_tree
+from runtime.config import ArticleTable, ConfigErrors, load, parse
+from runtime.config.parsing import decode, yaml_tree
 
 STORE = """
 site: {name: test, device: box}

@@ -82,7 +82,7 @@ def test_an_error_about_a_stream_does_not_show_its_password() -> None:
 
 
 def test_the_configuration_knows_the_options_that_a_source_takes(tmp_path: Path) -> None:
-    from runtime.config.camera_checks import FILE_OPTIONS, FROM_ENVIRONMENT
+    from runtime.config.checks.cameras import FILE_OPTIONS, FROM_ENVIRONMENT
 
     clip = tmp_path / "a.mp4"
     for key, value in (("loop", "1"), ("pace", "real"), ("epoch", "1763769600.5")):

@@ -2,7 +2,7 @@
 
 Field names are the YAML keys. Lengths are metres on the store's floor, times are seconds unless the name says
 otherwise. Paths are absolute once a file has been loaded. The descriptions are printed by
-`tagsight config schema` and the limits are enforced by `runtime.config.decode`.
+`tagsight config schema` and the limits are enforced by `runtime.config.parsing.decode`.
 """
 
 from runtime.config.sections.cameras import MAX_CAMERAS, Camera, PointPair

@@ -7,7 +7,7 @@ from itertools import combinations, islice
 
 import numpy as np
 
-from runtime.config.draft import Draft
+from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Camera, PointPair
 from runtime.geometry import Floats, GeometryError, Homography
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from runtime.config.cameras import resolve_uri
-from runtime.config.draft import Draft
-from runtime.config.pictures import picture_size
+from runtime.config.checks.image_size import picture_size
+from runtime.config.parsing.draft import Draft
 from runtime.config.secret_files import open_to_others
 from runtime.config.sections import Tls, Uplink
 from runtime.config.sections.engines import NETWORK_KEYS

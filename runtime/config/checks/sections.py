@@ -7,8 +7,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from runtime.config import epcs
-from runtime.config.draft import LISTS, Draft, StockRow
 from runtime.config.mistakes import Mistake, did_you_mean
+from runtime.config.parsing.draft import LISTS, Draft, StockRow
 from runtime.config.sections import Antenna, Reader, Tls
 from runtime.geometry import crosses_itself, polygon_area_m2, signed_distance_m
 from runtime.redaction import redact_uri

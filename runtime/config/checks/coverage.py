@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from runtime.config.cameras import image_to_floor
-from runtime.config.draft import Draft
+from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Camera, Entrance, Fixture
 from runtime.geometry import Bools, Floats, GeometryError, Homography, in_polygon
 

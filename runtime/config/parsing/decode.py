@@ -17,9 +17,9 @@ import msgspec
 import yaml
 from msgspec import inspect
 
-from runtime.config.expectations import expected
-from runtime.config.lines import Lines, line_of
 from runtime.config.mistakes import Mistake, Weight, did_you_mean
+from runtime.config.parsing.expectations import expected
+from runtime.config.parsing.lines import Lines, line_of
 from runtime.redaction import redact_uri
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)

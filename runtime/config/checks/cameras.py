@@ -13,8 +13,8 @@ from runtime.config.cameras import (
     scheme_of,
     takes_login,
 )
-from runtime.config.draft import Draft
 from runtime.config.mistakes import did_you_mean
+from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Camera
 from runtime.redaction import has_hidden_login, has_secret_parameter, is_bare_login
 

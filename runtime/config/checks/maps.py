@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from runtime.config.cameras import image_to_floor
-from runtime.config.draft import Draft
-from runtime.config.point_checks import check_points, check_spread, likely_swap
+from runtime.config.checks.points import check_points, check_spread, likely_swap
+from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Camera
 from runtime.geometry import GeometryError, Homography, in_polygon
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import yaml
 
-from runtime.config.decode import Decoder
 from runtime.config.mistakes import Weight
 from runtime.config.model import StoreConfig
+from runtime.config.parsing.decode import Decoder
 from runtime.config.sections import (
     MAX_CAMERAS,
     MAX_FIXTURES,
