@@ -18,6 +18,7 @@ from runtime.frames.live.streams import StreamSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import SourceFault, SourceState, read
 from runtime.frames.uri import parse_uri
+from runtime.messages import HealthState
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.conftest import RtspServer, free_port
 
@@ -116,6 +117,8 @@ def test_a_camera_process_tells_of_a_new_size_and_marks_the_frames(serve: Serve)
             time.sleep(0.01)
 
 
+LIVE, STALLED = repr(HealthState.LIVE), repr(HealthState.STALLED)
+
 CAMERA_PROGRAM = """
 import logging, sys, threading
 from runtime.processes import camera as camera_module
@@ -155,7 +158,7 @@ def output_until(
         assert process.stdout is not None
         for line in process.stdout:
             told.append(line)
-            if "state='live'" in line:
+            if LIVE in line:
                 on_live()
             if last_word in line:
                 break
@@ -169,16 +172,15 @@ def test_no_password_reaches_the_log(serve: Serve, repo: Path) -> None:
     wrong = output_until(server.uri("ann:falsch@"), repo, "wrong password")
     assert "wrong password" in wrong and "falsch" not in wrong
     right = output_until(server.uri("ann:geheim@"), repo, "next try in", on_live=server.kill)
-    assert "state='live'" in right and "next try in" in right
+    assert LIVE in right and "next try in" in right
     assert "geheim" not in right
 
 
 def test_a_call_that_has_hung_is_stalled(repo: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/shop"
-        assert "a read has not come back for" in output_until(
-            uri, repo, "state='stalled'", stalled_after_s=0.5
-        )
+        said = output_until(uri, repo, STALLED, stalled_after_s=0.5)
+        assert "a read has not come back for" in said and STALLED in said
 
 
 ANSWERS = {
