@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from bench.inputs import sample_clip
 from bench.reliability.soak import command
 from bench.reliability.soak import faults as soak_faults
-from bench.reliability.soak.faults import NEEDS_A_BROKER, Faults, Kind, Mend
+from bench.reliability.soak.faults import NEEDS_A_BROKER, FaultKind, Faults, Mend
 from bench.reliability.soak.figures import Sample, course_of, sample
 from bench.reliability.soak.plot import draw
 from bench.reliability.soak.record import SoakReport, Watch, save
@@ -91,14 +91,14 @@ class Struck:
         self.open: list[str] = []
         self.most_at_once: dict[str, int] = {}
 
-    def kind(self, name: str, lasts_s: tuple[float, float]) -> Kind:
+    def kind(self, name: str, lasts_s: tuple[float, float]) -> FaultKind:
         def strike(store: Any, rng: random.Random) -> Mend:
             self.open.append(name)
             self.most_at_once[name] = max(self.most_at_once.get(name, 0), self.open.count(name))
             assert sum(each in NEEDS_A_BROKER for each in self.open) <= 1
             return lambda: self.open.remove(name)
 
-        return Kind(name, 1.0, lasts_s, strike)
+        return FaultKind(name, 1.0, lasts_s, strike)
 
 
 def test_faults_strike_about_as_often_as_asked_and_each_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
