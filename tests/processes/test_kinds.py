@@ -15,7 +15,7 @@ from runtime.frames.sources import SourceState
 from runtime.messages import HealthState
 from runtime.processes.kinds import KINDS, Kind, SendsTo, kind_of, ranked
 from runtime.processes.spec import Spec
-from runtime.supervisor.topology import Link, plan_links, plan_processes, preloaded_modules, stop_order
+from runtime.supervisor.topology import ProcessLink, plan_links, plan_processes, preloaded_modules, stop_order
 
 CLOCK = (1_795_320_000.0, 12.5)
 
@@ -53,7 +53,7 @@ def test_a_new_kind_takes_one_declaration(plaza: StoreConfig) -> None:
     assert doors == [f"door:{entrance.name}" for entrance in plaza.entrances]
     names = [plan.name for plan in plans]
     assert names.index("store") < names.index(doors[0]), "who listens starts first"
-    assert Link(doors[0], "records", "store", "store", "records", doors[0]) in plan_links(plans)
+    assert ProcessLink(doors[0], "records", "store", "store", "records", doors[0]) in plan_links(plans)
     order = stop_order(kinds)
     rank = {name: place for place, names in enumerate(order) for name in names}
     assert rank["camera"] < rank["vision"] < rank["store"] < rank["uplink"]
