@@ -131,11 +131,18 @@ def bench(people: str, frames: int, size: tuple[int, int]) -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The picture, JPEG or PNG."
 )
 @click.option("--seed", type=int, default=1, show_default=True)
-def sheet(out: Path, seed: int) -> None:
-    """A contact sheet: shops with boxes and joints, and people one by one."""
-    from engines.training.synthetic.sheet import contact_sheet
+@click.option(
+    "--film", type=click.Path(path_type=Path, file_okay=False), help="A film's folder: one moment of it."
+)
+@click.option("--second", type=click.FloatRange(min=0), default=0.0, show_default=True, help="Which moment.")
+def sheet(out: Path, seed: int, film: Path | None, second: float) -> None:
+    """A contact sheet: shops with boxes and joints, and people one by one; or one moment of a film."""
+    from engines.training.synthetic.sheet import contact_sheet, film_strip
 
-    contact_sheet(out, seed)
+    if film is not None:
+        film_strip(film, second, out)
+    else:
+        contact_sheet(out, seed)
     click.echo(str(out))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from engines.scene.spec import (
     Turn,
     Walk,
 )
-from engines.training.synthetic.filming import Studio
+from engines.training.synthetic.filming import Studio, read_labels
 from engines.training.synthetic.labels import Label
 from engines.training.synthetic.standing import standing_scene
 
@@ -119,6 +120,26 @@ def contact_sheet(out: Path, seed: int = 1) -> None:
     rows.append(_line_up(seed, rows[0].shape[1]))
     if not cv2.imwrite(str(out), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 88]):
         raise EngineError(f"{out}: the picture cannot be written; a name that ends in .jpg would be right")
+
+
+def film_strip(folder: Path, second: float, out: Path) -> None:
+    """One moment of a film that `render` made, its cameras beside each other, with its labels. Raises
+    EngineError."""
+    cameras = sorted(path.name.removesuffix(".labels.jsonl") for path in folder.glob("*.labels.jsonl"))
+    pictures = []
+    for camera in cameras:
+        labels = next(
+            (one for one in read_labels(folder / f"{camera}.labels.jsonl") if one.time_s >= second), None
+        )
+        with av.open(str(folder / f"{camera}.mp4")) as film:
+            for number, frame in enumerate(film.decode(video=0)):
+                if labels is not None and number == labels.frame:
+                    image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+                    pictures.append(_drawn(image, labels.people, joints=False))
+    if not pictures or not cv2.imwrite(str(out), np.hstack(pictures), [cv2.IMWRITE_JPEG_QUALITY, 88]):
+        raise EngineError(
+            f"{folder}: no film there that lasts {second:g} s; a folder that `render` made would be right"
+        )
 
 
 def _drawn(image: Picture, labels: list[Label], joints: bool = True) -> Picture:
