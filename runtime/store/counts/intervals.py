@@ -22,12 +22,13 @@ class Interval(NamedTuple):
 
 
 class IntervalClock:
-    """Says which windows are over. `begin_s` is when watching began."""
+    """Says which windows are over. `begin_s` is when watching began, taken to the millisecond that keys tell:
+    half of one before a boundary, two windows would have the same key."""
 
     def __init__(self, length_s: float, begin_s: float) -> None:
         self.length_s = length_s
-        self.begin_s = begin_s
-        self._next = self.index(begin_s)
+        self.begin_s = round(begin_s, 3)
+        self._next = self.index(self.begin_s)
 
     def index(self, time_s: float) -> int:
         """The window that a moment falls in."""
