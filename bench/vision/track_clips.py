@@ -85,9 +85,11 @@ def labelled(name: str, detector: str, with_floor: bool = True) -> LabelledClip:
         small.append(shrunk(frame.image))
     source.close()
     title = name if file else _title(path)
-    return LabelledClip(
-        title, source.size, source.fps, config, np.loadtxt(truth, delimiter=","), found, small
-    )
+    table = np.loadtxt(truth, delimiter=",")
+    if plan is not None:
+        # The floor of PETS has its y axis up, a plan has it down.
+        table[:, FLOOR_Y] *= -1
+    return LabelledClip(title, source.size, source.fps, config, table, found, small)
 
 
 def _title(path: Path) -> str:

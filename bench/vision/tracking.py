@@ -182,7 +182,7 @@ def _print(figures: list[TrackingFigures]) -> None:
             each.clip,
             each.detector,
             each.frames,
-            f"{each.tracker}, on its floor" if each.floor else each.tracker,
+            f"{each.tracker} (floor)" if each.floor else each.tracker,
             f"{each.mota:.3f}",
             f"{each.mota_unmarked_ignored:.3f}",
             f"{each.idf1:.3f}",

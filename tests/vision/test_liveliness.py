@@ -161,8 +161,17 @@ def stands_there(seconds: float, sway_px: float) -> tuple[set[int], list[bool]]:
 
 
 def test_a_mannequin_that_was_carried_to_its_place_is_a_thing_again_in_time() -> None:
-    _, people = stands_there(200.0, sway_px=0.0)
-    assert all(people[3:100]) and not any(people[150:])
+    _, people = stands_there(120.0, sway_px=0.0)
+    assert all(people[3:50]) and not any(people[90:])
+
+
+def test_who_sways_too_slowly_for_one_look_is_a_person_within_seconds() -> None:
+    def slow(image: Image, time_s: float) -> None:
+        figure(image, LEFT_BOX, 14 * np.sin(0.15 * time_s))
+        figure(image, RIGHT_BOX)
+
+    told = Shop(slow).tracks(seconds=14.0)
+    assert [len(confirmed(tracks)) for tracks in (told[5], told[-1])] == [0, 1]
 
 
 def test_a_clerk_who_hardly_moves_stays_the_same_person() -> None:
@@ -193,4 +202,4 @@ def test_a_jump_in_time_or_size_forgets_the_older_pictures() -> None:
         look = liveliness.look(image, [(10.0, 10.0, 60.0, 100.0)], [0.9], time_s)
         assert np.isnan(look.shares(row)).all()
     look = liveliness.look(255 - large, [(10.0, 10.0, 60.0, 100.0)], [0.9], 3.4)
-    assert look.shares(row)[0] <= 0, "everything changed, so nothing in the box says anything"
+    assert look.shares(row)[0, 0] <= 0, "everything changed, so nothing in the box says anything"

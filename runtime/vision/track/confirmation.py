@@ -10,13 +10,22 @@ from runtime.vision.track.people import Table, stationary
 from runtime.vision.track.settings import TrackerSettings
 
 
-def life_after(tracks: Table, share: Floats, time_s: float, settings: TrackerSettings) -> Floats:
-    """Seconds of life of tracks after a look: share of living change (n,), nan where it says nothing."""
-    life_s = np.clip((share - settings.still_share) / settings.alive_share, -settings.still_weight, 1.0)
-    life_s[np.isnan(life_s)] = settings.unknown_weight
-    life_s *= np.minimum(time_s - tracks["seen_s"], settings.alive_gap_s)
-    life_s += tracks["alive_s"]
-    return np.clip(life_s, -settings.still_most_s, settings.alive_most_s)
+def life_after(tracks: Table, shares: Floats, time_s: float, settings: TrackerSettings) -> Floats:
+    """Seconds of life (n,) of tracks after a look.
+
+    `shares` (n, 2) is the living change since some tenths of a second and some seconds, nan where nothing
+    is known. What changes slowly counts less: looks that follow on each other show much the same.
+    """
+    beyond = (shares - settings.still_share) / settings.alive_share
+    quick, slow = np.clip(beyond, -settings.still_weight, 1.0).T
+    slow = np.where(slow > 0, settings.slow_weight * slow, slow)
+    rate = np.fmax(quick, slow)
+    hasty = np.isnan(slow) & (quick < 0)
+    rate[hasty] *= settings.hasty_weight
+    rate[np.isnan(rate)] = settings.unknown_weight
+    life_s = tracks["alive_s"] + rate * np.minimum(time_s - tracks["seen_s"], settings.alive_gap_s)
+    clipped: Floats = np.clip(life_s, -settings.still_most_s, settings.alive_most_s)
+    return clipped
 
 
 def are_people(tracks: Table, scale: Floats, time_s: float, settings: TrackerSettings) -> Bools:
@@ -32,6 +41,7 @@ def are_people(tracks: Table, scale: Floats, time_s: float, settings: TrackerSet
     moved_m = np.hypot(way[:, 0], way[:, 1]) / scale
     still = stationary(tracks, settings.stationary_s)
     moved = moved_m > np.where(still, settings.stationary_move_m, settings.confirm_move_m)
+    moved &= tracks["alive_s"] > -settings.still_move_s
     if np.count_nonzero(moved):
         covariance = tracks["covariance"][:, :2, :2] + tracks["stood_covariance"]
         squared = np.einsum("ni,nij,nj->n", way, motion.inverse_2x2(covariance), way)

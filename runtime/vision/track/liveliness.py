@@ -1,14 +1,15 @@
 """Does what stands there live? Change inside a person's box that is not change around it.
 
 People who stand shift their weight, turn their head and move their hands; mannequins, posters and trees do
-not, or no more than everything near them. Two small grey images, some tenths of a second apart, are compared:
-the share of changed pixels in a box less that in a rim around it (a camera that shakes, light that changes,
-leaves in the wind), only where nobody else's box lay in either image.
+not, or no more than everything near them. A small grey image is compared with one of some tenths of a second
+before and one of some seconds before: the share of changed pixels in a box less that in a rim around it (a
+camera that shakes, light that changes, leaves in the wind), only where nobody else's box lay in either image.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,8 +24,13 @@ from runtime.vision.track.view import box_iou
 WIDTH_PX = 240
 """Width of the small grey image."""
 
-LAG_S, MAX_LAG_S = 0.4, 1.5
-"""Least and greatest age of the image that is compared with."""
+LAGS_S = (0.4, 4.0)
+"""Ages of the images that are compared with: for quick movement, and for people who hardly move."""
+
+MAX_LATE_S = 1.1
+"""An image this much older than wanted is no good; one is kept every `KEEP_EVERY_S`."""
+
+KEEP_EVERY_S = 0.1
 
 CLOCK_S = 0.02
 """Times of frames are known to this."""
@@ -82,23 +88,16 @@ class _Page:
         return boxes
 
 
-class Look:
-    """What one frame says of the life in its boxes."""
+class _Pair:
+    """Two pages compared."""
 
-    def __init__(self, now: _Page, before: _Page | None) -> None:
+    def __init__(self, now: _Page, before: _Page) -> None:
         self._now = now
         self._before = before
-
-    def shares(self, rows: npt.NDArray[np.intp]) -> Floats:
-        """Share of living change in the boxes of these rows, (n,); nan where nothing is known."""
-        if self._before is None:
-            return np.full(len(rows), np.nan)
-        return np.array([self._share(row) for row in rows.tolist()])
 
     @cached_property
     def _changed(self) -> Bools:
         """Which pixels have changed by more than the noise."""
-        assert self._before is not None
         change = cv2.absdiff(self._now.grey, self._before.grey)
         sample = change[::2, ::2].ravel()
         rank = int(STILL_SHARE * (len(sample) - 1))
@@ -106,8 +105,8 @@ class Look:
         changed: Bools = np.asarray(cv2.blur(change, (3, 3)) > max(MIN_CHANGE, MIN_NOISES * noise))
         return changed
 
-    def _share(self, row: int) -> float:
-        assert self._before is not None
+    def share(self, row: int) -> float:
+        """Share of living change in the box of a row; nan where nothing is known."""
         height, width = self._changed.shape
         own = self._now.boxes[row]
         rim = max(2.0, RIM * (own[2] - own[0]))
@@ -135,6 +134,24 @@ class Look:
         return share
 
 
+class Look:
+    """What one frame says of the life in its boxes."""
+
+    def __init__(self, now: _Page, before: Iterable[_Page | None]) -> None:
+        self._pairs = [None if page is None else _Pair(now, page) for page in before]
+
+    def shares(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """Share of living change in the boxes of these rows (n,), by age of the older image: (n, 2).
+
+        It is nan where nothing is known.
+        """
+        shares = np.full((len(rows), len(self._pairs)), np.nan)
+        for column, pair in enumerate(self._pairs):
+            if pair is not None:
+                shares[:, column] = [pair.share(row) for row in rows.tolist()]
+        return shares
+
+
 class Liveliness:
     """One camera's recent small images. Feed every frame in order of time."""
 
@@ -153,19 +170,23 @@ class Liveliness:
         scale = grey.shape[1] / image.shape[1]
         hides = np.asarray(scores, dtype=np.float64).reshape(-1) >= TrackerSettings.weak_score
         now = _Page(time_s, grey, np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale, hides)
-        before = self._before(now)
-        self._pages.append(now)
-        return Look(now, before)
-
-    def _before(self, now: _Page) -> _Page | None:
         pages = self._pages
-        if pages and (pages[-1].time_s >= now.time_s or pages[-1].grey.shape != now.grey.shape):
+        if pages and (pages[-1].time_s >= time_s or pages[-1].grey.shape != grey.shape):
             pages.clear()
-        while len(pages) > 1 and pages[1].time_s <= now.time_s - LAG_S + CLOCK_S:
+        look = Look(now, [self._aged(time_s, lag_s) for lag_s in LAGS_S])
+        if not pages or time_s - pages[-1].time_s >= KEEP_EVERY_S - CLOCK_S:
+            pages.append(now)
+        while time_s - pages[0].time_s > LAGS_S[-1] + MAX_LATE_S:
             pages.popleft()
-        if not pages or not LAG_S - CLOCK_S <= now.time_s - pages[0].time_s <= MAX_LAG_S:
-            return None
-        return pages[0]
+        return look
+
+    def _aged(self, time_s: float, lag_s: float) -> _Page | None:
+        """The youngest page of at least that age; None where it is much older."""
+        for page in reversed(self._pages):
+            age_s = time_s - page.time_s
+            if age_s >= lag_s - CLOCK_S:
+                return page if age_s <= lag_s + MAX_LATE_S else None
+        return None
 
 
 def shrunk(image: npt.NDArray[np.uint8]) -> Grey:

@@ -15,8 +15,8 @@ from runtime.vision.track.stature import USUAL_ASPECT
 Box = tuple[float, float, float, float]
 Table = npt.NDArray[np.void]
 
-BACKFILL_S = 3.0
-MAX_BACKFILL = 100
+BACKFILL_S = 8.0
+MAX_BACKFILL = 256
 """Sightings of an unconfirmed track kept for its confirmation: the latest, and no more than these."""
 
 

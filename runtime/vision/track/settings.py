@@ -69,6 +69,10 @@ class TrackerSettings:
     """A second with this much more counts for one second of life, and with less in proportion."""
     still_weight: float = 0.4
     """... and less than `still_share` takes away so much of it, in proportion."""
+    slow_weight: float = 0.25
+    """What changes over seconds counts for this much of what changes at once."""
+    hasty_weight: float = 0.25
+    """Stillness counts for this much until it has lasted for seconds."""
     unknown_weight: float = 0.2
     """A look that says nothing, for others are in the way, counts for this much life."""
     still_most_s: float = 2.0
@@ -79,9 +83,11 @@ class TrackerSettings:
     """One look counts for at most this long."""
     watch_every_s: float = 1.0
     """How often it is looked whether confirmed people still live."""
+    still_move_s: float = 0.5
+    """What was still for so long is no person by its move alone: its box may have slipped."""
     thing_s: float = 60.0
     """A thing that was seen for so long without moving or living is told of by its place."""
-    lifeless_s: float = 120.0
+    lifeless_s: float = 60.0
     """A confirmed track without life for so long is a thing after all, such as a mannequin that was moved."""
     stationary_s: float = 2.0
     """A track seen for longer without moving is stationary: it stays, unconfirmed, to keep its boxes."""

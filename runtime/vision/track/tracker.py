@@ -227,10 +227,13 @@ class FloorTracker:
         rows = due.nonzero()[0]
         if not len(rows):
             return
-        share = life(columns[rows])
+        shares = life(columns[rows])
+        still = (shares <= self.settings.still_share).any(axis=1) & ~(shares > self.settings.still_share).any(
+            axis=1
+        )
         watched = matched[rows]
-        watched["alive_s"] = life_after(watched, share, self._time_s, self.settings)
-        watched["lively_s"] = np.where(share <= self.settings.still_share, watched["lively_s"], self._time_s)
+        watched["alive_s"] = life_after(watched, shares, self._time_s, self.settings)
+        watched["lively_s"] = np.where(still, watched["lively_s"], self._time_s)
         watched["watched_s"] = self._time_s
         matched[rows] = watched
 
