@@ -41,6 +41,9 @@ BENCHMARKS = {
 }
 
 
+NOT_INSTALLED = ("testing", "engines/training", "rfid_reader/training")
+
+
 class Benchmarks(LazyGroup):
     """The rigs that some of them need are not installed with the product."""
 
@@ -63,12 +66,18 @@ def _rigs_needed(name: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "testing":
+        missing = next((folder for folder in NOT_INSTALLED if _within(error.name or "", folder)), None)
+        if missing is None:
             raise
         raise TagsightError(
-            f"tagsight bench {name()} needs the folder testing/ of the source tree, which is not installed; "
-            "run it in a checkout"
+            f"tagsight bench {name()} needs the folder {missing}/ of the source tree, which is not "
+            "installed; run it in a checkout"
         ) from error
+
+
+def _within(module: str, folder: str) -> bool:
+    package = folder.replace("/", ".")
+    return module == package or module.startswith(package + ".")
 
 
 @click.group(cls=Benchmarks, table=BENCHMARKS)

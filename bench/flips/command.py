@@ -7,7 +7,7 @@ import math
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +17,11 @@ from bench.flips.cost import big_store, decoded_and_judged_per_s
 from bench.flips.judging import ScoreRow, judge
 from bench.flips.own_rates import OFTEN_HZ, OwnRateRow, own_rate_rows
 from bench.flips.real_flips import moved_against_still, still_flips, worn_gestures, worn_rda
-from bench.flips.realism import realism
-from bench.flips.worlds import WorldRow, world_rows
 from rfid_reader.flips import METHODS
 from rfid_reader.simulator.recordings import StoreRecording, record_store, thinned
+
+if TYPE_CHECKING:
+    from bench.flips.worlds import WorldRow
 
 FIRST_TEST_SEED = 9000
 """Training uses seeds from 1000, choices were made on seeds from 5000 (`rfid_reader.training.activity`)."""
@@ -33,6 +34,8 @@ def _shared_data() -> Path | None:
 
 
 def _print_realism(as_json: bool) -> None:
+    from bench.flips.realism import realism  # needs rfid_reader/training
+
     data = _shared_data()
     quantities, misfits = realism(data)
     if as_json:
@@ -96,6 +99,8 @@ def _print_real(as_json: bool) -> None:
 
 
 def _print_worlds(stores: int, seconds: float, as_json: bool) -> None:
+    from bench.flips.worlds import world_rows  # needs rfid_reader/training
+
     if as_json:
         rows, missing = world_rows(stores, seconds)
         click.echo(json.dumps({"worlds": [asdict(row) for row in rows], "not_run": missing}))

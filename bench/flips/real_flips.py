@@ -16,8 +16,7 @@ import numpy as np
 
 from bench.flips.clips import area_under_roc
 from bench.flips.judging import ScoreLog, run
-from bench.flips.real_reads import load_gesture, load_locate, load_rda
-from bench.flips.realism import WALK_LABELS
+from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda
 from rfid_reader.flips import Flip
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.reads import ReadTable

@@ -11,6 +11,8 @@ from rfid_reader.reads import TWO_PI, ReadTable
 
 COLUMNS = ("timestamp", "antenna", "rssi", "epc", "phase_angle", "channel_index")
 
+WALK_LABELS = {7, 8, 9, 10, 11}
+
 
 def load_locate(path: Path) -> ReadTable:
     """One file of the set rfid-r420-locate (sllurp's log of an Impinj R420) in time order.

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flips.real_reads import load_gesture, load_locate, load_rda
+from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda
 from rfid_reader.reads import ReadTable
 from rfid_reader.training.disturbances import disturbed
 from rfid_reader.training.worlds import WORLDS, WorldRecording, simulate, unavailable
@@ -30,7 +30,6 @@ AGAIN_S = 5.0
 MIN_STRETCHES = 5
 STORES, SECONDS = 14, 120.0
 FIRST_SEED = 8000
-WALK_LABELS = {7, 8, 9, 10, 11}
 TO_SD = 1 / (0.6745 * math.sqrt(2))
 """From the median size of a step to the standard deviation of a read, for normal noise."""
 

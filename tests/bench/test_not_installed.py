@@ -28,6 +28,18 @@ def test_a_benchmark_whose_rigs_are_not_installed_says_where_to_run_it(
     assert f"tagsight bench {name} needs the folder testing/ of the source tree" in capsys.readouterr().err
 
 
+def test_where_training_is_not_installed_a_benchmark_that_trains_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in [one for one in sys.modules if one.startswith(("bench", "rfid_reader.training"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "rfid_reader.training", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "flips", "--worlds"])
+    assert ended.value.code == 1
+    assert "tagsight bench flips needs the folder rfid_reader/training/" in capsys.readouterr().err
+
+
 def test_in_a_checkout_the_command_itself_finds_the_rigs() -> None:
     command = Path(sys.executable).with_name("tagsight")
     if not command.exists():
