@@ -106,17 +106,19 @@ def _print_worlds(stores: int, seconds: float, as_json: bool) -> None:
         click.echo(json.dumps({"worlds": [asdict(row) for row in rows], "not_run": missing}))
         return
     click.echo(
-        "world                          judged by      stores flips    F1  precision recall  worst store "
+        "world                          in training    stores flips    F1  precision recall  worst store "
         "false/tag-hour  F1, all tags"
     )
     _, missing = world_rows(stores, seconds, _print_world)
     for why in missing:
         click.echo(why)
-    click.echo("of tags read 3 times a second or more; without it: trained on the other worlds")
+    click.echo(
+        "of tags read 3 times a second or more; seen: other stores of that world have trained the detector"
+    )
 
 
 def _print_world(row: WorldRow) -> None:
-    by = "without it" if row.held_out else "with it"
+    by = "seen" if row.seen else "never seen"
     click.echo(
         f"{row.world:<30} {by:<14} {row.stores:>6} {row.flips:>5} {row.f1:>5.2f} {row.precision:>10.2f} "
         f"{row.recall:>6.2f} {row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>14.2f} "
@@ -238,9 +240,7 @@ def _compare(
 @click.option(
     "--realism", "with_realism", is_flag=True, help="Compare the worlds' radio with real reads instead."
 )
-@click.option(
-    "--worlds", "with_worlds", is_flag=True, help="Production in each world, trained without it, instead."
-)
+@click.option("--worlds", "with_worlds", is_flag=True, help="Production in each family of stores instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def flips(
     stores: int,

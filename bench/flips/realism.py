@@ -28,7 +28,7 @@ BANDS_DBM = ((-52.0, -40.0), (-58.0, -52.0), (-63.0, -58.0), (-68.0, -63.0))
 MAX_STEP_S, MIN_STEPS = 0.6, 12
 AGAIN_S = 5.0
 MIN_STRETCHES = 5
-STORES, SECONDS = 14, 120.0
+STORES, SECONDS = 8, 90.0
 FIRST_SEED = 8000
 TO_SD = 1 / (0.6745 * math.sqrt(2))
 """From the median size of a step to the standard deviation of a read, for normal noise."""

@@ -1,7 +1,8 @@
 """Fine-tuning of the production detector's course network on the stores of all worlds but those held out.
 
-    python -m rfid_reader.training.fine_tuning --cache /tmp/flips                  # what ships
-    python -m rfid_reader.training.fine_tuning --cache /tmp/flips --without rays   # to be judged in rays
+    python -m rfid_reader.training.fine_tuning --cache DIR --rules-only                # the rules that ship
+    python -m rfid_reader.training.fine_tuning --cache DIR --out tuned.npz             # tuned to all worlds
+    python -m rfid_reader.training.fine_tuning --cache DIR --out t.npz --without rays  # to be judged in rays
 
 Needs the extra `train` (torch), after `rfid_reader.training.course`: it begins with the weights that are
 there. A batch is some seconds of some stores; each tick that is worth judging counts, of the ticks at which
@@ -252,6 +253,9 @@ def main() -> None:
     parser.add_argument("--without", default="", help="worlds to hold out, separated by commas")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument(
+        "--rules-only", action="store_true", help="choose rules for the network that is there"
+    )
     parser.add_argument("--present", action="store_true", help="take only what the cache holds already")
     parser.add_argument("--out", type=Path, default=Path("rfid_reader/flips/production.npz"))
     options = parser.parse_args()
@@ -263,9 +267,11 @@ def main() -> None:
     wanted += [(kind, FIRST_SCENE_SEED + number) for kind, count in SCENES.items() for number in range(count)]
     if options.present:
         wanted = [one for one in wanted if cache.holds(*one)]
-    recordings = [cache.courses(kind, seed) for kind, seed in wanted]
-    print(f"{len(recordings)} recordings of {worlds} and scenes", file=sys.stderr, flush=True)
-    network = train(recordings, options.epochs, options.seed, options.out.with_suffix(".pt")).exported()
+    network = load_course("production")
+    if not options.rules_only:
+        recordings = [cache.courses(kind, seed) for kind, seed in wanted]
+        print(f"{len(recordings)} recordings of {worlds} and scenes", file=sys.stderr, flush=True)
+        network = train(recordings, options.epochs, options.seed, options.out.with_suffix(".pt")).exported()
     tests = {
         world: [
             cache.courses(world, seed, plain=True)

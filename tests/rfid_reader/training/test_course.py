@@ -127,3 +127,13 @@ def test_training_scores_ticks_as_the_detector_does() -> None:
     for (rows, score), (_, said_rows, said) in zip(scores, shipped, strict=True):
         assert rows.tolist() == said_rows.tolist()
         assert score == pytest.approx(said, abs=0.02)
+
+
+def test_a_model_begins_with_the_weights_of_a_network_and_gives_them_back() -> None:
+    pytest.importorskip("torch")
+    course_model = pytest.importorskip("rfid_reader.training.course_model")
+    network = load_course("production")
+    again = course_model.CourseModel.of(network, 0.0).exported()
+    windows = np.random.default_rng(3).random((5, WINDOW_BINS, network.bin_weight.shape[1]), np.float32)
+    group = np.array([0, 0, 1, 1, 1])
+    assert again(windows, group) == pytest.approx(network(windows, group), abs=1e-6)
