@@ -7,7 +7,7 @@ import time
 
 from calibration.errors import CalibrationError
 from rfid_reader.reads import ReadTable
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 
 MAX_READS = 4_000_000

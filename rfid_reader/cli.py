@@ -16,9 +16,9 @@ from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.errors import ReaderError, ReaderSettingsError
 from rfid_reader.flips.detector import Detector, Flip
 from rfid_reader.flips.methods import METHODS
-from rfid_reader.health import ReaderHealth
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.health import ReaderHealth
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import SEARCH_MODES, ReaderSettings, address_of
 from rfid_reader.simulator.commands import replay, simulate
 from rfid_reader.simulator.scenario_commands import scenario

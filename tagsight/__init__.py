@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rfid_reader.flips.detector import Detector as FlipDetector
     from rfid_reader.flips.methods import make_detector
     from rfid_reader.reads import ReadTable, load_reads, save_reads
-    from rfid_reader.session import ReaderSession
+    from rfid_reader.session.reader_session import ReaderSession
     from rfid_reader.settings import ReaderSettings
     from runtime.config import StoreConfig, image_to_floor
     from runtime.config import load as load_config
@@ -123,7 +123,7 @@ _PLACES = {
     "rfid_reader.flips.detector": ("FlipDetector",),
     "rfid_reader.flips.methods": ("make_detector",),
     "rfid_reader.reads": ("ReadTable", "load_reads", "save_reads"),
-    "rfid_reader.session": ("ReaderSession",),
+    "rfid_reader.session.reader_session": ("ReaderSession",),
     "rfid_reader.settings": ("ReaderSettings",),
     "runtime.config": ("StoreConfig", "image_to_floor", "load_config"),
     "runtime.errors": ("TagsightError",),

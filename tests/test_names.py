@@ -51,7 +51,6 @@ STILL_TWO = {
 
 MOST_MODULES = 15
 STILL_LARGE = {
-    "rfid_reader",
     "rfid_reader/flips",
     "rfid_reader/simulator",
     "runtime/demo",

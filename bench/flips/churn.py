@@ -17,9 +17,9 @@ import numpy as np
 
 from rfid_reader.flips import make_detector
 from rfid_reader.flips.ticks import LEAST_RATE_HZ, LEAST_READS, TickingDetector
-from rfid_reader.health import RateMeter, ReaderHealth
 from rfid_reader.presence import FittingRooms
 from rfid_reader.reads import ReadTable
+from rfid_reader.session.health import RateMeter, ReaderHealth
 
 HOUR_S, CHUNK_S = 3_600.0, 10.0
 HANGING, STAY_S = 60, 170.0

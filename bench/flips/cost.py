@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rfid_reader.flips import make_detector
-from rfid_reader.gathering import Gatherer
 from rfid_reader.reads import TWO_PI, ReadTable
+from rfid_reader.session.batcher import Gatherer
 from rfid_reader.simulator.rospecs import ReportSpec, ROSpec
 from rfid_reader.simulator.tagreports import tag_reports
 from rfid_reader.simulator.world import InventorySetup

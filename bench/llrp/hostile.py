@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 from bench.llrp.relay import RecordingRelay
 from bench.llrp.storm import footprint
-from rfid_reader.dialogue import Dialogue, ReaderEvent
 from rfid_reader.errors import FrameError, ReaderError
-from rfid_reader.gathering import Gatherer
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.capabilities import parse_capabilities
 from rfid_reader.llrp.frames import HEADER, FrameSplitter, LlrpFrame
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.batcher import Gatherer
+from rfid_reader.session.protocol_handler import Dialogue, ReaderEvent
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.abilities import POWERS_DBM
 from rfid_reader.simulator.inventory import DEFAULT_MODE

@@ -27,7 +27,7 @@ from bench.llrp.numbered_source import NumberedSource, antenna_of, number_of, ph
 from bench.llrp.relay import RecordingRelay
 from bench.llrp.tools import peers_python, tshark
 from rfid_reader.reads import ReadTable
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.server import SimulatedReader
 from runtime.errors import TagsightError

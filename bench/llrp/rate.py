@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rfid_reader.dialogue import Dialogue
 from rfid_reader.flips import make_detector
-from rfid_reader.gathering import Gatherer
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.codec import decode_message
 from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.reads import ReadTable
+from rfid_reader.session.batcher import Gatherer
+from rfid_reader.session.protocol_handler import Dialogue
 from rfid_reader.simulator.rospecs import ANTENNA, CHANNEL, LAST_SEEN, RSSI, SEEN_COUNT, ReportSpec, ROSpec
 from rfid_reader.simulator.stores import generate_store
 from rfid_reader.simulator.tagreports import tag_reports

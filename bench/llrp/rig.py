@@ -14,7 +14,7 @@ from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import FrameSplitter
 from rfid_reader.llrp.reports import decode_report
 from rfid_reader.reads import ReadTable
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings, Timing
 from rfid_reader.simulator.server import SimulatedReader
 from rfid_reader.simulator.wire import tlv, u16

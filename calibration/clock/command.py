@@ -74,7 +74,7 @@ def _settings(config: Path | None, reader: str | None) -> list[ReaderSettings]:
 
 def _reader(settings: ReaderSettings, seconds: float) -> dict[str, Any]:
     """Listens to one reader and reports its clock's offset; null and why when it cannot be known."""
-    from rfid_reader.session import ReaderSession
+    from rfid_reader.session.reader_session import ReaderSession
 
     session = ReaderSession(settings, lambda _: None)
     session.start()

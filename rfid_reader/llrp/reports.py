@@ -5,7 +5,7 @@ checked against its container: a report that does not add up raises FrameError, 
 
 Fields (LLRP 1.0.1 section 16.2.7.3; Impinj Octane LLRP): PeakRSSI is whole dBm; ImpinjPeakRSSI is 1/100 dBm;
 ImpinjRFPhaseAngle is 0..4095 for 0..2 pi; timestamps are microseconds since 1970 (UTC) or since the reader
-started. What adds up is handed on as the reader said it, also where it cannot be meant: `gathering` judges
+started. What adds up is handed on as the reader said it, also where it cannot be meant: `batcher` judges
 that.
 """
 

@@ -77,7 +77,7 @@ def camera(entry: Camera) -> Finding:
 
 def reader(entry: Reader, limit_s: float) -> Finding:
     """The reader greets us by LLRP. Raises ReaderError."""
-    from rfid_reader.connection import Connection
+    from rfid_reader.session.connection import Connection
     from rfid_reader.settings import Timing
     from runtime.reader_settings import settings_of
 

@@ -1,8 +1,8 @@
 """The reader process: one RFID reader's session in, flips and presence out.
 
-The session has a thread of its own (`rfid_reader.session`); reads come from it through a bounded queue.
-Flips go to the store process over the socket that comes with `Attach("records", "store")`, and wait for it
-while the store process is being restarted.
+The session has a thread of its own (`rfid_reader.session.reader_session`); reads come from it through a
+bounded queue. Flips go to the store process over the socket that comes with `Attach("records", "store")`, and
+wait for it while the store process is being restarted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Literal
 
 from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.flips import Flip
-from rfid_reader.health import figures
 from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.health import figures
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.stock import StockTags, digests_of
 from rfid_reader.tuned_detector import detector_for

@@ -9,7 +9,7 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from rfid_reader.health import ReaderHealth
+from rfid_reader.session.health import ReaderHealth
 from runtime.config import StoreConfig, load
 from runtime.frames.sources import SourceState
 from runtime.messages import HealthState

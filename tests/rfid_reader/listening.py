@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from small_stores import IMPATIENT
 
 from rfid_reader.reads import ReadTable
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.server import SimulatedReader
 

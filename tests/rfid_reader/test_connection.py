@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from rfid_reader.connection import Connection
 from rfid_reader.errors import ReaderSilent
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import LlrpFrame
+from rfid_reader.session.connection import Connection
 from rfid_reader.settings import ReaderSettings, Timing
 
 ENDLESS = struct.pack("!HII", 1 << 10 | 61, 10_000, 1)

@@ -9,9 +9,9 @@ import pytest
 from small_stores import small_store
 
 from rfid_reader.flips import METHODS, make_detector, tag_rows, ticks
-from rfid_reader.health import RateMeter, ReaderHealth
 from rfid_reader.presence import FittingRooms
 from rfid_reader.reads import ReadTable
+from rfid_reader.session.health import RateMeter, ReaderHealth
 from rfid_reader.simulator.world import World
 from rfid_reader.stock import StockTags, digests_of
 

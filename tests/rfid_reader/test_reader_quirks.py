@@ -24,7 +24,7 @@ from reshaped import (
 from small_stores import small_store
 
 from rfid_reader.reads import ReadTable
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.simulator.server import SimulatedReader
 from rfid_reader.simulator.wire import impinj, tlv, tv, u16, u32, u64
 

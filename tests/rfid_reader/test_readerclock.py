@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rfid_reader.backoff import Backoff
-from rfid_reader.gathering import Gatherer
+from rfid_reader.session.backoff import Backoff
+from rfid_reader.session.batcher import Gatherer
 from rfid_reader.simulator.wire import tlv, tv, u16, u64
 
 BATCH_S = 0.1

@@ -11,7 +11,7 @@ import pytest
 from listening import Ear, listening, until
 from small_stores import IMPATIENT, small_store
 
-from rfid_reader.session import ReaderSession
+from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.server import EPOCH_2000_S, SimulatedReader
 

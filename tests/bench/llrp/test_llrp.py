@@ -88,7 +88,7 @@ def test_a_victim_lets_other_errors_through(monkeypatch: pytest.MonkeyPatch) -> 
     def crash(*_: object) -> None:
         raise IndexError
 
-    monkeypatch.setattr("rfid_reader.gathering.decode_report", crash)
+    monkeypatch.setattr("rfid_reader.session.batcher.decode_report", crash)
     with pytest.raises(IndexError):
         Victim().hear([LlrpFrame(frames.RO_ACCESS_REPORT, 1, b"").encode()])
 

@@ -16,15 +16,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from rfid_reader.backoff import Backoff
-from rfid_reader.connection import Connection
-from rfid_reader.dialogue import ReaderEvent
 from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
-from rfid_reader.gathering import MAX_BATCH_READS, Gatherer
-from rfid_reader.health import RateMeter, ReaderHealth
 from rfid_reader.llrp.capabilities import Capabilities
 from rfid_reader.reads import ReadTable
-from rfid_reader.remarks import NO_PHASE
+from rfid_reader.session.backoff import Backoff
+from rfid_reader.session.batcher import MAX_BATCH_READS, Gatherer
+from rfid_reader.session.connection import Connection
+from rfid_reader.session.health import RateMeter, ReaderHealth
+from rfid_reader.session.protocol_handler import ReaderEvent
+from rfid_reader.session.remarks import NO_PHASE
 from rfid_reader.settings import ReaderSettings
 
 __all__ = ["MAX_BATCH_READS", "ReaderSession"]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader import remarks
 from rfid_reader.llrp.reports import TagReport, decode_report
-from rfid_reader.readerclock import FRESH_S, ReaderClock
 from rfid_reader.reads import TWO_PI, ReadTable
-from rfid_reader.remarks import Remarks
+from rfid_reader.session import remarks
+from rfid_reader.session.reader_clock import FRESH_S, ReaderClock
+from rfid_reader.session.remarks import Remarks
 
 MAX_BATCH_READS = 4096
 MAX_HELD_READS = 4 * MAX_BATCH_READS

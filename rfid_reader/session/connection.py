@@ -13,7 +13,6 @@ import ssl
 import time
 from collections.abc import Callable
 
-from rfid_reader.dialogue import Dialogue, ReaderEvent
 from rfid_reader.errors import (
     ReaderLost,
     ReaderRefused,
@@ -29,6 +28,7 @@ from rfid_reader.llrp.rospec import (
     chosen_antennas,
     link_monitor,
 )
+from rfid_reader.session.protocol_handler import Dialogue, ReaderEvent
 from rfid_reader.settings import ReaderSettings
 
 RECEIVE_BYTES = 1 << 16
