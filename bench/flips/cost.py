@@ -11,7 +11,7 @@ import numpy as np
 
 from rfid_reader.flips import make_detector
 from rfid_reader.reads import TWO_PI, ReadTable
-from rfid_reader.session.batcher import Gatherer
+from rfid_reader.session.batcher import ReadBatcher
 from rfid_reader.simulator.rospecs import ReportSpec, ROSpec
 from rfid_reader.simulator.tagreports import tag_reports
 from rfid_reader.simulator.world import InventorySetup
@@ -75,12 +75,12 @@ def decoded_and_judged_per_s(reads: ReadTable) -> float:
         b"".join(tag_reports(reads.take(slice(start, start + 64)), spec, 0.0, True))
         for start in range(0, len(reads), 64)
     ]
-    detector, gatherer = make_detector("production"), Gatherer()
+    detector, batcher = make_detector("production"), ReadBatcher()
     started_s = time.process_time()
     for place, body in enumerate(bodies):
-        gatherer.take(body, float(reads.time_s[min(64 * place + 63, len(reads) - 1)]))
+        batcher.take(body, float(reads.time_s[min(64 * place + 63, len(reads) - 1)]))
         if place % 8 == 7:
-            detector.feed(gatherer.hand_out())
-    detector.feed(gatherer.hand_out())
+            detector.feed(batcher.hand_out())
+    detector.feed(batcher.hand_out())
     detector.finish()
     return len(reads) / (time.process_time() - started_s)

@@ -1,8 +1,8 @@
 """Hostile bytes: real LLRP frames, mutated, through everything that a session does with what it receives.
 
 The frames are recorded from a session with the simulated reader, each kind of message once or more. An
-input is a few of them, mutated, in pieces, given to a fresh `Dialogue`. Only this room's own errors may
-come out; the time an input takes and the memory that stays are watched.
+input is a few of them, mutated, in pieces, given to a fresh `ProtocolHandler`. Only this room's own errors
+may come out; the time an input takes and the memory that stays are watched.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from rfid_reader.errors import FrameError, ReaderError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.capabilities import parse_capabilities
 from rfid_reader.llrp.frames import HEADER, FrameSplitter, LlrpFrame
-from rfid_reader.session.batcher import Gatherer
-from rfid_reader.session.protocol_handler import Dialogue, ReaderEvent
+from rfid_reader.session.batcher import ReadBatcher
+from rfid_reader.session.protocol_handler import ProtocolHandler, ReaderEvent
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.abilities import POWERS_DBM
@@ -149,29 +149,29 @@ class Victim:
 
     def hear(self, pieces: Sequence[bytes]) -> None:
         """Take one input; lets through whatever is not one of the room's own errors."""
-        gatherer = Gatherer()
-        dialogue = Dialogue(
+        batcher = ReadBatcher()
+        protocol = ProtocolHandler(
             "fuzz",
-            on_report=lambda body: gatherer.take(body, 1.7e9),
+            on_report=lambda body: batcher.take(body, 1.7e9),
             on_event=self._note_event,
             on_unknown=lambda: self.ended.update(["unknown message"]),
             on_keepalive=lambda: None,
         )
         try:
             for piece in pieces:
-                dialogue.take(piece)
-            self._understand(dialogue)
+                protocol.take(piece)
+            self._understand(protocol)
             self.ended["taken"] += 1
         except ReaderError as error:
             self.ended[type(error).__name__] += 1
-        while gatherer:
-            self.reads += len(gatherer.hand_out())
+        while batcher:
+            self.reads += len(batcher.hand_out())
 
     @staticmethod
-    def _understand(dialogue: Dialogue) -> None:
+    def _understand(protocol: ProtocolHandler) -> None:
         """Look at every answer as if it were the one to our request for capabilities."""
-        for message_id in dialogue.waiting:
-            answer = dialogue.answer(message_id)
+        for message_id in protocol.waiting:
+            answer = protocol.answer(message_id)
             if answer is not None and "GeneralDeviceCapabilities" in answer:
                 parse_capabilities(answer)
 

@@ -11,8 +11,8 @@ from rfid_reader.llrp import frames
 from rfid_reader.llrp.codec import decode_message
 from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.reads import ReadTable
-from rfid_reader.session.batcher import Gatherer
-from rfid_reader.session.protocol_handler import Dialogue
+from rfid_reader.session.batcher import ReadBatcher
+from rfid_reader.session.protocol_handler import ProtocolHandler
 from rfid_reader.simulator.rospecs import ANTENNA, CHANNEL, LAST_SEEN, RSSI, SEEN_COUNT, ReportSpec, ROSpec
 from rfid_reader.simulator.stores import generate_store
 from rfid_reader.simulator.tagreports import tag_reports
@@ -57,16 +57,16 @@ def as_llrp(reads: ReadTable) -> bytes:
 
 def received(stream: bytes) -> Iterator[ReadTable]:
     """What a session makes of a reader's bytes, a table for every chunk that came out of the socket."""
-    gatherer = Gatherer()
+    batcher = ReadBatcher()
     arrived_s = EPOCH_S
-    dialogue = Dialogue(
-        "rate", lambda body: gatherer.take(body, arrived_s), lambda _: None, lambda: None, lambda: None
+    protocol = ProtocolHandler(
+        "rate", lambda body: batcher.take(body, arrived_s), lambda _: None, lambda: None, lambda: None
     )
     for start in range(0, len(stream), RECEIVED_BYTES):
         arrived_s += 0.01
-        dialogue.take(stream[start : start + RECEIVED_BYTES])
-        while gatherer:
-            yield gatherer.hand_out()
+        protocol.take(stream[start : start + RECEIVED_BYTES])
+        while batcher:
+            yield batcher.hand_out()
 
 
 def _per_second(count: int, work: Callable[[], object]) -> float:

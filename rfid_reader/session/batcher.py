@@ -47,7 +47,7 @@ class _Batch:
         return _Batch(self.arrived_s[rows], self.stamp_s[rows], self.clock[rows], self.reports[rows])
 
 
-class Gatherer:
+class ReadBatcher:
     """Collects the reads of one connection; nothing is handed out before it is asked for.
 
     A report is a read if it has an EPC and an antenna of the reader's (1 to `remarks.highest`); where only
@@ -55,7 +55,7 @@ class Gatherer:
     with those that the connection `before` had heard already.
     """
 
-    def __init__(self, antennas: tuple[int, ...] = (), before: Gatherer | None = None) -> None:
+    def __init__(self, antennas: tuple[int, ...] = (), before: ReadBatcher | None = None) -> None:
         self.remarks = Remarks(antennas, HIGHEST_ANTENNA)
         self.since_s = 0.0
         """Host time at which the oldest read in hand arrived, of those not yet judged."""

@@ -28,7 +28,7 @@ from rfid_reader.llrp.rospec import (
     chosen_antennas,
     link_monitor,
 )
-from rfid_reader.session.protocol_handler import Dialogue, ReaderEvent
+from rfid_reader.session.protocol_handler import ProtocolHandler, ReaderEvent
 from rfid_reader.settings import ReaderSettings
 
 RECEIVE_BYTES = 1 << 16
@@ -103,7 +103,7 @@ class Connection:
         self.link_monitored = False
         self.antennas = settings.antennas
         self.antennas_there: int | None = None
-        self._dialogue = Dialogue(settings.label, on_report, on_event, on_unknown, self._acknowledge)
+        self._protocol = ProtocolHandler(settings.label, on_report, on_event, on_unknown, self._acknowledge)
         self._message_id = 0
         self._socket = _connect(settings)
         self._socket.settimeout(settings.timing.answer_s)
@@ -154,7 +154,7 @@ class Connection:
             self._check_silence()
             return False
         data = self._received()
-        if data is not None and self._dialogue.take(data):
+        if data is not None and self._protocol.take(data):
             self.heard_monotonic_s = time.monotonic()
         self._check_silence()
         return data is not None
@@ -191,14 +191,14 @@ class Connection:
     def greet(self) -> None:
         """Wait for the reader's first event. Raises ReaderRefused where it has another client."""
         deadline_s = time.monotonic() + self.settings.timing.answer_s
-        while not self._dialogue.greetings:
+        while not self._protocol.greetings:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 raise ReaderSilent(
                     f"reader {self.settings.label}: accepted the connection, then said nothing"
                 )
             self.pump(left_s)
-        status = self._dialogue.greetings[0]
+        status = self._protocol.greetings[0]
         if status in (OTHER_CLIENT, READER_CLIENT):
             raise ReaderRefused(
                 f"reader {self.settings.label}: it already serves another LLRP client; "
@@ -215,7 +215,7 @@ class Connection:
         message_id = self._send(name, fields, extra)
         deadline_s = time.monotonic() + self.settings.timing.answer_s
         while True:
-            answer = self._dialogue.answer(message_id)
+            answer = self._protocol.answer(message_id)
             if answer is not None:
                 return self._checked(name, answer)
             left_s = deadline_s - time.monotonic()

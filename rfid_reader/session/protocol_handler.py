@@ -1,4 +1,4 @@
-"""What is said on one LLRP connection, without the connection: bytes in, reports, events and answers out."""
+"""The LLRP protocol of one connection, without the connection: bytes in, reports, events and answers out."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def parse_event(message: Message) -> ReaderEvent:
 
 
 @dataclass
-class Dialogue:
+class ProtocolHandler:
     """Takes the reader's bytes; hands reports, events and unknown messages to the callbacks, in order.
 
     Answers wait in it until they are asked for, at most MAX_ANSWERS. on_keepalive has to acknowledge.

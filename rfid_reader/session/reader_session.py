@@ -20,7 +20,7 @@ from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
 from rfid_reader.llrp.capabilities import Capabilities
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.backoff import Backoff
-from rfid_reader.session.batcher import MAX_BATCH_READS, Gatherer
+from rfid_reader.session.batcher import MAX_BATCH_READS, ReadBatcher
 from rfid_reader.session.connection import Connection
 from rfid_reader.session.health import RateMeter, ReaderHealth
 from rfid_reader.session.protocol_handler import ReaderEvent
@@ -58,7 +58,7 @@ class ReaderSession:
         self._health = ReaderHealth()
         self._lock = threading.Lock()
         self._meter = RateMeter()
-        self._gatherer = Gatherer()
+        self._batcher = ReadBatcher()
         self._connection: Connection | None = None
         self._clock_steps = 0
         self._ignored: Counter[str] = Counter()
@@ -107,9 +107,9 @@ class ReaderSession:
         """
         connection: Connection | None = None
         began_s, was_reading = time.monotonic(), False
-        self._clock_steps += self._gatherer.clock_steps
-        self._ignored.update(self._gatherer.remarks.ignored)
-        self._gatherer = Gatherer(self.settings.antennas, before=self._gatherer)
+        self._clock_steps += self._batcher.clock_steps
+        self._ignored.update(self._batcher.remarks.ignored)
+        self._batcher = ReadBatcher(self.settings.antennas, before=self._batcher)
         self._note(state="connecting", connects=self._health.connects + 1)
         try:
             connection = Connection(self.settings, self._take_report, self._take_event, self._count_unknown)
@@ -150,30 +150,30 @@ class ReaderSession:
         while not self._stop.is_set():
             if connection.pump(POLL_S):
                 self._note(progress_s=self._clock())
-            if self._gatherer.due(self._clock(), self.settings.timing.batch_s):
+            if self._batcher.due(self._clock(), self.settings.timing.batch_s):
                 self._deliver()
             self._tell_ignored()
 
     def _take_report(self, body: bytes) -> None:
         if self._connection is not None and self._connection.antennas_there is not None:
-            self._gatherer.remarks.antennas = self._connection.antennas
-            self._gatherer.remarks.highest = self._connection.antennas_there
-        self._gatherer.take(body, self._clock())
-        if self._gatherer.full:
+            self._batcher.remarks.antennas = self._connection.antennas
+            self._batcher.remarks.highest = self._connection.antennas_there
+        self._batcher.take(body, self._clock())
+        if self._batcher.full:
             self._deliver()
 
     def _deliver(self, last: bool = False) -> None:
         """Hand on what is in hand; reads whose time is in doubt wait, unless they are the last."""
-        gatherer = self._gatherer
-        while len(reads := gatherer.hand_out(math.inf if last else self._clock())):
+        batcher = self._batcher
+        while len(reads := batcher.hand_out(math.inf if last else self._clock())):
             with self._lock:
                 self._meter.count(self._clock(), reads.antenna.tolist(), reads.epc.tolist())
                 self._health = replace(
                     self._health,
                     reads=self._health.reads + len(reads),
-                    clock_steps=self._clock_steps + gatherer.clock_steps,
-                    clock_offset_s=gatherer.clock_offset_s,
-                    phase_known=self._health.phase_known and not gatherer.remarks.missing(NO_PHASE),
+                    clock_steps=self._clock_steps + batcher.clock_steps,
+                    clock_offset_s=batcher.clock_offset_s,
+                    phase_known=self._health.phase_known and not batcher.remarks.missing(NO_PHASE),
                     remarks=self._remarks(),
                 )
             self._on_reads(reads)
@@ -181,13 +181,13 @@ class ReaderSession:
 
     def _tell_ignored(self) -> None:
         """Say at once what was ignored, whether or not any read comes."""
-        ignored = self._ignored + self._gatherer.remarks.ignored
+        ignored = self._ignored + self._batcher.remarks.ignored
         if ignored != self._health.ignored:
             self._note(ignored=dict(ignored), reports_ignored=ignored.total(), remarks=self._remarks())
 
     def _remarks(self) -> tuple[str, ...]:
         """What has to be said of the reports, but for the phase where the reader has told us before."""
-        said = self._gatherer.remarks.sentences()
+        said = self._batcher.remarks.sentences()
         if self._connection is None or self._connection.extensions:
             return tuple(said)
         return tuple(text for text in said if not text.startswith("the reader gives no phase"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from rfid_reader.session.backoff import Backoff
-from rfid_reader.session.batcher import Gatherer
+from rfid_reader.session.batcher import ReadBatcher
 from rfid_reader.simulator.wire import tlv, tv, u16, u64
 
 BATCH_S = 0.1
@@ -16,10 +16,10 @@ Read = tuple[float, float]
 
 
 class Wire:
-    """Plays reports into a gatherer as a session does; collects the error of every read's time."""
+    """Plays reports into a batcher as a session does; collects the error of every read's time."""
 
     def __init__(self, kind: int = 4) -> None:
-        self.gatherer = Gatherer((1,))
+        self.batcher = ReadBatcher((1,))
         self.errors: dict[float, float] = {}
         self._kind = kind
         self._true: dict[str, float] = {}
@@ -33,19 +33,19 @@ class Wire:
                 self._true[epc.hex()] = true_s
                 stamp = u64(max(0, round(stamp_s * 1e6)))
                 body += tlv(240, tv(13, epc), tv(1, u16(1)), tv(self._kind, stamp))
-            self.gatherer.take(body, arrived_s)
+            self.batcher.take(body, arrived_s)
         if tick:
             self.tick(arrived_s)
 
     def tick(self, now_s: float) -> None:
-        if self.gatherer.due(now_s, 0.0):
+        if self.batcher.due(now_s, 0.0):
             self._collect(now_s)
 
     def end(self) -> None:
         self._collect(float("inf"))
 
     def _collect(self, now_s: float) -> None:
-        while len(table := self.gatherer.hand_out(now_s)):
+        while len(table := self.batcher.hand_out(now_s)):
             for epc, time_s in zip(table.epc.tolist(), table.time_s.tolist(), strict=True):
                 true_s = self._true[epc]
                 self.errors[true_s] = time_s - true_s
@@ -85,7 +85,7 @@ def test_any_offset_is_mapped_to_within_the_shortest_latency(offset_s: float) ->
 @pytest.mark.parametrize("drift", [5e-5, -5e-5])
 def test_drift_is_followed(drift: float) -> None:
     wire = played(shift(1000.0, drift=drift), 300.0)
-    assert wire.worst_s < 0.05 and wire.gatherer.clock_steps == 0
+    assert wire.worst_s < 0.05 and wire.batcher.clock_steps == 0
 
 
 def test_a_time_is_never_after_the_arrival() -> None:
@@ -100,7 +100,7 @@ def test_a_time_is_never_after_the_arrival() -> None:
 @pytest.mark.parametrize("kind", [4, 5])
 def test_a_step_of_the_readers_clock_is_found_and_does_not_move_our_times(jump_s: float, kind: int) -> None:
     wire = played(shift(2e9, jump_s, EPOCH_S + 30.0), kind=kind)
-    assert wire.gatherer.clock_steps == 1
+    assert wire.batcher.clock_steps == 1
     assert wire.worst_s < 0.11
 
 
@@ -112,13 +112,13 @@ def test_a_step_amid_what_is_handed_out_together_spoils_no_read(jump_s: float) -
         wire.play(true_s + 0.004, [(true_s, stamp(true_s))], tick=step % 5 == 0)
     wire.end()
     assert len(wire.errors) == 1000
-    assert wire.gatherer.clock_steps == 1
+    assert wire.batcher.clock_steps == 1
     assert wire.worst_s < 0.11
 
 
 def test_a_reboot_with_uptime_from_nothing_is_one_step() -> None:
     wire = played(lambda true_s: true_s - (EPOCH_S + 30.0 if true_s >= EPOCH_S + 30.0 else 1e9), kind=5)
-    assert wire.gatherer.clock_steps == 1 and wire.worst_s < 0.11
+    assert wire.batcher.clock_steps == 1 and wire.worst_s < 0.11
 
 
 ORDERS: dict[str, Callable[[list[Read]], list[Read]]] = {
@@ -143,7 +143,7 @@ def test_reports_in_any_order_are_no_steps_and_have_their_times(
         reads = [(true_s, true_s + 1e6) for true_s in times]
         wire.play(end_s + 0.003, ORDERS[order](reads), a_message)
     wire.end()
-    assert wire.gatherer.clock_steps == 0
+    assert wire.batcher.clock_steps == 0
     assert wire.worst_s < 0.02
 
 
@@ -161,7 +161,7 @@ def test_a_report_that_overtakes_another_is_no_step(report_s: float) -> None:
         wire.tick(end_s + 0.06)
         wire.play(end_s + 0.09, pair[1])
     wire.end()
-    assert wire.gatherer.clock_steps == 0
+    assert wire.batcher.clock_steps == 0
     assert wire.worst_s < 0.02
 
 
@@ -173,7 +173,7 @@ def test_a_small_step_of_a_reader_whose_reports_are_out_of_order_is_found_in_tim
         times = [end_s - 0.3 * each / 10 for each in range(10)]
         wire.play(end_s + 0.01, [(true_s, stamp(true_s)) for true_s in rng.sample(times, 10)])
     wire.end()
-    assert wire.gatherer.clock_steps == 1
+    assert wire.batcher.clock_steps == 1
     late = [abs(error) for true_s, error in wire.errors.items() if true_s > EPOCH_S + 46.0]
     assert max(late) < 0.05
 
@@ -186,17 +186,17 @@ def test_a_stamp_that_is_far_off_moves_neither_the_clock_nor_its_neighbours(off_
         off = off_s if step > 60 and rng.random() < 0.05 else 0.0
         wire.play(true_s + 0.01, [(true_s, true_s + off)])
     wire.end()
-    assert wire.gatherer.clock_steps == 0
+    assert wire.batcher.clock_steps == 0
     assert wire.worst_s < 0.05
-    assert any("fits no other" in text for text in wire.gatherer.remarks.sentences())
+    assert any("fits no other" in text for text in wire.batcher.remarks.sentences())
 
 
 def test_a_clock_that_stands_is_said_and_the_arrival_counts() -> None:
     wire = played(lambda _: 12345.0)
-    assert wire.gatherer.clock_steps == 0
+    assert wire.batcher.clock_steps == 0
     errors = list(wire.errors.values())
     assert max(map(abs, errors[20:])) < 0.06 and max(map(abs, errors)) < 1.2
-    assert any("stands still" in text for text in wire.gatherer.remarks.sentences())
+    assert any("stands still" in text for text in wire.batcher.remarks.sentences())
 
 
 def test_reads_held_up_for_a_while_keep_their_own_times() -> None:
@@ -205,7 +205,7 @@ def test_reads_held_up_for_a_while_keep_their_own_times() -> None:
         wire.play(EPOCH_S + step * 0.1 + 0.01, [(EPOCH_S + step * 0.1, step * 0.1)])
     wire.play(EPOCH_S + 13.0, [(EPOCH_S + step * 0.1, step * 0.1) for step in range(100, 130)])
     wire.end()
-    assert wire.gatherer.clock_steps == 0 and wire.worst_s < 0.02
+    assert wire.batcher.clock_steps == 0 and wire.worst_s < 0.02
 
 
 def test_reads_in_doubt_are_not_held_for_long() -> None:
@@ -213,11 +213,11 @@ def test_reads_in_doubt_are_not_held_for_long() -> None:
     for step in range(100):
         wire.play(EPOCH_S + step * 0.1 + 0.01, [(EPOCH_S + step * 0.1, step * 0.1)])
     wire.play(EPOCH_S + 10.0, [(EPOCH_S + 9.05, 8.95)])
-    assert len(wire.errors) == 100 and len(wire.gatherer) == 1
+    assert len(wire.errors) == 100 and len(wire.batcher) == 1
     wire.tick(EPOCH_S + 11.0)
-    assert len(wire.gatherer) == 1
+    assert len(wire.batcher) == 1
     wire.tick(EPOCH_S + 11.6)
-    assert len(wire.errors) == 101 and len(wire.gatherer) == 0
+    assert len(wire.errors) == 101 and len(wire.batcher) == 0
 
 
 def test_waits_grow_to_their_bound_are_jittered_and_start_over() -> None:
