@@ -18,7 +18,6 @@ STILL_TWO = {
     "Camera",
     "Counted",
     "Course",
-    "CropNetwork",
     "Crops",
     "Delivery",
     "Flip",
