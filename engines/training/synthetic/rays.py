@@ -37,6 +37,8 @@ class Triangles:
     def near(self, eye: Floats, rays: Floats) -> Triangles:
         """Those that the bundle of rays from `eye` can meet: within its cone."""
         axis = rays.mean(0)
+        if np.linalg.norm(axis) < 1e-6:
+            return self
         axis /= np.linalg.norm(axis)
         widest = float(np.arccos(np.clip((rays @ axis).min(), -1, 1)))
         middle = self.corners.mean(1) - eye
@@ -51,6 +53,8 @@ class Triangles:
 def first_hits(eye: Floats, rays: Floats, triangles: Triangles) -> tuple[NDArray[np.int64], Floats]:
     """For each ray (n, 3), unit, from `eye`: the id of what it meets first (-1: nothing) and how far that
     is."""
+    if not len(rays):
+        return np.zeros(0, np.int64), np.zeros(0)
     near = triangles.near(eye, rays)
     numbers, far = np.full(len(rays), -1, np.int64), np.full(len(rays), np.inf)
     if not len(near.corners):

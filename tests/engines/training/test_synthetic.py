@@ -29,6 +29,7 @@ from engines.scene.spec import (
 )
 from engines.training.synthetic.filming import Studio, film, read_labels
 from engines.training.synthetic.people.parts import parts
+from engines.training.synthetic.rays import Triangles, first_hits
 from engines.training.synthetic.stage import Stage, kind_of
 
 CAMERAS = [
@@ -182,6 +183,15 @@ def test_a_film_broken_off_goes_on_where_it_was(studio: Studio, tmp_path: Path) 
     assert len(list(read_labels(tmp_path / "whole/b.labels.jsonl"))) == 30
     rows = [line.split(",") for line in (tmp_path / "whole/b.gt.txt").read_text().splitlines()]
     assert {row[7] for row in rows} <= {"1", "7"}
+
+
+def test_rays_meet_the_nearest_triangle_and_no_rays_meet_none() -> None:
+    corners = np.array([[[2.0, -1, -1], [2, 1, -1], [2, 0, 1]], [[1.0, -1, -1], [1, 1, -1], [1, 0, 1]]])
+    walls = Triangles(corners, np.array([7, 8]))
+    numbers, far = first_hits(np.zeros(3), np.array([[1.0, 0, 0], [-1.0, 0, 0]]), walls)
+    assert numbers.tolist() == [8, -1]
+    assert far[0] == pytest.approx(1.0)
+    assert len(first_hits(np.zeros(3), np.zeros((0, 3)), walls)[0]) == 0
 
 
 def test_a_projected_body_lies_in_its_box(studio: Studio) -> None:
