@@ -17,10 +17,9 @@ from contract.gaps import Gap
 from contract.ranges import SeqRanges
 from runtime.uplink.cloud.account import StreamAccount, new_account
 from runtime.uplink.cloud.audit import Audit, audit_of
+from runtime.uplink.cloud.opening import opened
 from runtime.uplink.cloud.reading import ForeignEvent, gap_of, glimpse
-from runtime.uplink.cloud.tables import STEPS
 from runtime.uplink.errors import UplinkError
-from runtime.uplink.migrations import migrate
 
 MAX_ASIDE = 10_000
 """So many unreadable events are kept; beyond that the oldest go."""
@@ -37,10 +36,7 @@ class CloudStore:
         self._path = path
         self._lock_file: TextIOWrapper | None = None
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            migrate(self._db, STEPS, path, "event store")
+            self._db = opened(path)
         except sqlite3.Error as error:
             raise UplinkError(f"{path}: cannot be used to store events ({error})") from error
         self._accounts = dict(map(_read_account, self._db.execute("SELECT * FROM accounts")))
