@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import yaml
 
-from rfid_reader.errors import CalibrationError
+from rfid_reader.errors import AntennaCalibrationError
 from rfid_reader.half_turns import MOST_SHARE, counted, doubled, share_of, steps_within_cells
 from rfid_reader.reads import ReadTable
 
@@ -192,18 +192,20 @@ def calibrate_still(reads: ReadTable, antennas: tuple[int, ...] = ()) -> Antenna
     """Learn noise floor, read rates and antenna state from reads of a quiet store.
 
     antennas: the ids that should have heard something, so that a dead one is found. Reads without RSSI are
-    left out. Raises CalibrationError if the recording is too short or empty, or none of it has an RSSI.
+    left out. Raises AntennaCalibrationError if the recording is too short or empty, or has no RSSI.
     """
     if not len(reads):
-        raise CalibrationError("the recording holds no reads; a minute of a quiet store would be right")
+        raise AntennaCalibrationError(
+            "the recording holds no reads; a minute of a quiet store would be right"
+        )
     duration_s = float(reads.time_s.max() - reads.time_s.min())
     if duration_s < LEAST_SECONDS:
-        raise CalibrationError(
+        raise AntennaCalibrationError(
             f"the recording lasts {duration_s:.1f} s; at least {LEAST_SECONDS:.0f} s would be right"
         )
     reads = reads.take(~np.isnan(reads.rssi_dbm))
     if not len(reads):
-        raise CalibrationError("no read has an RSSI; a reader that reports PeakRSSI would be right")
+        raise AntennaCalibrationError("no read has an RSSI; a reader that reports PeakRSSI would be right")
     half_turns = share_of(counted(steps_within_cells(reads)))
     ambiguous = half_turns is not None and half_turns > MOST_SHARE
     if ambiguous:
@@ -260,24 +262,26 @@ def save_calibration(path: str | Path, calibration: AntennaCalibration) -> None:
     try:
         Path(path).write_text(text + "cells:\n" + "".join(lines), encoding="utf-8")
     except OSError as error:
-        raise CalibrationError(f"{path}: cannot be written: {error.strerror}") from None
+        raise AntennaCalibrationError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def load_calibration(path: str | Path) -> AntennaCalibration:
-    """Read a calibration. Raises CalibrationError naming what is wrong."""
+    """Read a calibration. Raises AntennaCalibrationError naming what is wrong."""
     try:
         if Path(path).stat().st_size > MAX_FILE_BYTES:
-            raise CalibrationError(f"{path}: larger than {MAX_FILE_BYTES} bytes; not an antenna calibration")
+            raise AntennaCalibrationError(
+                f"{path}: larger than {MAX_FILE_BYTES} bytes; not an antenna calibration"
+            )
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
         calibration = msgspec.convert(data, AntennaCalibration)
     except OSError as error:
-        raise CalibrationError(f"{path}: cannot be read: {error.strerror}") from None
+        raise AntennaCalibrationError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise CalibrationError(
+        raise AntennaCalibrationError(
             f"{path}: not an antenna calibration ({' '.join(str(error).split())[:200]}); "
             "make one with: tagsight calibrate antenna STILL_READS --out CAL.yaml"
         ) from None
     if calibration.format != FORMAT:
-        raise CalibrationError(f"{path}: format {calibration.format}; {FORMAT} would be right")
+        raise AntennaCalibrationError(f"{path}: format {calibration.format}; {FORMAT} would be right")
     return calibration

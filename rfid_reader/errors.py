@@ -9,7 +9,7 @@ class ReadTableError(ReaderError):
     """A read table (CSV or Parquet) cannot be used."""
 
 
-class FrameError(ReaderError):
+class LlrpFrameError(ReaderError):
     """Bytes from the reader are not LLRP; the connection they came from must be closed."""
 
 
@@ -33,5 +33,5 @@ class ScenarioError(ReaderError):
     """A simulation scenario is wrong; the message names the file and the key."""
 
 
-class CalibrationError(ReaderError):
+class AntennaCalibrationError(ReaderError):
     """An antenna calibration file, or the recording it should come from, cannot be used."""

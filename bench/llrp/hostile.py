@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from bench.llrp.relay import RecordingRelay
 from bench.llrp.storm import footprint
-from rfid_reader.errors import FrameError, ReaderError
+from rfid_reader.errors import LlrpFrameError, ReaderError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.capabilities import parse_capabilities
 from rfid_reader.llrp.frames import HEADER, FrameSplitter, LlrpFrame
@@ -182,7 +182,7 @@ class Victim:
                 for parameter in parameters(frame.body):
                     parse_rospec(parameter, 4, DEFAULT_MODE, POWERS_DBM[-1])
             self.ended["taken"] += 1
-        except (FrameError, Rejected) as error:
+        except (LlrpFrameError, Rejected) as error:
             self.ended[type(error).__name__] += 1
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.llrp.numbered_source import NumberedSource, antenna_of, number_of, phase_rad_of, rssi_dbm_of
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import FrameSplitter
 from rfid_reader.llrp.reports import decode_report
@@ -68,7 +68,7 @@ class Ledger:
                 self._spoilt = False
             elif frame.type == frames.RO_ACCESS_REPORT:
                 self._note_reports(frame.body)
-        except FrameError:
+        except LlrpFrameError:
             self._spoilt = True
 
     def _note_reports(self, body: bytes) -> None:

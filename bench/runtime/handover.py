@@ -18,7 +18,7 @@ import numpy as np
 from runtime import messages
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image
-from runtime.frames.ring.lending import FrameBorrower, FrameLender
+from runtime.frames.ring.lending import FrameConsumer, FrameLender
 
 METHODS = ("ring", "pipe", "queue", "shm")
 PICTURES = 4
@@ -91,7 +91,7 @@ class FrameReader:
 
     def __init__(self, channels: Channels, shared: SharedMemory, width: int, height: int) -> None:
         _, fds = messages.receive(channels.frames)
-        self._borrower = FrameBorrower(FrameRing.attach(fds[0]), channels.frames)
+        self._consumer = FrameConsumer(FrameRing.attach(fds[0]), channels.frames)
         self._channels = channels
         self._shared_frame: Image = np.ndarray((height, width, 3), np.uint8, shared.buf)
         self._sums = [_sum(image) for image in pictures(width, height)]
@@ -113,10 +113,10 @@ class FrameReader:
         ready = None
         there_s = time.monotonic()
         if method == "ring":
-            ready = self._borrower.receive()
+            ready = self._consumer.receive()
             if ready is None:
                 raise FrameError("the ring's socket had no message")
-            image = self._borrower.frame(ready)
+            image = self._consumer.frame(ready)
             in_hand_s = time.monotonic()
             got, started_s = ready.sequence, ready.time_s
         elif method == "pipe":
@@ -137,12 +137,12 @@ class FrameReader:
         times.handover_s.append(in_hand_s - started_s)
         times.pass_s.append(summed_s - in_hand_s)
         if ready is not None:
-            self._borrower.give_back(ready)
+            self._consumer.give_back(ready)
 
     def close(self) -> None:
         """Stop the writer and let go of the memory."""
         self._channels.orders.send(None)
-        self._borrower.close()
+        self._consumer.close()
         del self._shared_frame
 
 

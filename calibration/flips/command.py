@@ -15,7 +15,7 @@ from calibration.errors import CalibrationError
 from calibration.which_reader import chosen_reader, reader_options
 
 if TYPE_CHECKING:
-    from calibration.flips.trials import Tried, Turn
+    from calibration.flips.trials import HandlingTrial, Tried
     from calibration.recording import Recording
     from rfid_reader.antenna_calibration import AntennaCalibration
     from rfid_reader.settings import ReaderSettings
@@ -135,16 +135,16 @@ def _by_pace(pace_s: float) -> Callable[[str], None]:
 
 def hold_session(
     settings: ReaderSettings, places: dict[str, str], quiet_s: float, wait: Callable[[str], None]
-) -> tuple[Recording, list[Turn]]:
+) -> tuple[Recording, list[HandlingTrial]]:
     """Guide a technician through turning garments; returns all reads and when each garment was turned.
 
     places: EPC to the words by which a person finds the garment, in the order to turn them. wait: shows a
     prompt and returns when the technician is done with it.
     """
-    from calibration.flips.trials import Turn
+    from calibration.flips.trials import HandlingTrial
     from calibration.recording import Recording
 
-    turns: list[Turn] = []
+    turns: list[HandlingTrial] = []
     with Recording(settings) as recording:
         recording.wait_for_reads()
         click.echo(f"Let nobody touch anything for {quiet_s:.0f} seconds.")
@@ -153,7 +153,7 @@ def hold_session(
             start_s = time.time()
             wait(f"Garment {number} of {len(places)}: {place}. Take it, turn it over for three seconds,")
             wait("  hang it back. Done?")
-            turns.append(Turn(epc, start_s, time.time()))
+            turns.append(HandlingTrial(epc, start_s, time.time()))
         click.echo("Thank you. Let it hang still for a moment.")
         time.sleep(SETTLE_S)
     return recording, turns

@@ -28,7 +28,7 @@ LEAST_RATE_HZ = 1.0
 
 
 @dataclass(frozen=True)
-class Turn:
+class HandlingTrial:
     """One garment, from when it was asked for until it hung again (UTC seconds)."""
 
     epc: str
@@ -75,7 +75,9 @@ def choose_garments(calibration: AntennaCalibration, count: int) -> list[str]:
     return in_turn[:count]
 
 
-def score_turns(flips: Sequence[Flip], turns: Sequence[Turn], threshold: float, tag_hours: float) -> Tried:
+def score_turns(
+    flips: Sequence[Flip], turns: Sequence[HandlingTrial], threshold: float, tag_hours: float
+) -> Tried:
     """A turn is found if a flip of its garment overlaps it; a second one in the same turn is neither right
     nor wrong.
     """
@@ -100,7 +102,9 @@ def find_flips(reads: ReadTable, calibration: AntennaCalibration, threshold: flo
     return [*detector.feed(reads.in_time_order()), *detector.finish()]
 
 
-def try_thresholds(reads: ReadTable, turns: Sequence[Turn], calibration: AntennaCalibration) -> list[Tried]:
+def try_thresholds(
+    reads: ReadTable, turns: Sequence[HandlingTrial], calibration: AntennaCalibration
+) -> list[Tried]:
     """Judge the recording at each of THRESHOLDS and the usual one. Raises CalibrationError if too short."""
     if len(turns) < LEAST_TURNS:
         raise CalibrationError(f"{len(turns)} garments were turned; at least {LEAST_TURNS} would be right")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rfid_reader.errors import FrameError, ReaderSettingsError
+from rfid_reader.errors import LlrpFrameError, ReaderSettingsError
 from rfid_reader.llrp.reports import IMPINJ
 
 MAX_TABLE_ENTRIES = 4096
@@ -58,7 +58,7 @@ class Capabilities:
 
 
 def parse_capabilities(message: dict[str, Any]) -> Capabilities:
-    """Read the fields that matter from a decoded response. Raises FrameError if the reader left one out."""
+    """Read the fields that matter from a decoded response. Raises LlrpFrameError if one is left out."""
     try:
         general = message["GeneralDeviceCapabilities"]
         band = message["RegulatoryCapabilities"]["UHFBandCapabilities"]
@@ -85,4 +85,4 @@ def parse_capabilities(message: dict[str, Any]) -> Capabilities:
             has_utc_clock=bool(general["HasUTCClockCapability"]),
         )
     except (KeyError, IndexError, TypeError) as error:
-        raise FrameError(f"the reader's capabilities lack {error}") from None
+        raise LlrpFrameError(f"the reader's capabilities lack {error}") from None

@@ -1,7 +1,7 @@
 """sllurp's message codec behind two functions; nothing else of sllurp is used.
 
 Why so small: the codec is sound, but it neither limits nor checks lengths, so every decode here runs on one
-whole frame of limited size and turns whatever the codec raises into FrameError.
+whole frame of limited size and turns whatever the codec raises into LlrpFrameError.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from sllurp.llrp_proto import Message_struct, Message_Type2Name
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp.frames import CUSTOM_MESSAGE, LlrpFrame
 
 Message = dict[str, Any]
@@ -33,7 +33,7 @@ def message_name(frame: LlrpFrame) -> str:
     vendor = subtype = 0
     if frame.type == CUSTOM_MESSAGE:
         if len(frame.body) < 5:
-            raise FrameError("a custom LLRP message is cut off in its header")
+            raise LlrpFrameError("a custom LLRP message is cut off in its header")
         vendor, subtype = struct.unpack_from("!IB", frame.body)
     return str(Message_Type2Name.get((frame.type, vendor, subtype), ""))
 
@@ -41,32 +41,32 @@ def message_name(frame: LlrpFrame) -> str:
 def decode_message(frame: LlrpFrame) -> Message:
     """The fields of one message.
 
-    Raises FrameError if it is unknown, or its parameters do not add up.
+    Raises LlrpFrameError if it is unknown, or its parameters do not add up.
     """
     name = message_name(frame)
     decode = Message_struct[name].get("decode") if name else None
     if decode is None:
-        raise FrameError(f"LLRP message type {frame.type} cannot be decoded")
+        raise LlrpFrameError(f"LLRP message type {frame.type} cannot be decoded")
     check_parameters(frame.body[5:] if frame.type == CUSTOM_MESSAGE else frame.body)
     body = frame.body[5:] if frame.type == CUSTOM_MESSAGE else frame.body
     try:
         message: Message = decode(body, name)
     except RecursionError:
-        raise FrameError(f"{name} is {_MAX_DEPTH_ERROR}") from None
+        raise LlrpFrameError(f"{name} is {_MAX_DEPTH_ERROR}") from None
     except Exception as error:  # noqa: BLE001 - whatever it raises, the frame is bad
-        raise FrameError(f"{name} is malformed: {error}") from None
+        raise LlrpFrameError(f"{name} is malformed: {error}") from None
     return message
 
 
 def check_parameters(body: bytes) -> None:
-    """Check that the top-level TLV parameters of a message fill it exactly. Raises FrameError."""
+    """Check that the top-level TLV parameters of a message fill it exactly. Raises LlrpFrameError."""
     start = 0
     while start < len(body):
         if len(body) - start < 4 or body[start] & 0x80:
-            raise FrameError("an LLRP message ends in the middle of a parameter")
+            raise LlrpFrameError("an LLRP message ends in the middle of a parameter")
         length = struct.unpack_from("!H", body, start + 2)[0]
         if length < 4 or start + length > len(body):
-            raise FrameError(
+            raise LlrpFrameError(
                 f"an LLRP parameter says {length} bytes, {len(body) - start} are left in its message"
             )
         start += length

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 
 HEADER = struct.Struct("!HII")
 VERSIONS = (1, 2)
@@ -66,8 +66,8 @@ class FrameSplitter:
     def feed(self, data: bytes) -> Iterator[LlrpFrame]:
         """Yield the whole messages that `data` completes, in order.
 
-        Raises FrameError at the first byte sequence that cannot be a message, after everything before it was
-        yielded. The stream is of no use after that.
+        Raises LlrpFrameError at the first byte sequence that cannot be a message, after everything before it
+        was yielded. The stream is of no use after that.
         """
         self._buffer += data
         start = 0
@@ -76,9 +76,9 @@ class FrameSplitter:
                 word, length, message_id = HEADER.unpack_from(self._buffer, start)
                 version = word >> 10
                 if version not in VERSIONS:
-                    raise FrameError(f"an LLRP header says version {version} (1 or 2 would be right)")
+                    raise LlrpFrameError(f"an LLRP header says version {version} (1 or 2 would be right)")
                 if not HEADER.size <= length <= self.max_frame_bytes:
-                    raise FrameError(
+                    raise LlrpFrameError(
                         f"an LLRP header says {length} bytes "
                         f"({HEADER.size} to {self.max_frame_bytes} would be right)"
                     )

@@ -1,7 +1,7 @@
 """Tag reports straight from the bytes of RO_ACCESS_REPORT.
 
 Reports are nearly all of a reader's traffic, so they are not turned into dictionaries first. Every length is
-checked against its container: a report that does not add up raises FrameError, never yields a wrong read.
+checked against its container: a report that does not add up raises LlrpFrameError, never yields a wrong read.
 
 Fields (LLRP 1.0.1 section 16.2.7.3; Impinj Octane LLRP): PeakRSSI is whole dBm; ImpinjPeakRSSI is 1/100 dBm;
 ImpinjRFPhaseAngle is 0..4095 for 0..2 pi; timestamps are microseconds since 1970 (UTC) or since the reader
@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 
 IMPINJ = 25882
 _TAG_REPORT, _EPC_DATA, _CUSTOM = 240, 241, 1023
@@ -56,10 +56,10 @@ class TagReport:
 def _tlv_at(data: bytes, start: int, end: int) -> tuple[int, int]:
     """Type and end of the TLV parameter at `start`, which must lie within `end`."""
     if end - start < 4:
-        raise FrameError("a parameter of a tag report is cut off in its header")
+        raise LlrpFrameError("a parameter of a tag report is cut off in its header")
     word, length = _TLV(data, start)
     if length < 4 or start + length > end:
-        raise FrameError(
+        raise LlrpFrameError(
             f"a parameter of a tag report says {length} bytes, {end - start} are left in its container"
         )
     return word & 0x3FF, start + length
@@ -71,13 +71,13 @@ def _epc_data(data: bytes, start: int, end: int) -> str:
     Some readers fill up to whole words: zeros beyond the last byte are passed over.
     """
     if end - start < 2:
-        raise FrameError("an EPCData parameter is cut off")
+        raise LlrpFrameError("an EPCData parameter is cut off")
     bits = _UINT16(data, start)[0]
     if bits > MAX_EPC_BITS:
-        raise FrameError(f"an EPCData parameter says {bits} bits ({MAX_EPC_BITS} at most would be right)")
+        raise LlrpFrameError(f"an EPCData parameter says {bits} bits ({MAX_EPC_BITS} at most would be right)")
     whole = start + 2 + (bits + 7) // 8
     if whole != end and not (whole < end <= whole + MAX_PADDING_BYTES and not any(data[whole:end])):
-        raise FrameError(f"an EPCData parameter says {bits} bits and holds {end - start - 2} bytes")
+        raise LlrpFrameError(f"an EPCData parameter says {bits} bits and holds {end - start - 2} bytes")
     if not bits % 8:
         return data[start + 2 : whole].hex()
     last = data[whole - 1] & (0xFF00 >> bits % 8) & 0xFF
@@ -95,7 +95,7 @@ def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR091
             size = _TV_BYTES.get(kind)
             start += 1
             if size is None or start + size > end:
-                raise FrameError(
+                raise LlrpFrameError(
                     f"a tag report holds a TV parameter of type {kind} that is unknown or cut off"
                 )
             if kind == _EPC_96:
@@ -123,11 +123,11 @@ def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR091
             epc = _epc_data(data, start + 4, stop)
         elif kind == _CUSTOM:
             if stop - start < 12:
-                raise FrameError("a custom parameter of a tag report is cut off")
+                raise LlrpFrameError("a custom parameter of a tag report is cut off")
             vendor, subtype = _VENDOR(data, start + 4)
             if vendor == IMPINJ and subtype in (_RSSI_CENTI_DBM, _PHASE):
                 if stop - start != 14:
-                    raise FrameError(
+                    raise LlrpFrameError(
                         f"Impinj parameter {subtype} holds {stop - start - 12} bytes (2 would be right)"
                     )
                 if subtype == _PHASE:
@@ -151,7 +151,7 @@ def _tag_report(data: bytes, start: int, end: int) -> TagReport:  # noqa: PLR091
 def decode_report(body: bytes) -> list[TagReport]:
     """The tag reports of one RO_ACCESS_REPORT body; other parameters (survey reports) are skipped.
 
-    Raises FrameError if any length does not add up.
+    Raises LlrpFrameError if any length does not add up.
     """
     reports = []
     start, end = 0, len(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 
-class Backoff:
+class ReconnectBackoff:
     """Jittered exponential waits: each is 100 % to 150 % of a bound that doubles up to `highest_s`.
 
     Never less than `first_s`, so that a reader that refuses is not asked more often than that.

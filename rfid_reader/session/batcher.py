@@ -99,7 +99,7 @@ class ReadBatcher:
     def take(self, body: bytes, arrived_s: float) -> None:
         """The reads of one RO_ACCESS_REPORT body that arrived at `arrived_s` (host UTC seconds).
 
-        Raises FrameError for a body that does not add up; none of its reads is taken then.
+        Raises LlrpFrameError for a body that does not add up; none of its reads is taken then.
         """
         for report in decode_report(body):
             antenna = self._antenna_of(report)

@@ -87,8 +87,8 @@ class Connection:
     extensions: Impinj's are on. link_monitored: the reader ends a connection that nobody acknowledges.
     antennas: those in use, and antennas_there the reader's last one, once that is known.
 
-    All methods raise ReaderLost, ReaderSilent, ReaderRefused or FrameError; after any of them only `close` is
-    of use.
+    All methods raise ReaderLost, ReaderSilent, ReaderRefused or LlrpFrameError; after any of them only
+    `close` is of use.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rfid_reader.errors import FrameError, ReaderLost
+from rfid_reader.errors import LlrpFrameError, ReaderLost
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.codec import Message, decode_message, message_name
 from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
@@ -31,7 +31,7 @@ class ReaderEvent:
 
 
 def parse_event(message: Message) -> ReaderEvent:
-    """Raises FrameError where a field has not the form that LLRP gives it."""
+    """Raises LlrpFrameError where a field has not the form that LLRP gives it."""
     try:
         data = message["ReaderEventNotificationData"]
         antenna = data.get("AntennaEvent")
@@ -45,7 +45,7 @@ def parse_event(message: Message) -> ReaderEvent:
             closing="ConnectionCloseEvent" in data,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FrameError(f"a reader event cannot be understood: {error!r}") from None
+        raise LlrpFrameError(f"a reader event cannot be understood: {error!r}") from None
 
 
 @dataclass
@@ -67,7 +67,7 @@ class ProtocolHandler:
     def take(self, data: bytes) -> int:
         """Handle every whole message that `data` completes; returns how many those were.
 
-        Raises FrameError for what is not LLRP and ReaderLost where the reader says that it closes, after
+        Raises LlrpFrameError for what is not LLRP and ReaderLost where the reader says that it closes, after
         everything before it was handled.
         """
         count = 0
@@ -85,7 +85,7 @@ class ProtocolHandler:
             self._handle_event(parse_event(decode_message(frame)))
         elif message_name(frame):
             if len(self._answers) >= MAX_ANSWERS:
-                raise FrameError(f"reader {self.label}: sends answers that nobody asked for")
+                raise LlrpFrameError(f"reader {self.label}: sends answers that nobody asked for")
             self._answers.append(frame)
         else:
             self.on_unknown()
@@ -104,7 +104,7 @@ class ProtocolHandler:
         return [frame.message_id for frame in self._answers]
 
     def answer(self, message_id: int) -> Message | None:
-        """The answer to a request, None while it has not come. Raises FrameError if it makes no sense."""
+        """The answer to a request, None while it has not come. Raises LlrpFrameError if it makes no sense."""
         for frame in self._answers:
             if frame.message_id == message_id:
                 self._answers.remove(frame)

@@ -16,10 +16,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from rfid_reader.errors import FrameError, ReaderError, ReaderSettingsError
+from rfid_reader.errors import LlrpFrameError, ReaderError, ReaderSettingsError
 from rfid_reader.llrp.capabilities import Capabilities
 from rfid_reader.reads import ReadTable
-from rfid_reader.session.backoff import Backoff
+from rfid_reader.session.backoff import ReconnectBackoff
 from rfid_reader.session.batcher import MAX_BATCH_READS, ReadBatcher
 from rfid_reader.session.connection import Connection
 from rfid_reader.session.health import RateMeter, ReaderHealth
@@ -54,7 +54,9 @@ class ReaderSession:
         self._on_reads = on_reads
         self._clock = clock
         timing = settings.timing
-        self._backoff = Backoff(timing.backoff_first_s, timing.backoff_highest_s, random.Random(seed))
+        self._backoff = ReconnectBackoff(
+            timing.backoff_first_s, timing.backoff_highest_s, random.Random(seed)
+        )
         self._health = ReaderHealth()
         self._lock = threading.Lock()
         self._meter = RateMeter()
@@ -133,7 +135,7 @@ class ReaderSession:
             self._note(state="waiting", detail=str(error))
             return self.settings.timing.settings_retry_s
         except ReaderError as error:
-            if isinstance(error, FrameError):
+            if isinstance(error, LlrpFrameError):
                 self._note(malformed=self._health.malformed + 1)
             self._note(state="waiting", detail=str(error))
             wait_s = self._backoff.next_wait_s() - (time.monotonic() - began_s)

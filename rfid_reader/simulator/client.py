@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Callable
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.llrp.reports import IMPINJ
@@ -146,7 +146,7 @@ class Client:
         return self._link_down_after is not None and self._unacknowledged > self._link_down_after
 
     def receive(self) -> bool:
-        """Answer requests; False once the client has gone. Raises FrameError for what is not LLRP."""
+        """Answer requests; False once the client has gone. Raises LlrpFrameError for what is not LLRP."""
         try:
             data = self.socket.recv(1 << 16)
         except NOT_NOW:
@@ -183,7 +183,7 @@ class Client:
             kind, body = self._carry_out(frame)
         except Rejected as rejection:
             kind, body = self._response_type(frame), status(rejection.code, rejection.description)
-        except FrameError as error:
+        except LlrpFrameError as error:
             kind, body = self._response_type(frame), status(PARAMETER_ERROR, str(error))
         self._reply(kind, frame, body)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.simulator.abilities import POWERS_DBM, power_of_index
 from rfid_reader.simulator.inventory import MODES
 from rfid_reader.simulator.wire import FIELD_ERROR, INVALID, Parameter, fields, parameters
@@ -149,9 +149,9 @@ def _parse_boundary(body: bytes) -> tuple[bool, float | None]:
 
 
 def parse_rospec(parameter: Parameter, available: int, mode: int, highest_dbm: float) -> ROSpec:
-    """An ADD_ROSPEC's ROSpec. Raises Rejected (cannot be done) or FrameError (is not LLRP)."""
+    """An ADD_ROSPEC's ROSpec. Raises Rejected (cannot be done) or LlrpFrameError (is not LLRP)."""
     if parameter.kind != 177:
-        raise FrameError(f"ADD_ROSPEC holds parameter {parameter.kind}; an ROSpec (177) would be right")
+        raise LlrpFrameError(f"ADD_ROSPEC holds parameter {parameter.kind}; an ROSpec (177) would be right")
     identifier, _, state = fields("!IBB", parameter.body)
     if identifier == 0 or state != DISABLED:
         raise Rejected(FIELD_ERROR, f"ROSpec {identifier} in state {state}: it has to be disabled and not 0")

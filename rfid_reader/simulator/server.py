@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rfid_reader.errors import FrameError, ReaderError
+from rfid_reader.errors import LlrpFrameError, ReaderError
 from rfid_reader.simulator.client import OTHER_ATTEMPT, Client, busy_greeting
 from rfid_reader.simulator.faults import FAULTS, Fault
 from rfid_reader.simulator.handling import TrueFlip
@@ -183,7 +183,7 @@ class SimulatedReader:
             self.reports_sent += client.take_reports_sent()
             if client.finished:
                 self._drop_client()
-        except (OSError, FrameError):
+        except (OSError, LlrpFrameError):
             self._drop_client()
 
     def _accept(self, listener: socket.socket, now_s: float) -> None:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp.reports import IMPINJ
 
 SUCCESS, PARAMETER_ERROR, FIELD_ERROR = 0, 100, 101
@@ -71,18 +71,20 @@ class Parameter:
 
 
 def parameters(data: bytes) -> Iterator[Parameter]:
-    """The TLV parameters that fill `data`. Raises FrameError where they do not."""
+    """The TLV parameters that fill `data`. Raises LlrpFrameError where they do not."""
     start = 0
     while start < len(data):
         if len(data) - start < 4 or data[start] & _TLV_BIT:
-            raise FrameError("a request ends in the middle of a parameter")
+            raise LlrpFrameError("a request ends in the middle of a parameter")
         kind, length = struct.unpack_from("!HH", data, start)
         if length < 4 or start + length > len(data):
-            raise FrameError(f"a parameter of a request says {length} bytes, {len(data) - start} are left")
+            raise LlrpFrameError(
+                f"a parameter of a request says {length} bytes, {len(data) - start} are left"
+            )
         body = data[start + 4 : start + length]
         if kind & 0x3FF == _CUSTOM:
             if len(body) < 8:
-                raise FrameError("a custom parameter of a request is cut off")
+                raise LlrpFrameError("a custom parameter of a request is cut off")
             vendor, subtype = struct.unpack_from("!II", body)
             yield Parameter(_CUSTOM, body[8:], subtype if vendor == IMPINJ else 0)
         else:
@@ -91,8 +93,10 @@ def parameters(data: bytes) -> Iterator[Parameter]:
 
 
 def fields(form: str, data: bytes) -> tuple[int, ...]:
-    """Unpack the fixed fields at the start of a parameter. Raises FrameError where it is too short."""
+    """Unpack the fixed fields at the start of a parameter. Raises LlrpFrameError where it is too short."""
     try:
         return struct.unpack_from(form, data)
     except struct.error:
-        raise FrameError(f"a parameter of a request holds {len(data)} bytes, its fields need more") from None
+        raise LlrpFrameError(
+            f"a parameter of a request holds {len(data)} bytes, its fields need more"
+        ) from None

@@ -19,7 +19,7 @@ import rfid_reader.flips
 import rfid_reader.simulator
 import rfid_reader.training
 from rfid_reader.antenna_calibration import AntennaCalibration, AntennaCell, calibrate_still
-from rfid_reader.errors import CalibrationError
+from rfid_reader.errors import AntennaCalibrationError
 from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
@@ -81,7 +81,7 @@ def calibration_of(recording: WorldRecording) -> AntennaCalibration | None:
     """From a recording's quiet time, None without one."""
     try:
         return calibrate_still(recording.still)
-    except CalibrationError:
+    except AntennaCalibrationError:
         return None
 
 

@@ -32,7 +32,7 @@ from runtime.frames.live import motion_jpeg, streams
 from runtime.frames.live.substream import MainOrSubstream
 from runtime.frames.opening import open_source
 from runtime.frames.ring.buffer import FrameRing
-from runtime.frames.ring.lending import FrameLender, LentRing
+from runtime.frames.ring.lending import FrameLender, LeasedRing
 from runtime.frames.sources import Source
 from runtime.frames.video import opencv
 from runtime.messages import Health, HealthState
@@ -97,7 +97,7 @@ class CameraProcess(Service):
     def __init__(self, control: socket.socket, spec: CameraSpec) -> None:
         super().__init__(control, f"camera:{spec.name}", spec)
         self._spec = spec
-        self._ring: LentRing | None = None
+        self._ring: LeasedRing | None = None
         self._capture: Capture | None = None
         self._logged = ""
         self._loose_secret = ""
@@ -123,7 +123,7 @@ class CameraProcess(Service):
             with self._ring.lock:
                 self._ring.lender.close()
 
-    def _take_back(self, ring: LentRing, name: str) -> None:
+    def _take_back(self, ring: LeasedRing, name: str) -> None:
         with ring.lock:
             ring.lender.take_back(name)
 
@@ -154,7 +154,7 @@ class CameraProcess(Service):
             log.warning("a second ring was not expected")
             os.close(ring_fd)
             return
-        self._ring = LentRing(FrameLender(FrameRing.attach(ring_fd, writable=True)))
+        self._ring = LeasedRing(FrameLender(FrameRing.attach(ring_fd, writable=True)))
         self._capture = Capture(
             self._openers(),
             self._ring,

@@ -15,7 +15,7 @@ from functools import partial
 
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameRing
-from runtime.frames.ring.lending import FrameBorrower
+from runtime.frames.ring.lending import FrameConsumer
 from runtime.messages import PeerGone, PersonsSeen
 from runtime.vision.batching import BatchPolicy
 from runtime.vision.camera_spec import TrackedCamera
@@ -83,7 +83,7 @@ class Analysis:
     def inputs(self) -> list[tuple[int, Callable[[], None]]]:
         """Each camera's socket, and what to do when it can be read."""
         return [
-            (tracker.borrower.sock.fileno(), partial(self._receive_from, name))
+            (tracker.consumer.sock.fileno(), partial(self._receive_from, name))
             for name, tracker in self._trackers.items()
         ]
 
@@ -111,14 +111,14 @@ class Analysis:
         sock = socket.socket(fileno=socket_fd)
         try:
             ring = FrameRing.attach(ring_fd, writable=self._executor.maps_writable)
-            borrower = FrameBorrower(ring, sock)
+            consumer = FrameConsumer(ring, sock)
             self._executor.add_camera(name, ring)
         except FrameError as error:
             log.error("camera %s: %s", name, error)
             sock.close()
             return
         camera = self._known[name]
-        self._trackers[name] = CameraTracker(camera, borrower, self._first_ids[name], self._heads)
+        self._trackers[name] = CameraTracker(camera, consumer, self._first_ids[name], self._heads)
         self._policy.add(camera.plan(), time.monotonic())
 
     def knows(self, name: str) -> bool:
@@ -190,11 +190,11 @@ class Analysis:
         if tracker is None:
             return
         try:
-            for ready in tracker.borrower.waiting():
+            for ready in tracker.consumer.waiting():
                 if (missed := tracker.missed(ready)) > 0:
                     self._policy.missed(name, missed, now_s)
                 if not self._policy.is_due(name, now_s):
-                    tracker.borrower.give_back(ready)
+                    tracker.consumer.give_back(ready)
                     self.drops["rate lowered"] += 1
                     continue
                 if tracker.hold(ready):

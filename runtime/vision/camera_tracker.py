@@ -6,7 +6,7 @@ from collections import deque
 
 from runtime.config.cameras import image_to_floor
 from runtime.frames.ring.buffer import FrameHeader
-from runtime.frames.ring.lending import FrameBorrower
+from runtime.frames.ring.lending import FrameConsumer
 from runtime.messages import FrameReady, PersonsSeen
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, TrackOutputs
@@ -34,9 +34,9 @@ class CameraTracker:
     """
 
     def __init__(
-        self, camera: TrackedCamera, borrower: FrameBorrower, first_id: int, heads: Heads = NO_HEADS
+        self, camera: TrackedCamera, consumer: FrameConsumer, first_id: int, heads: Heads = NO_HEADS
     ) -> None:
-        self.borrower = borrower
+        self.consumer = consumer
         self.first_id = first_id
         self.latency_s = 0.0
         self._camera = camera
@@ -77,7 +77,7 @@ class CameraTracker:
         overtaken = self._held
         self._held = ready
         if overtaken is not None:
-            self.borrower.give_back(overtaken)
+            self.consumer.give_back(overtaken)
         return overtaken is not None
 
     def take(self) -> LeasedFrame:
@@ -86,15 +86,15 @@ class CameraTracker:
             raise ValueError(f"camera {self._camera.name} holds no frame")
         held, self._held = self._held, None
         self._under_way.append(held)
-        return LeasedFrame(self._camera.name, self.borrower.ring, held.slot)
+        return LeasedFrame(self._camera.name, self.consumer.ring, held.slot)
 
     def give_back(self) -> None:
         """Done with the oldest frame that was taken. Raises messages.PeerGone."""
-        self.borrower.give_back(self._under_way.popleft())
+        self.consumer.give_back(self._under_way.popleft())
 
     def track(self, seen: FrameDetections, now_s: float) -> list[PersonsSeen]:
         """Track the people of the oldest frame taken; records for the store process, this frame's last."""
-        frame = LeasedFrame(self._camera.name, self.borrower.ring, self._under_way[0].slot)
+        frame = LeasedFrame(self._camera.name, self.consumer.ring, self._under_way[0].slot)
         header = frame.header
         records = self._restart_for(header)
         assert self._tracker is not None
@@ -143,7 +143,7 @@ class CameraTracker:
     def close(self) -> PersonsSeen | None:
         """Give everything back; the record that ends all open tracks, if there are any."""
         ending = self._end_tracks()
-        self.borrower.close()
+        self.consumer.close()
         self._held = None
         self._under_way.clear()
         return ending

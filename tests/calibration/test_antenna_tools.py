@@ -28,8 +28,8 @@ from calibration.cli import calibrate
 from calibration.errors import CalibrationError
 from calibration.flips.trials import (
     THRESHOLDS,
+    HandlingTrial,
     Tried,
-    Turn,
     best_of,
     choose_garments,
     find_flips,
@@ -77,14 +77,14 @@ def calibration(still: ReadTable) -> AntennaCalibration:
 
 
 @pytest.fixture(scope="module")
-def order() -> tuple[ReadTable, list[Turn]]:
+def order() -> tuple[ReadTable, list[HandlingTrial]]:
     """Every garment turned once from left to right, rack after rack, and when."""
     flips, turns, time_s = [], [], ORDER_START_S
     for number, rack in enumerate(RACKS):
         for tag in range(1, TAGS + 1):
             flips.append({"rack": rack, "tag": tag, "start_s": time_s, "end_s": time_s + 2.5})
             began_s = EPOCH_S + time_s
-            turns.append(Turn(epc_of(number, tag), began_s - 0.5, began_s + 3.0))
+            turns.append(HandlingTrial(epc_of(number, tag), began_s - 0.5, began_s + 3.0))
             time_s += EACH_S
         time_s += PAUSE_S
     return recorded(store_with(flips), time_s), turns
@@ -169,7 +169,7 @@ def test_an_antenna_that_hears_everything_with_power_to_spare_is_called_loud(
 
 
 def test_the_order_on_the_racks_is_learned_from_turning_each_garment_once(
-    calibration: AntennaCalibration, order: tuple[ReadTable, list[Turn]]
+    calibration: AntennaCalibration, order: tuple[ReadTable, list[HandlingTrial]]
 ) -> None:
     racks = learn_racks(find_flips(order[0], calibration, 0.5), calibration)
     assert [rack.antenna for rack in racks] == [1, 2, 3]
@@ -178,7 +178,9 @@ def test_the_order_on_the_racks_is_learned_from_turning_each_garment_once(
 
 
 def test_turning_garments_measures_recall_and_false_alarms(
-    calibration: AntennaCalibration, order: tuple[ReadTable, list[Turn]], monkeypatch: pytest.MonkeyPatch
+    calibration: AntennaCalibration,
+    order: tuple[ReadTable, list[HandlingTrial]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reads, turns = order
     monkeypatch.setattr("calibration.flips.trials.THRESHOLDS", (0.4, 0.9))
@@ -193,7 +195,7 @@ def test_turning_garments_measures_recall_and_false_alarms(
 
 
 def test_a_flip_counts_for_its_own_garment_near_its_own_time() -> None:
-    turns = [Turn("aa", 100.0, 104.0), Turn("bb", 110.0, 114.0)]
+    turns = [HandlingTrial("aa", 100.0, 104.0), HandlingTrial("bb", 110.0, 114.0)]
     flips = [
         Flip("aa", 101.0, 103.0, 0.9),
         Flip("aa", 103.5, 104.5, 0.8),
@@ -218,7 +220,7 @@ def test_garments_to_turn_come_from_every_antenna(calibration: AntennaCalibratio
 
 def test_too_few_turns_say_how_many_would_do(calibration: AntennaCalibration) -> None:
     with pytest.raises(CalibrationError, match="at least 3 would be right"):
-        try_thresholds(ReadTable.empty(), [Turn("aa", 0.0, 1.0)], calibration)
+        try_thresholds(ReadTable.empty(), [HandlingTrial("aa", 0.0, 1.0)], calibration)
 
 
 def test_maps_hold_every_read(calibration: AntennaCalibration, still: ReadTable) -> None:
@@ -273,7 +275,7 @@ def test_the_plan_comes_from_store_yaml(tmp_path: Path, calibration: AntennaCali
 
 
 def test_the_command_writes_calibration_page_and_picture(
-    tmp_path: Path, still: ReadTable, order: tuple[ReadTable, list[Turn]]
+    tmp_path: Path, still: ReadTable, order: tuple[ReadTable, list[HandlingTrial]]
 ) -> None:
     save_reads(tmp_path / "still.csv", with_antennas(still, {1: 2, 2: 1}))
     save_reads(tmp_path / "order.csv", order[0])

@@ -12,7 +12,7 @@ from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Camera
 from runtime.frames.ring.buffer import FrameRing, create_ring
-from runtime.frames.ring.lending import FrameBorrower
+from runtime.frames.ring.lending import FrameConsumer
 from runtime.messages import Attach, FrameReady, Health, Stop
 from runtime.processes.camera import CameraSpec, main
 
@@ -27,7 +27,7 @@ class CameraUnderTest:
         self.camera = camera
         self.slots = slots
         self.healths: list[Health] = []
-        self._readers: list[FrameBorrower] = []
+        self._readers: list[FrameConsumer] = []
 
     def __enter__(self) -> CameraUnderTest:
         self.control, theirs = messages.pair()
@@ -52,11 +52,11 @@ class CameraUnderTest:
         self.control.close()
         os.close(self.ring_fd)
 
-    def reader(self, name: str = "vision") -> FrameBorrower:
+    def reader(self, name: str = "vision") -> FrameConsumer:
         camera_end, reader_end = messages.pair()
         messages.send(self.control, Attach("frames", name), (camera_end.fileno(),))
         camera_end.close()
-        self._readers.append(FrameBorrower(FrameRing.attach(os.dup(self.ring_fd)), reader_end))
+        self._readers.append(FrameConsumer(FrameRing.attach(os.dup(self.ring_fd)), reader_end))
         return self._readers[-1]
 
     def listen(self) -> Health | None:
@@ -100,7 +100,7 @@ class CameraUnderTest:
         return time.monotonic() - asked_s
 
 
-def collect(reader: FrameBorrower, count: int, within_s: float = 10.0) -> list[FrameReady]:
+def collect(reader: FrameConsumer, count: int, within_s: float = 10.0) -> list[FrameReady]:
     """The next `count` frames, each given back at once."""
     found: list[FrameReady] = []
     deadline_s = time.monotonic() + within_s

@@ -7,7 +7,7 @@ import pytest
 from small_stores import small_store
 
 from rfid_reader.antenna_calibration import calibrate_still, load_calibration, save_calibration
-from rfid_reader.errors import CalibrationError
+from rfid_reader.errors import AntennaCalibrationError
 from rfid_reader.flips import make_detector
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
@@ -72,7 +72,7 @@ def test_the_calibration_spares_the_detector_its_learning_time(still: ReadTable)
 
 @pytest.mark.parametrize("seconds", [0.0, 5.0])
 def test_too_short_a_recording_is_refused(still: ReadTable, seconds: float) -> None:
-    with pytest.raises(CalibrationError, match="would be right"):
+    with pytest.raises(AntennaCalibrationError, match="would be right"):
         calibrate_still(still.take(still.time_s < seconds))
 
 
@@ -80,12 +80,12 @@ def test_too_short_a_recording_is_refused(still: ReadTable, seconds: float) -> N
 def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "antennas.yaml"
     path.write_text(text)
-    with pytest.raises(CalibrationError, match="not an antenna calibration"):
+    with pytest.raises(AntennaCalibrationError, match="not an antenna calibration"):
         load_calibration(path)
 
 
 def test_a_missing_calibration_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationError, match="cannot be read"):
+    with pytest.raises(AntennaCalibrationError, match="cannot be read"):
         load_calibration(tmp_path / "none.yaml")
 
 
@@ -95,5 +95,5 @@ def test_reads_without_rssi_are_left_out_and_none_with_it_is_refused() -> None:
     columns = ["aa"] * len(time_s), np.ones(len(time_s)), np.ones(len(time_s))
     found = calibrate_still(ReadTable.from_columns(time_s, *columns, rssi_dbm, np.ones(len(time_s))))
     assert found.cells["aa"][0].rssi_dbm == found.antennas[0].rssi_dbm == -60.0
-    with pytest.raises(CalibrationError, match="no read has an RSSI"):
+    with pytest.raises(AntennaCalibrationError, match="no read has an RSSI"):
         calibrate_still(ReadTable.from_columns(time_s, *columns, rssi_dbm * np.nan, np.ones(len(time_s))))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 
 WHOLE = st.builds(
@@ -41,7 +41,7 @@ def test_noise_never_does_worse_than_a_frame_error(frames: list[LlrpFrame], nois
     try:
         for frame in splitter.feed(b"".join(frame.encode() for frame in frames) + noise):
             got.append(frame)
-    except FrameError:
+    except LlrpFrameError:
         pass
     assert got[: len(frames)] == frames
     assert splitter.pending_bytes <= len(noise)
@@ -51,7 +51,7 @@ def test_whole_messages_before_a_malformed_one_are_handed_out_first() -> None:
     good = LlrpFrame(62, 1, b"").encode()
     got = []
     splitter = FrameSplitter()
-    with pytest.raises(FrameError, match="version 7"):
+    with pytest.raises(LlrpFrameError, match="version 7"):
         for frame in splitter.feed(good + good + b"\x1c\x00" + bytes(20)):
             got.append(frame)
     assert [frame.type for frame in got] == [62, 62]
@@ -59,7 +59,7 @@ def test_whole_messages_before_a_malformed_one_are_handed_out_first() -> None:
 
 @pytest.mark.parametrize("length", [0, 9, 2**20 + 1, 2**32 - 1])
 def test_an_absurd_length_is_refused_at_the_header(length: int) -> None:
-    with pytest.raises(FrameError, match=f"{length} bytes"):
+    with pytest.raises(LlrpFrameError, match=f"{length} bytes"):
         list(FrameSplitter().feed(struct.pack("!HII", 1 << 10 | 61, length, 1)))
 
 

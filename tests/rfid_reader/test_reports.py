@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rfid_reader.errors import FrameError
+from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp.codec import decode_message
 from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.llrp.reports import TagReport, decode_report
@@ -79,7 +79,7 @@ def test_a_report_without_extensions_has_no_phase_and_whole_decibels() -> None:
     ],
 )
 def test_a_report_that_does_not_add_up_is_refused(body: bytes) -> None:
-    with pytest.raises(FrameError):
+    with pytest.raises(LlrpFrameError):
         decode_report(body)
 
 
@@ -108,7 +108,7 @@ def test_an_epc_of_any_length_is_whole_bytes_without_what_fills_it_up(epc: bytes
     "epc", [tlv(241, u16(96), EPC[:11]), tlv(241, u16(96), EPC, b"\0\1"), tlv(241, u16(96), EPC, bytes(4))]
 )
 def test_an_epc_that_is_cut_off_or_too_long_is_refused(epc: bytes) -> None:
-    with pytest.raises(FrameError):
+    with pytest.raises(LlrpFrameError):
         decode_report(report(epc))
 
 
@@ -128,12 +128,12 @@ def test_a_corrupted_report_is_a_frame_error_or_a_report(whole: bytes, data: st.
     try:
         for one in decode_report(changed):
             assert len(one.epc) <= 124
-    except FrameError:
+    except LlrpFrameError:
         pass
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([4, 11, 12, 13, 30, 31, 34, 32, 61, 63, 100, 1023]), st.binary(max_size=120))
 def test_any_bytes_of_any_message_decode_or_raise_a_frame_error(kind: int, body: bytes) -> None:
-    with contextlib.suppress(FrameError):
+    with contextlib.suppress(LlrpFrameError):
         decode_message(LlrpFrame(kind, 1, body))

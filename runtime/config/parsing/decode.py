@@ -37,7 +37,7 @@ LONG_LIST = 100
 """Longer lists of texts are looked at as a whole first, and item by item where one does not fit."""
 
 
-class Misfit(Exception):
+class InvalidValue(Exception):
     """A value that was noted as a mistake; caught by the nearest list or section."""
 
 
@@ -59,7 +59,7 @@ class Decoder:
         described = inspect.type_info(kind)
         try:
             decoded = self._value(described, node, path)
-        except Misfit:
+        except InvalidValue:
             return None
         assert isinstance(decoded, kind)
         return decoded
@@ -88,7 +88,7 @@ class Decoder:
         self.lines.put(path, line_of(node))
         try:
             found: Path = self._scalar(inspect.type_info(Path), node, path)
-        except Misfit:
+        except InvalidValue:
             return None
         return found
 
@@ -137,12 +137,12 @@ class Decoder:
         for choice in choices:
             if isinstance(choice, inspect.StructType) == isinstance(node, yaml.MappingNode):
                 return self._value(choice, node, path)
-        raise self._misfit(node, path, kind)
+        raise self._invalid(node, path, kind)
 
     def _struct(self, kind: inspect.StructType, node: yaml.Node, path: str) -> Any:
         names = [field.encode_name for field in kind.fields]
         if not isinstance(node, yaml.MappingNode):
-            raise self._misfit(node, path, kind)
+            raise self._invalid(node, path, kind)
         found = self.keys(node, path, names)
         values: dict[str, Any] = {}
         for field in kind.fields:
@@ -152,20 +152,20 @@ class Decoder:
             ):
                 try:
                     values[field.name] = self._value(field.type, found[field.encode_name], below)
-                except Misfit:
+                except InvalidValue:
                     continue
             elif field.required:
                 self.note(below, "missing", f"give {expected(field.type)}", line_of(node))
         if any(field.required and field.name not in values for field in kind.fields):
-            raise Misfit
+            raise InvalidValue
         return kind.cls(**values)
 
     def _list(self, kind: inspect.ListType, node: yaml.Node, path: str) -> list[Any]:
         if not isinstance(node, yaml.SequenceNode):
-            raise self._misfit(node, path, kind)
+            raise self._invalid(node, path, kind)
         least, most = kind.min_length or 0, kind.max_length or 1_000_000
         if not least <= len(node.value) <= most:
-            raise self._misfit(node, path, kind)
+            raise self._invalid(node, path, kind)
         if len(node.value) > LONG_LIST and (plain := _plain_texts(kind.item_type, node)) is not None:
             self.lines.put_list(path, node)
             return plain
@@ -173,7 +173,7 @@ class Decoder:
 
     def _tuple(self, kind: inspect.TupleType, node: yaml.Node, path: str) -> tuple[Any, ...]:
         if not isinstance(node, yaml.SequenceNode) or len(node.value) != len(kind.item_types):
-            raise self._misfit(node, path, kind)
+            raise self._invalid(node, path, kind)
         return tuple(self._each(list(kind.item_types), node, path))
 
     def _each(self, kinds: list[inspect.Type], node: yaml.SequenceNode, path: str) -> list[Any]:
@@ -181,15 +181,15 @@ class Decoder:
         for index, (kind, item) in enumerate(zip(kinds, node.value, strict=True)):
             try:
                 values.append(self._value(kind, item, f"{path}[{index}]"))
-            except Misfit:
+            except InvalidValue:
                 sound = False
         if not sound:
-            raise Misfit
+            raise InvalidValue
         return values
 
     def _scalar(self, kind: inspect.Type, node: yaml.Node, path: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
-            raise self._misfit(node, path, kind)
+            raise self._invalid(node, path, kind)
         value = _plain(node)
         if isinstance(kind, inspect.LiteralType):
             fits = value in kind.values and not isinstance(value, bool)
@@ -204,13 +204,13 @@ class Decoder:
             fits = bool(node.value) and "\0" not in node.value and node.tag == f"{TAG}str"
             value = Path(node.value).expanduser() if fits else None
         if not fits:
-            raise self._misfit(node, path, kind)
+            raise self._invalid(node, path, kind)
         return value
 
-    def _misfit(self, node: yaml.Node, path: str, kind: inspect.Type) -> Misfit:
+    def _invalid(self, node: yaml.Node, path: str, kind: inspect.Type) -> InvalidValue:
         right = expected(self._described.get(path, kind))
         self.note(path, f"{_shown(node)} does not fit", f"give {right}", line_of(node))
-        return Misfit()
+        return InvalidValue()
 
 
 def _plain_texts(kind: inspect.Type, node: yaml.SequenceNode) -> list[Any] | None:

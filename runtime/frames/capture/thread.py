@@ -23,7 +23,7 @@ from runtime.frames.capture.scaling import fitted, scale_nv12
 from runtime.frames.capture.watch import PictureWatch, StreamFinding
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameHeader, Image, PixelFormat
-from runtime.frames.ring.lending import READER_BUSY, LentRing
+from runtime.frames.ring.lending import READER_BUSY, LeasedRing
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
 from runtime.frames.timing import AnalysisPacer, StaleShare
 
@@ -74,7 +74,7 @@ class Capture(threading.Thread):
     def __init__(
         self,
         open_source: Callable[[Callable[[float], None]], Source],
-        ring: LentRing,
+        ring: LeasedRing,
         clock: HostClock,
         backoff: Backoff,
         analysis_fps: float,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from runtime.frames.video.demux import Video
+from runtime.frames.video.demux import VideoReader
 
 _UNKNOWN_SIZE = (0, 0xFFFFFFFF)
 """What a recorder writes for a length before it knows it."""
@@ -35,7 +35,7 @@ _END_MARKS = {
 nothing."""
 
 
-def breaks_off(path: Path, video: Video) -> bool:
+def breaks_off(path: Path, video: VideoReader) -> bool:
     """Whether the file at `path`, of which `video` has been read to its end, lacks pictures at its end."""
     size = path.stat().st_size
     container = video.container.split(",")[0]

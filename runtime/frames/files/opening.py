@@ -11,7 +11,7 @@ from runtime.frames.files.endings import lacks_its_index
 from runtime.frames.files.timestamps import FileTime
 from runtime.frames.sources import SourceFault, SourceState
 from runtime.frames.video.causes import CannotOpen, Cause
-from runtime.frames.video.demux import Video
+from runtime.frames.video.demux import VideoReader
 
 AHEAD = 16
 """Packets whose stamps are known before they are needed; a stamp that lies is told by those that follow."""
@@ -27,7 +27,7 @@ _CODEC_ID = re.compile(rb"\x86[\x80-\xbf](V_[A-Z0-9/_]+)")
 _ENCRYPTED = ("encv", "drmi")
 
 
-def open_video(path: Path) -> Video:
+def open_video(path: Path) -> VideoReader:
     """The video at `path`, its first picture decoded. Raises SourceFault."""
     if not path.exists():
         raise SourceFault(SourceState.NO_SUCH_FILE, f"{path}: there is no such file")
@@ -36,7 +36,7 @@ def open_video(path: Path) -> Video:
     if path.stat().st_size == 0:
         raise SourceFault(SourceState.TRUNCATED, f"{path}: the file is empty; copy it again")
     try:
-        video = Video(f"file:{path.absolute()}", {"protocol_whitelist": "file"}, ahead=AHEAD)
+        video = VideoReader(f"file:{path.absolute()}", {"protocol_whitelist": "file"}, ahead=AHEAD)
     except CannotOpen as error:
         if lacks_its_index(path):
             sentence = f"{path}: the file breaks off before its index; copy it again"
@@ -62,7 +62,7 @@ def _second_rate(path: Path) -> float:
     return 1e6 / interval_us if interval_us else 0.0
 
 
-def open_rest(path: Path, video: Video, from_byte: int) -> Video | None:
+def open_rest(path: Path, video: VideoReader, from_byte: int) -> VideoReader | None:
     """What comes behind the last picture of a transport stream under other numbers; None where nothing does.
 
     Recordings that are joined together may number their streams anew: FFmpeg gives the first one's only.
@@ -74,7 +74,7 @@ def open_rest(path: Path, video: Video, from_byte: int) -> Video | None:
         return None
     part = f"subfile,,start,{start},end,{size},,:file:{path.absolute()}"
     try:
-        return Video(part, {"protocol_whitelist": "file,subfile"}, ahead=AHEAD)
+        return VideoReader(part, {"protocol_whitelist": "file,subfile"}, ahead=AHEAD)
     except CannotOpen:
         return None
 
@@ -102,7 +102,7 @@ def _coding_tag(path: Path) -> str:
         return found[1].decode("ascii", "replace") if found else ""
 
 
-def peculiarities(video: Video, times: FileTime, truncated: bool) -> list[str]:
+def peculiarities(video: VideoReader, times: FileTime, truncated: bool) -> list[str]:
     """What is unusual about a file that was read, and what was made of it."""
     notes = []
     if video.interlaced:

@@ -19,7 +19,7 @@ from runtime.frames.ring.buffer import Image, PixelFormat
 from runtime.frames.sources import Grab, SourceFault, SourceState
 from runtime.frames.uri import SourceUri
 from runtime.frames.video.causes import BrokeOff
-from runtime.frames.video.demux import Picture
+from runtime.frames.video.demux import DecodedFrame
 
 CATCH_UP_S = 0.5
 """How long pictures are skipped before one is shown, late as it is."""
@@ -37,7 +37,7 @@ _UNKNOWN_FPS = 25.0
 class _Held(NamedTuple):
     """A picture that was read and waits for its time, in seconds since the first one."""
 
-    picture: Picture
+    picture: DecodedFrame
     time_s: float
 
 
@@ -76,7 +76,7 @@ class FileSource:
         self._start_s = self._first_due_s()
         self._from_byte = 0
         self._held: _Held | None = None
-        self._shown: Picture | None = None
+        self._shown: DecodedFrame | None = None
         self._index = 0
         self._first_number = 0
         self._loop = 0

@@ -2,7 +2,7 @@
 
 FFmpeg and GStreamer know Basic and Digest with MD5; cameras with newer firmware may offer SHA-256 alone. The
 relay stands between: the decoder plays an address on this machine without a login, the relay asks the camera
-the same with one (`runtime.frames.live.rtsp.Session`), and passes the pictures on (RTSP interleaved over
+the same with one (`runtime.frames.live.rtsp.RtspSession`), and passes the pictures on (RTSP interleaved over
 TCP). It serves one connection, and only one that knows its secret path.
 """
 
@@ -15,7 +15,7 @@ import socket
 import threading
 
 from runtime.frames.live.login import Challenge
-from runtime.frames.live.rtsp import MAX_ANSWER_BYTES, Answer, Description, Session
+from runtime.frames.live.rtsp import MAX_ANSWER_BYTES, Answer, Description, RtspSession
 from runtime.frames.sources import SourceFault
 
 IDLE_S = 0.5
@@ -62,7 +62,7 @@ class LoginRelay(threading.Thread):
         """Serve one connection. What goes wrong with the camera shows as a connection that ends."""
         with contextlib.suppress(OSError, ValueError, SourceFault):
             decoder = self._decoder()
-            with decoder, Session(self._real, self._label, self._timeout_s) as camera:
+            with decoder, RtspSession(self._real, self._label, self._timeout_s) as camera:
                 decoder.settimeout(self._timeout_s)
                 camera.interleaved = decoder.sendall
                 while not self._closing.is_set():
@@ -80,7 +80,7 @@ class LoginRelay(threading.Thread):
                     return self._listener.accept()[0]
         raise ValueError("the decoder has not come")
 
-    def _hear(self, decoder: socket.socket, camera: Session) -> None:
+    def _hear(self, decoder: socket.socket, camera: RtspSession) -> None:
         """Take what the decoder has sent: requests, and its reports on what it received."""
         chunk = decoder.recv(8192)
         if not chunk or len(self._waiting) > MAX_ANSWER_BYTES:
@@ -100,7 +100,7 @@ class LoginRelay(threading.Thread):
             self._waiting = rest
             decoder.sendall(self._asked(head.decode("utf-8", "replace"), camera))
 
-    def _asked(self, head: str, camera: Session) -> bytes:
+    def _asked(self, head: str, camera: RtspSession) -> bytes:
         """The answer to one request of the decoder."""
         request, *lines = head.split("\r\n")
         method, uri, _ = request.split(" ", 2)

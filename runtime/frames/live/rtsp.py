@@ -61,7 +61,7 @@ class Description(NamedTuple):
     """The ways to log in that the server offers; () where it wants no login."""
 
 
-class Session:
+class RtspSession:
     """One connection to a server; use it in a `with`. Raises SourceFault where there is no sense in it."""
 
     def __init__(self, uri: str, label: str, timeout_s: float) -> None:
@@ -81,7 +81,7 @@ class Session:
         except (OSError, ValueError) as error:
             raise self._silent(error) from error
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> RtspSession:
         return self
 
     def __exit__(
@@ -202,7 +202,7 @@ def described(uri: str, label: str = "", timeout_s: float = 5.0) -> Iterator[Des
     """
     label = label or redact_uri(uri)
     for _ in range(MAX_REDIRECTS):
-        with Session(uri, label, timeout_s) as session:
+        with RtspSession(uri, label, timeout_s) as session:
             answer = session.ask("DESCRIBE", Accept="application/sdp")
             if not 300 <= answer.status < 400:
                 refusals.judge_description(label, uri, answer, session.offers(answer))
@@ -217,7 +217,7 @@ def find_refusal(uri: str, label: str, transport: str, timeout_s: float = 5.0) -
 
     Raises SourceFault where already the description fails.
     """
-    with Session(uri, label, timeout_s) as session:
+    with RtspSession(uri, label, timeout_s) as session:
         described = session.ask("DESCRIBE", Accept="application/sdp")
         refusals.judge_description(label, uri, described, session.offers(described))
         medium = sdp.pictures(described.body)

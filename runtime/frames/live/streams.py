@@ -19,7 +19,7 @@ from runtime.frames.timing import STALE_S
 from runtime.frames.uri import SourceUri
 from runtime.frames.video import opencv
 from runtime.frames.video.causes import BrokeOff, CannotOpen, Cause
-from runtime.frames.video.demux import Picture, Video
+from runtime.frames.video.demux import DecodedFrame, VideoReader
 
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 5.0
@@ -53,7 +53,7 @@ class StreamSource:
         self._clock = clock
         self._source_clock = SourceClock()
         self._number = 0
-        self._picture: Picture | None = None
+        self._picture: DecodedFrame | None = None
         self._parameters_every_s = parameters_every_s
         with rtsp.described(where.target, where.label, OPEN_TIMEOUT_S) as description:
             self._parameters = sdp.parameters(description.sdp)
@@ -104,7 +104,7 @@ class StreamSource:
         self._video.close()
         self._end_relay()
 
-    def _played(self, description: rtsp.Description, transport: Transport) -> tuple[Video, str]:
+    def _played(self, description: rtsp.Description, transport: Transport) -> tuple[VideoReader, str]:
         """The stream, decoded, and its transport. Raises SourceFault."""
         try:
             return _open_stream(description.uri, self.label, transport, self._relay)
@@ -117,7 +117,7 @@ class StreamSource:
         if self._relay is not None:
             self._relay.close()
 
-    def _next(self) -> Picture:
+    def _next(self) -> DecodedFrame:
         self._picture = None  # Its memory serves for the next one.
         try:
             picture = self._video.read()
@@ -205,7 +205,9 @@ class _LoginLost(Exception):
     """The decoder's login is refused."""
 
 
-def _open_stream(uri: str, label: str, transport: Transport, relay: LoginRelay | None) -> tuple[Video, str]:
+def _open_stream(
+    uri: str, label: str, transport: Transport, relay: LoginRelay | None
+) -> tuple[VideoReader, str]:
     """The stream, decoded, and the transport it comes over. Raises SourceFault or _LoginLost."""
     if relay is not None and transport == "udp":
         raise refusals.login_over_udp(label)
@@ -215,7 +217,7 @@ def _open_stream(uri: str, label: str, transport: Transport, relay: LoginRelay |
     for choice in choices:
         options = {**_FFMPEG_OPTIONS, "rtsp_transport": choice}
         try:
-            return Video(played, options, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)), choice
+            return VideoReader(played, options, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)), choice
         except CannotOpen as error:
             if error.cause is Cause.LOGIN and relay is None:
                 raise _LoginLost from error

@@ -116,7 +116,7 @@ class FrameLender:
         return True
 
 
-class LentRing:
+class LeasedRing:
     """A lender that two threads share: one fills slots, the other takes them back."""
 
     def __init__(self, lender: FrameLender) -> None:
@@ -146,7 +146,7 @@ class LentRing:
             self.lender.lend(slot, header)
 
 
-class FrameBorrower:
+class FrameConsumer:
     """A reader's end: frames of one camera, each held until it is given back.
 
     Closing it (or dying) gives back whatever it held.

@@ -1,6 +1,6 @@
 """Coded video taken apart and decoded by FFmpeg (PyAV): files and network streams alike.
 
-`Video` opens an address and gives its pictures, each with the stamp that the container or the stream gave.
+`VideoReader` opens an address and gives its pictures, each with the stamp that container or stream gave.
 Interlaced pictures are deinterlaced, turned ones are turned upright. What cannot be opened or decoded is
 named: `CannotOpen` says which of the causes it was, and which coding.
 """
@@ -48,7 +48,7 @@ FIRST_WITHIN = 1000
 _NO_STAMPS = cast(int, FormatFlags.no_timestamps.value)
 
 
-class Picture(NamedTuple):
+class DecodedFrame(NamedTuple):
     """A decoded picture, and when it was taken by the clock of whoever made the video."""
 
     frame: VideoFrame
@@ -58,7 +58,7 @@ class Picture(NamedTuple):
     """Part of it could not be decoded."""
 
 
-class Video:
+class VideoReader:
     """The pictures of one address, in the order they are shown. Used by one thread."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Video:
             self._pixels = Pixels()
             self._frame_size: tuple[int, int] | None = None
             self._deinterlacer: Deinterlacer | None = None
-            self._ready: deque[Picture] = deque()
+            self._ready: deque[DecodedFrame] = deque()
             self._through = False
             self._packets = self._container.demux(self._stream)
             self._ahead = ahead
@@ -152,7 +152,7 @@ class Video:
         found = entries.search_timestamp(round(stamp_s / base))
         return float(entries[found].timestamp * base) if found >= 0 else None
 
-    def read(self) -> Picture | None:
+    def read(self) -> DecodedFrame | None:
         """The next picture, None at the end. Raises BrokeOff."""
         while not self._ready:
             if self._through:
@@ -183,7 +183,7 @@ class Video:
         """Whether the last picture is not as it was made."""
         return self._last_damaged or self._tail.is_cut(self._stream.codec_context)
 
-    def pixels(self, picture: Picture, into: Image | None = None) -> Image:
+    def pixels(self, picture: DecodedFrame, into: Image | None = None) -> Image:
         """The picture as BGR, (height, width, 3), upright and of `size`; in `into` where that fits."""
         return self._pixels.bgr(picture.frame, self.size, into)
 
@@ -290,11 +290,11 @@ class Video:
             self._deinterlacer = self._deinterlacer or Deinterlacer()
         if self._deinterlacer is None:
             stamp_s = None if ticks is None else ticks * self._tick_s
-            self._ready.append(Picture(frame, stamp_s, frame.is_corrupt))
+            self._ready.append(DecodedFrame(frame, stamp_s, frame.is_corrupt))
             return
         frame.pts, frame.time_base = ticks, self._stream.time_base
         self._ready.extend(_whole(each) for each in self._deinterlacer.push(frame))
 
 
-def _whole(frame: VideoFrame) -> Picture:
-    return Picture(frame, frame.time, frame.is_corrupt)
+def _whole(frame: VideoFrame) -> DecodedFrame:
+    return DecodedFrame(frame, frame.time, frame.is_corrupt)

@@ -67,7 +67,7 @@ def test_hostile_inputs_bring_out_this_rooms_errors_only(corpus: Corpus) -> None
     ordeal = torment(corpus, 3_000, seed=5)
     assert ordeal.crashes == 0, ordeal.first_crash
     assert ordeal.passed, ordeal
-    assert ordeal.ended["FrameError"] > 500 and ordeal.ended["taken"] > 500 and ordeal.reads > 100
+    assert ordeal.ended["LlrpFrameError"] > 500 and ordeal.ended["taken"] > 500 and ordeal.reads > 100
 
 
 def test_the_recorded_corpus_holds_every_kind_of_message(corpus: Corpus) -> None:

@@ -17,7 +17,7 @@ from runtime.frames.capture.thread import Capture
 from runtime.frames.capture.watch import PictureWatch
 from runtime.frames.opening import open_source
 from runtime.frames.ring.buffer import FrameRing, Image, PixelFormat
-from runtime.frames.ring.lending import FrameBorrower, FrameLender, LentRing
+from runtime.frames.ring.lending import FrameConsumer, FrameLender, LeasedRing
 from runtime.frames.sources import Grab, Source, SourceState
 from tests.frames.clips import make_clip, still
 from tests.frames.films import damaged, make_film
@@ -55,12 +55,12 @@ class Scripted:
 @contextmanager
 def capturing(
     uri: str | Source, watch: Callable[[], PictureWatch] = PictureWatch
-) -> Iterator[tuple[Capture, FrameBorrower]]:
+) -> Iterator[tuple[Capture, FrameConsumer]]:
     ring = FrameRing.create(6, 160, 120)
-    lent = LentRing(FrameLender(ring))
+    lent = LeasedRing(FrameLender(ring))
     camera_end, reader_end = messages.pair()
     lent.lender.add_reader("vision", camera_end)
-    borrower = FrameBorrower(FrameRing.attach(os.dup(ring.fd)), reader_end)
+    consumer = FrameConsumer(FrameRing.attach(os.dup(ring.fd)), reader_end)
     clock = HostClock()
 
     def open_it(sleep: Callable[[float], None]) -> Source:
@@ -69,12 +69,12 @@ def capturing(
     capture = Capture(open_it, lent, clock, Backoff(random.Random(1), first_s=0.1), 50.0, (160, 120), watch)
     capture.start()
     try:
-        yield capture, borrower
+        yield capture, consumer
     finally:
         # On a busy machine its last read may take a while: left behind, it would fail in another test's time.
         capture.stop(30.0)
         assert not capture.is_alive()
-        borrower.close()
+        consumer.close()
         lent.lender.close()
         ring.close()
 

@@ -11,7 +11,7 @@ from runtime.frames.files.playback import FileSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import Frame, Source, SourceFault, SourceState, read
 from runtime.frames.uri import parse_uri
-from runtime.frames.video.demux import Picture
+from runtime.frames.video.demux import DecodedFrame
 from tests.frames.clips import make_clip, number_in
 from tests.frames.films import make_film
 
@@ -90,7 +90,7 @@ class Starved(Time):
         read_picture, seek = source._video.read, source._video.seek
         self.sought = 0
 
-        def slowly() -> Picture | None:
+        def slowly() -> DecodedFrame | None:
             self.now_s += self.cost_s
             return read_picture()
 

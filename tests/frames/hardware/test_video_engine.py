@@ -22,7 +22,7 @@ import json, random, sys, time
 from runtime.clock import HostClock
 from runtime.backoff import Backoff
 from runtime.frames.capture.thread import Capture
-from runtime.frames.ring.lending import FrameLender, LentRing
+from runtime.frames.ring.lending import FrameLender, LeasedRing
 from runtime.frames.ring.buffer import FrameRing
 from runtime.frames.opening import open_source
 from runtime.frames.sources import SourceFault, read
@@ -48,7 +48,7 @@ try:
 except SourceFault as fault:
     told["wrong"] = fault.state.value
 ring = FrameRing.create(4, 160, 120)
-lent, backoff = LentRing(FrameLender(ring)), Backoff(random.Random(1))
+lent, backoff = LeasedRing(FrameLender(ring)), Backoff(random.Random(1))
 capture = Capture(lambda pause: open_source(good), lent, HostClock(), backoff, 15.0, (160, 120))
 capture.start()
 end_s = time.monotonic() + 20

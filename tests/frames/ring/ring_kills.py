@@ -23,7 +23,7 @@ import numpy as np
 
 from runtime import messages
 from runtime.frames.ring.buffer import FrameHeader, FrameRing, create_ring
-from runtime.frames.ring.lending import FrameBorrower, FrameLender
+from runtime.frames.ring.lending import FrameConsumer, FrameLender
 from runtime.messages import Attach, Detach, Health
 
 SLOTS, WIDTH, HEIGHT = 5, 256, 192
@@ -102,40 +102,40 @@ def camera(control: socket.socket) -> None:
 
 
 def reader(control: socket.socket, seed: int) -> None:
-    rng, talker, borrower = random.Random(seed), Talker(control, "reader"), None
+    rng, talker, consumer = random.Random(seed), Talker(control, "reader"), None
     held: list[messages.FrameReady] = []
     frames = torn = 0
     while True:
         heard = talker.hear()
         if heard is not None and isinstance(heard[0], Attach):
-            if borrower is not None:
-                borrower.close()
+            if consumer is not None:
+                consumer.close()
             held.clear()
-            borrower = FrameBorrower(FrameRing.attach(heard[1][0]), socket.socket(fileno=heard[1][1]))
+            consumer = FrameConsumer(FrameRing.attach(heard[1][0]), socket.socket(fileno=heard[1][1]))
         try:
-            if borrower is None:
+            if consumer is None:
                 select.select([control], [], [], 0.05)
             else:
-                select.select([control, borrower.sock], [], [], 0.01)
-                while (ready := borrower.receive()) is not None:
+                select.select([control, consumer.sock], [], [], 0.01)
+                while (ready := consumer.receive()) is not None:
                     frames += 1
-                    torn += is_torn(borrower, ready)
+                    torn += is_torn(consumer, ready)
                     held.append(ready)
                 while len(held) > rng.randrange(3):
                     ready = held.pop(0)
-                    torn += is_torn(borrower, ready)
-                    borrower.give_back(ready)
+                    torn += is_torn(consumer, ready)
+                    consumer.give_back(ready)
         except messages.PeerGone:
-            assert borrower is not None
+            assert consumer is not None
             held.clear()
-            borrower.close()
-            borrower = None
+            consumer.close()
+            consumer = None
         talker.tell({"frames": float(frames), "torn": float(torn)})
 
 
-def is_torn(borrower: FrameBorrower, ready: messages.FrameReady) -> bool:
-    good = borrower.header(ready).sequence == ready.sequence
-    return not (good and np.array_equal(borrower.frame(ready), pattern(ready.sequence)))
+def is_torn(consumer: FrameConsumer, ready: messages.FrameReady) -> bool:
+    good = consumer.header(ready).sequence == ready.sequence
+    return not (good and np.array_equal(consumer.frame(ready), pattern(ready.sequence)))
 
 
 @dataclass

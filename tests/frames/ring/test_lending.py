@@ -10,7 +10,7 @@ import pytest
 from runtime import messages
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameHeader, FrameRing
-from runtime.frames.ring.lending import MAX_READERS, READER_BUSY, FrameBorrower, FrameLender
+from runtime.frames.ring.lending import MAX_READERS, READER_BUSY, FrameConsumer, FrameLender
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def lender() -> Iterator[FrameLender]:
     ring.close()
 
 
-def borrow_from(lender: FrameLender, name: str) -> FrameBorrower:
+def consumer_of(lender: FrameLender, name: str) -> FrameConsumer:
     camera_end, reader_end = messages.pair()
     lender.add_reader(name, camera_end)
-    return FrameBorrower(FrameRing.attach(os.dup(lender.ring.fd)), reader_end)
+    return FrameConsumer(FrameRing.attach(os.dup(lender.ring.fd)), reader_end)
 
 
 def lend(lender: FrameLender, sequence: int) -> int | None:
@@ -38,30 +38,30 @@ def lend(lender: FrameLender, sequence: int) -> int | None:
 
 
 def test_a_frame_is_lent_read_and_given_back(lender: FrameLender) -> None:
-    borrower = borrow_from(lender, "vision")
+    consumer = consumer_of(lender, "vision")
     assert lend(lender, 5) == 1
-    ready = borrower.receive()
+    ready = consumer.receive()
     assert ready is not None
-    assert ready.sequence == borrower.header(ready).sequence == 5
-    assert (borrower.frame(ready) == 5).all()
+    assert ready.sequence == consumer.header(ready).sequence == 5
+    assert (consumer.frame(ready) == 5).all()
     assert lender.ledger.free == 3
-    borrower.give_back(ready)
+    consumer.give_back(ready)
     assert lender.take_back("vision") == 1
     assert lender.ledger.free == 4
 
 
 def test_the_newest_frame_wins_and_older_ones_go_back(lender: FrameLender) -> None:
-    borrower = borrow_from(lender, "vision")
+    consumer = consumer_of(lender, "vision")
     for sequence in (1, 2, 3):
         lend(lender, sequence)
-    newest = borrower.newest()
+    newest = consumer.newest()
     assert newest is not None and newest.sequence == 3
     assert lender.take_back("vision") == 2
-    assert borrower.newest() is None
+    assert consumer.newest() is None
 
 
 def test_a_reader_that_never_answers_gets_its_share_and_the_rest_is_counted(lender: FrameLender) -> None:
-    silent = borrow_from(lender, "vision")
+    silent = consumer_of(lender, "vision")
     told = [lend(lender, sequence) for sequence in range(1, 7)]
     assert told == [1, 1, 1, 0, 0, 0]
     assert lender.drops[READER_BUSY] == 3
@@ -70,7 +70,7 @@ def test_a_reader_that_never_answers_gets_its_share_and_the_rest_is_counted(lend
 
 
 def test_a_slow_reader_does_not_take_frames_from_another(lender: FrameLender) -> None:
-    slow, quick = borrow_from(lender, "slow"), borrow_from(lender, "quick")
+    slow, quick = consumer_of(lender, "slow"), consumer_of(lender, "quick")
     for sequence in range(1, 9):
         lend(lender, sequence)
         ready = quick.newest()
@@ -81,16 +81,16 @@ def test_a_slow_reader_does_not_take_frames_from_another(lender: FrameLender) ->
 
 
 def test_a_reader_that_closes_gives_everything_back(lender: FrameLender) -> None:
-    borrower = borrow_from(lender, "vision")
+    consumer = consumer_of(lender, "vision")
     lend(lender, 1)
-    borrower.close()
+    consumer.close()
     lender.take_back("vision")
     assert lender.ledger.free == 4
     assert not lender.readers
 
 
 def test_a_reader_that_died_is_noticed_when_it_is_told(lender: FrameLender) -> None:
-    borrow_from(lender, "vision").close()
+    consumer_of(lender, "vision").close()
     assert lend(lender, 1) == 0
     assert lender.ledger.free == 4
 
@@ -101,37 +101,37 @@ def test_a_reader_that_died_is_noticed_when_it_is_told(lender: FrameLender) -> N
     ids=["a frame it does not hold", "a slot that is not there", "another message"],
 )
 def test_a_reader_that_talks_nonsense_is_removed(lender: FrameLender, message: messages.Message) -> None:
-    borrower = borrow_from(lender, "vision")
+    consumer = consumer_of(lender, "vision")
     lend(lender, 1)
-    messages.send(borrower.sock, message)
+    messages.send(consumer.sock, message)
     lender.take_back("vision")
     assert not lender.readers
     assert lender.ledger.free == 4
 
 
 def test_bytes_that_are_no_message_remove_the_reader(lender: FrameLender) -> None:
-    borrower = borrow_from(lender, "vision")
-    borrower.sock.send(b"\xc1garbage")
+    consumer = consumer_of(lender, "vision")
+    consumer.sock.send(b"\xc1garbage")
     lender.take_back("vision")
     assert not lender.readers
 
 
 def test_a_reader_that_sends_descriptors_is_removed_and_leaves_none_behind(lender: FrameLender) -> None:
-    borrower = borrow_from(lender, "vision")
+    consumer = consumer_of(lender, "vision")
     lend(lender, 1)
-    ready = borrower.receive()
+    ready = consumer.receive()
     assert ready is not None
     before = len(list(Path("/proc/self/fd").iterdir()))
-    messages.send(borrower.sock, messages.FrameDone(ready.slot, ready.sequence), (0, 1))
+    messages.send(consumer.sock, messages.FrameDone(ready.slot, ready.sequence), (0, 1))
     lender.take_back("vision")
     assert not lender.readers
     assert len(list(Path("/proc/self/fd").iterdir())) == before - 1
 
 
 def test_a_reader_under_a_known_name_replaces_the_old_one(lender: FrameLender) -> None:
-    borrow_from(lender, "vision")
+    consumer_of(lender, "vision")
     lend(lender, 1)
-    successor = borrow_from(lender, "vision")
+    successor = consumer_of(lender, "vision")
     assert lender.ledger.free == 4
     lend(lender, 2)
     ready = successor.receive()
@@ -140,23 +140,23 @@ def test_a_reader_under_a_known_name_replaces_the_old_one(lender: FrameLender) -
 
 def test_readers_are_limited(lender: FrameLender) -> None:
     for number in range(MAX_READERS):
-        borrow_from(lender, f"reader {number}")
+        consumer_of(lender, f"reader {number}")
     with pytest.raises(FrameError, match="at most 8 readers"):
-        borrow_from(lender, "one more")
+        consumer_of(lender, "one more")
 
 
 def test_the_reader_learns_that_its_camera_is_gone(lender: FrameLender) -> None:
-    borrower = borrow_from(lender, "vision")
+    consumer = consumer_of(lender, "vision")
     lender.close()
     with pytest.raises(messages.PeerGone):
-        borrower.receive()
+        consumer.receive()
 
 
 def test_a_camera_that_lends_a_slot_beyond_the_ring_is_refused() -> None:
     camera_end, reader_end = messages.pair()
     with FrameRing.create(2, 32, 24) as ring:
-        borrower = FrameBorrower(FrameRing.attach(os.dup(ring.fd)), reader_end)
+        consumer = FrameConsumer(FrameRing.attach(os.dup(ring.fd)), reader_end)
         messages.send(camera_end, messages.FrameReady(2, 1, 0.0))
         with pytest.raises(FrameError, match="lent slot 2"):
-            borrower.receive()
-        borrower.close()
+            consumer.receive()
+        consumer.close()

@@ -13,7 +13,7 @@ import pytest
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from runtime.frames.video.demux import CannotOpen, Cause, Video
+from runtime.frames.video.demux import CannotOpen, Cause, VideoReader
 from tests.frames.clips import number_in
 from tests.frames.films import make_film, remuxed
 
@@ -22,7 +22,7 @@ INTERLACED = {"flags": "+ildct+ilme", "x264-params": "interlaced=1"}
 
 def all_of(path: Path) -> list[tuple[int, float | None]]:
     """Number and stamp of every picture."""
-    video, found = Video(path), []
+    video, found = VideoReader(path), []
     while (picture := video.read()) is not None:
         found.append((number_in(video.pixels(picture)), picture.stamp_s))
     video.close()
@@ -49,7 +49,7 @@ def test_every_picture_of_every_coding_comes_in_order(
     assert [number for number, _ in found] == list(range(30))
     stamps = [stamp_s for _, stamp_s in found if stamp_s is not None]
     assert np.diff(stamps) == pytest.approx([0.1] * 29, abs=2e-3)
-    video = Video(film)
+    video = VideoReader(film)
     assert (video.coding, video.size, video.interlaced) == (coding, (160, 128), False)
 
 
@@ -65,7 +65,7 @@ def test_pictures_that_refer_to_later_ones_come_in_the_order_they_are_shown(
 
 
 def test_interlaced_pictures_are_decoded_and_made_whole(tmp_path: Path) -> None:
-    video = Video(make_film(tmp_path / "i.mp4", coder=INTERLACED))
+    video = VideoReader(make_film(tmp_path / "i.mp4", coder=INTERLACED))
     found = []
     while (picture := video.read()) is not None:
         assert not picture.frame.interlaced_frame
@@ -77,8 +77,8 @@ def test_interlaced_pictures_are_decoded_and_made_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("turned", "size"), [(90, (128, 160)), (-90, (128, 160)), (180, (160, 128))])
 def test_a_turned_film_is_shown_upright(tmp_path: Path, turned: int, size: tuple[int, int]) -> None:
-    upright = Video(make_film(tmp_path / "upright.mp4"))
-    video = Video(make_film(tmp_path / "turned.mp4", turned=turned))
+    upright = VideoReader(make_film(tmp_path / "upright.mp4"))
+    video = VideoReader(make_film(tmp_path / "turned.mp4", turned=turned))
     shown, lying = video.read(), upright.read()
     assert shown is not None and lying is not None
     assert video.size == size
@@ -87,7 +87,7 @@ def test_a_turned_film_is_shown_upright(tmp_path: Path, turned: int, size: tuple
 
 
 def test_pixels_are_written_where_they_are_wanted(tmp_path: Path) -> None:
-    video = Video(make_film(tmp_path / "a.mp4"))
+    video = VideoReader(make_film(tmp_path / "a.mp4"))
     picture, slot = video.read(), np.zeros((128, 160, 3), np.uint8)
     assert picture is not None
     assert video.pixels(picture, slot) is slot
@@ -108,7 +108,7 @@ def test_a_place_that_cannot_be_taken_apart_is_passed(tmp_path: Path) -> None:
         raise av.error.InvalidDataError(0, "Invalid data found")
         yield
 
-    video = Video(make_film(tmp_path / "a.mp4"))
+    video = VideoReader(make_film(tmp_path / "a.mp4"))
     video._packets = broken()
     found = []
     while (picture := video.read()) is not None:
@@ -118,7 +118,7 @@ def test_a_place_that_cannot_be_taken_apart_is_passed(tmp_path: Path) -> None:
 
 
 def test_seeking_goes_on_at_the_key_picture_before(tmp_path: Path) -> None:
-    video = Video(make_film(tmp_path / "a.mp4"))
+    video = VideoReader(make_film(tmp_path / "a.mp4"))
     video.seek(1.55)
     picture = video.read()
     assert picture is not None and number_in(video.pixels(picture)) == 10
@@ -143,7 +143,7 @@ def test_what_cannot_be_opened_is_named_by_its_cause(tmp_path: Path) -> None:
     causes = {}
     for name in ("none.mp4", "notes.mp4", "sound.mp4", "odd.mp4"):
         with pytest.raises(CannotOpen) as refused:
-            Video(tmp_path / name)
+            VideoReader(tmp_path / name)
         causes[name] = refused.value.cause
     assert causes == {
         "none.mp4": Cause.NOT_FOUND,
@@ -155,7 +155,7 @@ def test_what_cannot_be_opened_is_named_by_its_cause(tmp_path: Path) -> None:
 
 def test_nobody_there_is_said_without_the_password() -> None:
     with pytest.raises(CannotOpen) as refused:
-        Video("rtsp://admin:secret@127.0.0.1:9/live", {"rtsp_transport": "tcp"}, (2.0, 2.0))
+        VideoReader("rtsp://admin:secret@127.0.0.1:9/live", {"rtsp_transport": "tcp"}, (2.0, 2.0))
     assert refused.value.cause is Cause.REFUSED
     assert "secret" not in str(refused.value)
 
@@ -163,7 +163,7 @@ def test_nobody_there_is_said_without_the_password() -> None:
 def test_a_closed_video_lets_go_of_its_decoder_and_reading_takes_one_thread(tmp_path: Path) -> None:
     film = make_film(tmp_path / "a.mp4", size=(640, 480))
     threads = len(list(Path("/proc/self/task").iterdir()))
-    video = Video(film)
+    video = VideoReader(film)
     for _ in range(5):
         picture = video.read()
         assert picture is not None

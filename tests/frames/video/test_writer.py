@@ -9,7 +9,7 @@ import pytest
 
 from runtime.frames.errors import FrameError
 from runtime.frames.video import writer
-from runtime.frames.video.demux import Video
+from runtime.frames.video.demux import VideoReader
 from runtime.frames.video.writer import FilmWriter
 from tests.frames.clips import number_in, numbered
 
@@ -36,7 +36,7 @@ def test_a_film_is_h264_that_a_browser_begins_to_play_while_it_loads(tmp_path: P
     assert boxes(path).index(b"moov") < boxes(path).index(b"mdat")
     content = path.read_bytes()
     assert b"avc1" in content and b"mp4v" not in content
-    video = Video(path)
+    video = VideoReader(path)
     picture = video.read()
     assert picture is not None and picture.frame.format.name == "yuv420p"
 
@@ -44,7 +44,7 @@ def test_a_film_is_h264_that_a_browser_begins_to_play_while_it_loads(tmp_path: P
 @pytest.mark.parametrize("begin_s", [0.0, 1_763_769_600.0])
 def test_pictures_keep_the_times_they_are_given(tmp_path: Path, begin_s: float) -> None:
     times_s = [0.0, 0.1, 0.2, 4.2, 4.3, 4.3, 9.0]
-    video = Video(write(tmp_path / "a.mp4", [begin_s + time_s for time_s in times_s]))
+    video = VideoReader(write(tmp_path / "a.mp4", [begin_s + time_s for time_s in times_s]))
     found = []
     while (picture := video.read()) is not None:
         found.append((number_in(video.pixels(picture)), picture.stamp_s))
@@ -54,7 +54,7 @@ def test_pictures_keep_the_times_they_are_given(tmp_path: Path, begin_s: float) 
 
 @pytest.mark.parametrize("size", [(161, 127), (160, 127), (161, 128)])
 def test_odd_sides_are_made_even(tmp_path: Path, size: tuple[int, int]) -> None:
-    video = Video(write(tmp_path / "a.mp4", [0.0, 0.1], size))
+    video = VideoReader(write(tmp_path / "a.mp4", [0.0, 0.1], size))
     picture = video.read()
     assert picture is not None
     assert video.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
@@ -69,7 +69,7 @@ def test_without_an_h264_encoder_another_that_browsers_play_is_taken(
     there = [each for each in writer._ENCODERS if each.name != "libopenh264"]
     gone = [each._replace(name=f"no-{each.name}") for each in there[:missing]]
     monkeypatch.setattr(writer, "_ENCODERS", (*gone, *there[missing:]))
-    video = Video(write(tmp_path / "a.mp4", [number / 10 for number in range(30)]))
+    video = VideoReader(write(tmp_path / "a.mp4", [number / 10 for number in range(30)]))
     count = 1
     while video.read() is not None:
         count += 1
