@@ -21,7 +21,7 @@ from rfid_reader.session.health import ReaderHealth
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import SEARCH_MODES, ReaderSettings, address_of
 from rfid_reader.simulator.commands import replay, simulate
-from rfid_reader.simulator.scenario_commands import scenario
+from rfid_reader.simulator.scenarios.commands import scenario
 from rfid_reader.tuned_detector import detector_for
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from rfid_reader.flips import make_detector
 from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.session.batcher import ReadBatcher
-from rfid_reader.simulator.rospecs import ReportSpec, ROSpec
-from rfid_reader.simulator.tagreports import tag_reports
+from rfid_reader.simulator.llrp.rospecs import ReportSpec, ROSpec
+from rfid_reader.simulator.llrp.tag_reports import tag_reports
 from rfid_reader.simulator.world import InventorySetup
 
 TAGS, ANTENNAS, CHANNELS, READS_PER_S = 4_000, 4, 50, 2_000

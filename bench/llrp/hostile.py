@@ -24,12 +24,12 @@ from rfid_reader.session.batcher import ReadBatcher
 from rfid_reader.session.protocol_handler import ProtocolHandler, ReaderEvent
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
-from rfid_reader.simulator.abilities import POWERS_DBM
-from rfid_reader.simulator.inventory import DEFAULT_MODE
-from rfid_reader.simulator.rospecs import Rejected, parse_rospec
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.capabilities import POWERS_DBM
+from rfid_reader.simulator.llrp.parameters import parameters
+from rfid_reader.simulator.llrp.rospecs import Rejected, parse_rospec
+from rfid_reader.simulator.llrp.server import SimulatedReader
+from rfid_reader.simulator.radio.inventory import DEFAULT_MODE
 from rfid_reader.simulator.sources import ReadSource
-from rfid_reader.simulator.wire import parameters
 
 EDGES = (0x00, 0x01, 0x7F, 0x80, 0xFF)
 REQUEST_ID = 7

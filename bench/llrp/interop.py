@@ -29,7 +29,7 @@ from bench.llrp.tools import peers_python, tshark
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.errors import TagsightError
 
 SCRIPTS = Path(__file__).parent / "peers"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from rfid_reader.llrp.reports import PHASE_STEP_RAD
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.handling import TrueFlip
-from rfid_reader.simulator.hopping import PLANS
-from rfid_reader.simulator.inventory import DEFAULT_MODE
+from rfid_reader.simulator.people.handling import TrueFlip
+from rfid_reader.simulator.radio.hopping import PLANS
+from rfid_reader.simulator.radio.inventory import DEFAULT_MODE
 from rfid_reader.simulator.world import InventorySetup
 
 ANTENNAS = 4

@@ -13,9 +13,17 @@ from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.batcher import ReadBatcher
 from rfid_reader.session.protocol_handler import ProtocolHandler
-from rfid_reader.simulator.rospecs import ANTENNA, CHANNEL, LAST_SEEN, RSSI, SEEN_COUNT, ReportSpec, ROSpec
-from rfid_reader.simulator.stores import generate_store
-from rfid_reader.simulator.tagreports import tag_reports
+from rfid_reader.simulator.llrp.rospecs import (
+    ANTENNA,
+    CHANNEL,
+    LAST_SEEN,
+    RSSI,
+    SEEN_COUNT,
+    ReportSpec,
+    ROSpec,
+)
+from rfid_reader.simulator.llrp.tag_reports import tag_reports
+from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
 
 EPOCH_S = 1.7e9

@@ -16,8 +16,8 @@ from rfid_reader.llrp.reports import decode_report
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings, Timing
-from rfid_reader.simulator.server import SimulatedReader
-from rfid_reader.simulator.wire import tlv, u16
+from rfid_reader.simulator.llrp.parameters import tlv, u16
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.errors import TagsightError
 
 SETTLE_S = 20.0

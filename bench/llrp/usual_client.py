@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.llrp.numbered_source import NumberedSource
 from bench.llrp.tools import peers_python
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 
 SCRIPT = Path(__file__).parent / "peers" / "sllurp_counts.py"
 RATE_HZ = 100.0

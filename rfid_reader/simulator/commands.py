@@ -27,7 +27,7 @@ def replay(reads: Path, host: str, port: int, speed: float) -> None:
     Example:
       tagsight rfid replay reads.csv --port 5084
     """
-    from rfid_reader.simulator.server import SimulatedReader
+    from rfid_reader.simulator.llrp.server import SimulatedReader
     from rfid_reader.simulator.sources import RecordedSource
 
     if speed <= 0:
@@ -96,9 +96,9 @@ def simulate(
       tagsight rfid simulate --scenario boutique --port 5084 --truth truth.jsonl --seed 7
       tagsight rfid simulate --scenario boutique --seconds 300 --reads reads.csv --truth truth.jsonl
     """
+    from rfid_reader.simulator.llrp.server import SimulatedReader, reader_certificate
     from rfid_reader.simulator.offline import write_simulated_reads
-    from rfid_reader.simulator.scenario import find_scenario, load_scenario
-    from rfid_reader.simulator.server import SimulatedReader, reader_certificate
+    from rfid_reader.simulator.scenarios.files import find_scenario, load_scenario
     from rfid_reader.simulator.truth import TruthFile
 
     source = load_scenario(find_scenario(scenario))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rfid_reader.reads import CaptureFile
-from rfid_reader.simulator.handling import TrueFlip
-from rfid_reader.simulator.scenario import ScenarioFile
+from rfid_reader.simulator.people.handling import TrueFlip
+from rfid_reader.simulator.scenarios.files import ScenarioFile
 from rfid_reader.simulator.world import World
 
 STEP_S = 10.0

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from rfid_reader.flips.detector import Flip
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.handling import TrueFlip
-from rfid_reader.simulator.scenario import ScenarioFile
-from rfid_reader.simulator.stores import generate_store
+from rfid_reader.simulator.people.handling import TrueFlip
+from rfid_reader.simulator.scenarios.files import ScenarioFile
+from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
 
 TOLERANCE_S = 1.5

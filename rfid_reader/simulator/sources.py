@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.handling import TrueFlip
-from rfid_reader.simulator.hopping import PLANS, HopPlan
-from rfid_reader.simulator.inventory import DEFAULT_MODE
-from rfid_reader.simulator.scenario import ScenarioFile
+from rfid_reader.simulator.people.handling import TrueFlip
+from rfid_reader.simulator.radio.hopping import PLANS, HopPlan
+from rfid_reader.simulator.radio.inventory import DEFAULT_MODE
+from rfid_reader.simulator.scenarios.files import ScenarioFile
 from rfid_reader.simulator.world import InventorySetup, World
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from rfid_reader.errors import ReaderError
-from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.people.handling import TrueFlip
 
 
 class TruthFile:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.reads import TWO_PI, ReadTable
-from rfid_reader.simulator.browsers import random_browsers
-from rfid_reader.simulator.handling import Rack, Schedule, TrueFlip
-from rfid_reader.simulator.inventory import MODES, inventory_round
-from rfid_reader.simulator.limbs import Arms
 from rfid_reader.simulator.motion import FLIP, PUSH, Motion, Motions
-from rfid_reader.simulator.people import Crowd, Track, load_tracks
-from rfid_reader.simulator.physics import DOWN, Link, Scatterers, link, measure, one_way_gain
-from rfid_reader.simulator.scenario import ScenarioFile
+from rfid_reader.simulator.people.arms import Arms
+from rfid_reader.simulator.people.browsers import random_browsers
+from rfid_reader.simulator.people.crowd import Crowd, Track, load_tracks
+from rfid_reader.simulator.people.handling import Rack, Schedule, TrueFlip
+from rfid_reader.simulator.radio.channel import DOWN, Link, Scatterers, link, measure, one_way_gain
+from rfid_reader.simulator.radio.inventory import MODES, inventory_round
+from rfid_reader.simulator.scenarios.files import ScenarioFile
 
 HIGHEST_POWER_DBM = 32.5
 NEVER_HEARD_DB = -6.0

@@ -118,7 +118,7 @@ def _digest(*packages: object) -> str:
     digest = hashlib.sha256()
     for package in packages:
         folder = Path(str(getattr(package, "__file__", ""))).parent
-        for path in sorted(folder.glob("*.py")):
+        for path in sorted(folder.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

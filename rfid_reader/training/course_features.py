@@ -18,7 +18,7 @@ from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.network import Network, load_network
 from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
-from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import StoreRecording, thinned
 from rfid_reader.training.activity_features import MARGIN_S, FeatureCache, silent_course, write_whole
 

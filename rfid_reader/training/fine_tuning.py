@@ -44,7 +44,7 @@ from rfid_reader.flips.course import (
 )
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import Score, StoreRecording, match
 from rfid_reader.training.activity import put_arrays
 from rfid_reader.training.course_model import ALPHA, FLIP_WEIGHT, LEAST_TICKS, Average, CourseModel

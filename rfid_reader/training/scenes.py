@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.hopping import PLANS, HopPlan
+from rfid_reader.simulator.radio.hopping import PLANS, HopPlan
 from rfid_reader.simulator.recordings import StoreRecording, record
-from rfid_reader.simulator.scenario import (
+from rfid_reader.simulator.scenarios.files import (
     AntennaSpec,
     FlipsSpec,
     GivenFlip,
@@ -28,7 +28,7 @@ from rfid_reader.simulator.scenario import (
     ScenarioFile,
     TagRun,
 )
-from rfid_reader.simulator.stores import draw_radio, generate_store
+from rfid_reader.simulator.scenarios.random_stores import draw_radio, generate_store
 from rfid_reader.simulator.world import World
 from rfid_reader.training.worlds.recording import TURNED, Handling, WorldRecording
 

@@ -18,7 +18,7 @@ import yaml
 
 from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import load_reads
-from rfid_reader.simulator.scenario import SHIPPED
+from rfid_reader.simulator.scenarios.files import SHIPPED
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import free_port
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 
 Says = Callable[[list[str]], str]
 

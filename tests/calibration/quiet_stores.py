@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.scenario import Scenario, ScenarioFile
+from rfid_reader.simulator.scenarios.files import Scenario, ScenarioFile
 from rfid_reader.simulator.world import World
 
 RACKS = ("shirts", "coats", "skirts")

@@ -18,7 +18,7 @@ from calibration.cli import calibrate
 from calibration.clock.report import NTP_EPOCH_S, NTP_PACKET, ask_time_server
 from calibration.errors import CalibrationError
 from rfid_reader.reads import ReadTable, save_reads
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.kernel_clock import kernel_clock
 
 SCENARIO = """

@@ -14,7 +14,7 @@ from calibration.flips import command as flips_command
 from calibration.flips.command import lines
 from calibration.flips.trials import Tried
 from rfid_reader.antenna_calibration import FlipTrial, calibrate_still, load_calibration, save_calibration
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from rfid_reader.tuned_detector import detector_for, tuned_detector, usual_threshold
 
 QUIET_S, FIRST_S, EACH_S, TURN_S = 5.0, 7.0, 3.4, 2.2

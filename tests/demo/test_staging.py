@@ -14,7 +14,7 @@ from engines.scene.optics import View
 from engines.scene.reading import load_scene
 from engines.scene.truth import Passage, Stay, courses, handled
 from rfid_reader.simulator.offline import write_simulated_reads
-from rfid_reader.simulator.scenario import load_scenario
+from rfid_reader.simulator.scenarios.files import load_scenario
 from runtime.config import load
 from runtime.demo.boutique_score import count, identities, stays
 from runtime.demo.boutique_show import next_turn

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.cli import main
 from runtime.config import Tls, Uplink
 from runtime.doctor import machine, store

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from engines.catalogue import SHIPPED as WEIGHTS
-from rfid_reader.simulator.scenario import SHIPPED as SCENARIOS
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
+from rfid_reader.simulator.scenarios.files import SHIPPED as SCENARIOS
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.errors import UplinkError
 from testing.delivery.device import Device

@@ -17,9 +17,9 @@ import pytest
 from rfid_reader.flips import tag_rows, ticks
 from rfid_reader.presence import FittingRooms
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator import client
-from rfid_reader.simulator.server import SimulatedReader
-from rfid_reader.simulator.wire import tlv, tv, u16
+from rfid_reader.simulator.llrp import client
+from rfid_reader.simulator.llrp.parameters import tlv, tv, u16
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Antenna, Fixture, Floor, Reader, Site, Sku, StoreConfig, Zone

@@ -11,7 +11,7 @@ from small_stores import IMPATIENT
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 
 RECOVERY_S = 5.0
 

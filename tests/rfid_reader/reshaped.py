@@ -11,9 +11,9 @@ import pytest
 
 from rfid_reader.llrp.reports import PHASE_STEP_RAD
 from rfid_reader.reads import COLUMNS, ReadTable
-from rfid_reader.simulator import client
-from rfid_reader.simulator.rospecs import ROSpec
-from rfid_reader.simulator.wire import impinj, tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp import client
+from rfid_reader.simulator.llrp.parameters import impinj, tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp.rospecs import ROSpec
 
 
 @dataclass

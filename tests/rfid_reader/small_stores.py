@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from rfid_reader.settings import Timing
-from rfid_reader.simulator.scenario import Scenario, ScenarioFile
+from rfid_reader.simulator.scenarios.files import Scenario, ScenarioFile
 
 IMPATIENT = Timing(
     keepalive_s=0.3,

@@ -11,12 +11,12 @@ import pytest
 from small_stores import small_store
 
 from rfid_reader.errors import ScenarioError
-from rfid_reader.simulator.hopping import PLANS
-from rfid_reader.simulator.inventory import MODES, inventory_round
 from rfid_reader.simulator.motion import Motions, make_flip
-from rfid_reader.simulator.people import Crowd, Track, load_tracks
-from rfid_reader.simulator.physics import LIGHT_M_PER_S, Radio, beam, link, measure, one_way_gain
-from rfid_reader.simulator.stores import generate_store
+from rfid_reader.simulator.people.crowd import Crowd, Track, load_tracks
+from rfid_reader.simulator.radio.channel import LIGHT_M_PER_S, Radio, beam, link, measure, one_way_gain
+from rfid_reader.simulator.radio.hopping import PLANS
+from rfid_reader.simulator.radio.inventory import MODES, inventory_round
+from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
 
 NOBODY = np.zeros((0, 1, 2))

@@ -7,7 +7,7 @@ import pytest
 
 from rfid_reader.session.backoff import ReconnectBackoff
 from rfid_reader.session.batcher import ReadBatcher
-from rfid_reader.simulator.wire import tlv, tv, u16, u64
+from rfid_reader.simulator.llrp.parameters import tlv, tv, u16, u64
 
 BATCH_S = 0.1
 EPOCH_S = 1.7e9

@@ -25,8 +25,8 @@ from small_stores import small_store
 
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.reader_session import ReaderSession
-from rfid_reader.simulator.server import SimulatedReader
-from rfid_reader.simulator.wire import impinj, tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp.parameters import impinj, tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp.server import SimulatedReader
 
 USUAL: Shape = without()
 LEAST = 60

@@ -11,7 +11,7 @@ from rfid_reader.errors import LlrpFrameError
 from rfid_reader.llrp.codec import decode_message
 from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.llrp.reports import TagReport, decode_report
-from rfid_reader.simulator.wire import impinj, tlv, tv, u16, u64
+from rfid_reader.simulator.llrp.parameters import impinj, tlv, tv, u16, u64
 
 EPC = bytes.fromhex("e2801160600002040000abcd")
 

@@ -19,7 +19,7 @@ from small_stores import small_store
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
 from rfid_reader.reads import load_reads
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 
 GIVEN = [{"rack": "shirts", "tag": 2, "start_s": 20.0, "end_s": 23.0}]
 

@@ -12,8 +12,13 @@ from click.testing import CliRunner
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ScenarioError
 from rfid_reader.reads import load_reads
-from rfid_reader.simulator.scenario import find_scenario, load_scenario, scenario_schema, shipped_scenarios
-from rfid_reader.simulator.scenario_spec import RANDOM_LOOP_S
+from rfid_reader.simulator.scenarios.files import (
+    find_scenario,
+    load_scenario,
+    scenario_schema,
+    shipped_scenarios,
+)
+from rfid_reader.simulator.scenarios.spec import RANDOM_LOOP_S
 from rfid_reader.simulator.world import World
 
 GOOD = """\

@@ -13,7 +13,7 @@ from small_stores import IMPATIENT, small_store
 
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
-from rfid_reader.simulator.server import EPOCH_2000_S, SimulatedReader
+from rfid_reader.simulator.llrp.server import EPOCH_2000_S, SimulatedReader
 
 
 def test_reads_arrive_with_antenna_channel_phase_and_host_time() -> None:

@@ -17,7 +17,7 @@ from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.llrp.reports import decode_report
 from rfid_reader.llrp.rospec import build_rospec
 from rfid_reader.settings import ReaderSettings
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 
 
 class Caller:

@@ -14,7 +14,7 @@ from small_stores import small_store
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
 from rfid_reader.reads import load_reads
-from rfid_reader.simulator.server import SimulatedReader, reader_certificate
+from rfid_reader.simulator.llrp.server import SimulatedReader, reader_certificate
 
 
 @pytest.fixture(scope="module")

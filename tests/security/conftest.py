@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rfid_reader.simulator.server import SimulatedReader
+from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto, free_port

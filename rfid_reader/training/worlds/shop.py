@@ -7,9 +7,9 @@ import math
 import msgspec
 import numpy as np
 
-from rfid_reader.simulator.physics import Radio
-from rfid_reader.simulator.scenario import Browsing, ScenarioFile
-from rfid_reader.simulator.stores import generate_store
+from rfid_reader.simulator.radio.channel import Radio
+from rfid_reader.simulator.scenarios.files import Browsing, ScenarioFile
+from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
 from rfid_reader.training.worlds.recording import TURNED, Handling, WorldRecording
 

@@ -19,7 +19,7 @@ from rfid_reader.flips import Flip
 from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.network import load_network
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import Score, StoreRecording, flip_mask, match, thinned
 
 

@@ -13,7 +13,7 @@ from bench.flips.real_reads import spread_in_cells
 from rfid_reader.flips import Flip
 from rfid_reader.flips.events import EventRules
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import StoreRecording
 from rfid_reader.training.scenes import beset_scene, facing_scene, lone_scene, with_pauses
 

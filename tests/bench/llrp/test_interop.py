@@ -12,7 +12,7 @@ from bench.llrp.relay import RecordingRelay
 from bench.llrp.tools import peers_python, tshark
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import LlrpFrame
-from rfid_reader.simulator.faults import corrupt_report
+from rfid_reader.simulator.llrp.faults import corrupt_report
 from runtime.errors import TagsightError
 
 

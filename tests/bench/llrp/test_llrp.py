@@ -25,7 +25,7 @@ from bench.llrp.usual_client import usual_client_under
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.settings import Timing
-from rfid_reader.simulator.faults import corrupt_report
+from rfid_reader.simulator.llrp.faults import corrupt_report
 from runtime.errors import TagsightError
 
 BUSY_MACHINE_S = 3.0

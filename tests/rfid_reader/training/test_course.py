@@ -18,7 +18,7 @@ from rfid_reader.flips.course import (
     load_course,
 )
 from rfid_reader.flips.network import load_network
-from rfid_reader.simulator.handling import TrueFlip
+from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import record_store, thinned
 from rfid_reader.training.activity import FIRST_VALIDATION_SEED
 from rfid_reader.training.course_features import StoreCourses, courses_of

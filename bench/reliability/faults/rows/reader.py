@@ -15,7 +15,7 @@ import numpy as np
 from bench.reliability.faults.rig import Outcome
 from bench.reliability.faults.trial import ARRIVES_S, Trial, fresh_trial
 from rfid_reader.reads import ReadTable, save_reads
-from rfid_reader.simulator.scenario import Scenario, ScenarioFile
+from rfid_reader.simulator.scenarios.files import Scenario, ScenarioFile
 from rfid_reader.simulator.world import World
 from testing.delivery.cloud import ROOT, TAGSIGHT
 from testing.waiting import until, wait_for

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.simulator.motion import Motion, make_flip, make_push
-from rfid_reader.simulator.people import Crowd
-from rfid_reader.simulator.scenario import Scenario
+from rfid_reader.simulator.people.crowd import Crowd
+from rfid_reader.simulator.scenarios.files import Scenario
 
 STEP_S = 0.1
 PUSH_REACH = 3

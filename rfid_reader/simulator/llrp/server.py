@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rfid_reader.errors import LlrpFrameError, ReaderError
-from rfid_reader.simulator.client import OTHER_ATTEMPT, Client, busy_greeting
-from rfid_reader.simulator.faults import FAULTS, Fault
-from rfid_reader.simulator.handling import TrueFlip
-from rfid_reader.simulator.scenario import ScenarioFile, load_scenario
+from rfid_reader.simulator.llrp.client import OTHER_ATTEMPT, Client, busy_greeting
+from rfid_reader.simulator.llrp.faults import FAULTS, Fault
+from rfid_reader.simulator.people.handling import TrueFlip
+from rfid_reader.simulator.scenarios.files import ScenarioFile, load_scenario
 from rfid_reader.simulator.sources import ReadSource, ScenarioSource
 
 TICK_S = 0.02

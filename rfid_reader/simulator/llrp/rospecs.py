@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from rfid_reader.errors import LlrpFrameError
-from rfid_reader.simulator.abilities import POWERS_DBM, power_of_index
-from rfid_reader.simulator.inventory import MODES
-from rfid_reader.simulator.wire import FIELD_ERROR, INVALID, Parameter, fields, parameters
+from rfid_reader.simulator.llrp.capabilities import POWERS_DBM, power_of_index
+from rfid_reader.simulator.llrp.parameters import FIELD_ERROR, INVALID, Parameter, fields, parameters
+from rfid_reader.simulator.radio.inventory import MODES
 from rfid_reader.simulator.world import InventorySetup
 
 DISABLED, INACTIVE, ACTIVE = range(3)

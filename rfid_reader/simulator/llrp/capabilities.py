@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from rfid_reader.simulator.hopping import HopPlan
-from rfid_reader.simulator.inventory import MODES
-from rfid_reader.simulator.wire import fields, impinj, text, tlv, u8, u16, u32
+from rfid_reader.simulator.llrp.parameters import fields, impinj, text, tlv, u8, u16, u32
+from rfid_reader.simulator.radio.hopping import HopPlan
+from rfid_reader.simulator.radio.inventory import MODES
 
 MANUFACTURER_IMPINJ = 25882
 OTHER_MANUFACTURER = 17996

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from rfid_reader.llrp.reports import PHASE_STEP_RAD
 from rfid_reader.reads import COLUMNS, ReadTable
-from rfid_reader.simulator import rospecs as specs
-from rfid_reader.simulator.abilities import impinj_report
-from rfid_reader.simulator.rospecs import ROSpec
-from rfid_reader.simulator.wire import tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp import rospecs as specs
+from rfid_reader.simulator.llrp.capabilities import impinj_report
+from rfid_reader.simulator.llrp.parameters import tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp.rospecs import ROSpec
 
 
 def tag_reports(reads: ReadTable, spec: ROSpec, shift_us: float, extensions: bool) -> Iterator[bytes]:

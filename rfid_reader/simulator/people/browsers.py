@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rfid_reader.simulator.handling import Rack
-from rfid_reader.simulator.people import Track
+from rfid_reader.simulator.people.crowd import Track
+from rfid_reader.simulator.people.handling import Rack
 
 STEP_S = 0.1
 WALK_M_PER_S = (0.7, 1.4)

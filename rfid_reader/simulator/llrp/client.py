@@ -14,17 +14,14 @@ from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import FrameSplitter, LlrpFrame
 from rfid_reader.llrp.reports import IMPINJ
 from rfid_reader.reads import ReadTable
-from rfid_reader.simulator.abilities import (
+from rfid_reader.simulator.llrp.capabilities import (
     POWERS_DBM,
     capabilities,
     keepalive_ms,
     reader_config,
 )
-from rfid_reader.simulator.faults import Fault, OutStream, corrupt_report
-from rfid_reader.simulator.rospecs import Rejected, ROSpec, ROSpecs, parse_rospec
-from rfid_reader.simulator.sources import ReadSource
-from rfid_reader.simulator.tagreports import tag_reports
-from rfid_reader.simulator.wire import (
+from rfid_reader.simulator.llrp.faults import Fault, OutStream, corrupt_report
+from rfid_reader.simulator.llrp.parameters import (
     PARAMETER_ERROR,
     UNSUPPORTED_MESSAGE,
     UNSUPPORTED_VERSION,
@@ -37,6 +34,9 @@ from rfid_reader.simulator.wire import (
     u32,
     u64,
 )
+from rfid_reader.simulator.llrp.rospecs import Rejected, ROSpec, ROSpecs, parse_rospec
+from rfid_reader.simulator.llrp.tag_reports import tag_reports
+from rfid_reader.simulator.sources import ReadSource
 
 ENABLE_EXTENSIONS, ENABLE_EXTENSIONS_RESPONSE = 21, 22
 CUSTOM, LINK_MONITOR = 1023, 38

@@ -31,7 +31,7 @@ def init(file: Path, force: bool) -> None:
     Example:
       tagsight rfid scenario init my-store.yaml
     """
-    from rfid_reader.simulator.scenario import shipped_scenarios
+    from rfid_reader.simulator.scenarios.files import shipped_scenarios
 
     example = shipped_scenarios()["example"].read_text(encoding="utf-8")
     try:
@@ -52,7 +52,7 @@ def schema() -> None:
     Example:
       tagsight rfid scenario schema > scenario.schema.json
     """
-    from rfid_reader.simulator.scenario import scenario_schema
+    from rfid_reader.simulator.scenarios.files import scenario_schema
 
     click.echo(json.dumps(scenario_schema(), indent=2))
 
@@ -66,7 +66,7 @@ def list_scenarios(as_json: bool) -> None:
     Example:
       tagsight rfid scenario list
     """
-    from rfid_reader.simulator.scenario import shipped_scenarios
+    from rfid_reader.simulator.scenarios.files import shipped_scenarios
 
     found = {name: _first_sentence(path) for name, path in shipped_scenarios().items()}
     if as_json:

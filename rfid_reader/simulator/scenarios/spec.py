@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from rfid_reader.errors import ScenarioError
-from rfid_reader.simulator.hopping import HopPlan, hop_plan
-from rfid_reader.simulator.inventory import DEFAULT_MODE
-from rfid_reader.simulator.physics import Radio
+from rfid_reader.simulator.radio.channel import Radio
+from rfid_reader.simulator.radio.hopping import HopPlan, hop_plan
+from rfid_reader.simulator.radio.inventory import DEFAULT_MODE
 
 MAX_TAGS = 20_000
 MAX_PEOPLE = 200

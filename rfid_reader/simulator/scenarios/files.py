@@ -17,8 +17,8 @@ import msgspec
 import yaml
 
 from rfid_reader.errors import ScenarioError
-from rfid_reader.simulator.scenario_checks import KeyFault, check
-from rfid_reader.simulator.scenario_spec import (
+from rfid_reader.simulator.scenarios.checks import KeyFault, check
+from rfid_reader.simulator.scenarios.spec import (
     MAX_TAGS,
     AntennaSpec,
     AutoFlips,
@@ -39,7 +39,7 @@ __all__ = [
     "RackSpec", "ReaderSpec", "Scenario", "ScenarioFile", "TagRun", "find_scenario", "load_scenario",
     "scenario_schema", "shipped_scenarios",
 ]  # fmt: skip
-SHIPPED = Path(__file__).parent / "scenarios"
+SHIPPED = Path(__file__).parent
 MAX_FILE_BYTES = 4 << 20
 _WRONG = re.compile(r"^(?P<says>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _IN_QUOTES = "; put it in quotes"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rfid_reader.simulator.scenario import (
+from rfid_reader.simulator.scenarios.files import (
     AntennaSpec,
     AutoFlips,
     Browsing,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from rfid_reader.errors import ScenarioError
-from rfid_reader.simulator.hopping import PLANS
-from rfid_reader.simulator.inventory import MODES
-from rfid_reader.simulator.physics import Radio
-from rfid_reader.simulator.scenario_spec import MAX_TAGS, Scenario, TagRun
+from rfid_reader.simulator.radio.channel import Radio
+from rfid_reader.simulator.radio.hopping import PLANS
+from rfid_reader.simulator.radio.inventory import MODES
+from rfid_reader.simulator.scenarios.spec import MAX_TAGS, Scenario, TagRun
 
 EPC_DIGITS = frozenset("0123456789abcdef")
 LONGEST_EPC = 124
