@@ -53,3 +53,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no development data at {folder} (set TAGSIGHT_SHARED)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_test_takes_a_higher_priority() -> Iterator[None]:
+    """An encoder that makes the process real-time would starve all tests that follow, and their programs."""
+    yield
+    changed = os.sched_getscheduler(0) != os.SCHED_OTHER
+    if changed:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    assert not changed, "this test has made the process a real-time one (runtime/frames/video/priority.py)"

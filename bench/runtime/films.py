@@ -11,6 +11,8 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
+from runtime.frames.video.priority import usual_priority
+
 TICKS = 90_000
 SIZE = (160, 128)
 FRAMES = 30
@@ -52,7 +54,7 @@ def make(
 ) -> Path:
     """A film whose picture k has `level(k)` at `times_s[k]`, with a key picture every ten."""
     ticks = 10 if container == "h264" else TICKS
-    with av.open(str(path), "w", format=container) as film:
+    with usual_priority(), av.open(str(path), "w", format=container) as film:
         stream = film.add_stream(codec, rate=10, options=coder or {})
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = SIZE

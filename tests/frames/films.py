@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 from av.video.frame import VideoFrame
 
+from runtime.frames.video.priority import usual_priority
 from tests.frames.clips import Picture, numbered
 
 CLOCK = 90_000
@@ -34,7 +35,7 @@ def make_film(
     turned: int = 0,
 ) -> Path:
     """A film whose picture k is `numbered` k and is shown at `times_s[k]`."""
-    with av.open(str(path), "w", format=container, options=muxer or {}) as film:
+    with usual_priority(), av.open(str(path), "w", format=container, options=muxer or {}) as film:
         stream = film.add_stream(codec, rate=fps, options=coder or {})
         stream.width, stream.height = size
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"

@@ -90,7 +90,7 @@ MENDS = (
     Mend(
         "fork-fails",
         "a process that cannot be started is no reason to try again",
-        (("except (RingError, NurseryError, OSError) as error:", "except RingError as error:"),),
+        (("except (RingError, ForkServerError, OSError) as error:", "except RingError as error:"),),
         "the daemon ended|did not come back",
     ),
     Mend(

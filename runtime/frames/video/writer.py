@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import Image
+from runtime.frames.video.priority import usual_priority
 
 TICKS = 90_000
 """Of a second: what times are rounded to."""
@@ -51,7 +52,8 @@ class FilmWriter:
         try:
             self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
             self._stream = self._add_stream(fps)
-            self._file.start_encoding()
+            with usual_priority():
+                self._file.start_encoding()
         except (av.error.FFmpegError, OSError) as error:
             raise self._fault(error) from error
 
