@@ -191,7 +191,12 @@ def test_a_soak_that_is_interrupted_keeps_its_figures_and_says_where(tmp_path: P
         pytest.skip(str(error))
     out = tmp_path / "out"
     command = [sys.executable, "-m", "runtime", "bench", "soak", "--clip", str(clip), "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Who starts the tests in a shell's background passes on that Ctrl-C is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     deadline_s = time.monotonic() + 120.0
     while not any("ready: " in log.read_text() for log in out.glob("box-*/daemon.log")):
         assert process.poll() is None and time.monotonic() < deadline_s
