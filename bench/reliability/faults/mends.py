@@ -152,8 +152,8 @@ MENDS = (
         "the supervisor waits while the configuration is read",
         (
             (
-                "self._reading = Reading(self._path)\n",
-                "self._reading = Reading(self._path)\n            self._reading._process.wait()\n",
+                "self._reader = ConfigReader(self._path)\n",
+                "self._reader = ConfigReader(self._path)\n            self._reader._process.wait()\n",
             ),
         ),
         "the watchdog heard nothing",
@@ -192,7 +192,7 @@ MENDS = (
         "systemd is told READY whatever is kept",
         (
             (
-                "if not self._ready and settled and not wrong and keeps(standing):",
+                "if not self._ready and settled and not wrong and is_writing(healths):",
                 "if not self._ready and settled:",
             ),
         ),
@@ -223,7 +223,7 @@ MENDS = (
     Mend(
         "clock-years-off",
         "nothing begins anew on the new time",
-        (("self._begin_anew(offset_s)", "pass"),),
+        (("self._restart_all(offset_s)", "pass"),),
         "never said /the wall clock was set",
     ),
 )
