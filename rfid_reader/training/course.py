@@ -110,7 +110,7 @@ class Crops:
     def __init__(self, recordings: list[StoreCourses]) -> None:
         self._recordings = recordings
         self._judged = [recording.worth_judging() for recording in recordings]
-        self._flips = [_judged_flips(recording) for recording in recordings]
+        self._flips = [judged_flips(recording.flip_numbers()) for recording in recordings]
         self.places = [
             (number, start)
             for number, recording in enumerate(recordings)
@@ -123,7 +123,7 @@ class Crops:
         here = slice(start, start + CROP_TICKS)
         judged = self._judged[number][:, here]
         tags = np.flatnonzero(judged.any(1))
-        columns = windows_of(recording, start, min(start + CROP_TICKS, judged.shape[1] + start))[tags]
+        columns = windows_of(recording.columns, start, min(start + CROP_TICKS, judged.shape[1] + start))[tags]
         return (
             torch.from_numpy(columns.astype(np.float32)),
             torch.from_numpy(recording.group[tags, here].astype(np.int64)),
@@ -132,20 +132,20 @@ class Crops:
         )
 
 
-def windows_of(recording: StoreCourses, start: int, stop: int) -> NDArray[np.float16]:
-    """Columns of ticks start to stop and of the WINDOW_BINS - 1 before them; blank before the first."""
+def windows_of(columns: NDArray[np.float16], start: int, stop: int) -> NDArray[np.float16]:
+    """Of columns (tags, ticks, COLUMNS), ticks start to stop and the WINDOW_BINS - 1 before; blank before
+    the first."""
     first = start - WINDOW_BINS + 1
-    columns = recording.columns[:, max(first, 0) : stop]
+    taken = columns[:, max(first, 0) : stop]
     if first >= 0:
-        return columns
-    blank = np.zeros((len(columns), -first, COLUMNS), np.float16)
+        return taken
+    blank = np.zeros((len(taken), -first, COLUMNS), np.float16)
     blank[..., MOMENT] = NOT_JUDGED
-    return np.concatenate([blank, columns], 1)
+    return np.concatenate([blank, taken], 1)
 
 
-def _judged_flips(recording: StoreCourses) -> NDArray[np.int16]:
-    """Flip numbers of the moments that ticks judge."""
-    numbers = recording.flip_numbers()
+def judged_flips(numbers: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Flip numbers (tags, ticks) of the moments that ticks judge."""
     moved = np.zeros_like(numbers)
     moved[:, AHEAD_BINS:] = numbers[:, :-AHEAD_BINS]
     return moved

@@ -90,11 +90,13 @@ class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
         return CourseNetwork(*(tensor.detach().numpy().copy() for tensor in tensors))
 
 
-def loss_of(logit: Tensor, flip: Tensor, tag: Tensor) -> Tensor:
+def loss_of(logit: Tensor, flip: Tensor, tag: Tensor, calm_weight: Tensor | None = None) -> Tensor:
     """Of each logit, its flip (0: none, -1: does not count) and its tag's number. Ticks without a flip count
-    alike; of a flip, ALPHA of the loss is that of its ticks (long and short flips weigh the same) and the
-    rest that of its best tick, because a flip is found by one."""
-    loss, within = functional.softplus(logit[flip == 0]).sum(), flip > 0
+    alike, or by `calm_weight`; of a flip, ALPHA of the loss is that of its ticks (long and short flips weigh
+    the same) and the rest that of its best tick, because a flip is found by one."""
+    calm, within = flip == 0, flip > 0
+    unwanted = functional.softplus(logit[calm])
+    loss = unwanted.sum() if calm_weight is None else (unwanted * calm_weight[calm]).sum()
     if within.any():
         inside = logit[within]
         _, place, ticks = torch.unique(

@@ -28,16 +28,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import (
     AHEAD_BINS,
-    COLUMNS,
-    MOMENT,
-    NOT_JUDGED,
     PREFIX,
-    WINDOW_BINS,
     CourseNetwork,
     Courses,
     load_course,
@@ -47,7 +42,8 @@ from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import Score, StoreRecording, match
 from rfid_reader.training.activity import put_arrays
-from rfid_reader.training.course_model import ALPHA, FLIP_WEIGHT, LEAST_TICKS, Average, CourseModel
+from rfid_reader.training.course import judged_flips, windows_of
+from rfid_reader.training.course_model import Average, CourseModel, loss_of
 from rfid_reader.training.world_courses import WorldCourses, WorldStore
 from rfid_reader.training.worlds import WORLDS, unavailable
 
@@ -71,7 +67,7 @@ class Crops:
     def __init__(self, recordings: list[WorldStore]) -> None:
         self._recordings = recordings
         self._judged = [recording.worth_judging() for recording in recordings]
-        self._flips = [_judged_flips(recording) for recording in recordings]
+        self._flips = [judged_flips(recording.flip_numbers()) for recording in recordings]
         self.places = [
             (number, start)
             for number, recording in enumerate(recordings)
@@ -89,7 +85,7 @@ class Crops:
         weight = np.where(handled, 1.0, 1.0 / CALM_SHARE).astype(np.float32)
         judged = judged & kept
         tags = np.flatnonzero(judged.any(1))
-        columns = windows_of(recording, start, min(start + CROP_TICKS, judged.shape[1] + start))[tags]
+        columns = windows_of(recording.columns, start, min(start + CROP_TICKS, judged.shape[1] + start))[tags]
         return (
             torch.from_numpy(columns.astype(np.float32)),
             torch.from_numpy(recording.group[tags, here].astype(np.int64)),
@@ -97,41 +93,6 @@ class Crops:
             torch.from_numpy(flips[tags].astype(np.int64)),
             torch.from_numpy(weight),
         )
-
-
-def windows_of(recording: WorldStore, start: int, stop: int) -> NDArray[np.float16]:
-    """Columns of ticks start to stop and of the WINDOW_BINS - 1 before them; blank before the first."""
-    first = start - WINDOW_BINS + 1
-    columns = recording.columns[:, max(first, 0) : stop]
-    if first >= 0:
-        return columns
-    blank = np.zeros((len(columns), -first, COLUMNS), np.float16)
-    blank[..., MOMENT] = NOT_JUDGED
-    return np.concatenate([blank, columns], 1)
-
-
-def _judged_flips(recording: WorldStore) -> NDArray[np.int16]:
-    """Flip numbers of the moments that ticks judge."""
-    numbers = recording.flip_numbers()
-    moved = np.zeros_like(numbers)
-    moved[:, AHEAD_BINS:] = numbers[:, :-AHEAD_BINS]
-    return moved
-
-
-def loss_of(logit: Tensor, flip: Tensor, tag: Tensor, calm_weight: Tensor) -> Tensor:
-    """As that of `course_model`, calm ticks counting by calm_weight."""
-    calm, within = flip == 0, flip > 0
-    loss = (functional.softplus(logit[calm]) * calm_weight[calm]).sum()
-    if within.any():
-        inside = logit[within]
-        _, place, ticks = torch.unique(
-            flip[within] * 10_000 + tag[within], return_inverse=True, return_counts=True
-        )
-        weight = (FLIP_WEIGHT / ticks.float().clamp(min=LEAST_TICKS))[place]
-        best = torch.full((len(ticks),), -30.0).scatter_reduce(0, place, inside, "amax")
-        loss = loss + ALPHA * (weight * functional.softplus(-inside)).sum()
-        loss = loss + (1 - ALPHA) * FLIP_WEIGHT * functional.softplus(-best).sum()
-    return loss
 
 
 def train(

@@ -4,7 +4,7 @@ floor."""
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,7 @@ from runtime.demo.session import (
     waits_for,
 )
 from runtime.demo.staging import floor_map, plan_point
-from runtime.demo.summary import LEAST_SHARE, STOP_LIMIT_S, named_share
+from runtime.demo.summary import LEAST_SHARE, STOP_LIMIT_S, Watched, broken_chain, named_share
 from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
@@ -83,19 +83,15 @@ class BoutiqueSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     def failures(self) -> list[str]:
         """Why the job did not really run, a sentence each; empty where it did."""
-        checks = (
-            (self.events_received == 0, "no event arrived at the subscriber"),
-            (self.events_lost > 0, f"{self.events_lost} events did not arrive"),
-            (self.fps <= 0, "no picture was analysed"),
-            (self.reads_per_s <= 0, "no tag read arrived"),
-        )
-        slow = self.managed < LEAST_SHARE
+        failed = broken_chain(self.events_received, self.events_lost, self.fps, self.reads_per_s)
+        if self.managed < LEAST_SHARE:
+            return failed
         more = (
             (self.counted.in_found + self.counted.out_found == 0, "nobody was counted at the door"),
             (self.flips_found == 0, f"none of {self.flips_true} flips was found"),
             (self.stop_s >= STOP_LIMIT_S, f"the daemon took {self.stop_s:.1f} s to stop"),
         )
-        return [says for wrong, says in (checks if slow else checks + more) if wrong]
+        return failed + [says for wrong, says in more if wrong]
 
     def verdict(self) -> str:
         """One sentence for a job that ran."""
@@ -103,13 +99,6 @@ class BoutiqueSummary(msgspec.Struct, frozen=True, kw_only=True):
         if self.managed < 0.9:
             return f"{counts} Your processor managed {self.managed:.0%} of the pictures."
         return counts
-
-
-@dataclass(frozen=True)
-class _Watched:
-    start_s: float
-    end_s: float
-    stop_s: float
 
 
 def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary:
@@ -144,7 +133,7 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
     return summary
 
 
-def _watch(opened: Opened, turn_s: float, turns: int, tally: EventTally, console: Console) -> _Watched:
+def _watch(opened: Opened, turn_s: float, turns: int, tally: EventTally, console: Console) -> Watched:
     """Wait until all flows, then for the films' next beginning, watch whole turns, stop the daemon."""
     with console.status("waiting for the first frames and tag reads") as status:
         until(lambda: not waits_for(tally), READY_WITHIN_S, opened, lambda: status.update(tally.line()))
@@ -159,7 +148,7 @@ def _watch(opened: Opened, turn_s: float, turns: int, tally: EventTally, console
             status.update(f"{max(0, time.time() - start_s):.0f} of {turns * turn_s:.0f} s | {tally.line()}")
 
         until(lambda: False, end_s + SETTLE_S - time.time(), opened, tell)
-    return _Watched(start_s, end_s, opened.stop())
+    return Watched(start_s, end_s, opened.stop())
 
 
 def next_turn(epoch_s: float, turn_s: float, now_s: float) -> float:
@@ -171,7 +160,7 @@ def _judge(
     boutique: Boutique,
     config: StoreConfig,
     opened: Opened,
-    watched: _Watched,
+    watched: Watched,
     turns: int,
     tally: EventTally,
     sent: int,

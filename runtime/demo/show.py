@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -27,7 +26,7 @@ from runtime.demo.session import (
     wait_for,
     waits_for,
 )
-from runtime.demo.summary import Summary, print_summary, write_summary
+from runtime.demo.summary import Summary, Watched, print_summary, write_summary
 from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker
@@ -39,15 +38,6 @@ RESULTS = {
     "heatmap.png": "where people spent their time, on the floor plan",
     "floor.png": "the paths people took, on the floor plan",
 }
-
-
-@dataclass(frozen=True)
-class Watched:
-    """The stretch of time that was watched, UTC seconds."""
-
-    start_s: float
-    end_s: float
-    stop_s: float
 
 
 def run_demo(seconds: float, out: Path, console: Console) -> Summary:

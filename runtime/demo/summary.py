@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,27 @@ LEAST_SHARE = 0.6
 """Below it a machine is too slow to be blamed for what it misses."""
 LEAST_FLIPS = 3
 """Of fewer true flips it may happen that none is found."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The stretch of time that was watched, UTC seconds, and how long the daemon took to stop."""
+
+    start_s: float
+    end_s: float
+    stop_s: float
+
+
+def broken_chain(received: int, lost: int, fps: float, reads_per_s: float) -> list[str]:
+    """What is wrong between camera, reader and subscriber that a slow machine does not excuse, a sentence
+    each."""
+    checks = (
+        (received == 0, "no event arrived at the subscriber"),
+        (lost > 0, f"{lost} events did not arrive"),
+        (fps <= 0, "no picture was analysed"),
+        (reads_per_s <= 0, "no tag read arrived"),
+    )
+    return [sentence for wrong, sentence in checks if wrong]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,13 +71,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     def failures(self) -> list[str]:
         """Why the job did not really run, a sentence each; empty where it did."""
-        checks = (
-            (self.events_received == 0, "no event arrived at the subscriber"),
-            (self.events_lost > 0, f"{self.events_lost} events did not arrive"),
-            (self.fps <= 0, "no picture was analysed"),
-            (self.reads_per_s <= 0, "no tag read arrived"),
-        )
-        failed = [sentence for wrong, sentence in checks if wrong]
+        failed = broken_chain(self.events_received, self.events_lost, self.fps, self.reads_per_s)
         return failed if self._slow() else failed + self._shortfalls()
 
     def verdict(self) -> str:

@@ -167,10 +167,10 @@ def test_a_mannequin_that_was_carried_to_its_place_is_a_thing_again_in_time() ->
 
 def test_who_sways_too_slowly_for_one_look_is_a_person_within_seconds() -> None:
     def slow(image: Image, time_s: float) -> None:
-        figure(image, LEFT_BOX, 14 * np.sin(0.15 * time_s))
+        figure(image, LEFT_BOX, 14 * np.sin(0.06 * time_s))
         figure(image, RIGHT_BOX)
 
-    told = Shop(slow).tracks(seconds=14.0)
+    told = Shop(slow).tracks(seconds=18.0)
     assert [len(confirmed(tracks)) for tracks in (told[5], told[-1])] == [0, 1]
 
 
@@ -192,6 +192,34 @@ def test_without_pictures_only_only_who_walks_is_a_person() -> None:
     for frame in range(40):
         told = tracker.update([LEFT_BOX], [0.8], frame / FPS)
     assert [track.confirmed for track in told] == [False]
+
+
+def looked(
+    before: list[tuple[float, float, float, float]],
+    now: list[tuple[float, float, float, float]],
+    changed: tuple[slice, slice] | None,
+) -> float:
+    """The share in the first box, 0.4 s after a picture with the boxes `before`, where a part changed."""
+    wall = np.random.default_rng(7).integers(60, 190, (60, 80)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    liveliness, later = Liveliness(), wall.copy()
+    if changed is not None:
+        later[changed] = 255 - later[changed]
+    liveliness.look(wall, before, np.full(len(before), 0.8), 0.0)
+    look = liveliness.look(later, now, np.full(len(now), 0.8), 0.4)
+    return float(look.shares(np.array([0]))[0, 0])
+
+
+def test_change_where_somebody_else_is_or_was_says_nothing() -> None:
+    passing = (160.0, 100.0, 240.0, 360.0)
+    torso = (slice(150, 300), slice(165, 225))
+    assert looked([LEFT_BOX], [LEFT_BOX], torso) > 0.3
+    assert np.isnan(looked([LEFT_BOX], [LEFT_BOX, passing], torso)), "they are there now"
+    assert np.isnan(looked([LEFT_BOX, passing], [LEFT_BOX], torso)), "they were there before"
+
+
+def test_a_box_without_change_is_still_whoever_is_before_it() -> None:
+    passing = (160.0, 100.0, 240.0, 360.0)
+    assert looked([LEFT_BOX, passing], [LEFT_BOX, passing], None) == 0.0
 
 
 def test_a_jump_in_time_or_size_forgets_the_older_pictures() -> None:

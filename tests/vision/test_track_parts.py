@@ -180,3 +180,16 @@ def test_clothes_of_one_colour_look_alike_and_of_two_do_not() -> None:
 def test_a_box_outside_the_picture_has_no_colour_in_particular() -> None:
     appearance = colour_signatures(np.zeros((50, 50, 3), np.uint8), [[60, 60, 80, 90], [-40, -40, -10, -5]])
     assert np.allclose(appearance, 1 / np.sqrt(SIZE))
+
+
+def test_the_middle_of_whom_the_edge_cuts_is_reckoned_from_the_edge_that_is_seen() -> None:
+    view = CameraView(640, 480)
+    plane, settings = view.plane(), TrackerSettings()
+    for box, middle in (((600.0, 120.0, 640.0, 340.0), 644.0), ((0.0, 120.0, 40.0, 340.0), -4.0)):
+        boxes = np.array([box])
+        foot = foot_of(boxes)
+        seen = sightings_of(view, boxes, np.array([0.9]), foot, plane.pixel_width_m(foot))
+        height_m = seen.height_px * seen.pixel_width_m
+        floor, _, fully_visible = place(plane, settings, seen, height_m, np.array([0.35]))
+        assert plane.to_image(floor)[0, 0] == pytest.approx(middle, abs=2)
+        assert not fully_visible[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtime.geometry import Homography
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 from runtime.vision.track.view import box_iou
 
@@ -284,3 +285,33 @@ def test_real_paths_of_nineteen_people_keep_their_ids(shared_data: Path, step: i
     assert found / labelled > 0.8
     assert len(owners) <= 26
     assert np.median(errors_m) < 0.25
+
+
+def test_who_left_the_picture_is_not_who_comes_in_a_moment_later() -> None:
+    tracker = FloorTracker(TrackerSettings(), CameraView(640, 480))
+    ids: list[set[int]] = []
+    for frame in range(56):
+        time_s = frame / 20
+        leaving, coming = 420.0 + 260.0 * time_s, 560.0 - 120.0 * (time_s - 1.2)
+        boxes = []
+        if leaving < 632:
+            boxes.append((leaving, 120.0, min(640.0, leaving + 80.0), 340.0))
+        if time_s >= 1.2:
+            boxes.append((coming, 124.0, min(640.0, coming + 80.0), 338.0))
+        told = tracker.update(boxes, [0.9] * len(boxes), time_s)
+        ids.append({track.id for track in told if track.id is not None and track.unseen_s == 0})
+    assert len(ids[10]) == 1 and len(ids[-1]) == 1
+    assert ids[10] != ids[-1]
+
+
+def test_more_frames_a_second_are_not_taken_for_more_knowledge() -> None:
+    deviations = []
+    for fps in (12.5, 100.0):
+        tracker = FloorTracker(
+            TrackerSettings(), CameraView(640, 480, Homography(np.diag([0.01, 0.01, 1.0])))
+        )
+        for frame in range(round(2 * fps)):
+            (track,) = tracker.update([(200.0, 130.0, 280.0, 300.0)], [0.9], frame / fps)
+        assert track.floor_sd_m is not None
+        deviations.append(track.floor_sd_m)
+    assert deviations[1] > 0.85 * deviations[0]

@@ -65,7 +65,7 @@ def test_a_flip_is_looked_for_where_ticks_judge_it() -> None:
     pytest.importorskip("torch")
     training = pytest.importorskip("rfid_reader.training.course")
     recording = still([TrueFlip("aa", "rack", None, 4.0, 6.0)])
-    assert training._judged_flips(recording)[0].tolist() == [0] * AHEAD_BINS + (
+    assert training.judged_flips(recording.flip_numbers())[0].tolist() == [0] * AHEAD_BINS + (
         recording.flip_numbers()[0, :-AHEAD_BINS].tolist()
     )
 
