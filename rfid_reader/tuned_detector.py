@@ -7,10 +7,10 @@ from functools import cache
 
 from rfid_reader.antenna_calibration import AntennaCalibration
 from rfid_reader.flips import Detector, make_detector
-from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.events import EventRules
+from rfid_reader.flips.features.activity import FEATURES
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.network import load_network
-from rfid_reader.flips.production import ProductionDetector
 
 
 @cache

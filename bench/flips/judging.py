@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from rfid_reader.flips import Flip, make_detector
 from rfid_reader.flips.events import EventMaker
-from rfid_reader.flips.production import ProductionDetector
-from rfid_reader.flips.windows import WindowDetector
+from rfid_reader.flips.methods.production import ProductionDetector
+from rfid_reader.flips.methods.windows import WindowDetector
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.recordings import Score, StoreRecording, match, thinned
 

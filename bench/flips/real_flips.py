@@ -18,7 +18,7 @@ from bench.flips.clips import area_under_roc
 from bench.flips.judging import ScoreLog, run
 from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda
 from rfid_reader.flips import Flip
-from rfid_reader.flips.production import ProductionDetector
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.reads import ReadTable
 
 MIN_READS = 40

@@ -16,7 +16,7 @@ import numpy as np
 
 from rfid_reader.antenna_calibration import calibrate_still
 from rfid_reader.flips.detector import Flip
-from rfid_reader.flips.production import ProductionDetector
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.training.worlds import TESTED_ONLY, WORLDS, WorldRecording, simulate, unavailable
 from rfid_reader.training.worlds import second as second_world

@@ -3,8 +3,7 @@
 Three detectors share one shape (`detector.Detector`): feed reads, get flips, causally and streaming.
 
 - `js`: the published reference. Per tag and antenna, the spectrum of RSSI and phase in a window, and how far
-its
-  distribution is from the previous window's (Jensen-Shannon divergence).
+  its distribution is from the previous window's (Jensen-Shannon divergence).
 - `raw`: the values of RSSI and phase themselves, the baseline the reference was compared with.
 - `production`: the one a store should use.
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.errors import ReaderError
-from rfid_reader.flips.activity import OWN, SHARED, STATICS
-from rfid_reader.flips.recurrence import RECURRENCES
+from rfid_reader.flips.features.activity import OWN, SHARED, STATICS
+from rfid_reader.flips.features.recurrence import RECURRENCES
 
 Array = NDArray[np.float32]
 Rows = NDArray[np.int64]

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 import rfid_reader.flips
 import rfid_reader.simulator
-from rfid_reader.flips.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
 from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
 from rfid_reader.flips.events import EventRules
+from rfid_reader.flips.features.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.network import Network
-from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.simulator.recordings import StoreRecording, flip_mask, record_store, thinned
 from rfid_reader.training import scenes

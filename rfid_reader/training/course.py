@@ -26,7 +26,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import (
     AHEAD_BINS,
     COLUMNS,
@@ -38,6 +37,7 @@ from rfid_reader.flips.course import (
     Courses,
 )
 from rfid_reader.flips.events import EventMaker, EventRules
+from rfid_reader.flips.features.activity import BIN_S
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.recordings import Score, StoreRecording, match
 from rfid_reader.training.activity import (

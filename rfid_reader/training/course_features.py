@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.activity import BIN_S, FEATURES
 from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
+from rfid_reader.flips.features.activity import BIN_S, FEATURES
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.network import Network, load_network
-from rfid_reader.flips.production import ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import StoreRecording, thinned

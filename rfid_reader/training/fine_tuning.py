@@ -29,7 +29,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import (
     AHEAD_BINS,
     PREFIX,
@@ -38,6 +37,7 @@ from rfid_reader.flips.course import (
     load_course,
 )
 from rfid_reader.flips.events import EventMaker, EventRules
+from rfid_reader.flips.features.activity import BIN_S
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import Score, StoreRecording, match

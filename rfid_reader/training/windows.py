@@ -3,7 +3,7 @@
     python -m rfid_reader.training.windows --cache /tmp/flips
 
 The logistic weights come from training stores, the marks (start, stop, quiet_s) are those with the best event
-F1 on validation stores; both go into `rfid_reader/flips/js.py` and `raw.py` by hand. Takes about a
+F1 on validation stores; both go into `rfid_reader/flips/methods/js.py` and `raw.py` by hand. Takes about a
 minute of one core for each, beside the stores, which it shares with `rfid_reader.training.activity`.
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.flips.events import EventMaker, EventRules
-from rfid_reader.flips.js import JsDetector
-from rfid_reader.flips.raw import RawDetector
-from rfid_reader.flips.windows import WindowDetector
+from rfid_reader.flips.methods.js import JsDetector
+from rfid_reader.flips.methods.raw import RawDetector
+from rfid_reader.flips.methods.windows import WindowDetector
 from rfid_reader.simulator.recordings import Score, StoreRecording, flip_mask, match, thinned
 from rfid_reader.training.activity import FIRST_TRAINING_SEED, FIRST_VALIDATION_SEED
 from rfid_reader.training.activity_features import MARGIN_S, WARM_UP_S, FeatureCache

@@ -20,11 +20,11 @@ import rfid_reader.simulator
 import rfid_reader.training
 from rfid_reader.antenna_calibration import AntennaCalibration, AntennaCell, calibrate_still
 from rfid_reader.errors import AntennaCalibrationError
-from rfid_reader.flips.activity import BIN_S
 from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
-from rfid_reader.flips.production import ProductionDetector
-from rfid_reader.flips.residuals import MAX_ANTENNAS
+from rfid_reader.flips.features.activity import BIN_S
+from rfid_reader.flips.features.residuals import MAX_ANTENNAS
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.half_turns import LONGEST_S, MOST_SHARE, counted, doubled, share_of, steps_within_cells
 from rfid_reader.reads import ReadTable

@@ -50,7 +50,7 @@ def demo(seconds: float, store: str, out: Path, as_json: bool) -> None:
       tagsight demo --seconds 60 --out demo-out
       tagsight demo --store boutique
     """
-    from runtime.demo.boutique_show import BoutiqueSummary, run_boutique
+    from runtime.demo.boutique.show import BoutiqueSummary, run_boutique
     from runtime.demo.show import run_demo
     from runtime.demo.summary import Summary
 

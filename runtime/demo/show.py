@@ -10,8 +10,8 @@ from rich.console import Console
 
 from contract.facts import Dwell, Flip, Flow, Interaction, Visit
 from runtime.config import StoreConfig, load
-from runtime.demo.drawing import draw_demo
-from runtime.demo.film import Stretch
+from runtime.demo.drawing.film import Stretch
+from runtime.demo.drawing.outputs import draw_demo
 from runtime.demo.listener import EventListener
 from runtime.demo.plaza import LOOP_S, PATHS, Opened, find_clip, open_plaza, read_truth
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score

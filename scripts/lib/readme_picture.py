@@ -20,7 +20,7 @@ from contract.describe import describe
 from contract.envelope import Event, open_event
 from contract.facts import Dwell, Flip, Interaction, TryOn, Visit
 from runtime.config import StoreConfig, load
-from runtime.demo import pictures
+from runtime.demo.drawing import floor
 from runtime.demo.plaza import STORE
 from runtime.demo.tally import EventTally
 
@@ -65,18 +65,18 @@ def with_counts(config: StoreConfig, tally: EventTally) -> StoreConfig:
 
 def floor_of(config: StoreConfig, tally: EventTally) -> Image:
     """The heatmap on plain paper, (height, width, 3)."""
-    plan = pictures.Plan(config.floor.extent())
-    ground = np.full((plan.size[1], plan.size[0], 3), pictures.PAPER, np.uint8)
-    pictures.lay_heat(ground, pictures.cell_seconds(tally.heat(), config))
-    pictures.draw_layout(ground, config, plan)
+    plan = floor.Plan(config.floor.extent())
+    ground = np.full((plan.size[1], plan.size[0], 3), floor.PAPER, np.uint8)
+    floor.lay_heat(ground, floor.cell_seconds(tally.heat(), config))
+    floor.draw_layout(ground, config, plan)
     (left, top), (right, low) = plan.px(CROP_M[:2]), plan.px(CROP_M[2:])
     return ground[max(0, top) : low, max(0, left) : right]
 
 
 def head(text: str, width: int) -> Image:
     """A strip with a title."""
-    strip = np.full((HEAD_PX, width, 3), pictures.PAPER, np.uint8)
-    cv2.putText(strip, text, (MARGIN_PX, HEAD_PX - 16), pictures.FONT, 0.6, pictures.INK, 1, cv2.LINE_AA)
+    strip = np.full((HEAD_PX, width, 3), floor.PAPER, np.uint8)
+    cv2.putText(strip, text, (MARGIN_PX, HEAD_PX - 16), floor.FONT, 0.6, floor.INK, 1, cv2.LINE_AA)
     return strip
 
 
@@ -89,7 +89,7 @@ def panel_of(events: list[Event], height: int) -> Image:
         low = MARGIN_PX + LINE_PX * (row + 1) - 8
         for text, indent in zip(line.split("  ", 2) if row else [line], COLUMNS_PX, strict=False):
             at = (MARGIN_PX + indent, low)
-            cv2.putText(panel, text.strip(), at, pictures.FONT, 0.46, PALE, 1, cv2.LINE_AA)
+            cv2.putText(panel, text.strip(), at, floor.FONT, 0.46, PALE, 1, cv2.LINE_AA)
     return panel
 
 

@@ -11,7 +11,7 @@ import cv2
 import msgspec
 import pytest
 
-from runtime.demo.boutique_show import RESULTS, BoutiqueSummary
+from runtime.demo.boutique.show import RESULTS, BoutiqueSummary
 from runtime.demo.summary import LEAST_SHARE
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto

@@ -7,7 +7,7 @@ from contract.describe import describe
 from contract.envelope import Origin, open_event, seal
 from contract.facts import Evidence, Fact, Flip, Interaction
 from runtime.config import StoreConfig, load
-from runtime.demo.film import Sign, Stretch, flip_signs
+from runtime.demo.drawing.film import Sign, Stretch, flip_signs
 from runtime.demo.plaza import CLIP_FRAMES, STORE
 from runtime.demo.score import DemoScore, PlayedFlip
 from runtime.demo.tally import EventTally

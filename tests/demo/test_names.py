@@ -6,7 +6,7 @@ import pytest
 from contract.envelope import Origin, open_event, seal
 from contract.facts import Dwell, Evidence, Fact, Interaction, Point, Visit
 from runtime.config import StoreConfig, load
-from runtime.demo.names import Walk, name_walks
+from runtime.demo.drawing.names import Walk, name_walks
 from runtime.demo.plaza import STORE
 from runtime.demo.tally import EventTally
 

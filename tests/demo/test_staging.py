@@ -16,9 +16,9 @@ from engines.scene.truth import Passage, Stay, courses, handled
 from rfid_reader.simulator.offline import write_simulated_reads
 from rfid_reader.simulator.scenarios.files import load_scenario
 from runtime.config import load
-from runtime.demo.boutique_score import count, identities, stays
-from runtime.demo.boutique_show import next_turn
-from runtime.demo.boutique_store import SCENE, Boutique
+from runtime.demo.boutique.score import count, identities, stays
+from runtime.demo.boutique.show import next_turn
+from runtime.demo.boutique.store import SCENE, Boutique
 from runtime.demo.score import Paths
 from runtime.demo.staging import floor_map, plan_point, scenario_of, store_of, write_paths
 

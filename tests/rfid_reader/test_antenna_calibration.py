@@ -57,7 +57,7 @@ def test_a_calibration_survives_its_file_and_detectors_take_it(tmp_path: Path, s
 
 
 def test_the_calibration_spares_the_detector_its_learning_time(still: ReadTable) -> None:
-    from rfid_reader.flips.reference import ChannelReference
+    from rfid_reader.flips.features.reference import ChannelReference
 
     reference = ChannelReference(calibrate_still(still))
     first = still.take(slice(0, 5))

@@ -8,10 +8,10 @@ from small_stores import small_store
 
 from rfid_reader.antenna_calibration import calibrate_still
 from rfid_reader.flips import METHODS, make_detector, tag_rows, ticks
-from rfid_reader.flips.channels import ChannelOffsets, split_calibration
-from rfid_reader.flips.production import ProductionDetector
-from rfid_reader.flips.reference import ChannelReference
-from rfid_reader.flips.residuals import PAIR_ABSENT_S, ResidualTracker
+from rfid_reader.flips.features.channels import ChannelOffsets, split_calibration
+from rfid_reader.flips.features.reference import ChannelReference
+from rfid_reader.flips.features.residuals import PAIR_ABSENT_S, ResidualTracker
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.tag_rows import ABSENT_S
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
@@ -164,7 +164,7 @@ def test_a_sold_tag_was_read_often_enough_while_it_was_there(method: str) -> Non
 
 
 def test_reads_of_cells_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rfid_reader.flips.reference.MAX_CELLS", 16 * 1 * 4)
+    monkeypatch.setattr("rfid_reader.flips.features.reference.MAX_CELLS", 16 * 1 * 4)
     reference = ChannelReference()
     antenna = reference.antenna_rows(np.ones(3, np.int16))
     channel = np.array([1, 3, 9], np.int16)

@@ -10,7 +10,6 @@ import pytest
 
 from rfid_reader.errors import ReaderError
 from rfid_reader.flips import course
-from rfid_reader.flips.activity import OWN, SHARED, STATICS
 from rfid_reader.flips.course import (
     COLUMNS,
     GROWTH_TAGS,
@@ -24,9 +23,10 @@ from rfid_reader.flips.course import (
     load_course,
     mark_moments,
 )
-from rfid_reader.flips.recurrence import LAGS, LONGEST_HELD, RECURRENCES, LinkMemory
-from rfid_reader.flips.residual_table import Residuals
-from rfid_reader.flips.residuals import MAX_ANTENNAS
+from rfid_reader.flips.features.activity import OWN, SHARED, STATICS
+from rfid_reader.flips.features.recurrence import LAGS, LONGEST_HELD, RECURRENCES, LinkMemory
+from rfid_reader.flips.features.residual_table import Residuals
+from rfid_reader.flips.features.residuals import MAX_ANTENNAS
 
 HEARD_DB = np.full((2, MAX_ANTENNAS), -60.0)
 

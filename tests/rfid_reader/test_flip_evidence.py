@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfid_reader.flips.channel_steps import LONGEST_S, StepTracker
-from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
-from rfid_reader.flips.residuals import READER_PAUSE_S, ResidualTracker
-from rfid_reader.flips.rivalry import Rivals
+from rfid_reader.flips.features.channel_steps import LONGEST_S, StepTracker
+from rfid_reader.flips.features.odds import phase_odds, rssi_odds, turn_of
+from rfid_reader.flips.features.residuals import READER_PAUSE_S, ResidualTracker
+from rfid_reader.flips.features.rivalry import Rivals
 from rfid_reader.reads import ReadTable
 
 CALM, RESTLESS = np.array([0.005]), np.array([0.5])

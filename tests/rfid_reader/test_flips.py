@@ -13,8 +13,8 @@ from small_stores import small_store
 from rfid_reader.errors import ReaderError
 from rfid_reader.flips import METHODS, Flip, make_detector
 from rfid_reader.flips.events import EventMaker, EventRules
-from rfid_reader.flips.reference import ChannelReference
-from rfid_reader.flips.spectrum import js_divergence, spectral_shares
+from rfid_reader.flips.features.reference import ChannelReference
+from rfid_reader.flips.features.spectrum import js_divergence, spectral_shares
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
 

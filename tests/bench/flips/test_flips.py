@@ -16,7 +16,7 @@ from bench.flips.command import flips
 from bench.flips.judging import run
 from bench.flips.real_reads import load_gesture, load_locate, load_rda, spread_in_cells
 from rfid_reader.flips import Flip
-from rfid_reader.flips.activity import FEATURES
+from rfid_reader.flips.features.activity import FEATURES
 from rfid_reader.flips.network import load_network
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.people.handling import TrueFlip

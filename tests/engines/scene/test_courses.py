@@ -25,7 +25,7 @@ from engines.scene.spec import (
     Zone,
 )
 from engines.scene.truth import contacts, courses, handled, kinds, passages, stays
-from runtime.demo.boutique_store import SCENE
+from runtime.demo.boutique.store import SCENE
 
 CAMERA = Camera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), hfov_deg=95, k1=-0.15, k2=0.02)
 

@@ -8,7 +8,7 @@ import pytest
 
 from engines.scene.errors import SceneError
 from engines.scene.reading import load_scene, scene_schema
-from runtime.demo.boutique_store import SCENE
+from runtime.demo.boutique.store import SCENE
 
 SHOP = """name: shop
 seconds: 20

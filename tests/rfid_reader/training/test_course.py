@@ -8,7 +8,6 @@ import pytest
 from bench.flips.clip_marks import FIRST_SEED as FIRST_MARK_SEED
 from bench.flips.command import FIRST_TEST_SEED
 from bench.flips.judging import run
-from rfid_reader.flips.activity import FEATURES
 from rfid_reader.flips.course import (
     AHEAD_BINS,
     COLUMNS,
@@ -17,6 +16,7 @@ from rfid_reader.flips.course import (
     Courses,
     load_course,
 )
+from rfid_reader.flips.features.activity import FEATURES
 from rfid_reader.flips.network import load_network
 from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import record_store, thinned

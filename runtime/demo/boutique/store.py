@@ -20,7 +20,7 @@ from runtime.demo.staging import scenario_of, store_of, write_paths
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import free_port
 
-HERE = Path(__file__).parent / "boutique"
+HERE = Path(__file__).parent
 SCENE = HERE / "scene.yaml"
 LEAD_S = 20.0
 """The films begin so long after the daemon is started; who is slower waits for their next turn."""

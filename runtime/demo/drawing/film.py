@@ -16,7 +16,7 @@ from contract.describe import short_visitor
 from contract.facts import Flip, Interaction, Point, Visit
 from engines.inference.detector import PersonDetector
 from runtime.config import StoreConfig
-from runtime.demo.names import Walk, name_walks
+from runtime.demo.drawing.names import Walk, name_walks
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.score import DemoScore
 from runtime.demo.tally import EventTally

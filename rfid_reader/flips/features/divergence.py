@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.residual_table import Residuals
-from rfid_reader.flips.spectrum import js_divergence
+from rfid_reader.flips.features.residual_table import Residuals
+from rfid_reader.flips.features.spectrum import js_divergence
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -6,8 +6,16 @@ import pytest
 
 from contract.facts import Cell, Heatmap
 from runtime.config import StoreConfig, image_to_floor, load
-from runtime.demo import pictures
-from runtime.demo.pictures import PAPER, Plan, cell_seconds, from_above, heat_picture, lay_heat, scale_ticks
+from runtime.demo.drawing import floor
+from runtime.demo.drawing.floor import (
+    PAPER,
+    Plan,
+    cell_seconds,
+    from_above,
+    heat_picture,
+    lay_heat,
+    scale_ticks,
+)
 from runtime.demo.plaza import STORE
 
 GREY = np.full((576, 768, 3), 128, np.uint8)
@@ -65,11 +73,11 @@ def test_a_cell_has_the_colour_that_the_scale_gives_its_person_seconds(plaza: St
     floor_map = image_to_floor(plaza.cameras[0], (768, 576))
     assert floor_map is not None
     whole = heat_picture(GREY, floor_map, plaza, [heatmap(Cell(20, 30, 7.0))])
-    scale = whole[whole.shape[0] - pictures.LEGEND_PX - pictures.SCALE_PX + 18, 24 : 24 + 420].astype(int)
+    scale = whole[whole.shape[0] - floor.LEGEND_PX - floor.SCALE_PX + 18, 24 : 24 + 420].astype(int)
     for (row, column), share in (((4, 6), 1.0), ((7, 2), 0.5)):
         colour = picture[row * 36 + 18, column * 36 + 18].astype(int)
         nearest = np.abs(scale - colour).sum(axis=1).argmin()
-        assert nearest / 419 == pytest.approx(share**pictures.HEAT_GAMMA, abs=0.04)
+        assert nearest / 419 == pytest.approx(share**floor.HEAT_GAMMA, abs=0.04)
     assert (picture[20, 20] == PAPER).all()
 
 
@@ -101,7 +109,7 @@ def test_letters_are_written_once_on_a_plate_that_is_as_wide_as_they_are(
 
     monkeypatch.setattr(cv2, "putText", noted)
     picture = np.zeros((80, 400, 3), np.uint8)
-    pictures._label(picture, text, (20, 40), (0, 0, 255))
+    floor._label(picture, text, (20, 40), (0, 0, 255))
     assert written == [(text, (20, 40))]
     columns = np.flatnonzero(picture.any(axis=(0, 2)))
     letters = np.flatnonzero(

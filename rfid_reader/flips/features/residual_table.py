@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.channel_steps import ChannelSteps
+from rfid_reader.flips.features.channel_steps import ChannelSteps
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

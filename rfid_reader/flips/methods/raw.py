@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rfid_reader.antenna_calibration import AntennaCalibration
 from rfid_reader.flips.events import EventRules
-from rfid_reader.flips.windows import Window, WindowDetector
+from rfid_reader.flips.methods.windows import Window, WindowDetector
 from rfid_reader.reads import ReadTable
 
 Array = NDArray[np.float64]

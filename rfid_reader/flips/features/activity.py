@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.divergence import DIVERGENCES, ResidualHistograms
-from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
-from rfid_reader.flips.residual_table import Residuals
-from rfid_reader.flips.residuals import MAX_ANTENNAS, ResidualTracker
-from rfid_reader.flips.rivalry import COMPARED, Rivals
+from rfid_reader.flips.features.divergence import DIVERGENCES, ResidualHistograms
+from rfid_reader.flips.features.odds import phase_odds, rssi_odds, turn_of
+from rfid_reader.flips.features.residual_table import Residuals
+from rfid_reader.flips.features.residuals import MAX_ANTENNAS, ResidualTracker
+from rfid_reader.flips.features.rivalry import COMPARED, Rivals
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.residual_table import Residuals
-from rfid_reader.flips.residuals import MAX_ANTENNAS
+from rfid_reader.flips.features.residual_table import Residuals
+from rfid_reader.flips.features.residuals import MAX_ANTENNAS
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

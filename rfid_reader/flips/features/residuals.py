@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.antenna_calibration import AntennaCalibration
-from rfid_reader.flips.channel_steps import ChannelSteps, StepTracker
-from rfid_reader.flips.channels import ChannelOffsets, split_calibration
-from rfid_reader.flips.odds import phase_odds, rssi_odds, turn_of
-from rfid_reader.flips.reference import ChannelReference
-from rfid_reader.flips.residual_table import Residuals
+from rfid_reader.flips.features.channel_steps import ChannelSteps, StepTracker
+from rfid_reader.flips.features.channels import ChannelOffsets, split_calibration
+from rfid_reader.flips.features.odds import phase_odds, rssi_odds, turn_of
+from rfid_reader.flips.features.reference import ChannelReference
+from rfid_reader.flips.features.residual_table import Residuals
 from rfid_reader.reads import ReadTable
 
 Array = NDArray[np.float64]

@@ -18,11 +18,11 @@ from rich.table import Table
 from contract.facts import Dwell, Flip, Interaction, Visit
 from engines.scene.truth import passages, stays, track
 from runtime.config import StoreConfig, load
-from runtime.demo.boutique_score import Counted, Identities, Stays, count, identities
-from runtime.demo.boutique_score import stays as judge_stays
-from runtime.demo.boutique_store import LEAD_S, Boutique, open_boutique
+from runtime.demo.boutique.score import Counted, Identities, Stays, count, identities
+from runtime.demo.boutique.score import stays as judge_stays
+from runtime.demo.boutique.store import LEAD_S, Boutique, open_boutique
+from runtime.demo.drawing.floor import floor_picture, heat_picture
 from runtime.demo.listener import EventListener
-from runtime.demo.pictures import floor_picture, heat_picture
 from runtime.demo.plaza import Opened, read_truth
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.antenna_calibration import AntennaCalibration
-from rfid_reader.flips.activity import BIN_S, FEATURES, ActivityBins
 from rfid_reader.flips.course import (
     AHEAD_BINS,
     CourseNetwork,
@@ -28,9 +27,10 @@ from rfid_reader.flips.course import (
 )
 from rfid_reader.flips.detector import Flip
 from rfid_reader.flips.events import EventMaker, EventRules
+from rfid_reader.flips.features.activity import BIN_S, FEATURES, ActivityBins
+from rfid_reader.flips.features.recurrence import LinkMemory
+from rfid_reader.flips.features.residuals import ResidualTracker
 from rfid_reader.flips.network import Network, load_network
-from rfid_reader.flips.recurrence import LinkMemory
-from rfid_reader.flips.residuals import ResidualTracker
 from rfid_reader.flips.ticks import REORDER_S, TickingDetector
 from rfid_reader.half_turns import HalfTurnWatch, doubled
 from rfid_reader.reads import ReadTable

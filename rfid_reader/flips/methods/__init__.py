@@ -15,6 +15,6 @@ def make_detector(method: str, calibration: AntennaCalibration | None = None) ->
     """A detector by name, `METHODS`. Raises ReaderError for another name."""
     if method not in METHODS:
         raise ReaderError(f"method {method!r} is unknown; {', '.join(METHODS)} would be right")
-    module = importlib.import_module(f"rfid_reader.flips.{method}")
+    module = importlib.import_module(f"rfid_reader.flips.methods.{method}")
     detector: Detector = getattr(module, f"{method.title()}Detector")(calibration)
     return detector

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from rfid_reader.antenna_calibration import AntennaCalibration
 from rfid_reader.flips.events import EventRules
-from rfid_reader.flips.reference import ChannelReference
-from rfid_reader.flips.spectrum import js_divergence, shares_with_rest
-from rfid_reader.flips.windows import WINDOW_S, Window, WindowDetector
+from rfid_reader.flips.features.reference import ChannelReference
+from rfid_reader.flips.features.spectrum import js_divergence, shares_with_rest
+from rfid_reader.flips.methods.windows import WINDOW_S, Window, WindowDetector
 from rfid_reader.reads import ReadTable
 
 HIGHEST_HZ = 4.0

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from runtime.config import StoreConfig, image_to_floor
-from runtime.demo.film import Stretch, clip_frames, draw_film, find_people
-from runtime.demo.pictures import floor_picture, heat_picture
+from runtime.demo.drawing.film import Stretch, clip_frames, draw_film, find_people
+from runtime.demo.drawing.floor import floor_picture, heat_picture
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.progress import progress
 from runtime.demo.score import DemoScore
