@@ -14,7 +14,7 @@ import click
 
 from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.errors import ReaderError, ReaderSettingsError
-from rfid_reader.flips.detector import Detector, Flip
+from rfid_reader.flips.detector import DetectedFlip, Detector
 from rfid_reader.flips.methods import METHODS
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
 from rfid_reader.session.health import ReaderHealth
@@ -176,7 +176,7 @@ def _hold_trial(settings: ReaderSettings, out: Path) -> None:
     )
 
 
-def _flip_line(flip: Flip) -> str:
+def _flip_line(flip: DetectedFlip) -> str:
     return json.dumps(
         {
             "epc": flip.epc,
@@ -191,7 +191,7 @@ def _judge(batches: Iterable[ReadTable], detector: Detector, file: IO[str]) -> d
     """Run reads through a detector, a line a flip as it becomes certain; returns the figures."""
     count = rows = 0
 
-    def write(flips: list[Flip]) -> None:
+    def write(flips: list[DetectedFlip]) -> None:
         nonlocal count
         count += len(flips)
         file.writelines(_flip_line(flip) + "\n" for flip in flips)

@@ -45,7 +45,7 @@ class Hour:
 
 
 @dataclass
-class Garments:
+class HungGarments:
     """The garments that hang now, as columns."""
 
     number: np.ndarray
@@ -53,7 +53,7 @@ class Garments:
     until_s: np.ndarray
 
     @classmethod
-    def hung(cls, count: int, rng: np.random.Generator) -> Garments:
+    def hung(cls, count: int, rng: np.random.Generator) -> HungGarments:
         return cls(np.arange(count), np.zeros(count), rng.exponential(STAY_S, count))
 
     def replace(self, now_s: float, met: int, rng: np.random.Generator) -> tuple[int, np.ndarray]:
@@ -71,7 +71,7 @@ def epc_of(number: int) -> str:
     return f"e2806894{number:016x}"
 
 
-def _reads(garments: Garments, start_s: float, ghosts: int, rng: np.random.Generator) -> ReadTable:
+def _reads(garments: HungGarments, start_s: float, ghosts: int, rng: np.random.Generator) -> ReadTable:
     """CHUNK_S of reads of what hangs, and of ghosts that are read once; `ghosts` were met before."""
     count = rng.poisson(len(garments.number) * READ_HZ * CHUNK_S)
     who = garments.number[rng.integers(0, len(garments.number), count)]
@@ -95,7 +95,7 @@ def churn(hours: float, method: str, seed: int = 1, told: Callable[[Hour], None]
     """The hours of a day; `told` hears of each as it ends."""
     rng, detector = np.random.default_rng(seed), make_detector(method)
     assert isinstance(detector, TickingDetector)
-    rooms, meter, garments = FittingRooms({FITTING_ROOM}), RateMeter(), Garments.hung(HANGING, rng)
+    rooms, meter, garments = FittingRooms({FITTING_ROOM}), RateMeter(), HungGarments.hung(HANGING, rng)
     met, ghosts, overlooked = HANGING, 0, 0
     found: list[Hour] = []
     began_s = time.process_time()

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips import Flip, make_detector
+from rfid_reader.flips import DetectedFlip, make_detector
 from rfid_reader.flips.events import EventMaker
 from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.methods.windows import WindowDetector
@@ -30,7 +30,7 @@ class ScoreLog(EventMaker):
 
     log: list[tuple[float, Rows, Array]] = field(default_factory=list)
 
-    def tick(self, time_s: float, tags: Rows, scores: Array, groups: Rows) -> list[Flip]:
+    def tick(self, time_s: float, tags: Rows, scores: Array, groups: Rows) -> list[DetectedFlip]:
         self.log.append((time_s, tags, scores))
         return super().tick(time_s, tags, scores, groups)
 
@@ -76,7 +76,7 @@ class DetectorRun:
     """One detector over one recording: flips with the stream time at which they were said, all scores, and
     the processor seconds used."""
 
-    said: list[tuple[float, Flip]]
+    said: list[tuple[float, DetectedFlip]]
     scores: ScoreLog
     used_s: float
 
@@ -87,7 +87,7 @@ def run(method: str, reads: ReadTable) -> DetectorRun:
     assert isinstance(detector, ProductionDetector | WindowDetector)
     log = ScoreLog(detector.events.rules, detector.tag_rows.epcs, detector.events.window_s)
     detector.events = log
-    said: list[tuple[float, Flip]] = []
+    said: list[tuple[float, DetectedFlip]] = []
     started_s = time.process_time()
     edges = np.arange(float(reads.time_s[0]), float(reads.time_s[-1]) + SLICE_S, SLICE_S)
     places = np.searchsorted(np.maximum.accumulate(reads.time_s), edges)
@@ -115,7 +115,7 @@ class ScoreRow:
     stores: dict[str, float]
 
 
-def latencies(said: list[tuple[float, Flip]], recording: StoreRecording) -> list[float]:
+def latencies(said: list[tuple[float, DetectedFlip]], recording: StoreRecording) -> list[float]:
     """Seconds from each found true flip's end until it was said."""
     return [
         at_s - true.end_s

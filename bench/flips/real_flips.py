@@ -17,7 +17,7 @@ import numpy as np
 from bench.flips.clips import area_under_roc
 from bench.flips.judging import ScoreLog, run
 from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.reads import ReadTable
 
@@ -85,7 +85,7 @@ def _false(tables: list[ReadTable]) -> FalseFlips:
     return FalseFlips(sum(len(run("production", one).said) for one in tables), tag_s / 3600)
 
 
-def _spans_found(spans: list[tuple[float, float, ReadTable]], found: list[Flip]) -> tuple[int, int]:
+def _spans_found(spans: list[tuple[float, float, ReadTable]], found: list[DetectedFlip]) -> tuple[int, int]:
     """Of the tags with MIN_IN_SPAN reads in a span: how many there are, how many have a flip in it."""
     there = right = 0
     for start_s, end_s, inside in spans:

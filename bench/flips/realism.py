@@ -47,7 +47,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Steps:
+class ReadSteps:
     """Steps between reads of one tag, antenna and channel: seconds, phase (rad), level (dB); and the
     level."""
 
@@ -57,7 +57,7 @@ class Steps:
     level_dbm: float
 
 
-def stretches(reads: ReadTable) -> list[Steps]:
+def stretches(reads: ReadTable) -> list[ReadSteps]:
     """Of every tag and antenna."""
     _, tag = np.unique(reads.epc, return_inverse=True)
     pair = tag.astype(np.int64) * 256 + reads.antenna
@@ -69,7 +69,7 @@ def stretches(reads: ReadTable) -> list[Steps]:
     passed_s, shift = np.diff(reads.time_s[order])[same], np.diff(reads.rssi_dbm[order])[same]
     turn = turn[same]
     return [
-        Steps(
+        ReadSteps(
             passed_s[of_pair == one],
             turn[of_pair == one],
             shift[of_pair == one],

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rfid_reader.antenna_calibration import calibrate_still
-from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.detector import DetectedFlip
 from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.training.worlds import TESTED_ONLY, WORLDS, WorldRecording, simulate, unavailable
@@ -32,7 +32,7 @@ TRAINED = ("shop",)
 
 
 @dataclass(frozen=True)
-class Counted:
+class FlipCounts:
     """Right, false and missed flips over tag-hours."""
 
     right: int = 0
@@ -40,8 +40,8 @@ class Counted:
     missed: int = 0
     tag_hours: float = 0.0
 
-    def __add__(self, other: Counted) -> Counted:
-        return Counted(
+    def __add__(self, other: FlipCounts) -> FlipCounts:
+        return FlipCounts(
             self.right + other.right,
             self.false + other.false,
             self.missed + other.missed,
@@ -70,7 +70,7 @@ class WorldRow:
     f1_of_all_tags: float
 
 
-def counted(found: Sequence[Flip], recording: WorldRecording, epcs: set[str]) -> Counted:
+def counted(found: Sequence[DetectedFlip], recording: WorldRecording, epcs: set[str]) -> FlipCounts:
     """Found flips of these tags against what happened to them."""
     used: set[int] = set()
     mine = [flip for flip in found if flip.epc in epcs]
@@ -91,7 +91,7 @@ def counted(found: Sequence[Flip], recording: WorldRecording, epcs: set[str]) ->
         else:
             missed += 1
     hours = len(epcs) * recording.duration_s / 3600
-    return Counted(right, len(mine) - right, missed, hours)
+    return FlipCounts(right, len(mine) - right, missed, hours)
 
 
 def with_half_turns(recording: WorldRecording, share: float, seed: int) -> WorldRecording:
@@ -105,7 +105,7 @@ def with_half_turns(recording: WorldRecording, share: float, seed: int) -> World
     return replace(recording, still=turned(recording.still), reads=turned(recording.reads))
 
 
-def found_in(recording: WorldRecording) -> list[Flip]:
+def found_in(recording: WorldRecording) -> list[DetectedFlip]:
     """What the shipped detector finds, calibrated from the quiet time."""
     detector = ProductionDetector(calibrate_still(recording.still))
     return detector.feed(recording.reads) + detector.finish()
@@ -113,14 +113,14 @@ def found_in(recording: WorldRecording) -> list[Flip]:
 
 def judged(name: str, seen: bool, recordings: Sequence[WorldRecording]) -> WorldRow:
     """One row over some stores."""
-    often, every = [], Counted()
+    often, every = [], FlipCounts()
     for recording in recordings:
         found = found_in(recording)
         epcs, count = np.unique(recording.reads.epc, return_counts=True)
         heard = set(epcs[count / recording.duration_s >= OFTEN_HZ].tolist())
         often.append(counted(found, recording, heard))
         every += counted(found, recording, set(epcs.tolist()) | {one.epc for one in recording.handlings})
-    total = sum(often, Counted())
+    total = sum(often, FlipCounts())
     worst = [one.f1 for one in often if one.right + one.missed >= 3]
     return WorldRow(
         name,

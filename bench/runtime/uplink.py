@@ -38,7 +38,7 @@ from contract import wire
 from contract.envelope import Origin, seal
 from contract.facts import Visit
 from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.receiver import Receiver
@@ -200,7 +200,7 @@ class Silent:
 def measure_rounds(folder: Path, devices: int) -> Figure:
     """Commit rounds of one event each in the reference consumer, which follows so many devices."""
     receiver = Receiver(BrokerSettings(host="127.0.0.1"), CloudStore(folder / f"round-{devices}.db"))
-    link = cast(Link, Silent())
+    link = cast(MqttClient, Silent())
 
     def say(device: int, seq: int) -> None:
         origin = Origin("plaza", f"box-{device}")

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from rfid_reader.antenna_calibration import AntennaCalibration
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 
 RACK_PAUSE_S = 12.0
 
@@ -23,15 +23,15 @@ class LearnedRack:
     epcs: tuple[str, ...]
 
 
-def learn_racks(flips: list[Flip], calibration: AntennaCalibration) -> list[LearnedRack]:
+def learn_racks(flips: list[DetectedFlip], calibration: AntennaCalibration) -> list[LearnedRack]:
     """Racks in the order in which they were gone along. A garment turned more than once counts where the
     detector was surest.
     """
-    surest: dict[str, Flip] = {}
+    surest: dict[str, DetectedFlip] = {}
     for flip in flips:
         if flip.epc not in surest or flip.score > surest[flip.epc].score:
             surest[flip.epc] = flip
-    racks: list[list[Flip]] = []
+    racks: list[list[DetectedFlip]] = []
     for flip in sorted(surest.values(), key=_middle_s):
         if not racks or _middle_s(flip) - _middle_s(racks[-1][-1]) > RACK_PAUSE_S:
             racks.append([])
@@ -39,11 +39,11 @@ def learn_racks(flips: list[Flip], calibration: AntennaCalibration) -> list[Lear
     return [_learned(rack, calibration) for rack in racks]
 
 
-def _middle_s(flip: Flip) -> float:
+def _middle_s(flip: DetectedFlip) -> float:
     return (flip.start_s + flip.end_s) / 2
 
 
-def _learned(rack: list[Flip], calibration: AntennaCalibration) -> LearnedRack:
+def _learned(rack: list[DetectedFlip], calibration: AntennaCalibration) -> LearnedRack:
     epcs = tuple(flip.epc for flip in rack)
     heard = Counter(calibration.strongest[epc] for epc in epcs if epc in calibration.strongest)
     return LearnedRack(heard.most_common(1)[0][0] if heard else 0, epcs)

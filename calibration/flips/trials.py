@@ -14,7 +14,7 @@ import numpy as np
 
 from calibration.errors import CalibrationError
 from rfid_reader.antenna_calibration import AntennaCalibration, FlipTrial
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.reads import ReadTable
 from rfid_reader.tuned_detector import tuned_detector, usual_threshold
 
@@ -76,7 +76,7 @@ def choose_garments(calibration: AntennaCalibration, count: int) -> list[str]:
 
 
 def score_turns(
-    flips: Sequence[Flip], turns: Sequence[HandlingTrial], threshold: float, tag_hours: float
+    flips: Sequence[DetectedFlip], turns: Sequence[HandlingTrial], threshold: float, tag_hours: float
 ) -> Tried:
     """A turn is found if a flip of its garment overlaps it; a second one in the same turn is neither right
     nor wrong.
@@ -96,7 +96,7 @@ def score_turns(
     return Tried(threshold, len(found), len(turns), false_alarms, tag_hours)
 
 
-def find_flips(reads: ReadTable, calibration: AntennaCalibration, threshold: float) -> list[Flip]:
+def find_flips(reads: ReadTable, calibration: AntennaCalibration, threshold: float) -> list[DetectedFlip]:
     """What the store's detector finds in a recording at a threshold."""
     detector = tuned_detector(calibration, threshold)
     return [*detector.feed(reads.in_time_order()), *detector.finish()]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from engines.scene.errors import SceneError
-from engines.scene.spec import Browse, Person, Point, Scene, Turn, Walk
+from engines.scene.spec import Browse, Point, Scene, ScenePerson, Turn, Walk
 
 REACH_M = 1.05
 """From the middle of a body to what a hand can still take hold of, leaning."""
@@ -80,7 +80,7 @@ def _check_tags(scene: Scene) -> None:
         seen.update(rack.epcs())
 
 
-def _check_person(scene: Scene, person: Person, key: str) -> None:
+def _check_person(scene: Scene, person: ScenePerson, key: str) -> None:
     width, depth = scene.room.size_m
     racks = {rack.name: rack for rack in scene.racks}
     place: Point = person.start

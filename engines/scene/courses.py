@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.spec import Browse, Person, Point, Scene, Stand, Turn, Walk
-from engines.scene.ways import Pace, Way, smooth, turned
+from engines.scene.spec import Browse, Point, Scene, ScenePerson, Stand, Turn, Walk
+from engines.scene.ways import Pace, SmoothPath, smooth, turned
 
 Floats = NDArray[np.float64]
 STEP_M = 0.62
@@ -95,7 +95,7 @@ class _Spin:
 class _Going:
     start_s: float
     end_s: float
-    way: Way
+    way: SmoothPath
     pace: Pace
     from_rad: float
     first: int
@@ -152,10 +152,10 @@ def _swung(before: Foot, after: Foot, share: float, height_m: float, rolls: bool
     )
 
 
-class Course:
+class Trajectory:
     """One person's whole time in the scene: there from `start_s` to `end_s`."""
 
-    def __init__(self, scene: Scene, person: Person) -> None:
+    def __init__(self, scene: Scene, person: ScenePerson) -> None:
         self.person = person
         self.start_s = person.enters_s
         self._parts: list[_Stay | _Spin | _Going] = []
@@ -186,14 +186,14 @@ class Course:
             if isinstance(part, _Stay) and part.act is not None
         ]
 
-    def _first_heading(self, person: Person) -> float:
+    def _first_heading(self, person: ScenePerson) -> float:
         aim = person.faces
         if aim is None and isinstance(person.acts[0], Walk):
             aim = person.acts[0].to[0]
         return 0.0 if aim is None else _towards(self._xy, aim, 0.0)
 
     def _go(self, act: Walk) -> None:
-        way = Way.through([tuple(self._xy.tolist()), *act.to])
+        way = SmoothPath.through([tuple(self._xy.tolist()), *act.to])
         if len(way.points_m) < 2 or way.length_m < 0.05:
             return
         ahead = way.heading_rad(0.0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.spec import Camera
+from engines.scene.spec import SceneCamera
 
 Floats = NDArray[np.float64]
 NEAR_M = 0.05
@@ -31,7 +31,7 @@ class Lens:
     k2: float
 
     @classmethod
-    def of(cls, camera: Camera) -> Lens:
+    def of(cls, camera: SceneCamera) -> Lens:
         width, height = camera.size
         focal = width / 2 / math.tan(math.radians(camera.hfov_deg) / 2)
         return cls(focal, (width / 2, height / 2), camera.k1, camera.k2)
@@ -72,7 +72,7 @@ class View:
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, camera: Camera, time_s: float = 0.0) -> View:
+    def of(cls, camera: SceneCamera, time_s: float = 0.0) -> View:
         at, aim = camera.at, camera.looks_at
         for move in sorted(camera.moves, key=lambda move: move.at_s):
             if move.at_s <= time_s:

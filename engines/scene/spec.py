@@ -51,7 +51,7 @@ class Room(_Strict, frozen=True, forbid_unknown_fields=True):
     warmth: Annotated[float, Meta(ge=0, le=1, description="0 white, 1 warm")] = 0.4
 
 
-class Zone(_Strict, frozen=True, forbid_unknown_fields=True):
+class SceneZone(_Strict, frozen=True, forbid_unknown_fields=True):
     """A part of the floor."""
 
     name: Name
@@ -69,7 +69,7 @@ class Garments(_Strict, frozen=True, forbid_unknown_fields=True):
     seed: Seed = 0
 
 
-class Rack(_Strict, frozen=True, forbid_unknown_fields=True):
+class SceneRack(_Strict, frozen=True, forbid_unknown_fields=True):
     """A clothes rail, a shelf or a table, its middle at `at`."""
 
     name: Name
@@ -88,7 +88,7 @@ class Rack(_Strict, frozen=True, forbid_unknown_fields=True):
         return [f"{self.garments.prefix.lower()}{n + 1:0{digits}x}" for n in range(self.garments.count)]
 
 
-class Thing(_Strict, frozen=True, forbid_unknown_fields=True):
+class Prop(_Strict, frozen=True, forbid_unknown_fields=True):
     """Anything else that stands or hangs in the shop. `size_m` is width and height where it has a choice."""
 
     kind: ThingKind
@@ -99,7 +99,7 @@ class Thing(_Strict, frozen=True, forbid_unknown_fields=True):
     seed: Seed = 0
 
 
-class Look(_Strict, frozen=True, forbid_unknown_fields=True):
+class PersonLook(_Strict, frozen=True, forbid_unknown_fields=True):
     """How a person looks; what is not said is drawn by the seed."""
 
     seed: Seed = 0
@@ -145,7 +145,7 @@ class Turn(_Strict, frozen=True, forbid_unknown_fields=True, tag_field="do", tag
 Act: TypeAlias = Walk | Stand | Browse | Turn
 
 
-class Person(_Strict, frozen=True, forbid_unknown_fields=True):
+class ScenePerson(_Strict, frozen=True, forbid_unknown_fields=True):
     """Somebody, from `enters_s` at `start` on, one act after another; gone after the last."""
 
     name: Name
@@ -153,7 +153,7 @@ class Person(_Strict, frozen=True, forbid_unknown_fields=True):
     acts: Annotated[list[Act], Meta(min_length=1, max_length=200)]
     enters_s: Annotated[float, Meta(ge=0)] = 0.0
     faces: Annotated[Point | None, Meta(description="where the person looks at first")] = None
-    look: Look = Look()
+    look: PersonLook = PersonLook()
     uses: Uses = "nothing"
 
 
@@ -165,7 +165,7 @@ class Move(_Strict, frozen=True, forbid_unknown_fields=True):
     looks_at: Point3 | None = None
 
 
-class Camera(_Strict, frozen=True, forbid_unknown_fields=True):
+class SceneCamera(_Strict, frozen=True, forbid_unknown_fields=True):
     """A camera and its lens: Brown's radial distortion, of which `k1` below 0 is a barrel."""
 
     name: Name
@@ -181,7 +181,7 @@ class Camera(_Strict, frozen=True, forbid_unknown_fields=True):
     moves: Annotated[list[Move], Meta(max_length=100)] = []
 
 
-class Antenna(_Strict, frozen=True, forbid_unknown_fields=True):
+class SceneAntenna(_Strict, frozen=True, forbid_unknown_fields=True):
     """An RFID antenna at the ceiling, looking down."""
 
     port: Annotated[int, Meta(ge=1, le=64)]
@@ -195,16 +195,16 @@ class Scene(_Strict, frozen=True, forbid_unknown_fields=True):
     name: Name
     seconds: Annotated[Seconds, Meta(description="how long it lasts")]
     room: Room
-    cameras: Annotated[list[Camera], Meta(min_length=1, max_length=16)]
+    cameras: Annotated[list[SceneCamera], Meta(min_length=1, max_length=16)]
     fps: Annotated[float, Meta(gt=0, le=60)] = 10.0
     seed: Annotated[Seed, Meta(description="what is not said follows from it")] = 1
     doors: Annotated[list[Door], Meta(max_length=16)] = []
-    zones: Annotated[list[Zone], Meta(max_length=64)] = []
-    racks: Annotated[list[Rack], Meta(max_length=100)] = []
-    things: Annotated[list[Thing], Meta(max_length=200)] = []
-    people: Annotated[list[Person], Meta(max_length=100)] = []
-    antennas: Annotated[list[Antenna], Meta(max_length=64)] = []
+    zones: Annotated[list[SceneZone], Meta(max_length=64)] = []
+    racks: Annotated[list[SceneRack], Meta(max_length=100)] = []
+    things: Annotated[list[Prop], Meta(max_length=200)] = []
+    people: Annotated[list[ScenePerson], Meta(max_length=100)] = []
+    antennas: Annotated[list[SceneAntenna], Meta(max_length=64)] = []
 
-    def rack(self, name: str) -> Rack:
+    def rack(self, name: str) -> SceneRack:
         """The rack of that name."""
         return next(rack for rack in self.racks if rack.name == name)

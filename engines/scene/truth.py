@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.courses import GRASP_S, Course
-from engines.scene.spec import Browse, Door, Person, Point, Scene, Turn
+from engines.scene.courses import GRASP_S, Trajectory
+from engines.scene.spec import Browse, Door, Point, Scene, ScenePerson, Turn
 
 STEP_S = 0.05
 Floats = NDArray[np.float64]
@@ -75,12 +75,12 @@ def door_line(scene: Scene, door: Door) -> tuple[Point, Point, Point]:
     return ends[door.wall]
 
 
-def courses(scene: Scene) -> list[Course]:
+def courses(scene: Scene) -> list[Trajectory]:
     """Every person's course, in the order of the scene."""
-    return [Course(scene, person) for person in scene.people]
+    return [Trajectory(scene, person) for person in scene.people]
 
 
-def handled(scene: Scene, everybody: Sequence[Course]) -> list[Handled]:
+def handled(scene: Scene, everybody: Sequence[Trajectory]) -> list[Handled]:
     """Every garment taken, in order of time."""
     found = [
         Handled(
@@ -98,7 +98,7 @@ def handled(scene: Scene, everybody: Sequence[Course]) -> list[Handled]:
     return sorted(found, key=lambda one: (one.start_s, one.person))
 
 
-def contacts(scene: Scene, everybody: Sequence[Course]) -> list[Contact]:
+def contacts(scene: Scene, everybody: Sequence[Trajectory]) -> list[Contact]:
     """Every hand at a rack, in order of time."""
     found = []
     for course in everybody:
@@ -111,14 +111,14 @@ def contacts(scene: Scene, everybody: Sequence[Course]) -> list[Contact]:
     return sorted(found, key=lambda one: (one.start_s, one.person))
 
 
-def track(course: Course, step_s: float = STEP_S) -> Floats:
+def track(course: Trajectory, step_s: float = STEP_S) -> Floats:
     """Times and places (n, 3): seconds, x, y."""
     times = np.arange(course.start_s, course.end_s, step_s)
     places = [course.at(float(time_s)) for time_s in times]
     return np.array([(t, *one.xy_m) for t, one in zip(times, places, strict=True) if one is not None])
 
 
-def passages(scene: Scene, everybody: Sequence[Course]) -> list[Passage]:
+def passages(scene: Scene, everybody: Sequence[Trajectory]) -> list[Passage]:
     """Every passage of a door's line within the scene's time."""
     found = []
     for course in everybody:
@@ -135,7 +135,7 @@ def passages(scene: Scene, everybody: Sequence[Course]) -> list[Passage]:
     return sorted(found, key=lambda one: one.time_s)
 
 
-def stays(scene: Scene, everybody: Sequence[Course]) -> list[Stay]:
+def stays(scene: Scene, everybody: Sequence[Trajectory]) -> list[Stay]:
     """Every time in a zone."""
     found = []
     for course in everybody:
@@ -150,7 +150,7 @@ def stays(scene: Scene, everybody: Sequence[Course]) -> list[Stay]:
     return sorted(found, key=lambda one: (one.enter_s, one.person))
 
 
-def kinds(person: Person) -> list[str]:
+def kinds(person: ScenePerson) -> list[str]:
     """The groups a person belongs to, by which accuracy is told."""
     years = person.look.years
     named = {

@@ -16,14 +16,14 @@ ACCELERATION_MPS2 = 1.4
 
 
 @dataclass(frozen=True)
-class Way:
+class SmoothPath:
     """A smooth line: points (n, 2) in metres and the length to each, (n,)."""
 
     points_m: Floats
     lengths_m: Floats
 
     @classmethod
-    def through(cls, corners: Sequence[tuple[float, float]]) -> Way:
+    def through(cls, corners: Sequence[tuple[float, float]]) -> SmoothPath:
         """From the first corner to the last; those between are cut."""
         points = np.asarray(corners, np.float64)
         points = points[np.r_[True, np.linalg.norm(np.diff(points, axis=0), axis=1) > 1e-6]]

@@ -10,7 +10,7 @@ Three detectors share one shape (`detector.Detector`): feed reads, get flips, ca
 `make_detector` picks one by name.
 """
 
-from rfid_reader.flips.detector import Detector, Flip
+from rfid_reader.flips.detector import DetectedFlip, Detector
 from rfid_reader.flips.methods import METHODS, make_detector
 
-__all__ = ["METHODS", "Detector", "Flip", "make_detector"]
+__all__ = ["METHODS", "DetectedFlip", "Detector", "make_detector"]

@@ -10,7 +10,7 @@ from rfid_reader.reads import ReadTable
 
 
 @dataclass(frozen=True)
-class Flip:
+class DetectedFlip:
     """A garment was handled from start_s to end_s (UTC seconds); score from 0 to 1.
 
     antenna: the one that has read the tag most often.
@@ -32,13 +32,13 @@ class Detector(Protocol):
     latency_s: float
     """Longest time from a flip's end until it is said, while reads keep coming."""
 
-    def feed(self, reads: ReadTable) -> list[Flip]:
+    def feed(self, reads: ReadTable) -> list[DetectedFlip]:
         """Take reads in the order of arrival; returns the flips that are certain now."""
 
-    def advance(self, time_s: float) -> list[Flip]:
+    def advance(self, time_s: float) -> list[DetectedFlip]:
         """Say that time has passed (UTC seconds) even though no reads came."""
 
-    def finish(self) -> list[Flip]:
+    def finish(self) -> list[DetectedFlip]:
         """No more reads: returns what was still open."""
 
     def insufficient(self) -> list[str]:

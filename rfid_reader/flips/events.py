@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.detector import DetectedFlip
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class EventMaker:
 
     def tick(
         self, time_s: float, tags: NDArray[np.int64], scores: NDArray[np.float64], groups: NDArray[np.int64]
-    ) -> list[Flip]:
+    ) -> list[DetectedFlip]:
         """Scores (n,) of tags (n,) at `time_s`, and the group each hangs in; tags not given score nothing."""
         rules = self.rules
         for row in np.flatnonzero(scores >= rules.stop):
@@ -94,7 +94,7 @@ class EventMaker:
             end_s = max(flip.last_s, flip.start_s + 0.25)
             self._ended.append(_Ended(self.epcs[tag], flip.group, flip.start_s, end_s, flip.best))
 
-    def _settled(self, time_s: float) -> list[Flip]:
+    def _settled(self, time_s: float) -> list[DetectedFlip]:
         """Ended flips whose rivals have all ended too."""
         rules = self.rules
         ready = [flip for flip in self._ended if time_s - flip.end_s >= rules.quiet_s + rules.rival_s]
@@ -119,15 +119,15 @@ class EventMaker:
                 return True
         return False
 
-    def _flip(self, flip: _Ended) -> Flip:
-        return Flip(flip.epc, flip.start_s, flip.end_s, min(flip.score, 1.0))
+    def _flip(self, flip: _Ended) -> DetectedFlip:
+        return DetectedFlip(flip.epc, flip.start_s, flip.end_s, min(flip.score, 1.0))
 
     def forget(self, tags: NDArray[np.int64]) -> None:
         """Tag rows that now stand for other tags: what is open of the old ones is dropped."""
         for tag in self._open.keys() & set(tags.tolist()):
             del self._open[tag]
 
-    def close(self, time_s: float) -> list[Flip]:
+    def close(self, time_s: float) -> list[DetectedFlip]:
         """End everything that is open."""
         for tag in list(self._open):
             self._end(tag)

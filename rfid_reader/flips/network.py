@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Network:
+class FeedForward:
     """Standardise, then layers of (inputs, outputs) weights with ReLU between them, then a sigmoid."""
 
     mean: Array
@@ -34,7 +34,7 @@ class Network:
         return np.asarray(1 / (1 + np.exp(-np.clip(logit, -40, 40))))
 
 
-def load_network(name: str, inputs: int) -> tuple[Network, EventRules]:
+def load_network(name: str, inputs: int) -> tuple[FeedForward, EventRules]:
     """A network shipped with this package as NAME.npz, and its rules. Raises ReaderError if it does not
     fit.
     """
@@ -42,7 +42,7 @@ def load_network(name: str, inputs: int) -> tuple[Network, EventRules]:
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         rules = EventRules(**json.loads(str(arrays["rules"])))
         layers = sum(key.startswith("weight") for key in arrays.files)
-        network = Network(
+        network = FeedForward(
             arrays["mean"],
             arrays["scale"],
             tuple(arrays[f"weight{layer}"] for layer in range(layers)),

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.detector import DetectedFlip
 from rfid_reader.flips.tag_rows import ABSENT_S, TagRows
 from rfid_reader.reads import ReadTable
 
@@ -100,10 +100,10 @@ class TickingDetector(ABC):
         self._now_s = -math.inf
         self._pending: list[ReadTable] = []
 
-    def feed(self, reads: ReadTable) -> list[Flip]:
+    def feed(self, reads: ReadTable) -> list[DetectedFlip]:
         if not len(reads):
             return []
-        flips: list[Flip] = []
+        flips: list[DetectedFlip] = []
         latest = np.maximum.accumulate(np.maximum(reads.time_s, self._now_s))
         if self._next_tick is None:
             self._start_at(float(reads.time_s[0]))
@@ -120,11 +120,11 @@ class TickingDetector(ABC):
             start = stop
         return flips
 
-    def advance(self, time_s: float) -> list[Flip]:
+    def advance(self, time_s: float) -> list[DetectedFlip]:
         self._now_s = max(self._now_s, time_s - SILENCE_S)
         return self._run_ticks(self._now_s) if self._next_tick is not None else []
 
-    def finish(self) -> list[Flip]:
+    def finish(self) -> list[DetectedFlip]:
         if self._next_tick is None:
             return []
         last_s = self._now_s + self.latency_s + 2 * self.step_s + REORDER_S
@@ -166,8 +166,8 @@ class TickingDetector(ABC):
         if latest_s - self._due_s() > LONGEST_PAUSE_S and self._next_tick is not None:
             self._next_tick = math.floor((latest_s - LONGEST_PAUSE_S) / self.step_s)
 
-    def _run_ticks(self, latest_s: float) -> list[Flip]:
-        flips: list[Flip] = []
+    def _run_ticks(self, latest_s: float) -> list[DetectedFlip]:
+        flips: list[DetectedFlip] = []
         self._skip_pause(latest_s)
         while self._next_tick is not None and self._due_s() <= latest_s:
             self._take_pending()
@@ -175,7 +175,7 @@ class TickingDetector(ABC):
             self._next_tick += 1
         return self._judgeable(flips)
 
-    def _judgeable(self, flips: list[Flip]) -> list[Flip]:
+    def _judgeable(self, flips: list[DetectedFlip]) -> list[DetectedFlip]:
         """Flips of tags that are read often enough to be judged, each with its antenna."""
         if not flips:
             return []
@@ -194,7 +194,7 @@ class TickingDetector(ABC):
         passed_s = np.maximum(until_s - first_s, 1.0)
         return np.asarray((heard < LEAST_READS) | (heard / passed_s < LEAST_RATE_HZ))
 
-    def _placed(self, flip: Flip, row: int) -> Flip:
+    def _placed(self, flip: DetectedFlip, row: int) -> DetectedFlip:
         """The flip with the antenna that has read its tag most often."""
         return replace(flip, antenna=int(self.tag_rows.by_antenna[row].argmax()))
 
@@ -224,9 +224,9 @@ class TickingDetector(ABC):
         """Take reads of known tags; called in arrival order."""
 
     @abstractmethod
-    def _tick(self, time_s: float) -> list[Flip]:
+    def _tick(self, time_s: float) -> list[DetectedFlip]:
         """Decide at `time_s`; reads up to it have been absorbed (and up to REORDER_S after it)."""
 
     @abstractmethod
-    def _close(self, time_s: float) -> list[Flip]:
+    def _close(self, time_s: float) -> list[DetectedFlip]:
         """Hand out what is still open at the end."""

@@ -48,7 +48,7 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Pose:
+class TagMotion:
     """Displacement (n, 3) metres, rotation (n,) radians, two-way loss (n,) dB, for n times."""
 
     offset_m: NDArray[np.float64]
@@ -81,7 +81,7 @@ class Motions:
         self.wander_phase_rad = column("wander_phase_rad")
         self.by_hand = np.flatnonzero([motion.by_hand for motion in motions])
 
-    def poses(self, which: NDArray[np.int64], time_s: NDArray[np.float64]) -> Pose:
+    def poses(self, which: NDArray[np.int64], time_s: NDArray[np.float64]) -> TagMotion:
         """Where motion `which[i]` has taken its tag at `time_s[i]`."""
         start_s, end_s = self.start_s[which], self.end_s[which]
         edge_s = np.minimum(0.5, 0.35 * (end_s - start_s))
@@ -100,7 +100,7 @@ class Motions:
             + (along / np.maximum(length_m, 1e-6))[:, None] * reach_m
         )
         turn_rad = held * self.turn_rad[which] * (1 + 0.3 * unrest) + back * self.rest_turn_rad[which]
-        return Pose(offset_m, turn_rad, held * self.hand_loss_db[which])
+        return TagMotion(offset_m, turn_rad, held * self.hand_loss_db[which])
 
 
 def make_flip(

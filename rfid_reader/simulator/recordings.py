@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.detector import DetectedFlip
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.scenarios.files import ScenarioFile
@@ -99,7 +99,7 @@ class Score:
         )
 
 
-def match(found: list[Flip], recording: StoreRecording, warm_up_s: float = 0.0) -> Score:
+def match(found: list[DetectedFlip], recording: StoreRecording, warm_up_s: float = 0.0) -> Score:
     """One-to-one: a found flip is right if its middle lies within TOLERANCE_S of a true flip of the same tag.
 
     Flips (found and true) that begin in the first `warm_up_s` do not count.
@@ -126,7 +126,7 @@ def match(found: list[Flip], recording: StoreRecording, warm_up_s: float = 0.0) 
     return Score(right, false, len(left), hours)
 
 
-def _early(guess: Flip, recording: StoreRecording, warm_up_s: float) -> bool:
+def _early(guess: DetectedFlip, recording: StoreRecording, warm_up_s: float) -> bool:
     """Whether a guess belongs to a true flip that began in the warm-up."""
     return any(
         flip.epc == guess.epc and flip.start_s < warm_up_s and guess.start_s <= flip.end_s + TOLERANCE_S

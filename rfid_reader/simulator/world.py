@@ -12,9 +12,9 @@ from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.simulator.motion import FLIP, PUSH, Motion, Motions
 from rfid_reader.simulator.people.arms import Arms
 from rfid_reader.simulator.people.browsers import random_browsers
-from rfid_reader.simulator.people.crowd import Crowd, Track, load_tracks
+from rfid_reader.simulator.people.crowd import Crowd, CrowdPath, load_tracks
 from rfid_reader.simulator.people.handling import Rack, Schedule, TrueFlip
-from rfid_reader.simulator.radio.channel import DOWN, Link, Scatterers, link, measure, one_way_gain
+from rfid_reader.simulator.radio.channel import DOWN, LinkBudget, Scatterers, link, measure, one_way_gain
 from rfid_reader.simulator.radio.inventory import MODES, inventory_round
 from rfid_reader.simulator.scenarios.files import ScenarioFile
 
@@ -107,14 +107,14 @@ class World:
 
     def _people(self, source: ScenarioFile, rng: np.random.Generator) -> Crowd:
         people = source.scenario.people
-        tracks: list[Track] = []
+        tracks: list[CrowdPath] = []
         if people.tracks is not None:
             tracks += load_tracks(source.folder / people.tracks)
         for path in people.paths:
             points = np.array(path.points, np.float64)
             times = np.arange(points[0, 0], points[-1, 0] + 0.1, 0.1)
             xy = np.column_stack([np.interp(times, points[:, 0], points[:, axis]) for axis in (1, 2)])
-            tracks.append(Track(path.person, times, xy))
+            tracks.append(CrowdPath(path.person, times, xy))
         loop_s = source.scenario.loop_s
         if people.random:
             walk_s = source.scenario.duration_s or loop_s
@@ -275,7 +275,7 @@ class World:
         time_s: NDArray[np.float64],
         power_dbm: float,
         alone: bool = False,
-    ) -> Link:
+    ) -> LinkBudget:
         index = self._ports.index(port)
         channel = self.plan.channel_at(time_s)
         frequency_hz = np.array(self.plan.frequencies_hz)[channel - 1]
@@ -294,4 +294,4 @@ class World:
         )
         budget = link(self.radio, power_dbm, gain, turn, loss_db)
         offset = self._channel_phase[index, channel] + self._tag_phase[tags]
-        return Link(budget.at_tag_dbm, budget.at_reader_dbm, budget.phase_rad + offset)
+        return LinkBudget(budget.at_tag_dbm, budget.at_reader_dbm, budget.phase_rad + offset)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from rfid_reader.flips.network import Network
+from rfid_reader.flips.network import FeedForward
 from rfid_reader.training.activity_features import WARM_UP_S, FeatureCache
 
 RATES_HZ, SELDOM_RATE_HZ = (4.5, 9.0), 2.0
@@ -70,7 +70,7 @@ def examples(cache: FeatureCache, kind: str, seed: int, rates_hz: tuple[float, .
     return np.concatenate(features), np.concatenate(labels)
 
 
-def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3) -> Network:
+def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3) -> FeedForward:
     """Adam on cross-entropy with decoupled weight decay; the learning rate falls as a cosine."""
     rng = np.random.default_rng(seed)
     sample = features[:: max(1, len(features) // 100_000)].astype(np.float32)
@@ -108,22 +108,22 @@ def train(features: Array, labels: NDArray[np.int8], epochs: int, seed: int = 3)
                 move = first[place] / (1 - 0.9**step) / (np.sqrt(second[place] / (1 - 0.999**step)) + 1e-8)
                 decay = WEIGHT_DECAY * value * (value.ndim > 1)
                 values[place][...] -= (rate * (move + decay)).astype(np.float32)
-    return Network(mean, scale, tuple(weights), tuple(biases))
+    return FeedForward(mean, scale, tuple(weights), tuple(biases))
 
 
-def merged(networks: list[Network]) -> Network:
+def merged(networks: list[FeedForward]) -> FeedForward:
     """One network whose logit is the mean of the given networks' (they share inputs, mean and scale)."""
     first = np.concatenate([network.weights[0] for network in networks], axis=1)
     inner = [block_diag(*(network.weights[1] for network in networks)).astype(np.float32)]
     last = (np.concatenate([network.weights[2] for network in networks]) / len(networks)).astype(np.float32)
     biases = [np.concatenate([network.biases[layer] for network in networks]) for layer in (0, 1)]
     biases.append(np.asarray(np.mean([network.biases[2] for network in networks], axis=0), np.float32))
-    return Network(
+    return FeedForward(
         networks[0].mean, networks[0].scale, (first.astype(np.float32), *inner, last), tuple(biases)
     )
 
 
-def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, members: int = 2) -> Network:
+def train_ensemble(features: Array, labels: NDArray[np.int8], epochs: int, members: int = 2) -> FeedForward:
     """The mean of `members` networks, with the prior of the full data."""
     networks = []
     for seed in range(11, 11 + members):
@@ -140,7 +140,7 @@ def prepare(cache: FeatureCache, stores: int, share: int, shares: int) -> None:
         print(f"{source[0]} {source[1]}", file=sys.stderr)
 
 
-def average_precision(network: Network, cache: FeatureCache, seeds: range, rate_hz: float) -> float:
+def average_precision(network: FeedForward, cache: FeatureCache, seeds: range, rate_hz: float) -> float:
     """Of the rows of validation stores, from the most to the least likely one."""
     scores, labels = [], []
     for seed in seeds:
@@ -159,7 +159,7 @@ def put_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     np.savez_compressed(path, allow_pickle=False, **{**kept, **arrays})
 
 
-def save(network: Network, path: Path, note: dict[str, object]) -> None:
+def save(network: FeedForward, path: Path, note: dict[str, object]) -> None:
     arrays: dict[str, NDArray[Any]] = {f"weight{layer}": value for layer, value in enumerate(network.weights)}
     arrays |= {f"bias{layer}": value for layer, value in enumerate(network.biases)}
     put_arrays(

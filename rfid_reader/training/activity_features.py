@@ -19,7 +19,7 @@ from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
 from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.features.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
 from rfid_reader.flips.methods.production import ProductionDetector
-from rfid_reader.flips.network import Network
+from rfid_reader.flips.network import FeedForward
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.simulator.recordings import StoreRecording, flip_mask, record_store, thinned
 from rfid_reader.training import scenes
@@ -79,10 +79,10 @@ class _Recorder(ProductionDetector):
         return []
 
 
-def _silent_network() -> Network:
+def _silent_network() -> FeedForward:
     empty = np.zeros((FEATURES, 1), np.float32)
     ones = np.ones(FEATURES, np.float32)
-    return Network(np.zeros(FEATURES, np.float32), ones, (empty,), (np.full(1, -40, np.float32),))
+    return FeedForward(np.zeros(FEATURES, np.float32), ones, (empty,), (np.full(1, -40, np.float32),))
 
 
 def silent_course() -> CourseNetwork:

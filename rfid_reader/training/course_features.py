@@ -16,7 +16,7 @@ from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.features.activity import BIN_S, FEATURES
 from rfid_reader.flips.methods.production import ProductionDetector
-from rfid_reader.flips.network import Network, load_network
+from rfid_reader.flips.network import FeedForward, load_network
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.simulator.people.handling import TrueFlip
 from rfid_reader.simulator.recordings import StoreRecording, thinned
@@ -57,7 +57,7 @@ class StoreCourses:
 class _Recorder(ProductionDetector):
     """Keeps the columns it would judge instead of judging them."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: FeedForward) -> None:
         super().__init__(None, network, EventRules(0.5, 0.25), silent_course())
         self.ticks: list[tuple[float, NDArray[np.float16], NDArray[np.int8]]] = []
 
@@ -68,7 +68,7 @@ class _Recorder(ProductionDetector):
         return []
 
 
-def courses_of(recording: StoreRecording, network: Network) -> StoreCourses:
+def courses_of(recording: StoreRecording, network: FeedForward) -> StoreCourses:
     """Everything the course network would see in one recording."""
     recorder = _Recorder(network)
     recorder.feed(recording.reads)

@@ -61,8 +61,8 @@ FALSE_PER_TAG_HOUR = 0.4
 OFTEN_HZ = 3.0
 
 
-class Crops:
-    """Stretches of recordings, as the model takes them."""
+class ThinnedCrops:
+    """Stretches of recordings with most calm ticks left out, each kept one weighing more."""
 
     def __init__(self, recordings: list[WorldStore]) -> None:
         self._recordings = recordings
@@ -103,7 +103,7 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = CourseModel.of(load_course("production"), DROPOUT)
-    crops = Crops(recordings)
+    crops = ThinnedCrops(recordings)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = epochs * (len(crops.places) // CROPS)
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -23,9 +23,9 @@ from rfid_reader.simulator.scenarios.files import (
     PathSpec,
     PeopleSpec,
     RackSpec,
-    ReaderSpec,
     Scenario,
     ScenarioFile,
+    ScenarioReader,
     TagRun,
 )
 from rfid_reader.simulator.scenarios.random_stores import draw_radio, generate_store
@@ -143,7 +143,7 @@ def _table(
         radio=draw_radio(rng, LEAST_POWER_DBM),
         people=PeopleSpec(paths=people),
         flips=FlipsSpec(given=flips),
-        reader=ReaderSpec(mode=int(rng.choice([2, 3, 1000]))),
+        reader=ScenarioReader(mode=int(rng.choice([2, 3, 1000]))),
         multipath=float(rng.uniform(0.15, 0.6)),
         sway_m=float(rng.choice([0.0, 0.0003])),
     )
@@ -172,7 +172,7 @@ def facing_scene(seed: int, restless: bool = False) -> StoreRecording:
         duration_s=until_s,
         people=PeopleSpec(paths=[_way(kind, rng, far_m, until_s)]),
         flips=FlipsSpec(given=_flips(rng, racks, 6, until_s) if rng.random() < 0.25 else []),
-        reader=ReaderSpec(mode=1000),
+        reader=ScenarioReader(mode=1000),
         radio=draw_radio(rng, LEAST_POWER_DBM),
         multipath=float(rng.uniform(0.15, 0.9)),
         sway_m=float(rng.choice([0.0, 0.0005])),
@@ -248,7 +248,7 @@ def beset_scene(seed: int) -> StoreRecording:
         duration_s=BESET_S,
         people=PeopleSpec(paths=paths),
         flips=FlipsSpec(given=_flips(rng, racks, 6, BESET_S) if rng.random() < 0.3 else []),
-        reader=ReaderSpec(mode=1000),
+        reader=ScenarioReader(mode=1000),
         radio=radio,
         multipath=float(rng.uniform(0.15, 1.2)),
         sway_m=float(rng.choice([0.0, 0.0005])),

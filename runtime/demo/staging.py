@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.courses import Course
+from engines.scene.courses import Trajectory
 from engines.scene.optics import View
-from engines.scene.spec import Camera, Rack, Scene
+from engines.scene.spec import Scene, SceneCamera, SceneRack
 from engines.scene.truth import door_line, handled, track
 from runtime.geometry import Homography
 
@@ -43,7 +43,7 @@ def plan_extent(scene: Scene) -> list[float]:
     return [-MARGIN_M, -MARGIN_M, width + MARGIN_M, depth + OUTSIDE_M]
 
 
-def scenario_of(scene: Scene, everybody: Sequence[Course]) -> dict[str, Any]:
+def scenario_of(scene: Scene, everybody: Sequence[Trajectory]) -> dict[str, Any]:
     """A scenario of the simulated reader: the scene's tags, people and turned garments, over and over."""
     racks = [rack for rack in scene.racks if rack.epcs()]
     return {
@@ -88,7 +88,7 @@ def scenario_of(scene: Scene, everybody: Sequence[Course]) -> dict[str, Any]:
     }
 
 
-def write_paths(scene: Scene, everybody: Sequence[Course], path: Path) -> None:
+def write_paths(scene: Scene, everybody: Sequence[Trajectory], path: Path) -> None:
     """Where everybody is on the plan: CSV with columns time_s, person, x_m, y_m."""
     lines = ["time_s,person,x_m,y_m"]
     for course in everybody:
@@ -161,7 +161,7 @@ def store_of(scene: Scene, uris: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def floor_map(scene: Scene, camera: Camera) -> Homography:
+def floor_map(scene: Scene, camera: SceneCamera) -> Homography:
     """Picture to plan, fitted to the floor that the camera sees. A homography knows no lens: what a barrel
     bends is shared out over the floor, as where somebody measures points in a shop."""
     view = View.of(camera)
@@ -174,7 +174,7 @@ def floor_map(scene: Scene, camera: Camera) -> Homography:
     return Homography.from_points(pixels[seen], plan)
 
 
-def _points(scene: Scene, course: Course) -> list[list[float]]:
+def _points(scene: Scene, course: Trajectory) -> list[list[float]]:
     """Seconds, x and y on the plan, every `PATH_STEP_S`, within the scene."""
     way = track(course, PATH_STEP_S)
     return [
@@ -184,7 +184,7 @@ def _points(scene: Scene, course: Course) -> list[list[float]]:
     ]
 
 
-def _outline(rack: Rack) -> list[Point]:
+def _outline(rack: SceneRack) -> list[Point]:
     turn = math.radians(rack.heading_deg)
     c, s = math.cos(turn), math.sin(turn)
     half = rack.length_m / 2
@@ -199,5 +199,5 @@ def _outline(rack: Rack) -> list[Point]:
     ]
 
 
-def _nearest(scene: Scene, at: Point) -> Rack:
+def _nearest(scene: Scene, at: Point) -> SceneRack:
     return min((rack for rack in scene.racks if rack.epcs()), key=lambda rack: math.dist(rack.at, at))

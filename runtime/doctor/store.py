@@ -113,10 +113,10 @@ def _secret_files(store: StoreConfig) -> list[Path]:
 
 def broker(uplink: Uplink) -> Finding:
     """The broker lets this box in. Raises UplinkError."""
-    from runtime.uplink.broker.mqtt import Link
+    from runtime.uplink.broker.mqtt import MqttClient
     from runtime.uplink.configured import broker_settings
 
-    link = Link(broker_settings(uplink), f"tagsight-doctor-{time.time_ns() % 10**9}")
+    link = MqttClient(broker_settings(uplink), f"tagsight-doctor-{time.time_ns() % 10**9}")
     link.connect()
     link.disconnect()
     version = "5" if uplink.protocol == 5 else "3.1.1"

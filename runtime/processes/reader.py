@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from rfid_reader.antenna_calibration import load_calibration
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.health import figures
@@ -161,7 +161,7 @@ class ReaderProcess(Service):
         calibrated = self._calibration.rates if self._calibration is not None else {}
         self._detector.prefer(lambda epc: stock.has(epc) or epc in calibrated)
 
-    def _pass_on(self, flips: list[Flip], presences: list[Presence]) -> None:
+    def _pass_on(self, flips: list[DetectedFlip], presences: list[Presence]) -> None:
         name = self._spec.name
         self._flips += len(flips)
         for flip in flips:

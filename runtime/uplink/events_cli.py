@@ -15,7 +15,7 @@ from contract.describe import describe
 from contract.envelope import KINDS, Origin, open_event, text_of
 from contract.errors import PayloadError
 from contract.schema import async_api, json_schema
-from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.broker_options import broker_options
@@ -132,7 +132,7 @@ def tail(
       tagsight events tail --host 10.0.0.5 --kind footfall --kind interaction --json
     """
     origin = Origin(site, device)
-    link = Link(broker, f"tagsight-tail-{time.time_ns():x}")
+    link = MqttClient(broker, f"tagsight-tail-{time.time_ns():x}")
     link.connect()
     link.subscribe([wire.topic(origin, kind) for kind in kinds or (*KINDS, "status")])
     deadline_s = None if seconds is None else time.monotonic() + seconds

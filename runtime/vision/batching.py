@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime.vision.delivery import Delivery
+from runtime.vision.delivery import FrameDelivery
 
 QUIET_AFTER_S = 5.0
 """A camera that has shown nobody for this long is quiet."""
@@ -82,7 +82,7 @@ class _Camera:
     """What is remembered of one camera."""
 
     plan: CameraPlan
-    delivery: Delivery
+    delivery: FrameDelivery
     rate_fps: float
     usable_fps: float
     """What it could make use of: as wanted, but no more than it delivers."""
@@ -108,7 +108,7 @@ class BatchPolicy:
         """A camera takes part from now on (again, if it was there before)."""
         wanted_fps = plan.wanted_fps
         self._cameras[plan.name] = _Camera(
-            plan, Delivery(wanted_fps, now_s), wanted_fps, wanted_fps, occupied_s=now_s
+            plan, FrameDelivery(wanted_fps, now_s), wanted_fps, wanted_fps, occupied_s=now_s
         )
         self._allocate(now_s)
 

@@ -16,7 +16,7 @@ SILENT_S, SILENT_FRAMES = 2.0, 3.0
 """A camera is silent after the longer of so many seconds and so many of its own intervals."""
 
 
-class Delivery:
+class FrameDelivery:
     """What one camera brings from `since_s` on; `wanted_fps` says how often a frame of it is expected."""
 
     def __init__(self, wanted_fps: float, since_s: float) -> None:

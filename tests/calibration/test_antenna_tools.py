@@ -44,7 +44,7 @@ from rfid_reader.antenna_calibration import (
     load_calibration,
     save_calibration,
 )
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.reads import ReadTable, save_reads
 from rfid_reader.tuned_detector import usual_threshold
 
@@ -197,10 +197,10 @@ def test_turning_garments_measures_recall_and_false_alarms(
 def test_a_flip_counts_for_its_own_garment_near_its_own_time() -> None:
     turns = [HandlingTrial("aa", 100.0, 104.0), HandlingTrial("bb", 110.0, 114.0)]
     flips = [
-        Flip("aa", 101.0, 103.0, 0.9),
-        Flip("aa", 103.5, 104.5, 0.8),
-        Flip("bb", 101.0, 103.0, 0.7),
-        Flip("bb", 117.0, 118.0, 0.7),
+        DetectedFlip("aa", 101.0, 103.0, 0.9),
+        DetectedFlip("aa", 103.5, 104.5, 0.8),
+        DetectedFlip("bb", 101.0, 103.0, 0.7),
+        DetectedFlip("bb", 117.0, 118.0, 0.7),
     ]
     assert score_turns(flips, turns, 0.5, 2.0) == Tried(0.5, 1, 2, 2, 2.0)
 

@@ -6,7 +6,7 @@ import pytest
 from contract.envelope import Origin, open_event, seal
 from contract.facts import Dwell, Evidence, Fact, Interaction, Point, Visit
 from runtime.config import StoreConfig, load
-from runtime.demo.drawing.names import Walk, name_walks
+from runtime.demo.drawing.names import PersonPath, name_walks
 from runtime.demo.plaza import STORE
 from runtime.demo.tally import EventTally
 
@@ -25,11 +25,11 @@ def heard(*facts: Fact) -> EventTally:
     return tally
 
 
-def walk(start: Point, end: Point, start_s: float = 0.0, end_s: float = 10.0) -> Walk:
+def walk(start: Point, end: Point, start_s: float = 0.0, end_s: float = 10.0) -> PersonPath:
     """Straight on from `T_S` + `start_s`, ten places a second."""
     times_s = T_S + np.arange(start_s, end_s, 0.1)
     share = np.linspace(0, 1, len(times_s))[:, None]
-    return Walk(times_s, (1 - share) * np.array(start) + share * np.array(end))
+    return PersonPath(times_s, (1 - share) * np.array(start) + share * np.array(end))
 
 
 def visit(visitor: str, direction: str, time_s: float, entrance: str = "road gate") -> Visit:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_stores import small_store
 
 from rfid_reader.errors import ReaderError
-from rfid_reader.flips import METHODS, Flip, make_detector
+from rfid_reader.flips import METHODS, DetectedFlip, make_detector
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.features.reference import ChannelReference
 from rfid_reader.flips.features.spectrum import js_divergence, spectral_shares
@@ -33,7 +33,7 @@ def handled() -> ReadTable:
     return reads.take(np.argsort(reads.time_s, kind="stable"))
 
 
-def run(method: str, reads: ReadTable, pieces: int = 1) -> list[Flip]:
+def run(method: str, reads: ReadTable, pieces: int = 1) -> list[DetectedFlip]:
     detector = make_detector(method)
     cuts = np.linspace(0, len(reads), pieces + 1).astype(int)
     flips = []
@@ -66,7 +66,7 @@ def test_a_quiet_store_has_no_flips() -> None:
 
 def test_a_flip_is_said_within_the_stated_latency(handled: ReadTable) -> None:
     detector = make_detector("production")
-    said: list[tuple[float, Flip]] = []
+    said: list[tuple[float, DetectedFlip]] = []
     for start_s in np.arange(0, 60, 0.1):
         chosen = (handled.time_s >= start_s) & (handled.time_s < start_s + 0.1)
         said += [(start_s + 0.1, flip) for flip in detector.feed(handled.take(chosen))]
@@ -182,7 +182,7 @@ def test_the_channel_reference_removes_each_channels_own_offset() -> None:
     assert np.abs(residual).max() < 0.1
 
 
-def scored(rules: EventRules, scores: dict[str, list[float]]) -> list[Flip]:
+def scored(rules: EventRules, scores: dict[str, list[float]]) -> list[DetectedFlip]:
     epcs = list(scores)
     maker = EventMaker(rules, epcs, 0.25)
     flips = []
@@ -194,7 +194,7 @@ def scored(rules: EventRules, scores: dict[str, list[float]]) -> list[Flip]:
 
 def test_a_flip_begins_at_the_high_mark_and_lasts_to_the_low_one() -> None:
     flips = scored(EventRules(0.5, 0.2, quiet_s=0.75), {"aa": [0, 0.3, 0.6, 0.9, 0.3, 0.1, 0, 0, 0, 0]})
-    assert flips == [Flip("aa", 0.75, 2.0, 0.9)]
+    assert flips == [DetectedFlip("aa", 0.75, 2.0, 0.9)]
 
 
 def test_one_strong_tick_is_not_enough_where_two_are_asked_for() -> None:

@@ -12,7 +12,7 @@ from small_stores import small_store
 
 from rfid_reader.errors import ScenarioError
 from rfid_reader.simulator.motion import Motions, make_flip
-from rfid_reader.simulator.people.crowd import Crowd, Track, load_tracks
+from rfid_reader.simulator.people.crowd import Crowd, CrowdPath, load_tracks
 from rfid_reader.simulator.radio.channel import LIGHT_M_PER_S, Radio, beam, link, measure, one_way_gain
 from rfid_reader.simulator.radio.hopping import PLANS
 from rfid_reader.simulator.radio.inventory import MODES, inventory_round
@@ -147,7 +147,7 @@ def test_the_channel_index_counts_through_the_hop_table() -> None:
 
 
 def test_people_loop_with_their_period_and_are_away_outside_their_track() -> None:
-    track = Track("anna", np.array([1.0, 3.0]), np.array([[0.0, 0.0], [2.0, 0.0]]))
+    track = CrowdPath("anna", np.array([1.0, 3.0]), np.array([[0.0, 0.0], [2.0, 0.0]]))
     crowd = Crowd([track], period_s=10.0)
     here = crowd.positions(np.array([2.0, 12.0, 5.0]))[0]
     assert here[0] == pytest.approx([1.0, 0.0]) and here[1] == pytest.approx([1.0, 0.0])
@@ -155,7 +155,9 @@ def test_people_loop_with_their_period_and_are_away_outside_their_track() -> Non
 
 
 def test_a_long_gap_in_a_track_is_absence_not_a_straight_line() -> None:
-    track = Track("bert", np.array([0.0, 1.0, 9.0, 10.0]), np.array([[0, 0], [1, 0], [9, 0], [10, 0]], float))
+    track = CrowdPath(
+        "bert", np.array([0.0, 1.0, 9.0, 10.0]), np.array([[0, 0], [1, 0], [9, 0], [10, 0]], float)
+    )
     assert np.isnan(Crowd([track]).positions(np.array([5.0]))).all()
 
 

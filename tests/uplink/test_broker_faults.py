@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import wire
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.receiver import Receiver, receive_in_background
@@ -94,7 +94,7 @@ def test_a_cloud_that_lost_everything_can_ask_for_all_that_is_retained(
         with cloud_of(tmp_path / "first.db", broker.port) as cloud:
             device.say(1, 500)
             wait_until(lambda: cloud.has(500) and device.sender.tally().delivered_seq == 500, 15)
-        link = Link(BrokerSettings(host="127.0.0.1", port=broker.port), "asks")
+        link = MqttClient(BrokerSettings(host="127.0.0.1", port=broker.port), "asks")
         link.connect()
         with cloud_of(tmp_path / "second.db", broker.port) as second:
             link.publish(wire.topic(ORIGIN, "replay"), wire.Payload(b'{"from_seq":1}', wire.SINGLE, []))
@@ -160,7 +160,7 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     seen: list[wire.Status] = []
-    link = Link(BrokerSettings(host="127.0.0.1", port=broker.port), "watcher")
+    link = MqttClient(BrokerSettings(host="127.0.0.1", port=broker.port), "watcher")
     link.connect()
     link.subscribe([wire.topic(ORIGIN, "status")])
 
@@ -196,7 +196,7 @@ def test_a_status_that_is_refreshed_says_since_when_the_device_is_online(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.uplink.delivery.session.STATUS_EVERY_S", 0.05)
-    link = Link(BrokerSettings(host="127.0.0.1", port=broker.port), "watcher")
+    link = MqttClient(BrokerSettings(host="127.0.0.1", port=broker.port), "watcher")
     link.connect()
     link.subscribe([wire.topic(ORIGIN, "status")])
     seen: list[wire.Status] = []

@@ -11,7 +11,7 @@ import pytest
 
 from contract import wire
 from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.window import DeliveryLimits
@@ -155,7 +155,7 @@ def test_a_message_too_large_to_be_meant_for_us_is_dropped_as_it_comes(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, stack: ExitStack
 ) -> None:
     broker_of = BrokerSettings(host="127.0.0.1", port=broker.port, protocol=311)
-    link = Link(broker_of, "small", max_bytes=10_000)
+    link = MqttClient(broker_of, "small", max_bytes=10_000)
     link.connect()
     link.subscribe(["big/#"])
     other = client(broker.port)

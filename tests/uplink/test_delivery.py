@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from contract.ranges import SeqRanges
-from runtime.uplink.delivery.window import Delivery, DeliveryLimits
+from runtime.uplink.delivery.window import DeliveryBook, DeliveryLimits
 from runtime.uplink.outbox.database import Row
 
 
 class Bench:
     """An outbox of integers and a broker that takes what it is told to take."""
 
-    def __init__(self, seqs: list[int], delivery: Delivery, kinds: dict[int, str] | None = None) -> None:
+    def __init__(self, seqs: list[int], delivery: DeliveryBook, kinds: dict[int, str] | None = None) -> None:
         self.seqs = seqs
         self.delivery = delivery
         self.kinds = kinds or {}
@@ -55,8 +55,8 @@ class Bench:
         return found
 
 
-def fresh(trust_broker: bool = True, **limits: float) -> Delivery:
-    return Delivery(SeqRanges(), trust_broker, DeliveryLimits(**limits))  # type: ignore[arg-type]
+def fresh(trust_broker: bool = True, **limits: float) -> DeliveryBook:
+    return DeliveryBook(SeqRanges(), trust_broker, DeliveryLimits(**limits))  # type: ignore[arg-type]
 
 
 def test_everything_goes_out_in_order_and_is_delivered_once_the_broker_has_it() -> None:
@@ -131,7 +131,7 @@ def test_what_was_sent_before_a_restart_may_be_confirmed_after_it() -> None:
     bench = Bench(list(range(1, 6)), fresh(trust_broker=False))
     bench.delivery.connected(5, 0.0)
     bench.send(limit=4)
-    later = Delivery(SeqRanges(), False, DeliveryLimits(), SeqRanges(bench.delivery.sent_once))
+    later = DeliveryBook(SeqRanges(), False, DeliveryLimits(), SeqRanges(bench.delivery.sent_once))
     later.connected(5, 0.0)
     assert later.confirmed(5, 0.0) == 0
     assert later.confirmed(4, 0.0) == 4

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.delivery import namesakes, session
 from runtime.uplink.delivery.listener import Listener
-from runtime.uplink.delivery.window import Delivery
+from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.outbox import writer
 
 from .protocol_world import CONSUMER, ModelLink, World
@@ -142,7 +142,7 @@ def test_a_box_whose_processes_restart_is_no_copy_of_itself() -> None:
 
 
 def acks_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Delivery, "was_sent", lambda self, seq: True)
+    monkeypatch.setattr(DeliveryBook, "was_sent", lambda self, seq: True)
 
 
 def copies_are_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

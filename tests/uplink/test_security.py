@@ -16,7 +16,7 @@ from contract.facts import Visit
 from runtime.processes.uplink import Certificate
 from runtime.uplink.broker.certificates import expiry_s, provision
 from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import ConnectionLost, Link
+from runtime.uplink.broker.mqtt import ConnectionLost, MqttClient
 from runtime.uplink.broker.mqtt_events import NotSubscribed, Refused
 from runtime.uplink.broker.secrets import read_password, tls_context
 from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
@@ -67,7 +67,7 @@ def test_a_device_delivers_under_its_own_name_with_a_key_it_made_itself(
 
 
 def test_a_device_cannot_speak_for_another_nor_acknowledge_for_the_cloud(secured: Secured) -> None:
-    link = Link(secured.settings(secured.authority.issue("plaza/box-2")), "other")
+    link = MqttClient(secured.settings(secured.authority.issue("plaza/box-2")), "other")
     link.connect()
     event = wire.Payload(b"{}", wire.SINGLE, [])
     for topic in ("tagsight/v1/plaza/box-1/visit", "tagsight/v1/plaza/box-2/ack"):
@@ -81,7 +81,7 @@ def test_a_device_cannot_speak_for_another_nor_acknowledge_for_the_cloud(secured
 
 
 def test_the_cloud_may_acknowledge_and_hears_everything(secured: Secured) -> None:
-    link = Link(secured.settings(secured.authority.issue("cloud")), "cloud")
+    link = MqttClient(secured.settings(secured.authority.issue("cloud")), "cloud")
     link.connect()
     link.subscribe(["tagsight/v1/+/+/+"])
     link.publish("tagsight/v1/plaza/box-1/ack", wire.Payload(b'{"seq":1}', wire.SINGLE, []))
@@ -93,7 +93,7 @@ def test_the_cloud_may_acknowledge_and_hears_everything(secured: Secured) -> Non
 
 def test_without_a_certificate_nobody_gets_in(secured: Secured) -> None:
     with pytest.raises(ConnectionLost, match="certificate"):
-        Link(secured.settings(TlsFiles(ca=secured.authority.path)), "bare").connect()
+        MqttClient(secured.settings(TlsFiles(ca=secured.authority.path)), "bare").connect()
 
 
 def test_an_expired_certificate_is_refused_and_health_counts_the_days(
@@ -101,7 +101,7 @@ def test_an_expired_certificate_is_refused_and_health_counts_the_days(
 ) -> None:
     expired = secured.authority.issue("plaza/box-3", days=-2)
     with pytest.raises(ConnectionLost, match="certificate"):
-        Link(secured.settings(expired), "expired").connect()
+        MqttClient(secured.settings(expired), "expired").connect()
     now_s = datetime.datetime.now(datetime.timezone.utc).timestamp()
     assert Certificate(expired).days_left(now_s) == pytest.approx(-2, abs=0.1)
     assert Certificate(False).days_left(now_s) is None
@@ -123,7 +123,7 @@ def test_a_broker_of_another_authority_is_not_believed(secured: Secured, tmp_pat
     (tmp_path / "other").mkdir()
     stranger = Authority(tmp_path / "other")
     with pytest.raises(ConnectionLost, match=r"certificate is not accepted.*uplink\.tls\.ca"):
-        Link(secured.settings(TlsFiles(ca=stranger.path)), "stranger").connect()
+        MqttClient(secured.settings(TlsFiles(ca=stranger.path)), "stranger").connect()
 
 
 def test_a_broker_under_another_name_is_not_believed(secured: Secured) -> None:
@@ -131,17 +131,17 @@ def test_a_broker_under_another_name_is_not_believed(secured: Secured) -> None:
         host="127.0.0.1", port=secured.broker.port, tls=secured.authority.issue("plaza/box-4")
     )
     with pytest.raises(ConnectionLost, match=r"not accepted.*uplink\.host"):
-        Link(settings, "name").connect()
+        MqttClient(settings, "name").connect()
 
 
 def test_plain_mqtt_to_a_tls_port_is_one_sentence(secured: Secured) -> None:
     with pytest.raises(ConnectionLost, match="closed before it answered"):
-        Link(BrokerSettings(host="localhost", port=secured.broker.port), "plain").connect()
+        MqttClient(BrokerSettings(host="localhost", port=secured.broker.port), "plain").connect()
 
 
 def test_tls_to_a_plain_port_is_one_sentence(broker: LocalBroker) -> None:
     with pytest.raises(ConnectionLost, match=r"TLS failed|cannot be reached|no answer"):
-        Link(BrokerSettings(host="localhost", port=broker.port, tls=True), "tls").connect()
+        MqttClient(BrokerSettings(host="localhost", port=broker.port, tls=True), "tls").connect()
 
 
 def test_a_wrong_password_is_one_sentence(mosquitto: None, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_wrong_password_is_one_sentence(mosquitto: None, tmp_path: Path) -> No
     with LocalBroker(["allow_anonymous false", f"password_file {tmp_path / 'users'}"]) as broker:
         settings = BrokerSettings(host="localhost", port=broker.port, username="box-1", password_file=secret)
         with pytest.raises(ConnectionLost, match="refuses the connection: not authorized"):
-            Link(settings, "wrong").connect()
+            MqttClient(settings, "wrong").connect()
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])

@@ -15,7 +15,7 @@ from runtime.vision.batching import (
     Demand,
     allocate_rates,
 )
-from runtime.vision.delivery import Delivery
+from runtime.vision.delivery import FrameDelivery
 
 
 def policy(*plans: CameraPlan, gather_s: float = 0.004, max_batch: int = 8) -> BatchPolicy:
@@ -262,7 +262,7 @@ def test_frames_that_could_not_be_lent_count_as_delivered() -> None:
 @pytest.mark.parametrize("fps", [0.2, 1.0, 7.0, 25.0])
 def test_a_rate_is_measured_however_unevenly_frames_come(fps: float) -> None:
     rng = random.Random(5)
-    delivery, now_s = Delivery(fps, 0.0), 0.0
+    delivery, now_s = FrameDelivery(fps, 0.0), 0.0
     found = []
     for _ in range(int(40 * fps) + 10):
         now_s += rng.uniform(0.2, 1.8) / fps

@@ -20,7 +20,7 @@ from contract.gaps import gap_facts
 from contract.ranges import SeqRanges
 from runtime.config import ConfigErrors, load
 from runtime.uplink.cloud.store import CloudStore
-from runtime.uplink.delivery.window import Delivery
+from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox.database import write_note
 from runtime.uplink.outbox.limits import OutboxLimits
@@ -127,7 +127,7 @@ def control_target() -> Target:
 
     def attempt(data: bytes) -> bool:
         taken = False
-        delivery = Delivery(SeqRanges([(1, 5)]), trust_broker=False)
+        delivery = DeliveryBook(SeqRanges([(1, 5)]), trust_broker=False)
         delivery.connected(LAST_SEQ, 0.0)
         with suppress(PayloadError):
             delivery.confirmed(wire.decode_ack(data).seq, 1.0)

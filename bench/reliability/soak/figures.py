@@ -24,7 +24,7 @@ class Sample(msgspec.Struct, frozen=True):
     threads: int
 
 
-class Course(msgspec.Struct, frozen=True):
+class ProcessTrend(msgspec.Struct, frozen=True):
     """One process over the soak.
 
     `lives` counts its starts. The other figures are of its longest life, from a minute after its start:
@@ -63,7 +63,7 @@ def sample_all(pids: Mapping[str, int], time_s: float) -> dict[str, Sample]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def course_of(process: str, samples: list[Sample]) -> Course | None:
+def course_of(process: str, samples: list[Sample]) -> ProcessTrend | None:
     """What became of one process; None where no life of it was longer than a minute."""
     lives: dict[int, list[Sample]] = {}
     for one in samples:
@@ -76,7 +76,7 @@ def course_of(process: str, samples: list[Sample]) -> Course | None:
     memory_mb = [one.memory / MB for one in settled]
     hours = np.array([one.time_s for one in settled]) / 3600
     slope = float(np.polyfit(hours - hours[0], memory_mb, 1)[0]) if len(settled) > 1 else 0.0
-    return Course(
+    return ProcessTrend(
         process=process,
         lives=len(lives),
         life_s=round(last.time_s - longest[0].time_s, 1),

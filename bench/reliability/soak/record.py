@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench.reliability.soak.faults import Faults
-from bench.reliability.soak.figures import MB, Course, Sample, course_of, sample_all
+from bench.reliability.soak.figures import MB, ProcessTrend, Sample, course_of, sample_all
 from bench.reliability.soak.store import SoakAccount, SoakStore
 from runtime.errors import TagsightError
 
@@ -33,7 +33,7 @@ class SoakReport(msgspec.Struct, frozen=True):
     seconds: float
     faults: dict[str, int]
     account: SoakAccount | None
-    processes: list[Course]
+    processes: list[ProcessTrend]
     starts: int
     tracebacks: int
     crash_reports: int

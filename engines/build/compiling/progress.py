@@ -14,7 +14,7 @@ class _Phase:
     done: int = 0
 
 
-class Steps:
+class BuildProgress:
     """Phases begin inside a step of their parent; the whole never goes back, and ends at 1."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from engines.build.compiling.job import Built, CompileFailure, CompileJob, CompileProgress, Message
-from engines.build.compiling.progress import Steps
+from engines.build.compiling.progress import BuildProgress
 from engines.build.manifest import TensorSpec
 
 PR_SET_PDEATHSIG = 1
@@ -217,7 +217,7 @@ def _monitor(trt: Any, say: Callable[[Message], None]) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
-            self.steps = Steps()
+            self.steps = BuildProgress()
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             self.steps.begin(phase_name, parent_phase, num_steps)

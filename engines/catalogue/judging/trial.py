@@ -45,7 +45,7 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Way:
+class NetworkReading:
     """One way to feed and read a network."""
 
     decoder: OutputDecoder
@@ -59,7 +59,7 @@ class Way:
 class Result:
     """What a way finds. `fault` says why its numbers cannot be right, whatever it found."""
 
-    way: Way
+    way: NetworkReading
     found: int = 0
     beside: int = 0
     """Boxes where nobody is, at least as sure as the middle one of those that were found."""
@@ -124,7 +124,7 @@ class NetworkTrial:
                         enough |= result.is_enough(self.picture.persons)
                         yield result
 
-    def look(self, way: Way, outputs: list[Array], lies: Placement, least: float) -> Result:
+    def look(self, way: NetworkReading, outputs: list[Array], lies: Placement, least: float) -> Result:
         """What one way makes of outputs."""
         width, height = self._input_wh
         scene = DecoderInput(width, height, way.person, least, way.meaning)
@@ -146,7 +146,7 @@ class NetworkTrial:
         sure = float(np.minimum(scores[kept], 1.0).sum())
         return replace(self.matched(way, placed, scores[kept], fault), sure=sure)
 
-    def matched(self, way: Way, boxes: Array, scores: Array, fault: str = "") -> Result:
+    def matched(self, way: NetworkReading, boxes: Array, scores: Array, fault: str = "") -> Result:
         """How many persons of the picture boxes (n, 4) in its pixels find, best first."""
         truth = self.picture.boxes
         if truth is None:
@@ -199,14 +199,14 @@ def best_of(results: list[Result], persons: int) -> Result:
 
 def _ways(
     recipe: Recipe, decoder: OutputDecoder, pixels: InputFormat, fit: Fit, outputs: list[Array]
-) -> Iterator[Way]:
+) -> Iterator[NetworkReading]:
     shapes = [output.shape for output in outputs]
     for meaning in readings.meanings(recipe, decoder, shapes):
         for person in readings.person_classes(recipe, decoder, shapes):
-            yield Way(decoder, pixels, fit, meaning, person)
+            yield NetworkReading(decoder, pixels, fit, meaning, person)
 
 
-def _are_logits(way: Way, outputs: list[Array], scene: DecoderInput) -> bool:
+def _are_logits(way: NetworkReading, outputs: list[Array], scene: DecoderInput) -> bool:
     """Whether a sigmoid leaves somebody out: of numbers that are 0..1 already, it makes 0.5 and more."""
     scores = way.decoder.decode(outputs, replace(scene, least_score=-1.0)).scores
     return not len(scores) or bool(np.nanmin(scores) < MIN_OF_SHARES)
@@ -228,7 +228,7 @@ def _fault(boxes: Array, scores: Array, input_wh: tuple[int, int]) -> str:
     return ""
 
 
-def _counted(way: Way, boxes: Array, scores: Array, fault: str, picture: ReferenceImage) -> Result:
+def _counted(way: NetworkReading, boxes: Array, scores: Array, fault: str, picture: ReferenceImage) -> Result:
     """For a picture whose persons are only counted: boxes of a size that a person can have."""
     width, height = picture.size_wh
     sides = (boxes[:, 2:] - boxes[:, :2]) / np.array((width, height), np.float32)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.scene.optics import View
-from engines.scene.spec import Rack, Scene
+from engines.scene.spec import Scene, SceneRack
 from engines.training.synthetic.filming import Studio
 from engines.training.synthetic.labels import Label
 from engines.training.synthetic.rays import Triangles, first_hits
@@ -154,7 +154,7 @@ def _check_hands(found: Findings, scene: Scene, tableau: Tableau) -> None:
             found.add("walker's hand clear of racks", nearest > 0.0)
 
 
-def _from_rack(rack: Rack, point: Floats) -> float:
+def _from_rack(rack: SceneRack, point: Floats) -> float:
     """How far a point is from the room that a rack's garments take, metres."""
     turn = math.radians(rack.heading_deg)
     dx, dy = point[0] - rack.at[0], point[1] - rack.at[1]

@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Seen:
+class EvaluatedFrame:
     """A picture, its people, what a detector found in it, and its id buffer."""
 
     size: tuple[int, int]
@@ -48,13 +48,13 @@ class Seen:
 def evaluate_films(folders: Sequence[Path], detectors: Sequence[str], every: int) -> Iterator[str]:
     """A table for each detector. Raises EngineError for a folder without a film."""
     opened = {name: PersonDetector.open(name, score=0.05) for name in detectors}
-    seen: dict[str, list[Seen]] = {name: [] for name in detectors}
+    seen: dict[str, list[EvaluatedFrame]] = {name: [] for name in detectors}
     for folder in folders:
         for size, picture, image, numbers in _pictures(folder, every):
             for name, detector in opened.items():
                 found = detector.detect(image)
                 seen[name].append(
-                    Seen(
+                    EvaluatedFrame(
                         size,
                         picture.people,
                         np.asarray(found.boxes, np.float64),
@@ -82,7 +82,7 @@ def evaluate_films(folders: Sequence[Path], detectors: Sequence[str], every: int
 
 
 def average_precision(
-    pictures: Sequence[Seen], low: float, high: float, aside: str | None = None
+    pictures: Sequence[EvaluatedFrame], low: float, high: float, aside: str | None = None
 ) -> tuple[float, int]:
     """Of people of whom `low` to `high` shows, and how many there are; nan where there is nobody. Alarms at
     things of the kind `aside` are left out."""
@@ -115,7 +115,7 @@ def average_precision(
     return float((np.diff(recall) * envelope).sum()), persons
 
 
-def false_alarms(pictures: Sequence[Seen]) -> Counter[str]:
+def false_alarms(pictures: Sequence[EvaluatedFrame]) -> Counter[str]:
     """Boxes above `ALARM_SCORE` that find nobody, by what fills most of their middle."""
     alarms: Counter[str] = Counter()
     for seen in pictures:
@@ -140,7 +140,7 @@ def _filling(numbers: NDArray[np.int32], box: Floats) -> str:
     return kind if count > 0.25 * part.size else "background"
 
 
-def _truth(seen: Seen, low: float, high: float) -> tuple[Floats, NDArray[np.bool_]]:
+def _truth(seen: EvaluatedFrame, low: float, high: float) -> tuple[Floats, NDArray[np.bool_]]:
     """Boxes of everybody, cut to the picture, and who is to be found."""
     told = [one for one in seen.people if one.box is not None and one.visible > 0.02]
     boxes = np.array([_cut(one, seen.size) for one in told]).reshape(-1, 4)

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from engines.errors import EngineError
 from engines.scene.spec import (
     Browse,
-    Camera,
     Door,
     Garments,
-    Look,
-    Person,
-    Rack,
+    PersonLook,
+    Prop,
     Room,
     Scene,
+    SceneCamera,
+    ScenePerson,
+    SceneRack,
     Stand,
-    Thing,
     Turn,
     Walk,
 )
@@ -50,39 +50,50 @@ SEEN, PARTLY, HANDS = (70, 200, 70), (60, 150, 250), (60, 60, 240)
 def all_kinds_scene(seed: int) -> Scene:
     """One shop with every kind of person and thing."""
     racks = [
-        Rack("shirts", (4.5, 3.0), garments=Garments(14, seed=seed + 3)),
-        Rack("shelf", (6.5, 5.2), "shelf", length_m=2, height_m=1.5, garments=Garments(6, seed=seed + 5)),
-        Rack("table", (6.3, 1.6), "table", height_m=0.85, garments=Garments(5, seed=seed + 6)),
+        SceneRack("shirts", (4.5, 3.0), garments=Garments(14, seed=seed + 3)),
+        SceneRack(
+            "shelf", (6.5, 5.2), "shelf", length_m=2, height_m=1.5, garments=Garments(6, seed=seed + 5)
+        ),
+        SceneRack("table", (6.3, 1.6), "table", height_m=0.85, garments=Garments(5, seed=seed + 6)),
     ]
     things = [
-        Thing("mannequin", (2.6, 4.6), -60, 0.1, seed=seed + 2),
-        Thing("poster", (7.97, 3.0), 180, 1.0, seed=seed),
-        Thing("mirror", (4.0, 5.95), -90, size_m=(0.9, 1.9)),
-        Thing("till", (1.2, 4.8)),
-        Thing("basket", (3.2, 1.0), 30, seed=4),
-        Thing("trolley", (7.4, 3.9), 200),
+        Prop("mannequin", (2.6, 4.6), -60, 0.1, seed=seed + 2),
+        Prop("poster", (7.97, 3.0), 180, 1.0, seed=seed),
+        Prop("mirror", (4.0, 5.95), -90, size_m=(0.9, 1.9)),
+        Prop("till", (1.2, 4.8)),
+        Prop("basket", (3.2, 1.0), 30, seed=4),
+        Prop("trolley", (7.4, 3.9), 200),
     ]
     people = [
-        Person("turns", (4.4, 2.4), [Turn("shirts", 6, 12)], look=Look(seed + 1)),
-        Person("child", (5.5, 2.3), [Stand(30, (6.3, 1.6))], look=Look(seed + 5, years=8)),
-        Person("headscarf", (4.8, 3.7), [Browse("shirts", 30)], look=Look(seed + 6, headscarf=True)),
-        Person("dark", (6.3, 4.6), [Browse("shelf", 30, "left")], look=Look(seed + 7, dark=True)),
-        Person(
-            "wheelchair", (2.0, 3.3), [Stand(30)], look=Look(seed + 8), uses="wheelchair", faces=(5.0, 2.6)
+        ScenePerson("turns", (4.4, 2.4), [Turn("shirts", 6, 12)], look=PersonLook(seed + 1)),
+        ScenePerson("child", (5.5, 2.3), [Stand(30, (6.3, 1.6))], look=PersonLook(seed + 5, years=8)),
+        ScenePerson(
+            "headscarf", (4.8, 3.7), [Browse("shirts", 30)], look=PersonLook(seed + 6, headscarf=True)
         ),
-        Person(
+        ScenePerson("dark", (6.3, 4.6), [Browse("shelf", 30, "left")], look=PersonLook(seed + 7, dark=True)),
+        ScenePerson(
+            "wheelchair",
+            (2.0, 3.3),
+            [Stand(30)],
+            look=PersonLook(seed + 8),
+            uses="wheelchair",
+            faces=(5.0, 2.6),
+        ),
+        ScenePerson(
             "pram",
             (2.4, 1.2),
             [Walk([(6.0, 0.8), (7.2, 2.4)], 0.9), Stand(30)],
-            look=Look(seed + 9),
+            look=PersonLook(seed + 9),
             uses="pram",
         ),
-        Person("bag", (3.5, 4.9), [Stand(30, (4.0, 6.0), "crossed")], look=Look(seed + 10), uses="bag"),
-        Person("bends", (5.7, 4.5), [Stand(30, (6.4, 5.1), bends=0.8)], look=Look(seed + 11)),
+        ScenePerson(
+            "bag", (3.5, 4.9), [Stand(30, (4.0, 6.0), "crossed")], look=PersonLook(seed + 10), uses="bag"
+        ),
+        ScenePerson("bends", (5.7, 4.5), [Stand(30, (6.4, 5.1), bends=0.8)], look=PersonLook(seed + 11)),
     ]
     cameras = [
-        Camera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), hfov_deg=90, k1=-0.12),
-        Camera("b", (7.7, 0.3, 2.8), (3.5, 4.0, 0.8), hfov_deg=85, k1=-0.1),
+        SceneCamera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), hfov_deg=90, k1=-0.12),
+        SceneCamera("b", (7.7, 0.3, 2.8), (3.5, 4.0, 0.8), hfov_deg=85, k1=-0.1),
     ]
     room = Room((8.0, 6.0), floor="boards", floor_colour=(0.6, 0.5, 0.42))
     return Scene(
@@ -169,14 +180,14 @@ def _drawn(image: Picture, labels: list[Label], joints: bool = True) -> Picture:
 
 def _line_up(seed: int, width: int) -> Picture:
     """People beside each other, from before."""
-    looks = [Look(seed * 40 + number) for number in range(11)] + [
-        Look(seed, years=7),
-        Look(seed + 1, headscarf=True),
+    looks = [PersonLook(seed * 40 + number) for number in range(11)] + [
+        PersonLook(seed, years=7),
+        PersonLook(seed + 1, headscarf=True),
     ]
     people = [
-        Person(f"p{number}", (0.8 + 0.72 * number, 6.5), [Stand(5)], look=look, faces=(5.0, 0.0))
+        ScenePerson(f"p{number}", (0.8 + 0.72 * number, 6.5), [Stand(5)], look=look, faces=(5.0, 0.0))
         for number, look in enumerate(looks)
     ]
     middle = 0.8 + 0.36 * (len(looks) - 1)
-    camera = Camera("line", (middle, 0.4, 1.5), (middle, 6.5, 0.95), (width, width // 5), 82.0)
+    camera = SceneCamera("line", (middle, 0.4, 1.5), (middle, 6.5, 0.95), (width, width // 5), 82.0)
     return Studio(Scene("line", 5.0, Room((middle * 2, 7.5)), [camera], people=people)).take(1).shots[0].image

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.scene.courses import garment_point
 from engines.scene.optics import View
-from engines.scene.spec import Look, Person, Scene, Thing, Turn
+from engines.scene.spec import PersonLook, Prop, Scene, ScenePerson, Turn
 from engines.scene.truth import courses
 from engines.training.synthetic.drawing import fittings
 from engines.training.synthetic.drawing.meshes import Mesh, joined, sheet
@@ -45,7 +45,7 @@ class Actor:
     ones."""
 
     number: int
-    person: Person
+    person: ScenePerson
     moment: Moment
     mesh: Mesh
     place: int
@@ -134,7 +134,7 @@ class Stage:
                 out.append(figure)
                 out.append(
                     fittings.thing_mesh(
-                        Thing("plinth", thing.at, thing.heading_deg, size_m=(0.5, max(thing.base_m, 0.03))),
+                        Prop("plinth", thing.at, thing.heading_deg, size_m=(0.5, max(thing.base_m, 0.03))),
                         self.textures,
                     )
                 )
@@ -145,9 +145,9 @@ class Stage:
                 out.append(_glass(thing).marked(THING + number))
         return out
 
-    def _mannequin(self, thing: Thing) -> Mesh:
+    def _mannequin(self, thing: Prop) -> Mesh:
         """Somebody who never moves, on a low plinth."""
-        dressed = dress(Look(seed=thing.seed + 50_000), parts(), self.textures, mannequin=True)
+        dressed = dress(PersonLook(seed=thing.seed + 50_000), parts(), self.textures, mannequin=True)
         rng = np.random.default_rng([thing.seed, 66])
         tall = dressed.height_m / 1.7
         chest = 0.6 * dressed.height_m
@@ -169,7 +169,7 @@ class Stage:
         at = np.array([*thing.at, max(thing.base_m, 0.03)])
         return skinned(dressed, dressed.levels["near"], posed, at, math.radians(thing.heading_deg), 0)
 
-    def _extra(self, person: Person) -> Mesh | None:
+    def _extra(self, person: ScenePerson) -> Mesh | None:
         colour = colour_of_cloth(np.random.default_rng([person.look.seed, 12]))
         made: dict[str, Callable[[], Mesh]] = {
             "pram": lambda: fittings.pram_mesh(colour),
@@ -223,7 +223,7 @@ def _light(scene: Scene, rng: np.random.Generator) -> dict[str, NDArray[np.float
     return {"ambient": warm * 0.34 * scene.room.light, "lamp_colour": warm * scene.room.light, "lamps": lamps}
 
 
-def _plane(thing: Thing) -> NDArray[np.float64]:
+def _plane(thing: Prop) -> NDArray[np.float64]:
     """A mirror's plane: unit normal to its front and distance."""
     heading = math.radians(thing.heading_deg)
     front = np.array([math.cos(heading), math.sin(heading), 0.0])
@@ -231,7 +231,7 @@ def _plane(thing: Thing) -> NDArray[np.float64]:
     return np.array([*front, float(front @ at)])
 
 
-def _glass(thing: Thing) -> Mesh:
+def _glass(thing: Prop) -> Mesh:
     wide, high = thing.size_m or (0.6, 1.8)
     flat = sheet([wide / 2, 0.03, 0], [-wide, 0, 0], [0, 0, high], (1, 1, 1), -1.0)
     return flat.moved([*thing.at, thing.base_m], math.radians(thing.heading_deg) - math.pi / 2)

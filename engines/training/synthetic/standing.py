@@ -13,18 +13,18 @@ import numpy as np
 from engines.scene.spec import (
     Act,
     Browse,
-    Camera,
     Colour,
     Door,
     Garments,
-    Look,
-    Person,
+    PersonLook,
     Point,
-    Rack,
+    Prop,
     Room,
     Scene,
+    SceneCamera,
+    ScenePerson,
+    SceneRack,
     Stand,
-    Thing,
     Turn,
     Walk,
 )
@@ -43,8 +43,8 @@ def standing_scene(
     rng = np.random.default_rng([seed, 1606])
     rows = int(rng.integers(2, 4))
     width, depth = float(rng.uniform(6.5, 9.0)), 1.6 + ROW_M * rows
-    racks: list[Rack] = []
-    things: list[Thing] = []
+    racks: list[SceneRack] = []
+    things: list[Prop] = []
     spots: list[tuple[str, float, float, int]] = []
     for row in range(rows):
         y_m = 1.7 + ROW_M * row
@@ -55,7 +55,7 @@ def standing_scene(
             name = f"rack-{row + 1}-{len(racks) + 1}"
             high = float(rng.uniform(1.3, 1.55))
             racks.append(
-                Rack(
+                SceneRack(
                     name,
                     (round(at_m + long / 2, 2), y_m),
                     kind,
@@ -72,7 +72,7 @@ def standing_scene(
             if rng.random() < 0.7 and at_m < width - 0.4:
                 place = (round(at_m - 0.45, 2), round(y_m + float(rng.uniform(-0.15, 0.15)), 2))
                 things.append(
-                    Thing(
+                    Prop(
                         "mannequin",
                         place,
                         float(rng.choice([-90, 90])) + float(rng.normal(0, 20)),
@@ -81,13 +81,13 @@ def standing_scene(
                     )
                 )
     things.append(
-        Thing("mannequin", (round(width - 2.6, 2), 0.4), 95.0, 0.15, seed=int(rng.integers(1 << 20)))
+        Prop("mannequin", (round(width - 2.6, 2), 0.4), 95.0, 0.15, seed=int(rng.integers(1 << 20)))
     )
     things.append(
-        Thing("mannequin", (2.3, round(depth - 0.45, 2)), -70.0, 0.1, seed=int(rng.integers(1 << 20)))
+        Prop("mannequin", (2.3, round(depth - 0.45, 2)), -70.0, 0.1, seed=int(rng.integers(1 << 20)))
     )
     things.append(
-        Thing(
+        Prop(
             "poster",
             (round(width - 0.02, 2), round(depth * 0.4, 2)),
             180.0,
@@ -121,11 +121,14 @@ def standing_scene(
 
 
 def _people(
-    rng: np.random.Generator, seconds: float, spots: list[tuple[str, float, float, int]], racks: list[Rack]
-) -> list[Person]:
+    rng: np.random.Generator,
+    seconds: float,
+    spots: list[tuple[str, float, float, int]],
+    racks: list[SceneRack],
+) -> list[ScenePerson]:
     order = list(rng.permutation(len(spots)))
     garments = {rack.name: rack.garments.count for rack in racks}
-    people: list[Person] = []
+    people: list[ScenePerson] = []
     taken: list[Point] = []
     wanted = int(rng.integers(5, 9))
     while order and len(people) < wanted:
@@ -134,20 +137,20 @@ def _people(
         if any((spot[0] - x) ** 2 + (spot[1] - y) ** 2 < 0.45 for x, y in taken):
             continue
         taken.append(spot)
-        look = Look(
+        look = PersonLook(
             int(rng.integers(1 << 20)), headscarf=bool(rng.random() < 0.08), dark=bool(rng.random() < 0.2)
         )
         if rng.random() < 0.1:
-            look = Look(look.seed, years=float(rng.uniform(6, 12)))
+            look = PersonLook(look.seed, years=float(rng.uniform(6, 12)))
         name, lane = f"p{len(people) + 1}", y_m + side * ROW_M / 2
         stay = _stay(rng, rack, garments[rack], (x_m, y_m), look)
         late = rng.random()
         if late < 0.55:
-            people.append(Person(name, spot, [*stay, Stand(seconds)], look=look, faces=(x_m, y_m)))
+            people.append(ScenePerson(name, spot, [*stay, Stand(seconds)], look=look, faces=(x_m, y_m)))
         elif late < 0.8:
             way: list[Act] = [Walk([(WAY_IN_X_M, lane), (x_m, lane), spot], float(rng.uniform(0.8, 1.3)))]
             people.append(
-                Person(
+                ScenePerson(
                     name,
                     (WAY_IN_X_M, -2.0),
                     [*way, *stay, Stand(seconds)],
@@ -160,7 +163,7 @@ def _people(
                 [(x_m, lane), (WAY_IN_X_M, lane), (WAY_IN_X_M, -2.5), (6.0, -4.0)],
                 float(rng.uniform(0.8, 1.3)),
             )
-            people.append(Person(name, spot, [*stay, out], look=look, faces=(x_m, y_m)))
+            people.append(ScenePerson(name, spot, [*stay, out], look=look, faces=(x_m, y_m)))
     rows = sorted({y for _, _, y, _ in spots})
     for _ in range(int(rng.integers(1, 4))):
         y_m = rows[rng.integers(len(rows))] + float(rng.choice([-1, 1])) * ROW_M / 2
@@ -171,19 +174,19 @@ def _people(
             Walk([(WAY_IN_X_M, y_m), (WAY_IN_X_M, -2.5), (6.0, -4.0)], float(rng.uniform(0.8, 1.4))),
         ]
         people.append(
-            Person(
+            ScenePerson(
                 f"p{len(people) + 1}",
                 (WAY_IN_X_M, -2.0),
                 strolls,
                 float(rng.uniform(1, seconds * 0.7)),
-                look=Look(int(rng.integers(1 << 20))),
+                look=PersonLook(int(rng.integers(1 << 20))),
                 uses="bag" if rng.random() < 0.3 else "nothing",
             )
         )
     return people
 
 
-def _stay(rng: np.random.Generator, rack: str, garments: int, faces: Point, look: Look) -> list[Act]:
+def _stay(rng: np.random.Generator, rack: str, garments: int, faces: Point, look: PersonLook) -> list[Act]:
     """30 to 60 s at a rack, mostly standing."""
     acts: list[Act] = []
     left = float(rng.uniform(30, 60))
@@ -204,7 +207,7 @@ def _stay(rng: np.random.Generator, rack: str, garments: int, faces: Point, look
 
 def _cameras(
     rng: np.random.Generator, width: float, depth: float, size: tuple[int, int], count: int
-) -> list[Camera]:
+) -> list[SceneCamera]:
     corners = [
         (width - 0.25, 0.25),
         (width - 0.25, depth - 0.25),
@@ -224,7 +227,7 @@ def _cameras(
             float(rng.uniform(0.5, 0.9)),
         )
         out.append(
-            Camera(
+            SceneCamera(
                 f"cam{number + 1}",
                 (round(x, 2), round(y, 2), round(float(rng.uniform(2.45, 2.85)), 2)),
                 tuple(round(v, 2) for v in aim),  # type: ignore[arg-type]

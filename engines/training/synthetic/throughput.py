@@ -7,7 +7,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from engines.scene.spec import Act, Camera, Garments, Look, Person, Rack, Room, Scene, Stand, Thing, Walk
+from engines.scene.spec import (
+    Act,
+    Garments,
+    PersonLook,
+    Prop,
+    Room,
+    Scene,
+    SceneCamera,
+    ScenePerson,
+    SceneRack,
+    Stand,
+    Walk,
+)
 from engines.training.synthetic.filming import Studio
 
 NIGHT_S = 8 * 3600
@@ -23,13 +35,13 @@ def crowd_scene(people: int, size: tuple[int, int]) -> Scene:
         place = (float(rng.uniform(1, width - 1)), float(rng.uniform(1, depth - 1)))
         aim = (float(rng.uniform(1, width - 1)), float(rng.uniform(1, depth - 1)))
         acts: list[Act] = [Walk([aim]), Stand(60)] if number % 2 else [Stand(60, aim)]
-        cast.append(Person(f"p{number + 1}", place, acts, look=Look(number)))
+        cast.append(ScenePerson(f"p{number + 1}", place, acts, look=PersonLook(number)))
     racks = [
-        Rack(f"rack-{n}", (2 + 2.5 * (n % 3), 2 + 2.5 * (n // 3)), garments=Garments(12, seed=n))
+        SceneRack(f"rack-{n}", (2 + 2.5 * (n % 3), 2 + 2.5 * (n // 3)), garments=Garments(12, seed=n))
         for n in range(6)
     ]
-    things = [Thing("mannequin", (8.3, 6.3), 215, seed=4), Thing("poster", (8.98, 3.0), 180, 1.0, seed=2)]
-    camera = Camera("corner", (0.3, 0.3, 2.8), (5.0, 4.0, 0.6), size, 88.0, -0.1)
+    things = [Prop("mannequin", (8.3, 6.3), 215, seed=4), Prop("poster", (8.98, 3.0), 180, 1.0, seed=2)]
+    camera = SceneCamera("corner", (0.3, 0.3, 2.8), (5.0, 4.0, 0.6), size, 88.0, -0.1)
     return Scene("crowd", 60.0, Room(ROOM_M), [camera], racks=racks, things=things, people=cast)
 
 

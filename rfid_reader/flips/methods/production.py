@@ -25,12 +25,12 @@ from rfid_reader.flips.course import (
     load_course,
     mark_moments,
 )
-from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.detector import DetectedFlip
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.features.activity import BIN_S, FEATURES, ActivityBins
 from rfid_reader.flips.features.recurrence import LinkMemory
 from rfid_reader.flips.features.residuals import ResidualTracker
-from rfid_reader.flips.network import Network, load_network
+from rfid_reader.flips.network import FeedForward, load_network
 from rfid_reader.flips.ticks import REORDER_S, TickingDetector
 from rfid_reader.half_turns import HalfTurnWatch, doubled
 from rfid_reader.reads import ReadTable
@@ -52,7 +52,7 @@ class ProductionDetector(TickingDetector):
     def __init__(
         self,
         calibration: AntennaCalibration | None = None,
-        network: Network | None = None,
+        network: FeedForward | None = None,
         rules: EventRules | None = None,
         course: CourseNetwork | None = None,
     ) -> None:
@@ -126,11 +126,11 @@ class ProductionDetector(TickingDetector):
             mark_moments(columns, rows, self.network(self.activity.features(rows)))
         return rows, groups, columns
 
-    def _tick(self, time_s: float) -> list[Flip]:
+    def _tick(self, time_s: float) -> list[DetectedFlip]:
         rows, groups, columns = self.step()
         self.courses.add(columns)
         scores = self.courses.judge(rows, groups[rows])
         return self.events.tick(judged_s(time_s), rows, scores, groups[rows])
 
-    def _close(self, time_s: float) -> list[Flip]:
+    def _close(self, time_s: float) -> list[DetectedFlip]:
         return self.events.close(time_s)

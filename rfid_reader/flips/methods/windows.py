@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.flips.detector import Flip
+from rfid_reader.flips.detector import DetectedFlip
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.ticks import REORDER_S, TickingDetector
 
@@ -77,7 +77,7 @@ class WindowDetector(TickingDetector):
         """The moment a tick judges: the middle of its newer window."""
         return tick_s + REORDER_S - WINDOW_S / 2
 
-    def _tick(self, time_s: float) -> list[Flip]:
+    def _tick(self, time_s: float) -> list[DetectedFlip]:
         pair_tag, values, often = self.pair_features(time_s)
         logit = self.weights[0] + values @ self.weights[1:]
         score = np.where(often, 1 / (1 + np.exp(-logit)), 0.0)
@@ -86,5 +86,5 @@ class WindowDetector(TickingDetector):
         np.maximum.at(best, place, score)
         return self.events.tick(self.judged_s(time_s), tags, best, tags)
 
-    def _close(self, time_s: float) -> list[Flip]:
+    def _close(self, time_s: float) -> list[DetectedFlip]:
         return self.events.close(time_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rfid_reader.simulator.people.crowd import Track
+from rfid_reader.simulator.people.crowd import CrowdPath
 from rfid_reader.simulator.people.handling import Rack
 
 STEP_S = 0.1
@@ -14,12 +14,12 @@ STAND_S = (4.0, 20.0)
 
 def random_browsers(
     count: int, racks: list[Rack], duration_s: float, rng: np.random.Generator
-) -> list[Track]:
+) -> list[CrowdPath]:
     """`count` people for `duration_s`, each on the floor the whole time, swaying where they stand."""
     return [_browser(f"visitor-{number + 1}", racks, duration_s, rng) for number in range(count)]
 
 
-def _browser(person: str, racks: list[Rack], duration_s: float, rng: np.random.Generator) -> Track:
+def _browser(person: str, racks: list[Rack], duration_s: float, rng: np.random.Generator) -> CrowdPath:
     centre = np.mean([rack.at for rack in racks], axis=0)
     here = centre + rng.uniform(-4, 4, 2)
     points = [here]
@@ -38,4 +38,4 @@ def _browser(person: str, racks: list[Rack], duration_s: float, rng: np.random.G
         points += list(here + 0.1 * np.tanh(drift / 0.1))
         here = points[-1]
     table = np.asarray(np.array(points), np.float64)
-    return Track(person, np.asarray(np.arange(len(table)) * STEP_S, np.float64), table)
+    return CrowdPath(person, np.asarray(np.arange(len(table)) * STEP_S, np.float64), table)

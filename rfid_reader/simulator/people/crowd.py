@@ -23,7 +23,7 @@ GRID_S = 0.1
 
 
 @dataclass(frozen=True)
-class Track:
+class CrowdPath:
     """One person's way: times (n,) seconds, rising, and floor_xy_m (n, 2). Between points it is straight;
     over a gap of more than LONGEST_GAP_S the person is away."""
 
@@ -35,7 +35,7 @@ class Track:
 class Crowd:
     """All people's tracks on a common grid of times, looped every `period_s` (infinity: not looped)."""
 
-    def __init__(self, tracks: list[Track], period_s: float = math.inf) -> None:
+    def __init__(self, tracks: list[CrowdPath], period_s: float = math.inf) -> None:
         self.people = [track.person for track in tracks]
         self.period_s = period_s
         self.last_s = last_s = max((float(track.time_s[-1]) for track in tracks), default=0.0)
@@ -55,7 +55,7 @@ class Crowd:
         return np.where(outside[:, None], np.nan, here)
 
 
-def _interpolate(track: Track, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def _interpolate(track: CrowdPath, time_s: NDArray[np.float64]) -> NDArray[np.float64]:
     result = np.full((len(time_s), 2), np.nan)
     times = track.time_s
     after = np.searchsorted(times, time_s, side="right")
@@ -72,7 +72,7 @@ def _interpolate(track: Track, time_s: NDArray[np.float64]) -> NDArray[np.float6
     return result
 
 
-def load_tracks(path: Path) -> list[Track]:
+def load_tracks(path: Path) -> list[CrowdPath]:
     """Read a track file. Raises ScenarioError with the line and what would be right."""
     rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     try:
@@ -98,5 +98,5 @@ def load_tracks(path: Path) -> list[Track]:
     tracks = []
     for person, points in sorted(rows.items()):
         table = np.array(sorted(points))
-        tracks.append(Track(person, table[:, 0], table[:, 1:]))
+        tracks.append(CrowdPath(person, table[:, 0], table[:, 1:]))
     return tracks

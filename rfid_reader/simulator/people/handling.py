@@ -43,7 +43,7 @@ class Rack:
 
 
 @dataclass(frozen=True)
-class Visit:
+class RackVisit:
     """A person within reach of a rack, from start to end."""
 
     person: int
@@ -72,7 +72,7 @@ class Schedule:
         self._looped = looped
         self._visits = self._find_visits() if math.isfinite(self.period_s) else []
 
-    def _find_visits(self) -> list[Visit]:
+    def _find_visits(self) -> list[RackVisit]:
         auto = self._scenario.flips.auto
         reach_m = auto.reach_m if auto else 1.3
         times = np.arange(0.0, self.period_s, STEP_S)
@@ -87,7 +87,7 @@ class Schedule:
                     near &= ~(others <= reach_m + auto.alone_margin_m).any(axis=0)
                 edges = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(np.int8), [0]])))
                 visits += [
-                    Visit(person, number, float(times[a]), float(times[b - 1]))
+                    RackVisit(person, number, float(times[a]), float(times[b - 1]))
                     for a, b in zip(edges[::2], edges[1::2], strict=True)
                 ]
         return sorted(visits, key=lambda visit: (visit.start_s, visit.rack, visit.person))
@@ -132,7 +132,7 @@ class Schedule:
 
     def _add_flip(
         self,
-        visit: Visit,
+        visit: RackVisit,
         start_s: float,
         duration_s: float,
         shift_s: float,
@@ -177,7 +177,7 @@ class Schedule:
                     motions.append(make_push(tag, at_s + rng.uniform(0, 0.2), rack.along, 1 / far, rng))
 
     def _add_browse(
-        self, visit: Visit, shift_s: float, motions: list[Motion], rng: np.random.Generator
+        self, visit: RackVisit, shift_s: float, motions: list[Motion], rng: np.random.Generator
     ) -> None:
         rack = self._racks[visit.rack]
         if not len(rack.rows):

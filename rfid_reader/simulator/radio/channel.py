@@ -171,7 +171,7 @@ def turn_loss_db(turn_rad: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Link:
+class LinkBudget:
     """What a set of tags would get and give: power at the tag, backscatter at the reader (dBm), and its phase
     (rad) before noise, offsets and wrapping."""
 
@@ -182,13 +182,13 @@ class Link:
 
 def link(
     radio: Radio, power_dbm: float, gain: NDArray[np.complex128], turn_rad: Array, loss_db: Array
-) -> Link:
+) -> LinkBudget:
     """Link budget over a one-way gain; loss_db is two-way (garments, hand)."""
     path_db = 20 * np.log10(np.maximum(np.abs(gain), 1e-9))
     turned_db = turn_loss_db(turn_rad)
     one_way_db = radio.antenna_gain_dbi + radio.tag_gain_dbi + path_db
     lost_db = loss_db + turned_db
-    return Link(
+    return LinkBudget(
         at_tag_dbm=power_dbm + one_way_db - lost_db / 2,
         at_reader_dbm=power_dbm + 2 * one_way_db - lost_db - radio.backscatter_loss_db,
         phase_rad=2 * np.angle(gain) + 2 * turn_rad,

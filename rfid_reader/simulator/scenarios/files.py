@@ -28,15 +28,15 @@ from rfid_reader.simulator.scenarios.spec import (
     PathSpec,
     PeopleSpec,
     RackSpec,
-    ReaderSpec,
     Scenario,
+    ScenarioReader,
     TagRun,
     scenario_schema,
 )
 
 __all__ = [
     "MAX_TAGS", "AntennaSpec", "AutoFlips", "Browsing", "FlipsSpec", "GivenFlip", "PathSpec", "PeopleSpec",
-    "RackSpec", "ReaderSpec", "Scenario", "ScenarioFile", "TagRun", "find_scenario", "load_scenario",
+    "RackSpec", "Scenario", "ScenarioFile", "ScenarioReader", "TagRun", "find_scenario", "load_scenario",
     "scenario_schema", "shipped_scenarios",
 ]  # fmt: skip
 SHIPPED = Path(__file__).parent

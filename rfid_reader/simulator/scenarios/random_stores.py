@@ -13,9 +13,9 @@ from rfid_reader.simulator.scenarios.files import (
     FlipsSpec,
     PeopleSpec,
     RackSpec,
-    ReaderSpec,
     Scenario,
     ScenarioFile,
+    ScenarioReader,
     TagRun,
 )
 
@@ -81,7 +81,7 @@ def generate_store(seed: int, duration_s: float = 240.0) -> ScenarioFile:
             hop_plan=str(rng.choice(["fcc", "etsi", "china"])),
             duration_s=duration_s,
             radio=draw_radio(rng, 27.0),
-            reader=ReaderSpec(
+            reader=ScenarioReader(
                 antennas=max(4, len(antennas)), mode=FAST_MODE if tags_in_store > MANY_TAGS else DENSE_MODE
             ),
             people=PeopleSpec(random=int(rng.integers(2, 5))),

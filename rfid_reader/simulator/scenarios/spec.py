@@ -132,7 +132,7 @@ class Browsing(_Strict, frozen=True, forbid_unknown_fields=True):
     chance: Annotated[Chance, Meta(description="in a visit to a rack without a flip")] = 0.0
 
 
-class ReaderSpec(_Strict, frozen=True, forbid_unknown_fields=True):
+class ScenarioReader(_Strict, frozen=True, forbid_unknown_fields=True):
     """The simulated reader."""
 
     antennas: Annotated[int, Meta(ge=1, le=64, description="antenna ports it has")] = 4
@@ -155,7 +155,7 @@ class Scenario(_Strict, frozen=True, forbid_unknown_fields=True):
         ),
     ] = None
     radio: Annotated[dict[str, Any], Meta(description="what the radio channel is like")] = {}
-    reader: Annotated[ReaderSpec, Meta(description="the simulated reader")] = ReaderSpec()
+    reader: Annotated[ScenarioReader, Meta(description="the simulated reader")] = ScenarioReader()
     people: Annotated[PeopleSpec, Meta(description="who is in the store")] = PeopleSpec()
     flips: Annotated[FlipsSpec, Meta(description="which garments are turned over")] = FlipsSpec()
     browsing: Annotated[Browsing, Meta(description="garments that are only pushed aside")] = Browsing()

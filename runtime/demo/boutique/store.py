@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from engines.scene.courses import Course
+from engines.scene.courses import Trajectory
 from engines.scene.reading import load_scene
 from engines.scene.spec import Scene
 from engines.scene.truth import courses
@@ -31,7 +31,7 @@ class Boutique:
     """The scene, everybody's course in it, and the films by camera."""
 
     scene: Scene
-    everybody: Sequence[Course]
+    everybody: Sequence[Trajectory]
     films: dict[str, Path]
 
     @classmethod

@@ -16,7 +16,7 @@ from contract.describe import short_visitor
 from contract.facts import Flip, Interaction, Point, Visit
 from engines.inference.detector import PersonDetector
 from runtime.config import StoreConfig
-from runtime.demo.drawing.names import Walk, name_walks
+from runtime.demo.drawing.names import PersonPath, name_walks
 from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.score import DemoScore
 from runtime.demo.tally import EventTally
@@ -67,11 +67,11 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Seen:
+class FilmPeople:
     """Who is in the film: tracks by frame, and each track's walk over the floor."""
 
     frames: dict[int, list[Track]]
-    walks: dict[int, Walk]
+    walks: dict[int, PersonPath]
 
 
 def find_people(
@@ -81,7 +81,7 @@ def find_people(
     size: tuple[int, int],
     stretch: Stretch,
     step: Callable[[], None],
-) -> Seen:
+) -> FilmPeople:
     """The people of the stretch, by the daemon's own detector and tracker; `step` is called every frame."""
     network = PersonDetector.open(detector, **network_share())
     frames: dict[int, list[Track]] = {}
@@ -98,7 +98,7 @@ def find_people(
                     steps[track.id].append((stretch.time_s(frame), *track.floor_xy_m))
             step()
     walks = {track: np.array(walk) for track, walk in steps.items()}
-    return Seen(frames, {track: Walk(walk[:, 0], walk[:, 1:]) for track, walk in walks.items()})
+    return FilmPeople(frames, {track: PersonPath(walk[:, 0], walk[:, 1:]) for track, walk in walks.items()})
 
 
 def draw_film(
@@ -106,7 +106,7 @@ def draw_film(
     config: StoreConfig,
     tally: EventTally,
     result: DemoScore,
-    seen: Seen,
+    seen: FilmPeople,
     overlay: Overlay,
     stretch: Stretch,
     step: Callable[[], None],

@@ -35,7 +35,7 @@ TOGETHER_S = 0.5
 
 
 @dataclass(frozen=True)
-class Walk:
+class PersonPath:
     """One track of the film: UTC seconds (n,), and floor metres (n, 2) at them."""
 
     times_s: Floats
@@ -48,12 +48,12 @@ class Walk:
         x_m, y_m = (float(np.interp(time_s, self.times_s, self.places_m[:, axis])) for axis in (0, 1))
         return x_m, y_m
 
-    def overlap_s(self, other: Walk) -> float:
+    def overlap_s(self, other: PersonPath) -> float:
         """How long both are there."""
         return float(min(self.times_s[-1], other.times_s[-1]) - max(self.times_s[0], other.times_s[0]))
 
 
-def name_walks(walks: Mapping[int, Walk], config: StoreConfig, tally: EventTally) -> dict[int, str]:
+def name_walks(walks: Mapping[int, PersonPath], config: StoreConfig, tally: EventTally) -> dict[int, str]:
     """Track -> visitor id, of the tracks that the events speak of."""
     votes: dict[tuple[int, str], float] = defaultdict(float)
     lines = {entrance.name: (entrance.line, entrance.inside) for entrance in config.entrances}
@@ -71,7 +71,7 @@ def name_walks(walks: Mapping[int, Walk], config: StoreConfig, tally: EventTally
     return _settle(walks, votes)
 
 
-def _settle(walks: Mapping[int, Walk], votes: Mapping[tuple[int, str], float]) -> dict[int, str]:
+def _settle(walks: Mapping[int, PersonPath], votes: Mapping[tuple[int, str], float]) -> dict[int, str]:
     names: dict[int, str] = {}
     tracks_of: dict[str, list[int]] = defaultdict(list)
     for (track, visitor), count in sorted(votes.items(), key=lambda item: -item[1]):
@@ -82,7 +82,7 @@ def _settle(walks: Mapping[int, Walk], votes: Mapping[tuple[int, str], float]) -
     return names
 
 
-def _crossed(walk: Walk, visit: Visit, line: tuple[Point, Point], inside: Point) -> float:
+def _crossed(walk: PersonPath, visit: Visit, line: tuple[Point, Point], inside: Point) -> float:
     """How well a walk fits a visit, 0 to 1."""
     at = walk.at(visit.time_s)
     if at is None:
@@ -95,7 +95,7 @@ def _crossed(walk: Walk, visit: Visit, line: tuple[Point, Point], inside: Point)
     return max(0.0, 1.0 - _distance_m(at, line) / CROSSING_M)
 
 
-def _stayed(walk: Walk, dwell: Dwell, zone: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
+def _stayed(walk: PersonPath, dwell: Dwell, zone: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
     """How well a walk's time in a zone fits a stay, 0 to 1: shared time over the time of either."""
     near = (walk.times_s >= dwell.enter_s - AROUND_S) & (walk.times_s <= dwell.leave_s + AROUND_S)
     if near.sum() < 2:
@@ -111,7 +111,7 @@ def _stayed(walk: Walk, dwell: Dwell, zone: np.ndarray[tuple[int, ...], np.dtype
     return shared_s / either_s if either_s > 0 else 0.0
 
 
-def _stood(walk: Walk, match: Interaction) -> float:
+def _stood(walk: PersonPath, match: Interaction) -> float:
     """How well a walk fits where the visitor of a turned garment stood, 0 to 1."""
     if match.evidence is None:
         return 0.0
@@ -122,7 +122,7 @@ def _stood(walk: Walk, match: Interaction) -> float:
     return max(0.0, 1.0 - away_m / STANDING_M)
 
 
-def _nearest(walk: Walk, time_s: float) -> Point:
+def _nearest(walk: PersonPath, time_s: float) -> Point:
     x_m, y_m = walk.places_m[np.abs(walk.times_s - time_s).argmin()]
     return float(x_m), float(y_m)
 

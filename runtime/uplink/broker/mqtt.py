@@ -45,7 +45,7 @@ class TakenOver(ConnectionLost):
     """Another client has connected under our client id, and the broker has ended our connection for it."""
 
 
-class Link:
+class MqttClient:
     """An MQTT client. Raises ConnectionLost from `connect`, `publish` and `poll`.
 
     With `keep_session_s` the broker keeps what arrives for the subscriptions while we are away, so long.

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 from contract import wire
 from contract.envelope import Origin, StreamId
 from contract.errors import PayloadError
-from runtime.uplink.broker.mqtt import ConnectionLost, Link, TakenOver
+from runtime.uplink.broker.mqtt import ConnectionLost, MqttClient, TakenOver
 from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cloud.store import CloudStore
@@ -98,7 +98,9 @@ class Receiver:
         self._store.commit()
 
     def _serve(self) -> None:
-        link = Link(self._broker, self._client_id, keep_session_s=KEEP_SESSION_S, max_bytes=MAX_MESSAGE_BYTES)
+        link = MqttClient(
+            self._broker, self._client_id, keep_session_s=KEEP_SESSION_S, max_bytes=MAX_MESSAGE_BYTES
+        )
         link.connect()
         link.subscribe([EVERYTHING])
         self.connected.set()
@@ -150,7 +152,7 @@ class Receiver:
             if self._on_event is not None:
                 self._on_event(body)
 
-    def commit(self, link: Link) -> None:
+    def commit(self, link: MqttClient) -> None:
         """Make durable what was taken, and only then answer for it."""
         touched = self._store.commit()
         if self._jsonl is not None:
@@ -167,7 +169,7 @@ class Receiver:
                 self._publish(link, stream, "replay", wire.Replay(prefix + 1, stream.stream))
         self._ask_for_holes(link)
 
-    def _tell_position(self, link: Link, stream: StreamId) -> None:
+    def _tell_position(self, link: MqttClient, stream: StreamId) -> None:
         """Acknowledge everything up to where the account is whole."""
         last, incarnations = self._store.position(stream)
         ack = wire.Ack(self._store.prefix(stream), stream.stream, last, incarnations)
@@ -183,7 +185,7 @@ class Receiver:
         elif hole is None or hole.seq != missing:
             self._holes[stream] = Hole(missing, time.monotonic(), HOLE_PATIENCE_S)
 
-    def _ask_for_holes(self, link: Link) -> None:
+    def _ask_for_holes(self, link: MqttClient) -> None:
         """Ask again for what has been missing for long."""
         now_s = time.monotonic()
         for stream, hole in list(self._holes.items()):
@@ -192,7 +194,9 @@ class Receiver:
                 self._publish(link, stream, "replay", wire.Replay(hole.seq, stream.stream))
                 self._holes[stream] = Hole(hole.seq, now_s, 2 * hole.patience_s)
 
-    def _publish(self, link: Link, stream: StreamId, leaf: str, message: wire.Ack | wire.Replay) -> None:
+    def _publish(
+        self, link: MqttClient, stream: StreamId, leaf: str, message: wire.Ack | wire.Replay
+    ) -> None:
         payload = wire.Payload(wire.encode_control(message), wire.SINGLE, [])
         link.publish(wire.topic(stream.origin, leaf), payload)
 

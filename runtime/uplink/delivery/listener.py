@@ -12,7 +12,7 @@ from contract.errors import PayloadError
 from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.delivery import namesakes
 from runtime.uplink.delivery.tally import Tally
-from runtime.uplink.delivery.window import Delivery
+from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox.identity import REPLACED, Identity, Succession
 from runtime.uplink.outbox.reader import OutboxReader
@@ -37,7 +37,7 @@ class Listener:
         origin: Origin,
         identity: Identity,
         reader: OutboxReader,
-        delivery: Delivery,
+        delivery: DeliveryBook,
         tally: Tally,
     ) -> None:
         self._outbox = outbox

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from contract import wire
 from contract.envelope import Origin, name_stream
-from runtime.uplink.broker.mqtt import Link
+from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Refused
 from runtime.uplink.broker.permits import TOO_LARGE, Fit, advice
 from runtime.uplink.delivery.tally import Tally
-from runtime.uplink.delivery.window import Delivery, DeliveryLimits
+from runtime.uplink.delivery.window import DeliveryBook, DeliveryLimits
 from runtime.uplink.outbox.database import Row
 from runtime.uplink.outbox.identity import Identity
 from runtime.uplink.outbox.reader import OutboxReader
@@ -42,8 +42,8 @@ class Outgoing:
         origin: Origin,
         identity: Identity,
         reader: OutboxReader,
-        delivery: Delivery,
-        link: Link,
+        delivery: DeliveryBook,
+        link: MqttClient,
         fit: Fit,
         tally: Tally,
         limits: DeliveryLimits,

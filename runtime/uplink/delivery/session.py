@@ -17,13 +17,13 @@ from importlib.metadata import version
 
 from contract import wire
 from contract.envelope import rfc3339
-from runtime.uplink.broker.mqtt import ConnectionLost, Link
+from runtime.uplink.broker.mqtt import ConnectionLost, MqttClient
 from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Refused, Will
 from runtime.uplink.delivery.listener import Listener
 from runtime.uplink.delivery.outgoing import Outgoing
 from runtime.uplink.delivery.settings import SessionSettings, client_id
 from runtime.uplink.delivery.tally import Tally
-from runtime.uplink.delivery.window import Delivery
+from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox.reader import OutboxReader
 
@@ -57,7 +57,7 @@ class Session:
         self._reader = OutboxReader(settings.outbox)
         self._identity = self._reader.identity()
         self._tally.stream = self._identity.stream
-        self._delivery = Delivery(
+        self._delivery = DeliveryBook(
             self._reader.delivered(), settings.broker.trust_broker, settings.limits, self._reader.sent()
         )
         self._last_seq = self._reader.last_seq()
@@ -66,7 +66,9 @@ class Session:
         self._online_since = ""
         origin = settings.origin
         will = Will(wire.topic(origin, "status"), self._status("offline", "", "connection lost"))
-        self._link = Link(settings.broker, client_id(origin, self._identity), will, permits=settings.permits)
+        self._link = MqttClient(
+            settings.broker, client_id(origin, self._identity), will, permits=settings.permits
+        )
         self._outgoing = Outgoing(
             *(origin, self._identity, self._reader, self._delivery, self._link),
             *(settings.fit, tally, settings.limits),

@@ -51,7 +51,7 @@ class Span(msgspec.Struct, frozen=True):
     live: bool
 
 
-class Delivery:
+class DeliveryBook:
     """The book of one outbox: `delivered` is what need not be sent again."""
 
     def __init__(

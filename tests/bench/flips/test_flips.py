@@ -15,7 +15,7 @@ from bench.flips.clips import Clips, _pushed_moments, area_under_roc, clip_rows,
 from bench.flips.command import flips
 from bench.flips.judging import run
 from bench.flips.real_reads import load_gesture, load_locate, load_rda, spread_in_cells
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.flips.features.activity import FEATURES
 from rfid_reader.flips.network import load_network
 from rfid_reader.reads import ReadTable
@@ -51,13 +51,17 @@ def recording(*true: tuple[str, float, float], reads: int = 0) -> StoreRecording
 def test_a_found_flip_is_right_once_near_in_time_and_for_its_own_tag(
     found: list[tuple[str, float, float]], score: Score
 ) -> None:
-    guesses = [Flip(epc, start_s, end_s, 0.9) for epc, start_s, end_s in found]
+    guesses = [DetectedFlip(epc, start_s, end_s, 0.9) for epc, start_s, end_s in found]
     assert match(guesses, recording(("aa", 100.0, 103.0))) == score
 
 
 def test_the_warm_up_counts_neither_way() -> None:
     early = recording(("aa", 5.0, 8.0), ("aa", 100.0, 103.0))
-    guesses = [Flip("aa", 5.0, 8.0, 1.0), Flip("aa", 9.0, 9.4, 1.0), Flip("aa", 100.0, 103.0, 1.0)]
+    guesses = [
+        DetectedFlip("aa", 5.0, 8.0, 1.0),
+        DetectedFlip("aa", 9.0, 9.4, 1.0),
+        DetectedFlip("aa", 100.0, 103.0, 1.0),
+    ]
     score = match(guesses, early, warm_up_s=15.0)
     assert (score.found, score.false, score.missed) == (1, 0, 0)
 

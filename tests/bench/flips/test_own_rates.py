@@ -10,7 +10,7 @@ import pytest
 from bench.flips.judging import DetectorRun, ScoreLog
 from bench.flips.own_rates import own_rate_row, own_rate_rows
 from bench.flips.real_reads import spread_in_cells
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.flips.events import EventRules
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.people.handling import TrueFlip
@@ -31,7 +31,7 @@ def store(**reads_hz: float) -> StoreRecording:
 
 
 def said(*flips: tuple[str, float, float]) -> DetectorRun:
-    found = [(at_s + 7.0, Flip(epc, at_s, at_s + 2.0, score)) for epc, at_s, score in flips]
+    found = [(at_s + 7.0, DetectedFlip(epc, at_s, at_s + 2.0, score)) for epc, at_s, score in flips]
     return DetectorRun(found, ScoreLog(EventRules(0.5, 0.25), [], 0.25), 1.0)
 
 

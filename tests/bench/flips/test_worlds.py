@@ -7,7 +7,7 @@ import pytest
 
 from bench.flips.realism import Quantity, misfits, moved_values, still_values
 from bench.flips.worlds import counted, with_half_turns
-from rfid_reader.flips import Flip
+from rfid_reader.flips import DetectedFlip
 from rfid_reader.reads import ReadTable
 from rfid_reader.training.worlds import TURNED, Handling, WorldRecording
 
@@ -33,7 +33,7 @@ def recording(*handlings: tuple[str, float, float], reads: ReadTable | None = No
 def test_one_handling_has_one_right_flip(
     found: list[tuple[str, float, float]], right: int, false: int, missed: int
 ) -> None:
-    flips = [Flip(epc, start_s, end_s, 0.9) for epc, start_s, end_s in found]
+    flips = [DetectedFlip(epc, start_s, end_s, 0.9) for epc, start_s, end_s in found]
     score = counted(flips, recording(("aa", 100.0, 103.0), ("aa", 200.0, 203.0)), {"aa", "bb"})
     assert (score.right, score.false, score.missed, score.tag_hours) == (right, false, missed, 2.0)
 

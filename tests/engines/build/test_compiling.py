@@ -9,7 +9,7 @@ import pytest
 
 from engines.build.compiling import supervised
 from engines.build.compiling.job import CompileJob
-from engines.build.compiling.progress import Steps
+from engines.build.compiling.progress import BuildProgress
 from engines.build.key import Options
 from engines.errors import BuildError
 
@@ -84,7 +84,7 @@ def test_the_end_of_a_compiler_is_explained(misbehaving, tmp_path: Path, text: s
 
 
 def test_progress_adds_up_over_nested_phases_and_never_goes_back() -> None:
-    steps = Steps()
+    steps = BuildProgress()
     steps.begin("all", None, 4)
     told = [steps.complete("all", 0)]
     steps.begin("inner", "all", 2)

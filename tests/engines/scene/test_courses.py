@@ -7,38 +7,38 @@ import math
 import numpy as np
 import pytest
 
-from engines.scene.courses import GRASP_S, Course
+from engines.scene.courses import GRASP_S, Trajectory
 from engines.scene.optics import View
 from engines.scene.reading import load_scene
 from engines.scene.spec import (
-    Camera,
     Door,
     Garments,
     Move,
-    Person,
-    Rack,
     Room,
     Scene,
+    SceneCamera,
+    ScenePerson,
+    SceneRack,
+    SceneZone,
     Stand,
     Turn,
     Walk,
-    Zone,
 )
 from engines.scene.truth import contacts, courses, handled, kinds, passages, stays
 from runtime.demo.boutique.store import SCENE
 
-CAMERA = Camera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), hfov_deg=95, k1=-0.15, k2=0.02)
+CAMERA = SceneCamera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), hfov_deg=95, k1=-0.15, k2=0.02)
 
 
-def shop(*people: Person) -> Scene:
+def shop(*people: ScenePerson) -> Scene:
     return Scene(
         "shop", 60.0, Room((8.0, 6.0)), [CAMERA], doors=[Door("door", "front", 1.0, 2.5)],
-        racks=[Rack("shirts", (4.5, 3.0), garments=Garments(12, "e28000"))],
-        zones=[Zone("middle", [(3, 1), (6, 1), (6, 4), (3, 4)])], people=list(people),
+        racks=[SceneRack("shirts", (4.5, 3.0), garments=Garments(12, "e28000"))],
+        zones=[SceneZone("middle", [(3, 1), (6, 1), (6, 4), (3, 4)])], people=list(people),
     )  # fmt: skip
 
 
-ANA = Person(
+ANA = ScenePerson(
     "ana",
     (1.7, -1.5),
     [Walk([(1.7, 1.5), (4.4, 2.4)]), Turn("shirts", 6, 5), Walk([(1.7, 1.5), (1.7, -1.5)])],
@@ -72,7 +72,7 @@ def test_a_body_neither_jumps_nor_spins_at_once() -> None:
 
 
 def test_a_walk_keeps_its_speed_and_length() -> None:
-    course = Course(shop(), Person("b", (1.0, 1.0), [Walk([(6.0, 1.0)], 1.25)]))
+    course = Trajectory(shop(), ScenePerson("b", (1.0, 1.0), [Walk([(6.0, 1.0)], 1.25)]))
     middle = course.at(course.end_s / 2)
     assert middle is not None
     assert middle.speed_mps == pytest.approx(1.25, abs=0.01)
@@ -82,7 +82,7 @@ def test_a_walk_keeps_its_speed_and_length() -> None:
 
 
 def test_nobody_is_there_before_they_come_and_after_they_went() -> None:
-    course = Course(shop(), ANA)
+    course = Trajectory(shop(), ANA)
     assert course.at(1.99) is None
     assert course.at(course.end_s + 0.01) is None
 
@@ -94,7 +94,7 @@ def test_who_comes_in_and_goes_out_is_told_once_each() -> None:
 
 
 def test_a_way_beside_the_door_is_no_passage() -> None:
-    scene = shop(Person("b", (6.0, -1.0), [Walk([(6.0, 2.0)])]))
+    scene = shop(ScenePerson("b", (6.0, -1.0), [Walk([(6.0, 2.0)])]))
     assert passages(scene, courses(scene)) == []
 
 
@@ -110,7 +110,7 @@ def test_a_turned_garment_is_out_of_its_place_between_the_grasps() -> None:
 
 
 def test_a_stay_lasts_from_the_zones_edge_to_its_edge() -> None:
-    scene = shop(Person("b", (1.0, 2.0), [Walk([(4.0, 2.0)], 1.0), Stand(10), Walk([(1.0, 2.0)], 1.0)]))
+    scene = shop(ScenePerson("b", (1.0, 2.0), [Walk([(4.0, 2.0)], 1.0), Stand(10), Walk([(1.0, 2.0)], 1.0)]))
     (stay,) = stays(scene, courses(scene))
     assert stay.zone == "middle"
     assert 10 + 2 * 0.9 < stay.leave_s - stay.enter_s < 10 + 2 * 2.5
@@ -124,7 +124,7 @@ def test_pixels_and_floor_are_each_others_way_back() -> None:
 
 
 def test_a_barrel_that_folds_back_goes_on_outwards() -> None:
-    lens = View.of(Camera("b", (0, 0, 2.0), (3, 0, 0), k1=-0.4)).lens
+    lens = View.of(SceneCamera("b", (0, 0, 2.0), (3, 0, 0), k1=-0.4)).lens
     radii = np.linspace(0, 6, 400)
     assert (np.diff(lens.bent(radii)) > 0).all()
 
@@ -134,11 +134,11 @@ def test_what_is_behind_the_camera_is_nowhere_in_the_picture() -> None:
 
 
 def test_a_bumped_camera_looks_elsewhere_from_then_on() -> None:
-    bumped = Camera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), moves=[Move(10.0, looks_at=(4.0, 5.0, 0.8))])
+    bumped = SceneCamera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8), moves=[Move(10.0, looks_at=(4.0, 5.0, 0.8))])
     point = np.array([[4.0, 3.0, 0.0]])
     before, after = View.of(bumped, 9.9).project(point), View.of(bumped, 10.0).project(point)
     assert np.linalg.norm(after - before) > 50
-    assert np.allclose(before, View.of(Camera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8))).project(point))
+    assert np.allclose(before, View.of(SceneCamera("a", (0.3, 0.3, 2.8), (5.0, 4.0, 0.8))).project(point))
 
 
 def test_groups_of_people_are_told() -> None:

@@ -87,4 +87,4 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_every_key_of_the_schema_is_known() -> None:
     names = set(scene_schema()["$defs"])
-    assert {"Scene", "Person", "Camera", "Turn", "Walk"} <= names
+    assert {"Scene", "ScenePerson", "SceneCamera", "Turn", "Walk"} <= names

@@ -15,15 +15,15 @@ from engines.errors import EngineError
 from engines.scene.optics import View
 from engines.scene.spec import (
     Browse,
-    Camera,
     Garments,
-    Look,
-    Person,
-    Rack,
+    PersonLook,
+    Prop,
     Room,
     Scene,
+    SceneCamera,
+    ScenePerson,
+    SceneRack,
     Stand,
-    Thing,
     Turn,
     Walk,
 )
@@ -33,8 +33,8 @@ from engines.training.synthetic.rays import Triangles, first_hits
 from engines.training.synthetic.stage import Stage, kind_of
 
 CAMERAS = [
-    Camera("a", (0.3, 0.3, 2.6), (3.4, 3.0, 0.7), (320, 192), 88.0, -0.12),
-    Camera("b", (5.7, 0.3, 2.6), (2.6, 3.0, 0.7), (320, 192), 80.0),
+    SceneCamera("a", (0.3, 0.3, 2.6), (3.4, 3.0, 0.7), (320, 192), 88.0, -0.12),
+    SceneCamera("b", (5.7, 0.3, 2.6), (2.6, 3.0, 0.7), (320, 192), 80.0),
 ]
 SHOP = Scene(
     "small",
@@ -43,18 +43,18 @@ SHOP = Scene(
     CAMERAS,
     fps=5.0,
     seed=3,
-    racks=[Rack("shirts", (3.0, 2.6), garments=Garments(8, seed=1))],
+    racks=[SceneRack("shirts", (3.0, 2.6), garments=Garments(8, seed=1))],
     things=[
-        Thing("mannequin", (1.2, 4.0), -50, 0.1, seed=2),
-        Thing("mirror", (4.5, 4.95), -90),
-        Thing("poster", (5.97, 3.0), 180, 1.0),
+        Prop("mannequin", (1.2, 4.0), -50, 0.1, seed=2),
+        Prop("mirror", (4.5, 4.95), -90),
+        Prop("poster", (5.97, 3.0), 180, 1.0),
     ],
     people=[
-        Person("turns", (2.9, 2.05), [Turn("shirts", 5, 4)], look=Look(4)),
-        Person("walks", (1.0, 1.2), [Walk([(5.0, 1.4)], 1.2)], look=Look(9), uses="bag"),
-        Person("child", (3.6, 3.3), [Browse("shirts", 4)], look=Look(7, years=8)),
-        Person("near", (0.9, 0.75), [Stand(4)], look=Look(5), faces=(3, 3)),
-        Person("sits", (4.6, 3.6), [Stand(4)], look=Look(6), faces=(3, 3), uses="wheelchair"),
+        ScenePerson("turns", (2.9, 2.05), [Turn("shirts", 5, 4)], look=PersonLook(4)),
+        ScenePerson("walks", (1.0, 1.2), [Walk([(5.0, 1.4)], 1.2)], look=PersonLook(9), uses="bag"),
+        ScenePerson("child", (3.6, 3.3), [Browse("shirts", 4)], look=PersonLook(7, years=8)),
+        ScenePerson("near", (0.9, 0.75), [Stand(4)], look=PersonLook(5), faces=(3, 3)),
+        ScenePerson("sits", (4.6, 3.6), [Stand(4)], look=PersonLook(6), faces=(3, 3), uses="wheelchair"),
     ],
 )
 

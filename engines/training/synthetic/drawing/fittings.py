@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.spec import Door, Rack, Room, Thing
+from engines.scene.spec import Door, Prop, Room, SceneRack
 from engines.training.synthetic.drawing.meshes import Mesh, box, joined, mesh, sheet, tube, wheel
 from engines.training.synthetic.drawing.textures import PLAIN, Textures, cloth, colour_of_cloth, floor, poster
 
@@ -119,7 +119,7 @@ def folded_mesh(rng: np.random.Generator, colour: NDArray[np.floating], layer: f
     return box([-w, -d, -0.06], [w, d, -0.06 + h], colour, layer, 0.4)
 
 
-def garment_colours(rack: Rack, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+def garment_colours(rack: SceneRack, rng: np.random.Generator) -> list[NDArray[np.float64]]:
     """Runs of like colours, as racks are filled."""
     colours, one = [], colour_of_cloth(rng)
     for _ in range(rack.garments.count):
@@ -129,7 +129,7 @@ def garment_colours(rack: Rack, rng: np.random.Generator) -> list[NDArray[np.flo
     return colours
 
 
-def rack_garments(rack: Rack, textures: Textures) -> list[Mesh]:
+def rack_garments(rack: SceneRack, textures: Textures) -> list[Mesh]:
     """One mesh a garment, hook at the origin."""
     rng = np.random.default_rng([rack.garments.seed, len(rack.name), rack.garments.count])
     layers = [PLAIN, *(textures.add(cloth(rng)) for _ in range(2))]
@@ -137,7 +137,7 @@ def rack_garments(rack: Rack, textures: Textures) -> list[Mesh]:
     return [make(rng, colour, layers[rng.integers(3)]) for colour in garment_colours(rack, rng)]
 
 
-def rack_mesh(rack: Rack) -> Mesh:
+def rack_mesh(rack: SceneRack) -> Mesh:
     """The rack without its garments, at its place."""
     half, high = rack.length_m / 2, rack.height_m
     if rack.kind == "rail":
@@ -174,7 +174,7 @@ def rack_mesh(rack: Rack) -> Mesh:
     return joined(out).moved([*rack.at, 0], math.radians(rack.heading_deg))
 
 
-def thing_mesh(thing: Thing, textures: Textures) -> Mesh:
+def thing_mesh(thing: Prop, textures: Textures) -> Mesh:
     """A thing that is no mannequin, at its place; its front looks along its heading."""
     rng = np.random.default_rng([thing.seed, 77])
     wide, high = thing.size_m or {

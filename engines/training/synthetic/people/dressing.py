@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.spec import Look
+from engines.scene.spec import PersonLook
 from engines.training.synthetic.drawing.meshes import normals
 from engines.training.synthetic.drawing.textures import PLAIN, Textures, cloth, colour_of_cloth
 from engines.training.synthetic.people.bake import POINTS
@@ -116,7 +116,7 @@ class _Parts:
         )
 
 
-def dress(look: Look, parts: Parts, textures: Textures, mannequin: bool = False) -> Dressed:
+def dress(look: PersonLook, parts: Parts, textures: Textures, mannequin: bool = False) -> Dressed:
     """The person of a look; the same look is the same person."""
     rng = np.random.default_rng([look.seed, 5077])
     female = bool(rng.random() < 0.5) if look.female is None else look.female
@@ -169,7 +169,7 @@ class _Tailor:
         shape: Shape,
         textures: Textures,
         pieces: _Parts,
-        look: Look,
+        look: PersonLook,
     ) -> None:
         self._rng, self._parts, self._shape, self._textures, self._pieces = (
             rng,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.scene.courses import GRASP_S, Course, Standing, reach_point
-from engines.scene.spec import Browse, Person, Scene, Stand, Turn
+from engines.scene.courses import GRASP_S, Standing, Trajectory, reach_point
+from engines.scene.spec import Browse, Scene, ScenePerson, Stand, Turn
 from engines.scene.ways import smooth
 from engines.training.synthetic.people.bones import INDEX
 from engines.training.synthetic.people.dressing import Dressed
@@ -50,7 +50,7 @@ class Moment:
 class Mover:
     """One person's motion; everything random follows from the look's seed and the time."""
 
-    def __init__(self, scene: Scene, person: Person, dressed: Dressed, course: Course) -> None:
+    def __init__(self, scene: Scene, person: ScenePerson, dressed: Dressed, course: Trajectory) -> None:
         self.scene, self.person, self.dressed, self.course = scene, person, dressed, course
         rng = np.random.default_rng([person.look.seed, 9001])
         self._waves = rng.uniform(0, 2 * math.pi, (16, 3))
