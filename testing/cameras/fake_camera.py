@@ -3,8 +3,8 @@
     with FakeCamera(access_units(path.read_bytes()), Manner(stamps=lambda taken_s, number: 0.0)) as camera:
         open_source(camera.uri())
 
-It plays access units of H.264 or H.265, so that decoders get real pictures, over interleaved TCP or over UDP,
-to any number of viewers. What it was asked is in `requests`.
+It plays access units of H.264 or H.265 or JPEGs, so that decoders get real pictures, over interleaved
+TCP or over UDP, to any number of viewers. What it was asked is in `requests`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from testing.cameras.rtp_jpeg import rtp_payloads
+
 CLOCK = 90_000
 """Ticks of RTP time a second."""
 MAX_PAYLOAD = 1200
+JPEG = 26
+"""RTP's payload type for it."""
 H265_FIRST_PICTURE, H265_LAST_PICTURE = 0, 31
 
 Stamps = Callable[[float, int], float]
@@ -57,6 +61,13 @@ class Manner:
     """Whether pictures come at all after PLAY."""
     coding: str = "H264"
     path: str = "/live"
+    base: str = "{uri}/"
+    """The Content-Base of its description: {uri} is what was asked for, {root} scheme, host and port of it;
+    empty where it sends none."""
+    control: str = "track1"
+    """Where its description says that the pictures are set up."""
+    track: str = ""
+    """The one address at which they can be set up, {root} as above; empty where any will do."""
     nonces: int = 1_000_000
     """So many requests are answered before a nonce runs out."""
     protection: str = ""
@@ -110,12 +121,11 @@ class FakeCamera:
         """The SDP of what it serves."""
         if self.manner.description:
             return self.manner.description
-        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=camera", "t=0 0", "m=video 0 RTP/AVP 96"]
-        lines += [
-            f"a=rtpmap:96 {self.manner.coding}/{CLOCK}",
-            f"a=fmtp:96 packetization-mode=1{self._sets()}",
-        ]
-        return "\r\n".join([*lines, "a=control:track1", ""])
+        number = _payload_type(self.manner.coding)
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=camera", "t=0 0", f"m=video 0 RTP/AVP {number}"]
+        lines += [f"a=rtpmap:{number} {self.manner.coding}/{CLOCK}"]
+        lines += [f"a=fmtp:{number} packetization-mode=1{self._sets()}"] if number != JPEG else []
+        return "\r\n".join([*lines, f"a=control:{self.manner.control}", ""])
 
     def _sets(self) -> str:
         if not self.manner.parameter_sets or self.manner.coding != "H264":
@@ -202,14 +212,21 @@ class _Viewer(socketserver.StreamRequestHandler):
         if method == "DESCRIBE":
             if not re.search(rf"://[^/]+{re.escape(manner.path)}$", uri):
                 return self._say("404 Not Found", headers, {})
-            kind = {"Content-Base": f"{uri}/", "Content-Type": "application/sdp"}
-            return self._say("200 OK", headers, kind, self.camera.description())
+            kind = {"Content-Base": self._filled(manner.base, uri)} if manner.base else {}
+            kind["Content-Type"] = "application/sdp"
+            return self._say("200 OK", headers, kind, self._filled(self.camera.description(), uri))
         if method == "SETUP":
+            if manner.track and uri != self._filled(manner.track, uri):
+                return self._say("404 Not Found", headers, {})
             return self._set_up(headers)
         self._say("200 OK", headers, {"Session": "1"})
         if method == "PLAY" and manner.sends:
             threading.Thread(target=self._play, daemon=True).start()
         return None
+
+    def _filled(self, text: str, uri: str) -> str:
+        """With the addresses in it that it names."""
+        return text.replace("{uri}", uri).replace("{root}", f"rtsp://127.0.0.1:{self.camera.port}")
 
     def _set_up(self, headers: dict[str, str]) -> None:
         wanted = headers["transport"]
@@ -310,8 +327,9 @@ class _Viewer(socketserver.StreamRequestHandler):
             self._gone.set()
 
     def _send(self, payload: bytes, sequence: int, ticks: int, *, last: bool) -> None:
+        number = _payload_type(self.manner.coding)
         packet = (
-            struct.pack("!BBHII", 0x80, 96 | (0x80 if last else 0), sequence & 0xFFFF, ticks, 7) + payload
+            struct.pack("!BBHII", 0x80, number | (0x80 if last else 0), sequence & 0xFFFF, ticks, 7) + payload
         )
         if self._udp is not None:
             self._udp[0].sendto(packet, self._udp[1])
@@ -327,8 +345,15 @@ class _Viewer(socketserver.StreamRequestHandler):
         self._write(struct.pack("!cBH", b"$", self.manner.channel + 1, len(packet)) + packet)
 
 
+def _payload_type(coding: str) -> int:
+    """JPEG has one of RTP's own, the others one of the free ones."""
+    return JPEG if coding == "JPEG" else 96
+
+
 def _payloads(nal: bytes, coding: str) -> list[bytes]:
-    """A NAL unit as RTP payloads (RFC 6184 FU-A, RFC 7798 FU)."""
+    """A NAL unit (or a JPEG) as RTP payloads (RFC 6184 FU-A, RFC 7798 FU, RFC 2435)."""
+    if coding == "JPEG":
+        return list(rtp_payloads(nal, MAX_PAYLOAD))
     if len(nal) <= MAX_PAYLOAD:
         return [nal]
     if coding == "H264":

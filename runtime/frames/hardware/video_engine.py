@@ -14,7 +14,7 @@ from typing import Any
 from runtime.clock import HostClock
 from runtime.frames.hardware.gstreamer import Pipeline, has_element
 from runtime.frames.live import refusals, rtsp, sdp
-from runtime.frames.live.relay import LoginRelay
+from runtime.frames.live.relay import Relay
 from runtime.frames.live.source_clock import SourceClock
 from runtime.frames.ring.buffer import Image, PixelFormat
 from runtime.frames.sources import Grab, SourceFault, SourceState, Transport
@@ -84,7 +84,7 @@ class HardwareSource:
             stream.set_property("tls-validation-flags", 0)
 
         with rtsp.described(where.target, where.label, ASK_TIMEOUT_S) as description:
-            self._relay = LoginRelay.where_needed(description, where.label, ASK_TIMEOUT_S)
+            self._relay = Relay.where_needed(description, where.label, ASK_TIMEOUT_S)
             location = description.uri if self._relay is None else self._relay.uri
             try:
                 self._pipeline = self._started(description, transport, address, surfaces=surfaces)

@@ -9,9 +9,10 @@ import socket
 import ssl
 from collections.abc import Sequence
 from typing import Protocol
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from runtime.frames.live import sdp
+from runtime.frames.live.addresses import joined
 from runtime.frames.live.login import Challenge
 from runtime.frames.sources import SourceFault, SourceState
 from runtime.redaction import redact_uri
@@ -200,7 +201,7 @@ def not_played(
 
 def moved_to(label: str, uri: str, location: str) -> str:
     """The address we are sent to, with our login. Raises SourceFault if it is another server's."""
-    before, after = urlsplit(uri), urlsplit(urljoin(uri, location))
+    before, after = urlsplit(uri), urlsplit(joined(uri, location))
     kin = after.scheme.removesuffix("s") == before.scheme.removesuffix("s")
     if not location or not kin or after.hostname != before.hostname:
         where = redact_uri(after.geturl()) if location else "nowhere"

@@ -1,9 +1,10 @@
-"""A login that the decoder does not know, done for it.
+"""What the decoder does not know of a camera's RTSP, done for it.
 
-FFmpeg and GStreamer know Basic and Digest with MD5; cameras with newer firmware may offer SHA-256 alone. The
+FFmpeg and GStreamer know Basic and Digest with MD5; cameras with newer firmware may offer SHA-256 alone. And
+they have one reading of where the parts of a stream are (`runtime.frames.live.addresses` has the others). The
 relay stands between: the decoder plays an address on this machine without a login, the relay asks the camera
-the same with one (`runtime.frames.live.rtsp.RtspSession`), and passes the pictures on (RTSP interleaved over
-TCP). It serves one connection, and only one that knows its secret path.
+the same with one (`runtime.frames.live.rtsp.RtspSession`), at the address that the camera knows, and passes
+the pictures on (RTSP interleaved over TCP). It serves one connection, and only who knows its secret path.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import select
 import socket
 import threading
 
+from runtime.frames.live.addresses import Addresses
 from runtime.frames.live.login import Challenge
 from runtime.frames.live.rtsp import MAX_ANSWER_BYTES, Answer, Description, RtspSession
 from runtime.frames.sources import SourceFault
@@ -24,30 +26,32 @@ _KNOWN_PROTECTIONS = {"", "auth"}
 _OURS = ("cseq", "authorization", "user-agent")
 
 
-class LoginRelay(threading.Thread):
+class Relay(threading.Thread):
     """Serves the stream at `uri` as `self.uri`, without a login, until it is closed."""
 
     def __init__(self, uri: str, label: str, timeout_s: float) -> None:
         """`uri` holds the login; `label` is how it may be shown."""
-        super().__init__(name="login relay", daemon=True)
+        super().__init__(name="relay", daemon=True)
         self._real, self._label, self._timeout_s = uri, label, timeout_s
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1)
         self._listener.settimeout(IDLE_S)
         self.uri = f"rtsp://127.0.0.1:{self._listener.getsockname()[1]}/{secrets.token_urlsafe(16)}"
         self._closing = threading.Event()
         self._waiting = b""
+        self._addresses = Addresses((), ())
+        self._set_up = 0
         self._known = False
         """Whether who is connected has used the secret path; later requests name the camera's addresses."""
 
     @classmethod
-    def where_needed(cls, description: Description, label: str, timeout_s: float) -> LoginRelay | None:
+    def where_needed(cls, description: Description, label: str, timeout_s: float) -> Relay | None:
         """A relay that serves, where the decoder may not know the ways to log in; else None."""
         if not any(one.strength and _may_be_unknown(one) for one in description.login):
             return None
         return cls.started(description, label, timeout_s)
 
     @classmethod
-    def started(cls, description: Description, label: str, timeout_s: float) -> LoginRelay:
+    def started(cls, description: Description, label: str, timeout_s: float) -> Relay:
         """A relay that serves."""
         relay = cls(description.uri, label, timeout_s)
         relay.start()
@@ -112,7 +116,18 @@ class LoginRelay(threading.Thread):
         elif not self._known:
             raise ValueError("not the decoder")
         passed = {name: value for name, value in fields.items() if name.lower() not in _OURS}
-        return _written(camera.ask(method, uri, **passed), sequence)
+        answer = camera.ask_one_of(method, (uri, *self._other_places(method)), **passed)
+        if method == "DESCRIBE" and answer.status == 200:
+            self._addresses, self._set_up = camera.addresses(answer), 0
+        self._set_up += method == "SETUP"
+        return _written(answer, sequence)
+
+    def _other_places(self, method: str) -> tuple[str, ...]:
+        """Where else the camera may know what the decoder wants; it sets parts up in the order described."""
+        parts = self._addresses.pictures
+        if method == "SETUP":
+            return parts[self._set_up] if self._set_up < len(parts) else ()
+        return () if method in ("OPTIONS", "DESCRIBE") else self._addresses.whole
 
 
 def _may_be_unknown(way: Challenge) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from runtime.frames.live import refusals, sdp
+from runtime.frames.live import refusals
+from runtime.frames.live.addresses import ELSEWHERE, Addresses, addresses
 from runtime.frames.live.login import Challenge, authorization, challenges, login_of
 from runtime.frames.sources import SourceFault, SourceState
 from runtime.redaction import redact_uri
@@ -101,6 +102,20 @@ class RtspSession:
             return answer
         except (OSError, ValueError) as error:
             raise self._silent(error) from error
+
+    def ask_one_of(self, method: str, places: Sequence[str], **headers: str) -> Answer:
+        """Ask at each of the addresses until the server knows one; else its first answer."""
+        first = answer = self.ask(method, places[0], **headers)
+        for place in places[1:]:
+            if answer.status not in ELSEWHERE:
+                return answer
+            answer = self.ask(method, place, **headers)
+        return first if answer.status in ELSEWHERE else answer
+
+    def addresses(self, described: Answer) -> Addresses:
+        """Where the stream is set up and played that was described."""
+        base = described.header("content-base") or described.header("content-location")
+        return addresses(self.bare, base, described.body)
 
     def offers(self, answer: Answer) -> list[Challenge]:
         """The ways to log in that the server has offered."""
@@ -220,16 +235,15 @@ def find_refusal(uri: str, label: str, transport: str, timeout_s: float = 5.0) -
     with RtspSession(uri, label, timeout_s) as session:
         described = session.ask("DESCRIBE", Accept="application/sdp")
         refusals.judge_description(label, uri, described, session.offers(described))
-        medium = sdp.pictures(described.body)
-        base = described.header("content-base") or described.header("content-location") or session.bare
-        track = urljoin(base if base.endswith("/") else base + "/", medium.control if medium else "")
+        known = session.addresses(described)
+        tracks = known.pictures[0] if known.pictures else known.whole
         with _two_ports() as ports:
-            setup = session.ask("SETUP", track, Transport=TRANSPORTS[transport].format(*ports))
+            setup = session.ask_one_of("SETUP", tracks, Transport=TRANSPORTS[transport].format(*ports))
             if setup.status != 200:
                 return Refusal("SETUP", setup)
             number = setup.header("session").partition(";")[0]
-            play = session.ask("PLAY", base, Session=number, Range="npt=0.000-")
-            session.ask("TEARDOWN", base, Session=number)
+            play = session.ask_one_of("PLAY", known.whole, Session=number, Range="npt=0.000-")
+            session.ask("TEARDOWN", known.whole[0], Session=number)
     return Refusal("PLAY", play) if play.status != 200 else None
 
 

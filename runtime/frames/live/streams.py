@@ -11,7 +11,7 @@ import cv2
 
 from runtime.clock import HostClock
 from runtime.frames.live import refusals, rtsp, sdp
-from runtime.frames.live.relay import LoginRelay
+from runtime.frames.live.relay import Relay
 from runtime.frames.live.source_clock import SourceClock
 from runtime.frames.ring.buffer import Image, PixelFormat
 from runtime.frames.sources import Grab, SourceFault, SourceState, Transport
@@ -26,6 +26,7 @@ READ_TIMEOUT_S = 5.0
 PARAMETERS_EVERY_S = 15.0
 """How often a stream's description is asked for again: it tells of a new picture size."""
 ASK_TIMEOUT_S = 1.0
+_REFUSED = (Cause.NOT_FOUND, Cause.FORBIDDEN, Cause.OTHER)
 MAX_SPOILED = 25
 """Spoiled pictures in a row after which a USB camera is opened anew."""
 
@@ -58,7 +59,7 @@ class StreamSource:
         with rtsp.described(where.target, where.label, OPEN_TIMEOUT_S) as description:
             self._parameters = sdp.parameters(description.sdp)
             self._asked_s = clock.now()
-            self._relay = LoginRelay.where_needed(description, where.label, OPEN_TIMEOUT_S)
+            self._relay = Relay.where_needed(description, where.label, OPEN_TIMEOUT_S)
             try:
                 self._video, self.transport = self._played(description, transport)
             except BaseException:
@@ -108,9 +109,9 @@ class StreamSource:
         """The stream, decoded, and its transport. Raises SourceFault."""
         try:
             return _open_stream(description.uri, self.label, transport, self._relay)
-        except _LoginLost:
-            # Ours was taken a moment ago, so it is right; the decoder does not log in anew on its way.
-            self._relay = LoginRelay.started(description, self.label, OPEN_TIMEOUT_S)
+        except _Misled:
+            # We were let in a moment ago: the decoder does not log in anew on its way, or asks elsewhere.
+            self._relay = Relay.started(description, self.label, OPEN_TIMEOUT_S)
             return _open_stream(description.uri, self.label, transport, self._relay)
 
     def _end_relay(self) -> None:
@@ -201,14 +202,12 @@ class DeviceSource:
         self._capture.release()
 
 
-class _LoginLost(Exception):
-    """The decoder's login is refused."""
+class _Misled(Exception):
+    """The camera refuses the decoder what it grants us."""
 
 
-def _open_stream(
-    uri: str, label: str, transport: Transport, relay: LoginRelay | None
-) -> tuple[VideoReader, str]:
-    """The stream, decoded, and the transport it comes over. Raises SourceFault or _LoginLost."""
+def _open_stream(uri: str, label: str, transport: Transport, relay: Relay | None) -> tuple[VideoReader, str]:
+    """The stream, decoded, and the transport it comes over. Raises SourceFault or _Misled."""
     if relay is not None and transport == "udp":
         raise refusals.login_over_udp(label)
     choices = ("tcp", "udp") if transport == "auto" else (transport,)
@@ -220,8 +219,10 @@ def _open_stream(
             return VideoReader(played, options, (OPEN_TIMEOUT_S, READ_TIMEOUT_S)), choice
         except CannotOpen as error:
             if error.cause is Cause.LOGIN and relay is None:
-                raise _LoginLost from error
+                raise _Misled from error
             refusal = rtsp.find_refusal(uri, label, choice, OPEN_TIMEOUT_S)
+            if refusal is None and choice == "tcp" and relay is None and error.cause in _REFUSED:
+                raise _Misled from error
             wrong = refusals.not_played(label, choice, refusal, error.cause is Cause.CODING, str(error))
             fault = fault or wrong
             if error.cause is Cause.CODING:

@@ -7,6 +7,8 @@ named: `CannotOpen` says which of the causes it was, and which coding.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,8 +43,10 @@ CODINGS = {
 
 MAX_UNREADABLE = 100
 """Places in a row that cannot be taken apart, after which a source is given up."""
-FIRST_WITHIN = 1000
-"""Packets within which a first picture must come."""
+FIRST_WITHIN, FIRST_WITHIN_EACH_WHOLE = 1000, 25
+"""Packets within which a first picture must come; and of a coding whose pictures do not refer to others."""
+FIRST_WITHIN_S = 60.0
+"""Seconds within which it must come of what is read as it comes: some cameras send a key picture a minute."""
 
 
 _NO_STAMPS = cast(int, FormatFlags.no_timestamps.value)
@@ -117,7 +121,7 @@ class VideoReader:
             self._waiting: deque[Packet[VideoStream] | BrokeOff] = deque()
             self._last_damaged = self._last_short = self._broke_off = False
             self._tail = Tail(self.container, context.codec.canonical_name)
-            self._first()
+            self._first(time.monotonic() + FIRST_WITHIN_S if timeouts_s else math.inf)
         except BaseException:
             self._container.close()
             raise
@@ -214,9 +218,10 @@ class VideoReader:
             return 0
         return self._stream.frames
 
-    def _first(self) -> None:
-        for _ in range(FIRST_WITHIN):
-            if self._ready or self._through:
+    def _first(self, until_s: float) -> None:
+        each_whole = self._stream.codec_context.codec.intra_only
+        for _ in range(FIRST_WITHIN_EACH_WHOLE if each_whole else FIRST_WITHIN):
+            if self._ready or self._through or time.monotonic() > until_s:
                 break
             try:
                 self._decode(self._next_packet())

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import pytest
 
 from runtime.frames.live.streams import StreamSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import SourceFault, SourceState, read
 from testing.cameras.fake_camera import FakeCamera, Manner, access_units
-from tests.frames.clips import number_in
+from tests.frames.clips import number_in, numbered
 from tests.frames.films import make_film
 
 Units = list[list[bytes]]
@@ -34,6 +37,30 @@ def coded(folder: Path, **how: object) -> Units:
 def sdp(*lines: str, end: str = "\r\n") -> str:
     return end.join(["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=x", "t=0 0", *lines, ""])
 
+
+ELSEWHERE: dict[str, Manner] = {
+    "no base": Manner(base="", track="{root}/live/track1"),
+    "a relative base": Manner(base="/live/", track="{root}/live/track1"),
+    "the root as base": Manner(base="/", track="{root}/track1"),
+    "a base relative to the path": Manner(base="./", track="{root}/track1"),
+    "a base without a slash at its end": Manner(base="{uri}", track="{root}/live/track1"),
+    "the same, resolved by the standard": Manner(base="{root}/live/main", track="{root}/live/track1"),
+    "a base of another host": Manner(base="rtsp://192.0.2.7/live/", track="{root}/live/track1"),
+    "a control of another host": Manner(
+        control="rtsp://192.0.2.7/live/track1", track="rtsp://192.0.2.7/live/track1"
+    ),
+    "a control from the root": Manner(control="/media/track1", track="{root}/media/track1"),
+    "a control with its address": Manner(control="{root}/media/track1", track="{root}/media/track1"),
+    "a control that is a query": Manner(base="", control="?track=2", track="{root}/live?track=2"),
+    "a control of the whole for its part": Manner(control="*", track="{root}/live/"),
+    "a relative control of the session": Manner(
+        base="", description=sdp("a=control:all/", *VIDEO, "a=control:track1"), track="{root}/all/track1"
+    ),
+    "a query in the address": Manner(path="/live?ch=1", base="", track="{root}/live?ch=1/track1"),
+    "a relative base and a login": Manner(base="/live/", track="{root}/live/track1", login=("MD5",)),
+    "a relative base and SHA-256": Manner(base="/live/", track="{root}/live/track1", login=("SHA-256",)),
+}
+"""Cameras that know their pictures by one address only."""
 
 HABITS: dict[str, Manner] = {
     "sound before the pictures": Manner(description=sdp(*SOUND, *VIDEO, "a=control:track1")),
@@ -74,6 +101,67 @@ def test_the_pictures_of_a_camera_come_whatever_its_habit(units: Units, habit: s
     # The first ones are those of the opening, which come at once.
     lasting_s = sum(b.grab.time_s - a.grab.time_s for a, b in pairwise(frames[-15:]))
     assert lasting_s == pytest.approx(14 / 25, abs=0.3)
+
+
+@pytest.mark.parametrize("habit", ELSEWHERE)
+def test_the_pictures_are_asked_for_where_the_camera_knows_them(units: Units, habit: str) -> None:
+    with FakeCamera(units, ELSEWHERE[habit]) as camera:
+        source = open_source(camera.uri())
+        frames = [frame for frame in (read(source) for _ in range(10)) if frame is not None]
+        source.close()
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == [number % 30 for number in range(numbers[0], numbers[0] + 10)]
+
+
+def test_a_camera_that_knows_no_address_of_its_own_is_named(units: Units) -> None:
+    with FakeCamera(units, Manner(track="{root}/nowhere")) as camera, pytest.raises(SourceFault) as fault:
+        open_source(camera.uri())
+    assert "SETUP with RTSP 404 Not Found" in str(fault.value)
+
+
+def jpegs(size: tuple[int, int], *options: int) -> Units:
+    return [[cv2.imencode(".jpg", numbered(number, size), options)[1].tobytes()] for number in range(30)]
+
+
+JPEG = Manner(coding="JPEG")
+STATIC = sdp("m=video 0 RTP/AVP 26", "a=control:track1")
+SAMPLED_422 = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422)
+
+
+@pytest.mark.parametrize(
+    ("manner", "options"),
+    [
+        (JPEG, ()),
+        (JPEG, SAMPLED_422),
+        (JPEG, (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)),
+        (replace(JPEG, transports=("udp",)), ()),
+        (replace(JPEG, description=STATIC), ()),
+        (replace(JPEG, login=("SHA-256",)), ()),
+        (replace(JPEG, base="/live/", track="{root}/live/track1"), ()),
+    ],
+    ids=["4:2:0", "4:2:2", "restart marks", "UDP", "no rtpmap", "SHA-256", "relative base"],
+)
+def test_a_camera_that_knows_only_motion_jpeg_plays_over_rtsp(
+    manner: Manner, options: tuple[int, ...]
+) -> None:
+    with FakeCamera(jpegs((320, 240), *options), manner) as camera:
+        source = open_source(camera.uri())
+        assert source.size == (320, 240)
+        frames = [frame for frame in (read(source) for _ in range(12)) if frame is not None]
+        source.close()
+    assert [number_in(frame.image) for frame in frames] == list(range(12))
+    assert source.remark == "" and source.spoiled == 0
+
+
+def test_jpegs_too_large_for_rtp_are_named_within_seconds() -> None:
+    with FakeCamera(jpegs((2560, 16)), replace(JPEG, fps=50)) as camera:
+        began_s = time.monotonic()
+        with pytest.raises(
+            SourceFault, match=r"Motion JPEG: no picture could be made of 25 packets"
+        ) as fault:
+            open_source(camera.uri())
+    assert fault.value.state is SourceState.UNUSABLE
+    assert time.monotonic() - began_s < 10.0
 
 
 def test_pictures_that_refer_to_later_ones_come_in_order(tmp_path: Path) -> None:
