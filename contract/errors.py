@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from tagsight.errors import TagsightError
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What JSON from outside can raise: not JSON or not ours, not UTF-8, nested too deep."""
 
 
-class ContractError(Exception):
+class ContractError(TagsightError):
     """One sentence that says what is wrong with an event, a payload or a stored schema, and what is right."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tagsight.errors import TagsightError
 
-class EngineError(Exception):
+
+class EngineError(TagsightError):
     """One sentence that names the file, key or value at fault and what would be right."""
 
 

@@ -1,7 +1,9 @@
 """What can go wrong in this room, as sentences for the person who has to fix it."""
 
+from tagsight.errors import TagsightError
 
-class ReaderError(Exception):
+
+class ReaderError(TagsightError):
     """Base of all errors of `rfid_reader`; its message is one sentence that says what would be right."""
 
 

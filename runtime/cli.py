@@ -10,12 +10,9 @@ from importlib.metadata import version
 
 import click
 
-from contract.errors import ContractError
-from engines.errors import EngineError
-from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
 from runtime.lazy_group import LazyGroup
-from runtime.redaction import redact, redact_traces
+from tagsight.redaction import redact, redact_traces
 
 COMMANDS = {
     "run": ("runtime.commands.run", "Run the daemon for one store."),
@@ -35,8 +32,6 @@ BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 otherwise: ours are small, and a second thread that waits for them turns a core idly (judging tags takes 15 %
 of a core with two, 8 % with one). numpy reads it when it is first imported.
 """
-
-USER_ERRORS = (TagsightError, ContractError, EngineError, ReaderError)
 
 
 @click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show(shown)
         click.echo(redact(shown.getvalue()), nl=False, err=True)
         sys.exit(error.exit_code)
-    except USER_ERRORS as error:
+    except TagsightError as error:
         click.echo(f"tagsight: {redact(str(error))}", err=True)
         sys.exit(1)
     except BrokenPipeError:

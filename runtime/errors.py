@@ -1,16 +1,5 @@
-"""The error that is meant for a person."""
+"""The root of the errors for people, where the rooms of `runtime` take it from."""
 
-from __future__ import annotations
+from tagsight.errors import TagsightError
 
-from runtime.redaction import redact
-
-
-class TagsightError(Exception):
-    """A fault the user can mend: one sentence that names the file, key or value and what would be right.
-
-    The command line prints the sentence and exits with 1; it never shows a traceback for it. Secrets in the
-    sentence are struck out.
-    """
-
-    def __init__(self, *told: object) -> None:
-        super().__init__(*(redact(one) if isinstance(one, str) else one for one in told))
+__all__ = ["TagsightError"]

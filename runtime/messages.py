@@ -20,7 +20,7 @@ from enum import Enum
 
 import msgspec
 
-from runtime.redaction import redact
+from tagsight.redaction import redact
 
 MAX_RECORD_BYTES = 60_000
 """A larger record is a fault of the sender; datagrams of that size fit the default socket buffers."""

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from rfid_reader.settings import ReaderSettings
     from runtime.config import StoreConfig, image_to_floor
     from runtime.config import load as load_config
-    from runtime.errors import TagsightError
     from runtime.geometry import Homography
     from runtime.messages import Person, PersonsSeen, TagFlip, TagPresence
     from runtime.store.behaviour import Behaviour
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     from runtime.uplink.outbox.limits import OutboxLimits
     from runtime.uplink.outbox.writer import Outbox
     from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
+    from tagsight.errors import TagsightError
 
     __version__: str
 
@@ -126,13 +126,13 @@ _PLACES = {
     "rfid_reader.session.reader_session": ("ReaderSession",),
     "rfid_reader.settings": ("ReaderSettings",),
     "runtime.config": ("StoreConfig", "image_to_floor", "load_config"),
-    "runtime.errors": ("TagsightError",),
     "runtime.geometry": ("Homography",),
     "runtime.messages": ("Person", "PersonsSeen", "TagFlip", "TagPresence"),
     "runtime.store.behaviour": ("Behaviour",),
     "runtime.store.floorplan": ("FloorPlan",),
     "runtime.uplink.outbox.limits": ("OutboxLimits",),
     "runtime.uplink.outbox.writer": ("Outbox",),
+    "tagsight.errors": ("TagsightError",),
     "runtime.vision.track": ("CameraView", "FloorTracker", "Track", "TrackerSettings"),
 }
 """Where each name lives; a test holds this against the imports above."""

@@ -12,33 +12,36 @@ import pytest
 from tests.import_graph import Import, circles, imports_of, modules_of, packages_of
 
 REPO = Path(__file__).resolve().parent.parent
+BASE = ("tagsight.backoff", "tagsight.errors", "tagsight.redaction", "tagsight.yaml_files")
+"""What every room may stand on; these import nothing of ours but one another."""
 GROUND = (
-    "runtime.backoff",
+    *BASE,
     "runtime.clock",
     "runtime.config",
     "runtime.errors",
     "runtime.geometry",
     "runtime.messages",
     "runtime.packing",
-    "runtime.redaction",
 )
 DATA_PATH = ("runtime.frames", "runtime.vision", "runtime.store", "runtime.uplink")
 
 ROOMS: dict[str, tuple[str, ...]] = {
-    "contract": (),
-    "engines": (),
-    "rfid_reader": (),
+    "tagsight.backoff": (),
+    "tagsight.redaction": (),
+    "tagsight.errors": ("tagsight.redaction",),
+    "tagsight.yaml_files": ("tagsight.errors",),
+    "contract": ("tagsight.errors",),
+    "engines": BASE,
+    "rfid_reader": BASE,
     "runtime": (),
-    "runtime.backoff": (),
     "runtime.clock": (),
     "runtime.kernel_clock": (),
     "runtime.lazy_group": (),
     "runtime.packing": (),
-    "runtime.redaction": (),
-    "runtime.errors": ("runtime.redaction",),
+    "runtime.errors": ("tagsight.errors",),
     "runtime.geometry": ("runtime.errors",),
-    "runtime.messages": ("runtime.redaction",),
-    "runtime.config": ("runtime.errors", "runtime.geometry", "runtime.packing", "runtime.redaction"),
+    "runtime.messages": BASE,
+    "runtime.config": (*BASE, "runtime.errors", "runtime.geometry", "runtime.packing"),
     "runtime.reader_settings": ("rfid_reader.settings", "runtime.config"),
     "runtime.frames": GROUND,
     "runtime.vision": (
@@ -72,8 +75,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.uplink.broker": ("contract", "runtime.config.secret_files", "runtime.uplink.errors"),
     "runtime.uplink.delivery": (
+        *BASE,
         "contract",
-        "runtime.backoff",
         "runtime.errors",
         "runtime.uplink.broker",
         "runtime.uplink.errors",
@@ -95,8 +98,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.supervisor": (
         *GROUND,
-        "engines.errors",
-        "rfid_reader.errors",
         "runtime.frames.errors",
         "runtime.frames.ring",
         "runtime.processes",
@@ -151,17 +152,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "testing",
     ),
     "runtime.cli": (
+        *BASE,
         "bench.cli",
         "calibration.cli",
-        "contract.errors",
         "engines.catalogue.cli",
-        "engines.errors",
         "rfid_reader.cli",
-        "rfid_reader.errors",
         "runtime.commands",
         "runtime.errors",
         "runtime.lazy_group",
-        "runtime.redaction",
         "runtime.uplink.cli",
         "runtime.uplink.events_cli",
     ),
@@ -169,13 +167,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "examples": ("tagsight",),
     "examples.consumer": (),
 }
-"""Room -> the modules of other rooms it may import, by prefix. `runtime` stands for its `__init__` alone:
-each room in it has a line of its own."""
+"""Room -> the modules of other rooms it may import, by prefix. `runtime` and `tagsight` stand for their
+`__init__` alone: each room in them has a line of its own."""
 
 SHOP = ("calibration", "contract", "engines", "rfid_reader", "runtime", "tagsight")
 """What runs in a shop. Only the table of commands names the benchmarks."""
 
 MAX_MODULES_A_FOLDER = 15
+
+ALONE = ("runtime", "tagsight")
+"""Packages whose rooms are named one by one."""
 
 STORE_LIBRARIES = {"numpy", "scipy", "msgspec"}
 STORE_FORBIDDEN = {
@@ -203,7 +204,7 @@ def within(name: str, prefix: str) -> bool:
 
 def room_of(module: str) -> str | None:
     """The most particular room that a module is in; None where nobody has named one."""
-    rooms = (room for room in ROOMS if module == room or (room != "runtime" and within(module, room)))
+    rooms = (room for room in ROOMS if module == room or (room not in ALONE and within(module, room)))
     return max(rooms, key=len, default=None)
 
 

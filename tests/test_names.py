@@ -8,12 +8,10 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
+from tests.import_graph import packages_of
+
 REPO = Path(__file__).resolve().parent.parent
-PACKAGES = ("tagsight", "contract", "engines", "rfid_reader", "runtime", "calibration", "bench", "testing")
-
-STILL_TWO = {"KeyFault"}
-"""Names that still stand for two things. To be emptied; nothing may be added."""
-
+PACKAGES = [name for name in packages_of(REPO) if name != "examples"]
 
 MOST_MODULES = 15
 
@@ -35,13 +33,7 @@ def public_classes() -> dict[str, tuple[str, ...]]:
 
 def test_no_public_class_name_stands_for_two_things() -> None:
     twice = {name: places for name, places in public_classes().items() if len(places) > 1}
-    new = {name: places for name, places in twice.items() if name not in STILL_TWO}
-    assert not new, "\n".join(f"{name}: {', '.join(places)}" for name, places in sorted(new.items()))
-
-
-def test_a_name_that_stands_for_one_thing_is_off_the_list() -> None:
-    done = [name for name in STILL_TWO if len(public_classes().get(name, ())) < 2]
-    assert not done, f"take off STILL_TWO: {', '.join(done)}"
+    assert not twice, "\n".join(f"{name}: {', '.join(places)}" for name, places in sorted(twice.items()))
 
 
 def test_loggers_are_named_by_their_modules() -> None:

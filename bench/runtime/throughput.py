@@ -31,7 +31,6 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip, shared_file
-from engines.errors import EngineError
 from engines.inference.detector import DEFAULT_WEIGHTS
 from runtime.errors import TagsightError
 
@@ -124,7 +123,7 @@ def _perform(job: ThroughputJob, answer: Connection) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job.threads])
     try:
         answer.send(_timed(job))
-    except (TagsightError, EngineError) as error:
+    except TagsightError as error:
         answer.send(str(error))
 
 

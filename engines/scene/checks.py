@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NoReturn
 
-from engines.scene.errors import SceneError
 from engines.scene.spec import Browse, Point, Scene, ScenePerson, Turn, Walk
+from tagsight.yaml_files import refuse
 
 REACH_M = 1.05
 """From the middle of a body to what a hand can still take hold of, leaning."""
 OUTSIDE_M = 6.0
 """So far outside the walls a way may begin or end."""
-
-
-class KeyFault(SceneError):
-    """A wrong value at `key`, dotted, list places from 0."""
-
-    def __init__(self, key: str, says: str) -> None:
-        super().__init__(f"{key}: {says}")
-        self.key = key
-
-
-def refuse(key: str, wrong: object, right: str) -> NoReturn:
-    raise KeyFault(key, f"{wrong!r} is wrong; {right} would be right")
 
 
 def check(scene: Scene) -> None:

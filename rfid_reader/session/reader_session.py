@@ -19,13 +19,13 @@ from dataclasses import replace
 from rfid_reader.errors import LlrpFrameError, ReaderError, ReaderSettingsError
 from rfid_reader.llrp.capabilities import Capabilities
 from rfid_reader.reads import ReadTable
-from rfid_reader.session.backoff import ReconnectBackoff
 from rfid_reader.session.batcher import MAX_BATCH_READS, ReadBatcher
 from rfid_reader.session.connection import Connection
 from rfid_reader.session.health import RateMeter, ReaderHealth
 from rfid_reader.session.protocol_handler import ReaderEvent
 from rfid_reader.session.remarks import NO_PHASE
 from rfid_reader.settings import ReaderSettings
+from tagsight.backoff import BEYOND, Backoff
 
 __all__ = ["MAX_BATCH_READS", "ReaderSession"]
 POLL_S = 0.05
@@ -54,8 +54,8 @@ class ReaderSession:
         self._on_reads = on_reads
         self._clock = clock
         timing = settings.timing
-        self._backoff = ReconnectBackoff(
-            timing.backoff_first_s, timing.backoff_highest_s, random.Random(seed)
+        self._backoff = Backoff(
+            random.Random(seed), timing.backoff_first_s, timing.backoff_highest_s, spread=BEYOND
         )
         self._health = ReaderHealth()
         self._lock = threading.Lock()
@@ -138,7 +138,7 @@ class ReaderSession:
             if isinstance(error, LlrpFrameError):
                 self._note(malformed=self._health.malformed + 1)
             self._note(state="waiting", detail=str(error))
-            wait_s = self._backoff.next_wait_s() - (time.monotonic() - began_s)
+            wait_s = self._backoff.failed() - (time.monotonic() - began_s)
             if was_reading:
                 self._backoff.reset()
             return max(0.0, wait_s)

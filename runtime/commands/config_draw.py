@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from runtime.config import Camera, load_at_work
 from runtime.errors import TagsightError
-from runtime.redaction import redact
+from tagsight.redaction import redact
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 

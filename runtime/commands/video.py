@@ -22,7 +22,6 @@ from runtime.errors import TagsightError
 from runtime.frames.files.playback import FileSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
-from runtime.redaction import is_address, redact_uri
 from runtime.vision.crop_inference import NO_HEADS, Heads
 from runtime.vision.heads import networks_of, open_heads
 from runtime.vision.overlay import Overlay
@@ -30,6 +29,7 @@ from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 from runtime.vision.tracklog import TrackLog, TrackRow, mot_line
+from tagsight.redaction import is_address, redact_uri
 
 BLACK_LEVEL = 4
 """A picture whose brightest value is not above this shows nothing."""

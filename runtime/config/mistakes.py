@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.errors import TagsightError
-from runtime.redaction import redact
+from tagsight.redaction import redact
 
 MOST_SHOWN = 50
 

@@ -19,6 +19,7 @@ from runtime.doctor.speed import PICTURE_WH, Speed, SpeedRequest
 from runtime.vision.batching import TARGET_LOAD, Demand, allocate_rates
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.overload import AnalysisRate, overload_summary
+from tagsight.errors import TagsightError
 
 SUBJECT = "capacity"
 MEASURED_S = 3.0
@@ -61,7 +62,7 @@ class Capacity(msgspec.Struct, frozen=True):
     store: CameraFit | None = None
 
 
-class NotMeasured(Exception):
+class NotMeasured(TagsightError):
     """Why there is no figure."""
 
 

@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engines.errors import EngineError
-from rfid_reader.errors import ReaderError
 from runtime.errors import TagsightError
-from runtime.redaction import redact
+from tagsight.redaction import redact
 
 Verdict = Literal["ok", "weak", "absent", "missing"]
 """ok; works, but should be mended; not there, and not needed; needed, and not there or broken."""
@@ -72,7 +70,7 @@ def run_checks(checks: Sequence[Check], limit_s: float) -> list[Finding]:
 def _looked(check: Check) -> Finding:
     try:
         return check.run()
-    except (TagsightError, EngineError, ReaderError) as error:
+    except TagsightError as error:
         return Finding("missing", str(error), check.remedy)
     except OSError as error:
         return Finding("missing", str(error.strerror or error).lower(), check.remedy)

@@ -23,7 +23,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from runtime.frames.errors import FrameError
-from runtime.redaction import has_hidden_login, is_bare_login, redact, redact_uri
+from tagsight.redaction import has_hidden_login, is_bare_login, redact, redact_uri
 
 __all__ = ["Kind", "Pace", "SourceUri", "parse_uri", "redact"]
 

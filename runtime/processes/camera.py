@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.config import Camera, StoreConfig, open_to_others
 from runtime.config.cameras import source_uri, substream_uri
@@ -38,6 +37,7 @@ from runtime.frames.video import opencv
 from runtime.messages import Health, HealthState
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
+from tagsight.backoff import Backoff
 
 SOURCES = (csi, playback, streams, motion_jpeg)
 """Imported here, and so in the fork server, for every camera to share."""

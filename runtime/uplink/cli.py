@@ -15,7 +15,6 @@ import click
 import msgspec
 
 from contract.envelope import Origin
-from runtime.redaction import RedactingFormatter
 from runtime.uplink.broker.certificates import provision as write_key_and_request
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.broker_options import broker_options
@@ -23,6 +22,7 @@ from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.cloud.receiver import CLIENT_ID, Receiver
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.errors import UplinkError
+from tagsight.redaction import RedactingFormatter
 
 POLL_S = 0.25
 ANY_NAME = "+"

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from rfid_reader.session.backoff import ReconnectBackoff
 from rfid_reader.session.batcher import ReadBatcher
 from rfid_reader.simulator.llrp.parameters import tlv, tv, u16, u64
 
@@ -218,13 +217,3 @@ def test_reads_in_doubt_are_not_held_for_long() -> None:
     assert len(wire.batcher) == 1
     wire.tick(EPOCH_S + 11.6)
     assert len(wire.errors) == 101 and len(wire.batcher) == 0
-
-
-def test_waits_grow_to_their_bound_are_jittered_and_start_over() -> None:
-    backoff = ReconnectBackoff(1.0, 8.0, random.Random(1))
-    waits = [backoff.next_wait_s() for _ in range(8)]
-    for wait_s, bound_s in zip(waits, [1, 2, 4, 8, 8, 8, 8, 8], strict=True):
-        assert bound_s <= wait_s <= 1.5 * bound_s
-    assert len(set(waits)) == 8
-    backoff.reset()
-    assert backoff.next_wait_s() <= 1.5

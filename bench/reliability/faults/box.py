@@ -28,6 +28,7 @@ from contract.facts import ProcessHealth
 from runtime.demo.plaza import SCENARIO
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.outbox.reader import OutboxReader
+from tagsight.errors import TagsightError
 from testing.cameras.rtsp_camera import RtspServer, find_rtsp_python
 from testing.delivery.account import take_account
 from testing.delivery.cloud import Cloud
@@ -197,7 +198,7 @@ class Box:
             self.cap.remove()
 
 
-class NoBox(Exception):
+class NoBox(TagsightError):
     """What the daemon's rows need is not on this machine; the sentence says what."""
 
 

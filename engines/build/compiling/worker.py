@@ -19,13 +19,14 @@ import msgspec
 from engines.build.compiling.job import Built, CompileFailure, CompileJob, CompileProgress, Message
 from engines.build.compiling.progress import BuildProgress
 from engines.build.manifest import TensorSpec
+from engines.errors import BuildError
 
 PR_SET_PDEATHSIG = 1
 SEVERITIES = ("INTERNAL_ERROR", "ERROR", "WARNING", "INFO", "VERBOSE")
 LOGGED = SEVERITIES[:4]
 
 
-class CompileFault(Exception):
+class CompileFault(BuildError):
     """One sentence about the network or what was asked."""
 
 

@@ -1,32 +1,19 @@
-"""What is wrong in a scenario beyond the form of its values. Every check raises ScenarioError: key, value and
-what would be right."""
+"""What is wrong in a scenario beyond the form of its values. Every check raises KeyFault: key, value and what
+would be right."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NoReturn
 
-from rfid_reader.errors import ScenarioError
 from rfid_reader.simulator.radio.channel import Radio
 from rfid_reader.simulator.radio.hopping import PLANS
 from rfid_reader.simulator.radio.inventory import MODES
 from rfid_reader.simulator.scenarios.spec import MAX_TAGS, Scenario, TagRun
+from tagsight.yaml_files import KeyFault, refuse
 
 EPC_DIGITS = frozenset("0123456789abcdef")
 LONGEST_EPC = 124
-
-
-class KeyFault(ScenarioError):
-    """A wrong value at `key`, dotted, list places from 0."""
-
-    def __init__(self, key: str, says: str) -> None:
-        super().__init__(f"{key}: {says}")
-        self.key = key
-
-
-def refuse(key: str, wrong: object, right: str) -> NoReturn:
-    raise KeyFault(key, f"{wrong!r} is wrong; {right} would be right")
 
 
 def check(scenario: Scenario, folder: Path) -> None:

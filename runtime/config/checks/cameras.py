@@ -16,7 +16,7 @@ from runtime.config.cameras import (
 from runtime.config.mistakes import did_you_mean
 from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Camera
-from runtime.redaction import has_hidden_login, has_secret_parameter, is_bare_login
+from tagsight.redaction import has_hidden_login, has_secret_parameter, is_bare_login
 
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)
 FILE_OPTIONS = {

@@ -11,7 +11,7 @@ from runtime.config.mistakes import Mistake, did_you_mean
 from runtime.config.parsing.draft import LISTS, Draft, StockRow
 from runtime.config.sections import Antenna, Reader, Tls
 from runtime.geometry import crosses_itself, polygon_area_m2, signed_distance_m
-from runtime.redaction import redact_uri
+from tagsight.redaction import redact_uri
 
 Point = tuple[float, float]
 Place = tuple[int, int, int] | StockRow

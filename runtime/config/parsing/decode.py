@@ -20,7 +20,7 @@ from msgspec import inspect
 from runtime.config.mistakes import Mistake, Weight, did_you_mean
 from runtime.config.parsing.expectations import expected
 from runtime.config.parsing.lines import Lines, line_of
-from runtime.redaction import redact_uri
+from tagsight.redaction import redact_uri
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 TAG = "tag:yaml.org,2002:"

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import cv2
 
-from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.frames.capture.scaling import fitted, scale_nv12
 from runtime.frames.capture.watch import PictureWatch, StreamFinding
@@ -26,6 +25,7 @@ from runtime.frames.ring.buffer import FrameHeader, Image, PixelFormat
 from runtime.frames.ring.lending import READER_BUSY, LeasedRing
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
 from runtime.frames.timing import AnalysisPacer, StaleShare
+from tagsight.backoff import Backoff
 
 ANALYSIS_RATE = "analysis rate"
 DECODE_ERROR = "decode error"

@@ -15,7 +15,7 @@ from runtime.frames.live import sdp
 from runtime.frames.live.addresses import joined
 from runtime.frames.live.login import Challenge
 from runtime.frames.sources import SourceFault, SourceState
-from runtime.redaction import redact_uri
+from tagsight.redaction import redact_uri
 
 SPEAKS_HTTP = "it does not speak RTSP there: a web server answers; the port of RTSP is usually 554"
 SPEAKS_TLS = "it speaks TLS there; rtsps:// would be right"

@@ -19,7 +19,7 @@ from runtime.frames.live import refusals
 from runtime.frames.live.addresses import ELSEWHERE, Addresses, addresses
 from runtime.frames.live.login import Challenge, authorization, challenges, login_of
 from runtime.frames.sources import SourceFault, SourceState
-from runtime.redaction import redact_uri
+from tagsight.redaction import redact_uri
 
 MAX_ANSWER_BYTES = 65_536
 MAX_REDIRECTS = 3

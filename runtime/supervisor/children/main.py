@@ -17,16 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from engines.errors import EngineError
-from rfid_reader.errors import ReaderError
 from runtime.clock import HostClock
 from runtime.errors import TagsightError
 from runtime.messages import Health, HealthState, PeerGone, send
-from runtime.redaction import RedactingFormatter, redact, redact_traces
 from runtime.supervisor.children.shortage import shortage
 from runtime.supervisor.systemd.journal import JournalHandler, goes_to_journal
+from tagsight.redaction import RedactingFormatter, redact, redact_traces
 
-USER_ERRORS = (TagsightError, EngineError, ReaderError)
 CRASH_REPORTS_KEPT = 20
 CRASH_BYTES_KEPT = 2_000_000
 REPORT = re.compile(r"\.(\d{1,10})\.trace$")
@@ -56,7 +53,7 @@ def run_child(
             # What was imported before the fork stays shared: the collector must not touch it.
             gc.freeze()
             module.main(control, spec)
-        except USER_ERRORS as error:
+        except TagsightError as error:
             log.error("%s cannot go on: %s", name, error)
             _report_failure(control, name, spec.clock, str(error))
             raise SystemExit(1) from error

@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from runtime.redaction import redact
+from tagsight.redaction import redact
 
 READY, BORN, REFUSED, ENDED = range(4)
 """Of an answer: the imports are done; a child with this ticket has this pid, and a pidfd comes along where

@@ -13,7 +13,7 @@ import struct
 import sys
 from pathlib import Path
 
-from runtime.redaction import RedactingFormatter
+from tagsight.redaction import RedactingFormatter
 
 SOCKET = "/run/systemd/journal/socket"
 MAX_MESSAGE = 48_000

@@ -18,8 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.envelope import Origin
-from contract.errors import PayloadError
-from runtime.backoff import Backoff
 from runtime.errors import TagsightError
 from runtime.uplink.broker.permits import Fit, Permits
 from runtime.uplink.broker.settings import BrokerSettings
@@ -30,6 +28,7 @@ from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.repair import suspicion
+from tagsight.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ class Sender:
                 # It is our own disk: nobody is spared by a longer pause.
                 self._stopping.wait(min(backoff.failed(), OUTBOX_PAUSE_S))
                 continue
-            except (TagsightError, PayloadError) as error:
+            except TagsightError as error:
                 self._note(error)
             backoff.worked(time.monotonic())
             pause_s = backoff.failed()

@@ -44,8 +44,8 @@ def test_the_shipped_scene_is_read() -> None:
     [
         ("seconds: 20", "seconds: -1", "shop.yaml:2: seconds: -1 is wrong"),
         ("seconds: 20", "seconds: .inf", "shop.yaml:2: seconds: inf is wrong; a finite number"),
-        ("seconds: 20", "seconds: 20\nlamps: 3", "shop.yaml:3: lamps: no such key"),
-        ("room: {size_m: [8, 6]}", "room: {}", "shop.yaml:3: room.size_m: this key is missing"),
+        ("seconds: 20", "seconds: 20\nlamps: 3", "shop.yaml:3: lamps: unknown field `lamps`"),
+        ("room: {size_m: [8, 6]}", "room: {}", "shop.yaml:3: room.size_m: the key size_m is missing"),
         ("wall: front", "wall: roof", "shop.yaml:4: doors.0.wall: 'roof' is wrong"),
         (
             "to_m: 2.5",

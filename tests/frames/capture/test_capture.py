@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from runtime import messages
-from runtime.backoff import Backoff
 from runtime.clock import HostClock
 from runtime.frames.capture.scaling import fitted
 from runtime.frames.capture.thread import Capture
@@ -19,6 +18,7 @@ from runtime.frames.opening import open_source
 from runtime.frames.ring.buffer import FrameRing, Image, PixelFormat
 from runtime.frames.ring.lending import FrameConsumer, FrameLender, LeasedRing
 from runtime.frames.sources import Grab, Source, SourceState
+from tagsight.backoff import Backoff
 from tests.frames.clips import make_clip, still
 from tests.frames.films import damaged, make_film
 

@@ -20,7 +20,7 @@ from testing.cameras.rtsp_camera import find_rtsp_python
 PROGRAM = """
 import json, random, sys, time
 from runtime.clock import HostClock
-from runtime.backoff import Backoff
+from tagsight.backoff import Backoff
 from runtime.frames.capture.thread import Capture
 from runtime.frames.ring.lending import FrameLender, LeasedRing
 from runtime.frames.ring.buffer import FrameRing

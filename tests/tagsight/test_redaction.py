@@ -16,7 +16,7 @@ from runtime.errors import TagsightError
 from runtime.frames.errors import FrameError
 from runtime.frames.uri import parse_uri
 from runtime.messages import Health
-from runtime.redaction import (
+from tagsight.redaction import (
     RedactingFormatter,
     has_hidden_login,
     has_secret_parameter,
