@@ -8,6 +8,7 @@ from typing import Any
 
 from contract.envelope import Event
 from contract.facts import (
+    Attributes,
     Coverage,
     Dwell,
     Flip,
@@ -15,8 +16,11 @@ from contract.facts import (
     Footfall,
     Heatmap,
     Interaction,
+    Inventory,
+    Occupancy,
     ProcessHealth,
     Quality,
+    Store,
     TryOn,
     Visit,
 )
@@ -92,7 +96,30 @@ def _interaction(fact: Interaction) -> str:
 def _tryon(fact: TryOn) -> str:
     who = "" if fact.visitor is None else f" with {_visitor(fact.visitor)}"
     span = _span(fact.end_s - fact.start_s)
-    return f"{_article(fact.epc, fact.sku)} in {fact.room} for {span}{who}"
+    so_far = " so far" if fact.open else ""
+    return f"{_article(fact.epc, fact.sku)} in {fact.room} for {span}{so_far}{who}"
+
+
+def _occupancy(fact: Occupancy) -> str:
+    where = "whole floor" if fact.zone is None else fact.zone
+    span = _span(fact.end_s - fact.start_s)
+    text = f"{where}: {fact.persons_mean:.1f} at a time in {span}, at most {fact.persons_max}"
+    return text + _quality(fact.quality) + _coverage(fact.coverage)
+
+
+def _inventory(fact: Inventory) -> str:
+    before = "" if fact.previous is None else f", before at {fact.previous}"
+    return f"{_article(fact.epc, fact.sku)} {fact.change}{_at(fact.fixture)}{before}"
+
+
+def _attributes(fact: Attributes) -> str:
+    told = ", ".join(f"{name} {count}" for name, count in sorted(fact.counts.items()))
+    return f"{fact.entrance}: {fact.attribute} {told or 'of nobody'}; {fact.untold} untold"
+
+
+def _store(fact: Store) -> str:
+    parts = f"{len(fact.entrances)} entrances, {len(fact.zones)} zones, {len(fact.fixtures)} fixtures"
+    return f"configuration {fact.revision}, {fact.timezone}: {parts}"
 
 
 def _health(fact: ProcessHealth) -> str:
@@ -118,6 +145,10 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     Flip: _flip,
     Interaction: _interaction,
     TryOn: _tryon,
+    Occupancy: _occupancy,
+    Inventory: _inventory,
+    Attributes: _attributes,
+    Store: _store,
     ProcessHealth: _health,
     Gap: _gap,
 }

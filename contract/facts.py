@@ -12,53 +12,34 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from contract.base import Coverage, CutShort, Epc, Fact, Fixture, Point, Quality, Sku
 from contract.fields import BY_NAME, about
+from contract.people import Attributes, Occupancy
+from contract.shop import Store
 
-Point: TypeAlias = tuple[float, float]
-Quality: TypeAlias = Annotated[
-    Literal["good", "degraded", "blind"],
-    about("good; degraded: partly blind or looked at too seldom; blind: unknown, not zero", "good"),
+__all__ = [
+    "FACT_TYPES",
+    "AnyFact",
+    "Attributes",
+    "Cell",
+    "Coverage",
+    "Dwell",
+    "Evidence",
+    "Fact",
+    "Flip",
+    "Flow",
+    "Footfall",
+    "Heatmap",
+    "Interaction",
+    "Inventory",
+    "Occupancy",
+    "Point",
+    "ProcessHealth",
+    "Quality",
+    "Store",
+    "TryOn",
+    "Visit",
 ]
-"""Whether a count can be relied on; the rule is that of `runtime.store.counts.quality`."""
-CutShort: TypeAlias = Annotated[
-    bool, about("the interval was cut short by start, stop or another configuration", False)
-]
-Epc: TypeAlias = Annotated[str, about("the tag's EPC, hexadecimal", "3034257bf400b7800004cb2f")]
-Sku: TypeAlias = Annotated[
-    str | None,
-    about("the article the tag is sewn into; null where the shop lists no such tag", "SHIRT-M-BLUE"),
-]
-Fixture: TypeAlias = Annotated[
-    str | None,
-    about("the rack or shelf the article belongs to; null where the shop lists no such tag", "rack 1"),
-]
-
-
-class Coverage(msgspec.Struct, frozen=True):
-    """How well one camera saw an interval: analysed frames per second, and seconds it saw nothing at all."""
-
-    camera: Annotated[str, about("the camera, as in store.yaml", "door")]
-    effective_fps: Annotated[float, about("frames analysed per second of the whole interval", 9.8, "1/s")]
-    blind_s: Annotated[float, about("seconds of the interval in which it saw nothing at all", 0.0, "s")]
-    wanted_fps: Annotated[
-        float | None, about("frames per second that were to be analysed; null where not told", 10.0, "1/s")
-    ] = None
-
-
-class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """One conclusion. `key` is what `rev` counts; `time_s` is when it happened or its interval ended."""
-
-    key: Annotated[str, about("the fact's stable key: what `rev` counts", "footfall/door/1772186400")]
-    time_s: Annotated[
-        float, about("when it happened, or when its interval ended; UTC seconds", 1772187300.25, "s")
-    ]
-    rev: Annotated[int, about("correction of the fact `key`, from 0; the highest holds", 0, "1")] = 0
-    retracted: Annotated[bool, about("the fact turned out not to be one", False)] = False
-
-    @property
-    def kind(self) -> str:
-        """The event kind, as in the topic."""
-        return str(self.__struct_config__.tag)
 
 
 class Footfall(Fact, frozen=True, kw_only=True, tag="footfall"):
@@ -247,7 +228,12 @@ class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
 
 
 class TryOn(Fact, frozen=True, kw_only=True, tag="tryon"):
-    """A tag was in a fitting room long enough; `visitor` is who was in that room, if exactly one was."""
+    """A tag was in a fitting room long enough; `visitor` is who was in that room, if exactly one was.
+
+    It is told twice: as soon as the tag has been read there long enough (`open`, revision 0; `end_s` is its
+    last read so far), and as the next revision once it is read there no more. Boxes before `open` told it at
+    the end only.
+    """
 
     epc: Epc
     sku: Sku
@@ -259,6 +245,23 @@ class TryOn(Fact, frozen=True, kw_only=True, tag="tryon"):
         str | None, about("who was in the room, if exactly one visitor was; else null", "2f1c8b7e9a04")
     ] = None
     partial: Annotated[bool, about("the tag was still there when the try-on was cut", False)] = False
+    open: Annotated[bool, about("the tag is still there; a later revision closes it", False)] = False
+
+
+class Inventory(Fact, frozen=True, kw_only=True, tag="inventory"):
+    """A tag was found where it was not before, or is where it was no more."""
+
+    change: Annotated[
+        Literal["arrived", "moved", "departed"],
+        about("new in the shop; at another fixture than before; not in the shop any more", "moved"),
+    ]
+    epc: Epc
+    sku: Sku
+    fixture: Annotated[
+        str | None, about("where it is now, as in store.yaml; null: in none, or gone", "rack 2")
+    ] = None
+    previous: Fixture = None
+    probability: Annotated[float, about("that this is so, 0 to 1", 0.97, "1", ge=0, le=1)] = 1.0
 
 
 class ProcessHealth(Fact, frozen=True, kw_only=True, tag="health"):
@@ -275,14 +278,28 @@ class ProcessHealth(Fact, frozen=True, kw_only=True, tag="health"):
         about(
             "its figures: frames a second, read rate, queue depth and more, by name", {"fps": 9.8}, BY_NAME
         ),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
     drops: Annotated[
         dict[str, int],
         about("what it had to drop since it started, counted by reason", {"reader busy": 3}, "{drop}"),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
 
 
-AnyFact: TypeAlias = Footfall | Visit | Dwell | Flow | Heatmap | Flip | Interaction | TryOn | ProcessHealth
+AnyFact: TypeAlias = (
+    Footfall
+    | Visit
+    | Dwell
+    | Flow
+    | Heatmap
+    | Occupancy
+    | Flip
+    | Interaction
+    | TryOn
+    | Inventory
+    | Attributes
+    | Store
+    | ProcessHealth
+)
 """Every kind of fact, for decoders: `msgspec.json.decode(data, type=AnyFact)`."""
 
 FACT_TYPES: tuple[type[Fact], ...] = (
@@ -291,8 +308,12 @@ FACT_TYPES: tuple[type[Fact], ...] = (
     Dwell,
     Flow,
     Heatmap,
+    Occupancy,
     Flip,
     Interaction,
     TryOn,
+    Inventory,
+    Attributes,
+    Store,
     ProcessHealth,
 )

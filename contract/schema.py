@@ -81,7 +81,7 @@ def _channel(leaf: str, struct: str, doc: str | None) -> dict[str, Any]:
         "address": f"{wire.ROOT}/{{site}}/{{device}}/{leaf}",
         "parameters": {"site": {"description": "the store"}, "device": {"description": "the terminal"}},
         "messages": {leaf: {"name": leaf, "summary": summary, "payload": payload}},
-        "bindings": {"mqtt": {"qos": 1, "retain": leaf == "status"}},
+        "bindings": {"mqtt": {"qos": 1, "retain": leaf in wire.RETAINED}},
     }
 
 

@@ -1,6 +1,7 @@
 """Topics and payloads: what goes through the broker.
 
     tagsight/v1/{site}/{device}/{kind}    events: one JSON object, or a zlib-deflated JSON array of them
+    tagsight/v1/{site}/{device}/store     an event like the others; the newest is retained as well
     tagsight/v1/{site}/{device}/status    retained: birth, refresh, last will
     tagsight/v1/{site}/{device}/ack       from the cloud: all events of `stream` up to `seq` are stored
     tagsight/v1/{site}/{device}/replay    from the cloud: send `stream` again from `from_seq`
@@ -23,6 +24,8 @@ from contract.fields import about
 from contract.ranges import MAX_SEQ
 
 ROOT = "tagsight/v1"
+RETAINED = ("status", "store")
+"""What the broker keeps for whoever comes later."""
 SINGLE = "application/json"
 BATCH = "application/vnd.tagsight.batch+json+zlib"
 ZLIB_FIRST_BYTE = 0x78

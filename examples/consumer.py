@@ -76,7 +76,7 @@ class Consumer:
         try:
             for told in unpack(payload) if leaf not in ("ack", "replay") else []:
                 key = (site, device, told.get("stream", ""))
-                if self.note(key, told, retained) if leaf == "status" else self.keep(key, told):
+                if self.note(key, told, retained) if leaf == "status" else self.keep(key, told, retained):
                     touched[key] = self.accounts[key]
         except (ValueError, RecursionError, zlib.error) as error:
             logging.warning("a message on %s cannot be unpacked: %s", topic, error)
@@ -89,7 +89,7 @@ class Consumer:
     def say(self, key: Key, leaf: str, **told: Any) -> None:
         self.link.publish(f"tagsight/v1/{key[0]}/{key[1]}/{leaf}", json.dumps(told | {"stream": key[2]}), 1)
 
-    def keep(self, key: Key, event: dict[str, Any]) -> bool:
+    def keep(self, key: Key, event: dict[str, Any], retained: bool) -> bool:
         """Keep an event by its id, one that cannot be read by its own text; whether its number counts."""
         if not fits({"stream": ""} | event, stream=str, seq=int) or not event["seq"]:
             logging.warning("left, for it has no number: %.99s", event)
@@ -101,11 +101,11 @@ class Consumer:
         readable &= re.fullmatch(r"\[(\[\d+, \d+\],? ?)*\]", json.dumps(ranges)) is not None
         row = (*key, seq, event["id"] if readable else json.dumps(event), json.dumps(event))
         self.db.execute("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)", row)
-        if is_ours:
+        if is_ours and not (retained and key not in self.accounts):
             account = self.accounts.setdefault(key, Account())
             named = [[first, min(last, seq - 1)] for first, last in ranges if first < seq] if readable else []
             account.ranges, account.last = account.merged([seq, seq], *named), max(account.last, seq)
-        return is_ours
+        return is_ours and key in self.accounts
 
     def note(self, key: Key, status: dict[str, Any], retained: bool) -> bool:
         """Note what a device says of its stream; whether that wants an answer."""

@@ -35,6 +35,7 @@ from runtime.messages import (
 from runtime.processes.service import Input, Service
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
+from runtime.store.setup import setup_of
 from runtime.uplink.outbox.opening import OpeningOutbox
 from runtime.uplink.outbox.writer import Outbox
 
@@ -71,6 +72,8 @@ class StoreProcess(Service):
         self._records: Counter[str] = Counter()
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
         self._progress_s = self.clock.now()
+        self._revision = ""
+        self._tell_setup(spec)
         self.accept("records", 1, self._attach, self._detach)
         self.configured_by(StoreSpec, self._apply_config)
         self.every(ADVANCE_EVERY_S, self._advance)
@@ -104,6 +107,14 @@ class StoreProcess(Service):
 
     def _apply_config(self, spec: StoreSpec) -> None:
         self._keep(self._behaviour.apply_plan(spec.floor_plan()))
+        self._tell_setup(spec)
+
+    def _tell_setup(self, spec: StoreSpec) -> None:
+        """How the shop is set up, where that is not what was told last."""
+        setup = setup_of(self._behaviour.plan, spec.timezone, spec.opening_hours, self.clock.now())
+        if setup.revision != self._revision:
+            self._revision = setup.revision
+            self._keep([setup])
 
     def _receive_from(self, name: str) -> None:
         """Take in what a peer has sent, if it is still there."""

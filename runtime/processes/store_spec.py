@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contract.shop import Weekday
 from runtime.config import Intervals, StoreConfig
 from runtime.config.sections import Antenna, Entrance, Fixture, Zone
 from runtime.processes.spec import Spec
@@ -18,7 +19,16 @@ class StoreSpec(Spec, frozen=True):
     """By the keys of store.yaml. What a running process can take up is what `Behaviour.apply_plan` can."""
 
     LIVE = frozenset(
-        {"analysis_fps", "antennas", "entrances", "zones", "fixtures", "intervals", "visitor_hours"}
+        {
+            "analysis_fps",
+            "antennas",
+            "entrances",
+            "zones",
+            "fixtures",
+            "intervals",
+            "opening_hours",
+            "visitor_hours",
+        }
     )
 
     site: str
@@ -37,6 +47,7 @@ class StoreSpec(Spec, frozen=True):
     fixtures: list[Fixture]
     intervals: Intervals
     visitor_hours: float
+    opening_hours: dict[Weekday, list[str]]
 
     def floor_plan(self) -> FloorPlan:
         """Raises FloorPlanError for geometry that makes no sense."""
@@ -81,5 +92,6 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         fixtures=config.fixtures,
         intervals=config.intervals,
         visitor_hours=config.retention.visitor_hours,
+        opening_hours=config.site.opening_hours,
         clock=clock,
     )

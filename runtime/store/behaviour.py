@@ -12,6 +12,7 @@ from runtime.store.counts.entrances import LOST_S, REACH_S, EntranceCounter
 from runtime.store.counts.flow import FlowCounter
 from runtime.store.counts.footfall import FootfallBook
 from runtime.store.counts.heatmap import HeatmapBook
+from runtime.store.counts.occupancy import OccupancyBook
 from runtime.store.counts.passages import Crossing
 from runtime.store.counts.quality import quality_of
 from runtime.store.counts.visits import VisitBook
@@ -65,6 +66,7 @@ class Behaviour:
         self._zones = ZoneKeeper(plan.zones, self._coverage)
         self._flow = FlowCounter(intervals.flow_s, begin_s, self._coverage)
         self._heatmap = HeatmapBook(plan, begin_s, self._coverage)
+        self._occupancy = OccupancyBook(plan, begin_s, self._coverage)
         self._paths = RecentPaths()
         self._ids = VisitorIds(token, plan.timezone, plan.visitor_hours)
         self._visits = VisitBook(self._ids)
@@ -95,6 +97,7 @@ class Behaviour:
         facts += self._footfall.apply_plan(plan.entrances, plan.intervals.footfall_s, settled_s)
         facts += self._flow.apply_plan({zone.name for zone in plan.zones}, plan.intervals.flow_s, settled_s)
         facts += self._heatmap.apply_plan(plan, self._now_s)
+        facts += self._occupancy.apply_plan(plan, self._now_s)
         self._interactions.plan = self._rooms.plan = plan
         self._ids.keep_hours = plan.visitor_hours
         return facts
@@ -175,6 +178,7 @@ class Behaviour:
         facts += self._rooms.cut()
         facts += self._footfall.cut(self._now_s)
         facts += self._flow.cut(self._now_s)
+        facts += self._occupancy.cut(self._now_s)
         return facts + list(self._heatmap.cut(self._now_s))
 
     def counts(self) -> dict[str, int]:
@@ -216,6 +220,7 @@ class Behaviour:
             return []
         self._paths.observe(points)
         self._heatmap.observe(points)
+        self._occupancy.observe(points)
         crossings = chain.from_iterable(counter.observe(points) for counter in self._entrances)
         return [*self._crossed(crossings), *self._moved(self._zones.observe(points))]
 
@@ -284,10 +289,12 @@ class Behaviour:
             *self._footfall.close(settled_s),
             *self._flow.close(settled_s),
             *self._heatmap.close(settled_s),
+            *self._occupancy.close(settled_s),
         ]
 
 
 def _kept_s(plan: FloorPlan) -> float:
     """How long coverage is remembered: until the longest interval is told."""
-    intervals = plan.intervals
-    return max(intervals.footfall_s, intervals.heatmap_s, intervals.flow_s) + SETTLING_S + 60
+    every = plan.intervals
+    longest_s = max(every.footfall_s, every.heatmap_s, every.flow_s, every.occupancy_s)
+    return longest_s + SETTLING_S + 60

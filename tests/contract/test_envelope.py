@@ -15,6 +15,7 @@ from contract.describe import describe
 from contract.envelope import KINDS, Origin, open_event, rfc3339, seal, uuid7
 from contract.errors import PayloadError
 from contract.facts import (
+    Attributes,
     Cell,
     Coverage,
     Dwell,
@@ -25,7 +26,10 @@ from contract.facts import (
     Footfall,
     Heatmap,
     Interaction,
+    Inventory,
+    Occupancy,
     ProcessHealth,
+    Store,
     TryOn,
     Visit,
 )
@@ -91,6 +95,34 @@ EXAMPLES: list[tuple[Fact, str]] = [
     (
         TryOn(key="k", time_s=AT_S, room="room 1", reads=40, **TAG, **SPAN),
         "SHIRT-1 (…04cb2f) in room 1 for 60 s",
+    ),
+    (
+        TryOn(key="k", time_s=AT_S, room="room 1", reads=40, open=True, **TAG, **SPAN),
+        "SHIRT-1 (…04cb2f) in room 1 for 60 s so far",
+    ),
+    (
+        Occupancy(key="k", time_s=AT_S, zone=None, persons_mean=3.42, persons_max=7, **SPAN),
+        "whole floor: 3.4 at a time in 60 s, at most 7",
+    ),
+    (
+        Inventory(key="k", time_s=AT_S, change="moved", fixture="rack 2", previous="rack 1", **TAG),
+        "SHIRT-1 (…04cb2f) moved at rack 2, before at rack 1",
+    ),
+    (
+        Attributes(
+            key="k",
+            time_s=AT_S,
+            entrance="door",
+            attribute="age_group",
+            counts={"adult": 40},
+            untold=7,
+            **SPAN,
+        ),
+        "door: age_group adult 40; 7 untold",
+    ),
+    (
+        Store(key="k", time_s=AT_S, timezone="Europe/Berlin", revision="6f1e"),
+        "configuration 6f1e, Europe/Berlin: 0 entrances, 0 zones, 0 fixtures",
     ),
     (
         ProcessHealth(

@@ -18,10 +18,23 @@ from contract.errors import ContractError
 from contract.facts import Cell, Coverage, Evidence
 from contract.fields import NO_UNIT, UNIT
 from contract.schema import async_api, json_schema
+from contract.shop import EntrancePlace, FixturePlace, ZonePlace
 from runtime.cli import main
 
 STORED = Path(__file__).resolve().parents[2] / "docs" / "contract" / "v1"
-STRUCTS = (*KINDS.values(), Envelope, Coverage, Evidence, Cell, wire.Status, wire.Ack, wire.Replay)
+STRUCTS = (
+    *KINDS.values(),
+    Envelope,
+    Coverage,
+    Evidence,
+    Cell,
+    EntrancePlace,
+    ZonePlace,
+    FixturePlace,
+    wire.Status,
+    wire.Ack,
+    wire.Replay,
+)
 
 
 def fields(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -41,11 +41,11 @@ def test_at_the_size_limit_health_goes_first_flips_stay_and_a_gap_names_what_wen
 
 def test_at_the_size_limit_each_class_goes_only_after_all_of_the_class_below(tmp_path: Path) -> None:
     classes = [
-        {"heatmap", "health"},
+        {"heatmap", "health", "occupancy"},
         {"flow", "dwell"},
         {"footfall", "visit"},
-        {"flip", "tryon"},
-        {"interaction"},
+        {"flip", "tryon", "inventory", "attributes"},
+        {"interaction", "store"},
     ]
     kinds = [kind for one in classes for kind in sorted(one)]
     assert sorted([*kinds, "gap"]) == sorted(DROP_RANK)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from runtime.config.sections.words import Section, Word
+
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Span = Annotated[
+    str,
+    Meta(
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$",
+        description='from and to as in "10:00-20:00"; past midnight where the end is before the start',
+    ),
+]
 
 
 class Site(Section, frozen=True, kw_only=True):
@@ -17,6 +26,13 @@ class Site(Section, frozen=True, kw_only=True):
     timezone: Annotated[
         str, Meta(description="IANA name such as Asia/Shanghai: days begin at its midnight")
     ] = "UTC"
+    opening_hours: Annotated[
+        dict[Weekday, list[Span]],
+        Meta(
+            description="when the store is open, spans of local time by weekday; [] for a closed day, and a "
+            "day that is left out is not known"
+        ),
+    ] = field(default_factory=dict)
 
 
 class Retention(Section, frozen=True, kw_only=True):
@@ -36,6 +52,7 @@ class Intervals(Section, frozen=True, kw_only=True):
     footfall_s: Annotated[float, Meta(ge=1, le=86_400, description="entrance counts")] = 60.0
     heatmap_s: Annotated[float, Meta(ge=1, le=86_400, description="person-seconds on the floor")] = 300.0
     flow_s: Annotated[float, Meta(ge=1, le=86_400, description="walks between zones")] = 300.0
+    occupancy_s: Annotated[float, Meta(ge=1, le=86_400, description="persons at a time in each zone")] = 300.0
     health_s: Annotated[float, Meta(ge=1, le=3_600, description="the state of every process")] = 10.0
 
 

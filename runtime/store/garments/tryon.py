@@ -1,4 +1,7 @@
-"""Tags in fitting rooms: a try-on is a tag that a fitting room's antenna reads for long enough."""
+"""Tags in fitting rooms: a try-on is a tag that a fitting room's antenna reads for long enough.
+
+It is told as open once it has been, and closed by its next revision.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ class _Stay:
     latest: TagPresence
     visitor: str | None = None
     visitor_sought: bool = False
+    is_told: bool = False
 
 
 class TryOnBook:
@@ -41,7 +45,7 @@ class TryOnBook:
         self._stays: dict[tuple[str, str], _Stay] = {}
 
     def observe(self, presence: TagPresence) -> list[TryOn]:
-        """A presence report; a try-on if it ends one."""
+        """A presence report; a try-on if it opens or ends one."""
         antenna = self.plan.antennas.get((presence.reader, presence.antenna))
         if antenna is None or antenna.fitting_room is None:
             return []
@@ -56,7 +60,7 @@ class TryOnBook:
                 found += self._over(min(self._stays, key=lambda each: self._stays[each].latest.last_s))
             stay = self._stays[at] = _Stay(presence)
         stay.latest = presence
-        return found + (self._over(at) if presence.gone else [])
+        return found + (self._over(at) if presence.gone else self._opened(at, stay))
 
     def advance(self, time_s: float) -> list[TryOn]:
         """Try-ons of tags that are not read any more."""
@@ -85,24 +89,38 @@ class TryOnBook:
         if len(there) == 1:
             stay.visitor = self._ids.of(there[0], first_s)
 
-    def _over(self, at: tuple[str, str], partial: bool = False) -> list[TryOn]:
-        room, epc = at
-        stay = self._stays.pop(at)
-        latest = stay.latest
-        if latest.last_s - latest.first_s < LEAST_S:
+    def _opened(self, at: tuple[str, str], stay: _Stay) -> list[TryOn]:
+        """The try-on that has lasted long enough to be one and was not told yet."""
+        if stay.is_told or stay.latest.last_s - stay.latest.first_s < LEAST_S:
             return []
+        if not stay.visitor_sought:
+            self._seek(self.plan.rooms.get(at[0]), stay)
+        stay.is_told = True
+        return [self._fact(at, stay, is_open=True)]
+
+    def _over(self, at: tuple[str, str], partial: bool = False) -> list[TryOn]:
+        stay = self._stays.pop(at)
+        if stay.latest.last_s - stay.latest.first_s < LEAST_S:
+            return []
+        return [self._fact(at, stay, partial=partial)]
+
+    def _fact(
+        self, at: tuple[str, str], stay: _Stay, *, is_open: bool = False, partial: bool = False
+    ) -> TryOn:
+        room, epc = at
+        latest = stay.latest
         article = self.plan.article_of(epc)
-        return [
-            TryOn(
-                key=f"tryon:{room}:{epc}:{round(latest.first_s * 1000)}",
-                time_s=latest.last_s,
-                epc=epc,
-                sku=article.sku if article is not None else None,
-                room=room,
-                start_s=latest.first_s,
-                end_s=latest.last_s,
-                reads=latest.reads,
-                visitor=stay.visitor,
-                partial=partial,
-            )
-        ]
+        return TryOn(
+            key=f"tryon:{room}:{epc}:{round(latest.first_s * 1000)}",
+            time_s=latest.last_s,
+            rev=int(stay.is_told and not is_open),
+            epc=epc,
+            sku=article.sku if article is not None else None,
+            room=room,
+            start_s=latest.first_s,
+            end_s=latest.last_s,
+            reads=latest.reads,
+            visitor=stay.visitor,
+            partial=partial,
+            open=is_open,
+        )

@@ -131,7 +131,7 @@ class Receiver:
             if leaf == "status":
                 self._greet(origin, wire.decode_status(message.data), message.retained)
             elif leaf not in FROM_THE_CLOUD:
-                self._keep(self._store.take(origin, wire.unpack(message.data)))
+                self._keep(self._store.take(origin, wire.unpack(message.data), message.retained))
         except PayloadError as error:
             self.rejected += 1
             log.warning("receiver: a message on %s was left out: %s", message.topic, error)

@@ -60,24 +60,27 @@ class CloudStore:
             ) from error
         self._lock_file = lock_file
 
-    def take(self, origin: Origin, bodies: Sequence[bytes]) -> list[bytes]:
-        """Store the new ones and return them. One that cannot be read is put aside as it came."""
+    def take(self, origin: Origin, bodies: Sequence[bytes], retained: bool = False) -> list[bytes]:
+        """Store the new ones and return them. One that cannot be read is put aside as it came.
+
+        What the broker `retained` is a copy: it begins no account of a stream that is perhaps long over.
+        """
         fresh: list[bytes] = []
         self._begin()
         for body in bodies:
             try:
-                if self._take_one(origin, body):
+                if self._take_one(origin, body, retained):
                     fresh.append(body)
             except PayloadError as error:
                 log.warning("receiver: %s/%s: an event was put aside: %s", *origin, error)
-                self._put_aside(origin, body, error)
+                self._put_aside(origin, body, error, counts=not retained)
         return fresh
 
     def _begin(self) -> None:
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
 
-    def _take_one(self, origin: Origin, body: bytes) -> bool:
+    def _take_one(self, origin: Origin, body: bytes, retained: bool) -> bool:
         """True for a new event. Raises PayloadError, ForeignEvent for one of another device."""
         envelope = open_envelope(body)
         if (envelope.site, envelope.device) != origin:
@@ -89,6 +92,8 @@ class CloudStore:
         text = text_of(body)
         gap = gap_of(envelope, body)
         is_new = self._store(stream, envelope, text)
+        if retained and (not is_new or stream not in self._accounts):
+            return is_new
         account = self._account(stream)
         self._touched.add(stream)
         if not is_new:
@@ -140,9 +145,9 @@ class CloudStore:
             return
         self._account(stream).name((first, min(last, seq)) for first, last in gap.named() if first <= seq)
 
-    def _put_aside(self, origin: Origin, body: bytes, why: PayloadError) -> None:
+    def _put_aside(self, origin: Origin, body: bytes, why: PayloadError, counts: bool) -> None:
         """Keep what cannot be read; where it says at least its number, that number is settled."""
-        place = None if isinstance(why, ForeignEvent) else glimpse(body)
+        place = None if isinstance(why, ForeignEvent) or not counts else glimpse(body)
         if place is not None:
             stream = StreamId(*origin, place.stream)
             self._account(stream).put_aside(place.seq)

@@ -117,12 +117,17 @@ class Outgoing:
         if permitted is not None and size > permitted:
             self._give_up(rows[0], f"{size} bytes are more than the {permitted} that the broker permits")
             return
-        mid = self._link.publish(topic, payload)
+        mid = self._link.publish(topic, payload, retain=self._is_to_stay(kind, rows))
         seqs = tuple(row.seq for row in rows)
         self._delivery.sent(mid, kind, seqs, now_s)
         self._under_way[mid] = Sent(now_s, size, seqs)
         self.has_sent = True
         self._tally.messages_sent += 1
+
+    def _is_to_stay(self, kind: str, rows: list[Row]) -> bool:
+        """Whether the broker is to keep the message for who comes later: the newest of its kind only, for
+        older ones are sent again at a replay."""
+        return kind in wire.RETAINED and rows[-1].seq >= self._reader.newest_of(kind)
 
     def _give_up(self, row: Row, why: str) -> None:
         """An event that can never be sent becomes a gap; it does not hold back the others."""

@@ -14,13 +14,17 @@ OUTBOX_LOST = "the outbox file was damaged or removed"
 DROP_RANK = {
     "heatmap": 0,
     "health": 0,
+    "occupancy": 0,
     "flow": 1,
     "dwell": 1,
     "footfall": 2,
     "visit": 2,
     "flip": 3,
     "tryon": 3,
+    "inventory": 3,
+    "attributes": 3,
     "interaction": 4,
+    "store": 4,
     "gap": 5,
 }
 """What goes first when the outbox is full: the lowest rank, oldest first."""

@@ -69,6 +69,11 @@ class OutboxReader:
         (seq,) = self._db.execute("SELECT min(seq) FROM events").fetchone()
         return self.last_seq() + 1 if seq is None else int(seq)
 
+    def newest_of(self, kind: str) -> int:
+        """The last `seq` of a kind; 0 where there is none. Looks at all that is there."""
+        (seq,) = self._db.execute("SELECT max(seq) FROM events WHERE kind = ?", (kind,)).fetchone()
+        return 0 if seq is None else int(seq)
+
     def oldest_undelivered_s(self, delivered_to: int) -> float | None:
         """Time of the first event after `delivered_to`; None where there is none."""
         row = self._db.execute(

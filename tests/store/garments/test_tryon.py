@@ -85,11 +85,22 @@ def test_an_antenna_elsewhere_says_nothing_of_try_ons() -> None:
 
 def test_presence_that_goes_on_is_one_try_on() -> None:
     book = book_of()
-    for last_s in (5.0, 20.0, 60.0):
-        assert book.observe(presence(0.0, last_s)) == []
+    told = [book.observe(presence(0.0, last_s)) for last_s in (5.0, 20.0, 60.0)]
+    assert [[fact.open for fact in facts] for facts in told] == [[], [True], []]
     (fact,) = book.observe(presence(0.0, 65.0, gone=True))
     assert fact.end_s == BEGIN_S + 65.0
     assert book.cut() == []
+
+
+def test_it_is_told_as_open_once_it_is_sure_and_closed_by_its_next_revision() -> None:
+    paths = RecentPaths()
+    walk(paths, 7, 1.0, 1.0, (-4.0, 1.0))
+    book = book_of(paths)
+    (opened,) = book.observe(presence(0.0, LEAST_S))
+    assert (opened.rev, opened.open, opened.end_s, opened.visitor) == (0, True, BEGIN_S + LEAST_S, "v1")
+    (closed,) = book.observe(presence(0.0, 40.0, gone=True))
+    assert (closed.rev, closed.open, closed.end_s) == (1, False, BEGIN_S + 40.0)
+    assert (closed.key, closed.visitor) == (opened.key, opened.visitor)
 
 
 def test_a_tag_that_comes_back_is_another_try_on_even_if_its_going_was_not_told() -> None:
@@ -114,7 +125,7 @@ def test_what_is_open_at_the_end_is_partial() -> None:
     book.observe(presence(0.0, 30.0))
     book.observe(presence(0.0, 3.0, epc="aa02"))
     (fact,) = book.cut()
-    assert (fact.epc, fact.partial) == ("aa01", True)
+    assert (fact.epc, fact.partial, fact.open, fact.rev) == ("aa01", True, False, 1)
 
 
 def test_the_one_person_at_the_room_took_it_in() -> None:
@@ -158,7 +169,7 @@ def test_beyond_the_limit_the_tag_read_longest_ago_is_taken_as_gone(monkeypatch:
     book.observe(presence(0.0, 30.0, epc="aa01"))
     book.observe(presence(0.0, 50.0, epc="aa02"))
     (fact,) = book.observe(presence(60.0, 60.0, epc="aa03"))
-    assert fact.epc == "aa01"
+    assert fact.epc == "aa01" and not fact.open
     assert {left.epc for left in book.cut()} == {"aa02"}
 
 

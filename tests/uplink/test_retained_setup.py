@@ -1,0 +1,61 @@
+"""The newest word on how the shop is set up stays with the broker, for consumers that come later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from contract.envelope import seal
+from contract.facts import Store
+from runtime.uplink.broker.mosquitto import LocalBroker
+from runtime.uplink.cloud.store import CloudStore
+
+from .ends import ORIGIN, cloud_of, device_of, visit
+
+WaitUntil = Callable[[Callable[[], object], float], None]
+
+
+def setup(number: int) -> Store:
+    return Store(
+        key=f"store:{number}", time_s=1.7e9 + number, timezone="Europe/Berlin", revision=f"r{number}"
+    )
+
+
+def stored(path: Path) -> dict[str, str]:
+    store = CloudStore(path)
+    facts = {key: json.loads(body).get("revision", "") for key, _, body in store.facts()}
+    store.close()
+    return facts
+
+
+def test_who_comes_later_gets_the_newest_setup_and_an_older_one_sent_again_does_not_take_its_place(
+    tmp_path: Path, broker: LocalBroker, wait_until: WaitUntil
+) -> None:
+    with device_of(tmp_path, broker.port, trust_broker=True) as device:
+        device.outbox.append([setup(1), visit(1)])
+        device.outbox.append([setup(2), visit(2)])
+        wait_until(lambda: device.sender.tally().delivered_seq == 4, 10.0)
+        with cloud_of(tmp_path / "first.db", broker.port) as cloud:
+            # It has missed numbers 1 to 4 and asks for them: the old setup is sent once more.
+            wait_until(lambda: cloud.has(4), 30.0)
+        assert {"store:1", "store:2", "visit/1"} <= set(stored(tmp_path / "first.db"))
+    with cloud_of(tmp_path / "late.db", broker.port) as late:
+        wait_until(lambda: "store:2" in stored(tmp_path / "late.db"), 10.0)
+        assert "store:1" not in stored(tmp_path / "late.db")
+        audit = late.audit()
+        assert audit is None, "a copy of a stream that nobody else speaks of begins no account"
+
+
+def test_a_retained_copy_of_a_stream_that_lives_is_counted_once(tmp_path: Path) -> None:
+    store = CloudStore(tmp_path / "cloud.db")
+    copy = seal(setup(1), ORIGIN, 7, 1.7e9, "theirs")
+    assert store.take(ORIGIN, [copy], retained=True) == [copy]
+    assert store.streams() == []
+    assert store.take(ORIGIN, [copy]) == []
+    (stream,) = store.streams()
+    assert store.first_missing(stream) == 1, "the event itself has a number like any other"
+    store.take(ORIGIN, [copy], retained=True)
+    (audit,) = store.audit()
+    assert audit.duplicates == 1
+    store.close()
