@@ -108,7 +108,7 @@ MENDS = (
     Mend(
         "consumer-older",
         "an event that cannot be read spoils its batch",
-        (("self._put_aside(origin, body, error)", "raise"),),
+        (("self._put_aside(origin, body, error, counts=not retained)", "raise"),),
         "a bad event in a batch",
     ),
     Mend(
