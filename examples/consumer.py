@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 Key = tuple[str, str, str]  # site, device, stream
 MOST_BYTES, MOST_SEQ, MOST_STARTS, REPLAY_AFTER_S = 8 << 20, 2**53, 8, 15.0
-STATUS = {"stream": "", "last_seq": 0, "oldest_seq": 1, "incarnation": "", "migrated": False}  # defaults
+UNTOLD = {"stream": "", "last_seq": 0, "delivered_seq": 0, "incarnation": "", "migrated": False}
 SCHEMA = """PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
 CREATE TABLE IF NOT EXISTS events (site, device, stream, seq, id, body, PRIMARY KEY (site, device, id));
 CREATE TABLE IF NOT EXISTS streams (site, device, stream, body, PRIMARY KEY (site, device, stream));"""
@@ -24,10 +24,11 @@ CREATE TABLE IF NOT EXISTS streams (site, device, stream, body, PRIMARY KEY (sit
 
 @dataclass
 class Account:
-    """A stream: the `ranges` seen, put aside or named, the `last` seen or put aside, what its status told."""
+    """A stream: the `ranges` seen, put aside or named, the `last` seen or put aside, what statuses told."""
 
     ranges: list[list[int]] = field(default_factory=list)
     last: int = 0
+    delivered: int = 0
     oldest_seq: int = 1
     incarnations: dict[str, int] = field(default_factory=dict)
 
@@ -55,8 +56,7 @@ def fits(told: dict[str, Any], **types: type) -> bool:
 
 def unpack(payload: bytes | bytearray) -> list[dict[str, Any]]:
     """The objects of a payload. Raises ValueError, RecursionError or zlib.error."""
-    if payload[:1] == b"\x78":
-        payload = zlib.decompressobj().decompress(payload, MOST_BYTES)
+    payload = zlib.decompressobj().decompress(payload, MOST_BYTES) if payload[:1] == b"\x78" else payload
     told = json.loads(payload[:MOST_BYTES])  # what is cut off there is no JSON
     return [one for one in (told if isinstance(told, list) else [told]) if isinstance(one, dict)]
 
@@ -109,8 +109,8 @@ class Consumer:
 
     def note(self, key: Key, status: dict[str, Any], retained: bool) -> bool:
         """Note what a device says of its stream; whether that wants an answer."""
-        told: Any = STATUS | status
-        right = fits(told, last_seq=int, oldest_seq=int, incarnation=str, migrated=bool, stream=str)
+        told: Any = UNTOLD | {"oldest_seq": 1} | status
+        right = fits(told, oldest_seq=int, **{name: type(value) for name, value in UNTOLD.items()})
         if not right or told.get("state") != "online" or not 1 <= told["oldest_seq"] <= told["last_seq"] + 1:
             return False
         if told["migrated"] and key not in self.accounts and (before := (*key[:2], "")) in self.accounts:
@@ -118,6 +118,7 @@ class Consumer:
             self.db.execute("DELETE FROM streams WHERE site = ? AND device = ? AND stream = ?", before)
         account = self.accounts.setdefault(key, Account())
         account.oldest_seq = told["oldest_seq"]
+        account.delivered = max(account.delivered, min(told["delivered_seq"], told["last_seq"]))
         account.incarnations.setdefault(told["incarnation"], account.last)
         account.incarnations = dict([one for one in account.incarnations.items() if one[0]][-MOST_STARTS:])
         if retained and account.prefix() < told["last_seq"]:
@@ -128,7 +129,7 @@ class Consumer:
         """Ask for a replay where a number has been missing long enough."""
         for key, account in list(self.accounts.items()):
             first, (hole, ask_s, pause_s) = account.prefix() + 1, self.holes.get(key, (0, 0.0, 0.0))
-            if hole != first or first > account.last:
+            if hole != first or first > max(account.last, account.delivered):
                 self.holes[key] = first, time.monotonic() + REPLAY_AFTER_S, 2 * REPLAY_AFTER_S
             elif time.monotonic() >= ask_s:
                 self.holes[key] = first, time.monotonic() + pause_s, 2 * pause_s
@@ -136,13 +137,12 @@ class Consumer:
 
 
 if __name__ == "__main__":
-    host, port, database = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    consumer = Consumer(database, client)
+    consumer = Consumer(sys.argv[3], client)
     client.on_connect = lambda *_: client.subscribe("tagsight/v1/+/+/+", qos=1) and None
     client.on_message = lambda _client, _data, got: consumer.take(got.topic, got.payload, got.retain)
-    client.connect_async(host, int(port))
+    client.connect_async(sys.argv[1], int(sys.argv[2]))
     client.loop_start()
     while True:
         time.sleep(1.0)

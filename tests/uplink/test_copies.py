@@ -15,7 +15,7 @@ from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.window import DeliveryLimits
-from testing.rig import ORIGIN, Cloud, Device, client
+from testing.rig import ORIGIN, Cloud, Device, OutboxLimits, client
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 PATIENCE_S = 30.0
@@ -51,6 +51,48 @@ def test_a_box_with_a_new_disk_loses_nothing_and_says_whom_it_follows(
     assert set(audits) == {new.outbox.stream, *audits} and len(audits) == 2
     assert all(audit.complete for audit in audits.values())
     assert audits[new.outbox.stream].last_seq == 501, "500 visits and the gap that names the old stream"
+
+
+def test_a_database_put_back_from_a_copy_is_filled_again_by_a_box_with_nothing_new_to_say(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.uplink.cloud.receiver.HOLE_PATIENCE_S", 1.0)
+    put_back = _put_back(broker, tmp_path, wait_until, OutboxLimits(keep_s=1e10))
+    wait_until(lambda: put_back.kept("a") == 700, PATIENCE_S)
+    (audit,) = put_back.audit()
+    assert audit.complete and audit.events == 700
+    put_back.close()
+
+
+def test_what_a_database_put_back_misses_for_good_is_missing_in_its_audit(
+    broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    put_back = _put_back(broker, tmp_path, wait_until, OutboxLimits(keep_s=0.0))
+    wait_until(lambda: put_back.audit()[0].missing == ((301, 700),), PATIENCE_S)
+    put_back.close()
+    assert put_back.audit()[0].missing == ((301, 700),), "and it is still when it is opened again"
+
+
+def _put_back(broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, limits: OutboxLimits) -> Cloud:
+    """A cloud with the first 300 of a device's 700 events, all acknowledged; the device is back."""
+    path, copy = tmp_path / "cloud.db", tmp_path / "copy.db"
+    device = Device(tmp_path / "box", broker.port, olimits=limits)
+    with Cloud(path, broker.port):
+        device.say("a", 1, 300)
+        wait_until(lambda: device.sender.tally().delivered_seq == 300, PATIENCE_S)
+    shutil.copy(path, copy)
+    with Cloud(path, broker.port):
+        device.say("a", 301, 700)
+        wait_until(lambda: device.sender.tally().delivered_seq == 700, PATIENCE_S)
+        device.close()
+    shutil.copy(copy, path)
+    put_back = Cloud(path, broker.port)
+    assert put_back.kept("a") == 300
+    with Device(tmp_path / "box", broker.port, olimits=limits) as again:
+        wait_until(lambda: put_back.audit()[0].last_seq == 700, PATIENCE_S)
+        wait_until(lambda: put_back.kept("a") == 700 or limits.keep_s == 0, PATIENCE_S)
+        assert again.outbox.stream == put_back.audit()[0].stream
+    return put_back
 
 
 @pytest.mark.parametrize("has_consumer", [True, False])

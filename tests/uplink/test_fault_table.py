@@ -41,6 +41,7 @@ WHOLE = [
     "fork-fails",
     "outbox-unlinked",
     "consumer-older",
+    "restored-cloud",
     "ack-before-commit",
     "two-daemons",
     "huge-message",

@@ -108,5 +108,5 @@ def test_a_cloud_store_of_every_earlier_version_goes_forward_and_a_newer_one_is_
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=7")
     db.close()
-    with pytest.raises(OutboxError, match="event store version 7, this one knows 2"):
+    with pytest.raises(OutboxError, match="event store version 7, this one knows 3"):
         CloudStore(path)

@@ -16,9 +16,21 @@ from typing import Any
 import pytest
 
 from testing.delivery.cloud import is_connected
-from testing.rig import ORIGIN, DeliveryLimits, Device, Heard, LocalBroker, Promises, RawClient, until
+from testing.rig import (
+    ORIGIN,
+    DeliveryLimits,
+    Device,
+    Heard,
+    LocalBroker,
+    OutboxLimits,
+    Promises,
+    RawClient,
+    until,
+)
 
 PATIENCE_S = 240.0
+KEEPS = OutboxLimits(group_delay_s=0.005, keep_s=1e10)
+"""For visits that happened long ago."""
 TOPIC = f"tagsight/v1/{ORIGIN.site}/{ORIGIN.device}"
 
 
@@ -292,3 +304,28 @@ def test_a_forged_acknowledgement_makes_nothing_missing(
         assert until(lambda: box.sender.tally().acks_refused == 1, PATIENCE_S)
         consumer.start()
         settled(consumer, Promises(), {"a": 2_000}, box)
+
+
+def copied(database: Path, to: Path) -> None:
+    with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(to)) as other:
+        one.backup(other)
+
+
+def test_a_database_put_back_from_a_copy_is_filled_again(
+    consumer: Consumer, broker: LocalBroker, tmp_path: Path
+) -> None:
+    with Device(tmp_path / "box", broker.port, olimits=KEEPS) as box:
+        box.say("a", 1, 300)
+        assert until(lambda: consumer.kept("a") == 300, PATIENCE_S)
+        consumer.end(subprocess.Popen.terminate)
+        copied(consumer.db, tmp_path / "copy.db")
+        consumer.start()
+        box.say("b", 1, 200)
+        assert until(lambda: consumer.kept("b") == 200, PATIENCE_S)
+        assert until(lambda: box.sender.tally().delivered_seq == 500, PATIENCE_S)
+    consumer.end(subprocess.Popen.terminate)
+    copied(tmp_path / "copy.db", consumer.db)
+    consumer.start()
+    assert consumer.kept("b") == 0
+    with Device(tmp_path / "box", broker.port, olimits=KEEPS):
+        assert until(lambda: consumer.kept("b") == 200, PATIENCE_S)

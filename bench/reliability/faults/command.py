@@ -72,6 +72,7 @@ ROWS: dict[str, FaultRow] = {
     "fork-fails": FaultRow(state.fork_fails, 2),
     "outbox-unlinked": FaultRow(stream.outbox_unlinked, 2, 2),
     "consumer-older": FaultRow(consumer.consumer_older, 2),
+    "restored-cloud": FaultRow(consumer.restored_cloud, 2),
     "ack-before-commit": FaultRow(consumer.ack_before_commit, 5),
     "two-daemons": FaultRow(state.two_daemons, 2),
     "huge-message": FaultRow(consumer.huge_message, 2),

@@ -63,6 +63,15 @@ MENDS = (
         "no gap event names|did not arrive|does not tell the image",
     ),
     Mend(
+        "restored-cloud",
+        "the consumer never asks for what it misses",
+        (
+            ("if now_s - hole.since_s > hole.patience_s:", "if False:"),
+            ("            if prefix < last_seq:", "            if False:"),
+        ),
+        "lost|did not arrive|misses numbers",
+    ),
+    Mend(
         "clones",
         "a status or an acknowledgement of another copy of the outbox is not noticed",
         _NO_COPY_IS_NOTICED,

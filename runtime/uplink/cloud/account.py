@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -17,7 +17,8 @@ class StreamAccount(msgspec.Struct):
     device says it no longer has (delivered to somebody before). `orphaned` a later stream of the device has
     named: lost, and yet no reason to acknowledge, for another device may go on with this stream. `duplicates`
     counts events that came again, `clashes` numbers that stand for two events. `incarnations` are the latest
-    starts of the writer that were told, each with the greatest number that had come before.
+    starts of the writer that were told, each with the greatest number that had come before. Up to
+    `delivered` the device counts as delivered: more than came, where this database was put back from a copy.
     """
 
     seen: SeqRanges
@@ -28,6 +29,7 @@ class StreamAccount(msgspec.Struct):
     duplicates: int = 0
     clashes: int = 0
     incarnations: dict[str, int] = msgspec.field(default_factory=dict)
+    delivered: int = 0
     _settled: SeqRanges | None = None
 
     def arrived(self, seq: int) -> None:
@@ -64,6 +66,19 @@ class StreamAccount(msgspec.Struct):
             del self.incarnations[next(iter(self.incarnations))]
         return True
 
+    def counts_as_delivered(self, seq: int) -> None:
+        """The device has been told by somebody that everything up to `seq` arrived."""
+        self.delivered = max(self.delivered, seq)
+
+    def first_missing(self) -> int | None:
+        """The first number that can still come although it, or a later one, should be here; None where all
+        is whole."""
+        return next((first for first, _ in _missing(self.settled(), self.delivered)), None)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """What neither came nor is named, up to the last number that came or that counts as delivered."""
+        return list(_missing(self.known(), self.delivered))
+
     def last_seq(self) -> int:
         """The greatest number that came."""
         return max(self.seen.last(), self.aside.last())
@@ -94,6 +109,10 @@ class StreamAccount(msgspec.Struct):
         for first, last in self._lost():
             ranges.update(self.seen.missing(last, first))
         return ranges.count()
+
+
+def _missing(ranges: SeqRanges, at_least: int) -> Iterator[tuple[int, int]]:
+    return ranges.missing(max(ranges.last(), at_least))
 
 
 def new_account() -> StreamAccount:

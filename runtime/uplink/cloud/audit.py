@@ -36,11 +36,11 @@ def audit_of(stream: StreamId, account: StreamAccount) -> Audit:
     return Audit(
         site=stream.site,
         device=stream.device,
-        last_seq=account.known().last(),
+        last_seq=max(account.known().last(), account.delivered),
         events=account.seen.count(),
         named_in_gaps=account.named_in_gaps(),
         duplicates=account.duplicates,
-        missing=tuple(account.known().missing()),
+        missing=tuple(account.missing()),
         stream=stream.stream,
         put_aside=account.aside.count(),
         clashes=account.clashes,

@@ -142,7 +142,13 @@ class Receiver:
             raise PayloadError(f"its oldest event is {status.oldest_seq}, its last {status.last_seq}")
         stream = StreamId(*origin, status.stream)
         if status.state == "online":
-            self._store.greeted(stream, status.oldest_seq, status.incarnation, status.migrated)
+            self._store.greeted(
+                stream,
+                status.oldest_seq,
+                status.incarnation,
+                status.migrated,
+                min(status.delivered_seq, status.last_seq),
+            )
             self._greeted[stream] = status.last_seq if retained else 0
 
     def _keep(self, bodies: list[bytes]) -> None:

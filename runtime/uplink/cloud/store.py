@@ -161,9 +161,15 @@ class CloudStore:
         )
 
     def greeted(
-        self, stream: StreamId, oldest_seq: int, incarnation: str = "", migrated: bool = False
+        self,
+        stream: StreamId,
+        oldest_seq: int,
+        incarnation: str = "",
+        migrated: bool = False,
+        delivered_seq: int = 0,
     ) -> None:
-        """A device has said what it is, and what it still has from `oldest_seq` on.
+        """A device has said what it is, what it still has from `oldest_seq` on, and what it counts as
+        delivered.
 
         A migrated stream takes over the account that its device had before streams had names.
         """
@@ -185,6 +191,13 @@ class CloudStore:
             )
         account.started(incarnation)
         account.only_from(oldest_seq)
+        if delivered_seq > max(account.delivered, account.known().last()):
+            log.warning(
+                "receiver: %s/%s counts events up to %d as delivered, and up to %d are here: this database "
+                "was put back from a copy, or others received them",
+                *(*stream.origin, delivered_seq, account.known().last()),
+            )
+        account.counts_as_delivered(delivered_seq)
         self._touched.add(stream)
 
     def _account(self, stream: StreamId) -> StreamAccount:
@@ -198,11 +211,12 @@ class CloudStore:
         for stream in touched:
             account = self._accounts[stream]
             self._db.execute(
-                "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *stream,
                     *map(str, (account.seen, account.named, account.gone, account.aside, account.orphaned)),
                     *(account.duplicates, account.clashes, json.dumps(account.incarnations)),
+                    account.delivered,
                 ),
             )
         self._db.execute("COMMIT")
@@ -229,10 +243,9 @@ class CloudStore:
         return (0, {}) if account is None else (account.last_seq(), dict(account.incarnations))
 
     def first_missing(self, stream: StreamId) -> int | None:
-        """The first number that can still come although a later one came; None where all is whole."""
+        """The first number that can still come although it should be here; None where all is whole."""
         account = self._accounts.get(stream)
-        settled = SeqRanges() if account is None else account.settled()
-        return next((first for first, _ in settled.missing()), None)
+        return None if account is None else account.first_missing()
 
     def audit(self) -> list[Audit]:
         """One verdict for each stream of each device."""
@@ -248,5 +261,6 @@ class CloudStore:
 
 def _read_account(row: tuple[Any, ...]) -> tuple[StreamId, StreamAccount]:
     seen, named, gone, aside, orphaned = (SeqRanges.parse(text) for text in row[3:8])
-    account = StreamAccount(seen, named, gone, aside, orphaned, row[8], row[9], json.loads(row[10] or "{}"))
+    incarnations = json.loads(row[10] or "{}")
+    account = StreamAccount(seen, named, gone, aside, orphaned, row[8], row[9], incarnations, row[11])
     return StreamId(*row[:3]), account

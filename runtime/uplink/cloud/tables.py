@@ -80,5 +80,6 @@ CREATE VIEW facts AS
     SELECT site, device, kind, key, max(rev) AS rev, time, body FROM events
     GROUP BY site, device, key HAVING NOT retracted;
 """,
+    "ALTER TABLE accounts ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;",
 )
 """From version to version; a change of the tables is a further step, never an edit of an old one."""

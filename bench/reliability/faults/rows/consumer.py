@@ -47,6 +47,37 @@ def consumer_older(times: int) -> Outcome:
         return trial.settle("consumer older than the device", times, "unknown kinds kept and acknowledged")
 
 
+def restored_cloud(times: int) -> Outcome:
+    """The consumer's database is put back from a copy while the box is off; what it had acknowledged since
+    comes again."""
+    with fresh_trial() as trial:
+        trial.start()
+        trial.say(AWAY)
+        trial.arrived()
+        again, copy = 0, trial.folder / "copy.db"
+        for _ in range(times):
+            trial.receive.stop()
+            _copy(trial.receive.path, copy)
+            assert trial.receive.start(), "the receiver does not come up"
+            trial.say(AWAY)
+            trial.arrived()
+            trial.stop_box()
+            trial.arrived()
+            trial.receive.stop()
+            again += AWAY
+            _copy(copy, trial.receive.path)
+            assert trial.receive.start(), "the receiver does not come up with the copy"
+            trial.start()
+            began_s = time.monotonic()
+            trial.receiver_says("was put back from a copy")
+        return trial.settle("restored cloud", times, f"{again} acknowledged came again", began_s)
+
+
+def _copy(database: Path, to: Path) -> None:
+    with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(to)) as other:
+        one.backup(other)
+
+
 def _newer(trial: Trial, heard: Heard, origin: Origin) -> None:
     with SpokenDevice(trial.broker.port, origin) as device:
         device.announce(3, battery_percent=80)
