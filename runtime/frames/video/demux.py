@@ -227,11 +227,11 @@ class VideoReader:
                 self._decode(self._next_packet())
             except BrokeOff as error:
                 raise CannotOpen(Cause.NO_ANSWER, str(error)) from error
-        if not self._ready:
+        if not self._ready or self._frame_size is None:
             raise CannotOpen(
                 Cause.CODING, f"{self.coding}: no picture could be made of {self.spoiled} packets"
             )
-        self.size = self._pixels.upright_size(self._ready[0].frame)
+        self.size = self._pixels.upright_size(self._ready[0].frame, self._frame_size)
         """Width and height of the pictures, in pixels, after turning."""
 
     def _next_packet(self) -> Packet[VideoStream]:

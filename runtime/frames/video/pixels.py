@@ -14,6 +14,9 @@ from av.video.reformatter import VideoReformatter
 
 from runtime.frames.ring.buffer import Image
 
+TALL = 720
+"""Lines above which interlaced pictures are given by half."""
+
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180}
 _TURNS |= {-180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE, -270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -24,11 +27,10 @@ class Pixels:
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def upright_size(self, frame: VideoFrame) -> tuple[int, int]:
-        """Width and height of the frame when it is shown as its maker asks."""
-        if _turn(frame) in (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE):
-            return frame.height, frame.width
-        return frame.width, frame.height
+    def upright_size(self, frame: VideoFrame, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of a picture of `size`, coded as the frame, when it is shown as its maker asks."""
+        turned = _turn(frame) in (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE)
+        return (size[1], size[0]) if turned else size
 
     def bgr(self, frame: VideoFrame, size: tuple[int, int], into: Image | None = None) -> Image:
         """The frame upright as (height, width, 3) BGR of `size`, in `into` where that has this shape."""
@@ -36,23 +38,30 @@ class Pixels:
         width, height = size
         if turn in (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE):
             width, height = height, width
+        # Half-pictures are stretched by writing each line twice: cheap, and detectors scale anyhow.
+        times = 2 if 2 * frame.height == height else 1
         # By itself it takes a thread for each core, which costs more than it gains: there are other cameras.
-        shown = self._reformatter.reformat(frame, width, height, "bgr24", threads=1)
+        shown = self._reformatter.reformat(frame, width, height // times, "bgr24", threads=1)
         plane = shown.planes[0]
         strides = (plane.line_size, 3, 1)
-        image: Image = np.ndarray((height, width, 3), np.uint8, plane, 0, strides)  # type: ignore[arg-type]
+        lines: Image = np.ndarray((height // times, width, 3), np.uint8, plane, 0, strides)  # type: ignore[arg-type]
         if turn is not None:
-            image = np.asarray(cv2.rotate(image, turn), np.uint8)
-        if into is None or into.shape != image.shape:
-            return np.ascontiguousarray(image)
-        np.copyto(into, image)
+            lines = np.asarray(cv2.rotate(np.repeat(lines, times, axis=0), turn), np.uint8)
+            times = 1
+        if into is None or into.shape != (times * lines.shape[0], *lines.shape[1:]):
+            return np.ascontiguousarray(np.repeat(lines, times, axis=0) if times > 1 else lines)
+        for first in range(times):
+            np.copyto(into[first::times], lines)
         return into
 
 
 class Deinterlacer:
-    """Makes whole pictures of interlaced ones (FFmpeg's bwdif); those that are whole pass as they are.
+    """Makes whole pictures of interlaced ones; those that are whole pass as they are.
 
-    It looks one picture ahead, so that each comes when the next is pushed.
+    Up to `TALL` lines by FFmpeg's bwdif, which looks one picture ahead: each comes when the next is pushed.
+    Taller ones are given as their upper half-picture (FFmpeg's field): at once, without a copy, half as tall,
+    to be stretched where they are made into an array. bwdif would keep three pictures, 3.1 MB each at 1080i,
+    and detectors look at fewer lines than the half that is left.
     """
 
     def __init__(self) -> None:
@@ -66,6 +75,9 @@ class Deinterlacer:
             if kind != self._kind:
                 yield from self._pull(None)
                 self._kind, self._graph = kind, _graph(frame)
+            if frame.height > TALL and not frame.interlaced_frame:
+                yield frame
+                return
         yield from self._pull(frame)
 
     def _pull(self, frame: VideoFrame | None) -> Iterator[VideoFrame]:
@@ -85,10 +97,11 @@ def _graph(frame: VideoFrame) -> Graph:
     source: FilterContext = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
     )
-    bwdif = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    tall = frame.height > TALL
+    whole = graph.add("field", "type=top") if tall else graph.add("bwdif", "mode=send_frame:deint=interlaced")
     sink = graph.add("buffersink")
-    source.link_to(bwdif)
-    bwdif.link_to(sink)
+    source.link_to(whole)
+    whole.link_to(sink)
     graph.configure()
     return graph
 

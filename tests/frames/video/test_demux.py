@@ -17,7 +17,8 @@ from runtime.frames.video.demux import CannotOpen, Cause, VideoReader
 from tests.frames.clips import number_in
 from tests.frames.films import make_film, remuxed
 
-INTERLACED = {"flags": "+ildct+ilme", "x264-params": "interlaced=1"}
+INTERLACED = {"flags": "+ildct+ilme", "x264-params": "interlaced=1:repeat-headers=1"}
+PROGRESSIVE = {"x264-params": "repeat-headers=1"}
 
 
 def all_of(path: Path) -> list[tuple[int, float | None]]:
@@ -73,6 +74,35 @@ def test_interlaced_pictures_are_decoded_and_made_whole(tmp_path: Path) -> None:
     assert video.interlaced
     assert [number for number, _ in found] == list(range(30))
     assert [stamp_s for _, stamp_s in found] == pytest.approx([number / 10 for number in range(30)])
+
+
+def test_tall_interlaced_pictures_are_shown_by_half_and_at_once(tmp_path: Path) -> None:
+    """1080i would keep three pictures in memory."""
+    film = make_film(tmp_path / "i.mp4", coder=INTERLACED, size=(160, 736))
+    video, looked_ahead = VideoReader(film), 0
+    assert video.size == (160, 736)
+    for number in range(30):
+        picture = video.read()
+        assert picture is not None
+        looked_ahead = max(looked_ahead, len(video._ready))
+        image = video.pixels(picture, np.zeros((736, 160, 3), np.uint8))
+        assert number_in(image) == number and picture.stamp_s == pytest.approx(number / 10)
+        assert image.shape == (736, 160, 3) and np.array_equal(image[::2], image[1::2])
+        assert np.array_equal(image, video.pixels(picture))
+    assert video.read() is None and video.interlaced and not video.resized and looked_ahead == 0
+
+
+def test_whole_pictures_between_tall_interlaced_ones_stay_whole(tmp_path: Path) -> None:
+    films = [
+        make_film(tmp_path / f"{name}.264", container="h264", coder=coder, size=(160, 736))
+        for name, coder in (("i", INTERLACED), ("p", PROGRESSIVE))
+    ]
+    (tmp_path / "both.264").write_bytes(films[0].read_bytes() + films[1].read_bytes())
+    video, halves = VideoReader(tmp_path / "both.264"), []
+    while (picture := video.read()) is not None:
+        halves.append(2 * picture.frame.height == 736)
+        assert video.pixels(picture).shape == (736, 160, 3)
+    assert halves == 30 * [True] + 30 * [False]
 
 
 @pytest.mark.parametrize(("turned", "size"), [(90, (128, 160)), (-90, (128, 160)), (180, (160, 128))])
