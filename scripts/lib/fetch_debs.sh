@@ -139,7 +139,7 @@ fetch_deb_file() {
 # Write WRAPPER: it runs BINARY (under ROOT) with the libraries that were unpacked beside it.
 write_wrapper() {
     local wrapper=$1 root=$2 binary=$3 folders
-    folders="$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)"
+    folders="$(find "$root" \( -name '*.so' -o -name '*.so.*' \) -printf '%h\n' | sort -u | paste -sd:)"
     mkdir -p "$(dirname "$wrapper")"
     cat > "$wrapper.new" << WRAPPER
 #!/bin/sh
