@@ -7,6 +7,9 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
     vision  -> store        PersonsSeen (FramesMissed the store makes itself, of the health of cameras)
     reader  -> store        TagFlip, TagPresence
     store   -> uplink       Committed
+    store   -> console      Committed, FloorNow, CameraNow
+    console -> store        WatchRequest
+    console -> camera       FrameWanted, FrameDone, for FrameReady
     child   -> supervisor   Health
     supervisor -> child     Attach, Detach, Configure, Stop; Health of the others to the store process
 """
@@ -41,6 +44,10 @@ class FrameDone(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
     slot: int
     sequence: int
+
+
+class FrameWanted(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """A reader that is lent frames on request only asks for the next one."""
 
 
 class Person(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +118,43 @@ class Committed(msgspec.Struct, frozen=True, tag=True, array_like=True):
     seq: int
 
 
+class WatchRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What the console wants to be told from now on: of people on the floor, and of these cameras' frames."""
+
+    people: bool
+    cameras: tuple[str, ...] = ()
+
+
+class OnFloor(msgspec.Struct, frozen=True, array_like=True):
+    """One visitor and where they are on the floor, metres."""
+
+    visitor: str
+    floor_xy_m: tuple[float, float]
+
+
+class FloorNow(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Everybody who is on the floor."""
+
+    time_s: float
+    people: tuple[OnFloor, ...]
+
+
+class InPicture(msgspec.Struct, frozen=True, array_like=True):
+    """One person in a frame: `visitor` is empty where it is not known yet, `box` as that of `Person`."""
+
+    visitor: str
+    box: tuple[float, float, float, float]
+
+
+class CameraNow(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """Who is in frame `sequence` of a camera."""
+
+    camera: str
+    sequence: int
+    time_s: float
+    people: tuple[InPicture, ...]
+
+
 class HealthState(str, Enum):
     """How a process is, in the words that health, log, systemd and page use. Words that are here stay."""
 
@@ -173,7 +217,9 @@ class Attach(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """A peer to talk to: `role` says what the accompanying descriptors are, `name` whose.
 
     Roles and descriptors: "frames" (camera's side: [socket]), "camera" (vision's side: [ring, socket]),
-    "records" ([socket]: PersonsSeen, TagFlip, TagPresence or Committed, as the two ends dictate).
+    "records" ([socket]: PersonsSeen, TagFlip, TagPresence or Committed, as the two ends dictate), "console"
+    (the store's side of the console: [socket]), "frames on request" (as "frames", but each frame is asked
+    for).
     """
 
     role: str
@@ -203,11 +249,15 @@ class Stop(msgspec.Struct, frozen=True, tag=True, array_like=True):
 Message = (
     FrameReady
     | FrameDone
+    | FrameWanted
     | PersonsSeen
     | FramesMissed
     | TagFlip
     | TagPresence
     | Committed
+    | WatchRequest
+    | FloorNow
+    | CameraNow
     | Health
     | Attach
     | Detach

@@ -104,6 +104,7 @@ class CameraProcess(Service):
         self.configured_by(CameraSpec, self._apply_config)
         self.accept("ring", 1, self._start)
         self.accept("frames", 1, self._add_reader, self._remove_reader)
+        self.accept("frames on request", 1, partial(self._add_reader, on_request=True), self._remove_reader)
 
     def inputs(self) -> Iterable[Input]:
         """Each reader of the ring, who gives slots back."""
@@ -132,7 +133,7 @@ class CameraProcess(Service):
         if self._capture is not None:
             self._capture.analysis_fps = spec.analysis_fps
 
-    def _add_reader(self, name: str, fd: int) -> None:
+    def _add_reader(self, name: str, fd: int, on_request: bool = False) -> None:
         sock = socket.socket(fileno=fd)
         if self._ring is None:
             log.warning("%s wants frames of a camera that has no ring yet", name)
@@ -140,7 +141,7 @@ class CameraProcess(Service):
             return
         try:
             with self._ring.lock:
-                self._ring.lender.add_reader(name, sock)
+                self._ring.lender.add_reader(name, sock, on_request=on_request)
         except FrameError as error:
             log.warning("%s", error)
 
@@ -218,7 +219,7 @@ class CameraProcess(Service):
             state, detail = HealthState.STALLED, f"a read has not come back for {busy_s:.0f} s"
         with self._ring.lock:
             drops = Counter(self._capture.drops) + self._ring.lender.drops
-            free, readers = self._ring.lender.ledger.free, len(self._ring.lender.readers)
+            free, readers = self._ring.lender.ledger.free, len(self._ring.lender.constant_readers)
         values = {
             "fps": self._capture.rate(now_s),
             "source_fps": status.source_fps,

@@ -18,7 +18,7 @@ from runtime import messages
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image
 from runtime.frames.ring.slots import LedgerError, SlotLedger
-from runtime.messages import FrameDone, FrameReady
+from runtime.messages import FrameDone, FrameReady, FrameWanted
 
 MAX_READERS = 8
 MAX_READY_BYTES = 256
@@ -38,16 +38,24 @@ class FrameLender:
         self.ledger = SlotLedger(ring.slots, lent_max)
         self.drops: Counter[str] = Counter()
         self._readers: dict[str, socket.socket] = {}
+        self._on_request: set[str] = set()
+        self._wanting: set[str] = set()
+
+    @property
+    def constant_readers(self) -> list[str]:
+        """Those who are told of every frame."""
+        return [name for name in self._readers if name not in self._on_request]
 
     @property
     def readers(self) -> dict[str, socket.socket]:
         """The sockets of the readers, to wait on."""
         return dict(self._readers)
 
-    def add_reader(self, name: str, sock: socket.socket) -> None:
+    def add_reader(self, name: str, sock: socket.socket, *, on_request: bool = False) -> None:
         """Lend frames to `name` from now on; an earlier reader of that name is gone. Owns the socket.
 
-        Raises FrameError beyond MAX_READERS readers.
+        A reader `on_request` is told of the next frame each time it asks (`FrameConsumer.ask`), and is never
+        what a source waits for. Raises FrameError beyond MAX_READERS readers.
         """
         self.remove_reader(name)
         if len(self._readers) >= MAX_READERS:
@@ -55,10 +63,14 @@ class FrameLender:
             raise FrameError(f"a ring serves at most {MAX_READERS} readers, {name} is one too many")
         sock.setblocking(False)
         self._readers[name] = sock
+        if on_request:
+            self._on_request.add(name)
 
     def remove_reader(self, name: str) -> None:
         """Take back every slot that `name` holds and close its socket; nothing happens if it is unknown."""
         sock = self._readers.pop(name, None)
+        self._on_request.discard(name)
+        self._wanting.discard(name)
         if sock is not None:
             sock.close()
             self.ledger.forget(name)
@@ -71,10 +83,13 @@ class FrameLender:
         message = FrameReady(slot, header.sequence, header.time_s)
         told: list[str] = []
         for name in tuple(self._readers):
+            if name in self._on_request and name not in self._wanting:
+                continue
             if not self.ledger.may_lend_to(name):
                 self.drops[READER_BUSY] += 1
             elif self._tell(name, message):
                 told.append(name)
+                self._wanting.discard(name)
         self.ledger.lend(slot, header.sequence, told)
         return len(told)
 
@@ -89,6 +104,9 @@ class FrameLender:
                 message, fds = messages.receive(sock)
                 for fd in fds:
                     os.close(fd)
+                if isinstance(message, FrameWanted) and name in self._on_request:
+                    self._wanting.add(name)
+                    continue
                 if fds or not isinstance(message, FrameDone):
                     raise LedgerError(f"reader {name} sent {type(message).__name__}, which is not FrameDone")
                 self.ledger.give_back(name, message.slot, message.sequence)
@@ -131,7 +149,7 @@ class LeasedRing:
     def readers_are_ready(self) -> bool:
         """Whether there is a slot, and a reader, and each reader may be told of it."""
         with self.lock:
-            ledger, readers = self.lender.ledger, self.lender.readers
+            ledger, readers = self.lender.ledger, self.lender.constant_readers
             return ledger.free > 0 and bool(readers) and all(map(ledger.may_lend_to, readers))
 
     def put_back(self, slot: int) -> None:
@@ -205,6 +223,10 @@ class FrameConsumer:
     def give_back(self, ready: FrameReady) -> None:
         """Done with a frame: its view must not be used any more. Raises messages.PeerGone."""
         messages.send(self.sock, FrameDone(ready.slot, ready.sequence))
+
+    def ask(self) -> None:
+        """Ask for the next frame, as a reader on request. Raises messages.PeerGone, BlockingIOError."""
+        messages.send(self.sock, FrameWanted())
 
     def close(self) -> None:
         """Give everything back and let go of the ring."""

@@ -160,3 +160,27 @@ def test_a_camera_that_lends_a_slot_beyond_the_ring_is_refused() -> None:
         with pytest.raises(FrameError, match="lent slot 2"):
             consumer.receive()
         consumer.close()
+
+
+def test_a_reader_on_request_is_lent_one_frame_for_each_it_asks_for(lender: FrameLender) -> None:
+    camera_end, reader_end = messages.pair()
+    lender.add_reader("console", camera_end, on_request=True)
+    consumer = FrameConsumer(FrameRing.attach(os.dup(lender.ring.fd)), reader_end)
+    assert lend(lender, 1) == 0 and consumer.receive() is None
+    consumer.ask()
+    lender.take_back("console")
+    assert lend(lender, 2) == 1
+    ready = consumer.receive()
+    assert ready is not None and ready.sequence == 2
+    assert lend(lender, 3) == 0, "asked for once, lent once"
+    consumer.give_back(ready)
+    lender.take_back("console")
+    assert lender.ledger.free == 4
+    assert lender.constant_readers == [], "no source waits for it"
+
+
+def test_a_constant_reader_that_asks_for_frames_talks_nonsense(lender: FrameLender) -> None:
+    consumer = consumer_of(lender, "vision")
+    consumer.ask()
+    lender.take_back("vision")
+    assert "vision" not in lender.readers
