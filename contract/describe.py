@@ -11,6 +11,7 @@ from contract.facts import (
     Attributes,
     Coverage,
     Dwell,
+    Fact,
     Flip,
     Flow,
     Footfall,
@@ -33,15 +34,18 @@ MINUTE_S = 60.0
 def describe(event: Event, zone: tzinfo | None = None) -> str:
     """Local time (of `zone`, or this machine's), kind, and what happened."""
     fact = event.fact
+    return f"{clock_time(fact.time_s, zone)}  {fact.kind:<11}  {in_words(fact)}"
+
+
+def in_words(fact: Fact) -> str:
+    """What happened."""
     words = _WORDS[type(fact)](fact)
     if fact.retracted:
-        words = f"withdrawn: {words}"
-    elif fact.rev > 0:
-        words = f"{words} (corrected, revision {fact.rev})"
-    return f"{_clock_time(fact.time_s, zone)}  {fact.kind:<11}  {words}"
+        return f"withdrawn: {words}"
+    return f"{words} (corrected, revision {fact.rev})" if fact.rev > 0 else words
 
 
-def _clock_time(time_s: float, zone: tzinfo | None) -> str:
+def clock_time(time_s: float, zone: tzinfo | None) -> str:
     """HH:MM:SS, or question marks for a moment that no calendar has."""
     try:
         return f"{datetime.fromtimestamp(time_s, zone):%H:%M:%S}"

@@ -25,6 +25,7 @@ COMMANDS = {
     "events": ("runtime.uplink.events_cli", "Describe, decode and watch events."),
     "uplink": ("runtime.uplink.cli", "Receive events for the cloud; keys for the uplink."),
     "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
+    "view": ("runtime.commands.view", "Say where the box's pages are, with a link to sign in by."),
     "doctor": ("runtime.commands.doctor", "Say what this machine has and what is missing."),
 }
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"

@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "tagsight.errors": ("tagsight.redaction",),
     "tagsight.yaml_files": ("tagsight.errors",),
     "contract": ("tagsight.errors",),
+    "web": ("tagsight.errors",),
     "engines": BASE,
     "rfid_reader": BASE,
     "runtime": (),
@@ -88,10 +89,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.uplink.errors",
         "runtime.uplink.migrations",
     ),
+    "runtime.console": (
+        *GROUND,
+        "contract",
+        "web",
+        "runtime.frames.ring",
+        "runtime.store.floorplan",
+        "runtime.uplink.outbox.reader",
+    ),
     "runtime.processes": (
         *GROUND,
         *DATA_PATH,
         "contract",
+        "runtime.console",
+        "web",
         "engines",
         "rfid_reader",
         "runtime.reader_settings",
@@ -112,12 +123,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.reader_settings",
         "runtime.supervisor.state.folder",
     ),
-    "runtime.demo": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
+    "runtime.demo": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader", "runtime.console"),
     "runtime.commands": (
         *GROUND,
         *DATA_PATH,
         "contract",
         "engines",
+        "runtime.console",
         "runtime.demo",
         "runtime.doctor",
         "runtime.supervisor",
@@ -170,7 +182,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 """Room -> the modules of other rooms it may import, by prefix. `runtime` and `tagsight` stand for their
 `__init__` alone: each room in them has a line of its own."""
 
-SHOP = ("calibration", "contract", "engines", "rfid_reader", "runtime", "tagsight")
+SHOP = ("calibration", "contract", "engines", "rfid_reader", "runtime", "tagsight", "web")
 """What runs in a shop. Only the table of commands names the benchmarks."""
 
 MAX_MODULES_A_FOLDER = 15

@@ -15,6 +15,7 @@ from runtime.config.secret_files import open_to_others, read_secret
 from runtime.config.sections import (
     Antenna,
     Camera,
+    Console,
     Engines,
     Entrance,
     Fixture,
@@ -37,6 +38,7 @@ __all__ = [
     "ArticleTable",
     "Camera",
     "ConfigErrors",
+    "Console",
     "Engines",
     "Entrance",
     "Examined",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runtime.config.checks.cameras import check_cameras
+from runtime.config.checks.console import check_console
 from runtime.config.checks.coverage import check_sight
 from runtime.config.checks.files import check_files, complete_floor, resolve_paths
 from runtime.config.checks.maps import check_maps
@@ -42,6 +43,7 @@ CHECKS = (
     check_readers,
     check_engines,
     check_uplink,
+    check_console,
 )
 
 
@@ -118,6 +120,7 @@ def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:
         retention=draft.retention,
         intervals=draft.intervals,
         log=draft.log,
+        console=draft.console,
         state_dir=draft.state_dir,
         epcs_file=draft.epcs_file,
     )

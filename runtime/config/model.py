@@ -13,6 +13,7 @@ from runtime.config.sections import (
     MAX_READERS,
     MAX_ZONES,
     Camera,
+    Console,
     Engines,
     Entrance,
     Fixture,
@@ -57,6 +58,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     retention: Retention = Retention()
     intervals: Intervals = Intervals()
     log: Log = Log()
+    console: Console = Console()
     state_dir: Annotated[Path, Meta(description="where the outbox and other state live")] = field(
         default_factory=lambda: Path("state")
     )

@@ -19,6 +19,7 @@ import yaml
 from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import load_reads
 from rfid_reader.simulator.scenarios.files import SHIPPED
+from runtime.demo.page import page_section
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import free_port
 
@@ -93,6 +94,7 @@ def write_store(folder: Path, clip: Path, epoch_s: float, reader_port: int, brok
     store["readers"][0]["port"] = reader_port
     store["readers"][0]["calibration"] = str(folder / "antennas.yaml")
     store["uplink"]["port"] = broker_port
+    store["console"] = page_section()
     store["state_dir"] = str(folder / "state")
     (folder / "state").mkdir(mode=0o700)
     path = folder / "store.yaml"

@@ -13,6 +13,7 @@ from runtime.config import StoreConfig, load
 from runtime.demo.drawing.film import Stretch
 from runtime.demo.drawing.outputs import draw_demo
 from runtime.demo.listener import EventListener
+from runtime.demo.page import tell_page
 from runtime.demo.plaza import LOOP_S, PATHS, Opened, find_clip, open_plaza, read_truth
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
@@ -50,6 +51,7 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
         console.print("listening to the empty store, then opening it")
         with open_plaza(box, clip, broker.port) as plaza:
             config = load(plaza.config)
+            tell_page(config, console)
             hear = narrator(tally, console, ZoneInfo(config.site.timezone))
             site = config.site
             listener = EventListener(

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from runtime.config import StoreConfig
 from runtime.messages import HealthState
-from runtime.processes import camera, reader, store, uplink, vision
+from runtime.processes import camera, console, reader, store, uplink, vision
 from runtime.processes.spec import Spec
 
 
@@ -46,7 +46,7 @@ class Kind:
 
     module: ModuleType
     spec_of: Callable[[StoreConfig, str, tuple[float, float]], Spec]
-    sends_to: SendsTo | None = None
+    sends_to: tuple[SendsTo, ...] = ()
     instances: Callable[[StoreConfig], Sequence[str]] | None = None
     wanted: Callable[[StoreConfig], bool] = lambda _: True
     progress: Progress | None = None
@@ -75,12 +75,16 @@ KINDS = (
         uplink.spec_of,
         progress=Progress(HealthState.OK, 300.0, "nothing delivered of what waits"),
     ),
-    Kind(store, store.spec_of, SendsTo("uplink")),
-    Kind(vision, vision.spec_of, SendsTo("store"), wanted=lambda config: bool(config.cameras)),
+    Kind(console, console.spec_of, wanted=lambda config: config.console.enabled),
+    Kind(store, store.spec_of, (SendsTo("uplink"), SendsTo("console", role="console", as_role="store"))),
+    Kind(vision, vision.spec_of, (SendsTo("store"),), wanted=lambda config: bool(config.cameras)),
     Kind(
         camera,
         camera.spec_of,
-        SendsTo("vision", role="frames", as_role="camera", by_instance=True),
+        (
+            SendsTo("vision", role="frames", as_role="camera", by_instance=True),
+            SendsTo("console", role="frames on request", as_role="camera", by_instance=True),
+        ),
         instances=_cameras,
         progress=Progress(HealthState.LIVE, 60.0, "no frame"),
         has_ring=True,
@@ -89,7 +93,7 @@ KINDS = (
     Kind(
         reader,
         reader.spec_of,
-        SendsTo("store"),
+        (SendsTo("store"),),
         instances=_readers,
         progress=Progress(HealthState.READING, 60.0, "no word of the reader"),
     ),
@@ -107,7 +111,7 @@ def ranked(kinds: Sequence[Kind] = KINDS) -> list[list[Kind]]:
     by_name = {kind.name: kind for kind in kinds}
 
     def rank(kind: Kind) -> int:
-        return 0 if kind.sends_to is None else 1 + rank(by_name[kind.sends_to.to])
+        return max((1 + rank(by_name[one.to]) for one in kind.sends_to), default=0)
 
     found: dict[int, list[Kind]] = {}
     for kind in kinds:

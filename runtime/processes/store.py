@@ -22,16 +22,20 @@ from contract.envelope import Origin
 from contract.facts import Fact
 from runtime import messages
 from runtime.messages import (
+    CameraNow,
     Committed,
+    FloorNow,
     FramesMissed,
     Health,
     HealthState,
+    InPicture,
     Message,
     PeerGone,
     PersonsSeen,
     TagFlip,
     TagPresence,
 )
+from runtime.processes.console_line import ConsoleLine
 from runtime.processes.service import Input, Service
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
@@ -40,6 +44,8 @@ from runtime.uplink.outbox.opening import OpeningOutbox
 from runtime.uplink.outbox.writer import Outbox
 
 ADVANCE_EVERY_S = 0.1
+FLOOR_EVERY_S = 0.2
+"""How often the console is told who is where, while somebody looks."""
 RECORDS_AT_ONCE = 512
 """Records taken from one peer before the others have their turn."""
 MAX_AHEAD_S = 5.0
@@ -69,18 +75,22 @@ class StoreProcess(Service):
         self._peers: dict[str, socket.socket] = {}
         self._uplink: socket.socket | None = None
         self._sent_seq = 0
+        self._console = ConsoleLine()
         self._records: Counter[str] = Counter()
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
         self._progress_s = self.clock.now()
         self._revision = ""
         self._tell_setup(spec)
         self.accept("records", 1, self._attach, self._detach)
+        self.accept("console", 1, self._console.attach, self._console.detach)
         self.configured_by(StoreSpec, self._apply_config)
         self.every(ADVANCE_EVERY_S, self._advance)
+        self.every(FLOOR_EVERY_S, self._tell_floor)
 
     def inputs(self) -> list[Input]:
-        """Each peer that sends records."""
-        return [(sock.fileno(), partial(self._receive_from, name)) for name, sock in self._peers.items()]
+        """Each peer that sends records, and the console with what it wants to be told."""
+        peers = [(sock.fileno(), partial(self._receive_from, name)) for name, sock in self._peers.items()]
+        return [*peers, *self._console.inputs()]
 
     def on_wake(self) -> None:
         """A group of events is on disk."""
@@ -104,6 +114,18 @@ class StoreProcess(Service):
 
     def _advance(self) -> None:
         self._keep(self._behaviour.advance(self.clock.now()))
+
+    def _tell_floor(self) -> None:
+        if self._console.wanted.people:
+            self._console.tell(FloorNow(self.clock.now(), self._behaviour.on_floor()))
+
+    def _tell_frame(self, seen: PersonsSeen) -> None:
+        if seen.camera in self._console.wanted.cameras:
+            people = tuple(
+                InPicture(self._behaviour.visitor_of(seen.camera, person.track), person.box)
+                for person in seen.persons
+            )
+            self._console.tell(CameraNow(seen.camera, seen.sequence, seen.time_s, people))
 
     def _apply_config(self, spec: StoreSpec) -> None:
         self._keep(self._behaviour.apply_plan(spec.floor_plan()))
@@ -152,6 +174,8 @@ class StoreProcess(Service):
             self._records[type(record).__name__] += 1
             self._progress_s = now_s
             self._keep(conclude())
+            if isinstance(record, PersonsSeen):
+                self._tell_frame(record)
 
     def _conclusions_of(self, record: Message) -> Callable[[], Sequence[Fact]] | None:
         """What the core has to say about a record; None for one that is none of its business."""
@@ -172,6 +196,7 @@ class StoreProcess(Service):
 
     def _announce_committed(self) -> None:
         seq = self._outbox.state().committed_seq
+        self._console.committed(seq)
         if self._uplink is None or seq == self._sent_seq:
             return
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from contract.facts import Dwell, Fact, ProcessHealth, Quality
-from runtime.messages import FramesMissed, Health, PersonsSeen, TagFlip, TagPresence
+from runtime.messages import FramesMissed, Health, OnFloor, PersonsSeen, TagFlip, TagPresence
 from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.entrances import LOST_S, REACH_S, EntranceCounter
 from runtime.store.counts.flow import FlowCounter
@@ -180,6 +180,18 @@ class Behaviour:
         facts += self._flow.cut(self._now_s)
         facts += self._occupancy.cut(self._now_s)
         return facts + list(self._heatmap.cut(self._now_s))
+
+    def on_floor(self) -> tuple[OnFloor, ...]:
+        """Everybody who is on the floor now."""
+        return tuple(
+            OnFloor(self._ids.of(person, here.time_s), (here.x_m, here.y_m))
+            for person, here in self._paths.present(self._now_s)
+        )
+
+    def visitor_of(self, camera: str, track: int) -> str:
+        """Whom a camera's track is of; empty while that is not decided."""
+        person = self._people.person_of((camera, track))
+        return "" if person is None else self._ids.of(person, self._now_s)
 
     def counts(self) -> dict[str, int]:
         """What the core has counted about itself: late records, identities, limits reached."""

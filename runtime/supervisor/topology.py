@@ -70,10 +70,11 @@ def plan_processes(
 def plan_links(plans: Sequence[ProcessPlan]) -> list[ProcessLink]:
     """Who talks to whom among these processes."""
     return [
-        _link(plan, other, plan.kind.sends_to)
+        _link(plan, other, sends)
         for plan in plans
+        for sends in plan.kind.sends_to
         for other in plans
-        if plan.kind.sends_to is not None and other.kind.name == plan.kind.sends_to.to
+        if other.kind.name == sends.to
     ]
 
 

@@ -34,7 +34,7 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> DoorS
 DOOR = Kind(
     ModuleType("runtime.processes.door"),
     spec_of,
-    SendsTo("store"),
+    (SendsTo("store"),),
     instances=lambda config: [entrance.name for entrance in config.entrances],
     preload=True,
 )
@@ -77,7 +77,7 @@ def test_a_store_without_cameras_has_no_vision(plaza: StoreConfig) -> None:
 
 def test_each_kind_has_a_module_with_a_main() -> None:
     assert [kind.name for rank in ranked() for kind in rank] == [
-        "uplink", "store", "vision", "reader", "camera",
+        "uplink", "console", "store", "vision", "reader", "camera",
     ]  # fmt: skip
     assert all(callable(kind.module.main) for kind in KINDS)
 
@@ -92,6 +92,7 @@ def test_a_spec_tells_what_can_change_while_its_process_runs() -> None:
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 def test_what_a_process_does_not_need_leaves_its_spec_as_it_is(plaza: StoreConfig, kind: str) -> None:
     """A secret or an address goes to nobody but the process that uses it, and restarts nobody else."""
+    plaza = msgspec.structs.replace(plaza, console=replace_all(plaza.console, enabled=True))
     changed = {
         "camera": {
             "cameras": [replace_all(one, uri="other.mp4", password_file=Path("/p")) for one in plaza.cameras]
@@ -99,7 +100,8 @@ def test_what_a_process_does_not_need_leaves_its_spec_as_it_is(plaza: StoreConfi
         "reader": {"readers": [replace_all(one, host="192.0.2.7") for one in plaza.readers]},
         "uplink": {"uplink": replace_all(plaza.uplink, host="192.0.2.8")},
         "vision": {"engines": replace_all(plaza.engines, threads=3)},
-        "store": {"site": replace_all(plaza.site, timezone="Asia/Tokyo")},
+        "store": {"retention": replace_all(plaza.retention, visitor_hours=3.0)},
+        "console": {"console": replace_all(plaza.console, enabled=True, port=8_481)},
     }
     for owner, sections in changed.items():
         other = msgspec.structs.replace(plaza, **sections)

@@ -36,6 +36,7 @@ def resolve_paths(draft: Draft) -> None:
     if draft.epcs_file is not None:
         draft.epcs_file = folder / draft.epcs_file
     draft.uplink = _absolute(draft.uplink, folder)
+    draft.console = _absolute(draft.console, folder)
     if isinstance(draft.uplink.tls, Tls):
         draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
     if draft.floor is not None:
@@ -79,6 +80,7 @@ def _check_private(draft: Draft) -> None:
         for index, camera in draft.cameras
     ]
     secret.append(("uplink.password_file", draft.uplink.password_file, "password file"))
+    secret.append(("console.key", draft.console.key, "private key"))
     if isinstance(draft.uplink.tls, Tls):
         secret.append(("uplink.tls.key", draft.uplink.tls.key, "private key"))
     for path, file, what in secret:

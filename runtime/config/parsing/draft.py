@@ -17,6 +17,7 @@ from runtime.config.sections import (
     MAX_READERS,
     MAX_ZONES,
     Camera,
+    Console,
     Engines,
     Entrance,
     Fixture,
@@ -60,6 +61,7 @@ class Draft:
     retention: Retention = field(default_factory=Retention)
     intervals: Intervals = field(default_factory=Intervals)
     log: Log = field(default_factory=Log)
+    console: Console = field(default_factory=Console)
     state_dir: Path = Path("state")
     epcs_file: Path | None = None
     stock: list[StockRow] = field(default_factory=list)
@@ -113,6 +115,8 @@ def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
         draft.intervals = notes.section(Intervals, found["intervals"], "intervals") or draft.intervals
     if "log" in found:
         draft.log = notes.section(Log, found["log"], "log") or draft.log
+    if "console" in found:
+        draft.console = notes.section(Console, found["console"], "console") or draft.console
     if "state_dir" in found:
         draft.state_dir = notes.path(found["state_dir"], "state_dir") or draft.state_dir
     if "epcs_file" in found:

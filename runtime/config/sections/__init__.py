@@ -6,6 +6,7 @@ otherwise. Paths are absolute once a file has been loaded. The descriptions are 
 """
 
 from runtime.config.sections.cameras import MAX_CAMERAS, Camera, PointPair
+from runtime.config.sections.console import Console
 from runtime.config.sections.engines import Engines
 from runtime.config.sections.floor import MAX_FIXTURES, MAX_ZONES, Entrance, Fixture, Floor, Sku, Zone
 from runtime.config.sections.readers import MAX_READERS, Antenna, Reader
@@ -20,6 +21,7 @@ __all__ = [
     "MAX_ZONES",
     "Antenna",
     "Camera",
+    "Console",
     "Engines",
     "Entrance",
     "Fixture",

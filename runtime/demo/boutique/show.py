@@ -23,6 +23,7 @@ from runtime.demo.boutique.score import stays as judge_stays
 from runtime.demo.boutique.store import LEAD_S, Boutique, open_boutique
 from runtime.demo.drawing.floor import floor_picture, heat_picture
 from runtime.demo.listener import EventListener
+from runtime.demo.page import tell_page
 from runtime.demo.plaza import Opened, read_truth
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
@@ -115,6 +116,7 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
         console.print("listening to the empty store, then opening it")
         with open_boutique(boutique, box, broker.port) as opened:
             config = load(opened.config)
+            tell_page(config, console)
             hear = narrator(tally, console, ZoneInfo(config.site.timezone))
             listener = EventListener(
                 broker.host, broker.port, config.site.name, config.site.device, out / "events.jsonl", hear

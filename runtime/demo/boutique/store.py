@@ -15,6 +15,7 @@ from engines.scene.courses import Trajectory
 from engines.scene.reading import load_scene
 from engines.scene.spec import Scene
 from engines.scene.truth import courses
+from runtime.demo.page import page_section
 from runtime.demo.plaza import Opened, calibrate_quiet, run_store
 from runtime.demo.staging import scenario_of, store_of, write_paths
 from runtime.errors import TagsightError
@@ -64,6 +65,7 @@ def open_boutique(boutique: Boutique, folder: Path, broker_port: int) -> Iterato
     store = store_of(boutique.scene, uris)
     store["readers"][0].update(port=reader_port, calibration=str(folder / "antennas.yaml"))
     store["uplink"] = {"host": "127.0.0.1", "port": broker_port, "trust_broker": True}
+    store["console"] = page_section()
     store["state_dir"] = str(folder / "state")
     (folder / "state").mkdir(mode=0o700)
     config = folder / "store.yaml"

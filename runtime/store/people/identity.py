@@ -113,6 +113,10 @@ class GlobalTracks:
             self._end((camera, track))
         return points + self._decide(time_s)
 
+    def person_of(self, source: Source) -> int | None:
+        """Whom a track is of; None while that is not decided."""
+        return self._bound.get(source)
+
     def id_switches(self) -> list[IdSwitch]:
         """Which persons got their own tracks back since the last call; the points told by then had not."""
         found, self._switches = self._switches, []

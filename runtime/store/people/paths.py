@@ -21,6 +21,8 @@ BRIDGE_S = 5.0
 """A longer gap in a path is not bridged: nobody knows where the person was."""
 COAST_S = 1.0
 SEEN_WITHIN_S = 0.6
+PRESENT_S = 2.0
+"""Who was seen so lately is still on the floor."""
 DRIFT_M_PER_S = 0.4
 
 
@@ -73,6 +75,14 @@ class RecentPaths:
     def persons(self) -> frozenset[int]:
         """Everybody who was on the floor in the last `KEEP_S`."""
         return frozenset(self._paths)
+
+    def present(self, time_s: float) -> list[tuple[int, Position]]:
+        """Everybody who was seen within `PRESENT_S` of that time, and where last."""
+        return [
+            (person, path[-1])
+            for person, path in self._paths.items()
+            if time_s - path[-1].time_s <= PRESENT_S
+        ]
 
     def whereabouts(self, times_s: Floats) -> list[Whereabouts]:
         """Every person who was, or may have been, on the floor at one of the times (n,), rising."""

@@ -53,6 +53,11 @@ class OutboxReader:
                 break
         return found
 
+    def first_since(self, time_s: float) -> int:
+        """The first `seq` of what happened at that time or later; the next to come where there is none."""
+        (seq,) = self._db.execute("SELECT min(seq) FROM events WHERE time_s >= ?", (time_s,)).fetchone()
+        return self.last_seq() + 1 if seq is None else int(seq)
+
     def is_replaced(self) -> bool:
         """Another file lies at the path by now (a damaged outbox was set aside)."""
         try:

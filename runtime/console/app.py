@@ -1,0 +1,149 @@
+"""The pages, put together: who may see which, and what is on them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from runtime.console.daybook import Daybook
+from runtime.console.health_words import lines, verdict
+from runtime.console.link import KEY_FILE
+from runtime.console.live import Live
+from runtime.console.plan import plan_of
+from runtime.console.shown import Setup, ShownStore
+from web.access import Access
+from web.accounts import Accounts
+from web.errors import WebError
+from web.pages import Pages
+from web.security.guard import Guard
+from web.security.private_files import signing_key
+from web.security.sessions import Sessions
+from web.security.users import Users
+
+HERE = Path(__file__).parent
+LINKS = {"/": "Live", "/health": "Health", "/people": "Users"}
+USERS_FILE = "users.json"
+
+
+class ShopPages:
+    """Everything behind the pages. `now` gives UTC seconds, `watch` hears whether anybody looks at the floor.
+
+    Raises WebError where users or key cannot be read or made.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        shown: ShownStore,
+        now: Callable[[], float],
+        watch: Callable[[bool], None],
+        code: str,
+    ) -> None:
+        zone = ZoneInfo(setup.timezone)
+        self.setup = setup
+        self.shown = shown
+        self.users = Users(setup.folder / USERS_FILE)
+        self.live = Live(shown, zone, Daybook(setup.outbox, zone), now, watch)
+        self._now = now
+        self._code = code
+        self._sessions = Sessions(signing_key(setup.folder / KEY_FILE), self.users)
+        self._pages = Pages(HERE, self._sessions, f"tagsight · {setup.site}", LINKS)
+        self._access = Access(self._sessions, secure=setup.has_tls, cookie=f"tagsight-{setup.port}")
+
+    def use(self, shown: ShownStore) -> None:
+        """Go on with another plan."""
+        self.shown = shown
+        self.live.use(shown)
+
+    def app(self) -> ASGIApp:
+        """The application behind its gate."""
+        access, setup = self._access, self.setup
+        accounts = Accounts(self._pages, access, self._sessions, self.users, self._code)
+        viewer = access.viewer
+        app = Starlette(
+            routes=[
+                Route("/", viewer(self._live)),
+                Route("/live/now", viewer(self._live_now)),
+                Route("/live/stream", viewer(self._stream)),
+                Route("/plan.css", viewer(self._plan_css)),
+                Route("/health", viewer(self._health)),
+                *accounts.routes(),
+                *self._pages.routes(),
+            ],
+            exception_handlers={HTTPException: self._refused, WebError: self._failed},
+        )
+        return Guard(app, names=setup.names, loopback=setup.is_loopback, secure=setup.has_tls)
+
+    async def _live(self, request: Request) -> Response:
+        await self.live.read()
+        return self._pages.render(
+            request,
+            "live.html",
+            plan=plan_of(self.shown),
+            now=self.live.snapshot(),
+            devices=self.live.devices(),
+        )
+
+    async def _live_now(self, request: Request) -> Response:
+        await self.live.read()
+        return JSONResponse(self.live.snapshot())
+
+    async def _stream(self, request: Request) -> Response:
+        await self.live.read()
+        response = self.live.feed.response(lambda: self._may_still(request))
+        if response is None:
+            raise HTTPException(503, "Too many browsers look at this page already.")
+        return response
+
+    def _may_still(self, request: Request) -> bool:
+        session = self._access.session_of(request)
+        return session is not None and session.may("viewer")
+
+    async def _plan_css(self, request: Request) -> Response:
+        return Response(plan_of(self.shown).css(), media_type="text/css")
+
+    async def _health(self, request: Request) -> Response:
+        await self.live.read()
+        found = lines(
+            self.shown, self.live.daybook.health(), self._now(), _disk_used(self.setup.outbox.parent)
+        )
+        part = "hx-request" in request.headers
+        return self._pages.render(
+            request,
+            "health_lines.html" if part else "health.html",
+            lines=found,
+            verdict=verdict(found),
+            fault=self.live.daybook.fault,
+        )
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        text = error.detail if error.detail[-1:] in ".!?" else f"{error.detail}."
+        return self._message(request, error.status_code, "Not possible", text)
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        return self._message(request, 503, "Not possible now", str(error))
+
+    def _message(self, request: Request, status: int, heading: str, text: str) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if not wants_page or not hasattr(request.state, "session"):
+            return JSONResponse({"error": text}, status)
+        return self._pages.render(request, "message.html", status, heading=heading, text=text)
+
+
+def _disk_used(folder: Path) -> float | None:
+    """Share of the disk of the outbox that is used; None where it cannot be said."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    return usage.used / usage.total if usage.total else None

@@ -1,0 +1,142 @@
+"""Today's events as the box has them on disk: read from the outbox when somebody asks, and only then."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import TypeVar
+
+from contract.envelope import Event, EventFact, open_event
+from contract.errors import PayloadError
+from contract.facts import Fact, ProcessHealth, Visit
+from runtime.uplink.outbox.reader import OutboxReader
+from tagsight.errors import TagsightError
+
+FactT = TypeVar("FactT", bound=Fact)
+MAX_FACTS = 60_000
+"""Of each kind; the oldest go, and the page says so."""
+HEALTH_S = 180.0
+"""Older health says nothing about now."""
+AT_ONCE = 2_000
+NEWS_AT_ONCE = 200
+
+
+class Daybook:
+    """Facts of the local day of `zone`, each in its highest revision. Used by one thread at a time."""
+
+    def __init__(self, outbox: Path, zone: tzinfo) -> None:
+        self._outbox = outbox
+        self._zone = zone
+        self._reader: OutboxReader | None = None
+        self._next_seq: int | None = None
+        self._day_s = (0.0, 0.0)
+        self._facts: dict[type[Fact], dict[str, Fact]] = defaultdict(dict)
+        self._health: dict[str, ProcessHealth] = {}
+        self.cut_short = False
+        """The day's first facts had to be left out."""
+        self.fault = ""
+        """Why nothing can be read, in a sentence."""
+
+    @property
+    def begin_s(self) -> float:
+        """The local midnight that the day began with, UTC seconds."""
+        return self._day_s[0]
+
+    def catch_up(self, now_s: float) -> list[Event]:
+        """Read what has been written since the last call; the newest of it that is news, oldest first."""
+        self._begin_day(now_s)
+        news: list[Event] = []
+        try:
+            reader = self._opened()
+            while rows := reader.rows(self._next_seq or 0, limit=AT_ONCE, max_bytes=4_000_000):
+                for row in rows:
+                    self._next_seq = row.seq + 1
+                    if row.kind == "health" and row.time_s < now_s - HEALTH_S:
+                        continue
+                    event = _event(row.body)
+                    if event is not None and self._take(event.fact):
+                        news.append(event)
+                del news[:-NEWS_AT_ONCE]
+        except (TagsightError, sqlite3.Error) as error:
+            self.fault = f"today's events cannot be read: {error}"
+            self.close()
+        else:
+            self.fault = ""
+        return news
+
+    def of(self, kind: type[FactT]) -> list[FactT]:
+        """Today's facts of a kind that hold, in the order in which they were first told."""
+        return [fact for fact in self._facts[kind].values() if isinstance(fact, kind) and not fact.retracted]
+
+    def health(self) -> dict[str, ProcessHealth]:
+        """The newest word of each process."""
+        return dict(self._health)
+
+    def gates(self) -> dict[str, tuple[int, int]]:
+        """How many came in and went out today, by entrance."""
+        counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        for visit in self.of(Visit):
+            counts[visit.entrance][visit.direction == "out"] += 1
+        return {entrance: (entered, left) for entrance, (entered, left) in counts.items()}
+
+    def close(self) -> None:
+        """Let go of the outbox."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
+    def _opened(self) -> OutboxReader:
+        if self._reader is not None and self._reader.is_replaced():
+            self.close()
+            self._next_seq = None
+        if self._reader is None:
+            self._reader = OutboxReader(self._outbox)
+        if self._next_seq is None:
+            self._next_seq = self._reader.first_since(self.begin_s)
+        return self._reader
+
+    def _begin_day(self, now_s: float) -> None:
+        begin_s, end_s = self._day_s
+        if begin_s <= now_s < end_s:
+            return
+        self._day_s = local_day(now_s, self._zone)
+        self.cut_short = False
+        for facts in self._facts.values():
+            for key in [key for key, fact in facts.items() if fact.time_s < self.begin_s]:
+                del facts[key]
+
+    def _take(self, fact: EventFact) -> bool:
+        """Whether it is news."""
+        if isinstance(fact, ProcessHealth):
+            self._health[fact.process] = fact
+            return True
+        if fact.time_s < self.begin_s:
+            return False
+        facts = self._facts[type(fact)]
+        known = facts.get(fact.key)
+        if known is not None and known.rev >= fact.rev:
+            return False
+        facts[fact.key] = fact
+        if len(facts) > MAX_FACTS:
+            del facts[next(iter(facts))]
+            self.cut_short = True
+        return True
+
+
+def local_day(time_s: float, zone: tzinfo) -> tuple[float, float]:
+    """Begin and end of the local day of a moment, UTC seconds; a day may have 23 or 25 hours."""
+    day = datetime.fromtimestamp(time_s, zone).date()
+    first, next_ = (
+        datetime.combine(each, datetime.min.time(), zone).timestamp()
+        for each in (day, day + timedelta(days=1))
+    )
+    return first, next_
+
+
+def _event(body: bytes) -> Event | None:
+    try:
+        return open_event(body)
+    except PayloadError:
+        return None

@@ -1,0 +1,190 @@
+"""The console process: pages for a browser.
+
+The store process says over `Attach("store", "store")` what is on disk, and while somebody looks who is where.
+The server has a thread of its own (`runtime.console.server`); nothing of it is imported before the process
+begins, for a box without pages needs none of its packages.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runtime import messages
+from runtime.config import StoreConfig
+from runtime.config.checks.console import missing_packages
+from runtime.console.shown import Setup, ShownStore
+from runtime.messages import Committed, FloorNow, Health, HealthState, PeerGone, WatchRequest
+from runtime.processes.service import Input, Service
+from runtime.processes.spec import Spec
+from tagsight.errors import TagsightError
+
+if TYPE_CHECKING:
+    from runtime.console.app import ShopPages
+    from runtime.console.server import WebServer
+
+TRY_EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class ConsoleSpec(Spec, frozen=True):
+    """Where the pages are, and what they show, which can change while they are served."""
+
+    LIVE = frozenset({"shown"})
+
+    setup: Setup
+    shown: ShownStore
+
+
+def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> ConsoleSpec:
+    """The spec of the console; there is one, whatever `name` says."""
+    return ConsoleSpec(Setup.of(config), ShownStore.of(config), clock=clock)
+
+
+class ConsoleProcess(Service):
+    """Sockets around the pages."""
+
+    def __init__(self, control: socket.socket, spec: ConsoleSpec) -> None:
+        super().__init__(control, "console", spec)
+        self._spec = spec
+        self._store: socket.socket | None = None
+        self._pages: ShopPages | None = None
+        self._server: WebServer | None = None
+        self._fault = ""
+        self._people_wanted = False
+        self._told = WatchRequest(False)
+        self.accept("store", 1, self._attach_store, self._detach_store)
+        self.accept("camera", 2, self._refuse_camera)
+        self.configured_by(ConsoleSpec, self._apply_config)
+        self.every(TRY_EVERY_S, self._serve)
+
+    def inputs(self) -> list[Input]:
+        """The store process."""
+        return [] if self._store is None else [(self._store.fileno(), self._receive_from_store)]
+
+    def on_wake(self) -> None:
+        """Somebody begins or ceases to look."""
+        self._tell_store()
+
+    def finish(self) -> None:
+        """Let the browsers go."""
+        if self._server is not None:
+            self._server.stop()
+        super().finish()
+
+    def health(self) -> Health:
+        """Whether the pages are there, and how many look."""
+        now_s = self.clock.now()
+        if self._fault:
+            return Health(self.name, HealthState.UNUSABLE, now_s, now_s, self._fault)
+        viewers = 0 if self._pages is None else self._pages.live.feed.viewers
+        state = HealthState.STARTING if self._server is None else HealthState.LIVE
+        return Health(self.name, state, now_s, now_s, "", {"viewers": float(viewers)})
+
+    def _serve(self) -> None:
+        """Begin to serve, or try again what has failed."""
+        if self._server is not None:
+            if self._server.alive:
+                return
+            raise TagsightError("the console's server has ended by a fault; its trace is in the log")
+        if names := missing_packages():
+            self._say_fault(f"packages are missing ({', '.join(names)}): pip install 'tagsight[console]'")
+            return
+        from runtime.console.app import ShopPages
+        from runtime.console.server import Address, ServerError, WebServer
+        from web.accounts import new_code
+        from web.errors import WebError
+
+        code = new_code()
+        try:
+            address = Address(self._spec.setup)
+            self._pages = ShopPages(
+                self._spec.setup, self._spec.shown, self.clock.now, self._watch_people, code
+            )
+        except (ServerError, WebError) as error:
+            self._say_fault(str(error))
+            return
+        self._fault = ""
+        self._server = WebServer(address, self._pages.app(), self._pages.live.close)
+        self._server.start()
+        log.info("the pages are at %s", self._spec.setup.url())
+        if address.fingerprint:
+            log.info("the certificate's SHA-256 fingerprint is %s", address.fingerprint)
+        if not self._pages.users.all():
+            log.info("nobody can sign in yet: the first-run code is %s (or: tagsight view)", code)
+
+    def _say_fault(self, fault: str) -> None:
+        if fault != self._fault:
+            log.error("%s", fault)
+        self._fault = fault
+
+    def _watch_people(self, wanted: bool) -> None:
+        """Called by the server's thread."""
+        self._people_wanted = wanted
+        self.wake()
+
+    def _tell_store(self) -> None:
+        wanted = WatchRequest(self._people_wanted)
+        if self._store is None or wanted == self._told:
+            return
+        try:
+            messages.send(self._store, wanted)
+            self._told = wanted
+        except BlockingIOError:
+            return
+        except PeerGone:
+            self._detach_store("store")
+
+    def _receive_from_store(self) -> None:
+        while self._store is not None:
+            try:
+                message, fds = messages.receive(self._store)
+            except BlockingIOError:
+                return
+            except PeerGone:
+                self._detach_store("store")
+                return
+            except msgspec.DecodeError as error:
+                log.warning("the store sent what is no record: %s", error)
+                continue
+            _close_all(fds)
+            if self._pages is None or self._server is None:
+                continue
+            if isinstance(message, FloorNow):
+                self._server.call(self._pages.live.take_people, message)
+            elif isinstance(message, Committed):
+                self._server.call(self._pages.live.take_committed, message.seq)
+
+    def _attach_store(self, name: str, fd: int) -> None:
+        self._detach_store(name)
+        self._store = socket.socket(fileno=fd)
+        self._store.setblocking(False)
+        self._tell_store()
+
+    def _detach_store(self, _: str) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store, self._told = None, WatchRequest(False)
+
+    def _refuse_camera(self, _: str, ring_fd: int, socket_fd: int) -> None:
+        _close_all((ring_fd, socket_fd))
+
+    def _apply_config(self, spec: ConsoleSpec) -> None:
+        self._spec = spec
+        if self._pages is not None and self._server is not None:
+            self._server.call(self._pages.use, spec.shown)
+
+
+def _close_all(fds: tuple[int, ...]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def main(control: socket.socket, spec: ConsoleSpec) -> None:
+    """Show pages until told to stop or the supervisor is gone."""
+    ConsoleProcess(control, spec).run()

@@ -1,0 +1,106 @@
+"""The pages of the plaza over a real outbox, as a browser without a screen asks for them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from contract.envelope import Origin
+from contract.facts import Fact
+from runtime.config import Console, StoreConfig, load
+from runtime.console.app import ShopPages
+from runtime.console.shown import Setup, ShownStore
+from runtime.uplink.outbox.writer import Outbox
+
+CODE = "ABCD-EFGH-JKMN"
+PASSWORD = "four plain dull words"
+
+
+class Shop:
+    """Pages, and the outbox that they read."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self.config = config
+        self.watched: list[bool] = []
+        self.outbox = Outbox(config.outbox_path(), Origin("plaza", "demo-box"))
+        self.pages = ShopPages(Setup.of(config), ShownStore.of(config), time.time, self.watched.append, CODE)
+        self.app = self.pages.app()
+
+    def write(self, facts: Sequence[Fact]) -> None:
+        """Facts, on disk."""
+        self.outbox.append(facts)
+        assert self.outbox.flush(10.0)
+
+    def browser(self) -> Browser:
+        """A browser that has not signed in."""
+        return Browser(self)
+
+    def technician(self) -> Browser:
+        """One whom the first technician uses."""
+        browser = self.browser()
+        if not self.pages.users.all():
+            self.pages.users.add_first("Ada", PASSWORD)
+        return browser.sign_in("Ada")
+
+    def viewer(self) -> Browser:
+        """One whom a viewer uses."""
+        self.technician()
+        if self.pages.users.find("Vera") is None:
+            self.pages.users.add("Vera", "viewer", PASSWORD)
+        return self.browser().sign_in("Vera")
+
+    def close(self) -> None:
+        """Let go of the outbox."""
+        self.pages.live.close()
+        self.outbox.close(5.0)
+
+
+class Browser:
+    """Keeps cookies, sends its origin with each form and the token that the page has."""
+
+    def __init__(self, shop: Shop) -> None:
+        setup = shop.pages.setup
+        self.origin = setup.url().rstrip("/")
+        self.client = TestClient(shop.app, base_url=self.origin, follow_redirects=False)
+
+    def get(self, path: str, page: bool = True):  # type: ignore[no-untyped-def]
+        return self.client.get(path, headers={"Accept": "text/html" if page else "*/*"})
+
+    def token(self) -> str:
+        found = re.search(r'name="token" value="([0-9a-f]{64})"', self.get("/sign-in").text) or re.search(
+            r'name="token" value="([0-9a-f]{64})"', self.get("/").text
+        )
+        assert found is not None
+        return found[1]
+
+    def post(self, path: str, origin: str | None = "", token: str | None = None, **fields: str):  # type: ignore[no-untyped-def]
+        """A form; `origin` and `token` are the right ones unless given."""
+        headers = {"Accept": "text/html"}
+        if origin is not None:
+            headers["Origin"] = origin or self.origin
+        fields["token"] = self.token() if token is None else token
+        return self.client.post(path, data=fields, headers=headers)
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> Browser:
+        answer = self.post("/sign-in", name=name, password=password)
+        assert answer.status_code == 303, answer.text
+        return self
+
+
+@pytest.fixture
+def config(repo: Path, tmp_path: Path) -> StoreConfig:
+    plaza = load(repo / "runtime" / "demo" / "plaza.yaml", clips_needed=False)
+    return msgspec.structs.replace(plaza, state_dir=tmp_path, console=Console(enabled=True))
+
+
+@pytest.fixture
+def shop(config: StoreConfig) -> Iterator[Shop]:
+    opened = Shop(config)
+    yield opened
+    opened.close()
