@@ -24,6 +24,7 @@ COMMANDS = {
     "calibrate": ("calibration.cli", "Measure cameras, floor, antennas and clocks on site."),
     "events": ("runtime.uplink.events_cli", "Describe, decode and watch events."),
     "uplink": ("runtime.uplink.cli", "Receive events for the cloud; keys for the uplink."),
+    "fleet": ("fleet.cli", "Many shops in one warehouse: load test, answers, history."),
     "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
     "view": ("runtime.commands.view", "Say where the box's pages are, with a link to sign in by."),
     "doctor": ("runtime.commands.doctor", "Say what this machine has and what is missing."),

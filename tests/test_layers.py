@@ -143,6 +143,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.vision.draw",
     ),
     "tagsight": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
+    "fleet": ("contract", "tagsight.errors"),
+    "fleet.load": (
+        "contract",
+        "fleet.embedded",
+        "fleet.errors",
+        "fleet.ingest.records",
+        "fleet.ingest.sources",
+        "fleet.load.oracle",
+        "fleet.models",
+    ),
+    "fleet.cli": ("fleet.embedded", "fleet.errors", "fleet.ingest", "fleet.load.run", "fleet.serve"),
+    "fleet.load.oracle": (),
     "testing": (
         *GROUND,
         *DATA_PATH,

@@ -1,0 +1,189 @@
+"""`tagsight fleet`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import msgspec
+
+from fleet.errors import FleetError
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+DAY = r"\d{4}-\d{2}-\d{2}"
+
+
+@click.group()
+def fleet() -> None:
+    """Many shops' events in one warehouse: load test, answers, history.
+
+    \b
+    Example:
+      tagsight fleet load --stores 8 --days 2 --seed 1 --json
+      tagsight fleet answers footfall --db warehouse.db
+    """
+
+
+@fleet.command()
+@click.option(
+    "--stores", type=click.IntRange(1, 10_000), default=8, show_default=True, help="How many shops."
+)
+@click.option("--days", type=click.IntRange(1, 366), default=2, show_default=True, help="How many days.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of everything that is drawn.")
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "flink"]),
+    default="embedded",
+    show_default=True,
+    help="Which engine takes the lines in.",
+)
+@click.option("--visitors", type=click.IntRange(1), default=60, show_default=True, help="A day and shop.")
+@click.option("--shuffled", is_flag=True, help="Lines arrive in random order.")
+@click.option("--last-holds", is_flag=True, help="Break the rule of revisions, to see that it is noticed.")
+@click.option(
+    "--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep lines and warehouse there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def load(
+    stores: int,
+    days: int,
+    seed: int,
+    engine: str,
+    visitors: int,
+    shuffled: bool,
+    last_holds: bool,
+    keep: Path | None,
+    as_json: bool,
+) -> None:
+    """Make up a day of many shops, run it through, compare every answer with an independent one.
+
+    Ends with 1 where a row differs.
+
+    \b
+    Example:
+      tagsight fleet load --stores 50 --days 7 --seed 3 --json
+    """
+    from fleet.load.run import run
+
+    if engine == "flink":
+        raise FleetError("the Flink engine is not in this version; take --engine embedded")
+    with ExitStack() as stack:
+        if keep is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagsight-fleet-")))
+        else:
+            folder = keep
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise FleetError(f"{folder}: not empty; give a new folder for --keep")
+        result = run(
+            folder,
+            stores=stores,
+            days=days,
+            seed=seed,
+            visitors=visitors,
+            shuffled=shuffled,
+            highest_holds=not last_holds,
+        )
+    if as_json:
+        click.echo(msgspec.json.encode(result).decode())
+    else:
+        for name, value in msgspec.structs.asdict(result).items():
+            click.echo(f"{name:18} {value}")
+    if result.differing_rows:
+        sys.exit(1)
+
+
+@fleet.command()
+@click.argument("name", required=False)
+@click.option("--db", type=FILE, help="The warehouse's file.")
+@click.option("--site", "sites", multiple=True, help="Only this store; repeatable.")
+@click.option("--from", "first_day", default="0000-01-01", help="First local day, YYYY-MM-DD.")
+@click.option("--to", "last_day", default="9999-12-31", help="Last local day, YYYY-MM-DD.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Of time-outs."
+)
+@click.option("--now", "now_s", type=float, help="As of this moment, UTC seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+def answers(
+    name: str | None,
+    db: Path | None,
+    sites: tuple[str, ...],
+    first_day: str,
+    last_day: str,
+    minutes: float,
+    now_s: float | None,
+    as_json: bool,
+) -> None:
+    """Answer the question NAME; without one, list them.
+
+    \b
+    Example:
+      tagsight fleet answers footfall --db warehouse.db --site plaza --from 2026-11-01 --json
+    """
+    from fleet.serve.asking import Asked, ask, opened, questions
+
+    if name is None:
+        for each, question in questions().items():
+            click.echo(f"{each:22} {question.about}")
+        return
+    if db is None:
+        raise click.UsageError("--db is needed: the warehouse's file")
+    with ExitStack() as stack:
+        opened_db = opened(db)
+        stack.callback(opened_db.close)
+        rows = ask(opened_db, name, Asked(sites or None, first_day, last_day, minutes, now_s))
+    if as_json:
+        click.echo(msgspec.json.encode({"answer": name, "rows": rows}).decode())
+        return
+    for row in rows:
+        click.echo("  ".join(f"{column} {'-' if value is None else value}" for column, value in row.items()))
+
+
+@fleet.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--db", type=FILE, default=Path("warehouse.db"), show_default=True, help="The warehouse's file."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what became of the lines as JSON.")
+def backfill(files: tuple[Path, ...], db: Path, as_json: bool) -> None:
+    """Take in FILES: JSON lines of events and records, or CSV of sales, stock or plans.
+
+    In any order, also while live events come, and more than once: of each fact the highest revision holds.
+
+    \b
+    Example:
+      tagsight fleet backfill demo-out/events.jsonl sales.csv --db warehouse.db
+    """
+    from fleet.embedded.feeding import feed_file
+    from fleet.embedded.warehouse import Warehouse
+
+    warehouse = Warehouse(db)
+    try:
+        lines = {str(file): feed_file(warehouse, file) for file in files}
+        counters = warehouse.counters()
+    finally:
+        warehouse.close()
+    if as_json:
+        click.echo(msgspec.json.encode({"lines": lines, "counters": counters}).decode())
+        return
+    for file, count in lines.items():
+        click.echo(f"{file}: {count} lines")
+    click.echo("in the warehouse by now: " + ", ".join(f"{count} {name}" for name, count in counters.items()))
+
+
+@fleet.command()
+def schema() -> None:
+    """Print the JSON Schema of what tills and planners hand in: a sale, a line of a stock list, a plan's day.
+
+    \b
+    Example:
+      tagsight fleet schema > records.schema.json
+    """
+    from fleet.ingest.records import schema_of_records
+
+    click.echo(msgspec.json.format(msgspec.json.encode(schema_of_records()), indent=2))

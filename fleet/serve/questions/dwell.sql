@@ -1,0 +1,8 @@
+-- Stays, visitors and seconds in each zone by day.
+SELECT told.site, told.local_day, told.zone_name, told.stays, told.visitors, told.dwell_s,
+  COALESCE(holes.blind_s, 0) AS store_blind_s, COALESCE(holes.missing_events, 0) AS missing_events
+FROM dws_dwell_zone_day AS told
+LEFT JOIN dws_coverage_day AS holes ON holes.site = told.site AND holes.local_day = told.local_day
+JOIN asked ON asked.site = told.site
+WHERE told.local_day BETWEEN :first_day AND :last_day
+ORDER BY told.site, told.local_day, told.zone_name
