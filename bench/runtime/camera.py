@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import click
 import numpy as np
@@ -25,7 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip
-from bench.runtime.decoding import LIMIT_S, READERS, Image, OpenCv
+from bench.runtime.decoding import READERS, Image, OpenCv
+from bench.runtime.fresh_process import answer_of
 from runtime.errors import TagsightError
 
 WARM_UP = 30
@@ -117,19 +119,9 @@ def _watch(reader: str, uri: str, pictures: int, answer: Connection) -> None:
 
 def cost(reader: str, uri: str, pictures: int) -> tuple[float, float]:
     """One repetition in a fresh process: (as BGR, decoded only), ms a picture. Raises TagsightError."""
-    context = mp.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_watch, args=(reader, uri, pictures, there))
-    process.start()
-    there.close()
-    try:
-        answer = here.recv() if here.poll(LIMIT_S) else f"nothing after {LIMIT_S:.0f} s"
-    except EOFError:
-        answer = "its process ended"
-    process.join(5.0)
-    if isinstance(answer, str):
-        raise TagsightError(f"{reader} cannot be measured: {answer}")
-    as_bgr, decoded = answer
+    as_bgr, decoded = cast(
+        "list[float]", answer_of(_watch, reader, uri, pictures, fault=f"{reader} cannot be measured")
+    )
     return as_bgr, decoded
 
 

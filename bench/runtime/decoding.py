@@ -12,7 +12,6 @@ are there, show what they should, and have the time they should.
 from __future__ import annotations
 
 import json
-import multiprocessing as mp
 import os
 import statistics
 import tempfile
@@ -29,10 +28,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip
+from bench.runtime.fresh_process import answer_of
 from runtime.errors import TagsightError
 
 READERS = ("ours", "opencv")
-LIMIT_S = 300.0
 LEVEL_TOLERANCE = 4
 """Grey levels that coding may change."""
 TIME_TOLERANCE_S = 0.005
@@ -163,18 +162,8 @@ def _rss_mb() -> float:
 
 def cost(reader: str, path: Path, frames: int) -> DecodingCost:
     """One repetition in a fresh process. Raises TagsightError."""
-    context = mp.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(reader, path, frames, there))
-    process.start()
-    there.close()
-    try:
-        answer = here.recv() if here.poll(LIMIT_S) else f"nothing after {LIMIT_S:.0f} s"
-    except EOFError:
-        answer = "its process ended"
-    process.join(5.0)
-    if not isinstance(answer, DecodingCost):
-        raise TagsightError(f"{reader} cannot be measured: {answer}")
+    answer = answer_of(_measure, reader, path, frames, fault=f"{reader} cannot be measured")
+    assert isinstance(answer, DecodingCost)
     return answer
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import multiprocessing as mp
 import os
 import platform
 import statistics
@@ -31,10 +30,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip, shared_file
+from bench.runtime.fresh_process import answer_of
 from engines.inference.detector import DEFAULT_WEIGHTS
 from runtime.errors import TagsightError
 
-REPETITION_LIMIT_S = 300.0
 CLIP_FPS = 10.0
 GOAL = 5.0
 
@@ -144,20 +143,8 @@ def _timed(job: ThroughputJob) -> ThroughputRun:
 
 def repetition(job: ThroughputJob) -> ThroughputRun:
     """One repetition in a fresh process. Raises TagsightError where it fails or takes too long."""
-    context = mp.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_perform, args=(job, there))
-    process.start()
-    there.close()
-    try:
-        answer = here.recv() if here.poll(REPETITION_LIMIT_S) else f"nothing after {REPETITION_LIMIT_S:.0f} s"
-    except EOFError:
-        answer = "its process ended"
-    process.join(5.0)
-    if process.is_alive():
-        process.kill()
-    if not isinstance(answer, ThroughputRun):
-        raise TagsightError(f"the {job.loop} loop failed: {answer}")
+    answer = answer_of(_perform, job, fault=f"the {job.loop} loop failed")
+    assert isinstance(answer, ThroughputRun)
     return answer
 
 

@@ -8,7 +8,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 
 from engines.build.compiling.job import Built, CompileFailure, CompileJob, CompileProgress, Message
 from engines.errors import BuildError
+from tagsight.worker import Worker
 
 LOOK_S = 1.0
 END_S = 5.0
@@ -31,19 +31,11 @@ OnProgress = Callable[[float, float | None, str], None]
 def run(job: CompileJob, log: Path, limit_s: float, on_progress: OnProgress) -> Built:
     """Have the plan made. Raises BuildError with the reason: the network's, the limit's, or the crash's."""
     began_s = time.monotonic()
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb", buffering=0) as answers, log.open("wb") as said:
-        try:
-            process = _start(job, said.fileno(), writing)
-        finally:
-            os.close(writing)
-        try:
-            last = _listen(answers, began_s, limit_s, on_progress)
-            status = process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            status = None
-        finally:
-            _end(process)
+    request, status = msgspec.json.encode(job), None
+    with log.open("wb") as said, Worker(WORKER, request, said) as worker:
+        last = _listen(worker.answers, began_s, limit_s, on_progress)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = worker.process.wait(END_S)
     if isinstance(last, Built):
         return last
     if isinstance(last, CompileFailure):
@@ -52,7 +44,7 @@ def run(job: CompileJob, log: Path, limit_s: float, on_progress: OnProgress) -> 
 
 
 def _listen(
-    answers: io.RawIOBase, began_s: float, limit_s: float, on_progress: OnProgress
+    answers: io.FileIO, began_s: float, limit_s: float, on_progress: OnProgress
 ) -> Built | CompileFailure | None:
     """The worker's last word; None where it ended without one. Raises BuildError at the time limit."""
     os.set_blocking(answers.fileno(), False)
@@ -77,32 +69,6 @@ def _listen(
                     return message
                 done, phase = message.done, message.phase
             on_progress(took_s, done, phase)
-
-
-def _start(job: CompileJob, log: int, answers: int) -> subprocess.Popen[bytes]:
-    """The worker sees the same modules as this process, and none from the folder it is started in."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-u", "-m", WORKER, str(answers)],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        pass_fds=(answers,),
-        cwd="/",
-        env=environment,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(msgspec.json.encode(job))
-    return process
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Nothing of the worker is left, nor of what it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _death(status: int | None, log: Path) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
+import io
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,9 +21,11 @@ from engines.catalogue import Recipe, sha256_of, trust, user_store
 from engines.catalogue.judging.task import NetworkRefused, NetworkVerdict, Task
 from engines.catalogue.source import FILE_SUFFIXES, NetworkSource
 from engines.errors import EngineError, StoreError, WeightsError
+from tagsight.worker import Worker
 
 CHILD = "engines.catalogue.judging.child"
 LIMIT_S = 300.0
+ONE_ARENA = {"MALLOC_ARENA_MAX": "2"}
 TOLD_EVERY_S = 5.0
 """A supervisor that waits for a word is given one in time."""
 MEMORY_BYTES = 4 << 30
@@ -71,19 +72,10 @@ def _renamed(verdict: NetworkVerdict, before: str, name: str) -> NetworkVerdict:
 
 def _ask(task: Task, said: IO[bytes], limit_s: float, on_wait: OnWait) -> tuple[int | None, bytes]:
     """Exit status (None at the time limit) and answer of the child, of which nothing is left."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as answers:
-        try:
-            process = _start(task, said, writing)
-        finally:
-            os.close(writing)
-        try:
-            status = _ended(process, limit_s, on_wait)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        return status, b"" if status is None else answers.read(MAX_VERDICT_BYTES)
+    with Worker(CHILD, msgspec.json.encode(task), said, ONE_ARENA) as worker:
+        status = _ended(worker.process, limit_s, on_wait)
+        worker.end()
+        return status, b"" if status is None else io.BufferedReader(worker.answers).read(MAX_VERDICT_BYTES)
 
 
 def _ended(process: subprocess.Popen[bytes], limit_s: float, on_wait: OnWait) -> int | None:
@@ -94,29 +86,6 @@ def _ended(process: subprocess.Popen[bytes], limit_s: float, on_wait: OnWait) ->
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(min(TOLD_EVERY_S, limit_s - took_s))
     return None
-
-
-def _start(task: Task, said: IO[bytes], answer: int) -> subprocess.Popen[bytes]:
-    """The child sees the same modules as this process, and none from the folder it is started in."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path))),
-        "MALLOC_ARENA_MAX": "2",
-    }
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-u", "-m", CHILD, str(answer)],
-        stdin=subprocess.PIPE,
-        stdout=said,
-        stderr=said,
-        pass_fds=(answer,),
-        cwd="/",
-        env=environment,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(msgspec.json.encode(task))
-    return process
 
 
 def _death(status: int | None, said: IO[bytes], allowed: int, limit_s: float) -> str:

@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import yaml
+from msgspec import inspect
 
 from runtime.config.mistakes import Weight
 from runtime.config.model import StoreConfig
 from runtime.config.parsing.decode import Decoder
 from runtime.config.sections import (
-    MAX_CAMERAS,
-    MAX_FIXTURES,
-    MAX_READERS,
-    MAX_ZONES,
     Camera,
     Console,
     Engines,
@@ -31,7 +29,17 @@ from runtime.config.sections import (
     Zone,
 )
 
-LISTS = ("cameras", "entrances", "zones", "fixtures", "readers")
+
+def _kinds_of(section: type[msgspec.Struct]) -> dict[str, inspect.Type]:
+    """What each key of a section holds."""
+    described = inspect.type_info(section)
+    assert isinstance(described, inspect.StructType)
+    kinds = ((field.name, field.type) for field in described.fields)
+    return {key: kind.type if isinstance(kind, inspect.Metadata) else kind for key, kind in kinds}
+
+
+KINDS = _kinds_of(StoreConfig)
+LISTS = tuple(key for key, kind in KINDS.items() if isinstance(kind, inspect.ListType))
 
 
 class StockRow(NamedTuple):
@@ -88,55 +96,30 @@ def read(root: yaml.Node, folder: Path) -> Draft:
     if not isinstance(root, yaml.MappingNode):
         draft.notes.note("", "not a mapping of sections", "begin with 'site:'", int(root.start_mark.line) + 1)
         return draft
-    known = list(StoreConfig.__struct_fields__)
-    found = draft.notes.keys(root, "", known)
+    found = draft.notes.keys(root, "", list(KINDS))
     for key, kind in (("site", Site), ("floor", Floor)):
         if key not in found:
             fields = ", ".join(kind.__struct_fields__)
             draft.notes.note(key, "missing", f"give a mapping with {fields}", 1)
-    _read_mappings(draft, found)
-    _read_lists(draft, found)
+    _read_sections(draft, found)
     return draft
 
 
-def _read_mappings(draft: Draft, found: dict[str, yaml.Node]) -> None:
-    notes = draft.notes
-    if "site" in found:
-        draft.site = notes.section(Site, found["site"], "site")
-    if "floor" in found:
-        draft.floor = notes.section(Floor, found["floor"], "floor")
-    if "engines" in found:
-        draft.engines = notes.section(Engines, found["engines"], "engines") or draft.engines
-    if "uplink" in found:
-        draft.uplink = notes.section(Uplink, found["uplink"], "uplink") or draft.uplink
-    if "retention" in found:
-        draft.retention = notes.section(Retention, found["retention"], "retention") or draft.retention
-    if "intervals" in found:
-        draft.intervals = notes.section(Intervals, found["intervals"], "intervals") or draft.intervals
-    if "log" in found:
-        draft.log = notes.section(Log, found["log"], "log") or draft.log
-    if "console" in found:
-        draft.console = notes.section(Console, found["console"], "console") or draft.console
-    if "state_dir" in found:
-        draft.state_dir = notes.path(found["state_dir"], "state_dir") or draft.state_dir
-    if "epcs_file" in found:
-        draft.epcs_file = notes.path(found["epcs_file"], "epcs_file")
-
-
-def _read_lists(draft: Draft, found: dict[str, yaml.Node]) -> None:
-    notes = draft.notes
-    for key in LISTS:
-        draft.names[key] = _names(found[key]) if key in found else []
-    if "cameras" in found:
-        draft.cameras = notes.items(Camera, found["cameras"], "cameras", MAX_CAMERAS)
-    if "entrances" in found:
-        draft.entrances = notes.items(Entrance, found["entrances"], "entrances", MAX_ZONES)
-    if "zones" in found:
-        draft.zones = notes.items(Zone, found["zones"], "zones", MAX_ZONES)
-    if "fixtures" in found:
-        draft.fixtures = notes.items(Fixture, found["fixtures"], "fixtures", MAX_FIXTURES)
-    if "readers" in found:
-        draft.readers = notes.items(Reader, found["readers"], "readers", MAX_READERS)
+def _read_sections(draft: Draft, found: dict[str, yaml.Node]) -> None:
+    """Fills the draft's fields, which are those of StoreConfig, with what is sound in the file."""
+    for key, kind in KINDS.items():
+        read: object = None
+        if isinstance(kind, inspect.ListType):
+            draft.names[key] = _names(found[key]) if key in found else []
+            assert isinstance(kind.item_type, inspect.StructType) and kind.max_length is not None
+            if key in found:
+                read = draft.notes.items(kind.item_type.cls, found[key], key, kind.max_length)
+        elif key in found and isinstance(kind, inspect.StructType):
+            read = draft.notes.section(kind.cls, found[key], key)
+        elif key in found:
+            read = draft.notes.path(found[key], key)
+        if read is not None:
+            setattr(draft, key, read)
 
 
 def _names(node: yaml.Node) -> list[str]:
