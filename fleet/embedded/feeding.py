@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from fleet.embedded.warehouse import Warehouse
-from fleet.ingest.sources import EventStore, Line, lines_of
+from fleet.ingest.sources import EventStore, Line, lines_of, mark_of
+
+log = logging.getLogger(__name__)
 
 BATCH = 5000
 """Lines of a transaction: each refreshes every partition that it touches."""
@@ -19,25 +22,34 @@ def feed(
     lines: Iterator[Line],
     batch: int = BATCH,
     told: Callable[[int], object] = lambda count: None,
+    mark: str = "",
 ) -> int:
     """Take in all lines; `told` hears how many after each batch. Returns how many."""
     total = 0
-    while count := warehouse.take(source, islice(lines, batch)):
+    while count := warehouse.take(source, islice(lines, batch), mark):
         total += count
         told(total)
     return total
 
 
 def feed_file(warehouse: Warehouse, file: Path, batch: int = BATCH) -> int:
-    """Take in a file, or what has been added to it since; the same lines again change nothing."""
-    source = f"file:{file.resolve()}"
-    done = warehouse.progress(source)
-    return feed(warehouse, source, lines_of(file, done), batch)
+    """Take in a file, or what has been added to it since; another file in its place from its beginning."""
+    source, mark = f"file:{file.resolve()}", mark_of(file)
+    done = warehouse.progress(source) if warehouse.mark(source) == mark else 0
+    return feed(warehouse, source, lines_of(file, done), batch, mark=mark)
 
 
 def feed_store(warehouse: Warehouse, store: EventStore, batch: int = BATCH) -> int:
-    """Take in what the consumer has stored since the last time."""
+    """Take in what the consumer has stored since the last time.
+
+    Where its database was put back from a copy it is read from the beginning: what came changes nothing.
+    """
     source, total = f"events:{store.path.resolve()}", 0
-    while lines := store.after(warehouse.progress(source), batch):
-        total += warehouse.take(source, lines)
+    done = warehouse.progress(source)
+    if done and store.mark(done) != warehouse.mark(source):
+        log.warning("%s is not what it was: it is read from the beginning", store.path)
+        done = 0
+    while lines := store.after(done, batch):
+        done = lines[-1].position
+        total += warehouse.take(source, lines, store.mark(done))
     return total

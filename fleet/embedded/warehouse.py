@@ -89,10 +89,16 @@ class Warehouse:
         row = self.db.execute("SELECT position FROM progress WHERE source = ?", (source,)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def take(self, source: str, lines: Iterable[Line]) -> int:
+    def mark(self, source: str) -> str:
+        """What was noted beside the progress of a source."""
+        row = self.db.execute("SELECT mark FROM progress WHERE source = ?", (source,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def take(self, source: str, lines: Iterable[Line], mark: str = "") -> int:
         """Take in a batch, refresh every layer and note the progress, all or nothing; returns how many lines.
 
-        Raises FleetError where the disk refuses.
+        `mark` is noted beside it: by it a source that was replaced by another is noticed. Raises
+        FleetError where the disk refuses.
         """
         count = 0
         try:
@@ -104,7 +110,7 @@ class Warehouse:
                     self._take_line(line)
                 if count:
                     self._stale.rebuild(self.db)
-                    self._note(source, position)
+                    self._note(source, position, mark)
                 self.db.execute("COMMIT")
             except BaseException:
                 self.db.execute("ROLLBACK")
@@ -120,8 +126,8 @@ class Warehouse:
     def close(self) -> None:
         self.db.close()
 
-    def _note(self, source: str, position: int) -> None:
-        self.db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?)", (source, position))
+    def _note(self, source: str, position: int, mark: str) -> None:
+        self.db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", (source, position, mark))
         self.db.executemany(
             "UPDATE counters SET value = value + ? WHERE name = ?",
             [(value, name) for name, value in self._counts.items()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from contract.errors import UNREADABLE
 from fleet.errors import FleetError
 from fleet.ingest.records import RECORD_TYPES, Record
 
@@ -33,8 +35,27 @@ def lines_of(file: Path, after: int = 0) -> Iterator[Line]:
             return
         with file.open("rb") as opened:
             for number, body in enumerate(opened, 1):
+                if not body.endswith(b"\n") and not _is_whole(body):
+                    return  # somebody is still writing it
                 if number > after and body.strip():
                     yield Line(number, body)
+    except OSError as error:
+        raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _is_whole(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def mark_of(file: Path) -> str:
+    """What tells a file from another that has taken its place: its first line. Raises FleetError."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.sha256(opened.readline()).hexdigest()[:16]
     except OSError as error:
         raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
 
@@ -99,6 +120,13 @@ class EventStore:
         except sqlite3.Error as error:
             raise FleetError(f"{self.path}: cannot be read ({error})") from error
         return [Line(*row) for row in rows]
+
+    def mark(self, position: int) -> str:
+        """Which event is at a position: another one there says that the database was put back from a copy."""
+        row = self._db.execute(
+            "SELECT site || '/' || device || '/' || id FROM arrivals WHERE number = ?", (position,)
+        ).fetchone()
+        return "" if row is None else str(row[0])
 
     def close(self) -> None:
         self._db.close()

@@ -101,7 +101,8 @@ def _take_in(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
     begin_s = time.process_time()
     warehouse = Warehouse(db, highest_holds=highest_holds)
     ends_s = [time.monotonic()]
-    feed(warehouse, str(lines), lines_of(lines), batch, lambda _: ends_s.append(time.monotonic()))
+    done = warehouse.progress(str(lines))
+    feed(warehouse, str(lines), lines_of(lines, done), batch, lambda _: ends_s.append(time.monotonic()))
     warehouse.close()
     slowest_s = max((after - before for before, after in pairwise(ends_s)), default=0.0)
     return Taken(time.process_time() - begin_s, _peak_mb(), round(slowest_s, 3))

@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -127,6 +128,11 @@ class CloudStore:
                 text,
             ),
         ).rowcount
+        if changes > 0:
+            self._db.execute(
+                "INSERT INTO arrivals (site, device, id, received_s) VALUES (?, ?, ?, ?)",
+                (stream.site, stream.device, envelope.id, round(time.time(), 3)),
+            )
         return changes > 0
 
     def _take_gap(self, stream: StreamId, gap: Gap, seq: int) -> None:

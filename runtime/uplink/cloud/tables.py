@@ -81,5 +81,15 @@ CREATE VIEW facts AS
     GROUP BY site, device, key HAVING NOT retracted;
 """,
     "ALTER TABLE accounts ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;",
+    """
+CREATE TABLE arrivals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    site TEXT NOT NULL,
+    device TEXT NOT NULL,
+    id TEXT NOT NULL,
+    received_s REAL
+);
+INSERT INTO arrivals (site, device, id) SELECT site, device, id FROM events ORDER BY time;
+""",
 )
 """From version to version; a change of the tables is a further step, never an edit of an old one."""

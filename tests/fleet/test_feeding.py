@@ -1,0 +1,116 @@
+"""Sources are taken in from where they were left, and again from the beginning where they were replaced."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fleet.embedded.feeding import feed_file, feed_store
+from fleet.embedded.warehouse import Warehouse
+from fleet.errors import FleetError
+from fleet.ingest.sources import EventStore
+from fleet.load import arrivals, oracle
+from fleet.load.compare import differing
+from runtime.uplink.cloud.store import CloudStore
+
+from .lines import ORIGIN, event, footfall, rows
+from .test_warehouse import ENTERED
+
+TAKE_IN = "from fleet.load.run import _take_in; _take_in(Path(sys.argv[1]), Path(sys.argv[2]), True, 40)"
+
+
+def test_what_the_consumer_stores_comes_into_the_warehouse_once_and_in_order(tmp_path: Path) -> None:
+    cloud = CloudStore(tmp_path / "events.db")
+    warehouse = Warehouse(":memory:")
+    store = EventStore(tmp_path / "events.db")
+    cloud.take(ORIGIN, [event(footfall(3)), event(footfall(5, rev=1), 2)])
+    assert feed_store(warehouse, store) == 0, "not before it is durable"
+    cloud.commit()
+    assert feed_store(warehouse, store, batch=1) == 2
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 5)]
+    assert rows(warehouse, "SELECT count(*) FROM ods_footfall WHERE received_s > 1.7e9") == [(1,)]
+    cloud.take(ORIGIN, [event(footfall(4, rev=2), 3)])
+    cloud.commit()
+    assert feed_store(warehouse, store) == 1
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 4)]
+    cloud.close()
+
+
+def test_a_store_that_was_put_back_from_a_copy_is_read_again(tmp_path: Path) -> None:
+    warehouse = Warehouse(":memory:")
+    path = tmp_path / "events.db"
+    for lines in ([footfall(3), footfall(5, rev=1)], [footfall(3), footfall(5, rev=2), footfall(6, rev=3)]):
+        path.unlink(missing_ok=True)
+        cloud = CloudStore(path)
+        cloud.take(ORIGIN, [event(fact, seq) for seq, fact in enumerate(lines, 1)])
+        cloud.close()
+        store = EventStore(path)
+        feed_store(warehouse, store)
+        store.close()
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 6)]
+
+
+def test_no_store_and_a_store_of_another_version_are_said(tmp_path: Path) -> None:
+    with pytest.raises(FleetError, match="no event store there; tagsight uplink receive --db"):
+        EventStore(tmp_path / "none.db")
+    Warehouse(tmp_path / "w.db").close()
+    with pytest.raises(FleetError, match="no event store of this version"):
+        EventStore(tmp_path / "w.db")
+
+
+def test_a_file_that_grows_is_read_on_and_another_in_its_place_from_its_beginning(tmp_path: Path) -> None:
+    file, warehouse = tmp_path / "events.jsonl", Warehouse(":memory:")
+    half = event(footfall(7, rev=2), 3)
+    file.write_bytes(event(footfall(3)) + b"\n" + event(footfall(5, rev=1), 2) + b"\n" + half[:40])
+    assert feed_file(warehouse, file) == 2
+    with file.open("ab") as opened:
+        opened.write(half[40:])
+    assert feed_file(warehouse, file) == 1
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 7)]
+    file.write_bytes(event(footfall(9, rev=3), 4) + b"\n")
+    assert feed_file(warehouse, file) == 1
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 9)]
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_goes_on_within_seconds_and_is_exact(tmp_path: Path) -> None:
+    lines, db = tmp_path / "lines.jsonl", tmp_path / "w.db"
+    total = arrivals.write(lines, stores=3, days=1, seed=8)
+    rng = random.Random(8)
+    command = [sys.executable, "-c", f"import sys; from pathlib import Path; {TAKE_IN}", str(lines), str(db)]
+    kills, done, slowest_s = 0, -1, 0.0
+    while kills < 10:
+        began_s = time.monotonic()
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+        while (now := _progress(db)) <= done and process.poll() is None:
+            time.sleep(0.01)
+        slowest_s = max(slowest_s, time.monotonic() - began_s)
+        time.sleep(rng.random() * 0.3)
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills, done = kills + 1, now
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    warehouse = Warehouse(db)
+    assert warehouse.progress(str(lines)) == total and kills >= 5
+    assert sum(differing(warehouse.db, oracle.answers(lines)).values()) == 0
+    assert warehouse.db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    print(f"{kills} kills, the slowest resume took {slowest_s:.1f} s")
+
+
+def _progress(db: Path) -> int:
+    import sqlite3
+
+    try:
+        with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as opened:
+            return int(opened.execute("SELECT coalesce(max(position), 0) FROM progress").fetchone()[0])
+    except sqlite3.Error:
+        return -1
