@@ -100,6 +100,8 @@ def _arriving(
             if begin_s <= at_s < end_s:
                 came_s = end_s + (at_s - begin_s) / (end_s - begin_s) * 60
         came_s += rng.uniform(0.3, 4) + (rng.uniform(100, 9000) if rng.random() < 0.01 else 0)
+        if b'"kind":"sale"' in body and rng.random() < 0.1:  # the till hands in an hour at a time
+            came_s += rng.uniform(600, 3 * HOUR_S)
         found.append(Arrival(came_s, order, body))
         if rng.random() < 0.03:
             found.append(Arrival(came_s + rng.uniform(1, HOUR_S), order, body))

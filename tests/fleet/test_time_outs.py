@@ -1,4 +1,4 @@
-"""What did not happen: as lines arrive, none is missed, none is false, and what turns up late takes it back."""
+"""What did not happen: none is missed, none is false, and what turns up late takes it back."""
 
 from __future__ import annotations
 
