@@ -23,7 +23,7 @@ from runtime.store.garments.matching import MatchSettings
 from runtime.store.garments.tryon import TryOnBook
 from runtime.store.ordering import DEFAULT_WINDOW_S, ReorderWindow
 from runtime.store.people.id_switches import IdSwitch
-from runtime.store.people.identity import PROBATION_S, Appearance, GlobalTracks, TrackPoint
+from runtime.store.people.identity import PROBATION_S, Appearance, GlobalTracks, Joining, Parting, TrackPoint
 from runtime.store.people.paths import RecentPaths
 from runtime.store.people.visitors import Token, VisitorIds, next_midnight_s
 
@@ -60,7 +60,7 @@ class Behaviour:
         intervals = plan.intervals
         self._coverage = CoverageMeter(plan.cameras, begin_s, _kept_s(plan), plan.analysis_fps)
         self._window: ReorderWindow[PersonsSeen | FramesMissed] = ReorderWindow(window_s)
-        self._people = GlobalTracks(plan.area_m2, appearance)
+        self._people = GlobalTracks(plan.area_m2, appearance, plan.entrances)
         self._entrances = [EntranceCounter(each, self._coverage) for each in plan.entrances]
         self._footfall = FootfallBook(plan.entrances, intervals.footfall_s, begin_s, self._coverage)
         self._zones = ZoneKeeper(plan.zones, self._coverage)
@@ -214,8 +214,11 @@ class Behaviour:
             else:
                 self._coverage.frame(record.camera, record_s)
                 points += self._people.observe(record.camera, record_s, record.persons, record.ended)
-                if id_switches := self._people.id_switches():
-                    facts += self._observe_points(points) + self._switched(id_switches)
+                id_switches, partings = self._people.id_switches(), self._people.partings()
+                joinings = self._people.joinings()
+                if id_switches or partings or joinings:
+                    facts += self._observe_points(points)
+                    facts += self._switched(id_switches) + self._parted(partings) + self._joined(joinings)
                     points = []
         return facts + self._observe_points(points)
 
@@ -226,6 +229,23 @@ class Behaviour:
             for counter in self._entrances
             for fact in self._crossed(counter.undo_id_switch(*switch))
         ]
+
+    def _parted(self, partings: list[Parting]) -> list[Fact]:
+        return [
+            fact
+            for parting in partings
+            for counter in self._entrances
+            for fact in self._crossed(counter.undo_parting(*parting))
+        ]
+
+    def _joined(self, joinings: list[Joining]) -> list[Fact]:
+        facts: list[Fact] = []
+        for joining in joinings:
+            self._zones.join(*joining)
+            self._paths.join(*joining)
+            for counter in self._entrances:
+                facts += self._crossed(counter.join(*joining))
+        return facts
 
     def _observe_points(self, points: list[TrackPoint]) -> list[Fact]:
         if not points:
@@ -246,7 +266,8 @@ class Behaviour:
         for crossing in crossings:
             self._footfall.add(crossing)
             facts.append(self._visits.add(crossing))
-        return facts + self._visits.corrected()
+            facts += self._visits.corrected()
+        return facts
 
     def _moved(self, changes: list[ZoneChange]) -> list[Fact]:
         self._flow.observe(changes)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 
 from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.passages import (
@@ -44,6 +45,8 @@ STARTING_S = 0.6
 LOST_S = 3.0
 """Unseen for this long, a person counts as gone."""
 SURELY_ACROSS_M = 0.1
+SAME_PASSAGE_S = 3.0
+"""Two cameras may tell one passage so far apart."""
 TAKEOVER_S = 0.5
 MAX_PERSONS = 1024
 
@@ -86,6 +89,45 @@ class EntranceCounter:
         self._passages[one], self._passages[other] = second, first
         changed = [*second.hand_over(one, since_s), *first.hand_over(other, since_s)]
         return sorted(changed, key=lambda crossing: not crossing.retracted)
+
+    def undo_parting(self, person: int, source: Source, since_s: float) -> list[Crossing]:
+        """A track was somebody else's from `since_s` on: what counted by it since then was not this person's.
+
+        It counts again for whoever it is given to, whose points are told anew.
+        """
+        passage = self._passages.get(person)
+        if passage is None or passage.source != source:
+            return []
+        found = passage.forget(since_s)
+        if not passage.stands:
+            del self._passages[person]
+        return found
+
+    def join(self, person: int, into: int) -> list[Crossing]:
+        """Two persons turned out to be one: what counted for `person` not long ago counts for `into`.
+
+        A passage that counted for both is one.
+        """
+        passage = self._passages.pop(person, None)
+        if passage is None:
+            return []
+        found = passage.hand_over(into, -inf)
+        kept = self._passages.get(into)
+        if kept is None:
+            self._passages[into] = passage
+            return found
+        told = [turn.crossing for turn in kept.turns if turn.crossing is not None]
+        for crossing in [each for each in found if not each.retracted]:
+            if any(
+                each.direction == crossing.direction and abs(each.time_s - crossing.time_s) < SAME_PASSAGE_S
+                for each in told
+            ):
+                found.remove(crossing)
+                passage.untold(crossing)
+        if passage.stands[-1].time_s > kept.stands[-1].time_s:
+            passage.turns = sorted([*kept.turns, *passage.turns], key=lambda turn: turn.time_s)
+            self._passages[into] = passage
+        return found
 
     def advance(self, time_s: float, patience_s: float = LOST_S) -> list[Crossing]:
         """Crossings of persons who were lost at the line `patience_s` ago; forgets those lost for long."""

@@ -87,6 +87,24 @@ class LinePassage:
         """The side the person had settled on at a moment not long ago."""
         return next((turn.side_before for turn in self.turns if turn.time_s >= time_s), self.settled)
 
+    def untold(self, crossing: Crossing) -> None:
+        """This crossing counts no more, and whoever took part in it knows: there is nothing to take back."""
+        self.turns = [
+            replace(turn, crossing=None) if turn.crossing == crossing else turn for turn in self.turns
+        ]
+        if self.inferred == crossing:
+            self.inferred = None
+
+    def forget(self, since_s: float) -> list[Crossing]:
+        """Nothing of what happened from `since_s` on was so: what counted is taken back."""
+        undone = [turn for turn in self.turns if turn.time_s >= since_s]
+        self.settled = self.settled_at(since_s)
+        self.turns = [turn for turn in self.turns if turn.time_s < since_s]
+        self.stands = [stand for stand in self.stands if stand.time_s < since_s]
+        self.starting = [stand for stand in self.starting if stand.time_s < since_s]
+        self.inferred, self.leaning = None, 0
+        return [replace(turn.crossing, retracted=True) for turn in undone if turn.crossing is not None]
+
     def hand_over(self, person: int, since_s: float) -> list[Crossing]:
         """From `since_s` on it was `person` who did this: what counted is taken back and counted for them."""
         found: list[Crossing] = []

@@ -89,6 +89,19 @@ class ZoneKeeper:
         gone = [stay for stay in self._stays.values() if stay.zone not in same]
         return [change for stay in gone for change in self._leave(stay)]
 
+    def join(self, person: int, into: int) -> None:
+        """Two persons turned out to be one: a stay that both had in a zone is one, from the first on."""
+        for zone in [zone for number, zone in self._stays if number == person]:
+            stay = self._stays.pop((person, zone))
+            kept = self._stays.get((into, zone))
+            if kept is None:
+                stay.person = into
+                self._stays[into, zone] = stay
+                continue
+            kept.enter_s = min(kept.enter_s, stay.enter_s)
+            kept.entered |= stay.entered
+            kept.cameras |= stay.cameras
+
     def present(self, zone: str) -> list[int]:
         """The persons who are in a zone now."""
         return [stay.person for stay in self._stays.values() if stay.zone == zone and stay.entered]

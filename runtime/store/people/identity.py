@@ -4,8 +4,13 @@ Every person is one global track, a number inside this package. A new track firs
 might continue a person that was lost, or be one that another camera sees on the same spot of floor; then a
 linear assignment decides for all waiting tracks at once. The evidence is place and walking time: for each
 pair the density of the new track's place (and velocity) given the old person, against that of a stranger
-appearing anywhere on the floor; their ratio gives the probability of "same". Appearance can be multiplied
-in as a further ratio by the caller; nothing here depends on it.
+appearing there, which is likeliest at an entrance; their ratio gives the probability of "same". Appearance
+can be multiplied in as a further ratio by the caller; nothing here depends on it.
+
+What was decided is revised when later sights contradict it: a track that goes where nobody can have walked,
+that stands where other cameras' tracks of that person do not, or that one camera shows beside another of the
+same person is parted from them and decided anew (`partings`); two persons who walk as one before different
+cameras are joined (`joinings`). Facts that were told by then are corrected by whoever told them.
 
 Cost is bounded: at most `MAX_PERSONS` persons and `MAX_PENDING` waiting tracks, each of which is held against
 a person once a frame, and only those who can have come there.
@@ -14,76 +19,82 @@ a person once a frame, and only those who can have come there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from runtime.messages import Person
+from runtime.store.floorplan import EntranceLine
+from runtime.store.people.agreement import APART, JOIN, disagreement, jumps, parted_since, togetherness
+from runtime.store.people.arrivals import Arrivals
+from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source, TrackPoint
 from runtime.store.people.id_switches import IdSwitch, IdSwitches
 from runtime.store.people.motion import Position, RecentMotion
 from runtime.store.people.probation import OVERLAP_S, PROBATION_S, PendingTrack
 from runtime.store.people.reassociation import MEMORY_S, WALKING_LIMIT_M_PER_S, co_location, reassociation
 
-__all__ = ["PROBATION_S", "Appearance", "GlobalTracks", "Source", "TrackPoint"]
-
-Source: TypeAlias = tuple[str, int]
-"""A camera and its track."""
+__all__ = ["PROBATION_S", "Appearance", "GlobalTracks", "Joining", "Parting", "Source", "TrackPoint"]
 
 Appearance: TypeAlias = Callable[[Source, int], float]
 """Likelihood ratio same/different of a new track and a person, from their appearance; 1 says nothing."""
 
-LEAD_PATIENCE_S = 0.5
-MAX_PERSONS, MAX_PENDING, MAX_SOURCES = 512, 256, 32
+MAX_PERSONS, MAX_PENDING = 512, 256
+NEAR_M, TOGETHER_S = 1.5, 2.0
+WALKED_M = 1.0
+"""What never was further from where it began may be a thing that looks like a person."""
 FAR_M = 6.0
 """No two sights of one person at one moment are further apart: cameras disagree by decimetres."""
 
 
-@dataclass(frozen=True)
-class TrackPoint:
-    """A person at one moment. `lead` marks the one source that tells their path when several cameras do."""
+class Parting(NamedTuple):
+    """A track that was taken for a person and was somebody else's from `since_s` on."""
 
     person: int
     source: Source
-    position: Position
-    lead: bool
+    since_s: float
 
 
-@dataclass
-class _GlobalTrack:
-    number: int
-    motion: RecentMotion
-    sources: dict[Source, float] = field(default_factory=dict)
-    lead: Source | None = None
+class Joining(NamedTuple):
+    """Two persons who turn out to be one: what was `person` is `into` from now on, and was before."""
 
-    def seen_by(self, camera: str) -> float:
-        """When a track of this camera was last seen on this person."""
-        return max((seen_s for (name, _), seen_s in self.sources.items() if name == camera), default=-np.inf)
-
-    @property
-    def seen_s(self) -> float:
-        return max(self.sources.values(), default=-np.inf)
+    person: int
+    into: int
 
 
 class GlobalTracks:
-    """Turns tracks of all cameras into persons. `area_m2` is the floor on which a stranger may appear."""
+    """Turns tracks of all cameras into persons.
 
-    def __init__(self, area_m2: float, appearance: Appearance | None = None) -> None:
+    `area_m2` is the floor on which a stranger may appear, most of all at `entrances`, if there are any.
+    """
+
+    def __init__(
+        self,
+        area_m2: float,
+        appearance: Appearance | None = None,
+        entrances: Sequence[EntranceLine] = (),
+    ) -> None:
         self._stranger = 1.0 / area_m2
+        self._arrivals = Arrivals(area_m2, entrances)
         self._appearance = appearance
-        self._people: dict[int, _GlobalTrack] = {}
-        self._bound: dict[Source, int] = {}
+        self._people: dict[int, GlobalTrack] = {}
+        self._sights: dict[Source, Sight] = {}
+        self._partings: list[Parting] = []
+        self._joinings: list[Joining] = []
         self._pending: dict[Source, PendingTrack] = {}
         self._id_switches: dict[str, IdSwitches] = {}
         self._switches: list[IdSwitch] = []
-        self._next = 1
+        self._next, self._bound = 1, 0
         self.counts: dict[str, int] = {
             "new": 0,
             "continued": 0,
             "second_camera": 0,
             "exchanged": 0,
+            "parted": 0,
+            "joined": 0,
+            "jumped": 0,
             "forgotten": 0,
         }
 
@@ -97,25 +108,44 @@ class GlobalTracks:
         points: list[TrackPoint] = []
         for (name, _), pending in self._pending.items():
             pending.looked_again |= name == camera and time_s > pending.born_s
-        present = [seen for seen in persons if seen.floor_xy_m is not None]
-        tracks = {seen.track for seen in present}
-        for seen in present:
+        shown = [seen for seen in persons if seen.floor_xy_m is not None]
+        tracks = {seen.track for seen in shown}
+        for seen in shown:
             assert seen.floor_xy_m is not None
             source = (camera, seen.track)
             position = Position(time_s, *seen.floor_xy_m, seen.handling)
-            person = self._people.get(self._bound.get(source, 0))
-            if person is not None:
-                points.append(self._step(person, source, position, tracks))
-            else:
+            sight = self._sights.get(source)
+            if sight is not None and jumps(sight.motion, position, self._stranger):
+                self._end(source)
+                self.counts["jumped"] += 1
+                sight = None
+            if sight is None:
                 self._wait(source, position)
-        self._part(camera, time_s, points)
+                continue
+            points.append(self._people[sight.person].step(source, position, tracks))
+            sight.add(position)
+        self._exchange(camera, time_s, points)
+        present = [(camera, track) for track in sorted(tracks)]
+        self._review(camera, present)
+        self._join(camera, time_s, present)
         for track in ended:
             self._end((camera, track))
         return points + self._decide(time_s)
 
     def person_of(self, source: Source) -> int | None:
         """Whom a track is of; None while that is not decided."""
-        return self._bound.get(source)
+        sight = self._sights.get(source)
+        return None if sight is None else sight.person
+
+    def partings(self) -> list[Parting]:
+        """Tracks found since the last call to be somebody else's; points of theirs told by then were not."""
+        found, self._partings = self._partings, []
+        return found
+
+    def joinings(self) -> list[Joining]:
+        """Who turned out to be one person since the last call, in order."""
+        found, self._joinings = self._joinings, []
+        return found
 
     def id_switches(self) -> list[IdSwitch]:
         """Which persons got their own tracks back since the last call; the points told by then had not."""
@@ -134,7 +164,7 @@ class GlobalTracks:
             pending.ended = True
         return self._decide(time_s)
 
-    def _part(self, camera: str, time_s: float, points: list[TrackPoint]) -> None:
+    def _exchange(self, camera: str, time_s: float, points: list[TrackPoint]) -> None:
         """Give two persons who passed each other their own tracks back if the tracker switched them."""
         leading = {point.person: point.source for point in points if point.lead}
         motions = {number: self._people[number].motion for number in leading}
@@ -150,20 +180,98 @@ class GlobalTracks:
             ):
                 person.sources[new] = person.sources.pop(own)
                 person.lead = new
-                self._bound[new] = person.number
+                self._sights[new].person = person.number
             self.counts["exchanged"] += 1
 
-    def _step(self, person: _GlobalTrack, source: Source, position: Position, tracks: set[int]) -> TrackPoint:
-        lead = person.lead
-        lead_s = person.sources.get(lead, -np.inf) if lead is not None else -np.inf
-        gone = lead is not None and lead[0] == source[0] and lead[1] not in tracks
-        if lead != source and (gone or position.time_s - lead_s > LEAD_PATIENCE_S):
-            person.lead = source
-        person.sources[source] = max(position.time_s, person.sources.get(source, position.time_s))
-        while len(person.sources) > MAX_SOURCES:
-            del person.sources[min(person.sources, key=lambda each: person.sources[each])]
-        leads = person.lead == source and person.motion.add(position)
-        return TrackPoint(person.number, source, position, leads)
+    def _review(self, camera: str, present: list[Source]) -> None:
+        """Part tracks that turn out not to show the person they were given to: of two tracks of one camera
+        one, and of a track and those of other cameras, where they disagree, that which came last or that
+        which never walked."""
+        by_person: defaultdict[int, list[Source]] = defaultdict(list)
+        for source in present:
+            if (sight := self._sights.get(source)) is not None:
+                by_person[sight.person].append(source)
+        for number, mine in by_person.items():
+            others = self._others(number, camera)
+            if not others and len(mine) == 1:
+                continue
+            rest = [self._sights[other].motion for other in others]
+            agree = {each: disagreement(self._sights[each].motion, rest, self._stranger) for each in mine}
+            while len(mine) > 1:
+                worst = min(mine, key=lambda each: (agree[each], -self._sights[each].number))
+                self._part(worst, rest or [self._sights[each].motion for each in mine if each != worst])
+                mine.remove(worst)
+            if others and min(self._against(mine[0], other) for other in others) < APART:
+                everybody = [mine[0], *others]
+                goes = min(everybody, key=lambda each: (self._support(each, everybody), *self._loyalty(each)))
+                self._part(goes, [self._sights[each].motion for each in everybody if each != goes])
+
+    def _against(self, one: Source, other: Source) -> float:
+        return disagreement(self._sights[one].motion, [self._sights[other].motion], self._stranger)
+
+    def _support(self, source: Source, everybody: list[Source]) -> int:
+        """How many other tracks of a person a track does not contradict."""
+        return sum(self._against(source, each) >= APART for each in everybody if each != source)
+
+    def _others(self, number: int, camera: str) -> list[Source]:
+        """Tracks by which other cameras see a person now."""
+        now_s = self._people[number].seen_s
+        return [
+            source
+            for source, seen_s in self._people[number].sources.items()
+            if source[0] != camera
+            and now_s - seen_s <= LEAD_PATIENCE_S
+            and source in self._sights
+            and self._sights[source].person == number
+        ]
+
+    def _loyalty(self, source: Source) -> tuple[bool, int]:
+        """By what a track is kept with a person: that it has walked, and that it came before others."""
+        sight = self._sights[source]
+        return sight.reach_m >= WALKED_M, -sight.number
+
+    def _part(self, source: Source, rest: list[RecentMotion]) -> None:
+        """A track is somebody else's from where it left the others on; who that is is decided anew."""
+        sight = self._sights.pop(source)
+        positions = parted_since(sight.motion, rest)
+        person = self._people[sight.person]
+        person.part(source, rest[0] if rest else None)
+        self._partings.append(Parting(person.number, source, positions[0].time_s))
+        self.counts["parted"] += 1
+        for position in positions:
+            self._wait(source, position)
+
+    def _join(self, camera: str, time_s: float, present: list[Source]) -> None:
+        """Take two persons for one who walk as one and whom no camera sees beside each other."""
+        for source in present:
+            sight = self._sights.get(source)
+            if sight is None:
+                continue
+            person = self._people[sight.person]
+            cameras = person.cameras_since(time_s - TOGETHER_S)
+            at = person.motion.last
+            odds = {
+                number: togetherness(person.motion, other.motion, self._stranger)
+                for number, other in self._people.items()
+                if number != person.number
+                and abs(other.motion.last.x_m - at.x_m) + abs(other.motion.last.y_m - at.y_m) < NEAR_M
+                and time_s - other.motion.last.time_s <= LEAD_PATIENCE_S
+                and not cameras & other.cameras_since(time_s - TOGETHER_S)
+            }
+            best = max(odds, key=lambda number: odds[number], default=None)
+            if best is not None and odds[best] >= JOIN:
+                self._merge(person, self._people[best])
+
+    def _merge(self, one: GlobalTrack, other: GlobalTrack) -> None:
+        """Whoever walked, else whoever came first, gives the number."""
+        into, gone = sorted((one, other), key=lambda each: (each.reach_m < WALKED_M, each.number))
+        for source, seen_s in gone.sources.items():
+            into.sources[source] = max(seen_s, into.sources.get(source, seen_s))
+            if source in self._sights and self._sights[source].person == gone.number:
+                self._sights[source].person = into.number
+        del self._people[gone.number]
+        self._joinings.append(Joining(gone.number, into.number))
+        self.counts["joined"] += 1
 
     def _wait(self, source: Source, position: Position) -> None:
         pending = self._pending.get(source)
@@ -177,7 +285,7 @@ class GlobalTracks:
     def _end(self, source: Source) -> None:
         if source in self._pending:
             self._pending[source].ended = True
-        self._bound.pop(source, None)
+        self._sights.pop(source, None)
 
     def _decide(self, time_s: float) -> list[TrackPoint]:
         """Bind the tracks whose wait is over, the oldest first: each may continue the one before."""
@@ -245,7 +353,7 @@ class GlobalTracks:
                 found[number] = odds
         return found
 
-    def _odds(self, source: Source, pending: PendingTrack, person: _GlobalTrack) -> float:
+    def _odds(self, source: Source, pending: PendingTrack, person: GlobalTrack) -> float:
         """Odds "same" against "stranger" for one person; 0 where that is as good as impossible."""
         camera, born, last = source[0], pending.positions[0], person.motion.last
         reach_m = FAR_M + WALKING_LIMIT_M_PER_S * max(0.0, born.time_s - last.time_s)
@@ -253,15 +361,14 @@ class GlobalTracks:
             return 0.0
         if person.seen_by(camera) > born.time_s + OVERLAP_S:
             return 0.0
-        elsewhere_s = max(
-            (seen_s for (name, _), seen_s in person.sources.items() if name != camera), default=-np.inf
-        )
+        elsewhere_s = person.seen_by_others(camera)
         if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
             density = co_location(person.motion, pending.positions, LEAD_PATIENCE_S)
         else:
             density = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
         looks = self._appearance(source, person.number) if self._appearance is not None else 1.0
-        return density * looks / self._stranger if density * looks > 1e-3 * self._stranger else 0.0
+        stranger = self._arrivals.density(born.x_m, born.y_m)
+        return density * looks / stranger if density * looks > 1e-3 * stranger else 0.0
 
     def _bind(self, source: Source, number: int | None) -> list[TrackPoint]:
         pending = self._pending.pop(source)
@@ -273,14 +380,16 @@ class GlobalTracks:
             shared = person.seen_s > pending.positions[0].time_s and person.seen_by(source[0]) < person.seen_s
             self.counts["second_camera" if shared else "continued"] += 1
         if not pending.ended:
-            self._bound[source] = person.number
-        tracks = {source[1]}
-        return [self._step(person, source, position, tracks) for position in pending.positions]
+            self._bound += 1
+            sight = self._sights[source] = Sight(person.number, self._bound, pending.positions[0])
+            for position in pending.positions:
+                sight.add(position)
+        return [person.step(source, position, {source[1]}) for position in pending.positions]
 
-    def _new_person(self) -> _GlobalTrack:
+    def _new_person(self) -> GlobalTrack:
         if len(self._people) >= MAX_PERSONS:
             self._drop(min(self._people.values(), key=lambda person: person.seen_s))
-        person = _GlobalTrack(self._next, RecentMotion())
+        person = GlobalTrack(self._next, RecentMotion())
         self._people[self._next] = person
         self._next += 1
         return person
@@ -289,9 +398,9 @@ class GlobalTracks:
         for person in [w for w in self._people.values() if time_s - w.seen_s > MEMORY_S]:
             self._drop(person)
 
-    def _drop(self, person: _GlobalTrack) -> None:
+    def _drop(self, person: GlobalTrack) -> None:
         del self._people[person.number]
         self.counts["forgotten"] += 1
         for source in person.sources:
-            if self._bound.get(source) == person.number:
-                del self._bound[source]
+            if source in self._sights and self._sights[source].person == person.number:
+                del self._sights[source]

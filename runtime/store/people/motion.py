@@ -48,6 +48,16 @@ class RecentMotion:
         del self._positions[: max(keep, len(self._positions) - MAX_POSITIONS)]
         return True
 
+    def since(self, time_s: float) -> list[Position]:
+        """The remembered positions from `time_s` on."""
+        return self._positions[bisect_left(self._positions, time_s, key=lambda each: each.time_s) :]
+
+    def copy(self) -> RecentMotion:
+        """The same positions, to go on by themselves."""
+        twin = RecentMotion()
+        twin._positions = list(self._positions)
+        return twin
+
     def velocity(self) -> Point | None:
         """Metres per second by least squares over the last `VELOCITY_SPAN_S`; None from too short a time."""
         if not self._is_known:

@@ -62,6 +62,13 @@ class RecentPaths:
             if len(path) > MAX_POSITIONS:
                 del path[0]
 
+    def join(self, person: int, into: int) -> None:
+        """Two persons turned out to be one: where only the first was known, that is where both were."""
+        path = self._paths.pop(person, [])
+        known = self._paths.setdefault(into, path)
+        if known is not path:
+            known[:0] = [position for position in path if position.time_s < known[0].time_s]
+
     def forget(self, time_s: float) -> None:
         """Drop what is older than `KEEP_S`."""
         for person, path in list(self._paths.items()):
