@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.geometry import Floats
-from runtime.vision.track import Liveliness
-from runtime.vision.track.liveliness import Grey, Look, shrunk
+from runtime.vision.track.liveliness import Grey, shrunk
 
 PLAZA = Path(__file__).parents[2] / "runtime" / "demo" / "plaza.yaml"
 CLIPS = {
@@ -44,20 +42,6 @@ class LabelledClip:
     truth: Floats
     found: list[Detections]
     small: list[Grey]
-
-    def looks(self, frames: Sequence[int]) -> list[Look]:
-        """What the pictures of these frames say of the life in their boxes."""
-        liveliness = Liveliness()
-        scale = self.small[0].shape[1] / self.size[0]
-        return [
-            liveliness.look(
-                self.small[frame],
-                self.found[frame].boxes * scale,
-                self.found[frame].scores,
-                frame / self.fps,
-            )
-            for frame in frames
-        ]
 
     @property
     def counted(self) -> Floats:

@@ -28,7 +28,7 @@ from bench.vision import track_peers
 from bench.vision.track_clips import CLIPS, LabelledClip, labelled
 from bench.vision.track_scores import scores_of, without_unmarked
 from runtime.config import image_to_floor
-from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+from runtime.vision.track import CameraView, FloorTracker, SceneWatch, TrackerSettings
 from runtime.vision.tracklog import TrackLog, TrackRow
 
 NANO = "det-yolox-nano/yolox_nano.onnx"
@@ -145,21 +145,26 @@ def _judged(
 
 
 def track(clip: LabelledClip, frames: Sequence[int], with_floor: bool = True) -> tuple[list[TrackRow], float]:
-    """Rows as `tagsight video --tracks` writes them, and the median CPU time of a tracker update in ms."""
+    """Rows as `tagsight video --tracks` writes them, and the mean CPU time of a frame in ms."""
     camera = clip.config.cameras[0] if clip.config is not None and with_floor else None
     floor = image_to_floor(camera, clip.size) if camera is not None else None
     extent = clip.config.floor.extent() if clip.config is not None and with_floor else None
     tracker, log = FloorTracker(TrackerSettings(), CameraView(*clip.size, floor)), TrackLog()
     rows: list[TrackRow] = []
     took_ms = []
-    for frame, look in zip(frames, clip.looks(frames), strict=True):
-        boxes, time_s = clip.found[frame], frame / clip.fps
+    watch = SceneWatch(tracker)
+    for frame in frames:
+        boxes, time_s, image = clip.found[frame], frame / clip.fps, clip.small[frame]
         start_s = time.thread_time()
-        tracks = tracker.update(boxes.boxes, boxes.scores, time_s, None, look)
+        if watch.wants(image, time_s):
+            tracks = watch.see(image, boxes.boxes, boxes.scores, time_s)
+            rows += log.add(frame, time_s, tracks, watch.ended)
+        else:
+            watch.follow(time_s)
+            rows += log.skip(frame, time_s)
         took_ms.append((time.thread_time() - start_s) * 1e3)
-        rows += log.add(frame, time_s, tracks, tracker.ended)
     rows += log.finish()
-    return [row for row in rows if row.on_plan(extent)], statistics.median(took_ms)
+    return [row for row in rows if row.on_plan(extent)], statistics.fmean(took_ms)
 
 
 def _print(figures: list[TrackingFigures]) -> None:

@@ -47,6 +47,10 @@ class Detections:
         return len(self.scores)
 
 
+NOTHING_FOUND = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+"""Of a picture that nobody looked at."""
+
+
 @dataclass(frozen=True)
 class PendingDetections:
     """A picture in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""

@@ -25,9 +25,9 @@ from runtime.frames.sources import read
 from runtime.vision.crop_inference import NO_HEADS, Heads
 from runtime.vision.heads import networks_of, open_heads
 from runtime.vision.overlay import Overlay
-from runtime.vision.pipeline import VideoFrame, analyse, network_share
+from runtime.vision.pipeline import AnalysedFrame, VideoFrame, analyse, network_share
 from runtime.vision.records import persons_seen, seen_before
-from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
+from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 from runtime.vision.tracklog import TrackLog, TrackRow, mot_line
 from tagsight.redaction import is_address, redact_uri
 
@@ -163,7 +163,7 @@ def run(
             counter.add(
                 persons_seen(name, frame.index, frame.time_s, seen.tracks, seen.ended, values=seen.values)
             )
-            sheet.add(seen.frame, seen.tracks, seen.ended)
+            sheet.add(seen)
             if overlay is not None:
                 overlay.add(frame.image, frame.time_s, seen.tracks, counter.through)
         clip = Clip(
@@ -228,8 +228,12 @@ class _TrackSheet:
         if self._stream is not None:
             self._stream.close()
 
-    def add(self, frame: VideoFrame, tracks: list[Track], ended: tuple[int, ...]) -> None:
-        self._write(self._log.add(frame.index, frame.time_s, tracks, ended))
+    def add(self, seen: AnalysedFrame) -> None:
+        frame = seen.frame
+        if seen.looked:
+            self._write(self._log.add(frame.index, frame.time_s, seen.tracks, seen.ended))
+        else:
+            self._write(self._log.skip(frame.index, frame.time_s))
 
     def _write(self, rows: list[TrackRow]) -> None:
         if self._stream is not None:

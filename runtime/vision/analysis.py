@@ -63,7 +63,8 @@ class Analysis:
         self._load = LoadMeter(time.monotonic())
         self._overload = OverloadMonitor()
         self._sizes: set[Size] = set()
-        self._pending: deque[tuple[PendingBatch, float]] = deque()
+        self._pending: deque[tuple[PendingBatch, float, int]] = deque()
+        self._spared = 0
 
     @property
     def cameras(self) -> list[str]:
@@ -149,10 +150,7 @@ class Analysis:
         """
         names = self._policy.take(time.monotonic())
         if names:
-            start_s = time.monotonic()
-            frames = [self._trackers[name].take() for name in names]
-            self._announce_sizes(frames)
-            self._pending.append((self._executor.start(frames), start_s))
+            self._start(names)
         if self._pending and not (names and self._executor.has_room):
             self._finish()
 
@@ -160,6 +158,7 @@ class Analysis:
         """How this machine keeps up since the last report, and what is no person, in words and figures."""
         now_s = time.monotonic()
         elapsed_s, values = self._load.report(now_s)
+        values["spared_fps"], self._spared = self._spared / elapsed_s, 0
         shares: dict[str, AnalysisRate] = {}
         for name, rate_fps in self._policy.rates_fps.items():
             tracker = self._trackers[name]
@@ -215,26 +214,46 @@ class Analysis:
         while self._pending:
             self._finish()
 
+    def _start(self, names: list[str]) -> None:
+        """Look at the frames that these cameras have waiting; follow people in those that need no look."""
+        start_s, sparing = time.monotonic(), self._executor.sparing
+        spared = [name for name in names if sparing and not self._trackers[name].wants()]
+        frames = [self._trackers[name].take() for name in names]
+        looked_at = [frame for frame in frames if frame.camera not in spared]
+        self._announce_sizes(looked_at)
+        gone = [name for name in spared if not self._track(name, None)]
+        self._spared += len(spared)
+        if looked_at:
+            self._pending.append((self._executor.start(looked_at), start_s, len(spared)))
+        else:
+            self._account(len(spared), start_s)
+        for name in gone:
+            self.remove_camera(name)
+
     def _finish(self) -> None:
         """Wait for the oldest batch, track, and give its frames back."""
-        batch, start_s = self._pending.popleft()
+        batch, start_s, spared = self._pending.popleft()
         found = self._executor.finish(batch)
         gone = [
             frame.camera
             for frame, seen in zip(batch.frames, found, strict=True)
             if not self._track(frame.camera, seen)
         ]
-        end_s = time.monotonic()
-        busy_s = self._load.batch_finished(len(found), start_s, end_s)
-        self.progress_s = self._utc()
-        self._policy.batch_finished(len(found), busy_s, end_s)
+        self._account(len(found) + spared, start_s)
         for name in gone:
             self.remove_camera(name)
 
-    def _track(self, name: str, seen: FrameDetections) -> bool:
-        """Whether the camera is still there to take its frame back."""
-        tracker = self._trackers[name]
-        records = tracker.track(seen, self._utc())
+    def _account(self, frames: int, start_s: float) -> None:
+        """So many frames are done that were begun then."""
+        end_s = time.monotonic()
+        busy_s = self._load.batch_finished(frames, start_s, end_s)
+        self.progress_s = self._utc()
+        self._policy.batch_finished(frames, busy_s, end_s)
+
+    def _track(self, name: str, seen: FrameDetections | None) -> bool:
+        """Whether the camera is still there to take its frame back; None: its frame was not looked at."""
+        tracker, now_s = self._trackers[name], self._utc()
+        records = tracker.follow(now_s) if seen is None else tracker.track(seen, now_s)
         self._policy.note_persons(name, len(records[-1].persons), time.monotonic())
         for record in records:
             self._send(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from engines.inference.detector import NOTHING_FOUND
 from runtime.config.cameras import image_to_floor
 from runtime.frames.ring.buffer import FrameHeader
 from runtime.frames.ring.lending import FrameConsumer
@@ -12,7 +13,7 @@ from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, TrackOutputs
 from runtime.vision.frame import LeasedFrame
 from runtime.vision.records import persons_seen, seen_before
-from runtime.vision.track import CameraView, FloorTracker, Liveliness, TrackerSettings
+from runtime.vision.track import CameraView, FloorTracker, SceneWatch, Track, TrackerSettings
 
 LATENCY_MEMORY = 0.1
 IDS_PER_SECOND = 1_000
@@ -45,8 +46,7 @@ class CameraTracker:
         self._held: FrameReady | None = None
         self._last_sequence = 0
         self._under_way: deque[FrameReady] = deque()
-        self._tracker: FloorTracker | None = None
-        self._liveliness = Liveliness()
+        self._watch: SceneWatch | None = None
         self._scene: tuple[int, int, int] | None = None
         self._last: tuple[int, float] | None = None
         self._open: set[int] = set()
@@ -80,13 +80,25 @@ class CameraTracker:
             self.consumer.give_back(overtaken)
         return overtaken is not None
 
+    def wants(self) -> bool:
+        """Whether the detector has to look at the frame that waits."""
+        frame = self._waiting()
+        if self._watch is None or _scene_of(frame.header) != self._scene:
+            return True
+        return self._watch.wants(frame.brightness(), frame.header.time_s)
+
     def take(self) -> LeasedFrame:
         """Begin to look at the frame that waits; `track` and `give_back` come later, in the same order."""
+        frame = self._waiting()
+        assert self._held is not None
+        self._under_way.append(self._held)
+        self._held = None
+        return frame
+
+    def _waiting(self) -> LeasedFrame:
         if self._held is None:
             raise ValueError(f"camera {self._camera.name} holds no frame")
-        held, self._held = self._held, None
-        self._under_way.append(held)
-        return LeasedFrame(self._camera.name, self.consumer.ring, held.slot)
+        return LeasedFrame(self._camera.name, self.consumer.ring, self._held.slot)
 
     def give_back(self) -> None:
         """Done with the oldest frame that was taken. Raises messages.PeerGone."""
@@ -95,17 +107,28 @@ class CameraTracker:
     def track(self, seen: FrameDetections, now_s: float) -> list[PersonsSeen]:
         """Track the people of the oldest frame taken; records for the store process, this frame's last."""
         frame = LeasedFrame(self._camera.name, self.consumer.ring, self._under_way[0].slot)
-        header = frame.header
-        records = self._restart_for(header)
-        assert self._tracker is not None
+        records = self._restart_for(frame.header)
+        assert self._watch is not None
         crops, found = CropInference(self._heads, seen, frame.image), seen.found
-        look = self._liveliness.look(frame.brightness(), found.boxes, found.scores, header.time_s)
-        appearances = crops.appearances()
-        tracks = self._tracker.update(found.boxes, found.scores, header.time_s, appearances, look)
-        values = self._outputs.update(tracks, crops)
-        ended = self._tracker.ended
+        tracks = self._watch.see(
+            frame.brightness(), found.boxes, found.scores, frame.header.time_s, crops.appearances()
+        )
+        return records + self._told(frame.header, tracks, crops, now_s)
+
+    def follow(self, now_s: float) -> list[PersonsSeen]:
+        """The same for a frame that nobody looked at: people are where they are expected."""
+        frame = LeasedFrame(self._camera.name, self.consumer.ring, self._under_way[0].slot)
+        assert self._watch is not None
+        crops = CropInference(self._heads, FrameDetections(NOTHING_FOUND), frame.image)
+        return self._told(frame.header, self._watch.follow(frame.header.time_s), crops, now_s)
+
+    def _told(
+        self, header: FrameHeader, tracks: list[Track], crops: CropInference, now_s: float
+    ) -> list[PersonsSeen]:
+        assert self._watch is not None
+        values, ended = self._outputs.update(tracks, crops), self._watch.ended
         name, first_id = self._camera.name, self.first_id
-        records += seen_before(name, header.sequence, tracks, first_id)
+        records = seen_before(name, header.sequence, tracks, first_id)
         records.append(persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id, values))
         ids = {track.id for track in tracks if track.id is not None}
         self._highest = max(self._highest, max(ids, default=0))
@@ -123,11 +146,11 @@ class CameraTracker:
     @property
     def refused(self) -> int:
         """People that the tracker could not follow because it follows as many as it may, once a frame."""
-        return self._refused + (0 if self._tracker is None else self._tracker.refused)
+        return self._refused + (0 if self._watch is None else self._watch.tracker.refused)
 
     def things(self) -> str:
         """Where something looks like a person and is none, in words; empty where nothing does."""
-        things = [] if self._tracker is None else self._tracker.things()
+        things = [] if self._watch is None else self._watch.tracker.things()
         if not things:
             return ""
         places = [
@@ -149,7 +172,7 @@ class CameraTracker:
         return ending
 
     def _restart_for(self, header: FrameHeader) -> list[PersonsSeen]:
-        scene = (header.width, header.height, header.loop)
+        scene = _scene_of(header)
         if scene == self._scene:
             return []
         ending = self._end_tracks()
@@ -157,8 +180,8 @@ class CameraTracker:
         self._refused = self.refused
         size = (header.width, header.height)
         view = CameraView(*size, image_to_floor(self._camera, size))
-        self._tracker = FloorTracker(TrackerSettings(), view, self._heads.appearance_size)
-        self._liveliness = Liveliness()
+        tracker = FloorTracker(TrackerSettings(), view, self._heads.appearance_size)
+        self._watch = SceneWatch(tracker)
         self._outputs = self._heads.new_track_outputs()
         return [] if ending is None else [ending]
 
@@ -171,3 +194,8 @@ class CameraTracker:
         if last is None or not open_ids:
             return None
         return persons_seen(self._camera.name, *last, (), open_ids, first_id)
+
+
+def _scene_of(header: FrameHeader) -> tuple[int, int, int]:
+    """What tracking starts afresh with another of."""
+    return header.width, header.height, header.loop

@@ -1,7 +1,7 @@
-"""Frames of one camera in order: read ahead, detect and track, overlapped on all cores.
+"""Frames of one camera in order: read ahead, detect where the scene needs it, and track.
 
-Decoding frames and laying them out for the network has a thread of its own, the network works in its back
-end's threads, and tracking in the caller's; the results come in order and do not depend on the timing.
+Decoding frames has a thread of its own, the network works in its back end's threads, and tracking in the
+caller's; the results come in order and do not depend on the timing.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends import cpu
-from engines.inference.detector import Detections, PersonDetector
+from engines.inference.detector import NOTHING_FOUND, Detections, PersonDetector
 from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, HeadValues
 from runtime.vision.heads.head import Image
-from runtime.vision.track import FloorTracker, Liveliness, Track
+from runtime.vision.track import FloorTracker, SceneWatch, Track
 
 READ_AHEAD = 6
 """Items that may wait."""
-
-MOST_STREAMS = 2
-"""Frames that the network of `analyse` works on side by side, where there are cores for them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,8 @@ class VideoFrame:
 class AnalysedFrame:
     """What a frame showed: all boxes, and the tracker's people, of whom `ended` are gone since the last.
 
-    `values` are what the heads say of them, by head and track id.
+    `values` are what the heads say of them, by head and track id. Where the detector was not asked to look
+    (`looked`) there are no boxes, and people are where they are expected.
     """
 
     frame: VideoFrame
@@ -50,6 +48,7 @@ class AnalysedFrame:
     tracks: list[Track]
     ended: tuple[int, ...]
     values: HeadValues = field(default_factory=dict)
+    looked: bool = True
 
 
 class Cores(TypedDict):
@@ -62,10 +61,11 @@ class Cores(TypedDict):
 def network_share(cores: int = 0) -> Cores:
     """What a detector opened for `analyse` should get of that many cores; 0: of all.
 
-    One is left to decoding and tracking: a network that is on every core delays those who feed it.
+    One is left to decoding and tracking: a network that is on every core delays those who feed it. One frame
+    at a time: whether the next is looked at depends on what this one shows.
     """
     threads = max(1, (cores or cpu.available_threads()) - 1)
-    return Cores(threads=threads, streams=min(MOST_STREAMS, threads))
+    return Cores(threads=threads, streams=1)
 
 
 def analyse(
@@ -74,22 +74,23 @@ def analyse(
     tracker: FloorTracker,
     heads: Heads = NO_HEADS,
 ) -> Iterator[AnalysedFrame]:
-    """Detect and track in every frame, in order. Raises what `frames` raises, and EngineError.
+    """Track in every frame, in order, and detect where that is wanted (`runtime.vision.track.watch`).
 
-    The tracker's `appearance_size` must be that of `heads`.
+    The tracker's `appearance_size` must be that of `heads`. Raises what `frames` raises, and EngineError.
     """
-    begun = ((frame, detector.begin(frame.image)) for frame in frames)
-    liveliness = Liveliness()
-    outputs = heads.new_track_outputs()
-    ahead = read_ahead(begun, discard=lambda left: detector.drop(left[1]))
+    watch, outputs = SceneWatch(tracker), heads.new_track_outputs()
+    ahead = read_ahead(frames)
     try:
-        for frame, pending in ahead:
-            detections = detector.finish(pending)
-            crops = CropInference(heads, FrameDetections(detections), partial(_image_of, frame))
-            appearances = crops.appearances()
-            look = liveliness.look(frame.image, detections.boxes, detections.scores, frame.time_s)
-            tracks = tracker.update(detections.boxes, detections.scores, frame.time_s, appearances, look)
-            yield AnalysedFrame(frame, detections, tracks, tracker.ended, outputs.update(tracks, crops))
+        for frame in ahead:
+            image, time_s = frame.image, frame.time_s
+            looked = watch.wants(image, time_s)
+            found = detector.detect(image) if looked else NOTHING_FOUND
+            crops = CropInference(heads, FrameDetections(found), partial(_image_of, frame))
+            if looked:
+                tracks = watch.see(image, found.boxes, found.scores, time_s, crops.appearances())
+            else:
+                tracks = watch.follow(time_s)
+            yield AnalysedFrame(frame, found, tracks, watch.ended, outputs.update(tracks, crops), looked)
     finally:
         ahead.close()
 

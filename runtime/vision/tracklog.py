@@ -27,7 +27,7 @@ FloorPoint = tuple[float, float]
 class TrackRow:
     """One person in one frame: frame index from 0, track id, box left, top, width, height px, floor metres.
 
-    `score` is that of the box, 0 where the place is filled in.
+    `score` is that of the box, 0 where the place is filled in because the person was out of sight.
     """
 
     frame: int
@@ -50,6 +50,7 @@ class _Page:
     frame: int
     time_s: float
     rows: list[TrackRow]
+    skipped: bool = False
 
 
 class TrackLog:
@@ -71,6 +72,11 @@ class TrackLog:
             self._note(track.id, now)
         for track_id in ended:
             self._last.pop(track_id, None)
+        return self._settled(time_s - LAG_S)
+
+    def skip(self, frame: int, time_s: float) -> list[TrackRow]:
+        """A frame that was not looked at: who is seen before and after it counts as seen, between the two."""
+        self._pages.append(_Page(frame, time_s, [], skipped=True))
         return self._settled(time_s - LAG_S)
 
     def finish(self) -> list[TrackRow]:
@@ -109,7 +115,8 @@ def _between(before: TrackRow, after: TrackRow, page: _Page) -> TrackRow:
     if before.floor_xy_m is not None and after.floor_xy_m is not None:
         (x0, y0), (x1, y1) = before.floor_xy_m, after.floor_xy_m
         floor = ((1 - share) * x0 + share * x1, (1 - share) * y0 + share * y1)
-    return TrackRow(page.frame, page.time_s, before.track, (left, top, width, height), 0.0, floor)
+    score = (1 - share) * before.score + share * after.score if page.skipped else 0.0
+    return TrackRow(page.frame, page.time_s, before.track, (left, top, width, height), score, floor)
 
 
 def mot_line(row: TrackRow) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runtime.vision.track import Sighting, Track
 from runtime.vision.tracklog import LAG_S, TrackLog, TrackRow, mot_line
 
@@ -81,3 +83,12 @@ def test_people_off_the_floor_plan_are_told_from_those_on_it() -> None:
     assert row.on_plan((0, 0, 6, 6))
     assert not row.on_plan((0, 0, 4, 6))
     assert row.on_plan(None)
+
+
+def test_a_frame_that_was_not_looked_at_has_who_was_seen_before_and_after_it() -> None:
+    log = TrackLog()
+    rows = log.add(0, 0.0, [seen(1, 0.0, 0.0), seen(2, 0.0, 5.0)], ())
+    rows += log.skip(1, 0.1)
+    rows += log.add(2, 0.2, [seen(1, 0.2, 2.0)], ()) + log.skip(3, 0.3) + log.finish()
+    assert [(row.frame, row.track) for row in rows] == [(0, 1), (0, 2), (1, 1), (2, 1)]
+    assert rows[2].box[0] == 1.0 and rows[2].score == pytest.approx(0.8), "seen, as far as anybody can say"

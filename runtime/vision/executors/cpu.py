@@ -19,6 +19,7 @@ class CpuExecutor:
         self._detector = detector
         self.reason = reason
         self.maps_writable = False
+        self.sparing = True
         self._pending = 0
         self.description = f"{detector.backend_name} on the processor ({reason})"
 

@@ -39,6 +39,9 @@ class Executor(Protocol):
     maps_writable: bool
     """Whether it wants rings mapped for writing; it never writes to them."""
 
+    sparing: bool
+    """Whether frames that need no look (`runtime.vision.track.watch`) are to be kept from it."""
+
     @property
     def has_room(self) -> bool:
         """Whether another batch may be started before one is finished."""

@@ -50,6 +50,7 @@ class GpuExecutor:
         self._heads = heads
         self._executions: dict[Wh, Execution | None] = {}
         self._rings: dict[str, SharedRing] = {}
+        self.sparing = False
         self.maps_writable = not gpu.facts.registers_read_only
         """Rings are to be mapped for writing: this GPU registers no memory that may only be read."""
         self.description = gpu.describe(writable=self.maps_writable)

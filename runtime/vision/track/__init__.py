@@ -11,7 +11,9 @@ liveliness    change in the picture that tells people who stand from things
 candidates    boxes of a frame that may be people, with their position
 confirmation  which tracks are people, and which were not after all
 people        what is said of people, and the table of tracks
+scene         whether somebody may be new, people are known, or nobody is there
 tracker       FloorTracker: births, confirmation, coasting, ends
+watch         SceneWatch: which frames the detector has to look at
 """
 
 from runtime.vision.track.liveliness import Liveliness
@@ -19,5 +21,6 @@ from runtime.vision.track.people import Sighting, Track
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.tracker import FloorTracker
 from runtime.vision.track.view import CameraView
+from runtime.vision.track.watch import SceneWatch
 
-__all__ = ["CameraView", "FloorTracker", "Liveliness", "Sighting", "Track", "TrackerSettings"]
+__all__ = ["CameraView", "FloorTracker", "Liveliness", "SceneWatch", "Sighting", "Track", "TrackerSettings"]

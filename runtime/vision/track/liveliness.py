@@ -57,6 +57,9 @@ RIM, RIM_WEIGHT = 0.25, 1.5
 MIN_BOX_PX, MIN_RIM_PX = 12, 8
 """Pixels of the small image that a box and its rim must have to be looked at."""
 
+MIN_CHANGED_PX = 4
+"""Fewer changed pixels of the small image than this are no person's."""
+
 MARGIN_PX = 1.0
 """Other boxes are taken this much larger, in pixels of the small image."""
 
@@ -97,13 +100,7 @@ class _Pair:
 
     @cached_property
     def _changed(self) -> Bools:
-        """Which pixels have changed by more than the noise."""
-        change = cv2.absdiff(self._now.grey, self._before.grey)
-        sample = change[::2, ::2].ravel()
-        rank = int(STILL_SHARE * (len(sample) - 1))
-        noise = float(np.partition(sample, rank)[rank]) / STILL_SDS
-        changed: Bools = np.asarray(cv2.blur(change, (3, 3)) > max(MIN_CHANGE, MIN_NOISES * noise))
-        return changed
+        return changed_pixels(self._now.grey, self._before.grey)
 
     def share(self, row: int) -> float:
         """Share of living change in the box of a row; nan where nothing is known."""
@@ -157,6 +154,19 @@ class Liveliness:
 
     def __init__(self) -> None:
         self._pages: deque[_Page] = deque()
+        self._last: _Page | None = None
+        self._shrunk: tuple[float, Grey] | None = None
+
+    def has_changed(self, image: npt.NDArray[np.uint8], time_s: float) -> bool:
+        """Whether anything as large as a far person's limb differs from the image looked at last.
+
+        `image` is (height, width, 3) BGR or (height, width) grey, taken at `time_s`.
+        """
+        grey = shrunk(image)
+        self._shrunk = time_s, grey
+        if self._last is None or self._last.grey.shape != grey.shape:
+            return True
+        return bool(np.count_nonzero(changed_pixels(grey, self._last.grey)) >= MIN_CHANGED_PX)
 
     def look(
         self, image: npt.NDArray[np.uint8], boxes: npt.ArrayLike, scores: npt.ArrayLike, time_s: float
@@ -166,13 +176,15 @@ class Liveliness:
         `image` is (height, width, 3) BGR or (height, width) grey; only a small copy of it is kept. Boxes
         with a score (n,) below what the tracker takes up hide nobody.
         """
-        grey = shrunk(image)
+        before = self._shrunk
+        grey = before[1] if before is not None and before[0] == time_s else shrunk(image)
         scale = grey.shape[1] / image.shape[1]
         hides = np.asarray(scores, dtype=np.float64).reshape(-1) >= TrackerSettings.weak_score
         now = _Page(time_s, grey, np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale, hides)
         pages = self._pages
         if pages and (pages[-1].time_s >= time_s or pages[-1].grey.shape != grey.shape):
             pages.clear()
+        self._last = now
         look = Look(now, [self._aged(time_s, lag_s) for lag_s in LAGS_S])
         if not pages or time_s - pages[-1].time_s >= KEEP_EVERY_S - CLOCK_S:
             pages.append(now)
@@ -187,6 +199,16 @@ class Liveliness:
             if age_s >= lag_s - CLOCK_S:
                 return page if age_s <= lag_s + MAX_LATE_S else None
         return None
+
+
+def changed_pixels(now: Grey, before: Grey) -> Bools:
+    """Which pixels of two small images differ by more than the noise."""
+    change = cv2.absdiff(now, before)
+    sample = change[::2, ::2].ravel()
+    rank = int(STILL_SHARE * (len(sample) - 1))
+    noise = float(np.partition(sample, rank)[rank]) / STILL_SDS
+    changed: Bools = np.asarray(cv2.blur(change, (3, 3)) > max(MIN_CHANGE, MIN_NOISES * noise))
+    return changed
 
 
 def shrunk(image: npt.NDArray[np.uint8]) -> Grey:

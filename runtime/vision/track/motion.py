@@ -27,6 +27,13 @@ def predict(
     return mean @ step.T, moved
 
 
+def walked(mean: Floats, dt_s: float, memory_s: float) -> Floats:
+    """States (n, 4) after `dt_s`."""
+    step, _ = _walk(dt_s, memory_s)
+    after: Floats = mean @ step.T
+    return after
+
+
 @functools.lru_cache(maxsize=64)
 def _walk(dt_s: float, memory_s: float) -> tuple[Floats, Floats]:
     """The step (4, 4) that a time of `dt_s` is, and the covariance (4, 4) it adds at speeds of variance 1."""

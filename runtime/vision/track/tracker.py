@@ -26,6 +26,7 @@ from runtime.vision.track.people import (
     stationary,
     table_type,
 )
+from runtime.vision.track.scene import Occupation, scene_of
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.stature import completed, place
 from runtime.vision.track.view import CameraView, box_iou
@@ -95,6 +96,24 @@ class FloorTracker:
         self._end()
         self._take_back()
         return self._report(newly)
+
+    @property
+    def scene(self) -> Occupation:
+        """What the last update says of how soon the next should come."""
+        return scene_of(self._tracks)
+
+    def expected(self, time_s: float) -> list[Track]:
+        """Every live track where it is expected at `time_s`, after the last update; nothing else changes.
+
+        Whom the last update saw counts as seen.
+        """
+        tracks = self._tracks.copy()
+        dt_s = max(0.0, time_s - self._time_s)
+        if len(tracks) and dt_s > 0:
+            tracks["mean"] = motion.walked(tracks["mean"], dt_s, self.settings.speed_memory_s)
+            tracks["box"] = boxes_of(tracks, self.plane)
+            tracks["seen_s"][tracks["seen_s"] == self._time_s] = time_s
+        return as_tracks(tracks, time_s, self.has_floor, {})
 
     def things(self) -> list[Thing]:
         """What looks like a person, is in sight for long, and neither moves nor lives."""
