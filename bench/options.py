@@ -17,8 +17,10 @@ def size(ctx: click.Context, option: click.Parameter, value: str | None) -> tupl
     return int(width), int(height)
 
 
-def counts(ctx: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
-    """Numbers of 1 to 64, smallest first, each once."""
+def counts(ctx: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Numbers of 1 to 64, smallest first, each once; none for nothing."""
+    if value is None:
+        return ()
     numbers = {int(part) if part.isdecimal() else 0 for part in value.split(",")}
     if not all(0 < number <= MOST for number in numbers):
         raise click.BadParameter(f"{value!r}: numbers from 1 to {MOST}, as 1,2,4", ctx, option)

@@ -176,6 +176,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.processes",
         "testing",
     ),
+    "bench.paced.daemon": ("runtime.commands", "runtime.config", "runtime.processes", "runtime.supervisor"),
     "runtime.cli": (
         *BASE,
         "bench.cli",

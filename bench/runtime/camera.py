@@ -51,19 +51,24 @@ class OurCamera:
         return self._source.retrieve(into)
 
 
-def as_film(clip: Path, size: tuple[int, int], path: Path) -> Path:
-    """The beginning of a clip as a bare stream of H.264, as cameras send it: no pictures out of order."""
+def as_film(
+    clip: Path, size: tuple[int, int], path: Path, pictures: int = CLIP_PICTURES, fps: int = 25
+) -> Path:
+    """The beginning of a clip as a bare stream of H.264, as cameras send it: no pictures out of order.
+
+    A key picture comes every second.
+    """
     import av
 
     with av.open(str(clip)) as source, av.open(str(path), "w", format="h264") as film:
-        stream = film.add_stream("libx264", rate=25, options={"preset": "veryfast"})
+        stream = film.add_stream("libx264", rate=fps, options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 25, 0
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = fps, 0
         for number, frame in enumerate(source.decode(video=0)):
-            if number == CLIP_PICTURES:
+            if number == pictures:
                 break
             shown = frame.reformat(*size, format="yuv420p")
-            shown.pts, shown.time_base = number, Fraction(1, 25)
+            shown.pts, shown.time_base = number, Fraction(1, fps)
             film.mux(stream.encode(shown))
         film.mux(stream.encode(None))
     return path

@@ -86,6 +86,8 @@ class FakeCamera:
         self.manner = manner or Manner()
         self.requests: list[str] = []
         self.sent = 0
+        self.started_s: float | None = None
+        """When its latest viewer was shown the first picture, UTC seconds."""
         self._server = _Server(("127.0.0.1", port), _Viewer)
         self._server.camera = self
         self.port = int(self._server.server_address[1])
@@ -307,6 +309,7 @@ class _Viewer(socketserver.StreamRequestHandler):
     def _play(self) -> None:
         """Send the pictures until the viewer has gone."""
         start_s, sequence, number = time.monotonic(), 0, 0
+        self.camera.started_s = time.time()
         try:
             while not self._gone.is_set():
                 taken_s = number / self.manner.fps
