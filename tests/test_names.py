@@ -58,3 +58,28 @@ def sizes() -> dict[str, int]:
 def test_no_folder_holds_more_than_fifteen_modules() -> None:
     large = {folder: size for folder, size in sizes().items() if size > MOST_MODULES}
     assert not large, large
+
+
+ACROSS = ("bad_input", "security")
+"""Folders of tests that look at the whole product."""
+
+
+def test_tests_mirror_the_tree() -> None:
+    """`tests/uplink/outbox` tests `runtime/uplink/outbox`, `tests/engines/build` tests `engines/build`."""
+    tests = REPO / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    without = [
+        str(folder)
+        for folder in sorted(folders)
+        if not any((home / folder).is_dir() for home in (REPO, REPO / "runtime"))
+        and folder.parts[0] not in ACROSS
+    ]
+    assert not without, f"no such folder in the tree: {', '.join(without)}"
+
+
+def test_no_folder_of_tests_holds_more_than_fifteen() -> None:
+    held: dict[str, int] = defaultdict(int)
+    for path in (REPO / "tests").rglob("test_*.py"):
+        held[str(path.parent.relative_to(REPO))] += 1
+    large = {folder: size for folder, size in held.items() if size > MOST_MODULES}
+    assert not large, large

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from small_stores import IMPATIENT
-
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.llrp.server import SimulatedReader
+from tests.rfid_reader.small_stores import IMPATIENT
 
 RECOVERY_S = 5.0
 

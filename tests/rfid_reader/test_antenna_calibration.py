@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_stores import small_store
 
 from rfid_reader.antenna_calibration import calibrate_still, load_calibration, save_calibration
 from rfid_reader.errors import AntennaCalibrationError
 from rfid_reader.flips import make_detector
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
+from tests.rfid_reader.small_stores import small_store
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_stores import small_store
 
 from rfid_reader.flips import METHODS, make_detector, tag_rows, ticks
 from rfid_reader.presence import FittingRooms
@@ -14,6 +13,7 @@ from rfid_reader.reads import ReadTable
 from rfid_reader.session.health import RateMeter, ReaderHealth
 from rfid_reader.simulator.world import World
 from rfid_reader.stock import StockTags, digests_of
+from tests.rfid_reader.small_stores import small_store
 
 
 def reads_of(times: np.ndarray, epcs: list[str], seed: int = 1) -> ReadTable:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_stores import small_store
 
 from rfid_reader.antenna_calibration import calibrate_still, load_calibration, save_calibration
 from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.half_turns import MOST_SHARE, HalfTurnWatch, counted, doubled, share_of, steps_within_cells
 from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.simulator.world import World
+from tests.rfid_reader.small_stores import small_store
 
 HALF = [
     {"rack": "shirts", "tag": 2, "start_s": at_s, "end_s": at_s + 3.0, "person": None} for at_s in (30, 45)

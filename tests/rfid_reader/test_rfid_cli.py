@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from reshaped import Reshaping, without
-from small_stores import small_store
 
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
 from rfid_reader.reads import load_reads
 from rfid_reader.simulator.llrp.server import SimulatedReader
+from tests.rfid_reader.reshaped import Reshaping, without
+from tests.rfid_reader.small_stores import small_store
 
 GIVEN = [{"rack": "shirts", "tag": 2, "start_s": 20.0, "end_s": 23.0}]
 

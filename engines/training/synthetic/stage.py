@@ -13,7 +13,7 @@ from engines.scene.courses import garment_point
 from engines.scene.optics import View
 from engines.scene.spec import PersonLook, Prop, Scene, ScenePerson, Turn
 from engines.scene.truth import courses
-from engines.training.synthetic.drawing import fittings
+from engines.training.synthetic.drawing import fittings, props
 from engines.training.synthetic.drawing.meshes import Mesh, joined, sheet
 from engines.training.synthetic.drawing.textures import SIDE, Textures, colour_of_cloth
 from engines.training.synthetic.people.dressing import Dressed, dress
@@ -133,14 +133,14 @@ class Stage:
                 self.mannequins.append((number, figure))
                 out.append(figure)
                 out.append(
-                    fittings.thing_mesh(
+                    props.prop_mesh(
                         Prop("plinth", thing.at, thing.heading_deg, size_m=(0.5, max(thing.base_m, 0.03))),
                         self.textures,
                     )
                 )
                 continue
             base = POSTER if thing.kind in ("poster", "screen") else THING
-            out.append(fittings.thing_mesh(thing, self.textures).marked(base + number))
+            out.append(props.prop_mesh(thing, self.textures).marked(base + number))
             if thing.kind == "mirror":
                 out.append(_glass(thing).marked(THING + number))
         return out
@@ -172,11 +172,11 @@ class Stage:
     def _extra(self, person: ScenePerson) -> Mesh | None:
         colour = colour_of_cloth(np.random.default_rng([person.look.seed, 12]))
         made: dict[str, Callable[[], Mesh]] = {
-            "pram": lambda: fittings.pram_mesh(colour),
-            "trolley": fittings.trolley_mesh,
-            "wheelchair": fittings.wheelchair_mesh,
-            "basket": lambda: fittings.basket_mesh(colour).moved((0, 0, -0.4)),
-            "bag": lambda: fittings.bag_mesh(colour),
+            "pram": lambda: props.pram_mesh(colour),
+            "trolley": props.trolley_mesh,
+            "wheelchair": props.wheelchair_mesh,
+            "basket": lambda: props.basket_mesh(colour).moved((0, 0, -0.4)),
+            "bag": lambda: props.bag_mesh(colour),
         }
         return made[person.uses]() if person.uses in made else None
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engines.training.synthetic.drawing.meshes import COLUMNS, Mesh
 from engines.training.synthetic.people.bones import BONES, INDEX, PARENTS
-from engines.training.synthetic.people.dressing import Dressed, Level
+from engines.training.synthetic.people.dressing import Dressed
+from engines.training.synthetic.people.layers import Level
 
 Floats = NDArray[np.float64]
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")

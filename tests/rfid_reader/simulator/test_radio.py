@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_stores import small_store
 
 from rfid_reader.errors import ScenarioError
 from rfid_reader.simulator.motion import Motions, make_flip
@@ -18,6 +17,7 @@ from rfid_reader.simulator.radio.hopping import PLANS
 from rfid_reader.simulator.radio.inventory import MODES, inventory_round
 from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
+from tests.rfid_reader.small_stores import small_store
 
 NOBODY = np.zeros((0, 1, 2))
 

@@ -6,15 +6,15 @@ import socket
 from pathlib import Path
 
 import pytest
-from certificates import Authority
 from click.testing import CliRunner
-from listening import listening, until
-from small_stores import small_store
 
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
 from rfid_reader.reads import load_reads
 from rfid_reader.simulator.llrp.server import SimulatedReader, reader_certificate
+from tests.rfid_reader.certificates import Authority
+from tests.rfid_reader.listening import listening, until
+from tests.rfid_reader.small_stores import small_store
 
 
 @pytest.fixture(scope="module")

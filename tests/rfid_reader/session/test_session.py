@@ -8,12 +8,12 @@ import time
 
 import numpy as np
 import pytest
-from listening import Ear, listening, until
-from small_stores import IMPATIENT, small_store
 
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.llrp.server import EPOCH_2000_S, SimulatedReader
+from tests.rfid_reader.listening import Ear, listening, until
+from tests.rfid_reader.small_stores import IMPATIENT, small_store
 
 
 def test_reads_arrive_with_antenna_channel_phase_and_host_time() -> None:

@@ -21,8 +21,7 @@ from runtime.uplink.outbox.identity import COPIED, REPLACED, Identity, Successio
 from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.writer import Outbox
-
-from .facts import ORIGIN, stored, visit
+from tests.uplink.facts import ORIGIN, stored, visit
 
 
 def identity_of(path: Path) -> Identity:

@@ -31,8 +31,7 @@ from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.writer import Outbox
-
-from .facts import ORIGIN, visit
+from tests.uplink.facts import ORIGIN, visit
 
 CONSUMER = "consumer"
 TURNS = 6

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from listening import listening, until
-from reshaped import (
+
+from rfid_reader.reads import ReadTable
+from rfid_reader.session.reader_session import ReaderSession
+from rfid_reader.simulator.llrp.parameters import impinj, tlv, tv, u16, u32, u64
+from rfid_reader.simulator.llrp.server import SimulatedReader
+from tests.rfid_reader.listening import listening, until
+from tests.rfid_reader.reshaped import (
     ACCESS_RESULT,
     UNKNOWN_CUSTOM,
     Reshaping,
@@ -21,12 +26,7 @@ from reshaped import (
     with_part,
     without,
 )
-from small_stores import small_store
-
-from rfid_reader.reads import ReadTable
-from rfid_reader.session.reader_session import ReaderSession
-from rfid_reader.simulator.llrp.parameters import impinj, tlv, tv, u16, u32, u64
-from rfid_reader.simulator.llrp.server import SimulatedReader
+from tests.rfid_reader.small_stores import small_store
 
 USUAL: Shape = without()
 LEAST = 60

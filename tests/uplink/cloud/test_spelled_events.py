@@ -13,8 +13,7 @@ from contract import wire
 from contract.envelope import StreamId, split_array
 from contract.errors import PayloadError
 from runtime.uplink.cloud.store import CloudStore
-
-from .facts import ORIGIN
+from tests.uplink.facts import ORIGIN
 
 STREAM = StreamId(*ORIGIN, "theirs")
 

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from small_stores import small_store
 
 from rfid_reader.errors import ReaderError
 from rfid_reader.llrp import frames
@@ -18,6 +17,7 @@ from rfid_reader.llrp.reports import decode_report
 from rfid_reader.llrp.rospec import build_rospec
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.llrp.server import SimulatedReader
+from tests.rfid_reader.small_stores import small_store
 
 
 class Caller:

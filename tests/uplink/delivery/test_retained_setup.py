@@ -10,8 +10,7 @@ from contract.envelope import seal
 from contract.facts import Store
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.cloud.store import CloudStore
-
-from .ends import ORIGIN, cloud_of, device_of, visit
+from tests.uplink.ends import ORIGIN, cloud_of, device_of, visit
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_stores import small_store
 
 from rfid_reader.errors import ReaderError
 from rfid_reader.flips import METHODS, DetectedFlip, make_detector
@@ -17,6 +16,7 @@ from rfid_reader.flips.features.reference import ChannelReference
 from rfid_reader.flips.features.spectrum import js_divergence, spectral_shares
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
+from tests.rfid_reader.small_stores import small_store
 
 FLIPS_AT_S = (30.0, 45.0)
 

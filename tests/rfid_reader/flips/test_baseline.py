@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_stores import small_store
 
 from rfid_reader.antenna_calibration import calibrate_still
 from rfid_reader.flips import METHODS, make_detector, tag_rows, ticks
@@ -15,6 +14,7 @@ from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.tag_rows import ABSENT_S
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.world import World
+from tests.rfid_reader.small_stores import small_store
 
 OFFSETS = np.random.default_rng(4).uniform(0, 2 * np.pi, 51)
 

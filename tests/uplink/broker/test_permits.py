@@ -19,8 +19,7 @@ from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.losses import UNSENDABLE
 from runtime.uplink.outbox.writer import Outbox
 from testing.rig import ORIGIN, Cloud, visit
-
-from .facts import stored
+from tests.uplink.facts import stored
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 ANYBODY = "allow_anonymous true"

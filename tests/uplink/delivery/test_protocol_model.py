@@ -17,8 +17,7 @@ from runtime.uplink.delivery import namesakes, session
 from runtime.uplink.delivery.listener import Listener
 from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.outbox import writer
-
-from .protocol_world import CONSUMER, ModelLink, World
+from tests.uplink.delivery.protocol_world import CONSUMER, ModelLink, World
 
 SHM = Path("/dev/shm")
 Step = tuple[str, int]
