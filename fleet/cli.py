@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import sys
 import tempfile
 from contextlib import ExitStack
+from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -13,7 +16,6 @@ import msgspec
 from fleet.errors import FleetError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
-DAY = r"\d{4}-\d{2}-\d{2}"
 
 
 @click.group()
@@ -187,3 +189,59 @@ def schema() -> None:
     from fleet.ingest.records import schema_of_records
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of_records()), indent=2))
+
+
+@fleet.command()
+@click.option("--config", type=FILE, required=True, help="fleet.yaml.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds.")
+def serve(config: Path, seconds: float | None) -> None:
+    """Fill a warehouse from the consumer's store and files, and answer over HTTP. Ends on SIGINT or SIGTERM.
+
+    \b
+    Example:
+      tagsight fleet serve --config fleet.yaml
+    """
+    from fleet.serve.service import serve as run_service
+    from fleet.serve.settings import load as load_settings
+
+    run_service(load_settings(config), seconds)
+
+
+@fleet.command()
+@click.option("--db", type=FILE, help="The warehouse's file, as it is.")
+@click.option("--events", type=FILE, help="A consumer's store; with --known, as it was known then.")
+@click.option("--known", type=click.DateTime(), help="End of what was known, UTC.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder.")
+def export(db: Path | None, events: Path | None, known: datetime | None, out: Path) -> None:
+    """Write every table as a Parquet file, as it is or as it was known at a moment.
+
+    \b
+    Example:
+      tagsight fleet export --db warehouse.db --out tables
+      tagsight fleet export --events events.db --known 2026-11-02 --out tables
+    """
+    from fleet.serve.export import export as write_tables
+    from fleet.serve.export import export_as_known
+
+    if events is not None and known is not None and db is None:
+        files = export_as_known(events, known.replace(tzinfo=timezone.utc).timestamp(), out)
+    elif db is not None and events is None and known is None:
+        if not db.exists():
+            raise FleetError(f"{db}: no warehouse there; give the file of one with --db")
+        files = write_tables(db, out)
+    else:
+        raise click.UsageError("give --db, or --events with --known")
+    click.echo(f"{out}: {len(files)} tables")
+
+
+@fleet.command()
+def token() -> None:
+    """Draw a token for a user of the service, and print it with the line for fleet.yaml.
+
+    \b
+    Example:
+      tagsight fleet token
+    """
+    drawn = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(drawn.encode()).hexdigest()
+    click.echo(f"token         {drawn} (to the user; it is kept nowhere)\ntoken_sha256  {digest}")

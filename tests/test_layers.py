@@ -154,6 +154,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.load.oracle",
         "fleet.models",
     ),
+    "fleet.serve": (
+        "contract",
+        "fleet.embedded",
+        "fleet.errors",
+        "fleet.ingest.records",
+        "fleet.ingest.sources",
+        "fleet.models",
+    ),
     "fleet.cli": ("fleet.embedded", "fleet.errors", "fleet.ingest", "fleet.load.run", "fleet.serve"),
     "fleet.load.oracle": (),
     "testing": (

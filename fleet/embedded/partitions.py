@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import TypeAlias
@@ -40,14 +40,18 @@ class Stale:
                     found[name].update((site, shifted(day, by)) for by in feed)
         return {name: stale for name, stale in found.items() if stale}
 
-    def rebuild(self, db: sqlite3.Connection) -> int:
-        """Make every stale partition anew; returns how many."""
+    def rebuild(self, db: sqlite3.Connection, closed_before: Mapping[str, str]) -> int:
+        """Make every stale partition anew, but no store's days before `closed_before`; returns how many."""
         count = 0
         for name, stale in self.partitions().items():
             whole = {site for site, day in stale if day is None}
             for site in whole:
-                _make(db, name, "site = ?", (site,))
-            for sites, days in _together((site, day) for site, day in stale if day and site not in whole):
+                if site in closed_before and tables()[name].is_by_day:
+                    _make(db, name, "site = ? AND local_day >= ?", (site, closed_before[site]))
+                else:
+                    _make(db, name, "site = ?", (site,))
+            some = ((site, day) for site, day in stale if day and site not in whole)
+            for sites, days in _together(one for one in some if one[1] >= closed_before.get(one[0], "")):
                 where = f"site IN ({_marks(sites)}) AND local_day IN ({_marks(days)})"
                 _make(db, name, where, (*sites, *days))
             count += len(stale)

@@ -72,7 +72,7 @@ def create(db: sqlite3.Connection) -> None:
             db.execute(f"CREATE VIEW {name} AS {query}")
     for name, model in tables().items():
         columns = ", ".join(f"{column} {kind_of_sql}" for column, kind_of_sql in model.columns.items())
-        db.execute(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(model.key)})) WITHOUT ROWID")
+        db.execute(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(model.key)}))")
         db.execute(f"CREATE VIEW v_{name} AS {queries()[name]}")
     db.execute(f"PRAGMA user_version={VERSION}")
 

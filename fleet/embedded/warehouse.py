@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from fleet.embedded import schema
+from fleet.embedded import retention, schema
 from fleet.embedded.partitions import Stale
 from fleet.errors import FleetError
 from fleet.ingest.calendar import Calendar, zone_of
@@ -109,7 +109,7 @@ class Warehouse:
                     position = line.position
                     self._take_line(line)
                 if count:
-                    self._stale.rebuild(self.db)
+                    self._stale.rebuild(self.db, self._erased)
                     self._note(source, position, mark)
                 self.db.execute("COMMIT")
             except BaseException:
@@ -118,6 +118,37 @@ class Warehouse:
         except sqlite3.Error as error:
             raise FleetError(f"{self.path}: events cannot be stored ({error})") from error
         return count
+
+    def erase(self, now_s: float, visitor_days: int) -> int:
+        """Erase rows of single visitors older than so many days; their sums stay. Returns how many.
+
+        Raises FleetError where the disk refuses.
+        """
+        try:
+            self.db.execute("PRAGMA secure_delete=ON")
+            self.db.execute("BEGIN IMMEDIATE")
+            count = retention.erase(self.db, now_s, visitor_days)
+            self.db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise FleetError(f"{self.path}: visitors' rows cannot be erased ({error})") from error
+        self._erased = dict(self.db.execute("SELECT site, before_day FROM erased"))
+        return count
+
+    def copy_to(self, file: Path) -> None:
+        """A copy as of now, which takes the place of the last one at once. Raises FleetError."""
+        beside = file.with_name(f"{file.name}.part")
+        try:
+            beside.unlink(missing_ok=True)
+            copy = sqlite3.connect(beside)
+            try:
+                self.db.backup(copy)
+            finally:
+                copy.close()
+            beside.replace(file)
+        except (sqlite3.Error, OSError) as error:
+            raise FleetError(f"{file}: the replica cannot be made ({error})") from error
 
     def counters(self) -> dict[str, int]:
         """What became of the lines that came."""
@@ -153,10 +184,12 @@ class Warehouse:
         values = row.values
         key = values[SITE : FACT_KEY + 1]
         site, day = str(values[SITE]), str(values[DAY])
-        if self._erased and day and day < self._erased.get(site, ""):
+        closed_before = self._erased.get(site, "")
+        known = self.db.execute(self._find[row.kind], key).fetchone()
+        days = (day,) if known is None else (day, known[1])
+        if row.kind != "store" and any("" < one < closed_before for one in days):
             self._counts["after_erasure"] += 1
             return
-        known = self.db.execute(self._find[row.kind], key).fetchone()
         if known is not None:
             rev, known_day = known
             if values[REV] < rev and self._highest_holds:
@@ -232,12 +265,13 @@ class Warehouse:
                 self._resettle(kind.name, kind.begins, site)
 
     def _resettle(self, kind: str, begins: str, site: str) -> None:
-        days = f"SELECT DISTINCT local_day FROM ods_{kind} WHERE site = ?"
-        before = {day for (day,) in self.db.execute(days, (site,))}
+        since = self._erased.get(site, "")
+        days = f"SELECT DISTINCT local_day FROM ods_{kind} WHERE site = ? AND local_day >= ?"
+        before = {day for (day,) in self.db.execute(days, (site, since))}
         self.db.execute(
             f"UPDATE ods_{kind} SET local_day = local_day_of(site, {begins}),"
-            f" local_hour = local_hour_of(site, {begins}) WHERE site = ?",
-            (site,),
+            f" local_hour = local_hour_of(site, {begins}) WHERE site = ? AND local_day >= ?",
+            (site, since),
         )
         if kind in LISTED_IN:
             table = LISTED_IN[kind]
@@ -247,7 +281,7 @@ class Warehouse:
                 f" FROM ods_{kind} AS fact WHERE {same}) WHERE site = ?",
                 (site,),
             )
-        for day in before | {day for (day,) in self.db.execute(days, (site,))}:
+        for day in before | {day for (day,) in self.db.execute(days, (site, since))}:
             self._stale.add(kind, site, day)
 
 

@@ -1,0 +1,132 @@
+"""`fleet.yaml`: what a service of the warehouse needs to know."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, field
+
+from fleet.errors import FleetError
+
+
+class FleetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mapping in fleet.yaml: unknown keys are mistakes."""
+
+
+class Limits(FleetSection, frozen=True):
+    """What one query may cost."""
+
+    seconds: Annotated[float, Meta(gt=0, le=600, description="a query that takes longer is stopped")] = 5.0
+    memory_mb: Annotated[int, Meta(ge=64, le=65_536, description="memory of one SQL query")] = 256
+    rows: Annotated[int, Meta(ge=1, le=1_000_000, description="rows of an answer")] = 10_000
+    at_once: Annotated[int, Meta(ge=1, le=64, description="SQL queries that run at the same time")] = 2
+
+
+class ApiUser(FleetSection, frozen=True):
+    """Somebody who asks: `sites` and the stores of `chains` are what they may see; neither: everything."""
+
+    name: Annotated[str, Meta(min_length=1, description="who it is, for the log")]
+    token_sha256: Annotated[
+        str,
+        Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the token, as `tagsight fleet token` prints"),
+    ]
+    sites: list[str] = field(default_factory=list)
+    chains: list[str] = field(default_factory=list)
+    sql: Annotated[bool, Meta(description="may put SQL of their own")] = False
+    hands_in: Annotated[bool, Meta(description="may hand in sales, stock lists and plans")] = False
+
+
+class VisitorRetention(FleetSection, frozen=True):
+    """How long rows of single visitors stay; sums of a day stay when its visitors are gone."""
+
+    visitor_days: Annotated[int, Meta(ge=1, le=3660, description="local days")] = 30
+
+
+class Replica(FleetSection, frozen=True):
+    """A copy of the warehouse that answers where the warehouse itself cannot."""
+
+    file: Path
+    every_s: Annotated[float, Meta(ge=1, le=86_400, description="how often it is made anew")] = 60.0
+
+
+class FleetSettings(FleetSection, frozen=True):
+    """One service."""
+
+    warehouse: Path
+    events: Annotated[list[Path], Meta(description="databases that `tagsight uplink receive` fills")] = field(
+        default_factory=list
+    )
+    files: Annotated[list[Path], Meta(description="files of lines or CSV that are followed")] = field(
+        default_factory=list
+    )
+    sources: Annotated[
+        dict[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,40}$")], Path],
+        Meta(description="tables beside the warehouse's, by name: CSV or Parquet"),
+    ] = field(default_factory=dict)
+    chains: Annotated[dict[str, list[str]], Meta(description="stores by chain")] = field(default_factory=dict)
+    users: list[ApiUser] = field(default_factory=list)
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8480
+    refresh_s: Annotated[float, Meta(gt=0, le=3600, description="how often sources are looked at")] = 1.0
+    limits: Limits = Limits()
+    retention: VisitorRetention | None = None
+    replica: Replica | None = None
+
+    def sites_of(self, user: ApiUser) -> frozenset[str] | None:
+        """The stores a user may see; None for all."""
+        if not user.sites and not user.chains:
+            return None
+        return frozenset(user.sites).union(*(self.chains[chain] for chain in user.chains))
+
+    def user_of(self, token: str) -> ApiUser | None:
+        """Whose token it is."""
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        return next((user for user in self.users if user.token_sha256 == digest), None)
+
+
+def load(file: Path) -> FleetSettings:
+    """Read fleet.yaml; relative paths begin at its folder. Raises FleetError naming the key."""
+    try:
+        settings = msgspec.yaml.decode(file.read_bytes(), type=FleetSettings, dec_hook=_path)
+    except OSError as error:
+        raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FleetError(f"{file}: {error}") from error
+    _check(file, settings)
+    folder = file.resolve().parent
+    return msgspec.structs.replace(
+        settings,
+        warehouse=folder / settings.warehouse,
+        events=[folder / path for path in settings.events],
+        files=[folder / path for path in settings.files],
+        sources={name: folder / path for name, path in settings.sources.items()},
+        replica=settings.replica
+        and msgspec.structs.replace(settings.replica, file=folder / settings.replica.file),
+    )
+
+
+def _path(wanted: type, given: object) -> Path:
+    if wanted is Path and isinstance(given, str) and given:
+        return Path(given)
+    raise ValueError(f"{given!r} is no path")
+
+
+def _check(file: Path, settings: FleetSettings) -> None:
+    for user in settings.users:
+        for chain in user.chains:
+            if chain not in settings.chains:
+                known = ", ".join(sorted(settings.chains)) or "none is given"
+                raise FleetError(f"{file}: users: {user.name}: no chain is called {chain!r}; chains: {known}")
+    tokens = [user.token_sha256 for user in settings.users]
+    if len(set(tokens)) < len(tokens):
+        raise FleetError(f"{file}: users: two have the same token; give each one of their own")
+    if not settings.users and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise FleetError(
+            f"{file}: host {settings.host} lets everybody in; list users with tokens, or set host: 127.0.0.1"
+        )
+    for name, path in settings.sources.items():
+        if path.suffix.lower() not in (".csv", ".parquet"):
+            raise FleetError(f"{file}: sources: {name}: {path} is neither .csv nor .parquet")

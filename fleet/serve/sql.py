@@ -1,0 +1,178 @@
+"""SQL of people's own over the warehouse and tables beside it: DuckDB, shut in.
+
+Each query has a DuckDB of its own in memory, which reads the warehouse's SQLite file and the listed files and
+nothing else. A query is one SELECT over the tables on the list; each is seen through the stores that the user
+may see. It has a limit of time, of memory and of rows.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fleet.errors import FleetError
+from fleet.models.texts import tables
+from fleet.serve.settings import Limits
+
+if TYPE_CHECKING:
+    import duckdb
+
+FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
+"""Table functions that read nothing."""
+NOT_FOR_QUERIES = frozenset({"getenv", "current_setting", "getvariable", "query", "query_table"})
+
+
+class SqlAnswer(NamedTuple):
+    """`is_cut`: there were more rows than the limit."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    is_cut: bool
+    took_s: float
+
+
+class SqlService:
+    """Answers SELECTs; any number of threads may ask."""
+
+    def __init__(self, warehouse: Path, sources: Mapping[str, Path], limits: Limits) -> None:
+        self.warehouse = warehouse
+        self._sources = dict(sources)
+        self._limits = limits
+        self._turn = threading.BoundedSemaphore(limits.at_once)
+
+    def tables(self) -> list[str]:
+        """What a query may name."""
+        return sorted({*tables(), *self._sources})
+
+    def ask(self, sql: str, sites: Collection[str] | None, warehouse: Path | None = None) -> SqlAnswer:
+        """`sites`: which stores are seen, None for all. Raises FleetError for what may not be asked, for what
+        cannot be answered, and where it took too long."""
+        limits = self._limits
+        if not self._turn.acquire(timeout=limits.seconds):
+            raise FleetError(f"{limits.at_once} queries are running; ask again in a moment")
+        try:
+            return self._ask(sql, sites, warehouse or self.warehouse)
+        finally:
+            self._turn.release()
+
+    def _ask(self, sql: str, sites: Collection[str] | None, warehouse: Path) -> SqlAnswer:
+        import duckdb
+
+        began_s = time.monotonic()
+        try:
+            connection = self._opened(sites, warehouse)
+        except duckdb.Error as error:
+            raise FleetError(f"{warehouse}: cannot be asked ({_first_line(error)})") from error
+        limit = threading.Timer(self._limits.seconds, connection.interrupt)
+        limit.start()
+        try:
+            self._check(connection, sql)
+            answer = connection.execute(sql)
+            columns = [column[0] for column in answer.description]
+            rows = answer.fetchmany(self._limits.rows + 1)
+        except duckdb.InterruptException as error:
+            raise FleetError(
+                f"stopped after {self._limits.seconds:g} s; ask for fewer days or stores, or sum first"
+            ) from error
+        except duckdb.Error as error:
+            raise FleetError(f"cannot be answered: {_first_line(error)}") from error
+        finally:
+            limit.cancel()
+            connection.close()
+        is_cut = len(rows) > self._limits.rows
+        return SqlAnswer(columns, rows[: self._limits.rows], is_cut, time.monotonic() - began_s)
+
+    def _opened(self, sites: Collection[str] | None, warehouse: Path) -> duckdb.DuckDBPyConnection:
+        connection = opened(warehouse, self._limits.memory_mb)
+        seen = "" if sites is None else f" WHERE site IN ({_quoted(sites)})"
+        for name in tables():
+            connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM live."{name}"{seen}')
+        for name, path in self._sources.items():
+            reader = "read_parquet" if path.suffix.lower() == ".parquet" else "read_csv"
+            read = f"SELECT * FROM {reader}('{_escaped(str(path))}')"
+            columns = [column[0] for column in connection.execute(f"DESCRIBE {read}").fetchall()]
+            if "site" in columns:
+                connection.execute(f'CREATE VIEW "{name}" AS {read}{seen}')
+            elif sites is None:
+                connection.execute(f'CREATE VIEW "{name}" AS {read}')
+        paths = ", ".join(f"'{_escaped(str(path))}'" for path in self._sources.values())
+        connection.execute(f"SET allowed_paths = [{paths}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        return connection
+
+    def _check(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+        """Raises FleetError for anything but one SELECT over the tables of the list."""
+        found = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+        parsed: dict[str, Any] = json.loads(found[0]) if found else {"error": True}
+        if parsed["error"]:
+            raise FleetError(f"only SELECT is answered: {parsed.get('error_message', 'it cannot be read')}")
+        if len(parsed["statements"]) != 1:
+            raise FleetError(f"one SELECT at a time; these are {len(parsed['statements'])}")
+        nodes = list(_nodes(parsed["statements"][0]))
+        own = {one["key"] for node in nodes if "cte_map" in node for one in node["cte_map"]["map"]}
+        for node in nodes:
+            self._check_node(node, own)
+
+    def _check_node(self, node: Mapping[str, Any], own: Collection[str]) -> None:
+        if node.get("type") == "BASE_TABLE":
+            name = node["table_name"]
+            is_plain = not node["schema_name"] and not node["catalog_name"]
+            if not is_plain or (name.lower() not in self.tables() and name not in own):
+                place = ".".join(filter(None, (node["catalog_name"], node["schema_name"], name)))
+                raise FleetError(f"{place} is not on the list of tables: {', '.join(self.tables())}")
+        elif node.get("type") == "TABLE_FUNCTION":
+            name = str(node["function"]["function_name"])
+            if name.lower() not in FUNCTIONS:
+                raise FleetError(f"{name}() may not be read from; tables: {', '.join(self.tables())}")
+        elif str(node.get("function_name", "")).lower() in NOT_FOR_QUERIES:
+            raise FleetError(f"{node['function_name']}() is not for queries")
+
+
+def opened(warehouse: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory that sees a warehouse as `live`. Raises FleetError without the extra `fleet`."""
+    try:
+        import duckdb
+        from duckdb_extensions import import_extension
+    except ImportError as error:
+        raise FleetError("SQL and Parquet need DuckDB; pip install 'tagsight[fleet]'") from error
+    import_extension("sqlite_scanner")
+    connection = duckdb.connect(
+        config={
+            "threads": 1,
+            "memory_limit": f"{memory_mb}MB",
+            "temp_directory": "",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("LOAD sqlite_scanner")
+    connection.execute(f"ATTACH '{_escaped(str(warehouse))}' AS live (TYPE sqlite, READ_ONLY)")
+    return connection
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a parsed query."""
+    if isinstance(tree, dict):
+        yield tree
+        for value in tree.values():
+            yield from _nodes(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _nodes(value)
+
+
+def _quoted(values: Collection[str]) -> str:
+    return ", ".join(f"'{_escaped(value)}'" for value in sorted(values)) or "NULL"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
