@@ -69,6 +69,7 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
 class PersonsSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """What one analysed frame showed: confirmed persons only, and tracks that ended since the last frame.
 
+    `others` are boxes where somebody may be: people not confirmed yet, or out of sight for a moment.
     A person who has just been confirmed may also be told as seen before: in records of their own with the
     `time_s` of those earlier frames, sent ahead of the frame's record.
     """
@@ -78,6 +79,7 @@ class PersonsSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):
     time_s: float
     persons: tuple[Person, ...]
     ended: tuple[int, ...] = ()
+    others: tuple[tuple[float, float, float, float], ...] = ()
 
 
 class FramesMissed(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -147,12 +149,13 @@ class InPicture(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CameraNow(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Who is in frame `sequence` of a camera."""
+    """Who is in frame `sequence` of a camera, and the boxes where others may be."""
 
     camera: str
     sequence: int
     time_s: float
     people: tuple[InPicture, ...]
+    others: tuple[tuple[float, float, float, float], ...] = ()
 
 
 class HealthState(str, Enum):

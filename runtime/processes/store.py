@@ -125,7 +125,7 @@ class StoreProcess(Service):
                 InPicture(self._behaviour.visitor_of(seen.camera, person.track), person.box)
                 for person in seen.persons
             )
-            self._console.tell(CameraNow(seen.camera, seen.sequence, seen.time_s, people))
+            self._console.tell(CameraNow(seen.camera, seen.sequence, seen.time_s, people, seen.others))
 
     def _apply_config(self, spec: StoreSpec) -> None:
         self._keep(self._behaviour.apply_plan(spec.floor_plan()))

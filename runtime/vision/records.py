@@ -14,6 +14,9 @@ from runtime.vision.track import Track
 MAX_PERSONS = 300
 """Persons a record: keeps it far below messages.MAX_RECORD_BYTES; the best scores stay."""
 
+MAX_OTHERS = 100
+"""Boxes of people who are not told."""
+
 NO_VALUES: HeadValues = MappingProxyType({})
 
 HANDLING = "action"
@@ -37,7 +40,9 @@ def persons_seen(
     `values` are what the heads say of each track; that of `action` is the probability of handling goods.
     `first_id` is added to every id, so that a new tracker's people are not taken for an old one's.
     """
+    tracks = list(tracks)
     seen = [track for track in tracks if track.confirmed and track.unseen_s == 0.0]
+    others = [track.box for track in tracks if not track.confirmed or track.unseen_s > 0.0]
     if len(seen) > MAX_PERSONS:
         seen = sorted(seen, key=lambda track: -track.score)[:MAX_PERSONS]
     handling = values.get(HANDLING, {})
@@ -53,7 +58,8 @@ def persons_seen(
         for track in seen
         if track.id is not None
     )
-    return PersonsSeen(camera, sequence, time_s, persons, tuple(first_id + each for each in ended))
+    gone = tuple(first_id + each for each in ended)
+    return PersonsSeen(camera, sequence, time_s, persons, gone, tuple(others[:MAX_OTHERS]))
 
 
 def _outputs(values: HeadValues, track_id: int) -> dict[str, Values]:
