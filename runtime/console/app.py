@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -18,8 +18,10 @@ from runtime.console.daybook import Daybook
 from runtime.console.health_words import lines, verdict
 from runtime.console.link import KEY_FILE
 from runtime.console.live import Live
+from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, Pictures
 from runtime.console.plan import plan_of
 from runtime.console.shown import Setup, ShownStore
+from runtime.console.today_pages import TodayPages
 from web.access import Access
 from web.accounts import Accounts
 from web.errors import WebError
@@ -27,10 +29,10 @@ from web.pages import Pages
 from web.security.guard import Guard
 from web.security.private_files import signing_key
 from web.security.sessions import Sessions
-from web.security.users import Users
+from web.security.users import Role, Users
 
 HERE = Path(__file__).parent
-LINKS = {"/": "Live", "/health": "Health", "/people": "Users"}
+LINKS = {"/": "Live", "/today": "Today", "/health": "Health", "/people": "Users"}
 USERS_FILE = "users.json"
 
 
@@ -46,6 +48,7 @@ class ShopPages:
         shown: ShownStore,
         now: Callable[[], float],
         watch: Callable[[bool], None],
+        watch_cameras: Callable[[], None],
         code: str,
     ) -> None:
         zone = ZoneInfo(setup.timezone)
@@ -53,16 +56,20 @@ class ShopPages:
         self.shown = shown
         self.users = Users(setup.folder / USERS_FILE)
         self.live = Live(shown, zone, Daybook(setup.outbox, zone), now, watch)
+        self.pictures = Pictures(shown, watch_cameras)
         self._now = now
         self._code = code
         self._sessions = Sessions(signing_key(setup.folder / KEY_FILE), self.users)
         self._pages = Pages(HERE, self._sessions, f"tagsight · {setup.site}", LINKS)
         self._access = Access(self._sessions, secure=setup.has_tls, cookie=f"tagsight-{setup.port}")
 
+        self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now)
+
     def use(self, shown: ShownStore) -> None:
         """Go on with another plan."""
         self.shown = shown
         self.live.use(shown)
+        self.pictures.use(shown)
 
     def app(self) -> ASGIApp:
         """The application behind its gate."""
@@ -75,7 +82,9 @@ class ShopPages:
                 Route("/live/now", viewer(self._live_now)),
                 Route("/live/stream", viewer(self._stream)),
                 Route("/plan.css", viewer(self._plan_css)),
+                Route("/cameras/{name}/pictures", access.technician(self._pictures_of)),
                 Route("/health", viewer(self._health)),
+                *self._today.routes(access),
                 *accounts.routes(),
                 *self._pages.routes(),
             ],
@@ -91,6 +100,7 @@ class ShopPages:
             plan=plan_of(self.shown),
             now=self.live.snapshot(),
             devices=self.live.devices(),
+            pictures=self.shown.pictures and request.state.session.may("technician"),
         )
 
     async def _live_now(self, request: Request) -> Response:
@@ -104,9 +114,25 @@ class ShopPages:
             raise HTTPException(503, "Too many browsers look at this page already.")
         return response
 
-    def _may_still(self, request: Request) -> bool:
+    async def _pictures_of(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if not self.shown.pictures:
+            raise HTTPException(403, "Pictures are turned off in store.yaml (console.pictures).")
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            raise HTTPException(403, "Pictures are for our own pages only.")
+        if all(camera.name != name for camera in self.shown.cameras):
+            raise HTTPException(404, "There is no such camera.")
+        viewer = self.pictures.open(name, request.state.session.user)
+        if viewer is None:
+            raise HTTPException(503, f"{MAX_VIEWERS} people look at pictures already, which is the most.")
+        return StreamingResponse(
+            self.pictures.stream(viewer, lambda: self._may_still(request, "technician")),
+            media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
+        )
+
+    def _may_still(self, request: Request, role: Role = "viewer") -> bool:
         session = self._access.session_of(request)
-        return session is not None and session.may("viewer")
+        return session is not None and session.may(role)
 
     async def _plan_css(self, request: Request) -> Response:
         return Response(plan_of(self.shown).css(), media_type="text/css")

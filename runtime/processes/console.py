@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,10 @@ from runtime import messages
 from runtime.config import StoreConfig
 from runtime.config.checks.console import missing_packages
 from runtime.console.shown import Setup, ShownStore
-from runtime.messages import Committed, FloorNow, Health, HealthState, PeerGone, WatchRequest
+from runtime.frames.errors import FrameError
+from runtime.frames.ring.buffer import FrameRing
+from runtime.frames.ring.lending import FrameConsumer
+from runtime.messages import CameraNow, Committed, FloorNow, Health, HealthState, PeerGone, WatchRequest
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 from tagsight.errors import TagsightError
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from runtime.console.server import WebServer
 
 TRY_EVERY_S = 5.0
+ASK_EVERY_S = 0.2
+"""Five pictures a second of each camera that somebody looks at."""
 
 log = logging.getLogger(__name__)
 
@@ -59,22 +65,33 @@ class ConsoleProcess(Service):
         self._people_wanted = False
         self._told = WatchRequest(False)
         self.accept("store", 1, self._attach_store, self._detach_store)
-        self.accept("camera", 2, self._refuse_camera)
+        self._cameras: dict[str, FrameConsumer] = {}
+        self._asked: set[str] = set()
+        self.accept("camera", 2, self._attach_camera, self._detach_camera)
         self.configured_by(ConsoleSpec, self._apply_config)
         self.every(TRY_EVERY_S, self._serve)
+        self.every(ASK_EVERY_S, self._ask_for_frames)
 
     def inputs(self) -> list[Input]:
-        """The store process."""
-        return [] if self._store is None else [(self._store.fileno(), self._receive_from_store)]
+        """The store process and the cameras."""
+        store = [] if self._store is None else [(self._store.fileno(), self._receive_from_store)]
+        cameras = [
+            (consumer.sock.fileno(), partial(self._receive_frame, name))
+            for name, consumer in self._cameras.items()
+        ]
+        return [*store, *cameras]
 
     def on_wake(self) -> None:
         """Somebody begins or ceases to look."""
         self._tell_store()
+        self._ask_for_frames()
 
     def finish(self) -> None:
         """Let the browsers go."""
         if self._server is not None:
             self._server.stop()
+        for name in list(self._cameras):
+            self._detach_camera(name)
         super().finish()
 
     def health(self) -> Health:
@@ -104,7 +121,7 @@ class ConsoleProcess(Service):
         try:
             address = Address(self._spec.setup)
             self._pages = ShopPages(
-                self._spec.setup, self._spec.shown, self.clock.now, self._watch_people, code
+                self._spec.setup, self._spec.shown, self.clock.now, self._watch_people, self.wake, code
             )
         except (ServerError, WebError) as error:
             self._say_fault(str(error))
@@ -129,7 +146,8 @@ class ConsoleProcess(Service):
         self.wake()
 
     def _tell_store(self) -> None:
-        wanted = WatchRequest(self._people_wanted)
+        cameras = () if self._pages is None else tuple(sorted(self._pages.pictures.wanted()))
+        wanted = WatchRequest(self._people_wanted, cameras)
         if self._store is None or wanted == self._told:
             return
         try:
@@ -159,6 +177,8 @@ class ConsoleProcess(Service):
                 self._server.call(self._pages.live.take_people, message)
             elif isinstance(message, Committed):
                 self._server.call(self._pages.live.take_committed, message.seq)
+            elif isinstance(message, CameraNow):
+                self._pages.pictures.found(message)
 
     def _attach_store(self, name: str, fd: int) -> None:
         self._detach_store(name)
@@ -171,8 +191,48 @@ class ConsoleProcess(Service):
             self._store.close()
         self._store, self._told = None, WatchRequest(False)
 
-    def _refuse_camera(self, _: str, ring_fd: int, socket_fd: int) -> None:
-        _close_all((ring_fd, socket_fd))
+    def _attach_camera(self, name: str, ring_fd: int, socket_fd: int) -> None:
+        self._detach_camera(name)
+        sock = socket.socket(fileno=socket_fd)
+        try:
+            self._cameras[name] = FrameConsumer(FrameRing.attach(ring_fd), sock)
+        except FrameError as error:
+            log.error("camera %s: %s", name, error)
+            sock.close()
+
+    def _detach_camera(self, name: str) -> None:
+        consumer = self._cameras.pop(name, None)
+        self._asked.discard(name)
+        if consumer is not None:
+            consumer.close()
+
+    def _ask_for_frames(self) -> None:
+        """One frame of each camera that somebody looks at."""
+        if self._pages is None:
+            return
+        for name in self._pages.pictures.wanted() & self._cameras.keys() - self._asked:
+            try:
+                self._cameras[name].ask()
+                self._asked.add(name)
+            except BlockingIOError:
+                continue
+            except PeerGone:
+                self._detach_camera(name)
+
+    def _receive_frame(self, name: str) -> None:
+        consumer = self._cameras.get(name)
+        if consumer is None:
+            return
+        try:
+            ready = consumer.newest()
+            if ready is not None:
+                self._asked.discard(name)
+                if self._pages is not None:
+                    self._pages.pictures.frame(name, consumer.header(ready), consumer.frame(ready))
+                consumer.give_back(ready)
+        except (PeerGone, FrameError) as error:
+            log.debug("camera %s is gone: %s", name, error)
+            self._detach_camera(name)
 
     def _apply_config(self, spec: ConsoleSpec) -> None:
         self._spec = spec

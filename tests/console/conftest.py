@@ -29,7 +29,9 @@ class Shop:
         self.config = config
         self.watched: list[bool] = []
         self.outbox = Outbox(config.outbox_path(), Origin("plaza", "demo-box"))
-        self.pages = ShopPages(Setup.of(config), ShownStore.of(config), time.time, self.watched.append, CODE)
+        self.pages = ShopPages(
+            Setup.of(config), ShownStore.of(config), time.time, self.watched.append, lambda: None, CODE
+        )
         self.app = self.pages.app()
 
     def write(self, facts: Sequence[Fact]) -> None:

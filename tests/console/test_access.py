@@ -9,18 +9,33 @@ from runtime.config import StoreConfig
 from runtime.console.link import sign_in_link
 from tests.console.conftest import CODE, PASSWORD, Shop
 
-FOR_VIEWERS = ("/", "/live/now", "/plan.css", "/health")
+FOR_VIEWERS = (
+    "/",
+    "/live/now",
+    "/plan.css",
+    "/health",
+    "/today",
+    "/today/footfall.json",
+    "/today/heat",
+    *(f"/today/{table}.csv" for table in ("footfall", "visits", "dwell", "flow", "heat", "garments")),
+)
+PICTURES = "/cameras/square/pictures"
 FOR_TECHNICIANS = ("/people",)
 FORMS = ("/sign-in", "/first-run", "/sign-out", "/people", "/people/remove", "/people/password", "/enter/x")
 
 
 def test_every_route_is_in_these_tables(shop: Shop) -> None:
     known = {*FOR_VIEWERS, *FOR_TECHNICIANS, *FORMS, "/live/stream"}
-    known |= {"/enter/{link}", "/static/{digest}/{name:path}"}
+    known |= {
+        "/enter/{link}",
+        "/static/{digest}/{name:path}",
+        "/today/{table}.csv",
+        "/cameras/{name}/pictures",
+    }
     assert {route.path for route in shop.app._app.routes} <= known
 
 
-@pytest.mark.parametrize("path", [*FOR_VIEWERS, *FOR_TECHNICIANS, "/live/stream"])
+@pytest.mark.parametrize("path", [*FOR_VIEWERS, *FOR_TECHNICIANS, "/live/stream", PICTURES])
 def test_without_a_session_a_page_leads_to_signing_in_and_all_else_is_401(shop: Shop, path: str) -> None:
     page, data = shop.browser().get(path), shop.browser().get(path, page=False)
     assert (page.status_code, page.headers["location"]) == (303, f"/sign-in?next={path}")
@@ -70,6 +85,17 @@ def test_a_token_of_one_session_is_none_of_another(shop: Shop) -> None:
     assert shop.technician().post("/people/remove", token=stolen, name="Ada").status_code == 403
 
 
+def test_pictures_are_for_technicians_and_our_own_pages_only(shop: Shop) -> None:
+    assert shop.viewer().get(PICTURES, page=False).status_code == 403
+    ada = shop.technician().client
+    for site in ("cross-site", "same-site", "none"):
+        assert ada.get(PICTURES, headers={"Sec-Fetch-Site": site}).status_code == 403
+    assert shop.technician().get("/cameras/nowhere/pictures").status_code == 404
+    shop.pages.use(msgspec.structs.replace(shop.pages.shown, pictures=False))
+    assert shop.technician().get(PICTURES).status_code == 403
+    assert "Look" not in shop.technician().get("/").text
+
+
 def test_the_first_user_needs_the_code_that_the_terminal_shows(shop: Shop) -> None:
     browser = shop.browser()
     assert "First-run code" in browser.get("/sign-in").text
@@ -86,8 +112,10 @@ def test_guessing_is_slowed_down(shop: Shop) -> None:
     shop.technician()
     browser = shop.browser()
     codes = [browser.post("/sign-in", name="Ada", password="guess").status_code for _ in range(8)]
-    assert codes[:4] == [401] * 4 and codes[-2:] == [429, 429]
+    assert codes[:5] == [401] * 5 and codes[-2:] == [429, 429]
     assert browser.post("/sign-in", name="Ada", password=PASSWORD).status_code == 429
+    codes = [browser.post("/sign-in", name=f"Bob {number}", password="x").status_code for number in range(20)]
+    assert codes[0] == 401 and codes[-1] == 429, "whatever name is tried"
 
 
 def test_a_link_of_the_terminal_signs_in_once(shop: Shop) -> None:

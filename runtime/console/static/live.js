@@ -126,6 +126,30 @@
     }, LIT_MS);
   }
 
+  // A picture comes for as long as its element is there; two minutes are the box's own limit.
+  function look(button) {
+    const name = decodeURIComponent(button.dataset.camera), frames = at("frames");
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+    button.firstChild.textContent = open ? "Look" : "Stop looking";
+    if (open) {
+      const figure = find(frames, "data-camera", name);
+      figure.querySelector("img").removeAttribute("src");
+      figure.remove();
+    } else {
+      const figure = document.createElement("figure"), image = document.createElement("img"), caption = document.createElement("figcaption");
+      figure.dataset.camera = name;
+      image.alt = `Camera ${name} now, heads blurred`;
+      image.src = `/cameras/${button.dataset.camera}/pictures`;
+      image.onerror = () => say(caption, `${name}: no picture (two people look already, or the two minutes are over)`);
+      caption.textContent = name;
+      figure.append(image, caption);
+      frames.append(figure);
+    }
+    at("pictures").hidden = frames.children.length === 0;
+  }
+  for (const button of document.querySelectorAll("button.look")) button.addEventListener("click", () => look(button));
+
   function connected(yes) {
     at("lost").hidden = yes;
     plan.closest("section").classList.toggle("old", !yes);
