@@ -1,0 +1,268 @@
+"""The pages in a real browser before a running daemon: true, usable by all, and quiet."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.config import StoreConfig, load
+from runtime.console.link import sign_in_link
+from runtime.console.shown import Setup
+from runtime.demo.plaza import find_clip, open_plaza
+from runtime.errors import TagsightError
+from runtime.geometry import in_polygon
+from runtime.uplink.broker.mosquitto import LocalBroker
+from tests.console.browsing import (
+    FLOOR_VALUES,
+    LIVE_VALUES,
+    TODAY_VALUES,
+    Told,
+    chromium,
+    disagreements,
+    expected_live,
+    expected_today,
+)
+
+playwright = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+pytestmark = pytest.mark.slow
+
+WITHIN_S = 120.0
+PAGES = ("", "today", "health", "people")
+
+
+@dataclass
+class Running:
+    """A plaza that runs, and a browser that has signed in to its pages by the terminal's link."""
+
+    config: StoreConfig
+    log: Path
+    stop: Callable[[], object]
+    browser: Any
+    state: Any
+    complaints: list[str]
+
+    @property
+    def address(self) -> str:
+        return Setup.of(self.config).url()
+
+    def page(self, path: str = "", **options: Any) -> Any:
+        page = self.browser.new_context(storage_state=self.state, **options).new_page()
+        page.on("pageerror", lambda error: self.complaints.append(f"{path}: {error}"))
+        page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
+        page.goto(self.address + path)
+        return page
+
+    def told(self) -> Told:
+        return Told.of(self.config.outbox_path())
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    executable = chromium()
+    box = tmp_path_factory.mktemp("plaza")
+    with ExitStack() as stack:
+        try:
+            clip = find_clip()
+            broker = stack.enter_context(LocalBroker())
+        except TagsightError as error:
+            pytest.skip(str(error))
+        plaza = stack.enter_context(open_plaza(box, clip, broker.port))
+        driver = stack.enter_context(playwright.sync_playwright())
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        stack.callback(browser.close)
+        config = load(plaza.config)
+        setup = Setup.of(config)
+        wait_until((setup.folder / "signing.key").exists)
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(sign_in_link(setup))
+        page.get_by_role("button", name="Go on as technician").click()
+        page.wait_for_selector("#plan")
+        opened = Running(config, plaza.log, plaza.stop, browser, context.storage_state(), [])
+        context.close()
+        wait_until(lambda: has_happened(opened))
+        yield opened
+
+
+def has_happened(running: Running) -> bool:
+    """Somebody has come in, stayed and handled a garment."""
+    if not running.config.outbox_path().exists():
+        return False
+    kinds = {event.fact.kind for event in running.told().events}
+    return kinds >= {"visit", "dwell", "interaction", "footfall", "heatmap", "flow"}
+
+
+def wait_until(done: Any, limit_s: float = WITHIN_S) -> None:
+    deadline_s = time.monotonic() + limit_s
+    while not done():
+        assert time.monotonic() < deadline_s, "it did not come about in time"
+        time.sleep(0.3)
+
+
+def agreed(
+    page: Any, values: str, expected: Any, reload: bool = False
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What page and events say at a moment when they agree; both change while they are read."""
+    found: list[str] = []
+    deadline_s = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline_s:
+        if reload:
+            page.reload()
+        before = expected()
+        shown = page.evaluate(values)
+        for said in (before, expected()):
+            found = disagreements(shown, said)
+            if not found:
+                return shown, said
+    raise AssertionError("\n".join(found[:20]))
+
+
+def falsified(value: str) -> str:
+    """Another value of the same form."""
+    for digit in "123456789":
+        if digit in value:
+            return value.replace(digit, str((int(digit) + 1) % 10), 1)
+    return value.replace("0", "1", 1) if "0" in value else value + "x"
+
+
+def test_each_value_of_the_live_page_is_what_the_events_say(running: Running) -> None:
+    page = running.page()
+    shown, said = agreed(page, LIVE_VALUES, lambda: expected_live(running.told(), running.config))
+    assert any(key.startswith("ticker") for key in said) and "gate road gate in" in said
+    for key, value in shown.items():
+        assert disagreements({**shown, key: falsified(value)}, said), f"a false {key} would pass"
+    page.evaluate("document.querySelector('[data-gate] [data-value=in]').textContent = '987'")
+    assert disagreements(page.evaluate(LIVE_VALUES), said)
+    page.context.close()
+
+
+def test_each_value_of_today_is_what_the_events_say(running: Running) -> None:
+    page = running.page("today")
+    shown, said = agreed(page, TODAY_VALUES, lambda: expected_today(running.told()), reload=True)
+    assert sum(key.startswith("cell") for key in said) > 10
+    for key, value in shown.items():
+        assert disagreements({**shown, key: falsified(value)}, said), f"a false {key} would pass"
+    page.context.close()
+
+
+def test_people_move_and_zones_count_the_dots_that_are_in_them(running: Running) -> None:
+    page = running.page()
+    places: dict[str, set[tuple[float, float]]] = {}
+    deadline_s = time.monotonic() + WITHIN_S
+    while not any(len(seen) > 3 for seen in places.values()) and time.monotonic() < deadline_s:
+        floor = page.evaluate(FLOOR_VALUES)
+        for person, x, y in floor["people"]:
+            assert len(person) == 6, "a short id"
+            places.setdefault(person, set()).add((x, y))
+        for zone in running.config.zones:
+            inside = sum(bool(in_polygon([(x, y)], zone.polygon)[0]) for _, x, y in floor["people"])
+            assert floor["zones"][zone.name] in (str(inside), "?"), zone.name
+    assert any(len(seen) > 3 for seen in places.values())
+    ids = {one.visitor[-6:] for one in running.told().facts if getattr(one, "visitor", None)}
+    wait_until(lambda: {person[0] for person in page.evaluate(FLOOR_VALUES)["people"]} | set(places) & ids)
+    page.context.close()
+
+
+def test_a_rack_lights_up_when_a_garment_is_handled(running: Running) -> None:
+    page = running.page()
+    lit = page.wait_for_selector("#links [data-handled]", state="attached", timeout=WITHIN_S * 1000)
+    rack = lit.get_attribute("data-handled")
+    assert rack in {fixture.name for fixture in running.config.fixtures}
+    words = lit.query_selector("text").text_content()
+    interactions = [event.fact for event in running.told().events if event.fact.kind == "interaction"]
+    right = {
+        "nobody seen" if one.visitor is None else f"{one.visitor[-6:]} {round(one.probability * 100)} %"
+        for one in interactions
+        if one.fixture == rack
+    }
+    assert words in right
+    page.context.close()
+
+
+def test_a_technician_looks_at_a_camera_and_the_log_says_so(running: Running) -> None:
+    page = running.page()
+    page.get_by_role("button", name="Look at camera square").click()
+    wait_until(
+        lambda: page.evaluate("(document.querySelector('#frames img') || {}).naturalWidth || 0") == 640
+    )
+    page.get_by_role("button", name="Stop looking at camera square").click()
+    wait_until(lambda: "looks no more at camera square" in running.log.read_text())
+    assert "terminal looks at pictures of camera square, heads blurred" in running.log.read_text()
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(running: Running, path: str, scheme: str) -> None:
+    page = running.page(path, color_scheme=scheme)
+    page.wait_for_selector("h1", state="attached")
+    found = axe.Axe().run(page).response["violations"]
+    serious = [
+        f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']][:3]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_shows_all_without_scrolling_sideways(running: Running, path: str) -> None:
+    page = running.page(path, viewport={"width": 390, "height": 844})
+    page.wait_for_selector("h1", state="attached")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.context.close()
+
+
+def test_the_keyboard_reaches_what_matters(running: Running) -> None:
+    page = running.page()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the content"
+    seen = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.textContent.trim()"))
+    assert {"Live", "Today", "Health", "Users", "Sign out"} <= set(seen)
+    page.context.close()
+
+
+def test_the_browser_has_nothing_to_complain_about(running: Running) -> None:
+    for path in PAGES:
+        page = running.page(path)
+        page.wait_for_selector("h1", state="attached")
+        page.context.close()
+    assert running.complaints == []
+
+
+def test_while_nobody_looks_it_takes_at_most_3_percent_of_a_core(running: Running) -> None:
+    """By the process's own processor time, which other load does not change."""
+    found = [line for line in running.log.read_text().splitlines() if "console started, pid " in line]
+    stat = Path("/proc", found[-1].rpartition(" ")[2], "stat")
+    used_s = [cpu_s(stat)]
+    began_s = time.monotonic()
+    time.sleep(8.0)
+    used_s.append(cpu_s(stat))
+    assert (used_s[1] - used_s[0]) / (time.monotonic() - began_s) < 0.03
+
+
+def cpu_s(stat: Path) -> float:
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_page_whose_box_is_gone_says_so(running: Running) -> None:
+    """The last test of this daemon: it ends here."""
+    page = running.page()
+    page.wait_for_selector("[data-person]", state="attached", timeout=WITHIN_S * 1000)
+    assert page.locator("#lost").is_hidden()
+    running.stop()
+    page.wait_for_selector("#lost", state="visible", timeout=30_000)
+    page.context.close()
