@@ -207,3 +207,14 @@ def test_a_frame_of_a_video_engine_is_shown_too(desk: Desk) -> None:
         desk.found(sequence)
     shown = desk.shown()
     assert shown is not None and shown.shape == (480, 640, 3)
+
+
+def test_what_is_told_of_an_earlier_frame_shows_no_later_one(desk: Desk) -> None:
+    """People who are confirmed are told as seen before, under the number of the frame that confirmed them."""
+    image = noise()
+    desk.warm_up(image)
+    desk.frame(10, image)
+    desk.pictures.found(CameraNow("square", 10, 9 / 5, ()))
+    assert desk.shown() is None
+    desk.found(10, BOX)
+    assert desk.shown() is not None
