@@ -18,7 +18,7 @@ from runtime.console.daybook import Daybook
 from runtime.console.health_words import lines, verdict
 from runtime.console.link import KEY_FILE
 from runtime.console.live import Live
-from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, Pictures
+from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, CameraPictures
 from runtime.console.plan import plan_of
 from runtime.console.shown import Setup, ShownStore
 from runtime.console.today_pages import TodayPages
@@ -56,7 +56,7 @@ class ShopPages:
         self.shown = shown
         self.users = Users(setup.folder / USERS_FILE)
         self.live = Live(shown, zone, Daybook(setup.outbox, zone), now, watch)
-        self.pictures = Pictures(shown, watch_cameras)
+        self.pictures = CameraPictures(shown, watch_cameras)
         self._now = now
         self._code = code
         self._sessions = Sessions(signing_key(setup.folder / KEY_FILE), self.users)

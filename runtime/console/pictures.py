@@ -78,7 +78,7 @@ class Viewer:
             return None
 
 
-class Pictures:
+class CameraPictures:
     """Between the process, which brings frames and findings, and the server's loop, which has viewers.
 
     `on_viewers` is called when another camera is wanted, or none any more.

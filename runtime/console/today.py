@@ -16,7 +16,7 @@ QUALITIES: tuple[Quality, ...] = ("good", "degraded", "blind")
 
 
 @dataclass(frozen=True)
-class Hour:
+class HourOfDay:
     """One hour of the local day. `entered` and `left` are None where no interval of it was told: unknown."""
 
     begin_s: float
@@ -26,7 +26,7 @@ class Hour:
 
 
 @dataclass(frozen=True)
-class Stay:
+class ZoneStays:
     """How long people stayed in a zone."""
 
     zone: str
@@ -36,7 +36,7 @@ class Stay:
 
 
 @dataclass(frozen=True)
-class Garment:
+class ArticleCounts:
     """How often the tags of an article were turned over, by somebody who was seen, and tried on."""
 
     sku: str
@@ -45,7 +45,7 @@ class Garment:
     tried_on: int
 
 
-def hours(facts: Iterable[Footfall], day_s: tuple[float, float], now_s: float) -> list[Hour]:
+def hours(facts: Iterable[Footfall], day_s: tuple[float, float], now_s: float) -> list[HourOfDay]:
     """Every hour of the day that has begun."""
     by_hour: dict[int, list[Footfall]] = defaultdict(list)
     for fact in facts:
@@ -54,16 +54,16 @@ def hours(facts: Iterable[Footfall], day_s: tuple[float, float], now_s: float) -
     return [_hour(day_s[0] + number * HOUR_S, by_hour.get(number, []), now_s) for number in range(count)]
 
 
-def _hour(begin_s: float, facts: list[Footfall], now_s: float) -> Hour:
+def _hour(begin_s: float, facts: list[Footfall], now_s: float) -> HourOfDay:
     if not facts:
-        return Hour(begin_s)
+        return HourOfDay(begin_s)
     by_entrance: dict[str, dict[Quality, float]] = defaultdict(lambda: dict.fromkeys(QUALITIES, 0.0))
     for fact in facts:
         by_entrance[fact.entrance][fact.quality] += max(0.0, fact.end_s - fact.start_s)
     is_over = now_s >= begin_s + HOUR_S
     qualities = [_quality(seconds, is_over) for seconds in by_entrance.values()]
     worst: Quality = max(qualities, key=QUALITIES.index)
-    return Hour(begin_s, sum(fact.entered for fact in facts), sum(fact.left for fact in facts), worst)
+    return HourOfDay(begin_s, sum(fact.entered for fact in facts), sum(fact.left for fact in facts), worst)
 
 
 def _quality(seconds: dict[Quality, float], is_over: bool) -> Quality:
@@ -74,12 +74,14 @@ def _quality(seconds: dict[Quality, float], is_over: bool) -> Quality:
     return "blind" if seconds["blind"] >= told_s else "degraded"
 
 
-def stays(facts: Iterable[Dwell]) -> list[Stay]:
+def stays(facts: Iterable[Dwell]) -> list[ZoneStays]:
     """By zone, the longest first."""
     by_zone: dict[str, list[float]] = defaultdict(list)
     for fact in facts:
         by_zone[fact.zone].append(fact.dwell_s)
-    found = [Stay(zone, len(lengths), median(lengths), sum(lengths)) for zone, lengths in by_zone.items()]
+    found = [
+        ZoneStays(zone, len(lengths), median(lengths), sum(lengths)) for zone, lengths in by_zone.items()
+    ]
     return sorted(found, key=lambda stay: -stay.total_s)
 
 
@@ -93,7 +95,7 @@ def flows(facts: Iterable[Flow]) -> list[tuple[str, str, int]]:
 
 def garments(
     flips: Iterable[Flip], interactions: Iterable[Interaction], tried: Iterable[TryOn]
-) -> list[Garment]:
+) -> list[ArticleCounts]:
     """By article, the most handled first; tags that the shop does not list are one."""
 
     def name(fact: Flip | Interaction | TryOn) -> str:
@@ -103,7 +105,7 @@ def garments(
     handled = Counter(name(fact) for fact in interactions if fact.visitor is not None)
     worn = Counter(map(name, tried))
     skus = sorted({*turned, *handled, *worn}, key=lambda sku: (-turned[sku], sku))
-    return [Garment(sku, turned[sku], handled[sku], worn[sku]) for sku in skus]
+    return [ArticleCounts(sku, turned[sku], handled[sku], worn[sku]) for sku in skus]
 
 
 def heat(

@@ -172,7 +172,7 @@ class TodayPages:
             (one.sku, one.turned, one.by_somebody, one.tried_on) for one in found
         )
 
-    def _hours(self) -> list[today.Hour]:
+    def _hours(self) -> list[today.HourOfDay]:
         now_s = self._now()
         return today.hours(self._book.of(Footfall), local_day(now_s, self._zone), now_s)
 

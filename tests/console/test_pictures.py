@@ -13,7 +13,7 @@ import pytest
 
 from runtime.config import StoreConfig
 from runtime.console.blurring import FRAMES_TO_LEARN, HEAD_SHARE, MovingThings, blur_heads
-from runtime.console.pictures import MAX_VIEWERS, MAX_WIDTH, Pictures, Viewer
+from runtime.console.pictures import MAX_VIEWERS, MAX_WIDTH, CameraPictures, Viewer
 from runtime.console.shown import ShownStore
 from runtime.frames.ring.buffer import FrameHeader, PixelFormat
 from runtime.messages import CameraNow, InPicture
@@ -71,7 +71,7 @@ class Desk:
 
     def __init__(self, config: StoreConfig) -> None:
         self.loop = asyncio.new_event_loop()
-        self.pictures = Pictures(ShownStore.of(config), lambda: None)
+        self.pictures = CameraPictures(ShownStore.of(config), lambda: None)
         self.viewer = self.open()
         assert self.viewer is not None
 
