@@ -284,6 +284,14 @@ def test_what_no_camera_sees_is_remarked_on() -> None:
     assert "zone 'yard' is in the picture of none of 'door'; nobody is counted there" in told
 
 
+def test_two_cameras_with_one_address_are_remarked_on() -> None:
+    addresses = (("hall", "rtsp://192.0.2.1/"), ("till", "rtsp://192.0.2.2/"), ("back", "rtsp://192.0.2.1/"))
+    more = "".join(f"  - {{name: {name}, uri: '{uri}'}}\n" for name, uri in addresses)
+    (found,) = [one for one in check(store(DOOR, more)).mistakes if one.path.endswith(".uri")]
+    assert (found.path, found.weight) == ("cameras[3].uri", "remark")
+    assert "camera 'hall'" in found.wrong
+
+
 def test_nothing_is_remarked_on_where_a_camera_may_see_it() -> None:
     """A camera whose picture's size is unknown, or a store without a camera that has a map."""
     text = store(DOOR, REST)

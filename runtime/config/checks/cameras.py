@@ -34,8 +34,14 @@ LOGIN_WITHIN = (
 
 def check_cameras(draft: Draft) -> None:
     """Addresses and credentials of all cameras."""
+    first: dict[str, str] = {}
     for index, camera in draft.cameras:
         path = f"cameras[{index}]"
+        twin = first.setdefault(camera.uri, camera.name)
+        if twin != camera.name and scheme_of(camera.uri) != "file":
+            wrong = f"the same address as camera {twin!r}"
+            right = "the address of a camera of its own: who is in that picture is followed twice"
+            draft.note(f"{path}.uri", wrong, right, "remark")
         _check_uri(draft, camera.uri, f"{path}.uri")
         _check_substream(draft, camera, path)
         _check_login(draft, camera, path)

@@ -89,23 +89,23 @@ HABITS: dict[str, Manner] = {
 
 @pytest.mark.parametrize("habit", HABITS)
 def test_the_pictures_of_a_camera_come_whatever_its_habit(units: Units, habit: str) -> None:
-    with FakeCamera(units, HABITS[habit]) as camera:
+    with FakeCamera(units, replace(HABITS[habit], fps=50)) as camera:
         source = open_source(camera.uri())
         assert isinstance(source, StreamSource)
-        frames = [frame for frame in (read(source) for _ in range(45)) if frame is not None]
+        frames = [frame for frame in (read(source) for _ in range(35)) if frame is not None]
         source.close()
     numbers = [number_in(frame.image) for frame in frames]
-    assert numbers == [number % 30 for number in range(numbers[0], numbers[0] + 45)]
+    assert numbers == [number % 30 for number in range(numbers[0], numbers[0] + 35)]
     assert source.remark == "" and source.stale == source.spoiled == 0
     assert all(frame.grab.arrived_s - frame.grab.time_s < 1.0 for frame in frames)
     # The first ones are those of the opening, which come at once.
     lasting_s = sum(b.grab.time_s - a.grab.time_s for a, b in pairwise(frames[-15:]))
-    assert lasting_s == pytest.approx(14 / 25, abs=0.3)
+    assert lasting_s == pytest.approx(14 / 50, abs=0.2)
 
 
 @pytest.mark.parametrize("habit", ELSEWHERE)
 def test_the_pictures_are_asked_for_where_the_camera_knows_them(units: Units, habit: str) -> None:
-    with FakeCamera(units, ELSEWHERE[habit]) as camera:
+    with FakeCamera(units, replace(ELSEWHERE[habit], fps=100)) as camera:
         source = open_source(camera.uri())
         frames = [frame for frame in (read(source) for _ in range(10)) if frame is not None]
         source.close()
@@ -123,7 +123,7 @@ def jpegs(size: tuple[int, int], *options: int) -> Units:
     return [[cv2.imencode(".jpg", numbered(number, size), options)[1].tobytes()] for number in range(30)]
 
 
-JPEG = Manner(coding="JPEG")
+JPEG = Manner(coding="JPEG", fps=100)
 STATIC = sdp("m=video 0 RTP/AVP 26", "a=control:track1")
 SAMPLED_422 = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422)
 
@@ -154,7 +154,7 @@ def test_a_camera_that_knows_only_motion_jpeg_plays_over_rtsp(
 
 
 def test_jpegs_too_large_for_rtp_are_named_within_seconds() -> None:
-    with FakeCamera(jpegs((2560, 16)), replace(JPEG, fps=50)) as camera:
+    with FakeCamera(jpegs((2560, 16)), JPEG) as camera:
         began_s = time.monotonic()
         with pytest.raises(
             SourceFault, match=r"Motion JPEG: no picture could be made of 25 packets"

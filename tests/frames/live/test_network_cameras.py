@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def plays(uri: str, transport: str = "auto") -> StreamSource:
     ),
 )
 def test_a_camera_plays_whatever_login_and_transport_it_wants(units: Units, manner: Manner) -> None:
-    with FakeCamera(units, manner) as camera:
+    with FakeCamera(units, replace(manner, fps=100)) as camera:
         password = "ann:ge%40h%3Ae%2Fi%20m" if " " in manner.password else None
         source = plays(camera.uri(password))
         assert source.transport == manner.transports[0]
