@@ -19,6 +19,8 @@ from runtime.demo.summary import Summary
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
