@@ -43,6 +43,11 @@ def fleet() -> None:
     help="Which engine takes the lines in.",
 )
 @click.option("--visitors", type=click.IntRange(1), default=60, show_default=True, help="A day and shop.")
+@click.option(
+    "--events",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take these lines of real events instead of making some up.",
+)
 @click.option("--shuffled", is_flag=True, help="Lines arrive in random order.")
 @click.option("--last-holds", is_flag=True, help="Break the rule of revisions, to see that it is noticed.")
 @click.option(
@@ -55,6 +60,7 @@ def load(
     seed: int,
     engine: str,
     visitors: int,
+    events: Path | None,
     shuffled: bool,
     last_holds: bool,
     keep: Path | None,
@@ -68,10 +74,12 @@ def load(
     Example:
       tagsight fleet load --stores 50 --days 7 --seed 3 --json
     """
-    from fleet.load.run import run
+    from fleet.load.run import run, run_on
 
     if engine == "flink":
-        raise FleetError("the Flink engine is not in this version; take --engine embedded")
+        raise FleetError(
+            "no Flink runs in this version: tagsight fleet flink-sql prints its job; take --engine embedded"
+        )
     with ExitStack() as stack:
         if keep is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagsight-fleet-")))
@@ -80,15 +88,18 @@ def load(
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise FleetError(f"{folder}: not empty; give a new folder for --keep")
-        result = run(
-            folder,
-            stores=stores,
-            days=days,
-            seed=seed,
-            visitors=visitors,
-            shuffled=shuffled,
-            highest_holds=not last_holds,
-        )
+        if events is not None:
+            result = run_on(events, folder)
+        else:
+            result = run(
+                folder,
+                stores=stores,
+                days=days,
+                seed=seed,
+                visitors=visitors,
+                shuffled=shuffled,
+                highest_holds=not last_holds,
+            )
     if as_json:
         click.echo(msgspec.json.encode(result).decode())
     else:
@@ -232,6 +243,30 @@ def export(db: Path | None, events: Path | None, known: datetime | None, out: Pa
     else:
         raise click.UsageError("give --db, or --events with --known")
     click.echo(f"{out}: {len(files)} tables")
+
+
+@fleet.command("flink-sql")
+@click.option("--kafka", default="localhost:9092", show_default=True, help="Where the rows' topics are.")
+@click.option(
+    "--jdbc", default="jdbc:postgresql://localhost/fleet", show_default=True, help="Where tables go."
+)
+def flink_sql(kafka: str, jdbc: str) -> None:
+    """Print the models as one Flink SQL job: a Kafka topic a kind in, a table a model out.
+
+    \b
+    Example:
+      tagsight fleet flink-sql --kafka kafka:9092 > job.sql
+    """
+    from fleet.flink.script import script
+
+    source = {
+        "connector": "kafka",
+        "topic": "tagsight.fleet.{name}",
+        "properties.bootstrap.servers": kafka,
+        "scan.startup.mode": "earliest-offset",
+        "format": "json",
+    }
+    click.echo(script(source, {"connector": "jdbc", "url": jdbc, "table-name": "{name}"}), nl=False)
 
 
 @fleet.command()

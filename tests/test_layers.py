@@ -162,7 +162,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.ingest.sources",
         "fleet.models",
     ),
-    "fleet.cli": ("fleet.embedded", "fleet.errors", "fleet.ingest", "fleet.load.run", "fleet.serve"),
+    "fleet.flink": ("fleet.ingest.columns", "fleet.models"),
+    "fleet.cli": (
+        "fleet.embedded",
+        "fleet.errors",
+        "fleet.flink",
+        "fleet.ingest",
+        "fleet.load.run",
+        "fleet.serve",
+    ),
     "fleet.load.oracle": (),
     "testing": (
         *GROUND,
