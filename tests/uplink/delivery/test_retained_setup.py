@@ -6,10 +6,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
 from contract.envelope import seal
 from contract.facts import Store
+from contract.wire import ROOT
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.cloud.store import CloudStore
+from runtime.uplink.delivery.window import DeliveryLimits
 from tests.uplink.ends import ORIGIN, cloud_of, device_of, visit
 
 WaitUntil = Callable[[Callable[[], object], float], None]
@@ -58,3 +64,28 @@ def test_a_retained_copy_of_a_stream_that_lives_is_counted_once(tmp_path: Path) 
     (audit,) = store.audit()
     assert audit.duplicates == 1
     store.close()
+
+
+def test_only_the_newest_is_published_to_be_retained_also_at_a_replay(
+    tmp_path: Path, broker: LocalBroker, wait_until: WaitUntil
+) -> None:
+    heard: list[tuple[str, bool]] = []
+
+    def note(client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
+        heard.append((json.loads(message.payload)["revision"], message.retain))
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.on_message = note
+    client.connect("127.0.0.1", broker.port)
+    limits = DeliveryLimits(batch_events=1)
+    with device_of(tmp_path, broker.port, trust_broker=True, limits=limits) as device:
+        device.outbox.append([setup(1), setup(2)])
+        wait_until(lambda: device.sender.tally().delivered_seq == 2, 10.0)
+        options = SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=2)
+        client.subscribe(f"{ROOT}/{ORIGIN.site}/{ORIGIN.device}/store", options=options)
+        client.loop_start()
+        replay = json.dumps({"from_seq": 1, "stream": device.sender.tally().stream})
+        client.publish(f"{ROOT}/{ORIGIN.site}/{ORIGIN.device}/replay", replay, 1)
+        wait_until(lambda: len(heard) == 2, 20.0)
+    client.loop_stop()
+    assert heard == [("r1", False), ("r2", True)]
