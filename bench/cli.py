@@ -37,6 +37,7 @@ BENCHMARKS = {
         "bench.reliability.faults.command",
         "Break everything we know how to break; account for every event.",
     ),
+    "fleet": ("bench.fleet.command", "The warehouse: every row on many seeds, cost, kills, slow queries."),
     "fuzz": ("bench.reliability.fuzz.command", "Mutated input for parsers of config, payloads, outbox."),
 }
 

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
@@ -172,12 +173,12 @@ def backfill(files: tuple[Path, ...], db: Path, as_json: bool) -> None:
     Example:
       tagsight fleet backfill demo-out/events.jsonl sales.csv --db warehouse.db
     """
-    from fleet.embedded.feeding import feed_file
+    from fleet.embedded.feeding import ROOM_S, feed_file
     from fleet.embedded.warehouse import Warehouse
 
     warehouse = Warehouse(db)
     try:
-        lines = {str(file): feed_file(warehouse, file) for file in files}
+        lines = {str(file): feed_file(warehouse, file, told=lambda _: time.sleep(ROOM_S)) for file in files}
         counters = warehouse.counters()
     finally:
         warehouse.close()

@@ -192,6 +192,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.processes",
         "testing",
     ),
+    "bench.fleet": ("contract", "fleet"),
     "bench.paced.daemon": ("runtime.commands", "runtime.config", "runtime.processes", "runtime.supervisor"),
     "runtime.cli": (
         *BASE,

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 5000
 """Lines of a transaction: each refreshes every partition that it touches."""
+ROOM_S = 0.12
+"""SQLite lets one write at a time, and who waits looks again at most every 0.1 s: so long history lets live
+lines go first after each batch."""
 
 
 def feed(
@@ -32,11 +35,13 @@ def feed(
     return total
 
 
-def feed_file(warehouse: Warehouse, file: Path, batch: int = BATCH) -> int:
+def feed_file(
+    warehouse: Warehouse, file: Path, batch: int = BATCH, told: Callable[[int], object] = lambda count: None
+) -> int:
     """Take in a file, or what has been added to it since; another file in its place from its beginning."""
     source, mark = f"file:{file.resolve()}", mark_of(file)
     done = warehouse.progress(source) if warehouse.mark(source) == mark else 0
-    return feed(warehouse, source, lines_of(file, done), batch, mark=mark)
+    return feed(warehouse, source, lines_of(file, done), batch, told, mark)
 
 
 def feed_store(warehouse: Warehouse, store: EventStore, batch: int = BATCH) -> int:

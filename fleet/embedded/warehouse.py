@@ -30,6 +30,7 @@ LISTED_IN = {kind: table for (kind, _), table in LISTS.items()}
 NAMES = [column.name for column in HEAD]
 SITE, DEVICE, FACT_KEY, REV = (NAMES.index(name) for name in (*KEY, "rev"))
 RETRACTED, TIME, DAY, HOUR = map(NAMES.index, ("retracted", "time_s", "local_day", "local_hour"))
+RECEIVED = NAMES.index("received_s")
 OWN_FROM = len(HEAD)
 BUSY_S = 30.0
 
@@ -219,6 +220,10 @@ class Warehouse:
             listed = self.db.execute(f"SELECT {names} FROM ods_{table} WHERE {AT_KEY}", key)
             same = sorted(map(repr, listed)) == sorted(map(repr, row.listed))
         self._counts["duplicates" if same else "refused"] += 1
+        came_s, known_s = row.values[RECEIVED], stored[RECEIVED]
+        if same and isinstance(came_s, float) and known_s is not None and came_s < known_s:
+            self.db.execute(f"UPDATE ods_{row.kind} SET received_s = ? WHERE {AT_KEY}", (came_s, *key))
+            self._stale.add(row.kind, str(stored[SITE]), stored[DAY])
         if not same:
             why = "another fact came before under this key and revision"
             self.db.execute(

@@ -32,15 +32,27 @@ class Arrival(NamedTuple):
 
 
 def write(
-    path: Path, *, stores: int, days: int, seed: int, visitors: int = VISITORS, shuffled: bool = False
+    path: Path,
+    *,
+    stores: int,
+    days: int,
+    seed: int,
+    visitors: int = VISITORS,
+    shuffled: bool = False,
+    copies: bool = True,
 ) -> int:
-    """Write the lines of so many shops to a file, in order of arrival, and return how many."""
+    """Write the lines of so many shops to a file, in order of arrival, and return how many.
+
+    With `copies` some boxes have a copy that tells other things under the same key and revision: of these
+    the first to come holds.
+    """
     rng = random.Random(seed)
     lines: list[Arrival] = []
     start_s = FIRST_DAY_S + (DAY_S if days == 1 else 0)
     for number, shop in enumerate(shops(stores, rng, visitors)):
         made = ShopDays(shop, rng, start_s, days).run()
-        lines += _arriving(_sent(shop, made, rng, start_s + days * DAY_S / 2, number), rng, days, start_s)
+        half_s = start_s + days * DAY_S / 2
+        lines += _arriving(_sent(shop, made, rng, half_s, number, copies), rng, days, start_s)
     lines += _damaged(rng, start_s)
     if shuffled:
         rng.shuffle(lines)
@@ -53,7 +65,7 @@ def write(
 
 
 def _sent(
-    shop: ShopSettings, made: list[Made], rng: random.Random, half_s: float, number: int
+    shop: ShopSettings, made: list[Made], rng: random.Random, half_s: float, number: int, copies: bool
 ) -> Iterator[tuple[float, bytes]]:
     """What the box and the tills send, in the order in which it was made.
 
@@ -76,7 +88,9 @@ def _sent(
         body = seal(what, origin, seq, at_s, stream)
         latest = [*latest[-49:], body] if number % 7 == 3 else latest
         yield at_s, body
-        if isinstance(what, Footfall) and rng.random() < 0.01:  # a copy of the box tells the same otherwise
+        if (
+            copies and isinstance(what, Footfall) and rng.random() < 0.01
+        ):  # a copy of the box tells the same otherwise
             seq += 1
             yield (
                 at_s + 1,

@@ -35,13 +35,21 @@ def _holding(path: Path) -> Facts:
             if fact is None:
                 continue
             name = (fact["kind"], fact["site"], fact.get("device", ""), fact["key"])
-            if name not in best or fact.get("rev", 0) > best[name].get("rev", 0):
+            known = best.get(name)
+            if known is None or fact.get("rev", 0) > known.get("rev", 0):
                 best[name] = fact
+            elif fact.get("rev", 0) == known.get("rev", 0) and _told(fact) == _told(known):
+                known["received_s"] = min(known.get("received_s", 0), fact.get("received_s", 0))
     facts: Facts = defaultdict(list)
     for fact in best.values():
         if not fact.get("retracted", False):
             facts[fact["kind"]].append(fact)
     return facts
+
+
+def _told(fact: dict[str, Any]) -> dict[str, Any]:
+    """What it says, whenever and under whichever number it came."""
+    return {name: value for name, value in fact.items() if name not in ("received_s", "seq", "stream", "id")}
 
 
 NEEDED = {"visit": ("visitor", "direction"), "footfall": ("entered",), "mood": ("nothing",)}

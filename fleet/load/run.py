@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -140,6 +141,12 @@ def _revised_share(lines: Path) -> float:
     return round(revised / max(1, total), 4)
 
 
-if __name__ == "__main__":
-    found = _take_in(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "1", int(sys.argv[4]))
+def main(arguments: Sequence[str]) -> None:
+    """The process that takes lines in: lines, warehouse, 1 where the highest revision holds, batch."""
+    lines, db, highest_holds, batch = arguments
+    found = _take_in(Path(lines), Path(db), highest_holds == "1", int(batch))
     sys.stdout.write(msgspec.json.encode(found).decode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

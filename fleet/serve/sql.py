@@ -67,7 +67,8 @@ class SqlService:
             connection = self._opened(sites, warehouse)
         except duckdb.Error as error:
             raise FleetError(f"{warehouse}: cannot be asked ({_first_line(error)})") from error
-        limit = threading.Timer(self._limits.seconds, connection.interrupt)
+        left_s = self._limits.seconds - (time.monotonic() - began_s)
+        limit = threading.Timer(max(0.0, left_s), connection.interrupt)
         limit.start()
         try:
             self._check(connection, sql)

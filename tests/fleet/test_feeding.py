@@ -23,8 +23,6 @@ from runtime.uplink.cloud.store import CloudStore
 from .lines import ORIGIN, event, footfall, rows
 from .test_warehouse import ENTERED
 
-TAKE_IN = "from fleet.load.run import _take_in; _take_in(Path(sys.argv[1]), Path(sys.argv[2]), True, 40)"
-
 
 def test_what_the_consumer_stores_comes_into_the_warehouse_once_and_in_order(tmp_path: Path) -> None:
     cloud = CloudStore(tmp_path / "events.db")
@@ -84,7 +82,7 @@ def test_killed_at_ten_random_moments_it_goes_on_within_seconds_and_is_exact(tmp
     lines, db = tmp_path / "lines.jsonl", tmp_path / "w.db"
     total = arrivals.write(lines, stores=3, days=1, seed=8)
     rng = random.Random(8)
-    command = [sys.executable, "-c", f"import sys; from pathlib import Path; {TAKE_IN}", str(lines), str(db)]
+    command = [sys.executable, "-m", "fleet.load.run", str(lines), str(db), "1", "40"]
     kills, done, slowest_s = 0, -1, 0.0
     while kills < 10:
         began_s = time.monotonic()

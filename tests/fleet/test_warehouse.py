@@ -221,3 +221,12 @@ def test_a_file_that_is_no_warehouse_is_refused_and_left_as_it_is(tmp_path: Path
         Warehouse(tmp_path / "text.db")
     with sqlite3.connect(file) as db:
         assert [row[0] for row in db.execute("SELECT name FROM sqlite_master")] == ["mine"]
+
+
+def test_when_a_fact_came_is_when_it_came_first_in_whichever_order_the_same_lines_are_read() -> None:
+    late = "SELECT facts, late FROM dws_lateness_day"
+    for moments in ((NOON_S + 100, NOON_S + 5000), (NOON_S + 5000, NOON_S + 100)):
+        warehouse = Warehouse(":memory:")
+        for seq, came_s in enumerate(moments, 1):
+            warehouse.take("test", [Line(seq, event(footfall(3), seq), came_s)])
+        assert rows(warehouse, late) == [(1, 0)]

@@ -1,0 +1,5 @@
+"""The warehouse: exactness on many seeds, cost per event against plain inserts, kills, slow queries.
+
+command   `tagsight bench fleet`
+parts     what is measured, each by itself
+"""
