@@ -39,7 +39,8 @@ CLIENTS = {
     "pyllrp 3.1.1, bitstring < 5": "pyllrp_client.py",
 }
 RATE_HZ = 200.0
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
+"""For an interpreter to start and end beside other work."""
 EMULATOR_TAGS = 12
 PLAIN_COLUMNS = 120
 

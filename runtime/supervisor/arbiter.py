@@ -17,6 +17,7 @@ from runtime.messages import Health, HealthState
 from runtime.supervisor.children.child import Child, Timeouts
 from runtime.supervisor.children.group import ChildGroup
 from runtime.supervisor.children.restarts import RestartPolicy
+from runtime.supervisor.children.starvation import Extension
 from runtime.supervisor.configuration.current import Configuration
 from runtime.supervisor.signals import Signals
 from runtime.supervisor.state.folder import OTHERS, StateError
@@ -29,6 +30,8 @@ CLOCK_STEP_S = 30.0
 """A wall clock that is further off was set (no battery, a late time server): slewing takes too long."""
 STOP_S = 3.8
 """Time for all to drain, one after the other in `stop_order`."""
+STARVED_S = 8.0
+"""So much longer where they wait for a processor; systemd kills after 15 s."""
 MIN_STAGE_S = 0.4
 """Each stage may use what is left of it, less this much for each stage that comes after."""
 DESCRIPTORS = 30
@@ -209,7 +212,7 @@ class Arbiter:
 
     def _stop_all(self) -> int:
         self._group.cancel_starts()
-        deadline_s = time.monotonic() + STOP_S
+        deadline_s, extension = time.monotonic() + STOP_S, Extension(STARVED_S)
         killed = 0
         stages = stop_order()
         for after, kinds in zip(range(len(stages) - 1, -1, -1), stages, strict=True):
@@ -217,17 +220,21 @@ class Arbiter:
             stage = [child for child in children if child.plan.kind.name in kinds and child.running]
             for child in stage:
                 child.request_stop()
-            self._wait_for(stage, deadline_s - after * MIN_STAGE_S)
+            self._wait_for(stage, deadline_s - after * MIN_STAGE_S, extension)
             for child in (child for child in stage if child.running):
                 why = "did not drain in time" if child.is_up else "was still starting"
                 log.error("%s %s: killed", child.name, why)
                 child.kill(signal.SIGKILL)
                 killed += child.is_up
-        self._wait_for(list(self._group.children.values()), time.monotonic() + MIN_STAGE_S)
+        self._wait_for(list(self._group.children.values()), time.monotonic() + MIN_STAGE_S, extension)
         self._group.close()
         return 1 if killed else 0
 
-    def _wait_for(self, children: list[Child], deadline_s: float) -> None:
-        """Until these have ended or the deadline has passed."""
-        while any(child.running for child in children) and time.monotonic() < deadline_s:
+    def _wait_for(self, children: list[Child], deadline_s: float, extension: Extension) -> None:
+        """Until these have ended or the deadline, with what they waited for a processor, has passed."""
+        while any(child.running for child in children):
             self._group.receive_all(timeout_s=0.05)
+            pids = [child.pid for child in children if child.running and child.pid is not None]
+            now_s = time.monotonic()
+            if now_s >= deadline_s + extension.seconds(pids, now_s):
+                break

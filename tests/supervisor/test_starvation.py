@@ -10,7 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.supervisor.children.starvation import MAX_TIMEOUT_FACTOR, Activity, Silence, activity_of
+from runtime.supervisor.children.starvation import (
+    MAX_TIMEOUT_FACTOR,
+    Activity,
+    Extension,
+    Silence,
+    activity_of,
+)
 
 LIMIT_S = 1.0
 BUSY = """
@@ -84,6 +90,24 @@ def test_one_that_loops_for_ever_is_found_in_the_end(looping: int) -> None:
     silent_s, why = verdict(looping, 3 * MAX_TIMEOUT_FACTOR * LIMIT_S)
     assert LIMIT_S < silent_s < MAX_TIMEOUT_FACTOR * LIMIT_S + 2.0
     assert why.startswith("not a word for")
+
+
+def extended(pids: list[int], most_s: float) -> float:
+    """By how much these may take longer, after 2.5 s."""
+    extension, began_s = Extension(most_s), time.monotonic()
+    while time.monotonic() - began_s < 2.5:
+        extension.seconds(pids, time.monotonic())
+        time.sleep(0.05)
+    return extension.seconds(pids, time.monotonic())
+
+
+def test_what_drains_has_so_much_longer_as_it_waited_for_a_processor(starved: int, asleep: int) -> None:
+    assert 1.0 < extended([starved, asleep], 60.0) < 4.0
+    assert extended([starved, asleep], 0.5) == 0.5
+
+
+def test_what_sleeps_has_no_longer(asleep: int) -> None:
+    assert extended([asleep, 2**22 + 1], 60.0) < 0.5
 
 
 def test_a_process_that_is_gone_does_nothing() -> None:

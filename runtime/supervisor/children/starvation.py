@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,13 +39,42 @@ def activity_of(pid: int) -> Activity:
     return Activity(ready, ticks * TICK_S)
 
 
+class ProcessorWait:
+    """What one process waits for a processor, from look to look."""
+
+    def __init__(self) -> None:
+        self._looked_s = math.nan
+        self._used_s = 0.0
+
+    def since_last_look(self, pid: int, now_s: float) -> float:
+        """Seconds; 0 at the first look, and for a process that has nothing to do now."""
+        activity = activity_of(pid)
+        waited_s = now_s - self._looked_s - (activity.used_s - self._used_s)
+        self._looked_s, self._used_s = now_s, activity.used_s
+        return max(0.0, waited_s) if activity.ready and not math.isnan(waited_s) else 0.0
+
+
+class Extension:
+    """How much longer than agreed some processes may take, for they have waited for a processor."""
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+        self._waits: dict[int, ProcessorWait] = {}
+        self._waited_s = 0.0
+
+    def seconds(self, pids: Iterable[int], now_s: float) -> float:
+        """So far, with what the one of these that waited most has waited since the last look."""
+        waited = [self._waits.setdefault(pid, ProcessorWait()).since_last_look(pid, now_s) for pid in pids]
+        self._waited_s += max(waited, default=0.0)
+        return min(self._waited_s, self._most_s)
+
+
 class Silence:
     """How long a process has said nothing, and how much of that it spent waiting for a processor."""
 
     def __init__(self) -> None:
         self._heard_s = -math.inf
-        self._looked_s = 0.0
-        self._used_s = 0.0
+        self._wait = ProcessorWait()
         self._starved_s = 0.0
 
     def too_long(self, pid: int, last_message_s: float, now_s: float, limit_s: float) -> str:
@@ -55,12 +85,11 @@ class Silence:
         silent_s = now_s - last_message_s
         if silent_s <= limit_s / 2:
             return ""
-        activity = activity_of(pid)
+        waited_s = self._wait.since_last_look(pid, now_s)
         if last_message_s != self._heard_s:
             self._heard_s, self._starved_s = last_message_s, 0.0
-        elif activity.ready:
-            self._starved_s += max(0.0, now_s - self._looked_s - (activity.used_s - self._used_s))
-        self._looked_s, self._used_s = now_s, activity.used_s
+        else:
+            self._starved_s += waited_s
         if silent_s - self._starved_s <= limit_s and silent_s <= MAX_TIMEOUT_FACTOR * limit_s:
             return ""
         if self._starved_s < 1.0:
