@@ -19,7 +19,7 @@ BENCHMARKS = {
     "parity": ("bench.gpu.parity", "Persons and tracks by the GPU path against the CPU path."),
     "density": ("bench.gpu.density", "Cameras one box carries: frames a second by number of cameras."),
     "decoding": ("bench.runtime.decoding", "Decoding a file: ours against OpenCV, costs and right pictures."),
-    "camera": ("bench.runtime.camera", "A network camera: ours against OpenCV, processor time of a picture."),
+    "camera": ("bench.runtime.camera", "A network camera: ours against OpenCV, CPU time of a frame."),
     "throughput": ("bench.runtime.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.vision.tracking", "MOT figures and floor error on a labelled clip."),
     "engines": ("bench.vision.engines", "Our networks against the ones they replace: speed and accuracy."),

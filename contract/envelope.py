@@ -96,7 +96,7 @@ _TEXT = rb'"(?:[^"\\]|\\.)*"'
 _PLACE = re.compile(
     rb'(\{"id":%b,)("site":%b,"device":%b,)("stream":%b,)?"seq":\d+,' % (_TEXT, _TEXT, _TEXT, _TEXT)
 )
-"""The head that `seal` writes, up to where the event stands in its stream."""
+"""The head that `encode_event` writes, up to where the event stands in its stream."""
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]', re.DOTALL)
 """A bracket, or a text, which may hold some and not end."""
 MOST_BRACKETS = 100_000
@@ -126,7 +126,7 @@ def _to_the_second(second: int) -> str:
     return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def seal(fact: Fact, origin: Origin, seq: int, now_s: float, stream: str = "") -> bytes:
+def encode_event(fact: Fact, origin: Origin, seq: int, now_s: float, stream: str = "") -> bytes:
     """The event's JSON: `fact` in an envelope of `origin` as number `seq` of `stream`; `now_s` goes into the
     id."""
     head = f'{{"id":"{uuid7(now_s)}",{_place(origin, stream, seq)}"time":"{rfc3339(fact.time_s)}",'

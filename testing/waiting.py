@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 LOOK_EVERY_S = 0.05
-PATIENCE_S = 90.0
+LIMIT_S = 90.0
 
 
 def until(condition: Callable[[], object], timeout_s: float) -> bool:
@@ -19,7 +19,7 @@ def until(condition: Callable[[], object], timeout_s: float) -> bool:
     return True
 
 
-def wait_for(condition: Callable[[], object], otherwise: str, timeout_s: float = PATIENCE_S) -> None:
+def wait_for(condition: Callable[[], object], otherwise: str, timeout_s: float = LIMIT_S) -> None:
     """Raises RuntimeError with `otherwise` where the condition does not come true in time."""
     if not until(condition, timeout_s):
         raise RuntimeError(otherwise)

@@ -32,7 +32,7 @@ SETTLED_S = 60.0
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour of the day: garments and ghosts met so far, rows in use, resident memory, processor seconds,
+    """One hour of the day: garments and ghosts met so far, rows in use, resident memory, CPU seconds,
     garments that left unfollowed although they hung for SETTLED_S."""
 
     hour: int

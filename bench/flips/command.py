@@ -150,7 +150,7 @@ def _print_churn(hours: float, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(hour) for hour in churn(hours, "production")]))
         return
-    click.echo("hour  garments  ghosts  rows  memory MB  processor s  overlooked")
+    click.echo("hour  garments  ghosts  rows  memory MB  CPU s  overlooked")
     found = churn(hours, "production", told=_print_hour)
     used_s = sum(hour.processor_s for hour in found)
     early, last = found[min(1, len(found) - 1)], found[-1]

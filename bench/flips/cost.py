@@ -23,7 +23,7 @@ SELECT_PHASE, SELECT_RSSI = 52, 53
 
 @dataclass(frozen=True)
 class DetectorCost:
-    """core_share: processor seconds a second of reads; memory_mb: resident memory that the detector added."""
+    """core_share: CPU seconds a second of reads; memory_mb: resident memory that the detector added."""
 
     tags: int
     antennas: int

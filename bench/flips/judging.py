@@ -74,7 +74,7 @@ class ScoreLog(EventMaker):
 @dataclass(frozen=True)
 class DetectorRun:
     """One detector over one recording: flips with the stream time at which they were said, all scores, and
-    the processor seconds used."""
+    the CPU seconds used."""
 
     said: list[tuple[float, DetectedFlip]]
     scores: ScoreLog

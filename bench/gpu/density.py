@@ -136,11 +136,11 @@ def open_executor(on: On, streams: int) -> Executor:
     """What is to look. Raises GpuError where no GPU with a verified engine is here, and EngineError."""
     cv2.setNumThreads(1)
     if stand_in.is_here():
-        from bench.gpu.parity import open_double
+        from bench.gpu.parity import open_fake
 
         gpu = open_gpu()
         gpu.load(b"\x7fELF")
-        return GpuExecutor(gpu, PersonDetector.open(DETECTOR, backend="onnxruntime"), open_double)
+        return GpuExecutor(gpu, PersonDetector.open(DETECTOR, backend="onnxruntime"), open_fake)
     threads = cpu.available_threads()
     detector = PersonDetector.open(DETECTOR, threads=threads, streams=max(1, min(streams, threads, 4)))
     if on == "processor":
@@ -152,7 +152,7 @@ def open_executor(on: On, streams: int) -> Executor:
 
 
 def _check_engine(executor: Executor, size_wh: tuple[int, int]) -> None:
-    """Raises TagsightError where the GPU would leave these frames to the processor."""
+    """Raises TagsightError where the GPU would leave these frames to the CPU."""
     if isinstance(executor, GpuExecutor) and not executor.supports_size(*size_wh):
         raise TagsightError(
             "the GPU has no verified engine for {} x {}: run `tagsight engines build`".format(*size_wh)
@@ -196,7 +196,7 @@ def density(
     over: bool,
     as_json: bool,
 ) -> None:
-    """Frames a second by number of cameras, on the GPU or the processor.
+    """Frames a second by number of cameras, on the GPU or the CPU.
 
     Without a GPU it says "not run" and ends with 0. With --paced it is the whole daemon that is tried, on
     network cameras that send in real time: N cameras are carried where each had 99 % of its pictures looked
@@ -244,7 +244,7 @@ def density(
 
 
 def _print(report: DensityReport) -> None:
-    table = Table("cameras", "fps", "each", "answer ms p50/p95/p99", "processor ms a frame", "W")
+    table = Table("cameras", "fps", "each", "answer ms p50/p95/p99", "CPU ms a frame", "W")
     for result in report.results:
         span = "/".join(f"{value:.1f}" for value in msgspec.structs.astuple(result.answer_ms))
         power = "unknown" if result.power_w is None else f"{result.power_w:.1f}"

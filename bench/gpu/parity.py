@@ -5,7 +5,7 @@ the GPU; the vision process's executor starts the next pair before it takes the 
 The reference is the vision process's other way: `PersonDetector` on onnxruntime, NV12 converted by OpenCV.
 
 On a machine with a GPU the network is the engine of the store. Without one, with `--stand-in`, libcuda is a
-stand-in that runs the kernels on the processor, as late as it may, and TensorRT is a double over onnxruntime;
+stand-in that runs the kernels on the CPU, as late as it may, and TensorRT is a double over onnxruntime;
 the report says which it was. The CPU path rounds the scaled picture to whole levels, the kernels do not, so
 scores differ a little.
 """
@@ -138,7 +138,7 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
         gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[GpuCropNetwork, ...]
     ) -> Execution:
         if stand_in.is_here():
-            execution = open_double(gpu, detector, size, looks)
+            execution = open_fake(gpu, detector, size, looks)
         else:
             from engines.cuda.stored import open_stored
 
@@ -153,7 +153,7 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     return Parity(where, engine[0], frames, cameras)
 
 
-def open_double(
+def open_fake(
     gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[GpuCropNetwork, ...] = ()
 ) -> Execution:
     """The detector's network run by the double of TensorRT."""
@@ -244,9 +244,7 @@ def _is_there(box: Any, tracks: dict[int, Any]) -> bool:
 @click.option("--clip", type=click.Path(path_type=Path), help="A video; the sample clip if left out.")
 @click.option("--frames", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @click.option("--library", type=click.Choice(["auto", "pycuda", "cuda-bindings"]), default="auto")
-@click.option(
-    "--stand-in", "over", is_flag=True, help="Run the kernels on the processor, as where no GPU is."
-)
+@click.option("--stand-in", "over", is_flag=True, help="Run the kernels on the CPU, as where no GPU is.")
 def parity(clip: Path | None, frames: int, library: LibraryName, over: bool) -> None:
     """Persons and tracks by the GPU path against the CPU path, as JSON.
 

@@ -76,7 +76,7 @@ def _print_fuzz(console: Console, ordeal: Ordeal) -> None:
     ended = ", ".join(f"{count} {kind}" for kind, count in sorted(ordeal.ended.items()))
     console.print(
         f"{ordeal.inputs} hostile inputs in {ordeal.seconds:.0f} s: {ordeal.crashes} crashes, slowest "
-        f"{ordeal.slowest_s * 1e3:.0f} ms of processor time, memory {ordeal.grown_mb:+.1f} MB "
+        f"{ordeal.slowest_s * 1e3:.0f} ms of CPU time, memory {ordeal.grown_mb:+.1f} MB "
         f"({ended}; {ordeal.reads} reads): {'passed' if ordeal.passed else 'FAILED'}"
     )
     if ordeal.first_crash:

@@ -147,7 +147,7 @@ class Victim:
     def _note_event(self, event: ReaderEvent) -> None:
         self.events += 1
 
-    def hear(self, pieces: Sequence[bytes]) -> None:
+    def receive(self, pieces: Sequence[bytes]) -> None:
         """Take one input; lets through whatever is not one of the room's own errors."""
         batcher = ReadBatcher()
         protocol = ProtocolHandler(
@@ -189,7 +189,7 @@ class Victim:
 @dataclass(frozen=True)
 class Ordeal:
     """What came of the inputs. crashes: inputs that let something else out than a ReaderError, with the
-    first of them. slowest_s: the most processor time that one input took. grown_mb: memory at the end more
+    first of them. slowest_s: the most CPU time that one input took. grown_mb: memory at the end more
     than after a tenth.
     """
 
@@ -223,7 +223,7 @@ def torment(
             if to_reader:
                 victim.be_asked(data)
             else:
-                victim.hear(pieces)
+                victim.receive(pieces)
         except Exception as error:  # noqa: BLE001 - anything else than the room's own errors is a find
             crashes += 1
             first = first or f"{error!r} from {data.hex()}"

@@ -39,7 +39,7 @@ CLIENTS = {
     "pyllrp 3.1.1, bitstring < 5": "pyllrp_client.py",
 }
 RATE_HZ = 200.0
-PATIENCE_S = 120.0
+LIMIT_S = 120.0
 """For an interpreter to start and end beside other work."""
 EMULATOR_TAGS = 12
 PLAIN_COLUMNS = 120
@@ -69,7 +69,7 @@ def client_meets_simulator(peer: str, seconds: float) -> Meeting:
         command = [str(python), str(SCRIPTS / CLIENTS[peer]), "127.0.0.1", str(reader.port), str(seconds)]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=seconds + PATIENCE_S, check=False
+                command, capture_output=True, text=True, timeout=seconds + LIMIT_S, check=False
             )
         except subprocess.TimeoutExpired:
             return Meeting(peer, "failed", "it did not end")
@@ -101,7 +101,7 @@ def session_meets_emulator(seconds: float) -> Meeting:
         time.sleep(seconds)
         health = session.health()
         session.stop()
-        emulator.communicate(timeout=PATIENCE_S)
+        emulator.communicate(timeout=LIMIT_S)
     reads = ReadTable.concatenate(heard)
     phases = int((~np.isnan(reads.phase_rad)).sum())
     tags = len(np.unique(reads.epc))

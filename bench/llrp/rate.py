@@ -35,7 +35,7 @@ IMPINJ_CONTENT = frozenset({52, 53, 67})
 
 @dataclass(frozen=True)
 class Rates:
-    """Reads a second of processor time: decoded into read tables, decoded and judged by the production
+    """Reads a second of CPU time: decoded into read tables, decoded and judged by the production
     detector, and decoded by sllurp's codec alone.
     """
 

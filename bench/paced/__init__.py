@@ -4,7 +4,7 @@ cameras    network cameras in a process of their own, which play one film
 store      their store.yaml: a plaza for each camera, side by side
 tap        notes every record as it reaches the store process
 notes      what was noted, frame by frame: delays, frames missed, persons
-box        the daemon: processor time and memory of its processes
+box        the daemon: CPU time and memory of its processes
 rule       when a number of cameras is carried
 trial      one number of cameras for a time
 """

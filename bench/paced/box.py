@@ -1,4 +1,4 @@
-"""The daemon under trial: its processes, the processor time they take, and their memory."""
+"""The daemon under trial: its processes, the CPU time they take, and their memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REST = "supervisor and fork server"
 
 
 class ProcessUsage(msgspec.Struct, frozen=True):
-    """At one moment, by kind of process: seconds of processor time so far, and bytes of its own memory."""
+    """At one moment, by kind of process: seconds of CPU time so far, and bytes of its own memory."""
 
     time_s: float
     processor_s: dict[str, float]

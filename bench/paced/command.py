@@ -43,7 +43,7 @@ class PacedReport(msgspec.Struct, frozen=True):
     cores: int
     machine: str
     flags: list[str]
-    """Of the processor, those that decide how fast a network is."""
+    """Of the CPU, those that decide how fast a network is."""
     results: list[PacedFigures]
     carried: int
     """The greatest number of those tried that holds, with all smaller ones."""

@@ -1,4 +1,4 @@
-"""A network camera: processor time of a picture, ours against OpenCV's VideoCapture.
+"""A network camera: CPU time of a frame, ours against OpenCV's VideoCapture.
 
 A camera in a process of its own plays a clip over RTSP, at the rate of `--fps`. Ours (`StreamSource`) and the
 peer watch it in turn, each repetition in a fresh process that decodes with one thread: once every picture is
@@ -97,7 +97,7 @@ def playing(film: Path, fps: float) -> Iterator[str]:
 
 
 def _watch(reader: str, uri: str, pictures: int, answer: Connection) -> None:
-    """Send milliseconds of processor time a picture, (as BGR, decoded only), or a sentence."""
+    """Send milliseconds of CPU time a picture, (as BGR, decoded only), or a sentence."""
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = LIVE_OPTIONS
     from runtime.frames.video import opencv
@@ -123,7 +123,7 @@ def _watch(reader: str, uri: str, pictures: int, answer: Connection) -> None:
 
 
 def cost(reader: str, uri: str, pictures: int) -> tuple[float, float]:
-    """One repetition in a fresh process: (as BGR, decoded only), ms a picture. Raises TagsightError."""
+    """One repetition in a fresh process: (as BGR, decoded only), ms a frame. Raises TagsightError."""
     as_bgr, decoded = cast(
         "list[float]", answer_of(_watch, reader, uri, pictures, fault=f"{reader} cannot be measured")
     )
@@ -142,7 +142,7 @@ def cost(reader: str, uri: str, pictures: int) -> tuple[float, float]:
 def camera(
     clip: Path | None, size: tuple[int, int], fps: float, pictures: int, repetitions: int, as_json: bool
 ) -> None:
-    """Watch a network camera on this machine: processor time of a picture.
+    """Watch a network camera on this machine: CPU time of a frame.
 
     \b
     Example:

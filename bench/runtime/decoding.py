@@ -1,7 +1,7 @@
 """Decoding a file: ours (FFmpeg through PyAV) against OpenCV's VideoCapture, which has an FFmpeg of its own.
 
 Costs are measured on `--clip` in a process for each repetition, ours and the peer's in turn, with one thread:
-processor time of a frame that is only decoded, as for frames above the analysis rate, and of one that is
+CPU time of a frame that is only decoded, as for frames above the analysis rate, and of one that is
 brought as BGR into an array of the caller's; then how long it takes to import the library, and to open the
 clip up to its first picture.
 
@@ -190,7 +190,7 @@ def right(reader: str, path: Path, levels: list[int], times_s: list[float]) -> R
 @click.option("--repetitions", default=5, show_default=True, type=click.IntRange(1, 50))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def decoding(clip: Path | None, frames: int, repetitions: int, as_json: bool) -> None:
-    """Decode a file: processor time, and whether pictures and times are right.
+    """Decode a file: CPU time, and whether pictures and times are right.
 
     \b
     Example:

@@ -6,7 +6,7 @@ core (entrances, zones, heat, flow) for the plaza of `tagsight demo`. The peer i
 the other, YOLOX-nano, ByteTrack, one line.
 
 Each repetition runs in a process of its own that may use `--threads` cores, ours and the peer's in turn; the
-clock starts when the network is loaded and has run once. On a machine that does other work too, the processor
+clock starts when the network is loaded and has run once. On a machine that does other work too, the CPU
 time a frame is the steadier figure, so it is shown beside the frames a second. Ratios are medians over the
 turns, each of ours with the peer's beside it, because a shared machine may be half as fast a minute later.
 """
@@ -67,7 +67,7 @@ class ThroughputRun:
 
     @property
     def cpu_ms(self) -> float:
-        """Milliseconds of processor time a frame, over all cores."""
+        """Milliseconds of CPU time a frame, over all cores."""
         return self.cpu_s / self.frames * 1e3
 
 

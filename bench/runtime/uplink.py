@@ -9,7 +9,7 @@ In one run, on one disk and one private Mosquitto:
     through    a writing process appends, the sender delivers: until the broker has acknowledged everything
     drain      what is queued already is delivered by a fresh process, whose memory is watched
     round N    a consumer that follows N devices takes one event, commits and answers: rounds a second of
-               processor time
+               CPU time
 
 Events are visits of about 290 bytes of JSON.
 """
@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contract import wire
-from contract.envelope import Origin, seal
+from contract.envelope import Origin, encode_event
 from contract.facts import Visit
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.broker.mqtt import MqttClient
@@ -81,7 +81,7 @@ def visits(count: int) -> list[Visit]:
 
 def measure_disk(folder: Path) -> Figure:
     """Writes with fdatasync, one event each, for DISK_S seconds."""
-    body = seal(visits(1)[0], ORIGIN, 1, time.time())
+    body = encode_event(visits(1)[0], ORIGIN, 1, time.time())
     fd = os.open(folder / "disk", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     writes = 0
     began_s = time.perf_counter()
@@ -96,7 +96,9 @@ def measure_disk(folder: Path) -> Figure:
 
 def measure_paho(port: int) -> Figure:
     """PAHO_EVENTS messages at QoS 1 until the last acknowledgement, with paho's own thread and window."""
-    bodies = [seal(fact, ORIGIN, seq, time.time()) for seq, fact in enumerate(visits(PAHO_EVENTS), start=1)]
+    bodies = [
+        encode_event(fact, ORIGIN, seq, time.time()) for seq, fact in enumerate(visits(PAHO_EVENTS), start=1)
+    ]
     done = threading.Event()
     acknowledged = 0
 
@@ -150,9 +152,9 @@ def deliver_events(path: Path, port: int, events: int, told: Connection) -> None
     sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=port, trust_broker=True))
     began_s = time.time()
     sender.start()
-    _wait_for(lambda: sender.tally().delivered_seq >= min(events // 10, 50_000))
+    _wait_for(lambda: sender.stats().delivered_seq >= min(events // 10, 50_000))
     early_mib = _memory_mib("VmRSS")
-    _wait_for(lambda: sender.tally().delivered_seq >= events)
+    _wait_for(lambda: sender.stats().delivered_seq >= events)
     done_s = time.time()
     sender.stop()
     told.send((began_s, done_s, early_mib, _memory_mib("VmRSS"), _memory_mib("VmHWM")))
@@ -204,7 +206,7 @@ def measure_rounds(folder: Path, devices: int) -> Figure:
 
     def say(device: int, seq: int) -> None:
         origin = Origin("plaza", f"box-{device}")
-        body = seal(visits(1)[0], origin, seq, time.time(), "stream")
+        body = encode_event(visits(1)[0], origin, seq, time.time(), "stream")
         receiver.take(Received(wire.topic(origin, "visit"), body, False))
 
     for device in range(devices):

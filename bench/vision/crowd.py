@@ -2,7 +2,7 @@
 
 People wander over a floor of 20 x 20 m before a camera that sees all of it; one in a hundred gets a new track
 number in any frame, and half-way the camera is out for a second, after which everybody has a new number: the
-worst moment there is for finding out who is who. Figures are processor time a frame on one core.
+worst moment there is for finding out who is who. Figures are CPU time a frame on one core.
 """
 
 from __future__ import annotations

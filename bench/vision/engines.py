@@ -2,7 +2,7 @@
 
 Speed is that of `tagsight video` on a 768 x 576 picture: network, resizing and decoding together. The
 networks take turns, a few pictures each, so that a busy machine is busy for all of them. The time is the best
-of all turns, which other work disturbs least; the processor time, over all threads, is the mean.
+of all turns, which other work disturbs least; the CPU time, over all threads, is the mean.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OWED_RATIO = 4.0
 
 @dataclass(frozen=True)
 class DetectorSpeed:
-    """Milliseconds a picture by the clock and of processor time; how many times YOLOX-nano's rate that is."""
+    """Milliseconds a frame by the clock and of CPU time; how many times YOLOX-nano's rate that is."""
 
     detector: str
     precision: str
@@ -154,7 +154,7 @@ def measure_speed(detectors: list[Contender], turns: int) -> list[DetectorSpeed]
 
 
 def _print_speeds(speeds: list[DetectorSpeed]) -> None:
-    table = Table("detector", "precision", "input", "ms", "x nano", "processor ms", "x nano")
+    table = Table("detector", "precision", "input", "ms", "x nano", "CPU ms", "x nano")
     for speed in speeds:
         by_clock = (f"{speed.picture_ms:.1f}", f"{speed.times_nano:.1f}")
         figures = (*by_clock, f"{speed.processor_ms:.1f}", f"{speed.times_nano_processor:.1f}")

@@ -80,7 +80,7 @@ def camera(uri: str, seconds: float, snapshot: Path | None, transport: Transport
         return
     width, height = report.sizes[-1]
     click.echo(
-        f"{source.label}: {width} x {height}, {report.fps:g} pictures a second over {report.seconds:g} s"
+        f"{source.label}: {width} x {height}, {report.fps:g} frames a second over {report.seconds:g} s"
     )
     light = f"brightness {report.brightness:.0f} of 255, sharpness {report.sharpness:.0f}"
     click.echo(f"longest gap {report.longest_gap_s:g} s, {light}")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.frames.capture.watch import PictureWatch, StreamFinding
+from runtime.frames.capture.watch import FrameWatch, StreamFinding
 
 Image = npt.NDArray[Any]
 
@@ -28,7 +28,7 @@ class CameraWatch:
     Brightness and contrast are of the grey picture, 0..255. Sharpness is the variance of its Laplacian.
     """
 
-    watch: PictureWatch = field(default_factory=lambda: PictureWatch(frozen_after_s=3.0))
+    watch: FrameWatch = field(default_factory=lambda: FrameWatch(frozen_after_s=3.0))
     times_s: list[float] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     light: list[tuple[float, float, float, float]] = field(default_factory=list)
@@ -104,7 +104,7 @@ class CameraReport:
         if not self.black and self.sharpness < SOFT_EDGES:
             remarks.append(f"the picture is soft (sharpness {self.sharpness:.0f}): focus the lens or wipe it")
         if 0 < self.fps < FAST_ENOUGH_FPS:
-            remarks.append(f"{self.fps:g} pictures a second are few: fast walkers may cross a line unseen")
+            remarks.append(f"{self.fps:g} frames a second are few: fast walkers may cross a line unseen")
         if self.fps and self.longest_gap_s > GAP_FACTOR / self.fps:
             remarks.append(
                 f"pictures stop for up to {self.longest_gap_s:.2f} s: check the network and the encoder"

@@ -41,7 +41,7 @@ def installed() -> tuple[str, ...]:
 
 
 def preferred(machine: str, available: tuple[str, ...]) -> str:
-    """The back end for a processor family (`platform.machine()`), of those available.
+    """The back end for a CPU family (`platform.machine()`), of those available.
 
     OpenVINO on x86-64, where it has the faster kernels; onnxruntime elsewhere. Raises BackendError for none.
     """

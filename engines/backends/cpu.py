@@ -1,4 +1,4 @@
-"""What this processor offers for inference."""
+"""What this CPU offers for inference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 @lru_cache(maxsize=1)
 def features() -> frozenset[str]:
-    """The kernel's names of the processor's features (x86: flags, ARM: Features); empty if unknown."""
+    """The kernel's names of the CPU's features (x86: flags, ARM: Features); empty if unknown."""
     if not CPUINFO.exists():
         return frozenset()
     for line in CPUINFO.read_text().splitlines():
@@ -27,7 +27,7 @@ def has_int8_dot() -> bool:
 
 
 def has_bf16() -> bool:
-    """True where the processor multiplies bfloat16 (AVX-512 BF16 or AMX)."""
+    """True where the CPU multiplies bfloat16 (AVX-512 BF16 or AMX)."""
     return bool(features() & {"avx512_bf16", "amx_bf16"})
 
 

@@ -183,7 +183,7 @@ def build(
 ) -> None:
     """Build engines for this machine's GPU, verify them, put them into use. What is up to date is left alone.
 
-    With --all, networks that only the processor can run are skipped, and it is said why.
+    With --all, networks that only the CPU can run are skipped, and it is said why.
 
     \b
     Example:
@@ -223,7 +223,7 @@ def build(
     except (BackendError, GpuError) as error:
         if not everything:
             raise
-        idle = f"nothing to build: {error}; persons are detected by {backends.choose().name} on the processor"
+        idle = f"nothing to build: {error}; persons are detected by {backends.choose().name} on the CPU"
     if as_json:
         click.echo(msgspec.json.encode({"idle": idle, "engines": outcomes}).decode())
     elif idle:

@@ -55,7 +55,7 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
         when = "now" if self.run_now else f"on {figures.at}"
         return (
             f"{when}: differs from the network by at most {figures.worst:.2g} of its range "
-            f"({figures.mean:.2g} on average), {figures.latency_ms:g} ms a picture"
+            f"({figures.mean:.2g} on average), {figures.latency_ms:g} ms a frame"
         )
 
 

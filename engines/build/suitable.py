@@ -1,6 +1,6 @@
 """Whether an engine for the GPU would be of use for a network: TensorRT is given what frames on a GPU need.
 
-A network of another kind is run by the processor (`engines.backends`), and nothing is built for it.
+A network of another kind is run by the CPU (`engines.backends`), and nothing is built for it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ def hindrance(engine: KnownEngine, source: Path) -> str:
     try:
         graphs.picture_input(model, source)
     except WeightsError as error:
-        return f"not for the GPU: {error}; the processor runs it"
+        return f"not for the GPU: {error}; the CPU runs it"
     if engine.entry.task != "detector":
         return ""
     try:
         decoder = _decoder(engine, model, source)
     except DecoderError as error:
-        return f"not for the GPU: {error}; the processor runs it"
+        return f"not for the GPU: {error}; the CPU runs it"
     if decoder is None:
         return ""
     usual = meaning_of(engine.entry, decoder) == PLAIN
     why = launches.undecodable(decoder.name, usual=usual, outputs=len(model.graph.output))
-    return f"not for the GPU: {why}; the processor runs it" if why else ""
+    return f"not for the GPU: {why}; the CPU runs it" if why else ""
 
 
 def _decoder(engine: KnownEngine, model: graphs.Model, source: Path) -> OutputDecoder | None:

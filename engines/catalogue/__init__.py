@@ -137,7 +137,7 @@ class KnownEngine:
     shipped: bool
 
     def choose_file(self, backend: str) -> EngineFile:
-        """The 8-bit file where the back end and the processor are fast at it, else the other one.
+        """The 8-bit file where the back end and the CPU are fast at it, else the other one.
 
         Raises CatalogueError for an engine without files.
         """

@@ -26,7 +26,7 @@ from engines.cuda.libraries.libcuda import Attribute
 OLDEST_TARGET = 75
 
 
-class FrameWay(Enum):
+class FrameTransfer(Enum):
     """How a frame in its ring reaches the kernels."""
 
     IN_PLACE = "read in place, no copy (integrated GPU, registered ring)"
@@ -47,25 +47,25 @@ class GpuFacts:
     multiprocessors: int
     memory_bytes: int
     integrated: bool
-    """Shares the processor's memory, as on a Jetson."""
+    """Shares the CPU's memory, as on a Jetson."""
     registers_host_memory: bool
     registers_read_only: bool
     """Registers memory that this process may only read."""
 
 
-def choose_way(facts: GpuFacts, *, writable: bool) -> FrameWay:
+def choose_transfer(facts: GpuFacts, *, writable: bool) -> FrameTransfer:
     """The way with the fewest copies on that GPU for a ring mapped for writing, or for reading only."""
     registrable = facts.registers_host_memory and (writable or facts.registers_read_only)
     if facts.integrated:
-        return FrameWay.IN_PLACE if registrable else FrameWay.STAGED_IN_PLACE
-    return FrameWay.DMA if registrable else FrameWay.STAGED_DMA
+        return FrameTransfer.IN_PLACE if registrable else FrameTransfer.STAGED_IN_PLACE
+    return FrameTransfer.DMA if registrable else FrameTransfer.STAGED_DMA
 
 
 class SharedRing:
     """A camera's ring as the GPU reaches it. One frame of it is fetched at a time per `slot`."""
 
     def __init__(
-        self, gpu: Gpu, memory: tuple[int, int], frame_bytes: int, way: FrameWay, device_address: int
+        self, gpu: Gpu, memory: tuple[int, int], frame_bytes: int, way: FrameTransfer, device_address: int
     ) -> None:
         self.address, self.length = memory
         self.frame_bytes = frame_bytes
@@ -84,14 +84,14 @@ class SharedRing:
             raise GpuError(f"{size} bytes from {offset} on are not in a ring of {self.length} bytes")
         if not 0 < size <= self.frame_bytes:
             raise GpuError(f"{size} bytes are no frame of this ring; the largest has {self.frame_bytes}")
-        if self.way is FrameWay.IN_PLACE:
+        if self.way is FrameTransfer.IN_PLACE:
             return self._device_address + offset
         pinned, mapped, device = self._slot(slot)
         source = self.address + offset
-        if self.way is not FrameWay.DMA:
+        if self.way is not FrameTransfer.DMA:
             ctypes.memmove(pinned, source, size)
             source = pinned
-        if self.way is FrameWay.STAGED_IN_PLACE:
+        if self.way is FrameTransfer.STAGED_IN_PLACE:
             return mapped
         self._gpu.library.copy_to_device(device, source, size, stream)
         return device
@@ -100,9 +100,9 @@ class SharedRing:
         """(pinned address, the same as the GPU sees it, GPU memory) of a slot, with room for a frame."""
         if slot not in self._slots:
             library = self._gpu.library
-            staged = self.way is not FrameWay.DMA
+            staged = self.way is not FrameTransfer.DMA
             pinned, mapped = library.allocate_pinned(self.frame_bytes) if staged else (0, 0)
-            device = 0 if self.way is FrameWay.STAGED_IN_PLACE else library.allocate(self.frame_bytes)
+            device = 0 if self.way is FrameTransfer.STAGED_IN_PLACE else library.allocate(self.frame_bytes)
             self._slots[slot] = (pinned, mapped, device)
         return self._slots[slot]
 
@@ -133,7 +133,7 @@ class Gpu:
         """One line for the log: the GPU, the library, how frames reach it."""
         facts = self.facts
         major, minor = facts.driver_version
-        way = choose_way(facts, writable=writable).value
+        way = choose_transfer(facts, writable=writable).value
         return f"{facts.name}, sm_{facts.target}, CUDA {major}.{minor} by {self.library.name}; frames: {way}"
 
     def load(self, cubin: bytes) -> None:
@@ -156,9 +156,9 @@ class Gpu:
             if address < ring.address + ring.length and ring.address < address + length:
                 raise GpuError(f"memory at {address:#x} is registered already; close that ring first")
         facts = replace(self.facts, registers_host_memory=False) if staged else self.facts
-        way = choose_way(facts, writable=writable)
+        way = choose_transfer(facts, writable=writable)
         device_address = 0
-        if way in (FrameWay.IN_PLACE, FrameWay.DMA):
+        if way in (FrameTransfer.IN_PLACE, FrameTransfer.DMA):
             device_address = self.library.register(address, length, read_only=not writable)
         ring = SharedRing(self, (address, length), frame_bytes, way, device_address)
         self._rings.append(ring)
@@ -167,7 +167,7 @@ class Gpu:
     def forget(self, ring: SharedRing) -> None:
         """Unregister a ring; `SharedRing.close` calls it."""
         self._rings.remove(ring)
-        if ring.way in (FrameWay.IN_PLACE, FrameWay.DMA):
+        if ring.way in (FrameTransfer.IN_PLACE, FrameTransfer.DMA):
             self.library.unregister(ring.address)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engines import backends
-from engines.cuda.driver import GpuFacts, choose_way, open_gpu
+from engines.cuda.driver import GpuFacts, choose_transfer, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.kernels.compile import choose_compiler, compilers
 from engines.cuda.libraries import installed
@@ -27,7 +27,7 @@ class Probe(msgspec.Struct, frozen=True):
 def probe() -> Probe:
     """Look once; the GPU is let go again."""
     names = tuple(one.name for one in compilers())
-    fallback = f"{backends.choose().name} on the processor"
+    fallback = f"{backends.choose().name} on the CPU"
     try:
         gpu = open_gpu()
     except GpuError as error:
@@ -38,7 +38,7 @@ def probe() -> Probe:
         kernels = f"by {choose_compiler(facts.target, facts.driver_version).name}"
     except GpuError as error:
         kernels = str(error)
-    way = choose_way(facts, writable=True).value
+    way = choose_transfer(facts, writable=True).value
     return Probe(facts, None, fallback, way, installed(), names, kernels)
 
 

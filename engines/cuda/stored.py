@@ -39,12 +39,12 @@ def open_stored(
 
 
 def crops_of(looks: crops.CropNetwork) -> GpuCropNetwork:
-    """The plan of a network that the processor runs on crops. Raises EngineError where there is none."""
+    """The plan of a network that the CPU runs on crops. Raises EngineError where there is none."""
     return crops_with(looks, _stored(looks.source, looks.size_wh))
 
 
 def crops_with(looks: crops.CropNetwork, network: TensorRtNetwork) -> GpuCropNetwork:
-    """That engine, fed as the processor feeds the network. Raises GpuError where it is another network's."""
+    """That engine, fed as the CPU feeds the network. Raises GpuError where it is another network's."""
     if len(network.outputs) != 1 or network.outputs[0].shape[1:] != (looks.answers,):
         shapes = [list(output.shape) for output in network.outputs]
         raise GpuError(f"engine {network.name} answers with {shapes}, not [n, {looks.answers}]")

@@ -258,7 +258,7 @@ def _path_plan(plan: SlotPlan, detect: Inference) -> PathPlan:
     usual = reading.meaning == PLAIN
     why = launches.undecodable(reading.decoder, usual=usual, outputs=len(network.outputs))
     if why:
-        raise GpuError(f"engine {network.name}: {why}; the processor looks instead")
+        raise GpuError(f"engine {network.name}: {why}; the CPU looks instead")
     box_columns = launches.BOX_COLUMNS[reading.decoder]
     if len(shape) != 3:
         shapes = [list(detect.shape(output.name)) for output in network.outputs]

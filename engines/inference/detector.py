@@ -74,7 +74,7 @@ class _CompiledDetector:
 
     def start(self, image: Image) -> PendingDetections:
         request = self.idle.get()
-        placement = self.canvases[request].lay(image)
+        placement = self.canvases[request].letterbox(image)
         self.session.start(request)
         return PendingDetections(self, request, placement, (image.shape[1], image.shape[0]))
 
@@ -131,7 +131,7 @@ class PersonDetector:
 
         input_size: (width, height); None: the network's own, or as tight as the pictures. threads: 0 for all
         cores. streams: pictures worked on side by side, each with threads / streams threads: 2 gives more
-        pictures a second, 1 answers sooner. score: least score of a box. cache_dir: where a back end may keep
+        frames a second, 1 answers sooner. score: least score of a box. cache_dir: where a back end may keep
         compiled networks. store: the user's engines, if not in the usual place. on_judging: called every
         few seconds, with the seconds it has taken, while a file is judged (300 at most). Raises EngineError.
         """

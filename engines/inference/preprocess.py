@@ -57,7 +57,7 @@ class Canvas:
         self._picture_wh: tuple[int, int] | None = None
         self._placement: Placement | None = None
 
-    def lay(self, image_bgr: NDArray[np.uint8]) -> Placement:
+    def letterbox(self, image_bgr: NDArray[np.uint8]) -> Placement:
         """Scale the picture (height, width, 3) into the input; returns where it lies."""
         picture_wh = (image_bgr.shape[1], image_bgr.shape[0])
         if self._placement is None or picture_wh != self._picture_wh:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from contract.envelope import Origin, move, seal
+from contract.envelope import Origin, encode_event, move
 from contract.facts import Footfall
 from fleet.ingest.records import Record
 from fleet.load.diary import DAY_S, HOUR_S, Made, ShopSettings, shops
@@ -85,7 +85,7 @@ def _sent(
                 seq += 1
                 yield at_s, move(body, origin, stream, seq)
         seq += 1
-        body = seal(what, origin, seq, at_s, stream)
+        body = encode_event(what, origin, seq, at_s, stream)
         latest = [*latest[-49:], body] if number % 7 == 3 else latest
         yield at_s, body
         if (
@@ -94,7 +94,9 @@ def _sent(
             seq += 1
             yield (
                 at_s + 1,
-                seal(msgspec.structs.replace(what, entered=what.entered + 7), origin, seq, at_s, stream),
+                encode_event(
+                    msgspec.structs.replace(what, entered=what.entered + 7), origin, seq, at_s, stream
+                ),
             )
 
 

@@ -188,7 +188,7 @@ class Connection:
                 f"reader {self.settings.label}: nothing heard for {silent_s:.1f} s, not even a keepalive"
             )
 
-    def greet(self) -> None:
+    def handshake(self) -> None:
         """Wait for the reader's first event. Raises ReaderRefused where it has another client."""
         deadline_s = time.monotonic() + self.settings.timing.answer_s
         while not self._protocol.greetings:

@@ -116,7 +116,7 @@ class ReaderSession:
         try:
             connection = Connection(self.settings, self._take_report, self._take_event, self._count_unknown)
             self._connection = connection
-            connection.greet()
+            connection.handshake()
             self._note(state="configuring", connected=self._health.connected + 1, antennas_lost=())
             self.capabilities = connection.configure()
             self._note(

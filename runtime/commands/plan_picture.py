@@ -28,7 +28,7 @@ ZONE: Colour = (190, 140, 50)
 GATE: Colour = (60, 60, 215)
 RACK: Colour = (50, 140, 40)
 ANTENNA: Colour = (170, 60, 150)
-SIGHT: Sequence[Colour] = (
+VIEW: Sequence[Colour] = (
     (30, 140, 235),
     (140, 110, 60),
     (150, 90, 190),
@@ -111,7 +111,7 @@ class PlanPicture:
     def _sights(self) -> None:
         """The floor in each camera's picture, outlined."""
         for number, camera in enumerate(self._store.cameras):
-            colour = SIGHT[number % len(SIGHT)]
+            colour = VIEW[number % len(VIEW)]
             seen = _floor_in_picture(self._store, number)
             if seen is None:
                 self._legend.append((colour, f"camera {camera.name}: no floor map, or no image_size"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runtime.config.checks.cameras import check_cameras
 from runtime.config.checks.console import check_console
-from runtime.config.checks.coverage import check_sight
+from runtime.config.checks.coverage import check_view
 from runtime.config.checks.files import check_files, complete_floor, resolve_paths
 from runtime.config.checks.maps import check_maps
 from runtime.config.checks.sections import (
@@ -35,7 +35,7 @@ CHECKS = (
     check_cameras,
     check_maps,
     check_entrances,
-    check_sight,
+    check_view,
     check_areas,
     read_stock,
     check_articles,

@@ -102,7 +102,7 @@ def _camera(name: str, wanted_fps: float, health: Mapping[str, ProcessHealth], n
     if level == "good" and vision is not None and f"{name}_fps" in vision.values:
         got_fps = vision.values[f"{name}_fps"]
         brought_fps = vision.values.get(f"{name}_delivered_fps", 0.0)
-        words = f"{got_fps:.1f} of {wanted_fps:g} pictures a second looked at"
+        words = f"{got_fps:.1f} of {wanted_fps:g} frames a second looked at"
         if 0 < brought_fps < ENOUGH * wanted_fps and got_fps >= ENOUGH * brought_fps:
             level, words = "fair", f"{words}: the camera sends only {brought_fps:.1f}"
         elif got_fps < ENOUGH * wanted_fps:
@@ -171,7 +171,7 @@ def _vision(found: ProcessHealth | None, now_s: float) -> BoxLine:
     level, words = _state(found, now_s)
     if found is not None and level == "good":
         load = found.values.get("load", 0.0)
-        words = f"looks at {found.values.get('fps', 0.0):.1f} pictures a second; busy {load:.0%} of the time"
+        words = f"looks at {found.values.get('fps', 0.0):.1f} frames a second; busy {load:.0%} of the time"
         if found.detail:
             level, words = "fair", f"{words}. {found.detail}"
     return BoxLine("finding people", level, words)

@@ -19,18 +19,18 @@ NOT_EVENTS = ("status", "ack", "replay")
 
 
 class EventListener:
-    """Subscribes to one device, writes each event to a file once, and hands it to `hear`.
+    """Subscribes to one device, writes each event to a file once, and hands it to `on_event`.
 
     `received` counts deliveries, `seqs` holds every `seq` seen, `rubbish` counts payloads that are no events.
     """
 
     def __init__(
-        self, host: str, port: int, site: str, device: str, out: Path, hear: Callable[[Event], None]
+        self, host: str, port: int, site: str, device: str, out: Path, on_event: Callable[[Event], None]
     ) -> None:
         self.received = 0
         self.rubbish = 0
         self.seqs: set[int] = set()
-        self._hear = hear
+        self._on_event = on_event
         self._topic = f"{ROOT}/{site}/{device}/+"
         self._file = out.open("wb")
         self._ready = threading.Event()
@@ -69,5 +69,5 @@ class EventListener:
                 continue
             self.seqs.add(event.envelope.seq)
             self._file.write(bytes(body) + b"\n")
-            self._hear(event)
+            self._on_event(event)
         self._file.flush()

@@ -47,12 +47,12 @@ def fresh_box(out: Path, results: Iterable[str]) -> Path:
 def narrator(tally: EventTally, console: Console, zone: tzinfo) -> Callable[[Event], None]:
     """Counts every event and prints those that a reader of the screen needs."""
 
-    def hear(event: Event) -> None:
-        tally.hear(event)
+    def receive(event: Event) -> None:
+        tally.receive(event)
         if event.fact.kind not in QUIET_KINDS and not _says_nothing(event):
             console.print(describe(event, zone), highlight=False, soft_wrap=True)
 
-    return hear
+    return receive
 
 
 def _says_nothing(event: Event) -> bool:

@@ -52,10 +52,10 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
         with open_plaza(box, clip, broker.port) as plaza:
             config = load(plaza.config)
             tell_page(config, console)
-            hear = narrator(tally, console, ZoneInfo(config.site.timezone))
+            receive = narrator(tally, console, ZoneInfo(config.site.timezone))
             site = config.site
             listener = EventListener(
-                broker.host, broker.port, site.name, site.device, out / "events.jsonl", hear
+                broker.host, broker.port, site.name, site.device, out / "events.jsonl", receive
             )
             watched = _watch(plaza, seconds, tally, console)
             sent = last_seq(config)

@@ -80,8 +80,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             return "Everything worked."
         share = "half" if round(10 * self.managed) == 5 else f"{self.managed:.0%}"
         text = (
-            f"Everything worked; your processor managed {share} of it: {self.fps:.1f} of "
-            f"{self.wanted_fps:.0f} pictures a second."
+            f"Everything worked; your CPU managed {share} of it: {self.fps:.1f} of "
+            f"{self.wanted_fps:.0f} frames a second."
         )
         if self._slow() and (cost := self._shortfalls()):
             text += f" At this pace it can happen that {'; '.join(cost)}."

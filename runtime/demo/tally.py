@@ -23,7 +23,7 @@ class EventTally:
         self.kinds: Counter[str] = Counter()
         self.last_seq = 0
 
-    def hear(self, event: Event) -> None:
+    def receive(self, event: Event) -> None:
         """Take one event in."""
         fact = event.fact
         with self._lock:

@@ -34,7 +34,7 @@ SLACK = 0.98
 
 
 class CameraFit(msgspec.Struct, frozen=True):
-    """What the configured cameras want, and would get with everybody busy, pictures a second."""
+    """What the configured cameras want, and would get with everybody busy, frames a second."""
 
     cameras: int
     wanted_per_s: float
@@ -136,8 +136,8 @@ def finding_of(capacity: Capacity, cameras: Sequence[Camera] | None = None) -> F
     carried = ", ".join(f"{count} at {fps}" for fps, count in capacity.cameras.items())
     size = "{} x {}".format(*capacity.picture)
     found = (
-        f"{capacity.looked_at_per_s:.0f} pictures a second looked at by {capacity.detector}; "
-        f"{size} cameras carried, by pictures a second: {carried}"
+        f"{capacity.looked_at_per_s:.0f} frames a second looked at by {capacity.detector}; "
+        f"{size} cameras carried, by frames a second: {carried}"
     )
     if _is_busy(capacity.cores):
         found += " (measured while other programs were busy)"

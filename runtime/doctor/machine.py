@@ -102,9 +102,7 @@ def accelerator() -> Finding:
             "install the driver's CUDA library, and let this user open /dev/nvidia* (group video or render)"
         )
         return Finding("weak", f"{tegra or names} is there, but CUDA finds no device", remedy)
-    return Finding(
-        "absent", "no NVIDIA GPU: persons are found on the processor, which does for a few cameras"
-    )
+    return Finding("absent", "no NVIDIA GPU: persons are found on the CPU, which does for a few cameras")
 
 
 def _nvidia_smi() -> str:
@@ -157,7 +155,7 @@ def gpu_engines(detector: str) -> Finding:
         return Finding("absent", f"none are needed without a GPU{here}")
     states, not_run = report.states((detector,), run=True)
     if not_run:
-        return Finding("weak", not_run, "install what is missing, or let the processor find persons")
+        return Finding("weak", not_run, "install what is missing, or let the CPU find persons")
     wrong = [state.line() for state in states if state.fault or state.stale]
     if wrong:
         return Finding("missing", "; ".join(wrong), "tagsight engines build --all")

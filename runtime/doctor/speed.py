@@ -36,7 +36,7 @@ CODINGS = ("libx264", "mpeg4")
 """What the clip is coded with: the first that this FFmpeg can write."""
 BATCH = 4
 ANALYSED_OF_DECODED = 10 / 25
-"""Only analysed pictures are turned into BGR."""
+"""Only analysed frames are turned into BGR."""
 
 
 class SpeedRequest(msgspec.Struct, frozen=True):

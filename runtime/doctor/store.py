@@ -61,7 +61,7 @@ def camera(entry: Camera) -> Finding:
             "missing", f"{source.label} holds no picture", "give a camera that is on, or a whole file"
         )
     height, width = frame.image.shape[:2]
-    found = f"{width} x {height}" + (f", {source.fps:g} pictures a second" if source.fps else "")
+    found = f"{width} x {height}" + (f", {source.fps:g} frames a second" if source.fps else "")
     if entry.image_size is not None and entry.image_size != (width, height):
         measured = " x ".join(map(str, entry.image_size))
         same_shape = abs(entry.image_size[0] * height - entry.image_size[1] * width) <= height
@@ -86,7 +86,7 @@ def reader(entry: Reader, limit_s: float) -> Finding:
     began_s = time.monotonic()
     connection = Connection(settings, lambda _: None, lambda _: None, lambda: None)
     try:
-        connection.greet()
+        connection.handshake()
     finally:
         connection.close()
     return Finding(

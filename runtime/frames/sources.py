@@ -67,7 +67,7 @@ class Source(Protocol):
     size: tuple[int, int]
     """Width and height of its pictures, in pixels."""
     fps: float
-    """Nominal pictures a second; 0 where it is unknown."""
+    """Nominal frames a second; 0 where it is unknown."""
     pixel_format: PixelFormat
     """How its pictures lie: BGR, or NV12 where a video engine gives them so."""
     waits: bool

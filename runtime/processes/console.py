@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TRY_EVERY_S = 5.0
 ASK_EVERY_S = 0.2
-"""Five pictures a second of each camera that somebody looks at."""
+"""Five frames a second of each camera that somebody looks at."""
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from runtime.uplink.broker.certificates import expiry_of
 from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.configured import broker_settings
 from runtime.uplink.delivery.sender import Sender
-from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.errors import UplinkError
 from runtime.uplink.outbox.reader import OutboxReader
 
@@ -112,7 +112,7 @@ class UplinkProcess(Service):
 
     def finish(self) -> None:
         """Give the broker a moment to take what is on disk."""
-        if self._sender.tally().connected:
+        if self._sender.stats().connected:
             self._sender.drain(DRAIN_S, self._committed_seq())
         self._sender.stop(GOODBYE_S)
 
@@ -156,81 +156,81 @@ class UplinkProcess(Service):
 
     def health(self) -> Health:
         """How delivery to the cloud is."""
-        tally = self._sender.tally()
+        stats = self._sender.stats()
         now_s = self.clock.now()
-        waiting_s = 0.0 if tally.oldest_s is None or tally.backlog == 0 else max(0.0, now_s - tally.oldest_s)
+        waiting_s = 0.0 if stats.oldest_s is None or stats.backlog == 0 else max(0.0, now_s - stats.oldest_s)
         values = {
-            "backlog": float(tally.backlog),
+            "backlog": float(stats.backlog),
             "oldest_waiting_s": waiting_s,
-            "in_flight": float(tally.in_flight),
-            "unanswered_s": tally.unanswered_s,
-            "last_seq": float(tally.last_seq),
-            "delivered_seq": float(tally.delivered_seq),
-            "events_delivered": float(tally.events_delivered),
-            "connects": float(tally.connects),
-            "resends": float(tally.resends),
-            "streams_begun": float(tally.renewals),
-            "acks_refused": float(tally.acks_refused),
+            "in_flight": float(stats.in_flight),
+            "unanswered_s": stats.unanswered_s,
+            "last_seq": float(stats.last_seq),
+            "delivered_seq": float(stats.delivered_seq),
+            "events_delivered": float(stats.events_delivered),
+            "connects": float(stats.connects),
+            "resends": float(stats.resends),
+            "streams_begun": float(stats.renewals),
+            "acks_refused": float(stats.acks_refused),
         }
         days = self._certificate.days_left(now_s)
         if days is not None:
             values["certificate_days"] = days
-        state, detail = self._state_of(tally, values)
-        if self._sender_hangs(tally):
+        state, detail = self._state_of(stats, values)
+        if self._sender_hangs(stats):
             state, detail = HealthState.STALLED, "the sender has not looked at what the store wrote"
         return Health(
             process=self.name,
             state=state,
             time_s=now_s,
-            progress_s=now_s if tally.connected and tally.backlog == 0 else tally.progress_s,
+            progress_s=now_s if stats.connected and stats.backlog == 0 else stats.progress_s,
             detail=detail,
             values=values,
             drops={},
         )
 
-    def _sender_hangs(self, tally: Tally) -> bool:
+    def _sender_hangs(self, stats: DeliveryStats) -> bool:
         """Whether the sender has been connected for long and not looked at what is on disk."""
-        if not tally.connected or tally.last_seq >= self._committed:
+        if not stats.connected or stats.last_seq >= self._committed:
             self._unseen_since_s = None
             return False
         now_s = time.monotonic()
         self._unseen_since_s = self._unseen_since_s or now_s
         return now_s - self._unseen_since_s > UNSEEN_S
 
-    def _state_of(self, tally: Tally, values: dict[str, float]) -> tuple[HealthState, str]:
-        remarks = [*_remarks(tally, time.monotonic()), _certificate_warning(values.get("certificate_days"))]
+    def _state_of(self, stats: DeliveryStats, values: dict[str, float]) -> tuple[HealthState, str]:
+        remarks = [*_remarks(stats, time.monotonic()), _certificate_warning(values.get("certificate_days"))]
         warning = "; ".join(filter(None, remarks))
-        if tally.detail == Tally.detail:
+        if stats.detail == DeliveryStats.detail:
             return HealthState.CONNECTING, ""
-        if not tally.connected:
-            return HealthState.DISCONNECTED, "; ".join(filter(None, (tally.detail, warning)))
-        if tally.held_kinds:
-            kinds = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(tally.held_kinds.items()))
+        if not stats.connected:
+            return HealthState.DISCONNECTED, "; ".join(filter(None, (stats.detail, warning)))
+        if stats.held_kinds:
+            kinds = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(stats.held_kinds.items()))
             return HealthState.REFUSED, "; ".join(filter(None, (f"the broker refuses {kinds}", warning)))
-        if tally.unanswered_s > UNANSWERED_WARNING_S:
+        if stats.unanswered_s > UNANSWERED_WARNING_S:
             return HealthState.UNACKNOWLEDGED, (
-                f"the cloud has acknowledged nothing for {tally.unanswered_s:.0f} s; run a consumer that "
+                f"the cloud has acknowledged nothing for {stats.unanswered_s:.0f} s; run a consumer that "
                 "acknowledges (tagsight uplink receive), or set uplink.trust_broker"
                 + (f"; {warning}" if warning else "")
             )
         return HealthState.OK, warning
 
 
-def _remarks(tally: Tally, now_s: float) -> list[str]:
+def _remarks(stats: DeliveryStats, now_s: float) -> list[str]:
     """Remarks on what others have sent under this device's name."""
     remarks = []
-    if _is_recent(tally.namesake_s, now_s):
+    if _is_recent(stats.namesake_s, now_s):
         remarks.append(
             "another device speaks under this site and device name: give each box its own site.device"
         )
-    if _is_recent(tally.renewed_s, now_s):
+    if _is_recent(stats.renewed_s, now_s):
         remarks.append(
             "the outbox was restored from an older image, or copied to another device; it goes on as stream "
-            f"{tally.stream}"
+            f"{stats.stream}"
         )
-    if _is_recent(tally.refused_s, now_s):
+    if _is_recent(stats.refused_s, now_s):
         remarks.append(
-            f"{tally.acks_refused} acknowledgements did not count: for what was never sent, or from a "
+            f"{stats.acks_refused} acknowledgements did not count: for what was never sent, or from a "
             "consumer that names no stream (upgrade it)"
         )
     return remarks

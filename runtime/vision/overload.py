@@ -86,7 +86,7 @@ def overload_summary(behind: Mapping[str, AnalysisRate]) -> str:
     """What this machine manages of what is wanted, camera by camera, and what would help."""
     named = list(behind.items())[:MAX_NAMED]
     parts = [f"{_rate(share.got_fps)} of {_rate(share.wanted_fps)} at '{name}'" for name, share in named]
-    parts[0] = parts[0].replace(" at ", " pictures a second at ", 1)
+    parts[0] = parts[0].replace(" at ", " frames a second at ", 1)
     if len(behind) > len(named):
         parts.append(f"too few at {len(behind) - len(named)} more")
     return f"this box manages {', '.join(parts)}: lower analysis_fps or the detector's size"

@@ -40,7 +40,7 @@ def main() -> None:
     events = [open_event(line) for line in source.read_bytes().splitlines()]
     tally = EventTally()
     for event in events:
-        tally.hear(event)
+        tally.receive(event)
     heat = tally.heat()
     seconds = max(part.end_s for part in heat) - min(part.start_s for part in heat)
     floor = floor_of(with_counts(load(STORE, clips_needed=False), tally), tally)

@@ -340,7 +340,7 @@ class _Viewer(socketserver.StreamRequestHandler):
             self._write(struct.pack("!cBH", b"$", self.manner.channel, len(packet)) + packet)
 
     def _report(self, told_s: float, ticks: int) -> None:
-        """A sender report (RFC 3550, 6.4.1): the camera's own time of a picture."""
+        """A sender report (RFC 3550, 6.4.1): the camera's own time of a frame."""
         seconds = int(told_s)
         packet = struct.pack(
             "!BBHIIIIII", 0x80, 200, 6, 7, seconds, int((told_s - seconds) * 2**32), ticks, 0, 0

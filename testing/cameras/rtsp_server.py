@@ -42,7 +42,7 @@ class Shop(GstRtspServer.RTSPMediaFactory):
         self.element = Gst.parse_launch(PIPELINE.format(pattern=self.pattern, caps=CAPS.format(*self.size)))
         return self.element
 
-    def obey(self, line: str) -> None:
+    def handle(self, line: str) -> None:
         verb, *words = line.split()
         if verb == "pattern":
             self.pattern = words[0]
@@ -90,7 +90,7 @@ def main() -> None:
         if not line:
             loop.quit()
             return False
-        factory.obey(line)
+        factory.handle(line)
         return True
 
     GLib.io_add_watch(GLib.IOChannel.unix_new(0), GLib.IOCondition.IN | GLib.IOCondition.HUP, on_line)

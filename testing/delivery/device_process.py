@@ -31,7 +31,7 @@ from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.writer import Outbox
 from testing.delivery.device import FIRST_PAUSE_S, GROUP_DELAY_S, ORIGIN
-from testing.waiting import PATIENCE_S, wait_for
+from testing.waiting import LIMIT_S, wait_for
 
 ACK_TIMEOUT_S = 2.0
 RESEND_AFTER_S = 3.0
@@ -82,7 +82,7 @@ class Obeying:
         )
         self._sender.start()
 
-    def obey(self, command: Command) -> None:
+    def handle(self, command: Command) -> None:
         """Do what a command says."""
         if command.verb == "say":
             threading.Thread(target=self._say, args=command[1:], daemon=True).start()
@@ -173,7 +173,7 @@ def serve(
     device = Obeying(path, broker, promises)
     while True:
         try:
-            device.obey(commands.recv())
+            device.handle(commands.recv())
         except EOFError:
             break
     device.close()
@@ -226,12 +226,12 @@ class DeviceProcess:
         """kill -9, and hear what it promised before."""
         assert self._process is not None
         self._process.kill()
-        self.bury()
+        self.reap()
 
-    def bury(self) -> None:
+    def reap(self) -> None:
         """Wait for a device that dies, and hear what it promised before."""
         assert self._process is not None and self._commands is not None and self._listener is not None
-        self._process.join(PATIENCE_S)
+        self._process.join(LIMIT_S)
         if self._process.exitcode is None:
             raise RuntimeError("the device did not die")
         self._listener.join()

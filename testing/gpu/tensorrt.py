@@ -1,4 +1,4 @@
-"""A test double of TensorRT: its shape of engine and context, over onnxruntime on the processor.
+"""A test double of TensorRT: its shape of engine and context, over onnxruntime on the CPU.
 
 It is no inference back end. It lets `engines.cuda.execution` run where no GPU is, over the stand-in for
 libcuda: a context is told names, shapes and addresses, and what it is asked to run is queued on the stream
@@ -100,12 +100,12 @@ class FakeEngine:
         low, high = self.profiles[profile]
         return [(batch, *self.shapes[name][1:]) for batch in (low, high, high)]
 
-    def create_execution_context(self) -> DoubleContext:
+    def create_execution_context(self) -> FakeContext:
         """As in TensorRT."""
-        return DoubleContext(self)
+        return FakeContext(self)
 
 
-class DoubleContext:
+class FakeContext:
     """As TensorRT's IExecutionContext."""
 
     def __init__(self, engine: FakeEngine) -> None:

@@ -50,7 +50,7 @@ def test_a_sound_camera_gives_no_remark() -> None:
         ([noisy(31, seed) for seed in range(20)], 0.1, "the picture is dark"),
         ([noisy(120, 1)] * 60, 0.1, "stands still to the bit"),
         ([cv2.GaussianBlur(noisy(120, seed), (0, 0), 8) for seed in range(20)], 0.1, "is soft"),
-        ([noisy(120, seed) for seed in range(20)], 0.5, "2 pictures a second are few"),
+        ([noisy(120, seed) for seed in range(20)], 0.5, "2 frames a second are few"),
         ([noisy(120, 1), noisy(120, 2), noisy(120, 3, (480, 640))], 0.1, "320 x 240, 640 x 480"),
     ],
 )

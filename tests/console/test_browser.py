@@ -243,7 +243,7 @@ def test_the_browser_has_nothing_to_complain_about(running: Running) -> None:
 
 
 def test_while_nobody_looks_it_takes_at_most_3_percent_of_a_core(running: Running) -> None:
-    """By the process's own processor time, which other load does not change."""
+    """By the process's own CPU time, which other load does not change."""
     found = [line for line in running.log.read_text().splitlines() if "console started, pid " in line]
     stat = Path("/proc", found[-1].rpartition(" ")[2], "stat")
     used_s = [cpu_s(stat)]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.describe import describe
-from contract.envelope import KINDS, Origin, open_event, rfc3339, seal, uuid7
+from contract.envelope import KINDS, Origin, encode_event, open_event, rfc3339, uuid7
 from contract.errors import PayloadError
 from contract.facts import (
     Attributes,
@@ -154,7 +154,7 @@ def test_every_kind_has_an_example_a_rank_and_a_place_in_the_schema() -> None:
 
 @pytest.mark.parametrize(("fact", "words"), EXAMPLES, ids=[fact.kind for fact, _ in EXAMPLES])
 def test_an_event_is_read_back_and_put_in_words(fact: Fact, words: str) -> None:
-    event = open_event(seal(fact, ORIGIN, 7, AT_S))
+    event = open_event(encode_event(fact, ORIGIN, 7, AT_S))
     assert event.fact == fact
     assert (event.envelope.site, event.envelope.device, event.envelope.seq) == ("plaza", "box-1", 7)
     assert event.envelope.kind == fact.kind and event.envelope.time == "2023-11-14T22:13:20.250Z"
@@ -164,7 +164,7 @@ def test_an_event_is_read_back_and_put_in_words(fact: Fact, words: str) -> None:
 @pytest.mark.parametrize("fact", [fact for fact, _ in EXAMPLES], ids=[fact.kind for fact, _ in EXAMPLES])
 def test_the_schema_names_exactly_the_fields_that_events_have(fact: Fact) -> None:
     definition = json_schema()["$defs"][type(fact).__name__]
-    fields = set(msgspec.json.decode(seal(fact, ORIGIN, 1, AT_S, "a-stream")))
+    fields = set(msgspec.json.decode(encode_event(fact, ORIGIN, 1, AT_S, "a-stream")))
     assert fields == set(definition["properties"])
     assert {"id", "site", "device", "seq", "kind", "time", "rev", "key", "retracted"} <= set(
         definition["required"]
@@ -173,9 +173,9 @@ def test_the_schema_names_exactly_the_fields_that_events_have(fact: Fact) -> Non
 
 def test_a_correction_and_a_withdrawal_say_so() -> None:
     fact = msgspec.structs.replace(EXAMPLES[1][0], rev=2)
-    assert describe(open_event(seal(fact, ORIGIN, 1, AT_S))).endswith("(corrected, revision 2)")
+    assert describe(open_event(encode_event(fact, ORIGIN, 1, AT_S))).endswith("(corrected, revision 2)")
     fact = msgspec.structs.replace(fact, retracted=True)
-    assert "withdrawn: visitor" in describe(open_event(seal(fact, ORIGIN, 1, AT_S)))
+    assert "withdrawn: visitor" in describe(open_event(encode_event(fact, ORIGIN, 1, AT_S)))
 
 
 @given(st.floats(0, 4e9), st.binary(min_size=10, max_size=10))

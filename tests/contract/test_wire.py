@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import wire
-from contract.envelope import Origin, seal
+from contract.envelope import Origin, encode_event
 from contract.errors import PayloadError
 from contract.facts import Visit
 
@@ -18,7 +18,7 @@ ORIGIN = Origin("plaza", "box-1")
 
 def bodies(count: int) -> list[bytes]:
     visit = Visit(key="visit/1", time_s=1.7e9, visitor="v", direction="in", entrance="door")
-    return [seal(visit, ORIGIN, seq, 1.7e9) for seq in range(1, count + 1)]
+    return [encode_event(visit, ORIGIN, seq, 1.7e9) for seq in range(1, count + 1)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 500])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contract.describe import describe
-from contract.envelope import Origin, open_event, seal
+from contract.envelope import Origin, encode_event, open_event
 from contract.facts import Evidence, Fact, Flip, Interaction
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing.film import Sign, Stretch, flip_signs
@@ -41,7 +41,7 @@ def match(key: str, visitor: str | None) -> Interaction:
 def heard(*facts: Fact) -> EventTally:
     tally = EventTally()
     for seq, fact in enumerate(facts, 1):
-        tally.hear(open_event(seal(fact, Origin("plaza", "box"), seq, T_S)))
+        tally.receive(open_event(encode_event(fact, Origin("plaza", "box"), seq, T_S)))
     return tally
 
 
@@ -57,7 +57,7 @@ def test_the_film_calls_a_visitor_what_the_printed_event_calls_them(plaza: Store
     tally = heard(flip("f", 1.0), match("f", VISITOR))
     (sign,) = flip_signs(plaza, tally, score({"f": True}))
     assert sign.text == "coat-down turned by b2a3b3 (97%)"
-    event = open_event(seal(match("f", VISITOR), Origin("plaza", "box"), 1, T_S))
+    event = open_event(encode_event(match("f", VISITOR), Origin("plaza", "box"), 1, T_S))
     assert "visitor b2a3b3 handled coat-down" in describe(event)
 
 

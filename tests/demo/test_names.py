@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from contract.envelope import Origin, open_event, seal
+from contract.envelope import Origin, encode_event, open_event
 from contract.facts import Dwell, Evidence, Fact, Interaction, Point, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing.names import PersonPath, name_walks
@@ -21,7 +21,7 @@ def plaza() -> StoreConfig:
 def heard(*facts: Fact) -> EventTally:
     tally = EventTally()
     for seq, fact in enumerate(facts, 1):
-        tally.hear(open_event(seal(fact, Origin("plaza", "box"), seq, T_S)))
+        tally.receive(open_event(encode_event(fact, Origin("plaza", "box"), seq, T_S)))
     return tally
 
 

@@ -45,7 +45,7 @@ def test_a_machine_that_keeps_up_is_told_no_more_than_that() -> None:
 def test_a_slow_machine_is_told_its_share_and_has_not_failed(fps: float, share: str) -> None:
     slow = msgspec.structs.replace(GOOD, fps=fps)
     assert slow.failures() == []
-    assert slow.verdict().startswith(f"Everything worked; your processor managed {share}")
+    assert slow.verdict().startswith(f"Everything worked; your CPU managed {share}")
 
 
 def test_what_a_slow_machine_missed_is_explained_and_no_failure() -> None:

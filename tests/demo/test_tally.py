@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from contract.envelope import Origin, open_event, seal
+from contract.envelope import Origin, encode_event, open_event
 from contract.facts import Fact, Flip, Footfall, ProcessHealth
 from runtime.demo.tally import EventTally
 
@@ -8,7 +8,7 @@ from runtime.demo.tally import EventTally
 def heard(*facts: Fact) -> EventTally:
     tally = EventTally()
     for seq, fact in enumerate(facts, 1):
-        tally.hear(open_event(seal(fact, Origin("plaza", "box"), seq, 1_000_000.0)))
+        tally.receive(open_event(encode_event(fact, Origin("plaza", "box"), seq, 1_000_000.0)))
     return tally
 
 

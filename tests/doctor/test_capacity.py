@@ -16,7 +16,7 @@ from runtime.doctor import capacity
 from runtime.doctor.capacity import NotMeasured, capacity_of, finding_of, measure_capacity, measured_speed
 from runtime.doctor.speed import Speed, clip_of
 
-QUICK = Speed("openvino on the processor", (416, 256), 2, 100.0, 250.0, "libx264")
+QUICK = Speed("openvino on the CPU", (416, 256), 2, 100.0, 250.0, "libx264")
 """Looking takes 10 ms of the machine, decoding 2 ms: a twentieth of the time for a camera at 25 a second."""
 
 
@@ -44,7 +44,7 @@ def test_a_store_that_fits_is_said_to_fit() -> None:
 
 
 def test_a_store_that_is_too_much_is_told_what_each_camera_gets_and_what_would_help() -> None:
-    """Ten cameras leave 0.9 - 10 / 20 of the time: 40 pictures a second, of which two entrances want 20."""
+    """Ten cameras leave 0.9 - 10 / 20 of the time: 40 frames a second, of which two entrances want 20."""
     ten = cameras(10, entrances=2)
     carried = capacity_of(QUICK, Engines(), ten)
     found = finding_of(carried, ten)
@@ -52,7 +52,7 @@ def test_a_store_that_is_too_much_is_told_what_each_camera_gets_and_what_would_h
     managed = carried.store.managed_per_s
     assert [managed["c0"], managed["c1"], managed["c9"]] == pytest.approx([10.0, 10.0, 2.5])
     assert found.verdict == "weak", "it runs, and counts less well"
-    assert found.found.startswith("this box manages 2.5 of 10 pictures a second at 'c2', 2.5 of 10 at 'c3'")
+    assert found.found.startswith("this box manages 2.5 of 10 frames a second at 'c2', 2.5 of 10 at 'c3'")
     assert "analysis_fps" in found.remedy and "input_size" in found.remedy
 
 
@@ -107,7 +107,7 @@ def test_doctor_measures_this_machine_and_tells_its_capacity(
     assert carried["looked_at_per_s"] > 0.2
     assert carried["cameras"]["5"] >= carried["cameras"]["10"] >= carried["cameras"]["15"] >= 0
     (finding,) = [finding for finding in told["findings"] if finding["subject"] == capacity.SUBJECT]
-    assert finding["verdict"] == "ok" and "pictures a second" in finding["found"]
+    assert finding["verdict"] == "ok" and "frames a second" in finding["found"]
 
 
 def test_without_measuring_there_is_no_figure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,7 +123,7 @@ def test_a_floor_map_of_another_picture_shape_is_found(doctor: Doctor, tmp_path:
     _, found = doctor("--config", str(file), "--seconds", "5")
     assert (
         found["camera door"]["found"]
-        == "320 x 240, 10 pictures a second; its floor map was measured at 1920 x 1080"
+        == "320 x 240, 10 frames a second; its floor map was measured at 1920 x 1080"
     )
     assert found["camera door"]["remedy"] == "measure the floor again"
 

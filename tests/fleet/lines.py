@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from contract.envelope import Origin, seal
+from contract.envelope import Origin, encode_event
 from contract.facts import Dwell, Fact, Flip, Footfall, Interaction, Store, TryOn
 from fleet.embedded.warehouse import Warehouse
 from fleet.ingest.sources import Line
@@ -18,7 +18,7 @@ TAG = {"epc": "E1", "sku": "SHIRT"}
 
 
 def event(fact: Fact, seq: int = 1, origin: Origin = ORIGIN) -> bytes:
-    return seal(fact, origin, seq, NOON_S, "stream")
+    return encode_event(fact, origin, seq, NOON_S, "stream")
 
 
 def taken(lines: Iterable[bytes], warehouse: Warehouse | None = None) -> Warehouse:

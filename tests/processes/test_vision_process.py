@@ -234,7 +234,7 @@ def test_a_box_that_cannot_keep_up_says_so_in_its_health_and_once_in_its_log(
         enough.set()
         feed.join()
     shop.stop()
-    told = re.search(r"manages (\S+) of (\S+) pictures a second at 'hall': lower analysis_fps", health.detail)
+    told = re.search(r"manages (\S+) of (\S+) frames a second at 'hall': lower analysis_fps", health.detail)
     assert told is not None and "door" not in health.detail
     managed, offered = float(told[1]), float(told[2])
     assert 0.2 <= managed <= 3 and managed + 1 <= offered <= 10, health.detail

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from contract.envelope import Origin, seal
+from contract.envelope import Origin, encode_event
 from contract.facts import Cell, Heatmap, Visit
 
 NOON_S = 1_700_000_000.0
@@ -27,7 +27,9 @@ def test_it_is_drawn_from_events_alone(repo: Path, tmp_path: Path) -> None:
         cell_m=0.5,
     )
     visit = Visit(key="visit:1", time_s=NOON_S, visitor="abc123", direction="in", entrance="road gate")
-    events = [seal(fact, Origin("plaza", "box"), seq, NOON_S) for seq, fact in enumerate((visit, heat), 1)]
+    events = [
+        encode_event(fact, Origin("plaza", "box"), seq, NOON_S) for seq, fact in enumerate((visit, heat), 1)
+    ]
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(events))
     script = repo / "scripts/lib/readme_picture.py"
     command = [sys.executable, str(script), str(tmp_path / "events.jsonl"), str(tmp_path / "plaza.webp")]

@@ -1,4 +1,4 @@
-"""A process that gets no processor time is not taken for one that hangs."""
+"""A process that gets no CPU time is not taken for one that hangs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_one_that_waits_for_the_processor_is_given_time_but_not_for_ever(starved
     silent_s, why = verdict(starved, 3 * MAX_TIMEOUT_FACTOR * LIMIT_S)
     assert silent_s > 1.8 * LIMIT_S
     assert silent_s < MAX_TIMEOUT_FACTOR * LIMIT_S + 2.0
-    assert "waited" in why and "for a processor" in why
+    assert "waited" in why and "for a CPU" in why
 
 
 def test_one_that_sleeps_is_not(asleep: int) -> None:

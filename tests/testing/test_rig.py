@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.envelope import seal
+from contract.envelope import encode_event
 from contract.gaps import gap_facts
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
@@ -138,7 +138,7 @@ def test_a_device_dies_at_the_kill_point_and_goes_on_after_it(
     device = DeviceProcess(tmp_path / "outbox.db", BrokerSettings(host="127.0.0.1", port=broker.port))
     device.start(fuse=Fuse(stage, 1))
     device.say(200, per_s=1_000.0)
-    device.bury()
+    device.reap()
     assert stage in STAGES and device.promised < 200
     if stage == "written, not committed":
         assert device.promised == 0
@@ -197,7 +197,7 @@ def test_promises_that_were_not_kept_are_counted_unless_a_gap_names_them(
     cloud.commit()
     account = promises.account(tmp_path / "cloud.db")
     assert (account.promised, account.lost, account.kept_twice, account.seq_twice) == (20, 4, 1, 1)
-    named = seal(gap, ORIGIN, 21, 1.7e9).replace(b'"seq":21', b'"seq":21' + _stream_of(bodies[0]))
+    named = encode_event(gap, ORIGIN, 21, 1.7e9).replace(b'"seq":21', b'"seq":21' + _stream_of(bodies[0]))
     cloud.execute("INSERT INTO events VALUES (?)", (named.decode(),))
     cloud.commit()
     cloud.close()

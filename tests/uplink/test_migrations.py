@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.envelope import Origin, open_envelope, seal
+from contract.envelope import Origin, encode_event, open_envelope
 from contract.facts import Visit
 from runtime.uplink.cloud import tables
 from runtime.uplink.cloud.store import CloudStore
@@ -92,14 +92,14 @@ def test_a_cloud_store_of_every_earlier_version_goes_forward_and_a_newer_one_is_
     path = tmp_path / "cloud.db"
     db = sqlite3.connect(path)
     db.executescript(tables.STEPS[0])
-    body = seal(visit(1), ORIGIN, 1, 1.7e9)
+    body = encode_event(visit(1), ORIGIN, 1, 1.7e9)
     values = (open_envelope(body).id, *ORIGIN, 1, "visit", "visit/1", 0, 0, "2026", body.decode())
     db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     db.execute("INSERT INTO accounts VALUES (?, ?, '1', '', '', 3)", ORIGIN)
     db.commit()
     db.close()
     store = CloudStore(path)
-    store.take(ORIGIN, [body, seal(visit(2), ORIGIN, 2, 1.7e9)])
+    store.take(ORIGIN, [body, encode_event(visit(2), ORIGIN, 2, 1.7e9)])
     (audit,) = store.audit()
     assert (audit.events, audit.last_seq, audit.duplicates, audit.stream) == (2, 2, 4, "")
     assert [key for key, _, _ in store.facts()] == ["visit/1", "visit/2"]

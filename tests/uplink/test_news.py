@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from contract.envelope import Event, Origin, open_event, seal
+from contract.envelope import Event, Origin, encode_event, open_event
 from contract.facts import Fact
 from contract.wire import Status
 from runtime.uplink.news import News
@@ -12,7 +12,7 @@ from tests.uplink.facts import health, visit
 
 
 def event(fact: Fact, device: str = "box-1") -> Event:
-    return open_event(seal(fact, Origin("plaza", device), 1, fact.time_s))
+    return open_event(encode_event(fact, Origin("plaza", device), 1, fact.time_s))
 
 
 def test_health_is_told_when_its_state_or_words_change_and_other_events_always() -> None:

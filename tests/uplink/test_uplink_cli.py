@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from contract import wire
-from contract.envelope import Origin, StreamId, seal
+from contract.envelope import Origin, StreamId, encode_event
 from contract.errors import PayloadError
 from contract.facts import Visit
 from contract.gaps import gap_facts
@@ -39,7 +39,7 @@ def visit(number: int) -> Visit:
 
 
 def bodies(count: int) -> list[bytes]:
-    return [seal(visit(seq), ORIGIN, seq, 1.7e9) for seq in range(1, count + 1)]
+    return [encode_event(visit(seq), ORIGIN, seq, 1.7e9) for seq in range(1, count + 1)]
 
 
 def test_schema_is_json_for_every_kind() -> None:
@@ -227,7 +227,7 @@ class TestCloudStore:
         assert (store.prefix(UNNAMED), store.first_missing(UNNAMED)) == (3, 4)
         store.take(ORIGIN, [sent[4]])
         gap = gap_facts([(4, 4), (6, 6)], "full", 1.7e9)[0]
-        store.take(ORIGIN, [seal(gap, ORIGIN, 11, 1.7e9)])
+        store.take(ORIGIN, [encode_event(gap, ORIGIN, 11, 1.7e9)])
         assert store.audit()[0].complete
         assert store.prefix(UNNAMED) == 11
 
@@ -283,7 +283,7 @@ class TestCloudStore:
     def test_a_gap_names_only_numbers_before_its_own(self) -> None:
         (gap,) = gap_facts([(1, 1), (3, 900)], "full", 1.7e9)
         store = CloudStore(":memory:")
-        store.take(ORIGIN, [seal(gap, ORIGIN, 5, 1.7e9)])
+        store.take(ORIGIN, [encode_event(gap, ORIGIN, 5, 1.7e9)])
         (audit,) = store.audit()
         assert (audit.last_seq, audit.missing) == (5, ((2, 2),))
 
@@ -298,7 +298,9 @@ class TestCloudStore:
             visit(2),
             msgspec.structs.replace(visit(2), rev=1, retracted=True),
         ]
-        store.take(ORIGIN, [seal(fact, ORIGIN, seq, 1.7e9) for seq, fact in enumerate(changes, start=1)])
+        store.take(
+            ORIGIN, [encode_event(fact, ORIGIN, seq, 1.7e9) for seq, fact in enumerate(changes, start=1)]
+        )
         rows = store.facts()
         store.close()
         assert [(key, rev) for key, rev, _ in rows] == [("visit/1", 1)]

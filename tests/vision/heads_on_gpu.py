@@ -49,7 +49,7 @@ def two_formats() -> FrameRing:
 
 
 def by_both(detector: str, appearance: str, action: str) -> dict[str, object]:
-    """The same frames' persons by the GPU's networks and by the processor's."""
+    """The same frames' persons by the GPU's networks and by the CPU's."""
     heads = Heads(open_heads({"appearance": appearance, "action": action}, backend="auto", threads=1))
     (judge,) = heads.on_tracks
     gpu, ring = open_gpu(), two_formats()

@@ -26,7 +26,7 @@ SCRIPT = str(Path(__file__).with_name("executor_on_gpu.py"))
 HEADS = str(Path(__file__).with_name("heads_on_gpu.py"))
 RECORDS_OFF = 0.2
 """Of a probability, with a network that judges how much of a crop is person: the GPU sees the detection's
-box, the processor the track's, which is smoothed."""
+box, the CPU the track's, which is smoothed."""
 IN_PLACE = "read in place, no copy (integrated GPU, registered ring)"
 
 
@@ -52,7 +52,7 @@ def test_with_a_gpu_the_process_reads_rings_in_place_and_follows_everybody(
     assert result["tracks"] == [1, 1], "one walker in each camera, whatever order frames are finished in"
     there, back = result["steps"]  # type: ignore[misc]
     assert there == pytest.approx(80, abs=12) and back == pytest.approx(-80, abs=12)
-    assert result["runs"] > 10, "the processor looked instead"  # type: ignore[operator]
+    assert result["runs"] > 10, "the CPU looked instead"  # type: ignore[operator]
     assert (result["faults"], result["ended"]) == ([], [0])
 
 
@@ -71,14 +71,14 @@ def test_networks_on_crops_say_on_the_gpu_what_they_say_on_the_processor(
     assert result["looked_at"] == [8, few], "eight places a frame"
     assert max(result["looks_off"]) < 0.002  # type: ignore[call-overload]
     assert max(result["handling_off"]) < 0.002  # type: ignore[call-overload]
-    assert max(result["completed"]) < 0.002, "the processor looks at the other two"  # type: ignore[call-overload]
+    assert max(result["completed"]) < 0.002, "the CPU looks at the other two"  # type: ignore[call-overload]
     assert result["records"] == [result["records"][0]] * 2  # type: ignore[index]
     assert result["judged"] > 10 and result["unjudged"] == 0  # type: ignore[operator]
     assert result["records_off"] < RECORDS_OFF  # type: ignore[operator]
     said = list(result["said"])  # type: ignore[call-overload]
     assert "appearance: colours on the GPU" in said and "action: brightness on the GPU" in said
     assert any("double, then colours, then brightness in batches of 1, 2" in line for line in said)
-    assert min(result["runs"]) > 10, "the processor looked instead"  # type: ignore[call-overload]
+    assert min(result["runs"]) > 10, "the CPU looked instead"  # type: ignore[call-overload]
     assert result["faults"] == []
 
 
@@ -91,7 +91,7 @@ def test_without_engines_for_crops_the_processor_looks_and_each_is_said_once(
     assert choose_heads(Heads(heads)).networks == ()
     said = [record.getMessage() for record in caplog.records if record.name.startswith("runtime.")]
     assert [line.split(":")[0] for line in said] == ["appearance", "action"]
-    assert all("on the processor" in line and "has no TensorRT engine" in line for line in said)
+    assert all("on the CPU" in line and "has no TensorRT engine" in line for line in said)
 
 
 def test_without_an_engine_the_processor_looks_and_it_is_said(
@@ -101,7 +101,7 @@ def test_without_an_engine_the_processor_looks_and_it_is_said(
         pytest.skip("the process takes the first library that is here")
     result = over_stand_in(SCRIPT, "integrated", str(weights), "stored")
     said = list(result["said"])  # type: ignore[call-overload]
-    assert any("on the processor" in line and "has no TensorRT engine" in line for line in said)
+    assert any("on the CPU" in line and "has no TensorRT engine" in line for line in said)
     assert (result["tracks"], result["runs"]) == ([1, 1], 0)
 
 
@@ -125,7 +125,7 @@ def test_without_a_gpu_the_processor_looks_and_the_description_says_why(
     detector = PersonDetector.open(weights, threads=1)
     executor = choose_executor("auto", detector)
     assert isinstance(executor, CpuExecutor)
-    assert executor.description == f"{detector.backend_name} on the processor (no NVIDIA driver is here)"
+    assert executor.description == f"{detector.backend_name} on the CPU (no NVIDIA driver is here)"
 
 
 def test_a_configured_back_end_is_taken_without_looking_for_a_gpu(
@@ -137,4 +137,4 @@ def test_a_configured_back_end_is_taken_without_looking_for_a_gpu(
     monkeypatch.setattr(choice, "open_gpu", looked)
     name = backends.installed()[0]
     executor = choose_executor(name, PersonDetector.open(weights, backend=name, threads=1))
-    assert executor.description == f"{name} on the processor (configured: engines.backend is {name})"
+    assert executor.description == f"{name} on the CPU (configured: engines.backend is {name})"

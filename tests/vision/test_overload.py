@@ -12,7 +12,7 @@ from runtime.vision.overload import (
     overload_summary,
 )
 
-WORDS = "this box manages 1 of 10 pictures a second at 'hall': lower analysis_fps or the detector's size"
+WORDS = "this box manages 1 of 10 frames a second at 'hall': lower analysis_fps or the detector's size"
 FULL = AnalysisRate(10.0, 10.0)
 STARVED = AnalysisRate(1.0, 10.0)
 
@@ -80,10 +80,10 @@ def test_a_camera_that_is_gone_is_no_longer_said_to_be_behind() -> None:
     [(0.04, 10, "0 of 10"), (0.44, 10, "0.4 of 10"), (2.51, 10, "2.5 of 10"), (3.6, 12.4, "4 of 12")],
 )
 def test_rates_are_round_figures(got: float, wanted: float, words: str) -> None:
-    assert f"manages {words} pictures a second at 'c'" in overload_summary({"c": AnalysisRate(got, wanted)})
+    assert f"manages {words} frames a second at 'c'" in overload_summary({"c": AnalysisRate(got, wanted)})
 
 
 def test_many_cameras_are_one_sentence() -> None:
     text = overload_summary({f"c{number}": STARVED for number in range(20)})
-    assert text.startswith("this box manages 1 of 10 pictures a second at 'c0', 1 of 10 at 'c1', ")
+    assert text.startswith("this box manages 1 of 10 frames a second at 'c0', 1 of 10 at 'c1', ")
     assert "too few at 12 more" in text and len(text) < 300

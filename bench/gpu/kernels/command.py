@@ -1,6 +1,6 @@
 """`tagsight bench kernels`: the CUDA kernels without a GPU.
 
-The kernels' own source is built for this processor and compared with a float64 oracle. With `--mutants` each
+The kernels' own source is built for this CPU and compared with a float64 oracle. With `--mutants` each
 of a list of deliberate faults is put in and must be found; with `--compile` they are compiled for every
 GPU we aim at. Nothing here measures a GPU's speed.
 """
@@ -41,7 +41,7 @@ def kernels(
     rounds: float,
     as_json: bool,
 ) -> None:
-    """Compare the CUDA kernels with a float64 oracle on this processor (host double, never GPU speed).
+    """Compare the CUDA kernels with a float64 oracle on this CPU (host double, never GPU speed).
 
     \b
     Example:

@@ -34,7 +34,7 @@ from testing.delivery.account import take_account
 from testing.delivery.cloud import Cloud
 from testing.waiting import until, wait_for
 
-PATIENCE_S = 240.0
+LIMIT_S = 240.0
 """Starting a daemon takes 10 s on two idle cores, and minutes on two that dozens of programs share."""
 TAGSIGHT = (sys.executable, "-m", "runtime")
 STARTED = re.compile(r"MainProcess: (.+) started, pid (\d+)$", re.MULTILINE)
@@ -140,7 +140,7 @@ class Box:
 
     def wait_for_log(self, words: str, after: int = 0) -> str:
         """Until the log has `words` beyond its first `after` characters; returns that line."""
-        wait_for(lambda: words in self.says()[after:], f"the daemon never said {words!r}", PATIENCE_S)
+        wait_for(lambda: words in self.says()[after:], f"the daemon never said {words!r}", LIMIT_S)
         return next(line for line in self.says()[after:].splitlines() if words in line)
 
     def note_promises(self) -> None:
@@ -172,7 +172,7 @@ class Box:
             return bool(found)
 
         began_s = time.time()
-        wait_for(there, f"the cloud never heard that {process} is {' or '.join(states)}", PATIENCE_S)
+        wait_for(there, f"the cloud never heard that {process} is {' or '.join(states)}", LIMIT_S)
         return f"{process} {found[0].state}: {found[0].detail}"
 
     def wait_until_usual(self) -> None:
@@ -183,7 +183,7 @@ class Box:
     def settle(self, fault: str, times: int, recovery_s: float, said: str) -> Outcome:
         """Wait until the cloud can account for everything promised, and draw up the row."""
         self.note_promises()
-        until(lambda: self.cloud.has(self.promised), PATIENCE_S)
+        until(lambda: self.cloud.has(self.promised), LIMIT_S)
         account = take_account(self.cloud.path, self.promised, self._settled)
         self._settled = self.promised
         return Outcome(fault, times, account, round(recovery_s, 2), said)

@@ -46,14 +46,14 @@ class MemoryCap:
         found = re.search(r"^oom_kill (\d+)$", events, re.MULTILINE)
         return 0 if found is None else int(found.group(1))
 
-    def hit(self, free_bytes: int, victims: Collection[int], patience_s: float = 30.0) -> None:
+    def hit(self, free_bytes: int, victims: Collection[int], limit_s: float = 30.0) -> None:
         """Have the rest used up until the kernel kills the largest of `victims`. Raises RuntimeError."""
         for pid in victims:
             Path(f"/proc/{pid}/oom_score_adj").write_text(str(LIKELY))
         before = self.kills()
         self.set_headroom(free_bytes)
         hog = subprocess.Popen([*self.join, sys.executable, "-c", HOG])
-        deadline_s = time.monotonic() + patience_s
+        deadline_s = time.monotonic() + limit_s
         try:
             while self.kills() == before:
                 if time.monotonic() > deadline_s:

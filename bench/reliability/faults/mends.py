@@ -66,7 +66,7 @@ MENDS = (
         "restored-cloud",
         "the consumer never asks for what it misses",
         (
-            ("if now_s - hole.since_s > hole.patience_s:", "if False:"),
+            ("if now_s - hole.since_s > hole.wait_s:", "if False:"),
             ("            if prefix < last_seq:", "            if False:"),
         ),
         "lost|did not arrive|misses numbers",

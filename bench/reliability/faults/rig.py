@@ -16,7 +16,7 @@ from testing.delivery.account import Account, take_account
 from testing.delivery.cloud import Cloud
 from testing.delivery.device_process import DeviceProcess
 from testing.faults.deaf_proxy import DeafProxy
-from testing.waiting import PATIENCE_S, until
+from testing.waiting import LIMIT_S, until
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class Rig:
     def settle(self, fault: str, times: int, said: str = "") -> Outcome:
         """Wait until the cloud can account for everything promised, and draw up the row."""
         began_s = time.monotonic()
-        until(lambda: self.cloud.has(self.device.promised), PATIENCE_S)
+        until(lambda: self.cloud.has(self.device.promised), LIMIT_S)
         recovery_s = time.monotonic() - began_s
         account = take_account(self.cloud.path, self.device.promised)
         return Outcome(fault, times, account, round(recovery_s, 2), said)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from contract import wire
 from contract.describe import describe
-from contract.envelope import Origin, StreamId, open_event, seal
+from contract.envelope import Origin, StreamId, encode_event, open_event
 from contract.errors import PayloadError
 from contract.facts import Footfall, ProcessHealth, Visit
 from contract.gaps import gap_facts
@@ -91,7 +91,7 @@ def _facts() -> list[bytes]:
         ),
         gap,
     ]
-    return [seal(fact, ORIGIN, seq, AT_S) for seq, fact in enumerate(facts, start=1)]
+    return [encode_event(fact, ORIGIN, seq, AT_S) for seq, fact in enumerate(facts, start=1)]
 
 
 def payload_target() -> Target:

@@ -197,7 +197,7 @@ def _in_order(nodes: list[Node]) -> Iterator[Node]:
 
 
 def quantise(path: Path, size_wh: tuple[int, int], samples: Samples) -> bytes:
-    """The 8-bit network, calibrated on the processor with network inputs. Raises WeightsError, BuildError."""
+    """The 8-bit network, calibrated on the CPU with network inputs. Raises WeightsError, BuildError."""
     try:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     except ImportError as error:

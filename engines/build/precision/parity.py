@@ -89,7 +89,7 @@ class Difference:
 
 
 class Reference:
-    """A network on the processor, by onnxruntime, node by node as it is written.
+    """A network on the CPU, by onnxruntime, node by node as it is written.
 
     Nothing is optimised: fusing fp16 with 8 bits cost onnxruntime 1.31 six times the error of the scales.
     """

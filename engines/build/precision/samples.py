@@ -48,7 +48,7 @@ class Feeding:
         """[1, 3, height, width] fp32 from a picture [height, width, 3] BGR."""
         width, height = size_wh
         canvas = np.zeros((height, width, 3), np.uint8)
-        Canvas(canvas, self.fit).lay(image)
+        Canvas(canvas, self.fit).letterbox(image)
         planes = np.zeros((1, 3, height, width), np.float32)
         fill_planes(planes[0], canvas, self.pixels)
         return planes

@@ -13,7 +13,7 @@ limits.
 when it is opened (`judged`), and the verdict is kept by the file's SHA-256.
 """
 
-from engines.catalogue.judging.picture import persons_there
+from engines.catalogue.judging.image import persons_there
 from engines.catalogue.judging.process import LIMIT_S, judge, judged
 from engines.catalogue.judging.task import NetworkRefused, NetworkVerdict, Task
 

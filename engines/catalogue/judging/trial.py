@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.backends.protocol import CompilePlan, InputFormat, Network, NetworkSession
 from engines.catalogue import Recipe
 from engines.catalogue.judging import readings
-from engines.catalogue.judging.picture import ReferenceImage
+from engines.catalogue.judging.image import ReferenceImage
 from engines.errors import DecoderError, WeightsError
 from engines.inference.decoders import DecoderInput, Meaning, OutputDecoder, Shapes, by_name, fitting
 from engines.inference.nms import iou_matrix, suppress
@@ -38,7 +38,7 @@ SEVERAL = 3
 MAX_CLASSES = 200
 MIN_OF_SHARES = 0.2499
 """The least that two sigmoids make of numbers that are 0..1 already."""
-MISFIT = "its outputs do not fit each other"
+INVALID_OUTPUTS = "its outputs do not fit each other"
 NO_LOGITS = "its scores do not come before a sigmoid"
 
 Array = NDArray[np.float32]
@@ -93,7 +93,7 @@ class NetworkTrial:
             plan = CompilePlan(width, height, pixels=pixels, threads=self._threads, requests=1)
             self._session = (pixels, self._network.compile(plan))
         session = self._session[1]
-        lies = Canvas(session.pixels(0), fit).lay(self.picture.image)
+        lies = Canvas(session.pixels(0), fit).letterbox(self.picture.image)
         session.start(0)
         return [np.array(output, np.float32) for output in session.wait(0)], lies
 
@@ -134,7 +134,7 @@ class NetworkTrial:
                 if way.meaning.scale == "logits" and not _are_logits(way, outputs, scene):
                     return Result(way, fault=NO_LOGITS)
         except (DecoderError, IndexError, ValueError):
-            return Result(way, fault=MISFIT)
+            return Result(way, fault=INVALID_OUTPUTS)
         finite = np.isfinite(seen.boxes).all(1) & np.isfinite(seen.scores)
         boxes, scores = seen.boxes[finite], seen.scores[finite]
         fault = _fault(boxes, scores, self._input_wh)

@@ -13,10 +13,10 @@ from engines.backends.entrance import NetworkInput, entrance_of
 from engines.backends.protocol import Network
 from engines.catalogue import Recipe
 from engines.catalogue.judging.facts import Facts, person_among, read_facts
-from engines.catalogue.judging.picture import ReferenceImage, load
+from engines.catalogue.judging.image import ReferenceImage, load
 from engines.catalogue.judging.task import NetworkVerdict, Task
 from engines.catalogue.judging.trial import (
-    MISFIT,
+    INVALID_OUTPUTS,
     NO_LOGITS,
     SURE,
     NetworkTrial,
@@ -224,7 +224,7 @@ def _telling_fault(best: Result, results: list[Result]) -> Result | None:
         and replace(result.way.meaning, roles=()) == replace(first.usual, roles=())
     ]
     loudest = max(usual, key=lambda result: result.sure, default=best)
-    if loudest.fault in ("", NO_LOGITS, MISFIT) or best.found > loudest.found:
+    if loudest.fault in ("", NO_LOGITS, INVALID_OUTPUTS) or best.found > loudest.found:
         return best if best.fault else None
     return loudest
 

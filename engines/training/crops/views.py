@@ -60,7 +60,7 @@ def views_of(crop_set: CropSet, row: int, each: int, seed: int) -> list[Image]:
 def view_set(crops: CropSet, data: Path, folder: Path, each: int, seed: int, threads: int) -> ViewSet:
     """Draws the views and asks the teachers, or reads what an earlier call left in `folder`.
 
-    The teachers compute in bfloat16 where the processor has it, which moves a cosine by 0.02 at most. Raises
+    The teachers compute in bfloat16 where the CPU has it, which moves a cosine by 0.02 at most. Raises
     TrainingError where what an earlier call left cannot be read.
     """
     stored, told = folder / "views.npy", folder / "views-teachers.npz"

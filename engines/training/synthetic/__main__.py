@@ -118,7 +118,7 @@ def check(scene: Path, frames: int, seed: int) -> None:
 )
 @click.option("--size", type=(int, int), default=(640, 384), show_default=True, help="Of the pictures, px.")
 def bench(people: str, frames: int, size: tuple[int, int]) -> None:
-    """Throughput by number of people, with all labels: processor seconds a frame, frames a night."""
+    """Throughput by number of people, with all labels: CPU seconds a frame, frames a night."""
     from engines.training.synthetic.throughput import measure
 
     numbers = [int(word) for word in people.split(",")]

@@ -71,7 +71,7 @@ def evaluate_films(folders: Sequence[Path], detectors: Sequence[str], every: int
             aside, _ = average_precision(seen[name], low, high, "mannequin")
             shows = f"{low:.1f}-{min(high, 1.0):.1f}"
             yield f"{Path(name).stem:<28} {shows:>7} {persons:8d} {precision:6.3f} {aside:17.3f}"
-    yield f"false alarms a picture at a score of {ALARM_SCORE:g}, by what is there"
+    yield f"false alarms a frame at a score of {ALARM_SCORE:g}, by what is there"
     kinds = ("mannequin", "hanging clothes", "poster", "thing", "carried", "background", "person")
     yield f"{'detector':<28} " + " ".join(f"{kind:>15}" for kind in kinds)
     for name in detectors:

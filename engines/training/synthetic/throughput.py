@@ -46,7 +46,7 @@ def crowd_scene(people: int, size: tuple[int, int]) -> Scene:
 
 
 def measure(numbers: Sequence[int], frames: int, size: tuple[int, int]) -> Iterator[str]:
-    """A line for each number of people: seconds of one processor core for a frame with all its labels,
+    """A line for each number of people: seconds of one CPU core for a frame with all its labels,
     triangles that move, what of it the renderer takes, frames in a night of eight hours on one core."""
     for count, people in enumerate(numbers):
         studio = Studio(crowd_scene(people, size), samples=0)

@@ -18,7 +18,7 @@ REACH_M = 1.5
 """Who handles a garment stands so near to its rack."""
 
 
-def check_sight(draft: Draft) -> None:
+def check_view(draft: Draft) -> None:
     """Every entrance is watched by a camera that has a floor map and the line in its picture."""
     cameras = {camera.name: camera for _, camera in draft.cameras}
     if set(draft.names.get("cameras", [])) - set(cameras):

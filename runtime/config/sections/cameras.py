@@ -45,7 +45,7 @@ class Camera(Section, frozen=True, kw_only=True):
         Path | None, Meta(description="file that holds the password, readable by the service only")
     ] = None
     analysis_fps: Annotated[
-        float, Meta(ge=0.2, le=60, description="pictures a second to look for persons in")
+        float, Meta(ge=0.2, le=60, description="frames a second to look for persons in")
     ] = 10.0
     max_size: Annotated[
         tuple[Annotated[int, Meta(ge=64, le=7_680)], Annotated[int, Meta(ge=64, le=4_320)]],

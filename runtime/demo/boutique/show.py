@@ -98,7 +98,7 @@ class BoutiqueSummary(msgspec.Struct, frozen=True, kw_only=True):
         """One sentence for a job that ran."""
         counts = "Counts are exact." if self.counted.exact else "Counts are not exact."
         if self.managed < 0.9:
-            return f"{counts} Your processor managed {self.managed:.0%} of the pictures."
+            return f"{counts} Your CPU managed {self.managed:.0%} of the pictures."
         return counts
 
 
@@ -117,9 +117,9 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
         with open_boutique(boutique, box, broker.port) as opened:
             config = load(opened.config)
             tell_page(config, console)
-            hear = narrator(tally, console, ZoneInfo(config.site.timezone))
+            receive = narrator(tally, console, ZoneInfo(config.site.timezone))
             listener = EventListener(
-                broker.host, broker.port, config.site.name, config.site.device, out / "events.jsonl", hear
+                broker.host, broker.port, config.site.name, config.site.device, out / "events.jsonl", receive
             )
             watched = _watch(opened, boutique.scene.seconds, turns, tally, console)
             sent = last_seq(config)

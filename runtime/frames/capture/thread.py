@@ -19,7 +19,7 @@ import cv2
 
 from runtime.clock import HostClock
 from runtime.frames.capture.scaling import fitted, scale_nv12
-from runtime.frames.capture.watch import PictureWatch, StreamFinding
+from runtime.frames.capture.watch import FrameWatch, StreamFinding
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameHeader, Image, PixelFormat
 from runtime.frames.ring.lending import READER_BUSY, LeasedRing
@@ -79,7 +79,7 @@ class Capture(threading.Thread):
         backoff: Backoff,
         analysis_fps: float,
         max_size: tuple[int, int],
-        watch: Callable[[], PictureWatch] = PictureWatch,
+        watch: Callable[[], FrameWatch] = FrameWatch,
     ) -> None:
         """`open_source` is given how a paced file is to wait; frames larger than `max_size` are scaled."""
         super().__init__(name="capture", daemon=True)
@@ -180,7 +180,7 @@ class Capture(threading.Thread):
             else:
                 self.drops[ANALYSIS_RATE] += 1
 
-    def _take(self, source: Source, grab: Grab, watch: PictureWatch) -> None:
+    def _take(self, source: Source, grab: Grab, watch: FrameWatch) -> None:
         """Bring the picture that was grabbed into a slot and lend it out."""
         while source.waits and not self._ring.readers_are_ready() and not self._stopping.is_set():
             self._stopping.wait(SLOT_POLL_S)

@@ -24,7 +24,7 @@ class StreamFinding(Enum):
     FROZEN = "frozen"
 
 
-class PictureWatch:
+class FrameWatch:
     """Judges the pictures of one camera.
 
     Black: mean below `black_level` and standard deviation below `black_spread` (of 0..255) for

@@ -49,13 +49,13 @@ _SOFTWARE = {
     },
     "h265": {"avdec_h265": "avdec_h265", "libde265dec": "libde265dec"},
 }
-"""What decodes on the processor, of gstreamer1.0-libav or else of gstreamer1.0-plugins-bad, by element."""
+"""What decodes on the CPU, of gstreamer1.0-libav or else of gstreamer1.0-plugins-bad, by element."""
 
 
 class HardwareSource:
     """Pictures of a network camera; only the newest waits.
 
-    On a board without NVIDIA's video engine the processor decodes, which serves to try this source out.
+    On a board without NVIDIA's video engine the CPU decodes, which serves to try this source out.
     """
 
     waits = False
@@ -155,7 +155,7 @@ def is_wanted(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def software_decoder(codec: str) -> str:
-    """What decodes `h264` or `h265` on the processor; the usual one where none is here."""
+    """What decodes `h264` or `h265` on the CPU; the usual one where none is here."""
     ways = _SOFTWARE[codec]
     return next((way for name, way in ways.items() if has_element(name)), next(iter(ways.values())))
 

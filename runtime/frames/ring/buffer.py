@@ -7,7 +7,7 @@ growing, so a mapping of it can neither fault nor run out later and no name is l
     then, per slot  a page of header, then one page-aligned frame
 
 Nothing in the memory says who owns a slot: ownership moves by message (`runtime.frames.ring.lending`), and
-the system call between the two sides orders their memory accesses on any processor.
+the system call between the two sides orders their memory accesses on any CPU.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 def usual_priority() -> Iterator[None]:
     """Open an encoder in here, and the process has the scheduling it had, with all its threads.
 
-    In real time it would keep everything else from its processors.
+    In real time it would keep everything else from its CPUs.
     """
     before = os.sched_getscheduler(0)
     try:

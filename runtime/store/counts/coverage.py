@@ -20,7 +20,7 @@ MAX_SPANS = 1000
 
 
 @dataclass
-class _Sight:
+class _CameraView:
     """What is remembered of one camera."""
 
     last_frame_s: float
@@ -51,7 +51,7 @@ class CoverageMeter:
         self._keep_s = keep_s
         self._start_s = start_s
         rates = analysis_fps or {}
-        self._cameras = {camera: _Sight(start_s, rates.get(camera)) for camera in cameras}
+        self._cameras = {camera: _CameraView(start_s, rates.get(camera)) for camera in cameras}
 
     def apply_plan(
         self, cameras: tuple[str, ...], now_s: float, keep_s: float, analysis_fps: Mapping[str, float]
@@ -61,62 +61,62 @@ class CoverageMeter:
         self._keep_s = keep_s
         self._cameras = {}
         for camera in cameras:
-            sight = known.get(camera)
-            if sight is None:
-                sight = _Sight(now_s, blind=[(self._start_s, now_s)])
-            sight.wanted_fps = analysis_fps.get(camera)
-            self._cameras[camera] = sight
+            view = known.get(camera)
+            if view is None:
+                view = _CameraView(now_s, blind=[(self._start_s, now_s)])
+            view.wanted_fps = analysis_fps.get(camera)
+            self._cameras[camera] = view
 
     def frame(self, camera: str, time_s: float) -> None:
         """A frame of `camera` was analysed; told twice, or late, it counts once."""
-        sight = self._cameras.setdefault(camera, _Sight(self._start_s))
-        if time_s <= sight.last_frame_s and sight.frames:
+        view = self._cameras.setdefault(camera, _CameraView(self._start_s))
+        if time_s <= view.last_frame_s and view.frames:
             return
-        if time_s - sight.last_frame_s > sight.silence_s:
-            self._blind(sight, sight.last_frame_s, time_s)
-        sight.last_frame_s = time_s
-        sight.frames[int(time_s)] += 1
-        while len(sight.frames) > self._keep_s + 2:
-            del sight.frames[min(sight.frames)]
+        if time_s - view.last_frame_s > view.silence_s:
+            self._blind(view, view.last_frame_s, time_s)
+        view.last_frame_s = time_s
+        view.frames[int(time_s)] += 1
+        while len(view.frames) > self._keep_s + 2:
+            del view.frames[min(view.frames)]
 
     def missed(self, camera: str, start_s: float, end_s: float) -> None:
         """`camera` says that it could not see from `start_s` to `end_s`."""
         if end_s > start_s:
-            self._blind(self._cameras.setdefault(camera, _Sight(self._start_s)), start_s, end_s)
+            self._blind(self._cameras.setdefault(camera, _CameraView(self._start_s)), start_s, end_s)
 
-    def _blind(self, sight: _Sight, start_s: float, end_s: float) -> None:
-        if sight.blind and sight.blind[-1][0] <= start_s <= sight.blind[-1][1]:
-            start_s, last_end_s = sight.blind.pop()
+    def _blind(self, view: _CameraView, start_s: float, end_s: float) -> None:
+        if view.blind and view.blind[-1][0] <= start_s <= view.blind[-1][1]:
+            start_s, last_end_s = view.blind.pop()
             end_s = max(end_s, last_end_s)
-        sight.blind.append((start_s, end_s))
+        view.blind.append((start_s, end_s))
         oldest_s = end_s - self._keep_s
-        sight.blind = [span for span in sight.blind if span[1] >= oldest_s]
-        if len(sight.blind) > MAX_SPANS:
-            first, second = sight.blind[:2]
-            sight.blind[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
+        view.blind = [span for span in view.blind if span[1] >= oldest_s]
+        if len(view.blind) > MAX_SPANS:
+            first, second = view.blind[:2]
+            view.blind[:2] = [(min(first[0], second[0]), max(first[1], second[1]))]
 
     def seen_since(self, camera: str) -> float:
         """Since when the camera has been seeing without a blind span."""
-        sight = self._cameras.get(camera)
-        if sight is None:
+        view = self._cameras.get(camera)
+        if view is None:
             return self._start_s
-        return max((end for _, end in sight.blind), default=self._start_s)
+        return max((end for _, end in view.blind), default=self._start_s)
 
     def watched_until(self, camera: str, now_s: float) -> float:
         """Up to when the camera has told what it saw; `now_s` once it has been silent for `STALLED_S`.
 
         Someone not seen after that is not gone: nobody looked.
         """
-        sight = self._cameras.get(camera)
-        if sight is None or now_s - sight.last_frame_s > STALLED_S:
+        view = self._cameras.get(camera)
+        if view is None or now_s - view.last_frame_s > STALLED_S:
             return now_s
-        return sight.last_frame_s
+        return view.last_frame_s
 
     def of(self, start_s: float, end_s: float, cameras: tuple[str, ...] = ()) -> tuple[Coverage, ...]:
         """Coverage from `start_s` to `end_s` of the cameras named, or of all."""
         return tuple(
-            self._coverage(name, sight, start_s, end_s)
-            for name, sight in sorted(self._cameras.items())
+            self._coverage(name, view, start_s, end_s)
+            for name, view in sorted(self._cameras.items())
             if not cameras or name in cameras
         )
 
@@ -124,18 +124,18 @@ class CoverageMeter:
         """From when on coverage is known: what came before is forgotten."""
         return max(self._start_s, now_s - self._keep_s)
 
-    def _coverage(self, name: str, sight: _Sight, start_s: float, end_s: float) -> Coverage:
-        spans = list(sight.blind)
-        if end_s - sight.last_frame_s > sight.silence_s:
-            spans.append((sight.last_frame_s, end_s))
+    def _coverage(self, name: str, view: _CameraView, start_s: float, end_s: float) -> Coverage:
+        spans = list(view.blind)
+        if end_s - view.last_frame_s > view.silence_s:
+            spans.append((view.last_frame_s, end_s))
         frames = sum(
             count * _share(second, start_s, end_s)
-            for second, count in sight.frames.items()
+            for second, count in view.frames.items()
             if start_s - 1 < second < end_s
         )
         length_s = max(end_s - start_s, 1e-9)
         blind_s = round(_union_s(spans, start_s, end_s), 3)
-        return Coverage(name, round(frames / length_s, 2), blind_s, sight.wanted_fps)
+        return Coverage(name, round(frames / length_s, 2), blind_s, view.wanted_fps)
 
 
 def _share(second: int, start_s: float, end_s: float) -> float:

@@ -36,7 +36,7 @@ from runtime.supervisor.topology import ProcessPlan
 class Timeouts:
     """How long a child may make no progress before it is replaced, seconds.
 
-    `silent_s`: without a report, though it reports every second (time for which it waited for a processor is
+    `silent_s`: without a report, though it reports every second (time for which it waited for a CPU is
     not counted); `first_word_s`: the same while it starts, when a network is loaded; `stalled_s`: while it
     reports that it is stalled; `abort_s`: from the signal that leaves a trace to the one that cannot be
     refused. How old the last frame, keepalive or delivery of a process may be that reports that all is well,

@@ -1,8 +1,8 @@
-"""How long a process has waited for a processor: silence for which it is not to blame.
+"""How long a process has waited for a CPU: silence for which it is not to blame.
 
 Looked at again and again: in the time since the last look, a process one of whose threads is ready to run has
-waited for whatever it did not get of a processor. One that sleeps has not waited, nor one that loops for ever
-on a processor of its own. Source: proc_pid_stat(5), fields state, utime and stime.
+waited for whatever it did not get of a CPU. One that sleeps has not waited, nor one that loops for ever
+on a CPU of its own. Source: proc_pid_stat(5), fields state, utime and stime.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
 class Activity(NamedTuple):
-    """Whether a thread of a process is ready to run, and seconds of processor time that all of them had."""
+    """Whether a thread of a process is ready to run, and seconds of CPU time that all of them had."""
 
     ready: bool
     used_s: float
@@ -70,7 +70,7 @@ class Extension:
 
 
 class Silence:
-    """How long a process has said nothing, and how much of that it spent waiting for a processor."""
+    """How long a process has said nothing, and how much of that it spent waiting for a CPU."""
 
     def __init__(self) -> None:
         self._heard_s = -math.inf
@@ -94,4 +94,4 @@ class Silence:
             return ""
         if self._starved_s < 1.0:
             return f"not a word for {limit_s:.0f} s"
-        return f"not a word for {silent_s:.0f} s, of which it waited {self._starved_s:.0f} s for a processor"
+        return f"not a word for {silent_s:.0f} s, of which it waited {self._starved_s:.0f} s for a CPU"

@@ -214,7 +214,7 @@ class MqttClient:
                 self._lost += "; it is asked for less"
             return
         if self._is_v5:
-            self.permits.hear(properties)
+            self.permits.receive(properties)
         self.receive_maximum = getattr(properties, "ReceiveMaximum", DEFAULT_RECEIVE_MAXIMUM)
         sock = client.socket()
         if isinstance(sock, socket.socket) and hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -35,7 +35,7 @@ class Permits:
     max_packet: int | None = None
     _id_form: int = 0
 
-    def hear(self, properties: Any) -> None:
+    def receive(self, properties: Any) -> None:
         """Take over what a CONNACK says."""
         self.can_retain = self.can_retain and bool(getattr(properties, "RetainAvailable", 1))
         self.max_qos = min(self.max_qos, int(getattr(properties, "MaximumQoS", 1)))

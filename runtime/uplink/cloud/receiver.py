@@ -35,7 +35,7 @@ SOON_S = 3.0
 MOST_SOON_LOST = 5
 """A broker that is told of a second client with our id ends our connection, often without a word: after so
 many in a row that broke within SOON_S, that is what is said, instead of fighting over it."""
-HOLE_PATIENCE_S = 15.0
+HOLE_WAIT_S = 15.0
 """A hole that stays open so long is asked for again, each time after twice as long."""
 
 
@@ -44,7 +44,7 @@ class Hole(NamedTuple):
 
     seq: int
     since_s: float
-    patience_s: float
+    wait_s: float
 
 
 class Receiver:
@@ -129,14 +129,14 @@ class Receiver:
         try:
             origin, leaf = wire.origin_of(message.topic)
             if leaf == "status":
-                self._greet(origin, wire.decode_status(message.data), message.retained)
+                self._take_status(origin, wire.decode_status(message.data), message.retained)
             elif leaf not in FROM_THE_CLOUD:
                 self._keep(self._store.take(origin, wire.unpack(message.data), message.retained))
         except PayloadError as error:
             self.rejected += 1
             log.warning("receiver: a message on %s was left out: %s", message.topic, error)
 
-    def _greet(self, origin: Origin, status: wire.Status, retained: bool) -> None:
+    def _take_status(self, origin: Origin, status: wire.Status, retained: bool) -> None:
         """A device says who it is. One that was there before us does not know that we missed something."""
         if status.oldest_seq > status.last_seq + 1:
             raise PayloadError(f"its oldest event is {status.oldest_seq}, its last {status.last_seq}")
@@ -189,16 +189,16 @@ class Receiver:
         if missing is None:
             self._holes.pop(stream, None)
         elif hole is None or hole.seq != missing:
-            self._holes[stream] = Hole(missing, time.monotonic(), HOLE_PATIENCE_S)
+            self._holes[stream] = Hole(missing, time.monotonic(), HOLE_WAIT_S)
 
     def _ask_for_holes(self, link: MqttClient) -> None:
         """Ask again for what has been missing for long."""
         now_s = time.monotonic()
         for stream, hole in list(self._holes.items()):
-            if now_s - hole.since_s > hole.patience_s:
+            if now_s - hole.since_s > hole.wait_s:
                 log.warning("receiver: %s/%s: %d is missing, asking for it again", *stream.origin, hole.seq)
                 self._publish(link, stream, "replay", wire.Replay(hole.seq, stream.stream))
-                self._holes[stream] = Hole(hole.seq, now_s, 2 * hole.patience_s)
+                self._holes[stream] = Hole(hole.seq, now_s, 2 * hole.wait_s)
 
     def _publish(
         self, link: MqttClient, stream: StreamId, leaf: str, message: wire.Ack | wire.Replay

@@ -7,5 +7,5 @@ window     what to send next, and what counts as delivered (pure)
 outgoing   events into messages that the broker takes
 listener   acknowledgements, replay requests, statuses
 namesakes  what follows from what others say under this device's name (pure)
-tally      figures of delivery for health
+stats      figures of delivery for health
 """

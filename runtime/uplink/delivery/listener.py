@@ -11,7 +11,7 @@ from contract.envelope import Origin
 from contract.errors import PayloadError
 from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.delivery import namesakes
-from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox.identity import REPLACED, Identity, Succession
@@ -38,13 +38,13 @@ class Listener:
         identity: Identity,
         reader: OutboxReader,
         delivery: DeliveryBook,
-        tally: Tally,
+        stats: DeliveryStats,
     ) -> None:
         self._outbox = outbox
         self.identity = identity
         self._reader = reader
         self._delivery = delivery
-        self._tally = tally
+        self._stats = stats
         self.has_met = False
         self.is_announced = reader.is_announced(identity.stream)
         pending = reader.requested()
@@ -52,7 +52,7 @@ class Listener:
         if is_renamed or (pending is not None and pending.renew and pending.stream == identity.stream):
             raise OutboxError(f"{outbox}: its writer has yet to begin a new stream")
 
-    def hear(self, message: Received, last_seq: int) -> int:
+    def receive(self, message: Received, last_seq: int) -> int:
         """Take one message in; returns how many events it delivered.
 
         `last_seq` is the last number in the outbox. Raises StreamEnded where this stream is over.
@@ -60,7 +60,7 @@ class Listener:
         leaf = message.topic.rpartition("/")[2]
         try:
             if leaf == "status":
-                self._heard(wire.decode_status(message.data), message.retained, last_seq)
+                self._received(wire.decode_status(message.data), message.retained, last_seq)
             elif leaf == "ack" and not message.retained:
                 return self._acknowledged(wire.decode_ack(message.data), last_seq)
             elif leaf == "replay" and not message.retained:
@@ -69,7 +69,7 @@ class Listener:
             log.warning("a message on %s was ignored: %s", message.topic, error)
         return 0
 
-    def _heard(self, status: wire.Status, retained: bool, last_seq: int) -> None:
+    def _received(self, status: wire.Status, retained: bool, last_seq: int) -> None:
         """A status under our name: mostly our own, else of a copy, a predecessor or a namesake."""
         self.has_met = True
         if (copied := namesakes.copy_in_status(self.identity, status, last_seq)) is not None:
@@ -80,17 +80,17 @@ class Listener:
                 self._reader.request(predecessor)
                 log.warning("%s: %s (stream %s)", self._outbox, REPLACED, predecessor.stream)
         elif not retained and namesakes.is_namesake(self.identity, status):
-            if self._tally.namesake_s is None:
+            if self._stats.namesake_s is None:
                 log.error("another device speaks under this name too (stream %s)", status.stream)
-            self._tally.namesake_s = time.monotonic()
+            self._stats.namesake_s = time.monotonic()
 
     def _renew(self, wish: Succession) -> None:
         """Ask the writer for a new stream. Raises StreamEnded, unless it was asked a moment ago."""
         now_s = time.monotonic()
-        if self._tally.renewed_s is not None and now_s - self._tally.renewed_s < RENEW_EVERY_S:
+        if self._stats.renewed_s is not None and now_s - self._stats.renewed_s < RENEW_EVERY_S:
             return
-        self._tally.renewed_s = now_s
-        self._tally.renewals += 1
+        self._stats.renewed_s = now_s
+        self._stats.renewals += 1
         self._reader.request(wish)
         raise StreamEnded(f"{self._outbox}: {wish.why}; stream {wish.stream} goes on as a new one")
 
@@ -114,10 +114,10 @@ class Listener:
         return 0
 
     def _refuse(self, ack: wire.Ack, why: str) -> None:
-        if self._tally.acks_refused == 0:
+        if self._stats.acks_refused == 0:
             log.error("an acknowledgement up to %d %s; it does not count", ack.seq, why)
-        self._tally.acks_refused += 1
-        self._tally.refused_s = time.monotonic()
+        self._stats.acks_refused += 1
+        self._stats.refused_s = time.monotonic()
 
     def _asked(self, replay: wire.Replay) -> None:
         if not replay.stream or replay.stream == self.identity.stream:

@@ -12,7 +12,7 @@ from contract.envelope import Origin, name_stream
 from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Refused
 from runtime.uplink.broker.permits import TOO_LARGE, Fit, advice
-from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryBook, DeliveryLimits
 from runtime.uplink.outbox.database import Row
 from runtime.uplink.outbox.identity import Identity
@@ -45,7 +45,7 @@ class Outgoing:
         delivery: DeliveryBook,
         link: MqttClient,
         fit: Fit,
-        tally: Tally,
+        stats: DeliveryStats,
         limits: DeliveryLimits,
     ) -> None:
         self._origin = origin
@@ -54,7 +54,7 @@ class Outgoing:
         self._delivery = delivery
         self._link = link
         self._fit = fit
-        self._tally = tally
+        self._stats = stats
         self._limits = limits
         self._ready: deque[tuple[str, list[Row]]] = deque()
         self._alone: deque[Row] = deque()
@@ -122,7 +122,7 @@ class Outgoing:
         self._delivery.sent(mid, kind, seqs, now_s)
         self._under_way[mid] = Sent(now_s, size, seqs)
         self.has_sent = True
-        self._tally.messages_sent += 1
+        self._stats.messages_sent += 1
 
     def _is_to_stay(self, kind: str, rows: list[Row]) -> bool:
         """Whether the broker is to keep the message for who comes later: the newest of its kind only, for
@@ -134,7 +134,7 @@ class Outgoing:
         log.error("event %d (%s, %d bytes) cannot be sent: %s", row.seq, row.kind, len(row.body), why)
         self._reader.give_up(row.seq)
         self._delivery.dropped(row.seq)
-        self._tally.given_up += 1
+        self._stats.given_up += 1
         self.replayed = True
 
     def note(self, mid: int) -> None:
@@ -151,14 +151,14 @@ class Outgoing:
     def refused(self, refusal: Refused) -> None:
         """The broker does not take the message: its kind waits, or a single event that is too large goes."""
         sent = self._under_way.pop(refusal.mid, None)
-        self._tally.refusals += 1
+        self._stats.refusals += 1
         if refusal.code == TOO_LARGE and sent is not None and sent.seqs:
             self._too_large(refusal.mid, sent)
             return
         kind = self._delivery.refused(refusal.mid, time.monotonic()) or "status"
-        if kind not in self._tally.held_kinds:
+        if kind not in self._stats.held_kinds:
             log.error("the broker refuses %s: %s; %s", kind, refusal.reason, advice(refusal.code))
-        self._tally.held_kinds[kind] = refusal.reason
+        self._stats.held_kinds[kind] = refusal.reason
 
     def _too_large(self, mid: int, sent: Sent) -> None:
         self._delivery.returned(mid)

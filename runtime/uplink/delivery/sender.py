@@ -23,11 +23,11 @@ from runtime.uplink.broker.permits import Fit, Permits
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.session import Session
 from runtime.uplink.delivery.settings import SessionSettings
-from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox import database
-from runtime.uplink.outbox.repair import suspicion
+from runtime.uplink.outbox.repair import check_request
 from tagsight.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ STREAM_PAUSE_S = 0.6
 
 
 class Sender:
-    """Delivers one outbox to one broker. `start`, `wake` after a commit, `stop`; `tally` at any time."""
+    """Delivers one outbox to one broker. `start`, `wake` after a commit, `stop`; `stats` at any time."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Sender:
             outbox, origin, broker, limits or DeliveryLimits(), clock, ack_timeout_s, Permits(), Fit()
         )
         self._first_pause_s = first_pause_s
-        self._tally = Tally(progress_s=clock())
+        self._stats = DeliveryStats(progress_s=clock())
         self._stopping = threading.Event()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
@@ -79,17 +79,17 @@ class Sender:
         with suppress(BlockingIOError):
             self._wake_writer.send(b"\0")
 
-    def tally(self) -> Tally:
+    def stats(self) -> DeliveryStats:
         """What was done so far and where delivery stands: a copy."""
-        return replace(self._tally, held_kinds=dict(self._tally.held_kinds))
+        return replace(self._stats, held_kinds=dict(self._stats.held_kinds))
 
     def drain(self, timeout_s: float, last_seq: int = 0) -> bool:
         """Wait until all up to `last_seq` and all that is known is delivered; False where time ran out."""
         deadline_s = time.monotonic() + timeout_s
         self.wake()
         while time.monotonic() < deadline_s:
-            tally = self._tally
-            if tally.last_seq >= last_seq and tally.backlog == 0 and tally.connects:
+            stats = self._stats
+            if stats.last_seq >= last_seq and stats.backlog == 0 and stats.connects:
                 return True
             time.sleep(0.01)
         return False
@@ -110,10 +110,10 @@ class Sender:
             backoff.worked(time.monotonic())
             learned = self._settings.fit.learned()
             try:
-                Session(self._settings, self._tally, self._stopping, self._wake_reader).serve()
+                Session(self._settings, self._stats, self._stopping, self._wake_reader).serve()
             except StreamEnded as error:
                 log.warning("uplink: %s", error)
-                self._tally.detail = str(error)
+                self._stats.detail = str(error)
                 self._stopping.wait(STREAM_PAUSE_S)
                 continue
             except (OutboxError, sqlite3.Error, OSError) as error:
@@ -121,7 +121,7 @@ class Sender:
                 if database.is_corruption(error):
                     # Where the disk takes no file either, the writer finds the damage by itself.
                     with suppress(OSError):
-                        suspicion(self._settings.outbox).touch()
+                        check_request(self._settings.outbox).touch()
                 # It is our own disk: nobody is spared by a longer pause.
                 self._stopping.wait(min(backoff.failed(), OUTBOX_PAUSE_S))
                 continue
@@ -133,6 +133,6 @@ class Sender:
             self._stopping.wait(self._first_pause_s if has_learned else pause_s)
 
     def _note(self, error: Exception) -> None:
-        if str(error) != self._tally.detail:
+        if str(error) != self._stats.detail:
             log.warning("uplink: %s", error)
-        self._tally.detail = str(error)
+        self._stats.detail = str(error)

@@ -22,7 +22,7 @@ from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscr
 from runtime.uplink.delivery.listener import Listener
 from runtime.uplink.delivery.outgoing import Outgoing
 from runtime.uplink.delivery.settings import SessionSettings, client_id
-from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox.reader import OutboxReader
@@ -48,15 +48,15 @@ class Session:
     """One connection to the broker; `serve` runs until told to stop or cut off."""
 
     def __init__(
-        self, settings: SessionSettings, tally: Tally, stopping: threading.Event, wake: socket.socket
+        self, settings: SessionSettings, stats: DeliveryStats, stopping: threading.Event, wake: socket.socket
     ) -> None:
         self._settings = settings
-        self._tally = tally
+        self._stats = stats
         self._stopping = stopping
         self._wake = wake
         self._reader = OutboxReader(settings.outbox)
         self._identity = self._reader.identity()
-        self._tally.stream = self._identity.stream
+        self._stats.stream = self._identity.stream
         self._delivery = DeliveryBook(
             self._reader.delivered(), settings.broker.trust_broker, settings.limits, self._reader.sent()
         )
@@ -71,10 +71,10 @@ class Session:
         )
         self._outgoing = Outgoing(
             *(origin, self._identity, self._reader, self._delivery, self._link),
-            *(settings.fit, tally, settings.limits),
+            *(settings.fit, stats, settings.limits),
         )
         self._listener = Listener(
-            settings.outbox, origin, self._identity, self._reader, self._delivery, tally
+            settings.outbox, origin, self._identity, self._reader, self._delivery, stats
         )
 
     def serve(self) -> None:
@@ -90,7 +90,7 @@ class Session:
             self._link.subscribe([wire.topic(self._settings.origin, leaf) for leaf in CONTROL])
             self._meet()
             self._delivery.connected(self._last_seq, time.monotonic())
-            self._tally.begin()
+            self._stats.begin()
             while not self._stopping.is_set():
                 self._turn()
             self._say_goodbye()
@@ -101,7 +101,7 @@ class Session:
             self._outgoing.broke()
             raise
         finally:
-            self._tally.connected = False
+            self._stats.connected = False
             with suppress(sqlite3.Error):
                 self._note_sent()
                 self._note_delivered()
@@ -137,14 +137,14 @@ class Session:
             self._handle(event)
         if self._woken():
             self._see()
-        self._check_patience()
+        self._check_timeout()
         if self._outgoing.has_sent and time.monotonic() >= self._sent_due_s:
             self._note_sent()
         if self._outgoing.replayed:
             self._changed, self._outgoing.replayed = True, False
         if self._changed and time.monotonic() >= self._note_due_s:
             self._note_delivered()
-        self._update_tally()
+        self._update_stats()
 
     def _pause_s(self, now_s: float) -> float:
         due_s = min(self._look_due_s, self._status_due_s)
@@ -175,7 +175,7 @@ class Session:
         if self._reader.is_replaced():
             raise OutboxError(f"{self._settings.outbox}: a new outbox took its place")
         self._see()
-        self._tally.oldest_s = self._reader.oldest_undelivered_s(self._delivery.delivered.prefix_end())
+        self._stats.oldest_s = self._reader.oldest_undelivered_s(self._delivery.delivered.prefix_end())
         self._look_due_s = time.monotonic() + LOOK_EVERY_S
 
     def _handle(self, event: MqttEvent) -> None:
@@ -186,13 +186,13 @@ class Session:
         elif isinstance(event, NotSubscribed):
             self._not_subscribed(event)
         else:
-            self._delivered(self._listener.hear(event, self._last_seq))
+            self._delivered(self._listener.receive(event, self._last_seq))
 
     def _delivered(self, events: int) -> None:
         if events:
             self._changed = True
-            self._tally.events_delivered += events
-        self._tally.progress_s = self._settings.clock()
+            self._stats.events_delivered += events
+        self._stats.progress_s = self._settings.clock()
 
     def _not_subscribed(self, refusal: NotSubscribed) -> None:
         leaf = refusal.topic.rpartition("/")[2]
@@ -210,12 +210,12 @@ class Session:
                 f"{refusal.reason}; allow tagsight/v1/SITE/DEVICE/ack in the ACL or set uplink.trust_broker"
             )
 
-    def _check_patience(self) -> None:
+    def _check_timeout(self) -> None:
         oldest_s = self._outgoing.waiting_since_s()
-        patience_s = self._settings.ack_timeout_s
-        if oldest_s is not None and time.monotonic() - oldest_s > patience_s:
+        limit_s = self._settings.ack_timeout_s
+        if oldest_s is not None and time.monotonic() - oldest_s > limit_s:
             raise ConnectionLost(
-                f"{self._settings.broker.host}: the broker has acknowledged nothing for {patience_s:.0f} s"
+                f"{self._settings.broker.host}: the broker has acknowledged nothing for {limit_s:.0f} s"
             )
 
     def _note_delivered(self) -> None:
@@ -271,11 +271,11 @@ class Session:
             )
         )
 
-    def _update_tally(self) -> None:
-        tally, delivered = self._tally, self._delivery.delivered
-        tally.last_seq = self._last_seq
-        tally.delivered_seq = delivered.prefix_end()
-        tally.backlog = max(0, self._last_seq - delivered.count())
-        tally.in_flight = self._delivery.in_flight()
-        tally.unanswered_s = self._delivery.unanswered_s(time.monotonic())
-        tally.resends = self._delivery.resends
+    def _update_stats(self) -> None:
+        stats, delivered = self._stats, self._delivery.delivered
+        stats.last_seq = self._last_seq
+        stats.delivered_seq = delivered.prefix_end()
+        stats.backlog = max(0, self._last_seq - delivered.count())
+        stats.in_flight = self._delivery.in_flight()
+        stats.unanswered_s = self._delivery.unanswered_s(time.monotonic())
+        stats.resends = self._delivery.resends

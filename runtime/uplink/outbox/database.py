@@ -22,8 +22,8 @@ from runtime.uplink.migrations import migrate
 
 BUSY_TIMEOUT_S = 10.0
 MAX_NUMBER_BYTES = 64
-MAX_BESIDE_BYTES = 4_096
-INCARNATIONS_BESIDE = 16
+MAX_FILE_BYTES = 4_096
+INCARNATIONS_KEPT = 16
 MIGRATED_MARK = "+"
 """Before a stream's name in the file beside the outbox: it was named after its first events had gone."""
 RESERVE = 10_000
@@ -164,7 +164,7 @@ def write_note(db: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
-class Beside(NamedTuple):
+class StreamIdentity(NamedTuple):
     """What the file beside the outbox says of its stream: the name, and the latest starts of its writer."""
 
     stream: str = ""
@@ -183,12 +183,12 @@ class HighWater:
         self._outbox = outbox
         self.path = outbox.with_name(outbox.name + ".seq")
         self.damaged = False
-        self.identity = Beside()
+        self.identity = StreamIdentity()
         self.value = self._read()
 
     def _read(self) -> int:
         try:
-            lines = self.path.read_bytes()[:MAX_BESIDE_BYTES].split(b"\n")
+            lines = self.path.read_bytes()[:MAX_FILE_BYTES].split(b"\n")
             value = int(lines[0][:MAX_NUMBER_BYTES])
         except FileNotFoundError:
             return 0
@@ -199,7 +199,7 @@ class HighWater:
             return 0
         stream, *incarnations = b" ".join(lines[1:2]).decode("ascii", "replace").split() or [""]
         migrated = stream.startswith(MIGRATED_MARK)
-        self.identity = Beside(stream.removeprefix(MIGRATED_MARK), tuple(incarnations), migrated)
+        self.identity = StreamIdentity(stream.removeprefix(MIGRATED_MARK), tuple(incarnations), migrated)
         return value
 
     def keep(self) -> None:
@@ -215,12 +215,12 @@ class HighWater:
 
     def name(self, stream: str, incarnations: Sequence[str], migrated: bool) -> None:
         """Remember whose numbers these are."""
-        self.identity = Beside(stream, tuple(incarnations[-INCARNATIONS_BESIDE:]), migrated)
+        self.identity = StreamIdentity(stream, tuple(incarnations[-INCARNATIONS_KEPT:]), migrated)
         self._write(self.value)
 
     def restart(self, stream: str, incarnations: Sequence[str]) -> None:
         """A new stream begins: its numbers start from 1."""
-        self.identity = Beside(stream, tuple(incarnations[-INCARNATIONS_BESIDE:]))
+        self.identity = StreamIdentity(stream, tuple(incarnations[-INCARNATIONS_KEPT:]))
         self._write(0)
 
     def _write(self, value: int) -> None:

@@ -30,11 +30,11 @@ from runtime.uplink.outbox.identity import (
 )
 from runtime.uplink.outbox.losses import Losses
 from runtime.uplink.outbox.repair import (
+    check_request,
     find_damage,
     note_progress,
     open_for_writing,
     replace_damaged,
-    suspicion,
 )
 from runtime.uplink.outbox.room import ROWS_AT_ONCE, delivered, drop_hopeless, make_room, purge_delivered
 from runtime.uplink.outbox.succession import renew
@@ -184,9 +184,9 @@ class OutboxDisk:
 
     def suspected_damage(self) -> str | None:
         """What is wrong with the file, where a reader has asked to look; None where nothing is."""
-        if not suspicion(self._path).exists():
+        if not check_request(self._path).exists():
             return None
-        suspicion(self._path).unlink()
+        check_request(self._path).unlink()
         return find_damage(self._path)
 
     def purge(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from contract.envelope import Origin, seal
+from contract.envelope import Origin, encode_event
 from contract.facts import Fact
 from contract.gaps import Gap
 from runtime.uplink.outbox.database import Row
@@ -48,7 +48,7 @@ class Memory:
         if not self.waiting:
             self.waiting_since_s = time.monotonic()
         seq = self.appended + 1
-        body = seal(fact, self._origin, seq, self._clock(), self.stream)
+        body = encode_event(fact, self._origin, seq, self._clock(), self.stream)
         self.waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
         self.appended = seq
         if len(self) > MAX_WAITING:

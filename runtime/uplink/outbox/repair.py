@@ -132,7 +132,7 @@ def quarantine(path: Path, now_s: float) -> Path:
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
-    suspicion(path).unlink(missing_ok=True)
+    check_request(path).unlink(missing_ok=True)
     return aside
 
 
@@ -144,6 +144,6 @@ def _set_aside(path: Path) -> list[Path]:
     return sorted(kept, key=lambda aside: aside.stat().st_mtime_ns)
 
 
-def suspicion(path: Path) -> Path:
+def check_request(path: Path) -> Path:
     """The file by which a reader that met damage asks the writer to look."""
     return path.with_name(path.name + ".suspect")

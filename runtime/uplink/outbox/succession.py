@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from contract.envelope import Origin, move, seal
+from contract.envelope import Origin, encode_event, move
 from contract.errors import PayloadError
 from contract.gaps import Gap, gap_of_stream
 from contract.ranges import SeqRanges
@@ -65,7 +65,7 @@ def renew(
         gaps += [_of_stream(gap, old.stream) for gap in untold.gaps(now_s)]
         for gap in gaps:
             last_seq += 1
-            body = seal(gap, origin, last_seq, now_s, fresh.stream)
+            body = encode_event(gap, origin, last_seq, now_s, fresh.stream)
             row = Row(last_seq, DROP_RANK["gap"], "gap", gap.time_s, body)
             db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
         write_note(db, "last_seq", str(last_seq))

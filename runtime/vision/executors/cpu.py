@@ -21,7 +21,7 @@ class CpuExecutor:
         self.maps_writable = False
         self.sparing = True
         self._pending = 0
-        self.description = f"{detector.backend_name} on the processor ({reason})"
+        self.description = f"{detector.backend_name} on the CPU ({reason})"
 
     @property
     def has_room(self) -> bool:

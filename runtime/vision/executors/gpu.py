@@ -67,7 +67,7 @@ class GpuExecutor:
         try:
             shared = self._gpu.share(address, length, ring.frame_bytes, writable=ring.writable)
         except GpuError as error:
-            log.warning("camera %s: %s on the processor (%s)", camera, self._detector.backend_name, error)
+            log.warning("camera %s: %s on the CPU (%s)", camera, self._detector.backend_name, error)
             return
         self._rings[camera] = shared
         log.info("camera %s: frames are %s", camera, shared.way.value)
@@ -147,7 +147,7 @@ class GpuExecutor:
                 raise GpuError(f"engines for {MAX_EXECUTIONS} input sizes are loaded, which is the most")
             execution = self._open_execution(self._gpu, self._detector, size, self._heads.networks)
         except EngineError as error:
-            log.warning("input %d x %d: %s on the processor (%s)", *size, self._detector.backend_name, error)
+            log.warning("input %d x %d: %s on the CPU (%s)", *size, self._detector.backend_name, error)
             return None
         log.info("input %d x %d: %s", *size, execution.describe())
         return execution

@@ -65,7 +65,7 @@ def choose_heads(heads: Heads, find: FindCrops = crops_of) -> GpuHeads:
         try:
             found = find(network)
         except EngineError as error:
-            log.warning("%s: %s on the processor (%s)", opened.head.name, network.backend_name, error)
+            log.warning("%s: %s on the CPU (%s)", opened.head.name, network.backend_name, error)
             continue
         log.info("%s: %s on the GPU", opened.head.name, found.network.name)
         pairs.append((opened.head, found))

@@ -1,4 +1,4 @@
-"""The CUDA kernels' own source built for this machine's processor.
+"""The CUDA kernels' own source built for this machine's CPU.
 
     shim.hpp      threads, blocks, shared memory and barriers in plain C++; barriers by fibres
     libcuda.hpp   a libcuda.so.1 that runs these kernels

@@ -63,13 +63,13 @@ extern "C" int launch(const char* name, const unsigned* grid, const unsigned* bl
 
 
 def build(folder: Path, *, kernels: str | None = None, sanitize: bool = False) -> Path:
-    """A shared library of the kernels for this processor, in `folder`. Raises DoubleError."""
+    """A shared library of the kernels for this CPU, in `folder`. Raises DoubleError."""
     text = unit(source() if kernels is None else kernels)
     return _compiled(text, folder / "double.so", SANITIZERS if sanitize else ())
 
 
 def build_stand_in(folder: Path) -> Path:
-    """A libcuda.so.1 in `folder` that runs the kernels on this processor. Raises DoubleError."""
+    """A libcuda.so.1 in `folder` that runs the kernels on this CPU. Raises DoubleError."""
     text = f'{unit(source())}#include "{STAND_IN}"\n'
     return _compiled(text, folder / "libcuda.so.1", ("-Wl,-soname,libcuda.so.1", "-ldl"))
 
@@ -77,7 +77,7 @@ def build_stand_in(folder: Path) -> Path:
 def _compiled(text: str, library: Path, more: tuple[str, ...]) -> Path:
     command = compiler()
     if command is None:
-        raise HostKernelsError("no C++ compiler is here (g++): the kernels cannot be built for the processor")
+        raise HostKernelsError("no C++ compiler is here (g++): the kernels cannot be built for the CPU")
     path = library.with_suffix(".cpp")
     path.write_text(text)
     flags = ("-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-w", "-ffp-contract=off")
@@ -95,7 +95,7 @@ def _compiled(text: str, library: Path, more: tuple[str, ...]) -> Path:
 
 
 class HostKernels:
-    """The kernels on the processor: runs a Launch whose pointers are addresses in this process."""
+    """The kernels on the CPU: runs a Launch whose pointers are addresses in this process."""
 
     def __init__(self, library: Path) -> None:
         self._launch = ctypes.CDLL(str(library)).launch

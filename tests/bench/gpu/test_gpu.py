@@ -82,7 +82,7 @@ def test_density_over_the_stand_in_and_on_the_processor(stand_in: None, say: Say
     over = json.loads(say("density", "--stand-in", *given))
     assert "host double, no GPU" in over["where"]
     by_processor = json.loads(say("density", "--on", "processor", *given))
-    assert "on the processor" in by_processor["where"]
+    assert "on the CPU" in by_processor["where"]
     for told in (over, by_processor):
         assert [row["cameras"] for row in told["results"]] == [1, 2]
         assert all(

@@ -88,7 +88,7 @@ def test_nothing_is_built_that_no_frame_would_be_seen_with(tmp_path: Path, name:
     engine, said = known(tmp_path, name), AS_EXPORTED[name][2]
     why = hindrance(engine, buildsite.source_of(engine))
     if said:
-        assert re.fullmatch(f"not for the GPU: .*{said}.*; the processor runs it", why), why
+        assert re.fullmatch(f"not for the GPU: .*{said}.*; the CPU runs it", why), why
     else:
         assert why == ""
 
@@ -139,7 +139,7 @@ def test_at_boot_what_only_the_processor_runs_is_skipped_and_no_fault(
     assert len(lines) == len(engines)
     for name, line in zip(BY_THE_PROCESSOR, lines, strict=True):
         assert line.startswith(f"{name}: skipped, not for the GPU: ")
-        assert line.endswith("; the processor runs it")
+        assert line.endswith("; the CPU runs it")
     told = json.loads(service(engines, "--all", "--json").output)["engines"]
     assert {one["ending"] for one in told} == {"skipped"}
 

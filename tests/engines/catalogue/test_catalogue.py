@@ -15,7 +15,7 @@ from engines import catalogue
 from engines.backends import cpu
 from engines.catalogue import EngineEntry, EngineFile, KnownEngine, Recipe, adding
 from engines.catalogue.cli import engines as command
-from engines.catalogue.judging.picture import load
+from engines.catalogue.judging.image import load
 from engines.errors import CatalogueError, EngineError, StoreError
 from engines.inference.detector import PersonDetector
 from tests.engines.networks import constant_network, external_weights_network, unknown_operation_network

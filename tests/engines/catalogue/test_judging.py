@@ -17,7 +17,7 @@ import pytest
 from engines import backends
 from engines.backends.protocol import InputFormat
 from engines.catalogue import Recipe, judging
-from engines.catalogue.judging.picture import load
+from engines.catalogue.judging.image import load
 from engines.catalogue.judging.task import NetworkVerdict, Task
 from engines.catalogue.judging.verdict import pass_verdict
 from engines.errors import EngineError

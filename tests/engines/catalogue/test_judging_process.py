@@ -20,7 +20,7 @@ from engines.catalogue import Recipe
 from engines.catalogue.cli import engines as command
 from engines.catalogue.judging import Task, judge, process
 from engines.catalogue.judging.facts import names_from, person_among
-from engines.catalogue.judging.picture import SHIPPED, load
+from engines.catalogue.judging.image import SHIPPED, load
 from engines.catalogue.judging.task import NetworkVerdict
 from engines.catalogue.judging.verdict import pass_verdict
 from engines.errors import WeightsError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from engines.cuda import libraries
-from engines.cuda.driver import FrameWay, GpuFacts, choose_way, open_gpu
+from engines.cuda.driver import FrameTransfer, GpuFacts, choose_transfer, open_gpu
 from engines.cuda.errors import GpuError
 from engines.cuda.libraries import libcuda as libcuda_calls
 
@@ -32,7 +32,7 @@ def test_a_frame_reaches_the_kernels_the_way_the_gpu_allows(
     assert result["again"] == way
     assert result["read_only"] == read_only_way
     assert result["in_place"] == (way == "IN_PLACE")
-    assert result["says"] == f"stand-in, sm_87, CUDA 13.0 by {library}; frames: {FrameWay[way].value}"
+    assert result["says"] == f"stand-in, sm_87, CUDA 13.0 by {library}; frames: {FrameTransfer[way].value}"
 
 
 def test_what_would_go_wrong_on_the_gpu_is_refused_in_words(over_stand_in: Run, library: str) -> None:
@@ -48,7 +48,7 @@ def test_what_would_go_wrong_on_the_gpu_is_refused_in_words(over_stand_in: Run, 
 
 def test_a_discrete_gpu_never_reads_the_ring_in_place() -> None:
     facts = GpuFacts("any", 89, (12, 6), 10, 1 << 30, False, True, True)
-    assert choose_way(facts, writable=True) is FrameWay.DMA
+    assert choose_transfer(facts, writable=True) is FrameTransfer.DMA
 
 
 def test_without_a_cuda_library_the_reason_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

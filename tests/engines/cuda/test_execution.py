@@ -100,7 +100,7 @@ def test_what_cannot_be_run_is_refused_in_words(run: Run, library: str) -> None:
     assert result["busy"] == "Busy: all 2 stream slots are in use; finish a batch first"
     assert result["too_many"] == "GpuError: 5 frames are more than the largest batch, 4"
     assert result["no_profile"] == "GpuError: engine pairs takes 1 to 2 pictures at once, not 3"
-    kernels = "kernels do ltrb, yolox, yolov8; the processor looks instead"
+    kernels = "kernels do ltrb, yolox, yolov8; the CPU looks instead"
     assert result["no_decoder"] == f"GpuError: engine pairs: no kernel decodes nanodet outputs, {kernels}"
     other = "yolov8 with boxes or scores of another kind"
     assert result["no_meaning"] == f"GpuError: engine pairs: no kernel decodes {other} outputs, {kernels}"

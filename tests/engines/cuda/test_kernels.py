@@ -1,4 +1,4 @@
-"""The CUDA kernels' own source, built for this processor, against the oracle and against the CPU path."""
+"""The CUDA kernels' own source, built for this CPU, against the oracle and against the CPU path."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_wrong_arguments_are_refused_before_the_launch(arguments: tuple[int, ...
 def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostKernels) -> None:
     picture = np.random.default_rng(5).integers(0, 256, (288, 384, 3), np.uint8)
     canvas = np.empty((160, 224, 3), np.uint8)
-    lies = preprocess.Canvas(canvas, "corner").lay(picture)
+    lies = preprocess.Canvas(canvas, "corner").letterbox(picture)
     out = rubbish((1, 3, 160, 224), np.float32)
     table = descriptors([Placed(address(picture), picture.nbytes, 384, 288, lies.offset_xy, lies.size_wh)])
     rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)

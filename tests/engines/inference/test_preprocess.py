@@ -16,14 +16,14 @@ def gradient(width: int, height: int) -> np.ndarray:
 
 def test_a_picture_is_laid_into_the_buffer_itself_at_the_top_left() -> None:
     pixels = np.zeros((64, 64, 3), np.uint8)
-    Canvas(pixels, "corner").lay(gradient(128, 64))
+    Canvas(pixels, "corner").letterbox(gradient(128, 64))
     assert np.array_equal(pixels[:32], cv2.resize(gradient(128, 64), (64, 32)))
     assert (pixels[32:] == PAD_VALUE).all()
 
 
 def test_a_centred_picture_has_grey_on_both_sides() -> None:
     pixels = np.zeros((64, 64, 3), np.uint8)
-    Canvas(pixels, "centre").lay(np.full((64, 128, 3), 7, np.uint8))
+    Canvas(pixels, "centre").letterbox(np.full((64, 128, 3), 7, np.uint8))
     assert (pixels[16:48] == 7).all()
     assert (pixels[:16] == PAD_VALUE).all()
     assert (pixels[48:] == PAD_VALUE).all()
@@ -31,22 +31,22 @@ def test_a_centred_picture_has_grey_on_both_sides() -> None:
 
 def test_a_stretched_picture_fills_the_input() -> None:
     pixels = np.zeros((32, 64, 3), np.uint8)
-    Canvas(pixels, "stretch").lay(np.full((100, 100, 3), 9, np.uint8))
+    Canvas(pixels, "stretch").letterbox(np.full((100, 100, 3), 9, np.uint8))
     assert (pixels == 9).all()
 
 
 def test_a_picture_of_another_size_leaves_nothing_of_the_one_before() -> None:
     pixels = np.zeros((64, 64, 3), np.uint8)
     canvas = Canvas(pixels, "corner")
-    canvas.lay(np.full((64, 64, 3), 250, np.uint8))
-    canvas.lay(np.full((64, 128, 3), 7, np.uint8))
+    canvas.letterbox(np.full((64, 64, 3), 250, np.uint8))
+    canvas.letterbox(np.full((64, 128, 3), 7, np.uint8))
     assert (pixels[:32] == 7).all()
     assert (pixels[32:] == PAD_VALUE).all()
 
 
 def test_a_picture_of_the_inputs_own_size_is_copied_as_it_is() -> None:
     pixels = np.zeros((48, 64, 3), np.uint8)
-    Canvas(pixels, "corner").lay(gradient(64, 48))
+    Canvas(pixels, "corner").letterbox(gradient(64, 48))
     assert np.array_equal(pixels, gradient(64, 48))
 
 

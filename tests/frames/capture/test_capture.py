@@ -13,7 +13,7 @@ from runtime import messages
 from runtime.clock import HostClock
 from runtime.frames.capture.scaling import fitted
 from runtime.frames.capture.thread import Capture
-from runtime.frames.capture.watch import PictureWatch
+from runtime.frames.capture.watch import FrameWatch
 from runtime.frames.opening import open_source
 from runtime.frames.ring.buffer import FrameRing, Image, PixelFormat
 from runtime.frames.ring.lending import FrameConsumer, FrameLender, LeasedRing
@@ -24,7 +24,7 @@ from tests.frames.films import damaged, make_film
 
 
 class Scripted:
-    """A camera of 100 pictures a second, of which each fifth or none is too old, with a remark of its own."""
+    """A camera of 100 frames a second, of which each fifth or none is too old, with a remark of its own."""
 
     label, size, fps, pixel_format = "door", (160, 120), 100.0, PixelFormat.BGR
     waits = truncated = False
@@ -54,7 +54,7 @@ class Scripted:
 
 @contextmanager
 def capturing(
-    uri: str | Source, watch: Callable[[], PictureWatch] = PictureWatch
+    uri: str | Source, watch: Callable[[], FrameWatch] = FrameWatch
 ) -> Iterator[tuple[Capture, FrameConsumer]]:
     ring = FrameRing.create(6, 160, 120)
     lent = LeasedRing(FrameLender(ring))
@@ -88,13 +88,13 @@ def wait(condition: Callable[[], bool], within_s: float = 8.0) -> None:
 
 def test_a_picture_that_stands_still_is_frozen(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "still.avi", picture=still, fps=20, codec="MJPG")
-    with capturing(f"file:{clip}?loop=1", lambda: PictureWatch(frozen_after_s=0.5)) as (capture, _):
+    with capturing(f"file:{clip}?loop=1", lambda: FrameWatch(frozen_after_s=0.5)) as (capture, _):
         wait(lambda: capture.status.state is SourceState.FROZEN)
 
 
 def test_a_moving_picture_is_live(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "moving.mp4", fps=20)
-    with capturing(f"file:{clip}", lambda: PictureWatch(frozen_after_s=0.5)) as (capture, _):
+    with capturing(f"file:{clip}", lambda: FrameWatch(frozen_after_s=0.5)) as (capture, _):
         seen = set()
         wait(lambda: seen.add(capture.status.state) or capture.finished)  # type: ignore[func-returns-value]
         assert seen <= {SourceState.CONNECTING, SourceState.LIVE, SourceState.ENDED}

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from runtime.frames.capture.watch import PictureWatch, StreamFinding
+from runtime.frames.capture.watch import FrameWatch, StreamFinding
 from runtime.frames.timing import AnalysisPacer, StaleShare
 
 
@@ -42,13 +42,13 @@ def noisy(level: int, spread: int, seed: int) -> np.ndarray:
 
 
 def test_a_dark_picture_without_contrast_is_black_after_a_while() -> None:
-    watch = PictureWatch(black_after_s=2.0)
+    watch = FrameWatch(black_after_s=2.0)
     findings = [watch.look(noisy(6, 3, second), second * 0.5) for second in range(6)]
     assert findings == [StreamFinding.FINE] * 4 + [StreamFinding.BLACK] * 2
 
 
 def test_a_night_scene_with_a_lamp_is_not_black() -> None:
-    watch = PictureWatch(black_after_s=1.0)
+    watch = FrameWatch(black_after_s=1.0)
     scene = noisy(8, 4, 1)
     scene[:40, :60] = 220
     assert [watch.look(scene + np.uint8(second % 2), float(second)) for second in range(5)] == [
@@ -57,7 +57,7 @@ def test_a_night_scene_with_a_lamp_is_not_black() -> None:
 
 
 def test_a_picture_that_never_differs_is_frozen_and_recovers_with_the_next_that_does() -> None:
-    watch = PictureWatch(frozen_after_s=3.0)
+    watch = FrameWatch(frozen_after_s=3.0)
     still = noisy(100, 50, 1)
     findings = [watch.look(still, float(second)) for second in range(6)]
     assert findings == [StreamFinding.FINE] * 4 + [StreamFinding.FROZEN] * 2
@@ -65,7 +65,7 @@ def test_a_picture_that_never_differs_is_frozen_and_recovers_with_the_next_that_
 
 
 def test_a_still_scene_with_a_sensors_noise_is_not_frozen() -> None:
-    watch = PictureWatch(frozen_after_s=1.0)
+    watch = FrameWatch(frozen_after_s=1.0)
     assert all(watch.look(noisy(100, 1, second), float(second)) is StreamFinding.FINE for second in range(10))
 
 

@@ -1,4 +1,4 @@
-"""Network cameras through GStreamer. The video engine is a Jetson's; here the processor decodes instead."""
+"""Network cameras through GStreamer. The video engine is a Jetson's; here the CPU decodes instead."""
 
 from __future__ import annotations
 

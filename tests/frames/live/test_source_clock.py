@@ -89,7 +89,7 @@ WRONG: dict[str, tuple[Stamp, str]] = {
     "they stand still": (lambda t, k: 5.0, "stand still"),
     "they stand still after a while": (lambda t, k: min(t, 20.0), "stand still"),
     "each is given three times": (lambda t, k: t - t % 0.3, "stand still"),
-    "10 pictures a second are stamped as 15": (lambda t, k: t * 2 / 3, "33 % slow"),
+    "10 frames a second are stamped as 15": (lambda t, k: t * 2 / 3, "33 % slow"),
     "they run 20 % slow": (lambda t, k: t * 0.8, "20 % slow"),
     "they run 20 % fast": (lambda t, k: t * 1.2, "20 % fast"),
     "they run twice as fast": (lambda t, k: t * 2, "100 % fast"),

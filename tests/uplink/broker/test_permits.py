@@ -100,14 +100,14 @@ def test_what_a_broker_permits_is_kept_to_and_nothing_is_held_back(
         box.sender.start()
         try:
             if "max_qos 0" in settings and trust_broker:
-                wait_until(lambda: "QoS 0 only" in box.sender.tally().detail, PATIENCE_S)
+                wait_until(lambda: "QoS 0 only" in box.sender.stats().detail, PATIENCE_S)
                 return
             wait_until(lambda: (cloud.kept("before"), cloud.kept("after")) == (400, 100), PATIENCE_S)
-            wait_until(lambda: box.sender.tally().backlog == 0, PATIENCE_S)
+            wait_until(lambda: box.sender.stats().backlog == 0, PATIENCE_S)
             expected = [] if fits else [(UNSENDABLE, ((401, 401),))]
             wait_until(lambda: gaps_in(box.path) == expected, PATIENCE_S)
             wait_until(lambda: cloud.audit()[0].complete, PATIENCE_S)
-            assert box.sender.tally().given_up == (0 if fits else 1)
+            assert box.sender.stats().given_up == (0 if fits else 1)
         finally:
             box.close()
             cloud.close()
@@ -122,8 +122,8 @@ def test_a_connection_that_breaks_over_a_message_says_what_can_be_the_cause(
         box.outbox.flush()
         box.sender.start()
         try:
-            wait_until(lambda: "under way" in box.sender.tally().detail, PATIENCE_S)
-            detail = box.sender.tally().detail
+            wait_until(lambda: "under way" in box.sender.stats().detail, PATIENCE_S)
+            detail = box.sender.stats().detail
             for cause in ("larger than the broker permits", "retained", "QoS", "client id", "ACL"):
                 assert cause in detail
         finally:
@@ -153,10 +153,10 @@ class TestPermits:
 
     def test_what_connack_says_holds(self) -> None:
         permits = Permits()
-        permits.hear(SimpleNamespace(MaximumPacketSize=5_000, RetainAvailable=0, MaximumQoS=0))
+        permits.receive(SimpleNamespace(MaximumPacketSize=5_000, RetainAvailable=0, MaximumQoS=0))
         assert (permits.max_packet, permits.can_retain, permits.max_qos) == (5_000, False, 0)
         permits = Permits()
-        permits.hear(SimpleNamespace())
+        permits.receive(SimpleNamespace())
         assert (permits.max_packet, permits.can_retain, permits.max_qos) == (None, True, 1)
 
 

@@ -61,8 +61,8 @@ def test_a_device_delivers_under_its_own_name_with_a_key_it_made_itself(
         outbox.append([visit()] * 20)
     sender = Sender(path, ORIGIN, secured.settings(tls))
     sender.start()
-    wait_until(lambda: sender.tally().delivered_seq == 20, 10)
-    assert sender.tally().held_kinds == {}
+    wait_until(lambda: sender.stats().delivered_seq == 20, 10)
+    assert sender.stats().held_kinds == {}
     sender.stop()
 
 

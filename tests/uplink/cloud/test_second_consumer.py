@@ -98,7 +98,7 @@ def consumer(repo: Path, broker: LocalBroker, tmp_path: Path) -> Iterator[Consum
 
 def is_delivered(*devices: Device) -> bool:
     """Whether nothing is left to send; a device that is not connected yet knows of nothing to send."""
-    return all(one.sender.tally().connected and one.sender.tally().backlog == 0 for one in devices)
+    return all(one.sender.stats().connected and one.sender.stats().backlog == 0 for one in devices)
 
 
 def settled(consumer: Consumer, promises: Promises, said: dict[str, int], *devices: Device) -> None:
@@ -137,7 +137,7 @@ def test_a_restored_image_brings_again_what_the_consumer_has_and_it_is_kept_once
         first = box.outbox.stream
     with Device(tmp_path / "image", broker.port) as image:
         image.say("c", 1, 150)
-        assert until(lambda: image.sender.tally().renewals == 1, PATIENCE_S)
+        assert until(lambda: image.sender.stats().renewals == 1, PATIENCE_S)
         image.say("d", 1, 10)
         settled(consumer, promises, {"a": 300, "b": 200, "c": 150, "d": 10}, image)
         assert image.outbox.stream != first
@@ -161,7 +161,7 @@ def test_two_clones_are_told_apart_and_both_kept_whole(
                 one.say(f"one{turn}", 1, 20)
                 two.say(f"two{turn}", 1, 20)
                 said |= {f"one{turn}": 20, f"two{turn}": 20}
-            differ = lambda: one.sender.tally().stream != two.sender.tally().stream  # noqa: E731
+            differ = lambda: one.sender.stats().stream != two.sender.stats().stream  # noqa: E731
             assert until(differ, PATIENCE_S), "the acknowledgements did not tell the copies of each other"
             settled(consumer, promises, said, one, two)
         consumer.close()
@@ -297,11 +297,11 @@ def test_a_forged_acknowledgement_makes_nothing_missing(
         box.say("a", 1, 2_000)
         box.outbox.flush()
         box.sender.start()
-        assert until(lambda: box.sender.tally().messages_sent >= 3, PATIENCE_S)
+        assert until(lambda: box.sender.stats().messages_sent >= 3, PATIENCE_S)
         said = json.dumps(forged).replace("STREAM", box.outbox.stream).encode()
         with RawClient(broker.port, "forger") as forger:
             forger.publish(f"{TOPIC}/ack", said)
-        assert until(lambda: box.sender.tally().acks_refused == 1, PATIENCE_S)
+        assert until(lambda: box.sender.stats().acks_refused == 1, PATIENCE_S)
         consumer.start()
         settled(consumer, Promises(), {"a": 2_000}, box)
 
@@ -322,7 +322,7 @@ def test_a_database_put_back_from_a_copy_is_filled_again(
         consumer.start()
         box.say("b", 1, 200)
         assert until(lambda: consumer.kept("b") == 200, PATIENCE_S)
-        assert until(lambda: box.sender.tally().delivered_seq == 500, PATIENCE_S)
+        assert until(lambda: box.sender.stats().delivered_seq == 500, PATIENCE_S)
     consumer.end(subprocess.Popen.terminate)
     copied(tmp_path / "copy.db", consumer.db)
     consumer.start()

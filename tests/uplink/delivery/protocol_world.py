@@ -26,7 +26,7 @@ from runtime.uplink.cloud.receiver import Receiver
 from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.session import CONTROL, Session
 from runtime.uplink.delivery.settings import SessionSettings
-from runtime.uplink.delivery.tally import Tally
+from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox.limits import OutboxLimits
@@ -131,7 +131,7 @@ class Box:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._tally = Tally()
+        self._stats = DeliveryStats()
         self._terms = SessionSettings(
             *(folder / "outbox.db", ORIGIN, BrokerSettings(host="model")),
             DeliveryLimits(batch_events=3, resend_after_s=0.03, live_lane_after=5, replay_every_s=0.0),
@@ -172,8 +172,8 @@ class Box:
         ours, self._wake = socket.socketpair()
         self._wake_ours = ours
         ours.setblocking(False)
-        self._tally.renewed_s = None
-        self._session = session = Session(self._terms, self._tally, threading.Event(), ours)
+        self._stats.renewed_s = None
+        self._session = session = Session(self._terms, self._stats, threading.Event(), ours)
         session._link.connect()
         session._link.subscribe([wire.topic(ORIGIN, leaf) for leaf in CONTROL])
         session._meet()

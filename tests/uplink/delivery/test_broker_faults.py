@@ -30,7 +30,7 @@ from tests.uplink.ends import ORIGIN, Device, WaitUntil, cloud_of, device_of, he
 
 
 def sent_more_than(device: Device, messages: int) -> bool:
-    return device.sender.tally().messages_sent > messages
+    return device.sender.stats().messages_sent > messages
 
 
 @pytest.mark.parametrize("protocol", [5, 311])
@@ -46,7 +46,7 @@ def test_every_event_arrives_once(
         wait_until(lambda: cloud.has(3), 10)
         device.say(4, 3_000)
         wait_until(lambda: cloud.has(3_000), 20)
-        wait_until(lambda: device.sender.tally().delivered_seq == 3_000, 10)
+        wait_until(lambda: device.sender.stats().delivered_seq == 3_000, 10)
         audit = cloud.audit()
         assert audit is not None and (audit.events, audit.named_in_gaps) == (3_000, 0)
 
@@ -60,14 +60,14 @@ def test_a_broker_killed_in_a_burst_loses_nothing(
         device_of(tmp_path, broker.port, limits=limits) as device,
     ):
         for first in (1, 2_001, 4_001):
-            sent_before = device.sender.tally().messages_sent
+            sent_before = device.sender.stats().messages_sent
             device.say(first, first + 1_999)
             wait_until(partial(sent_more_than, device, sent_before + 20), 10)
             broker.kill()
             time.sleep(0.2)
             broker.start()
         wait_until(lambda: cloud.has(6_000), 40)
-        wait_until(lambda: device.sender.tally().delivered_seq == 6_000, 20)
+        wait_until(lambda: device.sender.stats().delivered_seq == 6_000, 20)
 
 
 def test_what_a_killed_broker_had_acknowledged_for_an_absent_cloud_is_sent_again(
@@ -78,9 +78,9 @@ def test_what_a_killed_broker_had_acknowledged_for_an_absent_cloud_is_sent_again
     with device_of(tmp_path, broker.port, limits=DeliveryLimits(batch_events=50)) as device:
         device.say(1, 2_000)
         wait_until(
-            lambda: device.sender.tally().messages_sent >= 40 and device.sender.tally().in_flight == 0, 10
+            lambda: device.sender.stats().messages_sent >= 40 and device.sender.stats().in_flight == 0, 10
         )
-        assert device.sender.tally().delivered_seq == 0
+        assert device.sender.stats().delivered_seq == 0
         broker.kill()
         broker.start()
         with cloud_of(tmp_path / "cloud.db", broker.port) as cloud:
@@ -93,7 +93,7 @@ def test_a_cloud_that_lost_everything_can_ask_for_all_that_is_retained(
     with device_of(tmp_path, broker.port) as device:
         with cloud_of(tmp_path / "first.db", broker.port) as cloud:
             device.say(1, 500)
-            wait_until(lambda: cloud.has(500) and device.sender.tally().delivered_seq == 500, 15)
+            wait_until(lambda: cloud.has(500) and device.sender.stats().delivered_seq == 500, 15)
         link = MqttClient(BrokerSettings(host="127.0.0.1", port=broker.port), "asks")
         link.connect()
         with cloud_of(tmp_path / "second.db", broker.port) as second:
@@ -111,13 +111,13 @@ def test_a_half_open_connection_is_noticed_and_replaced(
         device_of(tmp_path, proxy.port, ack_timeout_s=1.0) as device,
     ):
         device.say(1, 10)
-        wait_until(lambda: device.sender.tally().delivered_seq == 10, 10)
+        wait_until(lambda: device.sender.stats().delivered_seq == 10, 10)
         proxy.deaf = True
         device.say(11, 400)
-        wait_until(lambda: "acknowledged nothing" in device.sender.tally().detail, 10)
+        wait_until(lambda: "acknowledged nothing" in device.sender.stats().detail, 10)
         proxy.forget()
         wait_until(lambda: cloud.has(400), 20)
-        assert device.sender.tally().connects >= 2
+        assert device.sender.stats().connects >= 2
     proxy.close()
 
 
@@ -147,13 +147,13 @@ def test_a_kind_the_acl_refuses_is_held_back_and_delivered_once_it_is_allowed(
         limits = DeliveryLimits(hold_s=0.5)
         with device_of(tmp_path, broker.port, trust_broker=True, limits=limits) as device:
             device.outbox.append([health(1), visit(1), health(2), visit(2)])
-            wait_until(lambda: device.sender.tally().events_delivered == 2, 10)
-            tally = device.sender.tally()
-            assert "135" in tally.held_kinds["health"]
-            assert tally.connected and tally.delivered_seq == 0
+            wait_until(lambda: device.sender.stats().events_delivered == 2, 10)
+            stats = device.sender.stats()
+            assert "135" in stats.held_kinds["health"]
+            assert stats.connected and stats.delivered_seq == 0
             acl.write_text("topic readwrite #\n")
             os.kill(broker.pid, signal.SIGHUP)
-            wait_until(lambda: device.sender.tally().delivered_seq == 4, 10)
+            wait_until(lambda: device.sender.stats().delivered_seq == 4, 10)
 
 
 def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
@@ -235,7 +235,7 @@ def test_a_broker_that_forgot_everything_is_told_the_status_again_and_lets_it_ex
         for kept in broker.folder.glob("mosquitto.db*"):
             kept.unlink()
         broker.start()
-        wait_until(lambda: device.sender.tally().connects == 2, 15)
+        wait_until(lambda: device.sender.stats().connects == 2, 15)
         wait_until(lambda: retained_status(broker.port) is not None, 10)
         message = retained_status(broker.port)
     assert message is not None and message.retain
@@ -257,7 +257,7 @@ def test_single_events_and_batches_carry_cloudevents_attributes(
     client.subscribe("tagsight/v1/+/+/visit", qos=1)
     client.loop_start()
     with device_of(tmp_path, broker.port, trust_broker=True) as device:
-        wait_until(lambda: device.sender.tally().connected, 10)
+        wait_until(lambda: device.sender.stats().connected, 10)
         device.say(1, 1)
         wait_until(lambda: len(got) == 1, 10)
         device.say(2, 400)

@@ -38,7 +38,7 @@ def test_a_box_with_a_new_disk_loses_nothing_and_says_whom_it_follows(
     stack.callback(cloud.close)
     old = Device(tmp_path / "old", broker.port)
     old.say("old", 1, 800)
-    wait_until(lambda: old.sender.tally().delivered_seq == 800, PATIENCE_S)
+    wait_until(lambda: old.sender.stats().delivered_seq == 800, PATIENCE_S)
     old.close()
     new = Device(tmp_path / "new", broker.port, start=False)
     new.say("new", 1, 500)
@@ -46,7 +46,7 @@ def test_a_box_with_a_new_disk_loses_nothing_and_says_whom_it_follows(
     new.sender.start()
     stack.callback(new.close)
     wait_until(lambda: everything_kept(cloud, {"old": 800, "new": 500}), PATIENCE_S)
-    wait_until(lambda: new.sender.tally().delivered_seq == 501, PATIENCE_S)
+    wait_until(lambda: new.sender.stats().delivered_seq == 501, PATIENCE_S)
     audits = {audit.stream: audit for audit in cloud.audit()}
     assert set(audits) == {new.outbox.stream, *audits} and len(audits) == 2
     assert all(audit.complete for audit in audits.values())
@@ -79,11 +79,11 @@ def _put_back(broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, limits
     device = Device(tmp_path / "box", broker.port, olimits=limits)
     with Cloud(path, broker.port):
         device.say("a", 1, 300)
-        wait_until(lambda: device.sender.tally().delivered_seq == 300, PATIENCE_S)
+        wait_until(lambda: device.sender.stats().delivered_seq == 300, PATIENCE_S)
     shutil.copy(path, copy)
     with Cloud(path, broker.port):
         device.say("a", 301, 700)
-        wait_until(lambda: device.sender.tally().delivered_seq == 700, PATIENCE_S)
+        wait_until(lambda: device.sender.stats().delivered_seq == 700, PATIENCE_S)
         device.close()
     shutil.copy(copy, path)
     put_back = Cloud(path, broker.port)
@@ -109,26 +109,26 @@ def test_a_restored_image_goes_on_as_a_new_stream(
     stack.callback(cloud.close)
     box = Device(tmp_path / "box", broker.port, trust_broker)
     box.say("a", 1, 100)
-    wait_until(lambda: cloud.kept("a") == 100 and box.sender.tally().backlog == 0, PATIENCE_S)
+    wait_until(lambda: cloud.kept("a") == 100 and box.sender.stats().backlog == 0, PATIENCE_S)
     box.close()
     shutil.copytree(tmp_path / "box", tmp_path / "image")
     box = Device(tmp_path / "box", broker.port, trust_broker)
     box.say("b", 1, 200)
-    wait_until(lambda: cloud.kept("b") == 200 and box.sender.tally().backlog == 0, PATIENCE_S)
+    wait_until(lambda: cloud.kept("b") == 200 and box.sender.stats().backlog == 0, PATIENCE_S)
     box.close()
     if not has_consumer:
         cloud.leave()
     restored = Device(tmp_path / "image", broker.port, trust_broker)
     stack.callback(restored.close)
     restored.say("c", 1, 150)
-    wait_until(lambda: restored.sender.tally().renewals == 1, PATIENCE_S)
+    wait_until(lambda: restored.sender.stats().renewals == 1, PATIENCE_S)
     if not has_consumer:
         restored.say("d", 1, 10)
         cloud.arrive()
     else:
         restored.say("d", 1, 10)
     wait_until(lambda: everything_kept(cloud, {"a": 100, "b": 200, "c": 150, "d": 10}), PATIENCE_S)
-    wait_until(lambda: restored.sender.tally().backlog == 0, PATIENCE_S)
+    wait_until(lambda: restored.sender.stats().backlog == 0, PATIENCE_S)
     assert all(audit.complete and audit.clashes == 0 for audit in cloud.audit())
     assert len(cloud.audit()) == 2
 
@@ -143,7 +143,7 @@ def test_two_copies_under_one_name_are_told_apart_and_both_kept(
         stack.callback(cloud.close)
         one = Device(tmp_path / "one", broker.port)
         one.say("common", 1, 50)
-        wait_until(lambda: cloud.kept("common") == 50 and one.sender.tally().backlog == 0, PATIENCE_S)
+        wait_until(lambda: cloud.kept("common") == 50 and one.sender.stats().backlog == 0, PATIENCE_S)
         one.close()
         shutil.copytree(tmp_path / "one", tmp_path / "two")
         one, two = Device(tmp_path / "one", broker.port), Device(tmp_path / "two", broker.port)
@@ -154,9 +154,9 @@ def test_two_copies_under_one_name_are_told_apart_and_both_kept(
             one.say(f"one{turn}", 1, 20)
             two.say(f"two{turn}", 1, 20)
             said |= {f"one{turn}": 20, f"two{turn}": 20}
-        wait_until(lambda: one.sender.tally().stream != two.sender.tally().stream, PATIENCE_S)
+        wait_until(lambda: one.sender.stats().stream != two.sender.stats().stream, PATIENCE_S)
         wait_until(lambda: everything_kept(cloud, said), PATIENCE_S)
-        wait_until(lambda: one.sender.tally().backlog == two.sender.tally().backlog == 0, PATIENCE_S)
+        wait_until(lambda: one.sender.stats().backlog == two.sender.stats().backlog == 0, PATIENCE_S)
         assert all(audit.complete for audit in cloud.audit())
 
 
@@ -180,13 +180,13 @@ def test_an_acknowledgement_of_what_was_never_sent_is_refused_counted_and_told(
     device.say("a", 1, 2_000)
     device.outbox.flush()
     device.sender.start()
-    wait_until(lambda: device.sender.tally().messages_sent >= 3, PATIENCE_S)
+    wait_until(lambda: device.sender.stats().messages_sent >= 3, PATIENCE_S)
     forger = client(broker.port)
     stack.callback(forger.loop_stop)
     said = forged.replace(b"STREAM", device.outbox.stream.encode())
     forger.publish(wire.topic(ORIGIN, "ack"), said, qos=1).wait_for_publish(5)
     if b"another" not in forged:
-        wait_until(lambda: device.sender.tally().acks_refused == 1, PATIENCE_S)
+        wait_until(lambda: device.sender.stats().acks_refused == 1, PATIENCE_S)
     cloud = Cloud(tmp_path / "cloud.db", broker.port)
     stack.callback(cloud.close)
     wait_until(lambda: cloud.kept("a") == 2_000, PATIENCE_S)

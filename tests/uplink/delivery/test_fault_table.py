@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from bench.reliability.faults.box import NoBox
 from bench.reliability.faults.command import ROWS, faults
 from bench.reliability.faults.mends import MENDS, places
-from contract.envelope import Origin, seal
+from contract.envelope import Origin, encode_event
 from contract.facts import Visit
 from contract.gaps import gap_facts
 from runtime.uplink.cloud.store import CloudStore
@@ -100,7 +100,7 @@ def test_the_quick_run_reaches_every_stage_boundary_before_it_kills_at_random_mo
 class TestAccount:
     def visit(self, run: int, number: int, seq: int) -> bytes:
         fact = Visit(key=f"visit/{run}/{number}", time_s=1.7e9, visitor="v", direction="in", entrance="door")
-        return seal(fact, ORIGIN, seq, 1.7e9)
+        return encode_event(fact, ORIGIN, seq, 1.7e9)
 
     def cloud(self, folder: Path, *bodies: bytes) -> Path:
         store = CloudStore(folder / "cloud.db")
@@ -115,7 +115,7 @@ class TestAccount:
 
     def test_what_is_missing_is_lost_unless_a_gap_names_it(self, tmp_path: Path) -> None:
         (gap,) = gap_facts([(2, 3)], "full", 1.7e9)
-        bodies = [self.visit(1, 1, 1), self.visit(1, 5, 5), seal(gap, ORIGIN, 6, 1.7e9)]
+        bodies = [self.visit(1, 1, 1), self.visit(1, 5, 5), encode_event(gap, ORIGIN, 6, 1.7e9)]
         account = take_account(self.cloud(tmp_path, *bodies), 8)
         assert (account.lost, account.named_in_gaps) == (3, 2)
         assert not account.sound

@@ -100,7 +100,7 @@ def history(seed: int) -> list[Step]:
 
 @pytest.fixture(autouse=True)
 def in_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "Link", ModelLink)
+    monkeypatch.setattr(session, "MqttClient", ModelLink)
     monkeypatch.setattr(writer, "LOOK_S", 0.001)
 
 
@@ -154,14 +154,14 @@ def copies_are_not_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answers_come_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Receiver._greet
+    whole = Receiver._take_status
 
     def greet(self: Receiver, *arguments: object) -> None:
         whole(self, *arguments)  # type: ignore[arg-type]
         for stream in self._store.streams():
             self._tell_position(ModelLink.broker.links[CONSUMER], stream)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Receiver, "_greet", greet)
+    monkeypatch.setattr(Receiver, "_take_status", greet)
 
 
 @pytest.mark.slow

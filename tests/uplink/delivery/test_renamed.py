@@ -21,8 +21,8 @@ NAMES = [Origin("plaza", "box-2"), Origin("arcade", "box-1"), Origin('a "quoted"
 
 
 def is_delivered(device: Device) -> bool:
-    tally = device.sender.tally()
-    return tally.connected and tally.backlog == 0
+    stats = device.sender.stats()
+    return stats.connected and stats.backlog == 0
 
 
 def outbox_of(folder: Path, count: int, origin: Origin = BEFORE) -> Path:
@@ -101,7 +101,7 @@ def test_nothing_is_sent_under_the_new_name_before_the_writer_has_taken_it(
     sender = Sender(path, after, BrokerSettings(host="127.0.0.1", port=broker.port), first_pause_s=0.1)
     with Heard(broker.port, ["tagsight/v1/+/+/visit"]) as heard:
         sender.start()
-        assert until(lambda: "has yet to begin a new stream" in sender.tally().detail, 10)
+        assert until(lambda: "has yet to begin a new stream" in sender.stats().detail, 10)
         with Outbox(path, after):
             assert until(lambda: len(heard.on("visit")) > 0, 10)
         sender.stop()

@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from contract.envelope import seal
+from contract.envelope import encode_event
 from contract.facts import Store
 from contract.wire import ROOT
 from runtime.uplink.broker.mosquitto import LocalBroker
@@ -40,7 +40,7 @@ def test_who_comes_later_gets_the_newest_setup_and_an_older_one_sent_again_does_
     with device_of(tmp_path, broker.port, trust_broker=True) as device:
         device.outbox.append([setup(1), visit(1)])
         device.outbox.append([setup(2), visit(2)])
-        wait_until(lambda: device.sender.tally().delivered_seq == 4, 10.0)
+        wait_until(lambda: device.sender.stats().delivered_seq == 4, 10.0)
         with cloud_of(tmp_path / "first.db", broker.port) as cloud:
             # It has missed numbers 1 to 4 and asks for them: the old setup is sent once more.
             wait_until(lambda: cloud.has(4), 30.0)
@@ -54,7 +54,7 @@ def test_who_comes_later_gets_the_newest_setup_and_an_older_one_sent_again_does_
 
 def test_a_retained_copy_of_a_stream_that_lives_is_counted_once(tmp_path: Path) -> None:
     store = CloudStore(tmp_path / "cloud.db")
-    copy = seal(setup(1), ORIGIN, 7, 1.7e9, "theirs")
+    copy = encode_event(setup(1), ORIGIN, 7, 1.7e9, "theirs")
     assert store.take(ORIGIN, [copy], retained=True) == [copy]
     assert store.streams() == []
     assert store.take(ORIGIN, [copy]) == []

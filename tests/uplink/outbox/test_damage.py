@@ -18,7 +18,7 @@ from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.reader import OutboxReader
-from runtime.uplink.outbox.repair import DAMAGED_KEPT, suspicion
+from runtime.uplink.outbox.repair import DAMAGED_KEPT, check_request
 from runtime.uplink.outbox.writer import Outbox
 from tests.uplink.ends import WaitUntil
 from tests.uplink.facts import ORIGIN, accounted, stored, visit
@@ -139,7 +139,7 @@ def test_a_reader_that_meets_damage_makes_the_writer_look(
         with path.open("r+b") as file:
             file.seek(4096 * 9)
             file.write(b"\xff" * 4096)
-        suspicion(path).touch()
+        check_request(path).touch()
         for _ in range(500):
             if list(tmp_path.glob("outbox.db.damaged-*")):
                 break
@@ -147,7 +147,7 @@ def test_a_reader_that_meets_damage_makes_the_writer_look(
         outbox.append([visit(1)])
         outbox.flush()
     assert list(accounted(path)) == [(1, stored(path)[-1][0])]
-    assert not suspicion(path).exists()
+    assert not check_request(path).exists()
 
 
 def test_what_can_be_read_of_a_damaged_outbox_is_kept_and_only_the_rest_is_called_lost(
@@ -219,7 +219,7 @@ def test_an_event_on_disk_that_cannot_be_read_is_said_and_does_not_end_the_sende
     sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=broker.port), first_pause_s=0.05)
     sender.start()
     try:
-        wait_until(lambda: "not an event" in sender.tally().detail, 20.0)
+        wait_until(lambda: "not an event" in sender.stats().detail, 20.0)
         assert sender.is_alive()
     finally:
         sender.stop()

@@ -7,7 +7,7 @@ import random
 import signal
 import time
 
-from bench.reliability.faults.box import CAMERA, PATIENCE_S, READER, Box, NoBox
+from bench.reliability.faults.box import CAMERA, LIMIT_S, READER, Box, NoBox
 from bench.reliability.faults.rig import Outcome
 from testing.faults.torn_write import tear
 
@@ -153,7 +153,7 @@ def _until_replaced(box: Box, before: dict[str, int]) -> float:
     """The same after a process has died, counted from now; another one has to be in its place."""
     began_s = time.monotonic()
     while set(box.pids().values()) == set(before.values()):
-        if time.monotonic() - began_s > PATIENCE_S:
+        if time.monotonic() - began_s > LIMIT_S:
             raise RuntimeError("a dead process was not replaced")
         time.sleep(0.05)
     box.wait_until_usual()

@@ -33,7 +33,7 @@ def device_killed(times: int) -> Outcome:
                 stage, boundary = stages[number // 2 % len(stages)]
                 rig.device.start(fuse=Fuse(stage, chance.randint(1, boundary.most_calls)))
                 rig.device.say(FOREVER, DRIP_PER_S)
-                rig.device.bury()
+                rig.device.reap()
         rig.device.start()
         rig.device.say(1)
         rig.device.wait_for_promise(rig.device.promised + 1)

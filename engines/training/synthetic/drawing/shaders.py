@@ -64,7 +64,7 @@ void main() {
 
 
 def painting(lamps: int, folds: bool, mirror: bool) -> str:
-    """The fragment shader with what a shop needs of it: a processor draws each line for every pixel."""
+    """The fragment shader with what a shop needs of it: a CPU draws each line for every pixel."""
     flags = [f"#define LAMPS {lamps}"] + ["#define FOLDS"] * folds + ["#define MIRROR"] * mirror
     return "#version 330\n" + "\n".join(flags) + FRAGMENT
 

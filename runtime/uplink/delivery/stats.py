@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Tally:
+class DeliveryStats:
     """What the sender did so far and where it stands; written by its thread, read by health.
 
     `renewed_s`, `refused_s` and `namesake_s` say when, in monotonic seconds, this outbox last began a new
