@@ -4,11 +4,11 @@
     detector = PersonDetector.open()                  # our own weights, the best back end here
     persons = detector.detect(image_bgr)              # boxes (n, 4) in pixels, scores (n,)
 
-`inference` lays a picture into a network's input, decodes its outputs and suppresses doubles; `backends` run
-the network (OpenVINO, onnxruntime; TensorRT by way of `cuda`). `catalogue` knows the engines by name, ours in
-`weights` and the user's in a folder of their own, and tries a network nobody knows before it is used; its
-`cli` is `tagsight engines`. `build` makes engines for this machine's GPU. `evaluation` measures networks on
-labelled pictures; `models` and `training` (PyTorch, extra `train`) are how our weights are made.
+`inference` letterboxes a frame into a network's input, decodes its outputs and drops duplicates; `backends`
+run the network (OpenVINO, onnxruntime; TensorRT by way of `cuda`). `catalogue` knows the engines by name,
+ours in `weights` and the user's in a folder of their own, and tries a network nobody knows before it is used;
+its `cli` is `tagsight engines`. `build` makes engines for this machine's GPU. `evaluation` measures networks
+on labelled images; `models` and `training` (PyTorch, extra `train`) are how our weights are made.
 """
 
 import os

@@ -5,7 +5,7 @@ Every setting runs in the same process: frames read where they lie in the ring a
 memory, CUDA graphs against pieces queued one by one, two batches in flight against one. Pictures are noise of
 the size asked for: a network's time does not depend on them.
 
-Over the stand-in (`--stand-in`) the same code runs without a GPU; its times say nothing about one.
+Over the fake (`--stand-in`) the same code runs without a GPU; its times say nothing about one.
 """
 
 from __future__ import annotations
@@ -124,13 +124,13 @@ def measure(
 
 
 def _network(detector: PersonDetector, size: tuple[int, int], largest: int) -> tuple[TensorRtNetwork, str]:
-    """The engine to run, and its precision: of the store, or the double over the stand-in."""
+    """The engine to run, and its precision: of the store, or the fake TensorRT's."""
     if stand_in.is_here():
         from engines.cuda.execution import batch_sizes_of
         from testing.gpu.tensorrt import FakeEngine
 
         engine = FakeEngine(detector.source.path, size, batch_sizes_of(largest))
-        return read_network(engine, "double of TensorRT"), "fp32"
+        return read_network(engine, "fake TensorRT"), "fp32"
     from engines.cuda.stored import network_of
 
     network = network_of(detector, size)
@@ -230,7 +230,7 @@ def show(
     over: bool,
     as_json: bool,
 ) -> None:
-    """Print the figures, or why there are none. `over`: over the stand-in, in a process of its own."""
+    """Print the figures, or why there are none. `over`: over the fake, in a process of its own."""
     if over and not stand_in.is_here():
         size, sizes = "{}x{}".format(*picture_wh), ",".join(map(str, batches))
         again = ["bench", "engines", "--gpu", "--detector", name, "--picture", size, "--batches", sizes]

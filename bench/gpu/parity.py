@@ -4,8 +4,8 @@ Two cameras show the clip, one as BGR and one as NV12. Every frame goes through 
 the GPU; the vision process's executor starts the next pair before it takes the persons of the last one.
 The reference is the vision process's other way: `PersonDetector` on onnxruntime, NV12 converted by OpenCV.
 
-On a machine with a GPU the network is the engine of the store. Without one, with `--stand-in`, libcuda is a
-stand-in that runs the kernels on the CPU, as late as it may, and TensorRT is a double over onnxruntime;
+On a machine with a GPU the network is the engine of the store. Without one, with `--stand-in`, libcuda is
+a fake that runs the kernels on the CPU, as late as it may, and TensorRT is a fake over onnxruntime;
 the report says which it was. The CPU path rounds the scaled picture to whole levels, the kernels do not, so
 scores differ a little.
 """
@@ -156,11 +156,11 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
 def open_fake(
     gpu: Gpu, detector: PersonDetector, size: tuple[int, int], looks: tuple[GpuCropNetwork, ...] = ()
 ) -> Execution:
-    """The detector's network run by the double of TensorRT."""
+    """The detector's network run by the fake TensorRT."""
     from testing.gpu.tensorrt import FakeEngine
 
     buckets = batch_sizes_of(2)
-    network = read_network(FakeEngine(detector.source.path, size, buckets), "double of TensorRT")
+    network = read_network(FakeEngine(detector.source.path, size, buckets), "fake TensorRT")
     return Execution(gpu, SlotPlan(network, detector.reading, buckets, looks))
 
 

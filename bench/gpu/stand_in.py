@@ -1,4 +1,4 @@
-"""A benchmark run once more in a process that finds the stand-in where it looks for libcuda."""
+"""A benchmark run once more in a process that finds the fake where it looks for libcuda."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from runtime.errors import TagsightError
 STAND_IN = "TAGSIGHT_STAND_IN"
 ABILITIES = "integrated,register,read_only,graphs,late"
 RUN_LIMIT_S = 550.0
-LABEL = "host double, no GPU"
+LABEL = "host build, no GPU"
 
 
 def is_here() -> bool:
-    """Whether this process runs over the stand-in."""
+    """Whether this process runs over the fake."""
     return STAND_IN in os.environ
 
 
 def run(arguments: Sequence[str], abilities: str = ABILITIES) -> str:
-    """What `tagsight ARGUMENTS` prints over the stand-in. Raises TagsightError with its last words."""
+    """What `tagsight ARGUMENTS` prints over the fake. Raises TagsightError with its last words."""
     from testing.gpu.host_kernels.build import build_stand_in
 
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@
 
 pycuda or cuda-bindings does the calls (`engines.cuda.libraries`). How a ring's frames reach the GPU is
 settled once, when it is opened, and `gpu.describe()` says it in words. This module has run against real
-pycuda and cuda-bindings over a stand-in for libcuda, never on a GPU.
+pycuda and cuda-bindings over a fake libcuda, never on a GPU.
 """
 
 from __future__ import annotations

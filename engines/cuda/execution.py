@@ -5,7 +5,7 @@
     detections = execution.persons(batch) # waits
     answers = execution.finish(batch)     # waits for the crop networks; frames and slot are free again
 
-Never run on a GPU. Over a stand-in for libcuda and a double of TensorRT it gives the CPU path's tracks
+Never run on a GPU. Over a fake libcuda and a fake TensorRT it gives the CPU path's tracks
 (`tagsight bench parity --stand-in`).
 """
 

@@ -7,7 +7,7 @@
     detections = path.persons()           # when the stream is through
 
 Every buffer is made once, for the largest batch, and stays where it is, so what is queued can be captured in
-a graph. Never run on a GPU; on the stand-in for libcuda its persons are those of the CPU path
+a graph. Never run on a GPU; on the fake libcuda its persons are those of the CPU path
 (`tagsight bench parity`).
 """
 

@@ -1,6 +1,6 @@
-"""A test double of TensorRT: its shape of engine and context, over onnxruntime on the CPU.
+"""A fake TensorRT: its shape of engine and context, over onnxruntime on the CPU.
 
-It is no inference back end. It lets `engines.cuda.execution` run where no GPU is, over the stand-in for
+It is no inference back end. It lets `engines.cuda.execution` run where no GPU is, over the fake
 libcuda: a context is told names, shapes and addresses, and what it is asked to run is queued on the stream
 as a host function, which graphs capture as well. Like TensorRT it refuses, by answering False, a shape
 outside its profile, a tensor without an address, memory that the GPU cannot reach, and a capture before the
@@ -31,7 +31,7 @@ class TensorIOMode(Enum):
 
 
 class DataType(Enum):
-    """As in TensorRT; the double knows these two."""
+    """As in TensorRT; the fake knows these two."""
 
     FLOAT = 0
     HALF = 1

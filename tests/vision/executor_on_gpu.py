@@ -1,4 +1,4 @@
-"""The vision process with a GPU's executor, over the stand-in for libcuda: what became of it, as JSON.
+"""The vision process with a GPU's executor, over the fake libcuda: what became of it, as JSON.
 
 python executor_on_gpu.py WEIGHTS double|stored|fail
 """
@@ -56,7 +56,7 @@ def crops_double(looks: crops.CropNetwork) -> GpuCropNetwork:
 
 
 class GpuShop(FakeShop):
-    """A shop whose vision process uses the stand-in."""
+    """A shop whose vision process uses the fake."""
 
     opened = staticmethod(open_double)
 

@@ -1,4 +1,4 @@
-"""What networks on crops say by the GPU's executor and by the CPU, over the stand-in for libcuda, as JSON.
+"""What networks on crops say by the GPU's executor and by the CPU, over the fake libcuda, as JSON.
 
 python heads_on_gpu.py DETECTOR APPEARANCE ACTION
 """

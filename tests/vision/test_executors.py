@@ -41,7 +41,7 @@ def test_with_a_gpu_the_process_reads_rings_in_place_and_follows_everybody(
     over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path
 ) -> None:
     if "onnxruntime" not in backends.installed():
-        pytest.skip("onnxruntime, which the double of TensorRT runs on, is not installed")
+        pytest.skip("onnxruntime, which the fake TensorRT runs on, is not installed")
     if library != libraries.installed()[0]:
         pytest.skip("the process takes the first library that is here")
     result = over_stand_in(SCRIPT, "integrated,register,read_only,graphs,late", str(weights), "double")
@@ -60,7 +60,7 @@ def test_networks_on_crops_say_on_the_gpu_what_they_say_on_the_processor(
     over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path, tmp_path: Path
 ) -> None:
     if library != libraries.installed()[0] or "onnxruntime" not in backends.installed():
-        pytest.skip("the process takes the first library that is here; the double needs onnxruntime")
+        pytest.skip("the process takes the first library that is here; the fake needs onnxruntime")
     appearance = mean_colour_network(tmp_path / "colours.onnx")
     action = mean_colour_network(tmp_path / "brightness.onnx", logit=True)
     action.with_suffix(".yaml").write_text("grown: [0.3, 0.12]")
@@ -109,7 +109,7 @@ def test_a_gpu_that_fails_ends_the_process_with_its_words(
     over_stand_in: Callable[..., dict[str, object]], library: str, weights: Path
 ) -> None:
     if library != libraries.installed()[0] or "onnxruntime" not in backends.installed():
-        pytest.skip("the process takes the first library that is here; the double needs onnxruntime")
+        pytest.skip("the process takes the first library that is here; the fake needs onnxruntime")
     result = over_stand_in(SCRIPT, "integrated,register,read_only,graphs,late", str(weights), "fail")
     assert "CUDA_ERROR_ILLEGAL_ADDRESS" in str(result["detail"])
     assert result["ended"] == [1]

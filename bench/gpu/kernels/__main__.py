@@ -28,8 +28,8 @@ def main() -> int:
     kernels = None if given.file is None else given.file.read_text()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            double = HostKernels(build(Path(folder), kernels=kernels, sanitize=given.sanitize))
-            errors = run_checks(double, given.rounds, tuple(given.only or CHECKS))
+            runner = HostKernels(build(Path(folder), kernels=kernels, sanitize=given.sanitize))
+            errors = run_checks(runner, given.rounds, tuple(given.only or CHECKS))
     except (HostKernelsError, Mismatch) as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from engines.cuda.kernels import launches
 from engines.cuda.kernels.launches import MAX_KEPT, Decoded, Kept
 
 
-def check_decoders(double: Runner, rng: np.random.Generator) -> dict[str, float]:
+def check_decoders(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Every decoder, sizes that are no multiple of the strides, too many or too few cells, NaN, infinity."""
     errors = {}
     for decoder in ("ltrb", "yolox", "yolov8"):
@@ -32,17 +32,17 @@ def check_decoders(double: Runner, rng: np.random.Generator) -> dict[str, float]
         kinds = rubbish((images, cells), np.int32)
         launch = launches.decode(
             decoder,
-            double.address(table),
+            runner.address(table),
             images,
             cells,
-            Decoded(double.address(boxes), double.address(scores), double.address(kinds)),
+            Decoded(runner.address(boxes), runner.address(scores), runner.address(kinds)),
             input_wh=(width, height),
             levels=levels,
             classes=classes,
             only=only,
             least_score=least_score,
         )
-        double.run(launch)
+        runner.run(launch)
         for image in range(images):
             wanted = oracle.decoded(decoder, table[image], only, (width, height), levels, least_score)
             expect(np.array_equal(scores[image], wanted.scores), f"{decoder}: scores differ")
@@ -53,7 +53,7 @@ def check_decoders(double: Runner, rng: np.random.Generator) -> dict[str, float]
     return errors
 
 
-def check_suppress(double: Runner, rng: np.random.Generator) -> dict[str, float]:
+def check_suppress(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
     """None, few, exactly 300 and thousands of candidates; equal scores; more than 200 to keep; classes."""
     images, cells = int(rng.integers(1, 3)), int(rng.choice([1, 7, 255, 300, 301, 700, 2000]))
     spread = float(rng.choice([20.0, 300.0, 4000.0]))
@@ -71,9 +71,9 @@ def check_suppress(double: Runner, rng: np.random.Generator) -> dict[str, float]
         rubbish((images, MAX_KEPT), np.int32),
         rubbish((images,), np.int32),
     )
-    decoded = Decoded(double.address(boxes), double.address(scores), double.address(kinds))
-    out = Kept(*(double.address(array) for array in kept))
-    double.run(launches.suppress(decoded, images, cells, iou_limit, out), int(rng.integers(0, 2)))
+    decoded = Decoded(runner.address(boxes), runner.address(scores), runner.address(kinds))
+    out = Kept(*(runner.address(array) for array in kept))
+    runner.run(launches.suppress(decoded, images, cells, iou_limit, out), int(rng.integers(0, 2)))
     for image in range(images):
         wanted = oracle.kept_of(boxes[image], scores[image], kinds[image], iou_limit)
         expect(int(kept[3][image]) == len(wanted), f"suppress keeps {kept[3][image]}, not {len(wanted)}")
@@ -86,7 +86,7 @@ def check_suppress(double: Runner, rng: np.random.Generator) -> dict[str, float]
     return {}
 
 
-def check_normalise(double: Runner, rng: np.random.Generator) -> dict[str, float]:
+def check_normalise(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Rows from one value to hundreds, of any size from 1e-30 to 1e30, zeros and not finite among them."""
     rows, columns = int(rng.integers(1, 6)), int(rng.choice([1, 2, 127, 128, 129, 256, 512]))
     values = rng.normal(0, 1, (rows, columns)) * 10.0 ** rng.uniform(-30, 30, (rows, 1))
@@ -95,8 +95,8 @@ def check_normalise(double: Runner, rng: np.random.Generator) -> dict[str, float
     if rng.random() < 0.3:
         given[0, -1] = rng.choice([np.nan, np.inf])
     out = rubbish((rows, columns), np.float32)
-    launch = launches.l2_normalise(double.address(given), double.address(out), rows, columns)
-    double.run(launch, int(rng.integers(0, 2)))
+    launch = launches.l2_normalise(runner.address(given), runner.address(out), rows, columns)
+    runner.run(launch, int(rng.integers(0, 2)))
     error = float(np.abs(out - oracle.unit_rows(given)).max())
     expect(error <= 1e-6, f"l2: {error:.3g} off")
     return {"l2 normalise": error}

@@ -15,7 +15,7 @@ RUBBISH = 0xA7
 
 
 class Runner(Protocol):
-    """What runs the kernels: the host double, or a GPU."""
+    """What runs the kernels: the host build, or a GPU."""
 
     def address(self, array: NDArray[Any]) -> int:
         """Where kernels find the array; it keeps its place until `forget`."""
@@ -71,14 +71,14 @@ def _noise(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def placed_at_random(
-    double: Runner, rng: np.random.Generator, picture: OracleImage | None, width: int, height: int
+    runner: Runner, rng: np.random.Generator, picture: OracleImage | None, width: int, height: int
 ) -> Placed:
     """Where the picture goes in an input of that size; it may reach beyond. None: the place is empty."""
     size = (int(rng.integers(1, width + 3)), int(rng.integers(1, height + 3)))
     offset = (int(rng.integers(-2, width - size[0] + 3)), int(rng.integers(-2, height - size[1] + 3)))
     if picture is None:
         return Placed(0, 0, 0, 0, offset, size)
-    lies = (double.address(picture.memory), len(picture.memory), picture.width, picture.height)
+    lies = (runner.address(picture.memory), len(picture.memory), picture.width, picture.height)
     return Placed(*lies, offset, size, picture.format, picture.row_bytes, picture.chroma_offset)
 
 

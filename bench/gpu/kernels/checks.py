@@ -1,4 +1,4 @@
-"""Random cases of every kernel on the host double against the oracle.
+"""Random cases of every kernel on the host build against the oracle.
 
 A check raises Mismatch, or gives the largest error it saw. Every output begins as rubbish, so an element that
 is not written shows; every buffer has exactly the size it needs, so the sanitizers see one step beyond.
@@ -28,14 +28,14 @@ CHECKS: dict[str, tuple[Check, int]] = {
 
 
 def run_checks(
-    double: Runner, rounds: float = 1.0, names: tuple[str, ...] = tuple(CHECKS)
+    runner: Runner, rounds: float = 1.0, names: tuple[str, ...] = tuple(CHECKS)
 ) -> dict[str, float]:
     """The largest error of each kind over `rounds` rounds. Raises Mismatch."""
     largest: dict[str, float] = {}
     for name in names:
         check, cases = CHECKS[name]
         for seed in range(max(1, round(cases * rounds))):
-            for what, error in check(double, np.random.default_rng((seed, len(name)))).items():
+            for what, error in check(runner, np.random.default_rng((seed, len(name)))).items():
                 largest[what] = max(error, largest.get(what, 0.0))
-            double.forget()
+            runner.forget()
     return largest

@@ -41,7 +41,7 @@ def kernels(
     rounds: float,
     as_json: bool,
 ) -> None:
-    """Compare the CUDA kernels with a float64 oracle on this CPU (host double, never GPU speed).
+    """Compare the CUDA kernels with a float64 oracle on this CPU (host build, never GPU speed).
 
     \b
     Example:
@@ -51,7 +51,7 @@ def kernels(
         _on_gpu(rounds, over, as_json)
         return
     console = Console(stderr=as_json)
-    report: dict[str, object] = {"where": "host double"}
+    report: dict[str, object] = {"where": "host build"}
     if mutants:
         report["mutants"] = _hunt(console)
     elif compile_all:
@@ -94,7 +94,7 @@ def _compare(console: Console, sanitize: bool) -> dict[str, float]:
     verdict = run_lane(sanitize=sanitize)
     if verdict.fault is not None:
         raise TagsightError(f"the kernels differ from the oracle: {verdict.fault}")
-    _print_errors(console, "host double", verdict.errors)
+    _print_errors(console, "host build", verdict.errors)
     return verdict.errors
 
 

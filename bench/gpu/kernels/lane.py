@@ -26,7 +26,7 @@ class LaneVerdict:
 
 @lru_cache(maxsize=1)
 def address_sanitizer() -> Path:
-    """The sanitizer's library, to be loaded before Python. Raises DoubleError where that does not work."""
+    """The sanitizer's library, to be loaded before Python. Raises HostKernelsError where it is not there."""
     command = compiler()
     if command is None:
         raise HostKernelsError("no C++ compiler is here (g++)")
@@ -57,7 +57,7 @@ def _preloaded(library: Path) -> dict[str, str]:
 def run_lane(
     kernels: Path | None = None, *, sanitize: bool = False, rounds: float = 1.0, only: tuple[str, ...] = ()
 ) -> LaneVerdict:
-    """Check the kernels in the file, or our own. Raises DoubleError where there is nothing to build with."""
+    """Check the kernels in the file, or our own. Raises HostKernelsError where nothing can be built."""
     if compiler() is None:
         raise HostKernelsError("no C++ compiler is here (g++)")
     environment = {**os.environ, "PYTHONPATH": str(REPO)}

@@ -219,7 +219,7 @@ class Caught:
 
 
 def mutated(mutant: Mutant) -> str:
-    """The kernels with that fault. Raises DoubleError where its place is not found once."""
+    """The kernels with that fault. Raises HostKernelsError where its place is not found once."""
     kernels = source()
     if kernels.count(mutant.right) != 1:
         raise HostKernelsError(
@@ -229,7 +229,7 @@ def mutated(mutant: Mutant) -> str:
 
 
 def judge(mutant: Mutant) -> Caught:
-    """Run the check meant for it, then that check under the sanitizers. Raises DoubleError."""
+    """Run the check meant for it, then that check under the sanitizers. Raises HostKernelsError."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "mutant.cu"
         file.write_text(mutated(mutant))

@@ -25,12 +25,12 @@ from engines.cuda.kernels.launches import MAX_KEPT
 PAD = 114.0
 
 
-def check_letterbox(double: Runner, rng: np.random.Generator) -> dict[str, float]:
+def check_letterbox(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Pictures of several rings into one batch, some places empty, one descriptor a byte short."""
     batch, (width, height) = int(rng.integers(1, 5)), rng.integers(1, 70, 2).tolist()
     count = int(rng.integers(0, batch + 1))
     pictures = [random_picture(rng) if rng.random() < 0.85 else None for _ in range(count)]
-    places = [placed_at_random(double, rng, picture, width, height) for picture in pictures]
+    places = [placed_at_random(runner, rng, picture, width, height) for picture in pictures]
     table = descriptors(places)
     for number in range(count):
         if rng.random() < 0.15 and table["bytes"][number]:
@@ -42,8 +42,8 @@ def check_letterbox(double: Runner, rng: np.random.Generator) -> dict[str, float
     halves = rubbish((batch, 3, height, width), np.float16)
     for out, half in ((whole, False), (halves, True)):
         shape = (batch, height, width)
-        double.run(
-            launches.letterbox(double.address(table), count, double.address(out), shape, rule, half=half)
+        runner.run(
+            launches.letterbox(runner.address(table), count, runner.address(out), shape, rule, half=half)
         )
     expected = np.stack(
         [
@@ -75,16 +75,16 @@ def _compared(
     return {f"{name} fp32, values 0 to 1": error, f"{name} fp16, values 0 to 1": half_error}
 
 
-def check_half(double: Runner, rng: np.random.Generator) -> dict[str, float]:
+def check_half(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
     """All 256 levels at scales from subnormal halves to their overflow, ties included."""
     levels = np.arange(256, dtype=np.uint8).repeat(3)
     scale = float(2.0 ** rng.integers(-10, 27)) * (1.0 if rng.random() < 0.5 else rng.uniform(1.0, 2.0))
     mean = float(rng.choice([0.0, -2048.0, -4096.0, 128.0, 127.3]))
-    table = descriptors([Placed(double.address(levels), 768, 256, 1, (0, 0), (256, 1))])
+    table = descriptors([Placed(runner.address(levels), 768, 256, 1, (0, 0), (256, 1))])
     rule = launches.pixel_rule((mean,) * 3, (scale,) * 3, rgb=False)
     halves = rubbish((1, 3, 1, 256), np.float16)
-    double.run(
-        launches.letterbox(double.address(table), 1, double.address(halves), (1, 1, 256), rule, half=True)
+    runner.run(
+        launches.letterbox(runner.address(table), 1, runner.address(halves), (1, 1, 256), rule, half=True)
     )
     values = (np.arange(256, dtype=np.float32) - np.float32(mean)) / np.float32(scale)
     with np.errstate(over="ignore"):
@@ -94,12 +94,12 @@ def check_half(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     return {}
 
 
-def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
+def check_crops(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
     """Boxes inside, across and outside the picture, larger than the crop, empty, upside down, not finite,
     grown or not; odd counts."""
     images, (width, height) = int(rng.integers(1, 4)), rng.integers(1, 40, 2).tolist()
     pictures = [random_picture(rng) if rng.random() < 0.9 else None for _ in range(images)]
-    places = [placed_at_random(double, rng, picture, 64, 48) for picture in pictures]
+    places = [placed_at_random(runner, rng, picture, 64, 48) for picture in pictures]
     table = descriptors(places)
     boxes = rng.uniform(-30, 90, (images, MAX_KEPT, 4)).astype(np.float32)
     boxes[..., 2:] = boxes[..., :2] + rng.uniform(-4, 60, (images, MAX_KEPT, 2)).astype(np.float32)
@@ -117,15 +117,15 @@ def check_crops(double: Runner, rng: np.random.Generator) -> dict[str, float]:
     owners = rubbish((crops,), np.int32)
     for out, half in ((whole, False), (halves, True)):
         given = (
-            double.address(table),
-            double.address(boxes),
-            double.address(counts),
+            runner.address(table),
+            runner.address(boxes),
+            runner.address(counts),
             images,
-            double.address(out),
-            double.address(owners),
+            runner.address(out),
+            runner.address(owners),
         )
         shape = (crops, height, width)
-        double.run(launches.crop_boxes(*given, shape, rule, half=half, grown=(grown_x, grown_y)))
+        runner.run(launches.crop_boxes(*given, shape, rule, half=half, grown=(grown_x, grown_y)))
     bounded = np.clip(counts, 0, MAX_KEPT)
     everyone = [image * MAX_KEPT + rank for image in range(images) for rank in range(bounded[image])]
     expected_owners = (everyone + [-1] * crops)[:crops]

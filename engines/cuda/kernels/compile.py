@@ -29,7 +29,7 @@ TARGETS = (75, 80, 86, 87, 89, 90, 110, 120, 121)
 """Compute capabilities: Turing to Blackwell; 87 is Orin, 110 Thor."""
 
 OPTIONS = ("--std=c++17", "--fmad=false", "--ptxas-options=-v")
-"""No fused multiply-add: the GPU rounds as the host double does, and these kernels wait for memory anyway."""
+"""No fused multiply-add: the GPU rounds as the host build does, and these kernels wait for memory anyway."""
 
 COMPILE_LIMIT_S = 300.0
 MAX_CACHED = 32

@@ -1,6 +1,6 @@
 """What the kernels are called with: argument types and launch shapes.
 
-A `Launch` is complete: any driver, and the host double of the tests, runs it as it is. Pointers are integers
+A `Launch` is complete: any driver, and the host build of the tests, runs it as it is. Pointers are integers
 (addresses as the GPU sees them).
 """
 

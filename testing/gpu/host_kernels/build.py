@@ -1,4 +1,4 @@
-"""Compiles the host double and calls it."""
+"""Compiles the host build and calls it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SANITIZERS = (
 
 
 class HostKernelsError(TagsightError):
-    """The host double cannot be built, or a kernel broke the rules of CUDA in it."""
+    """The host build cannot be built, or a kernel broke the rules of CUDA in it."""
 
 
 def compiler() -> str | None:
@@ -63,13 +63,13 @@ extern "C" int launch(const char* name, const unsigned* grid, const unsigned* bl
 
 
 def build(folder: Path, *, kernels: str | None = None, sanitize: bool = False) -> Path:
-    """A shared library of the kernels for this CPU, in `folder`. Raises DoubleError."""
+    """A shared library of the kernels for this CPU, in `folder`. Raises HostKernelsError."""
     text = unit(source() if kernels is None else kernels)
     return _compiled(text, folder / "double.so", SANITIZERS if sanitize else ())
 
 
 def build_stand_in(folder: Path) -> Path:
-    """A libcuda.so.1 in `folder` that runs the kernels on this CPU. Raises DoubleError."""
+    """A libcuda.so.1 in `folder` that runs the kernels on this CPU. Raises HostKernelsError."""
     text = f'{unit(source())}#include "{STAND_IN}"\n'
     return _compiled(text, folder / "libcuda.so.1", ("-Wl,-soname,libcuda.so.1", "-ldl"))
 
@@ -108,11 +108,11 @@ class HostKernels:
         """Nothing is kept."""
 
     def run(self, launch: Launch, order: int = 0) -> None:
-        """Run to the end. `order` 1 begins with the last thread. Raises DoubleError for a broken barrier."""
+        """To the end, from the last thread with `order` 1. Raises HostKernelsError for a broken barrier."""
         packed = launch.packed()
         addresses = (ctypes.c_void_p * len(packed))(*(ctypes.addressof(value) for value in packed))
         grid, block = (ctypes.c_uint * 3)(*launch.grid), (ctypes.c_uint * 3)(*launch.block)
         fault = self._launch(launch.kernel.encode(), grid, block, addresses, order)
         if fault:
-            reason = {1: "is not in the double", 2: "ends some threads while others wait at a barrier"}
+            reason = {1: "is not in the host build", 2: "ends some threads while others wait at a barrier"}
             raise HostKernelsError(f"{launch.kernel} {reason.get(fault, fault)}")

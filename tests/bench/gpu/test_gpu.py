@@ -1,4 +1,4 @@
-"""What measures a GPU runs over the stand-in too, and says so; without either it says "not run"."""
+"""What measures a GPU runs over the fake too, and says so; without either it says "not run"."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_latencies_of_stages_and_settings_over_the_stand_in(stand_in: None, say:
     pytest.importorskip("matplotlib")
     size = ("--picture", "320x240", "--batches", "1,2", "--rounds", "2")
     told = json.loads(say("engines", "--gpu", "--stand-in", *size, "--out", str(tmp_path), "--json"))
-    assert "host double, no GPU" in told["device"]
+    assert "host build, no GPU" in told["device"]
     assert set(told["stages_ms"]) == {"1", "2"}
     assert {"fetch", "letterbox", "network", "decode and suppress", "results"} == set(told["stages_ms"]["1"])
     settings = {(row["setting"], row["batch"]): row for row in told["settings"]}
@@ -80,7 +80,7 @@ def test_density_over_the_stand_in_and_on_the_processor(stand_in: None, say: Say
     video.release()
     given = ("--cameras", "2,1", "--seconds", "0.1", "--clip", str(clip), "--json")
     over = json.loads(say("density", "--stand-in", *given))
-    assert "host double, no GPU" in over["where"]
+    assert "host build, no GPU" in over["where"]
     by_processor = json.loads(say("density", "--on", "processor", *given))
     assert "on the CPU" in by_processor["where"]
     for told in (over, by_processor):
@@ -93,7 +93,7 @@ def test_density_over_the_stand_in_and_on_the_processor(stand_in: None, say: Say
 
 def test_the_kernels_checks_run_where_memory_is_the_gpus(stand_in: None, say: Say) -> None:
     told = json.loads(say("kernels", "--stand-in", "--rounds", "0.1", "--json"))
-    assert told["where"] == "stand-in (host double, no GPU)"
+    assert told["where"] == "stand-in (host build, no GPU)"
     assert 0 < told["largest_error"]["letterbox fp16, values 0 to 1"] < 2.5e-4
 
 

@@ -1,6 +1,6 @@
 """Our calls against the real bindings of TensorRT 8.6 to 11: each class, attribute and argument exists there.
 
-A double of the shape of each release is made from its own bindings and refuses whatever they do not have; the
+A fake of the shape of each release is made from its own bindings and refuses whatever they do not have; the
 code that builds engines runs against it. What the real compiler does is tried in test_real_builds.py.
 """
 

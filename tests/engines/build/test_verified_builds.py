@@ -23,7 +23,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
     if not rtx:
         pytest.skip("not run: no TensorRT-RTX (scripts/fetch-tensorrt-rtx)")
     if compiler() is None or "cuda-bindings" not in libraries.installed():
-        pytest.skip("not run: no C++ compiler, or no cuda-bindings, for the stand-in for libcuda")
+        pytest.skip("not run: no C++ compiler, or no cuda-bindings, for the fake libcuda")
     folder = tmp_path_factory.mktemp("verified")
     libcuda = build_stand_in(folder)
     environment = {

@@ -1,7 +1,7 @@
 """Builds an engine and verifies it, in a process of its own: python verified_build.py STORE FRAMES HOW...
 
 Real are the network, TensorRT-RTX's compiler, the store, the CUDA library for Python and what it is told.
-Stand-ins are libcuda and what runs the plan: the double of TensorRT over onnxruntime, which cannot read plans
+Fakes are libcuda and what runs the plan: the fake TensorRT over onnxruntime, which cannot read plans
 and is given the ONNX instead. HOW is what that engine is like, a build each; prints a JSON list of outcomes.
 """
 

@@ -1,4 +1,4 @@
-"""The stand-in for libcuda, and what runs over it in a process of its own: libcuda loads once."""
+"""The fake libcuda, and what runs over it in a process of its own: libcuda loads once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Run = Callable[..., dict[str, object]]
 @pytest.fixture(scope="session")
 def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler() is None:
-        pytest.skip("no C++ compiler (g++) to build the stand-in for libcuda with")
+        pytest.skip("no C++ compiler (g++) to build the fake libcuda with")
     return build_stand_in(tmp_path_factory.mktemp("libcuda"))
 
 
@@ -36,7 +36,7 @@ def library(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def over_stand_in(libcuda: Path) -> Run:
-    """Runs a script of this folder, or an absolute path, over a stand-in of those abilities: its JSON."""
+    """Runs a script of this folder, or an absolute path, over a fake of those abilities: its JSON."""
 
     def run(script: str, abilities: str, *arguments: str) -> dict[str, object]:
         environment = {

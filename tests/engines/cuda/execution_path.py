@@ -1,4 +1,4 @@
-"""Drives `engines.cuda.execution` over the stand-in for libcuda and the double of TensorRT, as JSON.
+"""Drives `engines.cuda.execution` over the fake libcuda and the fake TensorRT, as JSON.
 
 python execution_path.py LIBRARY FOLDER     the abilities are in $TAGSIGHT_STAND_IN
 """

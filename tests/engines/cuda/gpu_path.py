@@ -1,4 +1,4 @@
-"""Drives `engines.cuda.driver` over the stand-in for libcuda, in a process of its own: libcuda loads once.
+"""Drives `engines.cuda.driver` over the fake libcuda, in a process of its own: libcuda loads once.
 
 python gpu_path.py LIBRARY     what the abilities in $TAGSIGHT_STAND_IN lead to, as JSON
 """
@@ -19,7 +19,7 @@ from runtime.frames.ring.buffer import FrameHeader, FrameRing
 
 SIZE = (64, 48)
 CUBIN = b"\x7fELF"
-"""The stand-in has the kernels itself; it only looks whether it is given an ELF file."""
+"""The fake has the kernels itself; it only looks whether it is given an ELF file."""
 
 
 def refused(call: object, *arguments: object, **named: object) -> str:

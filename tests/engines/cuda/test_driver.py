@@ -1,4 +1,4 @@
-"""The driver module over real pycuda and real cuda-bindings, with a stand-in for libcuda below them."""
+"""The driver module over real pycuda and real cuda-bindings, with a fake libcuda below them."""
 
 from __future__ import annotations
 

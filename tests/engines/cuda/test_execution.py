@@ -1,4 +1,4 @@
-"""Batches through contexts, graphs and streams: over the stand-in for libcuda and the double of TensorRT."""
+"""Batches through contexts, graphs and streams: over the fake libcuda and the fake TensorRT."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engines.cuda.execution import batch_sizes_of
 Run = Callable[..., dict[str, object]]
 
 WAYS = [
-    # abilities; whether graphs are captured. `late`: the stand-in does everything as late as it may;
+    # abilities; whether graphs are captured. `late`: the fake does everything as late as it may;
     # `unfair`: only what goes first
     ("integrated,register,graphs,late", True),
     ("register,graphs,late", True),
@@ -51,7 +51,7 @@ _ANSWERS: dict[tuple[str, str], dict[str, object]] = {}
 @pytest.fixture(scope="module", params=WAYS, ids=[way or "nothing" for way, _ in WAYS])
 def way(request: pytest.FixtureRequest) -> tuple[str, bool]:
     if "onnxruntime" not in backends.installed():
-        pytest.skip("onnxruntime, which the double of TensorRT runs on, is not installed")
+        pytest.skip("onnxruntime, which the fake TensorRT runs on, is not installed")
     return request.param  # type: ignore[no-any-return]
 
 

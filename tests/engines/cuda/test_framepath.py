@@ -21,7 +21,7 @@ def library() -> str:
     if not libraries.installed():
         pytest.skip("neither pycuda nor cuda-bindings is installed")
     if compiler() is None:
-        pytest.skip("no C++ compiler (g++) to build the stand-in for libcuda with")
+        pytest.skip("no C++ compiler (g++) to build the fake libcuda with")
     if "onnxruntime" not in backends.installed():
         pytest.skip("onnxruntime is not installed")
     return libraries.installed()[0]
@@ -34,7 +34,7 @@ def test_the_kernels_find_the_persons_of_the_cpu_path(library: str, shared_data:
     given = ["--stand-in", "--frames", "8", "--library", library, "--clip", str(clip)]
     report = json.loads(CliRunner().invoke(parity, given, catch_exceptions=False).output)
     assert "no GPU" in report["where"]
-    assert report["engine"] == "double of TensorRT in batches of 1, 2, a CUDA graph each, 2 in flight"
+    assert report["engine"] == "fake TensorRT in batches of 1, 2, a CUDA graph each, 2 in flight"
     assert report["frames"] == 8
     for camera in report["cameras"]:
         assert camera["boxes"] > 20

@@ -26,15 +26,15 @@ needs_compiler = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def double(tmp_path_factory: pytest.TempPathFactory) -> HostKernels:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> HostKernels:
     if compiler() is None:
         pytest.skip("no C++ compiler (g++) to build the kernels with")
-    return HostKernels(build(tmp_path_factory.mktemp("double")))
+    return HostKernels(build(tmp_path_factory.mktemp("kernels")))
 
 
 @pytest.mark.parametrize("name", checks.CHECKS)
-def test_a_kernel_agrees_with_the_oracle(double: HostKernels, name: str) -> None:
-    errors = checks.run_checks(double, 1.0, (name,))
+def test_a_kernel_agrees_with_the_oracle(runner: HostKernels, name: str) -> None:
+    errors = checks.run_checks(runner, 1.0, (name,))
     assert all(error <= 1e-3 for error in errors.values()), errors
 
 
@@ -104,14 +104,14 @@ def test_wrong_arguments_are_refused_before_the_launch(arguments: tuple[int, ...
         launches.Launch("l2_normalise", (1, 1, 1), (128, 1, 1), arguments).packed()
 
 
-def test_a_letterboxed_frame_is_that_of_the_cpu_path(double: HostKernels) -> None:
+def test_a_letterboxed_frame_is_that_of_the_cpu_path(runner: HostKernels) -> None:
     picture = np.random.default_rng(5).integers(0, 256, (288, 384, 3), np.uint8)
     canvas = np.empty((160, 224, 3), np.uint8)
     lies = preprocess.Canvas(canvas, "corner").letterbox(picture)
     out = rubbish((1, 3, 160, 224), np.float32)
     table = descriptors([Placed(address(picture), picture.nbytes, 384, 288, lies.offset_xy, lies.size_wh)])
     rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)
-    double.run(launches.letterbox(address(table), 1, address(out), (1, 160, 224), rule, half=False))
+    runner.run(launches.letterbox(address(table), 1, address(out), (1, 160, 224), rule, half=False))
     assert np.abs(out[0].transpose(1, 2, 0) - canvas).max() < 0.9, "cv2 rounds to whole levels"
 
 
@@ -127,7 +127,7 @@ BOXES = {
 
 @pytest.mark.parametrize("grown", [(0.0, 0.0), (0.3, 0.12)])
 @pytest.mark.parametrize("lies", BOXES)
-def test_a_crop_is_that_of_the_cpu_path(double: HostKernels, lies: str, grown: tuple[float, float]) -> None:
+def test_a_crop_is_that_of_the_cpu_path(runner: HostKernels, lies: str, grown: tuple[float, float]) -> None:
     """Apart from the rounding of cv2: to whole levels, and of places to 1/32 px."""
     width, height = 48, 96
     coarse = np.random.default_rng(11).integers(0, 256, (24, 32, 3), np.uint8)
@@ -141,13 +141,13 @@ def test_a_crop_is_that_of_the_cpu_path(double: HostKernels, lies: str, grown: t
     out, owners = rubbish((1, 3, height, width), np.float32), rubbish((1,), np.int32)
     rule = launches.pixel_rule((0.0,) * 3, (1.0,) * 3, rgb=False)
     given = (address(table), address(boxes), address(counts), 1, address(out), address(owners))
-    double.run(launches.crop_boxes(*given, (1, height, width), rule, half=False, grown=grown))
+    runner.run(launches.crop_boxes(*given, (1, height, width), rule, half=False, grown=grown))
     off = np.abs(out[0].transpose(1, 2, 0) - expected)
     assert off.max() < 1.2 and off.mean() < 0.4, f"{off.max():.2f} at most, {off.mean():.2f} on average"
 
 
 @pytest.mark.parametrize("name", ["ltrb", "yolox", "yolov8"])
-def test_persons_are_those_of_the_cpu_path(double: HostKernels, name: str) -> None:
+def test_persons_are_those_of_the_cpu_path(runner: HostKernels, name: str) -> None:
     rng = np.random.default_rng(7)
     cells, classes = 28 * 20 + 14 * 10 + 7 * 5, 3
     table = rng.uniform(0, 1, (cells, {"ltrb": 5, "yolox": 5 + classes, "yolov8": 4 + classes}[name]))
@@ -170,7 +170,7 @@ def test_persons_are_those_of_the_cpu_path(double: HostKernels, name: str) -> No
         rubbish((1,), np.int32),
     )
     between, out = Decoded(*map(address, decoded)), Kept(*map(address, kept))
-    double.run(
+    runner.run(
         launches.decode(
             name,
             address(given),
@@ -183,7 +183,7 @@ def test_persons_are_those_of_the_cpu_path(double: HostKernels, name: str) -> No
             least_score=0.3,
         )
     )
-    double.run(launches.suppress(between, 1, cells, 0.5, out))
+    runner.run(launches.suppress(between, 1, cells, 0.5, out))
     count = int(kept[3][0])
     assert count == len(best) > 5
     np.testing.assert_allclose(kept[0][0, :count], candidates.boxes[best], rtol=1e-5, atol=1e-4)

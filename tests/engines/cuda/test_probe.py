@@ -28,7 +28,7 @@ def test_without_a_gpu_the_reason_and_the_fallback_are_named(monkeypatch: pytest
 
 def test_a_gpu_is_described_with_the_way_of_its_frames(repo: Path, tmp_path: Path) -> None:
     if "cuda-bindings" not in libraries.installed() or compiler() is None:
-        pytest.skip("needs cuda-bindings, and g++ to build the stand-in for libcuda with")
+        pytest.skip("needs cuda-bindings, and g++ to build the fake libcuda with")
     build_stand_in(tmp_path)
     environment = {
         **os.environ,
