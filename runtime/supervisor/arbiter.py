@@ -31,7 +31,7 @@ CLOCK_STEP_S = 30.0
 STOP_S = 3.8
 """Time for all to drain, one after the other in `stop_order`."""
 STARVED_S = 8.0
-"""So much longer where they wait for a processor; systemd kills after 15 s."""
+"""So much longer where they wait for a CPU; systemd kills after 15 s."""
 MIN_STAGE_S = 0.4
 """Each stage may use what is left of it, less this much for each stage that comes after."""
 DESCRIPTORS = 30
@@ -231,7 +231,7 @@ class Arbiter:
         return 1 if killed else 0
 
     def _wait_for(self, children: list[Child], deadline_s: float, extension: Extension) -> None:
-        """Until these have ended or the deadline, with what they waited for a processor, has passed."""
+        """Until these have ended or the deadline, with what they waited for a CPU, has passed."""
         while any(child.running for child in children):
             self._group.receive_all(timeout_s=0.05)
             pids = [child.pid for child in children if child.running and child.pid is not None]

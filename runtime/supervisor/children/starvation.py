@@ -40,7 +40,7 @@ def activity_of(pid: int) -> Activity:
 
 
 class ProcessorWait:
-    """What one process waits for a processor, from look to look."""
+    """What one process waits for a CPU, from look to look."""
 
     def __init__(self) -> None:
         self._looked_s = math.nan
@@ -55,7 +55,7 @@ class ProcessorWait:
 
 
 class Extension:
-    """How much longer than agreed some processes may take, for they have waited for a processor."""
+    """How much longer than agreed some processes may take, for they have waited for a CPU."""
 
     def __init__(self, most_s: float) -> None:
         self._most_s = most_s

@@ -49,4 +49,4 @@ def test_a_gpu_is_described_with_the_way_of_its_frames(repo: Path, tmp_path: Pat
         check=True,
     )
     assert "stand-in: sm_87, 8 multiprocessors, 1.0 GiB, shared, CUDA 13.0" in ended.stdout
-    assert f"frames: {driver.FrameWay.IN_PLACE.value}" in ended.stdout
+    assert f"frames: {driver.FrameTransfer.IN_PLACE.value}" in ended.stdout
