@@ -120,15 +120,15 @@ class Warehouse:
             raise FleetError(f"{self.path}: events cannot be stored ({error})") from error
         return count
 
-    def erase(self, now_s: float, visitor_days: int) -> int:
-        """Erase rows of single visitors older than so many days; their sums stay. Returns how many.
+    def erase(self, now_s: float, visitor_days: int, fact_days: int | None = None) -> int:
+        """Erase rows of single visitors, and of all facts, older than so many days; sums stay. Returns how many.
 
         Raises FleetError where the disk refuses.
         """
         try:
             self.db.execute("PRAGMA secure_delete=ON")
             self.db.execute("BEGIN IMMEDIATE")
-            count = retention.erase(self.db, now_s, visitor_days)
+            count = retention.erase(self.db, now_s, visitor_days, fact_days)
             self.db.execute("COMMIT")
         except sqlite3.Error as error:
             if self.db.in_transaction:

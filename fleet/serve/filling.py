@@ -88,7 +88,8 @@ class Filler:
         retention, replica = self._settings.retention, self._settings.replica
         if retention is not None and now_s >= self._retention_due_s:
             self._retention_due_s = now_s + RETENTION_EVERY_S
-            self._try("retention", partial(warehouse.erase, self._clock(), retention.visitor_days))
+            days = retention.visitor_days, retention.fact_days
+            self._try("retention", partial(warehouse.erase, self._clock(), *days))
         if replica is not None and now_s >= self._replica_due_s:
             self._replica_due_s = now_s + replica.every_s
             self._try(str(replica.file), partial(warehouse.copy_to, replica.file))

@@ -40,9 +40,13 @@ class ApiUser(FleetSection, frozen=True):
 
 
 class VisitorRetention(FleetSection, frozen=True):
-    """How long rows of single visitors stay; sums of a day stay when its visitors are gone."""
+    """How long rows of single visitors and of single facts stay; sums of a day stay when those are gone."""
 
-    visitor_days: Annotated[int, Meta(ge=1, le=3660, description="local days")] = 30
+    visitor_days: Annotated[int, Meta(ge=1, le=3660, description="local days that visitors' rows stay")] = 30
+    fact_days: Annotated[
+        Annotated[int, Meta(ge=1, le=3660)] | None,
+        Meta(description="local days that rows of all other facts stay; not given: for ever"),
+    ] = None
 
 
 class Replica(FleetSection, frozen=True):

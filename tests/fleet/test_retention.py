@@ -73,3 +73,16 @@ def test_it_is_remembered(tmp_path: Path) -> None:
     assert again.counters()["after_erasure"] == 1 and rows(again, "SELECT * FROM ods_dwell") == []
     again.close()
     assert b"old-visitor" not in (tmp_path / "w.db").read_bytes()
+
+
+def test_rows_of_all_facts_go_after_a_longer_time_and_sums_stay() -> None:
+    warehouse = of_two_days()
+    before = sums(warehouse)
+    warehouse.erase(NOON_S + 5 * DAY_S, visitor_days=1, fact_days=3)
+    left = {
+        name: len(rows(warehouse, f"SELECT * FROM ods_{name}")) for name in ("footfall", "tryon", "dwell")
+    }
+    assert left == {"footfall": 0, "tryon": 0, "dwell": 2}
+    assert len(rows(warehouse, "SELECT * FROM ods_store")) == 1, "the layout is no fact of a day"
+    taken([event(footfall(9, rev=4), 30)], warehouse)
+    assert sums(warehouse) == before and warehouse.counters()["after_erasure"] == 1
