@@ -121,7 +121,7 @@ class Warehouse:
         return count
 
     def erase(self, now_s: float, visitor_days: int, fact_days: int | None = None) -> int:
-        """Erase rows of single visitors, and of all facts, older than so many days; sums stay. Returns how many.
+        """Erase rows of single visitors, and of all facts, after so many days; sums stay. Returns how many.
 
         Raises FleetError where the disk refuses.
         """

@@ -8,8 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fleet.embedded.feeding import feed_file
+from fleet.embedded.warehouse import Warehouse
 from fleet.ingest.records import DayPlan, Sale, Stock
-from fleet.serve.asking import questions
+from fleet.load import arrivals
+from fleet.serve.asking import Asked, ask, questions
 from runtime.cli import main
 
 from .lines import NOON_S, ORIGIN, event, footfall, sale, tryon
@@ -130,3 +133,25 @@ def test_every_question_is_listed_and_no_count_is_without_blind_seconds_and_lost
     for name, question in questions().items():
         if not name.startswith(("dws_", "ads_", "dim_")) and name != "silent":
             assert "store_blind_s" in question.sql and "missing_events" in question.sql, name
+
+
+def test_stores_are_compared_articles_by_where_they_hang_and_visitors_by_what_they_handled(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "lines"
+    arrivals.write(file, stores=2, days=1, seed=2, visitors=30)
+    warehouse = Warehouse(":memory:")
+    feed_file(warehouse, file)
+    stores, positions, visitors = (
+        ask(warehouse.db, name, Asked()) for name in ("stores", "positions", "handled_by_visitor")
+    )
+    funnel = ask(warehouse.db, "funnel", Asked())
+    for site in ("s0000", "s0001"):
+        handled = sum(row["handled"] for row in funnel if row["site"] == site)
+        assert handled == sum(row["handled"] for row in positions if row["site"] == site) > 5
+        days = [row for row in stores if row["site"] == site]
+        assert sum(row["handled"] for row in days) <= handled
+        assert any(row["bought_per_100_entered"] for row in days)
+    matched = sum(row["matched"] for row in ask(warehouse.db, "interactions", Asked()))
+    assert matched <= sum(row["touches"] for row in visitors) <= matched + 10
+    assert all(0 < row["mean_probability"] <= 1 for row in visitors)
