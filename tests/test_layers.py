@@ -92,6 +92,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.console": (
         *GROUND,
+        "calibration.errors",
+        "calibration.floor",
         "contract",
         "web",
         "runtime.frames.ring",
@@ -187,6 +189,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "contract",
         "engines",
         "rfid_reader",
+        "runtime.console",
         "runtime.demo",
         "runtime.lazy_group",
         "runtime.processes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,18 @@ FOREVER = "public, max-age=31536000, immutable"
 class Pages:
     """Renders the templates of `folder`/templates and serves `folder`/static, beside those of `web`.
 
-    `links` are the pages of the menu: path -> title. `title` stands on every page.
+    `links` are the pages of the menu: path -> title; only technicians are shown those `for_technicians`.
+    `title` stands on every page.
     """
 
-    def __init__(self, folder: Path, sessions: Sessions, title: str, links: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sessions: Sessions,
+        title: str,
+        links: Mapping[str, str],
+        for_technicians: Collection[str] = (),
+    ) -> None:
         self._sessions = sessions
         self._files = {
             f"{room}/{file.name}": file
@@ -46,7 +54,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(static=self.static, site_title=title, links=dict(links))
+        self._environment.globals.update(
+            static=self.static, site_title=title, links=dict(links), for_technicians=tuple(for_technicians)
+        )
 
     def static(self, name: str) -> str:
         """The address of a file, another one whenever the file is another."""

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from runtime.console.calibrate_pages import CalibratePages
 from runtime.console.daybook import Daybook
 from runtime.console.health_words import lines, verdict
 from runtime.console.link import KEY_FILE
@@ -32,7 +33,8 @@ from web.security.sessions import Sessions
 from web.security.users import Role, Users
 
 HERE = Path(__file__).parent
-LINKS = {"/": "Live", "/today": "Today", "/health": "Health", "/people": "Users"}
+LINKS = {"/": "Live", "/today": "Today", "/calibrate": "Calibrate", "/health": "Health", "/people": "Users"}
+FOR_TECHNICIANS = ("/calibrate", "/people")
 USERS_FILE = "users.json"
 
 
@@ -60,9 +62,10 @@ class ShopPages:
         self._now = now
         self._code = code
         self._sessions = Sessions(signing_key(setup.folder / KEY_FILE), self.users)
-        self._pages = Pages(HERE, self._sessions, f"tagsight · {setup.site}", LINKS)
+        self._pages = Pages(HERE, self._sessions, f"tagsight · {setup.site}", LINKS, FOR_TECHNICIANS)
         self._access = Access(self._sessions, secure=setup.has_tls, cookie=f"tagsight-{setup.port}")
 
+        self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown)
         self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now)
 
     def use(self, shown: ShownStore) -> None:
@@ -85,6 +88,7 @@ class ShopPages:
                 Route("/cameras/{name}/pictures", access.technician(self._pictures_of)),
                 Route("/health", viewer(self._health)),
                 *self._today.routes(access),
+                *self._calibrate.routes(access),
                 *accounts.routes(),
                 *self._pages.routes(),
             ],

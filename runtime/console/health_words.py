@@ -173,7 +173,7 @@ def _vision(found: ProcessHealth | None, now_s: float) -> BoxLine:
         load = found.values.get("load", 0.0)
         words = f"looks at {found.values.get('fps', 0.0):.1f} frames a second; busy {load:.0%} of the time"
         if found.detail:
-            level, words = "fair", f"{words}. {found.detail}"
+            level, words = "fair", f"{words}; {found.detail}"
     return BoxLine("finding people", level, words)
 
 

@@ -27,6 +27,8 @@ from runtime.messages import CameraNow
 MAX_VIEWERS = 2
 EVERY_S = 0.2
 MAX_WIDTH = 640
+MAX_WHOLE_WIDTH = 1920
+"""Of a still picture on which points are clicked."""
 MAX_WAITING = 8
 """Frames of a camera that wait for what is found in them."""
 KEEP_S = 4.0
@@ -54,9 +56,11 @@ class _Camera:
 class Viewer:
     """One browser that looks at one camera: the newest picture, and no other, waits for it."""
 
-    def __init__(self, camera: str, who: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, camera: str, who: str, loop: asyncio.AbstractEventLoop, whole: bool = False) -> None:
         self.camera = camera
         self.who = who
+        self.whole = whole
+        """Of full size and with nothing drawn in it, to measure on."""
         self.began_s = time.monotonic()
         self._loop = loop
         self._newest: asyncio.Queue[bytes] = asyncio.Queue(1)
@@ -69,6 +73,10 @@ class Viewer:
         if self._newest.full():
             self._newest.get_nowait()
         self._newest.put_nowait(jpeg)
+
+    async def first(self) -> bytes:
+        """The next picture, however long it takes."""
+        return await self._newest.get()
 
     async def next(self) -> bytes | None:
         """The next picture; None where there is none to show for a while."""
@@ -104,9 +112,9 @@ class CameraPictures:
         with self._lock:
             return frozenset(viewer.camera for viewer in self._viewers)
 
-    def open(self, camera: str, who: str) -> Viewer | None:
+    def open(self, camera: str, who: str, *, whole: bool = False) -> Viewer | None:
         """One more viewer, in the server's loop; None where it is one too many."""
-        viewer = Viewer(camera, who, asyncio.get_running_loop())
+        viewer = Viewer(camera, who, asyncio.get_running_loop(), whole)
         with self._lock:
             if len(self._viewers) >= MAX_VIEWERS:
                 return None
@@ -142,7 +150,7 @@ class CameraPictures:
         image = pixels
         if header.pixel_format == PixelFormat.NV12:
             image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12), np.uint8)
-        scale = min(1.0, MAX_WIDTH / header.width)
+        scale = min(1.0, (MAX_WHOLE_WIDTH if self._is_whole(camera) else MAX_WIDTH) / header.width)
         size = (round(header.width * scale), round(header.height * scale))
         small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         if small is pixels:
@@ -172,17 +180,25 @@ class CameraPictures:
         blur_heads(image, heads)
         if not camera.moving.has_learned:
             return
-        draw_floor(image, self._known[now.camera], self._shown)
-        draw_people(
-            image,
-            [(short_visitor(person.visitor), _scaled(person.box, scale)) for person in now.people],
-        )
-        done, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        if done:
-            with self._lock:
-                viewers = [viewer for viewer in self._viewers if viewer.camera == now.camera]
-            for viewer in viewers:
-                viewer.show(jpeg.tobytes())
+        with self._lock:
+            viewers = [viewer for viewer in self._viewers if viewer.camera == now.camera]
+        for viewer in (viewer for viewer in viewers if viewer.whole):
+            viewer.show(_jpeg(image))
+        if all(viewer.whole for viewer in viewers):
+            return
+        ratio = min(1.0, MAX_WIDTH / image.shape[1])
+        size = (round(image.shape[1] * ratio), round(image.shape[0] * ratio))
+        drawn = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        draw_floor(drawn, self._known[now.camera], self._shown)
+        named = [(short_visitor(one.visitor), _scaled(one.box, scale * ratio)) for one in now.people]
+        draw_people(drawn, named)
+        jpeg = _jpeg(drawn)
+        for viewer in (viewer for viewer in viewers if not viewer.whole):
+            viewer.show(jpeg)
+
+    def _is_whole(self, camera: str) -> bool:
+        with self._lock:
+            return any(viewer.whole for viewer in self._viewers if viewer.camera == camera)
 
     def _camera(self, name: str) -> _Camera:
         with self._lock:
@@ -196,6 +212,10 @@ class CameraPictures:
 def _scaled(box: Box, scale: float) -> Box:
     left, top, width, height = box
     return left * scale, top * scale, width * scale, height * scale
+
+
+def _jpeg(image: Image) -> bytes:
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
 
 
 def _part(jpeg: bytes) -> bytes:

@@ -20,12 +20,23 @@ FOR_VIEWERS = (
     *(f"/today/{table}.csv" for table in ("footfall", "visits", "dwell", "flow", "heat", "garments")),
 )
 PICTURES = "/cameras/square/pictures"
-FOR_TECHNICIANS = ("/people",)
-FORMS = ("/sign-in", "/first-run", "/sign-out", "/people", "/people/remove", "/people/password", "/enter/x")
+STILL = "/calibrate/square/still.jpg"
+FOR_TECHNICIANS = ("/people", "/calibrate")
+FORMS = (
+    "/calibrate/square/judge",
+    "/sign-in",
+    "/first-run",
+    "/sign-out",
+    "/people",
+    "/people/remove",
+    "/people/password",
+    "/enter/x",
+)
 
 
 def test_every_route_is_in_these_tables(shop: Shop) -> None:
     known = {*FOR_VIEWERS, *FOR_TECHNICIANS, *FORMS, "/live/stream"}
+    known |= {"/calibrate/{camera}/still.jpg", "/calibrate/{camera}/judge"}
     known |= {
         "/enter/{link}",
         "/static/{digest}/{name:path}",
@@ -35,7 +46,7 @@ def test_every_route_is_in_these_tables(shop: Shop) -> None:
     assert {route.path for route in shop.app._app.routes} <= known
 
 
-@pytest.mark.parametrize("path", [*FOR_VIEWERS, *FOR_TECHNICIANS, "/live/stream", PICTURES])
+@pytest.mark.parametrize("path", [*FOR_VIEWERS, *FOR_TECHNICIANS, "/live/stream", PICTURES, STILL])
 def test_without_a_session_a_page_leads_to_signing_in_and_all_else_is_401(shop: Shop, path: str) -> None:
     page, data = shop.browser().get(path), shop.browser().get(path, page=False)
     assert (page.status_code, page.headers["location"]) == (303, f"/sign-in?next={path}")
@@ -50,7 +61,8 @@ def test_a_viewer_sees_the_figures(shop: Shop, path: str) -> None:
 @pytest.mark.parametrize("path", FOR_TECHNICIANS)
 def test_what_is_for_technicians_is_403_for_a_viewer(shop: Shop, path: str) -> None:
     assert shop.viewer().get(path).status_code == 403
-    assert shop.viewer().post(path, name="Eve", password=PASSWORD, role="technician").status_code == 403
+    assert shop.viewer().post("/people", name="Eve", password=PASSWORD, role="technician").status_code == 403
+    assert shop.viewer().post("/calibrate/square/judge", pairs="[]").status_code == 403
     assert shop.pages.users.find("Eve") is None
     assert shop.technician().get(path).status_code == 200
 
@@ -87,12 +99,14 @@ def test_a_token_of_one_session_is_none_of_another(shop: Shop) -> None:
 
 def test_pictures_are_for_technicians_and_our_own_pages_only(shop: Shop) -> None:
     assert shop.viewer().get(PICTURES, page=False).status_code == 403
+    assert shop.viewer().get(STILL, page=False).status_code == 403
     ada = shop.technician().client
     for site in ("cross-site", "same-site", "none"):
         assert ada.get(PICTURES, headers={"Sec-Fetch-Site": site}).status_code == 403
     assert shop.technician().get("/cameras/nowhere/pictures").status_code == 404
     shop.pages.use(msgspec.structs.replace(shop.pages.shown, pictures=False))
     assert shop.technician().get(PICTURES).status_code == 403
+    assert shop.technician().get(STILL).status_code == 403
     assert "Look" not in shop.technician().get("/").text
 
 

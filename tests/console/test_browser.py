@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
 
-from runtime.config import StoreConfig, load
+from runtime.config import StoreConfig, image_to_floor, load
 from runtime.console.link import sign_in_link
 from runtime.console.shown import Setup
 from runtime.demo.plaza import find_clip, open_plaza
 from runtime.errors import TagsightError
-from runtime.geometry import in_polygon
+from runtime.geometry import Homography, in_polygon
 from runtime.uplink.broker.mosquitto import LocalBroker
 from tests.console.browsing import (
     FLOOR_VALUES,
@@ -35,7 +37,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.slow
 
 WITHIN_S = 120.0
-PAGES = ("", "today", "health", "people")
+PAGES = ("", "today", "calibrate", "health", "people")
 
 
 @dataclass
@@ -185,6 +187,47 @@ def test_a_rack_lights_up_when_a_garment_is_handled(running: Running) -> None:
     }
     assert words in right
     page.context.close()
+
+
+def test_a_camera_is_calibrated_by_clicks_and_keys(running: Running) -> None:
+    """The plaza's own map is found again: three pairs by mouse, the others typed."""
+    page = running.page("calibrate")
+    wait_until(lambda: page.evaluate("document.getElementById('still').naturalWidth") == 768)
+    floor = image_to_floor(running.config.cameras[0])
+    assert floor is not None
+    pixels = np.array([(u, v) for v in (330.0, 540.0, 210.0) for u in (80.0, 384.0, 690.0)])
+    places = [(float(x), float(y)) for x, y in floor.to_floor(pixels)]
+    x0, y0, wide, high = (float(each) for each in page.get_attribute("#plan", "viewBox").split())
+    for (u, v), (x, y) in zip(pixels[:3], places[:3], strict=True):
+        click(page, "#still", u / 768, v / 576, 768 / 576)
+        click(page, "#plan", (x * 100 - x0) / wide, (y * 100 - y0) / high, wide / high)
+    wait_until(lambda: "click more" in page.locator("#judged").inner_text())
+    assert page.locator("#result").is_hidden(), "nothing to take away while it is refused"
+    for (u, v), (x, y) in zip(pixels[3:], places[3:], strict=True):
+        for name, value in zip("uvxy", (u, v, x, y), strict=True):
+            page.fill(f"#typed input[name={name}]", f"{value:.2f}")
+        page.press("#typed input[name=y]", "Enter")
+    wait_until(lambda: page.locator("#result").is_visible())
+    lines = yaml.safe_load(page.locator("#lines").inner_text())
+    found = Homography(np.array(lines["homography"]), (384.0, 575.0))
+    assert lines["image_size"] == [768, 576]
+    misses_m = np.linalg.norm(found.to_floor(pixels) - np.array(places), axis=1)
+    assert misses_m.max() < 0.5, misses_m
+    assert page.locator("#pairs tbody tr").count() == len(places)
+    page.locator("#pairs tbody button").first.click()
+    wait_until(lambda: page.locator("#pairs tbody tr").count() == len(places) - 1)
+    page.context.close()
+
+
+def click(page: Any, selector: str, across: float, down: float, ratio: float) -> None:
+    """At a share of the width and height of a drawing of that ratio, which lies in the middle of its box."""
+    place = page.locator(selector)
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    width = min(box["width"], box["height"] * ratio)
+    height = width / ratio
+    left, top = (box["width"] - width) / 2, (box["height"] - height) / 2
+    place.click(position={"x": left + across * width, "y": top + down * height})
 
 
 def test_a_technician_looks_at_a_camera_and_the_log_says_so(running: Running) -> None:
