@@ -1,0 +1,193 @@
+"""The console process on real sockets: its server, its supervisor, the store process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runtime import messages
+from runtime.clock import HostClock
+from runtime.config import Console, StoreConfig, load
+from runtime.console.link import sign_in_link
+from runtime.console.shown import Setup
+from runtime.messages import Attach, FloorNow, Health, HealthState, OnFloor, Stop, WatchRequest
+from runtime.processes import console
+from runtime.uplink.broker.mosquitto import free_port
+from web.security.certificates import fingerprint
+
+WITHIN_S = 20.0
+
+
+class Box:
+    """A running console process, seen from the supervisor, the store process and a browser."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self.config = config
+        self.setup = Setup.of(config)
+        self.control, theirs = messages.pair()
+        self.control.settimeout(WITHIN_S)
+        spec = console.spec_of(config, "console", HostClock().state)
+        self.thread = threading.Thread(target=console.main, args=(theirs, spec))
+        self.thread.start()
+        self.store, for_it = messages.pair()
+        self.store.settimeout(WITHIN_S)
+        messages.send(self.control, Attach("store", "store"), (for_it.fileno(),))
+        for_it.close()
+
+    def health(self, state: HealthState) -> Health:
+        """Its first word of being in that state."""
+        deadline_s = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline_s:
+            message, _ = messages.receive(self.control)
+            if isinstance(message, Health) and message.state == state:
+                return message
+        raise AssertionError(f"never {state}")
+
+    def request(
+        self, path: str, method: str = "GET", body: str = "", **headers: str
+    ) -> http.client.HTTPResponse:
+        """One request; beyond this machine by TLS."""
+        connection: http.client.HTTPConnection
+        if self.setup.has_tls:
+            context = ssl.create_default_context(cafile=str(self.setup.folder / "self-signed.pem"))
+            connection = http.client.HTTPSConnection(
+                "localhost", self.setup.port, context=context, timeout=WITHIN_S
+            )
+        else:
+            connection = http.client.HTTPConnection("localhost", self.setup.port, timeout=WITHIN_S)
+        connection.request(method, path, body, headers)
+        return connection.getresponse()
+
+    def cookie(self) -> str:
+        """Of a technician, who signs in by the terminal's link."""
+        path = "/" + sign_in_link(self.setup).partition("://")[2].partition("/")[2]
+        asked = self.request(path)
+        first = (asked.headers["set-cookie"] or "").partition(";")[0]
+        token = re.search(r'name="token" value="(\w+)"', asked.read().decode())
+        assert token is not None
+        answer = self.request(
+            path,
+            "POST",
+            f"token={token[1]}",
+            Cookie=first,
+            Origin=self.setup.url().rstrip("/"),
+            Host=self.setup.url().partition("://")[2].rstrip("/"),
+            **{"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        assert answer.status == 303, answer.read()
+        return (answer.headers["set-cookie"] or "").partition(";")[0]
+
+    def stop(self) -> float:
+        """Ask it to stop; how long that took."""
+        began_s = time.monotonic()
+        messages.send(self.control, Stop())
+        self.thread.join(WITHIN_S)
+        assert not self.thread.is_alive()
+        return time.monotonic() - began_s
+
+
+@pytest.fixture
+def start(repo: Path, tmp_path: Path) -> Iterator[Callable[..., Box]]:
+    boxes: list[Box] = []
+    plaza = load(repo / "runtime" / "demo" / "plaza.yaml", clips_needed=False)
+
+    def starting(port: int | None = None, **keys: object) -> Box:
+        section = Console(enabled=True, port=port or free_port(), **keys)  # type: ignore[arg-type]
+        boxes.append(Box(msgspec.structs.replace(plaza, state_dir=tmp_path, console=section)))
+        return boxes[-1]
+
+    yield starting
+    for box in boxes:
+        box.control.close()
+        box.store.close()
+        box.thread.join(WITHIN_S)
+
+
+def test_the_first_run_code_and_the_address_are_in_the_log(
+    start: Callable[..., Box], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    box = start()
+    box.health(HealthState.LIVE)
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert f"the pages are at http://localhost:{box.setup.port}/" in told
+    assert re.search(r"first-run code is [A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}", told)
+
+
+def test_only_this_machine_is_listened_to_unless_told(start: Callable[..., Box]) -> None:
+    box = start()
+    box.health(HealthState.LIVE)
+    assert box.request("/sign-in").status == 200
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        own = probe.getsockname()[0]
+    if own.startswith("127."):
+        pytest.skip("this machine has no other address")
+    with pytest.raises(OSError):
+        socket.create_connection((own, box.setup.port), timeout=2.0)
+
+
+def test_every_network_is_served_by_tls_only_with_its_fingerprint_in_the_log(
+    start: Callable[..., Box], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    box = start(host="0.0.0.0", names=["localhost"])
+    box.health(HealthState.LIVE)
+    assert box.request("/sign-in").headers["set-cookie"].startswith("__Host-")
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert fingerprint(box.setup.folder / "self-signed.pem") in told
+    plain = http.client.HTTPConnection("127.0.0.1", box.setup.port, timeout=WITHIN_S)
+    with pytest.raises((http.client.HTTPException, OSError)):
+        plain.request("GET", "/sign-in")
+        plain.getresponse()
+
+
+def test_a_port_that_is_taken_is_said_and_tried_again(start: Callable[..., Box]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        box = start(port=other.getsockname()[1])
+        fault = box.health(HealthState.UNUSABLE).detail
+        assert f"127.0.0.1:{box.setup.port} cannot be listened on" in fault and "console.port" in fault
+    box.health(HealthState.LIVE)
+    assert box.request("/sign-in").status == 200
+
+
+def test_a_certificate_that_is_none_is_said(start: Callable[..., Box], tmp_path: Path) -> None:
+    (tmp_path / "c.pem").write_text("no certificate")
+    box = start(cert=tmp_path / "c.pem", key=tmp_path / "c.pem")
+    assert "certificate cannot be used" in box.health(HealthState.UNUSABLE).detail
+
+
+def test_the_store_process_is_asked_for_people_only_while_somebody_looks(start: Callable[..., Box]) -> None:
+    box = start()
+    box.health(HealthState.LIVE)
+    stream = box.request("/live/stream", Cookie=box.cookie())
+    assert stream.status == 200
+    assert messages.receive(box.store)[0] == WatchRequest(True)
+    people = (OnFloor("2f1c8b7e9a04", (-7.0, 3.0)),)
+    for _ in range(3):
+        messages.send(box.store, FloorNow(HostClock().now(), people))
+    lines = iter(stream.readline, b"")
+    told = next(line for line in lines if line.startswith(b"event: people"))
+    assert told and json.loads(next(lines)[6:])["people"] == [], "vision was never heard of: not known"
+    stream.close()
+    assert messages.receive(box.store)[0] == WatchRequest(False)
+
+
+def test_it_ends_in_time_though_somebody_looks(start: Callable[..., Box]) -> None:
+    box = start()
+    box.health(HealthState.LIVE)
+    box.request("/live/stream", Cookie=box.cookie())
+    assert box.stop() < 3.0
