@@ -64,7 +64,8 @@ class Accounts:
             Route("/people", technician(self._show_people), methods=["GET"]),
             Route("/people", technician(self._add), methods=["POST"]),
             Route("/people/remove", technician(self._remove), methods=["POST"]),
-            Route("/people/password", viewer(self._change_password), methods=["POST"]),
+            Route("/password", viewer(self._show_password), methods=["GET"]),
+            Route("/password", viewer(self._change_password), methods=["POST"]),
         ]
 
     async def _show_sign_in(self, request: Request) -> Response:
@@ -169,23 +170,23 @@ class Accounts:
             return RedirectResponse("/sign-in", 303)
         return self._people_page(request, done=f"{name} is signed out and gone.")
 
+    async def _show_password(self, request: Request) -> Response:
+        return self._password_page(request)
+
+    def _password_page(self, request: Request, fault: str = "", status: int = 200) -> Response:
+        return self._pages.render(request, "password.html", status, fault=fault, least=LEAST_PASSWORD)
+
     async def _change_password(self, request: Request) -> Response:
         form = await request.form()
-        name = request.state.session.user
+        name, old, new = request.state.session.user, _field(form, "old"), _field(form, "password")
         if fault := self._too_often(request, name):
-            return self._pages.render(request, "message.html", 429, heading="Not now", text=fault)
-        known = await anyio.to_thread.run_sync(
-            self._users.check, name, _field(form, "old"), limiter=self._hashing
-        )
-        if known is None:
-            text = "That is not your password; it stays as it was."
-            return self._pages.render(request, "message.html", 401, heading="Not changed", text=text)
+            return self._password_page(request, fault, 429)
+        if await anyio.to_thread.run_sync(self._users.check, name, old, limiter=self._hashing) is None:
+            return self._password_page(request, "That is not your password; it stays as it was.", 401)
         try:
-            user = await anyio.to_thread.run_sync(
-                self._users.set_password, name, _field(form, "password"), limiter=self._hashing
-            )
+            user = await anyio.to_thread.run_sync(self._users.set_password, name, new, limiter=self._hashing)
         except WebError as error:
-            return self._pages.render(request, "message.html", 400, heading="Not changed", text=str(error))
+            return self._password_page(request, str(error), 400)
         log.info("%s has another password", name)
         return self._signed_in(user, "/")
 

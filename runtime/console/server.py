@@ -80,6 +80,9 @@ class WebServer:
                 ssl_keyfile=None if key is None else str(key),
             )
         )
+        # Greetings, and a line for each byte of rubbish that a scanner sends, are no news; faults are.
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
 

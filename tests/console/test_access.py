@@ -15,6 +15,7 @@ FOR_VIEWERS = (
     "/plan.css",
     "/health",
     "/today",
+    "/password",
     "/today/footfall.json",
     "/today/heat",
     *(f"/today/{table}.csv" for table in ("footfall", "visits", "dwell", "flow", "heat", "garments")),
@@ -29,7 +30,7 @@ FORMS = (
     "/sign-out",
     "/people",
     "/people/remove",
-    "/people/password",
+    "/password",
     "/enter/x",
 )
 
@@ -157,6 +158,17 @@ def test_who_is_removed_is_out_at_once(shop: Shop) -> None:
     assert vera.get("/").status_code == 200
     assert "gone" in ada.post("/people/remove", name="Vera").text
     assert vera.get("/").status_code == 303
+
+
+def test_a_viewer_changes_their_password_and_is_out_everywhere_else(shop: Shop) -> None:
+    here, elsewhere = shop.viewer(), shop.viewer()
+    wrong = here.post("/password", old="not it at all", password="another long one")
+    assert wrong.status_code == 401 and "stays as it was" in wrong.text
+    assert here.post("/password", old=PASSWORD, password="short").status_code == 400
+    assert here.post("/password", old=PASSWORD, password="another long one").status_code == 303
+    assert here.get("/").status_code == 200
+    assert elsewhere.get("/").status_code == 303
+    shop.browser().sign_in("Vera", "another long one")
 
 
 def test_after_signing_in_one_lands_only_on_our_own_pages(shop: Shop) -> None:

@@ -37,7 +37,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.slow
 
 WITHIN_S = 120.0
-PAGES = ("", "today", "calibrate", "health", "people")
+PAGES = ("", "today", "calibrate", "health", "people", "password")
 
 
 @dataclass
@@ -254,6 +254,15 @@ def test_axe_finds_nothing_serious(running: Running, path: str, scheme: str) -> 
         if one["impact"] in ("serious", "critical")
     ]
     assert serious == []
+    page.context.close()
+
+
+def test_axe_finds_nothing_serious_where_one_signs_in(running: Running) -> None:
+    page = running.browser.new_context().new_page()
+    for path in ("sign-in", "enter/x"):
+        page.goto(running.address + path)
+        found = axe.Axe().run(page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     page.context.close()
 
 
