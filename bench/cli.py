@@ -20,7 +20,6 @@ BENCHMARKS = {
     "density": ("bench.gpu.density", "Cameras one box carries: frames a second by number of cameras."),
     "decoding": ("bench.runtime.decoding", "Decoding a file: ours against OpenCV, costs and right pictures."),
     "camera": ("bench.runtime.camera", "A network camera: ours against OpenCV, CPU time of a frame."),
-    "camera": ("bench.runtime.camera", "A network camera: ours against OpenCV, processor time of a picture."),
     "console": ("bench.runtime.console", "The shop in a browser: what it costs, looked at or not."),
     "throughput": ("bench.runtime.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.vision.tracking", "MOT figures and floor error on a labelled clip."),

@@ -1,4 +1,4 @@
-"""What the console costs: processor time of its process, and what becomes of the daemon's own rate.
+"""What the console costs: CPU time of its process, and what becomes of the daemon's own rate.
 
 The plaza runs once. For `--seconds` each: nobody looks; two browsers have the live page open; the same two
 also look at camera pictures. The baseline is the rate at which pictures are analysed while nobody looks.
