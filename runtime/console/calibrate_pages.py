@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from calibration.errors import CalibrationError
-from runtime.console.calibrating import Shop, judge
+from runtime.console.calibrating import ShopFloor, judge
 from runtime.console.pictures import MAX_VIEWERS, CameraPictures
 from runtime.console.plan import plan_of
 from runtime.console.shown import ShownCamera, ShownStore
@@ -85,7 +85,7 @@ class CalibratePages:
         if len(rows) > MAX_PAIRS or not (16 <= width <= 16_384 and 16 <= height <= 16_384):
             raise HTTPException(400, f"At most {MAX_PAIRS} pairs, of a picture.")
         shown = self._shown()
-        shop = Shop(shown.extent_m, shown.zones)
+        shop = ShopFloor(shown.extent_m, shown.zones)
         try:
             judged = await anyio.to_thread.run_sync(judge, rows, (width, height), shop, limiter=self._fitting)
         except CalibrationError as error:

@@ -34,7 +34,7 @@ MAX_GRID_LINES = 80
 LINE_STEPS = 40
 
 
-class Judged(msgspec.Struct, frozen=True):
+class MapVerdict(msgspec.Struct, frozen=True):
     """What is said of the pairs so far. Errors are centimetres, None where not known.
 
     `grid` are lines of the floor every metre as they lie in the picture, pixels.
@@ -51,23 +51,23 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Shop:
+class ShopFloor:
     """What a map has to make sense in: the floor's extent in metres, and the zones on it."""
 
     extent_m: tuple[float, float, float, float]
     zones: Sequence[Zone]
 
 
-def judge(rows: Iterable[Sequence[float]], size: tuple[int, int], shop: Shop) -> Judged:
+def judge(rows: Iterable[Sequence[float]], size: tuple[int, int], shop: ShopFloor) -> MapVerdict:
     """Pairs (u, v, x, y) of a picture of (width, height). Raises CalibrationError for what is no pair."""
     pairs = pairs_of(rows)
     refused = _about_places(pairs, size)
     if len(pairs) < 4:
-        return Judged([f"{len(pairs)} of at least {LEAST_PAIRS} pairs: click more", *refused], [])
+        return MapVerdict([f"{len(pairs)} of at least {LEAST_PAIRS} pairs: click more", *refused], [])
     try:
         fit = fit_floor(pairs)
     except CalibrationError as error:
-        return Judged([str(error), *refused], [])
+        return MapVerdict([str(error), *refused], [])
     if len(pairs) < LEAST_PAIRS:
         refused.append(f"{len(pairs)} pairs always fit: with {LEAST_PAIRS} or more the error can be told")
     refused += _about_fit(fit, size, shop)
@@ -79,7 +79,7 @@ def judge(rows: Iterable[Sequence[float]], size: tuple[int, int], shop: Shop) ->
             f"the others foretell a point to {p95_m * 100:.0f} cm only (95 % of them to better); "
             f"{POOR_LEFT_OUT_M * 100:.0f} cm are good"
         )
-    return Judged(
+    return MapVerdict(
         refused,
         remarks,
         [_cm(error) for error in fit.errors_m],
@@ -107,7 +107,7 @@ def _about_places(pairs: PointPairs, size: tuple[int, int]) -> list[str]:
     return refused
 
 
-def _about_fit(fit: FloorFit, size: tuple[int, int], shop: Shop) -> list[str]:
+def _about_fit(fit: FloorFit, size: tuple[int, int], shop: ShopFloor) -> list[str]:
     refused = []
     if np.linalg.det(fit.homography.matrix) <= 0:
         refused.append("the floor is mirrored: were x and y swapped? x grows to the right, y downwards")

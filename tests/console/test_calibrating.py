@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from runtime.config import Zone
-from runtime.console.calibrating import POOR_LEFT_OUT_M, Shop, judge
+from runtime.console.calibrating import POOR_LEFT_OUT_M, ShopFloor, judge
 from runtime.geometry import Homography
 from tests.console.conftest import Shop as OpenShop
 
 SIZE = (1280, 720)
 EXTENT_M = (0.0, 0.0, 10.0, 8.0)
 ZONES = [Zone(name="hall", polygon=[(2.0, 2.0), (8.0, 2.0), (8.0, 7.0), (2.0, 7.0)])]
-SHOP = Shop(EXTENT_M, ZONES)
+SHOP = ShopFloor(EXTENT_M, ZONES)
 Floats = NDArray[np.float64]
 
 
@@ -138,7 +138,7 @@ def test_twenty_bad_measurements_are_refused_or_remarked_on(spoil, seed: int) ->
 def test_a_horizon_through_a_zone_is_refused() -> None:
     """A zone whose near half the camera sees, and whose far half no picture of it can show."""
     behind = [(1.0, 4.0), (9.0, 4.0), (9.0, 12.0), (1.0, 12.0)]
-    shop = Shop((0.0, 0.0, 10.0, 14.0), [Zone(name="by the door", polygon=behind)])
+    shop = ShopFloor((0.0, 0.0, 10.0, 14.0), [Zone(name="by the door", polygon=behind)])
     judged = judge(measured(3).tolist(), SIZE, shop)
     assert any("horizon runs through by the door" in words for words in judged.refused)
     assert judged.lines == ""
