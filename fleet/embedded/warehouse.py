@@ -51,9 +51,9 @@ class Warehouse:
             self.db = self._opened(path)
         except sqlite3.Error as error:
             raise FleetError(f"{path}: cannot be used as a warehouse ({error})") from error
-        self._erased: dict[str, str] = dict(self.db.execute("SELECT site, before_day FROM erased"))
-        for site, name in self.db.execute("SELECT site, timezone FROM zones"):
-            self._calendar.set_zone(site, zone_of(name))
+        self._erased: dict[str, str] = {}
+        self._zones: dict[str, str] = {}
+        self._version = -1
         for size, function in (("day", 0), ("hour", 1)):
             self.db.create_function(
                 f"local_{size}_of",
@@ -85,6 +85,18 @@ class Warehouse:
             raise
         return db
 
+    def _look(self) -> None:
+        """What another writer has settled since: time zones, closed days."""
+        (version,) = self.db.execute("PRAGMA data_version").fetchone()
+        if version == self._version:
+            return
+        self._version = version
+        self._erased = dict(self.db.execute("SELECT site, before_day FROM erased"))
+        zones = dict(self.db.execute("SELECT site, timezone FROM zones"))
+        for site, name in zones.items() - self._zones.items():
+            self._calendar.set_zone(site, zone_of(name))
+        self._zones = zones
+
     def progress(self, source: str) -> int:
         """The last position of a source that was taken in; 0 for a new one."""
         row = self.db.execute("SELECT position FROM progress WHERE source = ?", (source,)).fetchone()
@@ -105,6 +117,7 @@ class Warehouse:
         try:
             self.db.execute("BEGIN IMMEDIATE")
             try:
+                self._look()
                 for line in lines:
                     count += 1
                     position = line.position
@@ -115,6 +128,7 @@ class Warehouse:
                 self.db.execute("COMMIT")
             except BaseException:
                 self.db.execute("ROLLBACK")
+                self._forget()
                 raise
         except sqlite3.Error as error:
             raise FleetError(f"{self.path}: events cannot be stored ({error})") from error
@@ -137,19 +151,13 @@ class Warehouse:
         self._erased = dict(self.db.execute("SELECT site, before_day FROM erased"))
         return count
 
-    def copy_to(self, file: Path) -> None:
-        """A copy as of now, which takes the place of the last one at once. Raises FleetError."""
-        beside = file.with_name(f"{file.name}.part")
-        try:
-            beside.unlink(missing_ok=True)
-            copy = sqlite3.connect(beside)
-            try:
-                self.db.backup(copy)
-            finally:
-                copy.close()
-            beside.replace(file)
-        except (sqlite3.Error, OSError) as error:
-            raise FleetError(f"{file}: the replica cannot be made ({error})") from error
+    def _forget(self) -> None:
+        """What a batch that failed had settled holds no more."""
+        self._stale, self._version = Stale(), -1
+        self._counts.clear()
+        for site in self._zones:
+            self._calendar.set_zone(site, zone_of("UTC"))
+        self._zones = {}
 
     def counters(self) -> dict[str, int]:
         """What became of the lines that came."""
@@ -255,8 +263,7 @@ class Warehouse:
             (site,),
         ).fetchone()
         name = "UTC" if row is None else str(row[0])
-        known = self.db.execute("SELECT timezone FROM zones WHERE site = ?", (site,)).fetchone()
-        if name == ("UTC" if known is None else known[0]):
+        if name == self._zones.get(site, "UTC"):
             return
         try:
             zone = zone_of(name)
@@ -264,6 +271,7 @@ class Warehouse:
             log.warning("%s: its days stay as they are: %s", site, error)
             return
         self._calendar.set_zone(site, zone)
+        self._zones[site] = name
         self.db.execute("INSERT OR REPLACE INTO zones VALUES (?, ?)", (site, name))
         for kind in KINDS.values():
             if kind.begins is not None:

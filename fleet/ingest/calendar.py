@@ -9,7 +9,7 @@ from fleet.errors import FleetError
 
 QUARTER_S = 900
 """Every zone's offset from UTC is a multiple of a quarter of an hour since 1972 or so."""
-MAX_REMEMBERED = 200_000
+MAX_REMEMBERED = 50_000
 
 
 def zone_of(name: str) -> tzinfo:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from fleet.embedded.feeding import feed_file, feed_store
+from fleet.embedded.replica import copy
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
 from fleet.ingest.records import RECORD_TYPES, Record
@@ -92,7 +93,7 @@ class Filler:
             self._try("retention", partial(warehouse.erase, self._clock(), *days))
         if replica is not None and now_s >= self._replica_due_s:
             self._replica_due_s = now_s + replica.every_s
-            self._try(str(replica.file), partial(warehouse.copy_to, replica.file))
+            self._try(str(replica.file), partial(copy, warehouse.db, replica.file))
         self.looked_s = self._clock()
 
     def _feed_store(self, warehouse: Warehouse, path: Path) -> int:

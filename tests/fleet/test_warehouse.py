@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -194,12 +195,12 @@ def test_what_cannot_be_read_or_is_not_known_is_counted_and_the_batch_goes_on() 
 def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path / "w.db")
 
-    def broken() -> object:
+    def broken() -> Iterator[Line]:
         yield Line(1, event(footfall(2)))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        warehouse.take("test", broken())  # type: ignore[arg-type]
+        warehouse.take("test", broken())
     assert warehouse.progress("test") == 0 and rows(warehouse, ENTERED) == []
     taken([event(footfall(2))], warehouse)
     warehouse.close()
@@ -230,3 +231,33 @@ def test_when_a_fact_came_is_when_it_came_first_in_whichever_order_the_same_line
         for seq, came_s in enumerate(moments, 1):
             warehouse.take("test", [Line(seq, event(footfall(3), seq), came_s)])
         assert rows(warehouse, late) == [(1, 0)]
+
+
+def test_two_that_write_one_file_know_of_each_others_time_zones_and_closed_days(tmp_path: Path) -> None:
+    one, other = Warehouse(tmp_path / "w.db"), Warehouse(tmp_path / "w.db")
+    taken([event(dwell())], other)
+    taken([event(setup("Asia/Kolkata"), 2)], one)
+    other.take("live", [Line(1, event(footfall(3), 3))])
+    assert rows(one, ENTERED) == [("2026-10-25", 17, 3)]
+    assert rows(one, "SELECT local_hour FROM ods_dwell") == [(17,)]
+    one.erase(NOON_S + 5 * 86_400, visitor_days=1)
+    other.take("live", [Line(2, event(footfall(9, rev=1), 4))])
+    assert rows(one, ENTERED) == [("2026-10-25", 17, 3)]
+    one.close()
+    other.close()
+
+
+def test_a_time_zone_that_a_failed_batch_had_told_holds_no_more(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "w.db")
+
+    def broken() -> Iterator[Line]:
+        yield Line(1, event(setup("Asia/Kolkata")))
+        yield Line(2, event(footfall(8), 2))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        warehouse.take("test", broken())
+    taken([event(footfall(3), 3)], warehouse)
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 3)]
+    assert warehouse.counters()["events"] == 1
+    warehouse.close()

@@ -1,0 +1,26 @@
+"""A copy of the warehouse that answers where the warehouse itself cannot."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from fleet.errors import FleetError
+
+
+def copy(db: sqlite3.Connection, file: Path) -> None:
+    """A copy as of now, by SQLite's online backup; it takes the place of the last one at once.
+
+    Raises FleetError where it cannot be made; the last one stays then.
+    """
+    beside = file.with_name(f"{file.name}.part")
+    try:
+        beside.unlink(missing_ok=True)
+        target = sqlite3.connect(beside)
+        try:
+            db.backup(target)
+        finally:
+            target.close()
+        beside.replace(file)
+    except (sqlite3.Error, OSError) as error:
+        raise FleetError(f"{file}: the replica cannot be made ({error})") from error
