@@ -26,6 +26,10 @@ BENCHMARKS = {
     "engines": ("bench.vision.engines", "Our networks against the ones they replace: speed and accuracy."),
     "crowd": ("bench.vision.crowd", "Many people in one frame: tracker and store, time and memory."),
     "matching": ("bench.vision.matching", "Tag x person matching on synthetic crowds."),
+    "identity": (
+        "bench.vision.identity.command",
+        "One visitor across cameras, on simulated shops, against looks alone.",
+    ),
     "flips": ("bench.flips.command", "Flip detectors on unseen simulated stores and real reads."),
     "soak": (
         "bench.reliability.soak.command",

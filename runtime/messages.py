@@ -55,7 +55,8 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
 
     `box` is left, top, width, height in pixels of the frame; `floor_xy_m` is None where the foot point has
     no place on the floor plan; `handling` is the probability of handling goods, None if not judged;
-    `outputs` are what other heads say of the person so far, by head.
+    `outputs` are what other heads say of the person so far, by head. `looks` is how they look, where that is
+    told: a vector of half floats, once a track and once more where it changes; it stays on the box.
     """
 
     track: int
@@ -64,6 +65,7 @@ class Person(msgspec.Struct, frozen=True, array_like=True):
     floor_xy_m: tuple[float, float] | None
     handling: float | None = None
     outputs: dict[str, tuple[float, ...]] = {}
+    looks: bytes = b""
 
 
 class PersonsSeen(msgspec.Struct, frozen=True, tag=True, array_like=True):

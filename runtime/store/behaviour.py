@@ -99,6 +99,7 @@ class Behaviour:
         facts += self._heatmap.apply_plan(plan, self._now_s)
         facts += self._occupancy.apply_plan(plan, self._now_s)
         self._interactions.plan = self._rooms.plan = plan
+        self._people.apply_plan(plan.area_m2, plan.entrances)
         self._ids.keep_hours = plan.visitor_hours
         return facts
 
@@ -161,6 +162,7 @@ class Behaviour:
         reached_s = self._now_s - self._window.window_s
         facts += self._roll_day(reached_s)
         facts += self._observe_points(self._people.advance(reached_s))
+        facts += self._joined(self._people.joinings())
         facts += self._lost(reached_s)
         facts += self._interactions.advance(self._now_s)
         facts += self._rooms.advance(self._now_s)
@@ -264,6 +266,8 @@ class Behaviour:
     def _crossed(self, crossings: Iterable[Crossing]) -> list[Fact]:
         facts: list[Fact] = []
         for crossing in crossings:
+            if not crossing.inferred:
+                self._people.went(crossing.person, crossing.direction == "out" and not crossing.retracted)
             self._footfall.add(crossing)
             facts.append(self._visits.add(crossing))
             facts += self._visits.corrected()

@@ -12,6 +12,7 @@ from runtime.messages import FrameReady, PersonsSeen
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, TrackOutputs
 from runtime.vision.frame import LeasedFrame
+from runtime.vision.heads.looks_told import LooksTold
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, SceneWatch, Track, TrackerSettings
 
@@ -43,6 +44,8 @@ class CameraTracker:
         self._camera = camera
         self._heads = heads
         self._outputs = TrackOutputs(heads)
+        self._looks = LooksTold()
+        self._tells_looks = heads.tells_looks
         self._held: FrameReady | None = None
         self._last_sequence = 0
         self._under_way: deque[FrameReady] = deque()
@@ -129,7 +132,9 @@ class CameraTracker:
         values, ended = self._outputs.update(tracks, crops), self._watch.ended
         name, first_id = self._camera.name, self.first_id
         records = seen_before(name, header.sequence, tracks, first_id)
-        records.append(persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id, values))
+        looks = self._looks.due(self._watch.tracker.looks(), header.time_s) if self._tells_looks else {}
+        told = persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id, values, looks)
+        records.append(told)
         ids = {track.id for track in tracks if track.id is not None}
         self._highest = max(self._highest, max(ids, default=0))
         self._open = ids
@@ -183,6 +188,7 @@ class CameraTracker:
         tracker = FloorTracker(TrackerSettings(), view, self._heads.appearance_size)
         self._watch = SceneWatch(tracker)
         self._outputs = self._heads.new_track_outputs()
+        self._looks = LooksTold()
         return [] if ending is None else [ending]
 
     def _end_tracks(self) -> PersonsSeen | None:

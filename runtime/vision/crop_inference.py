@@ -58,6 +58,11 @@ class Heads:
         """What the tracker is to be made with."""
         return 0 if self.appearance is None else self.appearance.model.size
 
+    @property
+    def tells_looks(self) -> bool:
+        """Whether a network says how people look, so that it compares from camera to camera."""
+        return self.appearance is not None and self.appearance.network is not None
+
     def new_track_outputs(self) -> TrackOutputs:
         """For a tracker that begins."""
         return TrackOutputs(self)

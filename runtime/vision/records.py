@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from runtime.messages import Person, PersonsSeen
@@ -18,6 +18,8 @@ MAX_OTHERS = 100
 """Boxes of people who are not told."""
 
 NO_VALUES: HeadValues = MappingProxyType({})
+
+NO_LOOKS: Mapping[int, bytes] = MappingProxyType({})
 
 HANDLING = "action"
 """The head whose output has a field of its own in the record."""
@@ -34,10 +36,12 @@ def persons_seen(
     ended: Iterable[int] = (),
     first_id: int = 0,
     values: HeadValues = NO_VALUES,
+    looks: Mapping[int, bytes] = NO_LOOKS,
 ) -> PersonsSeen:
     """What a frame showed: confirmed people in sight, and the ids that ended with it.
 
     `values` are what the heads say of each track; that of `action` is the probability of handling goods.
+    `looks` are those to be told (`runtime.vision.heads.looks_told`).
     `first_id` is added to every id, so that a new tracker's people are not taken for an old one's.
     """
     tracks = list(tracks)
@@ -54,6 +58,7 @@ def persons_seen(
             track.floor_xy_m,
             handling[track.id][0] if track.id in handling else None,
             _outputs(values, track.id),
+            looks.get(track.id, b""),
         )
         for track in seen
         if track.id is not None

@@ -194,7 +194,8 @@ def test_a_garment_in_a_fitting_room_is_tried_on_by_whoever_took_it_there() -> N
             facts += behaviour.presence(
                 TagPresence("reader", 2, EPC, BEGIN_S + 8.0, BEGIN_S + 36.0, 90, True)
             )
-    (tried,) = of(facts, TryOn)
+    *earlier, tried = of(facts, TryOn)
+    assert all(told.open and told.key == tried.key and told.rev < tried.rev for told in earlier)
     assert (tried.room, tried.sku, tried.end_s - tried.start_s) == ("room", "shirt", 28.0)
     assert tried.visitor is not None
     assert not tried.partial

@@ -25,9 +25,12 @@ class Arrivals:
         """Of newcomers at a place, as if all of them came at once: it sums up to 1."""
         if not self._entrances:
             return self._even
-        near = any(
+        return INSIDE_SHARE * self._even + self.is_near(x_m, y_m) * self._at_entrance
+
+    def is_near(self, x_m: float, y_m: float) -> bool:
+        """Whether a place is at an entrance, or there are none that are known."""
+        return not self._entrances or any(
             -BEFORE_M <= depth_m <= WITHIN_M and -BESIDE_M <= along_m <= each.length_m + BESIDE_M
             for each in self._entrances
             for depth_m, along_m in [each.stand(x_m, y_m)]
         )
-        return INSIDE_SHARE * self._even + near * self._at_entrance

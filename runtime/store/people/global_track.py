@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from runtime.store.people.looks import Gallery
 from runtime.store.people.motion import Position, RecentMotion
 
 Source: TypeAlias = tuple[str, int]
@@ -57,6 +58,7 @@ class GlobalTrack:
     """How far from where they were first seen they have been."""
     left: bool = False
     """Whether they were seen to go out through an entrance, and not to come back."""
+    gallery: Gallery = field(default_factory=Gallery)
 
     def seen_by(self, camera: str) -> float:
         """When a track of this camera was last seen on this person."""
@@ -69,6 +71,11 @@ class GlobalTrack:
     def cameras_since(self, time_s: float) -> set[str]:
         """Cameras that saw this person since a moment."""
         return {name for (name, _), seen_s in self.sources.items() if seen_s >= time_s}
+
+    @property
+    def last_camera(self) -> str:
+        """The camera that saw them last, empty for nobody."""
+        return max(self.sources, key=lambda each: self.sources[each], default=("", 0))[0]
 
     @property
     def seen_s(self) -> float:

@@ -32,6 +32,8 @@ from runtime.store.people.agreement import APART, JOIN, disagreement, jumps, par
 from runtime.store.people.arrivals import Arrivals
 from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source, TrackPoint
 from runtime.store.people.id_switches import IdSwitch, IdSwitches
+from runtime.store.people.links import Links
+from runtime.store.people.looks import Vector, vector_of
 from runtime.store.people.motion import Position, RecentMotion
 from runtime.store.people.probation import OVERLAP_S, PROBATION_S, PendingTrack
 from runtime.store.people.reassociation import MEMORY_S, WALKING_LIMIT_M_PER_S, co_location, reassociation
@@ -45,6 +47,8 @@ MAX_PERSONS, MAX_PENDING = 512, 256
 NEAR_M, TOGETHER_S = 1.5, 2.0
 WALKED_M = 1.0
 """What never was further from where it began may be a thing that looks like a person."""
+SURE_PLACE = 10.0
+"""Odds of place alone, against a stranger's, from which a link teaches what looks are worth."""
 FAR_M = 6.0
 """No two sights of one person at one moment are further apart: cameras disagree by decimetres."""
 
@@ -75,9 +79,11 @@ class GlobalTracks:
         area_m2: float,
         appearance: Appearance | None = None,
         entrances: Sequence[EntranceLine] = (),
+        links: Links | None = None,
     ) -> None:
         self._stranger = 1.0 / area_m2
         self._arrivals = Arrivals(area_m2, entrances)
+        self.links = Links(area_m2, self._arrivals) if links is None else links
         self._appearance = appearance
         self._people: dict[int, GlobalTrack] = {}
         self._sights: dict[Source, Sight] = {}
@@ -94,6 +100,7 @@ class GlobalTracks:
             "exchanged": 0,
             "parted": 0,
             "joined": 0,
+            "linked": 0,
             "jumped": 0,
             "forgotten": 0,
         }
@@ -121,7 +128,11 @@ class GlobalTracks:
                 sight = None
             if sight is None:
                 self._wait(source, position)
+                if seen.looks:
+                    self._pending[source].looks = vector_of(seen.looks)
                 continue
+            if seen.looks:
+                self._look(self._people[sight.person], source, vector_of(seen.looks))
             points.append(self._people[sight.person].step(source, position, tracks))
             sight.add(position)
         self._exchange(camera, time_s, points)
@@ -131,6 +142,17 @@ class GlobalTracks:
         for track in ended:
             self._end((camera, track))
         return points + self._decide(time_s)
+
+    def apply_plan(self, area_m2: float, entrances: Sequence[EntranceLine]) -> None:
+        """Go on with another floor plan: who is known stays known."""
+        self._stranger = 1.0 / area_m2
+        self._arrivals = Arrivals(area_m2, entrances)
+        self.links.apply_plan(area_m2, self._arrivals)
+
+    def went(self, person: int, out: bool) -> None:
+        """A person was seen to go out through an entrance, or to come in by one."""
+        if (known := self._people.get(person)) is not None:
+            known.left = out
 
     def person_of(self, source: Source) -> int | None:
         """Whom a track is of; None while that is not decided."""
@@ -155,6 +177,8 @@ class GlobalTracks:
     def advance(self, time_s: float) -> list[TrackPoint]:
         """Decide what waited long enough, forget who has been gone for long."""
         points = self._decide(time_s)
+        for new, old in self.links.decide(time_s, self._people):
+            self._return(self._people[new], old)
         self._forget(time_s)
         return points
 
@@ -243,7 +267,12 @@ class GlobalTracks:
 
     def _join(self, camera: str, time_s: float, present: list[Source]) -> None:
         """Take two persons for one who walk as one and whom no camera sees beside each other."""
-        for source in present:
+        elsewhere = [
+            (number, other, other.motion.last)
+            for number, other in self._people.items()
+            if other.seen_by_others(camera) >= time_s - LEAD_PATIENCE_S
+        ]
+        for source in present if elsewhere else ():
             sight = self._sights.get(source)
             if sight is None:
                 continue
@@ -252,26 +281,63 @@ class GlobalTracks:
             at = person.motion.last
             odds = {
                 number: togetherness(person.motion, other.motion, self._stranger)
-                for number, other in self._people.items()
-                if number != person.number
-                and abs(other.motion.last.x_m - at.x_m) + abs(other.motion.last.y_m - at.y_m) < NEAR_M
-                and time_s - other.motion.last.time_s <= LEAD_PATIENCE_S
+                for number, other, last in elsewhere
+                if abs(last.x_m - at.x_m) + abs(last.y_m - at.y_m) < NEAR_M
+                and number != person.number
+                and number in self._people
+                and time_s - last.time_s <= LEAD_PATIENCE_S
                 and not cameras & other.cameras_since(time_s - TOGETHER_S)
             }
             best = max(odds, key=lambda number: odds[number], default=None)
             if best is not None and odds[best] >= JOIN:
                 self._merge(person, self._people[best])
 
+    def _look(self, person: GlobalTrack, source: Source, vector: Vector) -> None:
+        """More is known of how a person looks, and of what likenesses are worth."""
+        for other in self._people.values():
+            theirs = other.gallery.middle()
+            apart = other.number != person.number and person.seen_s - other.seen_s < LEAD_PATIENCE_S
+            if apart and theirs is not None and len(theirs) == len(vector):
+                self.links.likeness.learn(vector, theirs, same=False)
+                break
+        person.gallery.add(source[0], vector)
+        self.links.looked(person.number)
+
+    def _learn_looks(self, person: GlobalTrack, source: Source, pending: PendingTrack) -> None:
+        """Where place and time alone leave no doubt, two looks of one person show what looks are worth."""
+        known = person.gallery.middle()
+        if known is None or pending.looks is None or len(known) != len(pending.looks):
+            return
+        born = pending.positions[0]
+        place = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
+        if source[0] != person.last_camera and place > SURE_PLACE * self._stranger:
+            self.links.likeness.learn(pending.looks, known, same=True)
+
+    def _return(self, new: GlobalTrack, number: int) -> None:
+        """Who turned up is somebody who was lost elsewhere."""
+        old = self.links.take(number) or self._people.get(number)
+        if old is None:
+            return
+        old.motion, old.lead = new.motion, new.lead
+        self._people[number] = old
+        self._unite(new, old)
+        self.counts["linked"] += 1
+
     def _merge(self, one: GlobalTrack, other: GlobalTrack) -> None:
         """Whoever walked, else whoever came first, gives the number."""
         into, gone = sorted((one, other), key=lambda each: (each.reach_m < WALKED_M, each.number))
+        self._unite(gone, into)
+        self.counts["joined"] += 1
+
+    def _unite(self, gone: GlobalTrack, into: GlobalTrack) -> None:
         for source, seen_s in gone.sources.items():
             into.sources[source] = max(seen_s, into.sources.get(source, seen_s))
             if source in self._sights and self._sights[source].person == gone.number:
                 self._sights[source].person = into.number
+        into.gallery.extend(gone.gallery)
         del self._people[gone.number]
+        self.links.gone(gone.number)
         self._joinings.append(Joining(gone.number, into.number))
-        self.counts["joined"] += 1
 
     def _wait(self, source: Source, position: Position) -> None:
         pending = self._pending.get(source)
@@ -361,12 +427,18 @@ class GlobalTracks:
             return 0.0
         if person.seen_by(camera) > born.time_s + OVERLAP_S:
             return 0.0
+        if pending.looks is not None and self.links.judges(person, born.time_s - person.seen_s):
+            return 0.0
+        if person.left and not self._arrivals.is_near(born.x_m, born.y_m):
+            return 0.0
         elsewhere_s = person.seen_by_others(camera)
         if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
             density = co_location(person.motion, pending.positions, LEAD_PATIENCE_S)
         else:
             density = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
         looks = self._appearance(source, person.number) if self._appearance is not None else 1.0
+        if pending.looks is not None and (known := person.gallery.middle()) is not None:
+            looks *= math.exp(float(self.links.likeness.ratio(pending.looks, [known])[0]))
         stranger = self._arrivals.density(born.x_m, born.y_m)
         return density * looks / stranger if density * looks > 1e-3 * stranger else 0.0
 
@@ -375,6 +447,7 @@ class GlobalTracks:
         person = self._people.get(number) if number is not None else None
         if person is None:
             person = self._new_person()
+            self.links.appeared(person.number, source[0], pending.positions[0])
             self.counts["new"] += 1
         else:
             shared = person.seen_s > pending.positions[0].time_s and person.seen_by(source[0]) < person.seen_s
@@ -384,6 +457,9 @@ class GlobalTracks:
             sight = self._sights[source] = Sight(person.number, self._bound, pending.positions[0])
             for position in pending.positions:
                 sight.add(position)
+        if pending.looks is not None:
+            self._learn_looks(person, source, pending)
+            self._look(person, source, pending.looks)
         return [person.step(source, position, {source[1]}) for position in pending.positions]
 
     def _new_person(self) -> GlobalTrack:
@@ -397,9 +473,11 @@ class GlobalTracks:
     def _forget(self, time_s: float) -> None:
         for person in [w for w in self._people.values() if time_s - w.seen_s > MEMORY_S]:
             self._drop(person)
+        self.links.forget(time_s)
 
     def _drop(self, person: GlobalTrack) -> None:
         del self._people[person.number]
+        self.links.leave(person)
         self.counts["forgotten"] += 1
         for source in person.sources:
             if source in self._sights and self._sights[source].person == person.number:

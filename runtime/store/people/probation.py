@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runtime.store.people.looks import Vector
 from runtime.store.people.motion import Position, RecentMotion
 
 PROBATION_S = 0.7
@@ -20,6 +21,7 @@ class PendingTrack:
 
     motion: RecentMotion
     positions: list[Position]
+    looks: Vector | None = None
     alone: bool | None = None
     """Whether no person came into question when the track began; None before that was asked."""
     ended: bool = False

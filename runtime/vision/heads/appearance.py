@@ -1,7 +1,8 @@
 """How people look, as embeddings of length 1 whose dot product is their similarity.
 
 The tracker keeps a moving average for each track and weighs the similarity in its association cost. They are
-images of a person in effect: they never leave the process and are forgotten with the track.
+images of a person in effect: they never leave the box. A network's are told to the store process once a
+track, and again where they change; it keeps at most eight a person, in memory, until the person is forgotten.
 """
 
 from __future__ import annotations

@@ -115,6 +115,14 @@ class FloorTracker:
             tracks["seen_s"][tracks["seen_s"] == self._time_s] = time_s
         return as_tracks(tracks, time_s, self.has_floor, {})
 
+    def looks(self) -> dict[int, Floats]:
+        """By id, the mean appearance (k,) of the people whom this frame showed; empty without appearances."""
+        tracks = self._tracks
+        if not tracks["appearance"].shape[1]:
+            return {}
+        shown = tracks[tracks["confirmed"] & (tracks["seen_s"] == self._time_s)]
+        return dict(zip(shown["id"].tolist(), shown["appearance"].copy(), strict=True))
+
     def things(self) -> list[Thing]:
         """What looks like a person, is in sight for long, and neither moves nor lives."""
         tracks, settings = self._tracks, self.settings

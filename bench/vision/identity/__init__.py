@@ -1,0 +1,1 @@
+"""Identity across cameras on simulated shops: `visitors` makes them, `command` measures."""
