@@ -83,6 +83,8 @@ class DrawnPlan:
     zones: tuple[DrawnArea, ...]
     racks: tuple[DrawnArea, ...]
     gates: tuple[DrawnGate, ...]
+    picture: str = ""
+    """Address of the shop's own drawing of its floor, which fills the extent."""
 
     @property
     def view_box(self) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -20,7 +20,7 @@ from runtime.console.health_words import lines, verdict
 from runtime.console.link import KEY_FILE
 from runtime.console.live import Live
 from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, CameraPictures
-from runtime.console.plan import plan_of
+from runtime.console.plan import DRAWING, plan_of
 from runtime.console.shown import Setup, ShownStore
 from runtime.console.today_pages import TodayPages
 from web.access import Access
@@ -35,6 +35,7 @@ from web.security.users import Role, Users
 HERE = Path(__file__).parent
 LINKS = {"/": "Live", "/today": "Today", "/calibrate": "Calibrate", "/health": "Health", "/people": "Users"}
 FOR_TECHNICIANS = ("/calibrate", "/people")
+DRAWINGS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 USERS_FILE = "users.json"
 
 
@@ -86,6 +87,7 @@ class ShopPages:
                 Route("/live/stream", viewer(self._stream)),
                 Route("/plan.css", viewer(self._plan_css)),
                 Route("/cameras/{name}/pictures", access.technician(self._pictures_of)),
+                Route(DRAWING, viewer(self._drawing)),
                 Route("/health", viewer(self._health)),
                 *self._today.routes(access),
                 *self._calibrate.routes(access),
@@ -140,6 +142,13 @@ class ShopPages:
 
     async def _plan_css(self, request: Request) -> Response:
         return Response(plan_of(self.shown).css(), media_type="text/css")
+
+    async def _drawing(self, request: Request) -> Response:
+        file = self.shown.floor_image
+        kind = None if file is None else DRAWINGS.get(file.suffix.lower())
+        if file is None or kind is None or not file.is_file():
+            raise HTTPException(404, "There is no drawing of this floor.")
+        return FileResponse(file, media_type=kind)
 
     async def _health(self, request: Request) -> Response:
         await self.live.read()

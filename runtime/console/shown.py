@@ -32,7 +32,8 @@ class ShownStore(msgspec.Struct, frozen=True, kw_only=True):
 
     pictures: bool
     extent_m: tuple[float, float, float, float]
-    cell_m: float
+    floor_image: Path | None
+    """The store's own drawing, which fills the extent."""
     cameras: list[ShownCamera]
     entrances: list[Entrance]
     zones: list[Zone]
@@ -46,7 +47,7 @@ class ShownStore(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             pictures=config.console.pictures,
             extent_m=config.floor.extent(),
-            cell_m=config.floor.grid_m,
+            floor_image=config.floor.image,
             cameras=[
                 ShownCamera(
                     camera.name,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import msgspec
+import numpy as np
 import pytest
 
 from runtime.config import StoreConfig
@@ -37,7 +41,7 @@ FORMS = (
 
 def test_every_route_is_in_these_tables(shop: Shop) -> None:
     known = {*FOR_VIEWERS, *FOR_TECHNICIANS, *FORMS, "/live/stream"}
-    known |= {"/calibrate/{camera}/still.jpg", "/calibrate/{camera}/judge"}
+    known |= {"/floor-drawing", "/calibrate/{camera}/still.jpg", "/calibrate/{camera}/judge"}
     known |= {
         "/enter/{link}",
         "/static/{digest}/{name:path}",
@@ -47,7 +51,9 @@ def test_every_route_is_in_these_tables(shop: Shop) -> None:
     assert {route.path for route in shop.app._app.routes} <= known
 
 
-@pytest.mark.parametrize("path", [*FOR_VIEWERS, *FOR_TECHNICIANS, "/live/stream", PICTURES, STILL])
+@pytest.mark.parametrize(
+    "path", [*FOR_VIEWERS, *FOR_TECHNICIANS, "/live/stream", "/floor-drawing", PICTURES, STILL]
+)
 def test_without_a_session_a_page_leads_to_signing_in_and_all_else_is_401(shop: Shop, path: str) -> None:
     page, data = shop.browser().get(path), shop.browser().get(path, page=False)
     assert (page.status_code, page.headers["location"]) == (303, f"/sign-in?next={path}")
@@ -142,6 +148,21 @@ def test_a_link_of_the_terminal_signs_in_once(shop: Shop) -> None:
     assert browser.post(path).status_code == 303
     assert browser.get("/people").status_code == 200
     assert shop.browser().post(path).status_code == 401
+
+
+def test_the_shops_own_drawing_lies_under_the_plan(shop: Shop, tmp_path: Path) -> None:
+    browser = shop.viewer()
+    assert browser.get("/floor-drawing").status_code == 404
+    assert "<image" not in browser.get("/").text
+    cv2.imwrite(str(tmp_path / "plan.png"), np.full((20, 30, 3), 255, np.uint8))
+    shop.pages.use(msgspec.structs.replace(shop.pages.shown, floor_image=tmp_path / "plan.png"))
+    for page in ("/", "/today"):
+        assert 'href="/floor-drawing"' in browser.get(page).text
+    answer = browser.get("/floor-drawing")
+    assert answer.headers["content-type"] == "image/png" and answer.content[:4] == b"\x89PNG"
+    (tmp_path / "secret.txt").write_text("x")
+    shop.pages.use(msgspec.structs.replace(shop.pages.shown, floor_image=tmp_path / "secret.txt"))
+    assert browser.get("/floor-drawing").status_code == 404, "pictures and nothing else"
 
 
 def test_signing_out_ends_the_session_whatever_the_browser_keeps(shop: Shop) -> None:
