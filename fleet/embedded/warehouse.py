@@ -53,6 +53,7 @@ class Warehouse:
             raise FleetError(f"{path}: cannot be used as a warehouse ({error})") from error
         self._erased: dict[str, str] = {}
         self._zones: dict[str, str] = {}
+        self._sites: set[str] = set()
         self._version = -1
         for size, function in (("day", 0), ("hour", 1)):
             self.db.create_function(
@@ -154,6 +155,7 @@ class Warehouse:
     def _forget(self) -> None:
         """What a batch that failed had settled holds no more."""
         self._stale, self._version = Stale(), -1
+        self._sites.clear()
         self._counts.clear()
         for site in self._zones:
             self._calendar.set_zone(site, zone_of("UTC"))
@@ -193,6 +195,9 @@ class Warehouse:
         values = row.values
         key = values[SITE : FACT_KEY + 1]
         site, day = str(values[SITE]), str(values[DAY])
+        if site not in self._sites:
+            self._sites.add(site)
+            self.db.execute("INSERT OR IGNORE INTO sites VALUES (?)", (site,))
         closed_before = self._erased.get(site, "")
         known = self.db.execute(self._find[row.kind], key).fetchone()
         days = (day,) if known is None else (day, known[1])

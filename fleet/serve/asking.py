@@ -15,7 +15,6 @@ from fleet.models.texts import tables
 
 DEFAULT_MINUTES = 30.0
 FIRST_DAY, LAST_DAY = "0000-01-01", "9999-12-31"
-MOST_ROWS = 100_000
 STEPS_BETWEEN_LOOKS = 10_000
 """SQLite's virtual machine looks at the clock so often: about every millisecond."""
 
@@ -69,9 +68,13 @@ def opened(path: Path) -> sqlite3.Connection:
 
 
 def ask(
-    db: sqlite3.Connection, name: str, asked: Asked, limit_s: float | None = None
+    db: sqlite3.Connection,
+    name: str,
+    asked: Asked,
+    limit_s: float | None = None,
+    most_rows: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The answer's rows. Raises FleetError for a name that is none, and after `limit_s`."""
+    """The rows, at most `most_rows`. Raises FleetError for a name that is none, and after `limit_s`."""
     question = questions().get(name)
     if question is None:
         raise FleetError(f"no question is called {name!r}; ask one of {', '.join(questions())}")
@@ -88,7 +91,8 @@ def ask(
             db.set_progress_handler(lambda: int(time.monotonic() > until_s), STEPS_BETWEEN_LOOKS)
         rows = db.execute(question.sql, values)
         columns = [one[0] for one in rows.description]
-        return [dict(zip(columns, row, strict=True)) for row in rows.fetchmany(MOST_ROWS)]
+        found = rows.fetchall() if most_rows is None else rows.fetchmany(most_rows)
+        return [dict(zip(columns, row, strict=True)) for row in found]
     except sqlite3.OperationalError as error:
         if "interrupted" in str(error):
             raise FleetError(f"{name}: stopped after {limit_s:g} s; ask for fewer days or stores") from error
@@ -101,9 +105,7 @@ def _note_sites(db: sqlite3.Connection, sites: Collection[str] | None) -> None:
     """The stores that are asked for, as the table that every question joins."""
     db.execute("DROP TABLE IF EXISTS temp.asked")
     db.execute("CREATE TEMP TABLE asked (site TEXT PRIMARY KEY)")
-    if sites is not None:
+    if sites is None:
+        db.execute("INSERT INTO asked SELECT site FROM main.sites")
+    else:
         db.executemany("INSERT OR IGNORE INTO asked VALUES (?)", [(site,) for site in sites])
-        return
-    for name, model in tables().items():
-        if model.is_by_day:
-            db.execute(f"INSERT OR IGNORE INTO asked SELECT DISTINCT site FROM {name}")

@@ -72,7 +72,7 @@ def _answer(name: str, about: str) -> dict[str, Any]:
                 "description": "the warehouse could not be read, its copy answered",
             },
         },
-        "required": ["answer", "rows", "replica"],
+        "required": ["answer", "rows", "cut", "replica"],
     }
     parameters = [
         {"name": parameter, "in": "query", "description": says, "schema": schema}

@@ -16,9 +16,11 @@ log = logging.getLogger(__name__)
 
 
 class NamedAnswer(NamedTuple):
-    """Rows, and the file that they are from: the replica is as old as its last copy."""
+    """Rows, whether there were more than the limit, and whether the replica answered, which is as old as its
+    last copy."""
 
     rows: list[dict[str, Any]]
+    is_cut: bool
     is_replica: bool
 
 
@@ -39,10 +41,10 @@ class Reading:
         file, is_replica = self._readable()
         db = opened(file)
         try:
-            rows = ask(db, name, asked, self._limits.seconds)
+            rows = ask(db, name, asked, self._limits.seconds, self._limits.rows + 1)
         finally:
             db.close()
-        return NamedAnswer(rows[: self._limits.rows], is_replica)
+        return NamedAnswer(rows[: self._limits.rows], len(rows) > self._limits.rows, is_replica)
 
     def sql(self, query: str, sites: frozenset[str] | None) -> tuple[SqlAnswer, bool]:
         """Somebody's own SELECT, and whether the replica answered. Raises FleetError."""
@@ -51,17 +53,6 @@ class Reading:
 
     def tables(self) -> list[str]:
         return self._sql.tables()
-
-    def known_sites(self) -> list[str]:
-        """Every store that anything is known of."""
-        file, _ = self._readable()
-        db = opened(file)
-        try:
-            return [
-                site for (site,) in db.execute("SELECT DISTINCT site FROM dws_lateness_day ORDER BY site")
-            ]
-        finally:
-            db.close()
 
     def _readable(self) -> tuple[Path, bool]:
         """The first file that answers. Raises FleetError of the first where none does."""

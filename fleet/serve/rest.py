@@ -73,9 +73,8 @@ class Api:
     async def answers(self, request: Request, user: ApiUser) -> Response:
         asked = self._asked(request, user)
         answer = await run_in_threadpool(self._reading.answer, request.path_params["name"], asked)
-        return _json(
-            {"answer": request.path_params["name"], "rows": answer.rows, "replica": answer.is_replica}
-        )
+        told = {"answer": request.path_params["name"], "rows": answer.rows}
+        return _json(told | {"cut": answer.is_cut, "replica": answer.is_replica})
 
     async def sql(self, request: Request, user: ApiUser) -> Response:
         if not user.sql:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contract.envelope import Origin
@@ -126,6 +127,15 @@ def test_sql_joins_counts_with_a_table_beside_them_and_sees_the_users_stores_onl
     count = client.post("/v1/sql", content="SELECT count(*) FROM kpi", headers=as_user("north")).json()
     assert count["rows"] == [[2]]
     assert client.post("/v1/sql", content="SELECT 1", headers=as_user("till")).status_code == 403
+
+
+def test_an_answer_that_is_too_long_says_that_it_is_cut(settings: FleetSettings) -> None:
+    few = msgspec.structs.replace(settings, limits=Limits(rows=2), users=[])
+    with TestClient(Api(few).app) as client:
+        told = client.get("/v1/answers/footfall").json()
+        assert len(told["rows"]) == 2 and told["cut"] is True
+        whole = client.get("/v1/answers/footfall?site=plaza").json()
+        assert len(whole["rows"]) == 1 and whole["cut"] is False
 
 
 FORBIDDEN = [
