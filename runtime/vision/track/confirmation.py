@@ -42,6 +42,8 @@ def are_people(tracks: Table, scale: Floats, time_s: float, settings: TrackerSet
     still = stationary(tracks, settings.stationary_s)
     moved = moved_m > np.where(still, settings.stationary_move_m, settings.confirm_move_m)
     moved &= tracks["alive_s"] > -settings.still_move_s
+    # Who walks changes the picture: a box that moved over one that stayed as it was has slipped.
+    moved &= ~tracks["unchanged"]
     if np.count_nonzero(moved):
         covariance = tracks["covariance"][:, :2, :2] + tracks["stood_covariance"]
         squared = np.einsum("ni,nij,nj->n", way, motion.inverse_2x2(covariance), way)

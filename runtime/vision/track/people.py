@@ -84,6 +84,7 @@ def table_type(appearance_size: int) -> np.dtype[np.void]:
             ("alive_s", np.float64),
             ("lively_s", np.float64),
             ("watched_s", np.float64),
+            ("unchanged", np.bool_),
             ("box", np.float64, (4,)),
             ("truncated", np.bool_),
             ("appearance", np.float64, (appearance_size,)),

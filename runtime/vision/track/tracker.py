@@ -12,7 +12,7 @@ from runtime.vision.track import motion
 from runtime.vision.track.association import NO_MATCH, Pairs, pair_costs, pair_up
 from runtime.vision.track.candidates import CandidateFilter, Candidates, Life, Rows
 from runtime.vision.track.confirmation import are_people, as_things, life_after
-from runtime.vision.track.liveliness import Look
+from runtime.vision.track.liveliness import STILL, Look
 from runtime.vision.track.people import (
     Backfill,
     Table,
@@ -262,6 +262,7 @@ class FloorTracker:
         watched["alive_s"] = life_after(watched, shares, self._time_s, self.settings)
         watched["lively_s"] = np.where(still, watched["lively_s"], self._time_s)
         watched["watched_s"] = self._time_s
+        watched["unchanged"] = (shares[:, 0] >= 0) & (shares[:, 0] < STILL)
         matched[rows] = watched
 
     def _begin(self, free: Bools, found: Candidates) -> None:
