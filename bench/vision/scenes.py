@@ -14,7 +14,10 @@ import numpy as np
 from runtime.geometry import Floats, Homography
 from runtime.messages import PersonsSeen
 from runtime.vision.records import persons_seen, seen_before
-from runtime.vision.track import CameraView, FloorTracker
+from runtime.vision.track import CameraView, FloorTracker, SceneWatch
+
+SMALL_PX = 240
+"""Width of the pictures of `watched`."""
 
 Waypoint = tuple[float, float, float]
 """time_s, x_m, y_m"""
@@ -145,3 +148,27 @@ def tracked(
         tracks = tracker.update(boxes, scores, time_s)
         yield from seen_before(camera, sequence, tracks)
         yield persons_seen(camera, sequence, time_s, tracks, tracker.ended)
+
+
+def watched(
+    camera: str,
+    watch: SceneWatch,
+    detector: SimulatedDetector,
+    walks: Sequence[SimulatedWalk],
+    times_s: Sequence[float],
+) -> Iterable[PersonsSeen]:
+    """The same, looking only where that is wanted; people are bright on small pictures of a noisy wall."""
+    random, view = np.random.default_rng(1), watch.tracker.view
+    wall = random.integers(60, 180, (round(SMALL_PX * view.height_px / view.width_px), SMALL_PX))
+    for sequence, time_s in enumerate(times_s):
+        boxes, scores = detector.detect(walks, time_s)
+        shown = wall.astype(np.float64)
+        for left, top, right, bottom in np.rint(boxes * SMALL_PX / view.width_px).astype(int).tolist():
+            shown[top:bottom, left:right] = 235.0
+        picture = np.clip(shown + random.normal(0, 1.5, shown.shape), 0, 255).astype(np.uint8)
+        if watch.wants(picture, time_s):
+            tracks = watch.see(picture, boxes, scores, time_s)
+        else:
+            tracks = watch.follow(time_s)
+        yield from seen_before(camera, sequence, tracks)
+        yield persons_seen(camera, sequence, time_s, tracks, watch.ended)

@@ -51,13 +51,14 @@ class LabelledClip:
 
 
 def labelled(name: str, detector: str, with_floor: bool = True) -> LabelledClip:
-    """A clip of the development data, or the video file of that path beside whose `gt.txt` it lies.
+    """A clip of the development data, or a video file beside which its `gt.txt` or `NAME.gt.txt` lies.
 
     Raises TagsightError, EngineError.
     """
     file, plan = CLIPS.get(name, ("", None))
     path = shared_file(file, "--clip") if file else Path(name)
-    truth = path.with_name("gt.txt")
+    rendered = path.with_suffix(".gt.txt")
+    truth = rendered if rendered.exists() else path.with_name("gt.txt")
     if not truth.exists():
         raise TagsightError(f"{truth}: no ground truth beside the clip; MOT Challenge's gt.txt is wanted")
     config = load_at_work(plan, clips_needed=False) if plan is not None and with_floor else None

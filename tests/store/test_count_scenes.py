@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from bench.vision.scenes import SimulatedCamera, SimulatedDetector, SimulatedWalk, tracked
+from bench.vision.scenes import SimulatedCamera, SimulatedDetector, SimulatedWalk, tracked, watched
 from contract.facts import Footfall
 from runtime.config import Intervals
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
 from runtime.store.floorplan import EntranceLine, FloorPlan
-from runtime.vision.track import FloorTracker, TrackerSettings
+from runtime.vision.track import FloorTracker, SceneWatch, TrackerSettings
 
 DOOR = EntranceLine("door", ((-1.5, 0.0), (1.5, 0.0)), inside=(0.0, 3.0))
 PLAN = FloorPlan(
@@ -227,6 +227,14 @@ def test_a_starved_camera_s_people_are_counted_and_not_taken_for_each_other(name
 def test_people_before_a_camera_are_counted_exactly(name: str, seed: int) -> None:
     scene = SCENES[name]
     assert count(through_tracker(scene, seed)) == (scene.entered, scene.left)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_people_who_are_followed_between_two_looks_are_counted_exactly(name: str) -> None:
+    scene = SCENES[name]
+    watch = SceneWatch(FloorTracker(TrackerSettings(), scene.camera.view))
+    told = watched("cam", watch, SimulatedDetector(scene.camera, 1), scene.walks, scene.times_s())
+    assert count(told) == (scene.entered, scene.left)
 
 
 @pytest.mark.parametrize("fps", [5.0, 10.0, 15.0])

@@ -1,0 +1,77 @@
+"""Customers who stand and mannequins beside them, in a rendered clip: who was followed, what was counted.
+
+The truth is that of `engines.training.synthetic` (MOT16): class 1 are people, class 7 mannequins, the last
+column is the share of the body that shows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from bench.vision.track_clips import HEIGHT, LEFT
+from runtime.geometry import Floats
+from runtime.vision.track.view import box_iou
+from runtime.vision.tracklog import TrackRow
+
+KIND, VISIBLE = 7, 8
+PERSON, MANNEQUIN = 1, 7
+LEAST_VISIBLE = 0.5
+"""Of whom less shows, nothing is asked."""
+MATCH_IOU = 0.5
+LEAST_S = 5.0
+"""Whoever is in sight for less is no customer who stands."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Of one clip."""
+
+    customers: int
+    followed: float
+    """Share of their time in sight in which they are followed, the mean over customers."""
+    followed_least: float
+    mannequins: int
+    counted: int
+    """Mannequins that a track lay on for more than a second."""
+
+
+def has_mannequins(truth: Floats) -> bool:
+    """Whether that is such a truth."""
+    return truth.shape[1] > VISIBLE and bool((truth[:, KIND] == MANNEQUIN).any())
+
+
+def standing_of(truth: Floats, rows: Sequence[TrackRow], frames: Sequence[int], fps: float) -> Standing:
+    """What of the customers and mannequins was followed in these frames, which come `fps` a second."""
+    by_frame: defaultdict[int, list[TrackRow]] = defaultdict(list)
+    for row in rows:
+        by_frame[row.frame].append(row)
+    seen: defaultdict[int, list[bool]] = defaultdict(list)
+    thing_frames: defaultdict[int, int] = defaultdict(int)
+    mannequins = {int(row[1]) for row in truth if row[KIND] == MANNEQUIN}
+    for frame in frames:
+        there = truth[(truth[:, 0] == frame + 1) & (truth[:, VISIBLE] >= LEAST_VISIBLE)]
+        boxes = there[:, LEFT : HEIGHT + 1].copy()
+        boxes[:, 2:] += boxes[:, :2]
+        told = np.array([row.box for row in by_frame[frame]]).reshape(-1, 4)
+        told[:, 2:] += told[:, :2]
+        iou = box_iou(boxes, told)
+        best = iou.max(axis=1, initial=0.0)
+        # A track that lies on a person is that person's, whoever stands beside them.
+        people = iou[there[:, KIND] == PERSON].max(axis=0, initial=0.0)
+        for row, overlap, whose in zip(there, best, iou, strict=True):
+            number = int(row[1])
+            if row[KIND] == PERSON:
+                seen[number].append(bool(overlap >= MATCH_IOU))
+            elif row[KIND] == MANNEQUIN:
+                thing_frames[number] += bool(((whose >= MATCH_IOU) & (whose > people)).any())
+    shares = [float(np.mean(each)) for each in seen.values() if len(each) >= LEAST_S * fps]
+    return Standing(
+        customers=len(shares),
+        followed=float(np.mean(shares)) if shares else 0.0,
+        followed_least=min(shares, default=0.0),
+        mannequins=len(mannequins),
+        counted=sum(count > fps for count in thing_frames.values()),
+    )

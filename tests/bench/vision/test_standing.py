@@ -1,0 +1,42 @@
+"""Who stands is followed and what only looks so is not counted: how the bench tells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.vision.standing import has_mannequins, standing_of
+from runtime.vision.tracklog import TrackRow
+
+SHOPPER, DUMMY = (10.0, 10.0, 40.0, 100.0), (100.0, 10.0, 40.0, 100.0)
+FPS = 10.0
+
+
+def truth(frames: int, visible: float = 1.0) -> np.ndarray:
+    rows = []
+    for frame in range(1, frames + 1):
+        rows.append([frame, 1, *SHOPPER, 1, 1, visible])
+        rows.append([frame, 1000, *DUMMY, 0, 7, 1.0])
+    return np.array(rows, dtype=float)
+
+
+def rows(box: tuple[float, float, float, float], frames: range, track: int = 1) -> list[TrackRow]:
+    return [TrackRow(frame, frame / FPS, track, box, 0.9, None) for frame in frames]
+
+
+def test_the_share_of_a_customers_time_and_the_mannequins_that_were_counted() -> None:
+    told = standing_of(truth(100), rows(SHOPPER, range(25, 100)), range(100), FPS)
+    assert (told.customers, told.followed, told.followed_least) == (1, 0.75, 0.75)
+    assert (told.mannequins, told.counted) == (1, 0)
+    both = rows(SHOPPER, range(100)) + rows(DUMMY, range(50), track=2)
+    assert standing_of(truth(100), both, range(100), FPS).counted == 1
+
+
+def test_a_track_of_a_person_beside_a_mannequin_counts_no_mannequin() -> None:
+    beside = np.array(truth(100))
+    beside[beside[:, 7] == 7, 2] = 16.0
+    assert standing_of(beside, rows(SHOPPER, range(100)), range(100), FPS).counted == 0
+
+
+def test_who_hardly_shows_is_not_asked_for() -> None:
+    assert standing_of(truth(100, visible=0.3), [], range(100), FPS).customers == 0
+    assert has_mannequins(truth(1)) and not has_mannequins(truth(1)[:, :7])
