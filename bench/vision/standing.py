@@ -33,6 +33,8 @@ class Standing(msgspec.Struct, frozen=True):
     followed: float
     """Share of their time in sight in which they are followed, the mean over customers."""
     followed_least: float
+    detected: float
+    """The same of the detector's boxes: who has none cannot be followed."""
     mannequins: int
     counted: int
     """Mannequins that a track lay on for more than a second."""
@@ -43,14 +45,34 @@ def has_mannequins(truth: Floats) -> bool:
     return truth.shape[1] > VISIBLE and bool((truth[:, KIND] == MANNEQUIN).any())
 
 
-def standing_of(truth: Floats, rows: Sequence[TrackRow], frames: Sequence[int], fps: float) -> Standing:
-    """What of the customers and mannequins was followed in these frames, which come `fps` a second."""
+def standing_of(
+    truth: Floats, rows: Sequence[TrackRow], boxes: Sequence[TrackRow], frames: Sequence[int], fps: float
+) -> Standing:
+    """What of the customers and mannequins was followed in these frames, which come `fps` a second.
+
+    `boxes` are the detector's, as rows.
+    """
+    shares, counted = _shares(truth, rows, frames, fps)
+    detected, _ = _shares(truth, boxes, frames, fps)
+    return Standing(
+        customers=len(shares),
+        followed=float(np.mean(shares)) if shares else 0.0,
+        followed_least=min(shares, default=0.0),
+        detected=float(np.mean(detected)) if detected else 0.0,
+        mannequins=len({int(row[1]) for row in truth if row[KIND] == MANNEQUIN}),
+        counted=counted,
+    )
+
+
+def _shares(
+    truth: Floats, rows: Sequence[TrackRow], frames: Sequence[int], fps: float
+) -> tuple[list[float], int]:
+    """Each customer's share of their time, and how many mannequins had a track for more than a second."""
     by_frame: defaultdict[int, list[TrackRow]] = defaultdict(list)
     for row in rows:
         by_frame[row.frame].append(row)
     seen: defaultdict[int, list[bool]] = defaultdict(list)
     thing_frames: defaultdict[int, int] = defaultdict(int)
-    mannequins = {int(row[1]) for row in truth if row[KIND] == MANNEQUIN}
     for frame in frames:
         there = truth[(truth[:, 0] == frame + 1) & (truth[:, VISIBLE] >= LEAST_VISIBLE)]
         boxes = there[:, LEFT : HEIGHT + 1].copy()
@@ -68,10 +90,4 @@ def standing_of(truth: Floats, rows: Sequence[TrackRow], frames: Sequence[int], 
             elif row[KIND] == MANNEQUIN:
                 thing_frames[number] += bool(((whose >= MATCH_IOU) & (whose > people)).any())
     shares = [float(np.mean(each)) for each in seen.values() if len(each) >= LEAST_S * fps]
-    return Standing(
-        customers=len(shares),
-        followed=float(np.mean(shares)) if shares else 0.0,
-        followed_least=min(shares, default=0.0),
-        mannequins=len(mannequins),
-        counted=sum(count > fps for count in thing_frames.values()),
-    )
+    return shares, sum(count > fps for count in thing_frames.values())

@@ -3,8 +3,8 @@
 PETS09-S2L1 is tracked on its floor (the plaza of `tagsight demo`) and without, TUD-Campus without one, and
 so is any video file that has its `gt.txt` (or `NAME.gt.txt`) beside it. Each is also tracked at a half and a
 third of its frames a second and on frames dropped at random (60 % kept, seed 3): the ids must hold. MOTA
-and IDF1 are motmetrics' at IoU 0.5 against the boxes marked to count, HOTA is trackeval's. PETS also has boxes
-marked not to count (people far down the road); a track on one of them is a false alarm in `MOTA`, and neither
+and IDF1 are motmetrics' at IoU 0.5 against the boxes marked to count, HOTA is trackeval's. PETS also has
+boxes not to count (people far down the road); a track on one of them is a false alarm in `MOTA`, and neither
 right nor wrong in `MOTA, unmarked ignored`. Where they are installed, other trackers are given the same
 boxes. Of rendered clips of customers who stand beside mannequins (`python -m engines.training.synthetic
 clips`) it is also told who was followed, and which mannequins were counted.
@@ -129,7 +129,12 @@ def _judged(
     standing = None
     if has_mannequins(clip.truth):
         fps = clip.fps * len(frames) / max(1, len(clip.found))
-        standing = standing_of(clip.truth, rows, frames, fps)
+        boxes = [
+            TrackRow(frame, 0.0, 0, (left, top, right - left, bottom - top), 1.0, None)
+            for frame in frames
+            for left, top, right, bottom in clip.found[frame].boxes.tolist()
+        ]
+        standing = standing_of(clip.truth, rows, boxes, frames, fps)
     lenient = scores_of(clip.counted, without_unmarked(rows, clip.truth), frames)
     return TrackingFigures(
         clip=clip.name,
@@ -212,6 +217,7 @@ def _print(figures: list[TrackingFigures]) -> None:
         if (found := each.standing) is not None:
             click.echo(
                 f"{each.clip}, {each.detector}, {each.frames}, {each.tracker}: {found.customers} customers "
-                f"followed {found.followed:.0%} of their time, the least {found.followed_least:.0%}; "
+                f"followed {found.followed:.0%} of their time ({found.detected:.0%} detected), the least "
+                f"{found.followed_least:.0%}; "
                 f"{found.counted} of {found.mannequins} mannequins counted"
             )

@@ -24,19 +24,21 @@ def rows(box: tuple[float, float, float, float], frames: range, track: int = 1) 
 
 
 def test_the_share_of_a_customers_time_and_the_mannequins_that_were_counted() -> None:
-    told = standing_of(truth(100), rows(SHOPPER, range(25, 100)), range(100), FPS)
+    found = rows(SHOPPER, range(10, 100))
+    told = standing_of(truth(100), rows(SHOPPER, range(25, 100)), found, range(100), FPS)
+    assert told.detected == 0.9
     assert (told.customers, told.followed, told.followed_least) == (1, 0.75, 0.75)
     assert (told.mannequins, told.counted) == (1, 0)
     both = rows(SHOPPER, range(100)) + rows(DUMMY, range(50), track=2)
-    assert standing_of(truth(100), both, range(100), FPS).counted == 1
+    assert standing_of(truth(100), both, [], range(100), FPS).counted == 1
 
 
 def test_a_track_of_a_person_beside_a_mannequin_counts_no_mannequin() -> None:
     beside = np.array(truth(100))
     beside[beside[:, 7] == 7, 2] = 16.0
-    assert standing_of(beside, rows(SHOPPER, range(100)), range(100), FPS).counted == 0
+    assert standing_of(beside, rows(SHOPPER, range(100)), [], range(100), FPS).counted == 0
 
 
 def test_who_hardly_shows_is_not_asked_for() -> None:
-    assert standing_of(truth(100, visible=0.3), [], range(100), FPS).customers == 0
+    assert standing_of(truth(100, visible=0.3), [], [], range(100), FPS).customers == 0
     assert has_mannequins(truth(1)) and not has_mannequins(truth(1)[:, :7])
