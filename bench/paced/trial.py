@@ -20,8 +20,8 @@ from bench.paced import box, store
 from bench.paced.cameras import Street, street
 from bench.paced.notes import CameraNotes, CameraWindow, notes_of
 from bench.paced.rule import PacedFigures, broken_rules
-from bench.vision.track_clips import COUNTS
-from bench.vision.track_scores import scores_of
+from bench.vision.track.clips import COUNTS
+from bench.vision.track.scores import scores_of
 from contract.wire import unpack
 from runtime.errors import TagsightError
 from runtime.geometry import Floats

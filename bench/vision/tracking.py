@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import shared_file
-from bench.vision import track_peers
-from bench.vision.standing import Standing, has_mannequins, standing_of
-from bench.vision.track_clips import CLIPS, LabelledClip, labelled
-from bench.vision.track_scores import scores_of, without_unmarked
+from bench.vision.track import peers as track_peers
+from bench.vision.track.clips import CLIPS, LabelledClip, labelled
+from bench.vision.track.scores import scores_of, without_unmarked
+from bench.vision.track.standing import StandingFigures, has_mannequins, standing_of
 from runtime.config import image_to_floor
 from runtime.vision.track import CameraView, FloorTracker, SceneWatch, TrackerSettings
 from runtime.vision.tracklog import TrackLog, TrackRow
@@ -58,7 +58,7 @@ class TrackingFigures:
     true_ids: int
     floor_error_m: float | None
     update_ms: float | None
-    standing: Standing | None = None
+    standing: StandingFigures | None = None
 
 
 @click.command()

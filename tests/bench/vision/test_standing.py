@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.vision.standing import has_mannequins, standing_of
+from bench.vision.track.standing import has_mannequins, standing_of
 from runtime.vision.tracklog import TrackRow
 
 SHOPPER, DUMMY = (10.0, 10.0, 40.0, 100.0), (100.0, 10.0, 40.0, 100.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.vision.track_clips import LabelledClip
-from bench.vision.track_peers import peers, track
-from bench.vision.track_scores import Scores, scores_of, without_unmarked
+from bench.vision.track.clips import LabelledClip
+from bench.vision.track.peers import peers, track
+from bench.vision.track.scores import Scores, scores_of, without_unmarked
 from engines.inference.detector import Detections
 from runtime.vision.tracklog import TrackRow
 

@@ -17,7 +17,7 @@ from runtime.frames.sources import read
 from runtime.geometry import Floats
 from runtime.vision.track.liveliness import Grey, shrunk
 
-PLAZA = Path(__file__).parents[2] / "runtime" / "demo" / "plaza.yaml"
+PLAZA = Path(__file__).parents[3] / "runtime" / "demo" / "plaza.yaml"
 CLIPS = {
     "PETS09-S2L1": ("video-mot15-pets09-s2l1/PETS09-S2L1.mp4", PLAZA),
     "TUD-Campus": ("video-mot15-tud-campus/TUD-Campus.mp4", None),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.vision.track_clips import LabelledClip
+from bench.vision.track.clips import LabelledClip
 from runtime.vision.track import TrackerSettings
 from runtime.vision.tracklog import TrackRow
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.vision.track_clips import COUNTS, FLOOR_X, FLOOR_Y, HEIGHT, LEFT
+from bench.vision.track.clips import COUNTS, FLOOR_X, FLOOR_Y, HEIGHT, LEFT
 from runtime.errors import TagsightError
 from runtime.geometry import Floats
 from runtime.vision.track.view import box_iou

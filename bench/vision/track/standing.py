@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from bench.vision.track_clips import HEIGHT, LEFT
+from bench.vision.track.clips import HEIGHT, LEFT
 from runtime.geometry import Floats
 from runtime.vision.track.view import box_iou
 from runtime.vision.tracklog import TrackRow
@@ -26,7 +26,7 @@ LEAST_S = 5.0
 """Whoever is in sight for less is no customer who stands."""
 
 
-class Standing(msgspec.Struct, frozen=True):
+class StandingFigures(msgspec.Struct, frozen=True):
     """Of one clip."""
 
     customers: int
@@ -47,14 +47,14 @@ def has_mannequins(truth: Floats) -> bool:
 
 def standing_of(
     truth: Floats, rows: Sequence[TrackRow], boxes: Sequence[TrackRow], frames: Sequence[int], fps: float
-) -> Standing:
+) -> StandingFigures:
     """What of the customers and mannequins was followed in these frames, which come `fps` a second.
 
     `boxes` are the detector's, as rows.
     """
     shares, counted = _shares(truth, rows, frames, fps)
     detected, _ = _shares(truth, boxes, frames, fps)
-    return Standing(
+    return StandingFigures(
         customers=len(shares),
         followed=float(np.mean(shares)) if shares else 0.0,
         followed_least=min(shares, default=0.0),
