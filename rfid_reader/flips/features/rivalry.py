@@ -43,9 +43,10 @@ class Rivals:
 
     def place(self, value: Array) -> Array:
         """Place in the group, the highest value at 0; of equals, the first."""
+        ranked = np.lexsort((-value, self._group))
+        first = np.repeat(self._starts, np.diff(self._starts, append=len(value)))
         place = np.empty(len(value))
-        for rows in np.split(self._order, self._starts[1:]):
-            place[rows[np.argsort(-value[rows], kind="stable")]] = np.arange(len(rows))
+        place[ranked] = np.arange(len(value)) - first
         return place
 
     def share_above(self, value: Array) -> Array:
