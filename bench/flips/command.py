@@ -7,7 +7,7 @@ import math
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +19,6 @@ from bench.flips.own_rates import OFTEN_HZ, OwnRateRow, own_rate_rows
 from bench.flips.real_flips import moved_against_still, still_flips, worn_gestures, worn_rda
 from rfid_reader.flips import METHODS
 from rfid_reader.simulator.recordings import StoreRecording, record_store, thinned
-
-if TYPE_CHECKING:
-    from bench.flips.worlds import WorldRow
 
 FIRST_TEST_SEED = 9000
 """Training uses seeds from 1000, choices were made on seeds from 5000 (`rfid_reader.training.activity`)."""
@@ -96,34 +93,6 @@ def _print_real(as_json: bool) -> None:
             "found as moved: "
             f"{one.recall:.2f}"
         )
-
-
-def _print_worlds(stores: int, seconds: float, as_json: bool) -> None:
-    from bench.flips.worlds import world_rows  # needs rfid_reader/training
-
-    if as_json:
-        rows, missing = world_rows(stores, seconds)
-        click.echo(json.dumps({"worlds": [asdict(row) for row in rows], "not_run": missing}))
-        return
-    click.echo(
-        "world                          in training    stores flips    F1  precision recall  worst store "
-        "false/tag-hour  F1, all tags"
-    )
-    _, missing = world_rows(stores, seconds, _print_world)
-    for why in missing:
-        click.echo(why)
-    click.echo(
-        "of tags read 3 times a second or more; seen: other stores of that world have trained the detector"
-    )
-
-
-def _print_world(row: WorldRow) -> None:
-    by = "seen" if row.seen else "never seen"
-    click.echo(
-        f"{row.world:<30} {by:<14} {row.stores:>6} {row.flips:>5} {row.f1:>5.2f} {row.precision:>10.2f} "
-        f"{row.recall:>6.2f} {row.worst_store_f1:>12.2f} {row.false_per_tag_hour:>14.2f} "
-        f"{row.f1_of_all_tags:>13.2f}"
-    )
 
 
 def _print_cost(as_json: bool) -> None:
@@ -241,6 +210,12 @@ def _compare(
     "--realism", "with_realism", is_flag=True, help="Compare the worlds' radio with real reads instead."
 )
 @click.option("--worlds", "with_worlds", is_flag=True, help="Production in each family of stores instead.")
+@click.option(
+    "--weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --worlds: a file of rfid_reader.training.course instead of what ships.",
+)
+@click.option("--held-out", default="", help="With --weights: worlds that it has not seen; these alone run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def flips(
     stores: int,
@@ -253,6 +228,8 @@ def flips(
     churn_hours: float | None,
     with_realism: bool,
     with_worlds: bool,
+    weights: Path | None,
+    held_out: str,
     as_json: bool,
 ) -> None:
     """Compare the flip detectors on stores that none of them was tuned on.
@@ -269,7 +246,9 @@ def flips(
       tagsight bench flips --churn 24
     """
     if with_worlds:
-        _print_worlds(stores, seconds, as_json)
+        from bench.flips.world_table import print_worlds  # needs rfid_reader/training
+
+        print_worlds(stores, seconds, as_json, weights, held_out)
         return
     if churn_hours:
         _print_churn(churn_hours, as_json)

@@ -1,6 +1,6 @@
-"""The shipped production detector in every world of stores (`rfid_reader.training.worlds`), on stores that
-have not trained it. What it would do in a world that it has not learned from is printed by
-`python -m rfid_reader.training.fine_tuning --without WORLD`.
+"""The production detector in every world of stores (`rfid_reader.training.worlds`), on stores that have not
+trained it. What it does in a world that it has not learned from: with the weights of
+`python -m rfid_reader.training.course --without WORLD --out FILE`, given as `weights`.
 
 As a store would use it: calibrated from the quiet time, then fed with reads. A found flip is right if it
 overlaps a handling of the same tag, widened by TOLERANCE_S; one handling has one right flip.
@@ -11,12 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
 from rfid_reader.antenna_calibration import calibrate_still
+from rfid_reader.expected_flips import RATES_HZ, STRONG_DBM, band_of
+from rfid_reader.flips.course import CourseNetwork, course_of
 from rfid_reader.flips.detector import DetectedFlip
+from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.methods.production import ProductionDetector
+from rfid_reader.flips.network import rules_of
 from rfid_reader.reads import TWO_PI, ReadTable
 from rfid_reader.training.worlds import TESTED_ONLY, WORLDS, WorldRecording, simulate, unavailable
 from rfid_reader.training.worlds import second as second_world
@@ -27,8 +33,8 @@ FIRST_SEED = 9100
 """Stores from 9000 on chose the rules, from 1000 on trained."""
 HARSH_RATES_HZ = (4.0, 12.0)
 HARSH_SECONDS = 360.0
-TRAINED = ("shop",)
-"""Worlds that the shipped networks have learned from."""
+Cell = tuple[int, int]
+"""A band of reads a second, and whether a tag is strong (`rfid_reader.expected_flips`)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class FlipCounts:
 @dataclass(frozen=True)
 class WorldRow:
     """One world; seen: whether other stores of it have trained the detector. Of tags that were read OFTEN_HZ
-    or more: f1, precision, recall, worst_store_f1, false_per_tag_hour; f1_of_all_tags with the others too."""
+    or more: f1, precision, recall, worst_store_f1, false_per_tag_hour; f1_of_all_tags with the others too.
+    f1_by_band: of all tags by reads a second (RATES_HZ), of weak and of strong ones; None without flips."""
 
     world: str
     seen: bool
@@ -68,6 +75,7 @@ class WorldRow:
     worst_store_f1: float
     false_per_tag_hour: float
     f1_of_all_tags: float
+    f1_by_band: list[tuple[float | None, float | None]]
 
 
 def counted(found: Sequence[DetectedFlip], recording: WorldRecording, epcs: set[str]) -> FlipCounts:
@@ -105,23 +113,65 @@ def with_half_turns(recording: WorldRecording, share: float, seed: int) -> World
     return replace(recording, still=turned(recording.still), reads=turned(recording.reads))
 
 
-def found_in(recording: WorldRecording) -> list[DetectedFlip]:
-    """What the shipped detector finds, calibrated from the quiet time."""
-    detector = ProductionDetector(calibrate_still(recording.still))
+@dataclass(frozen=True)
+class Weights:
+    """The weights and rules of a detector, and the worlds that have trained them."""
+
+    course: CourseNetwork
+    rules: EventRules
+    trained_on: tuple[str, ...]
+
+
+def weights_of(path: Path | None = None, held_out: Sequence[str] = ()) -> Weights:
+    """Those that ship, or a file of `rfid_reader.training.course` that has not seen `held_out`. Raises
+    ReaderError if it does not fit."""
+    data = files("rfid_reader.flips").joinpath("production.npz").read_bytes() if path is None else None
+    content = path.read_bytes() if path is not None else data
+    assert content is not None
+    trained_on = tuple(world for world in WORLDS if world not in held_out)
+    name = "production" if path is None else path.stem
+    return Weights(course_of(content, name), rules_of(content), trained_on)
+
+
+def found_in(recording: WorldRecording, weights: Weights | None = None) -> list[DetectedFlip]:
+    """What the detector finds, calibrated from the quiet time."""
+    used = weights or weights_of()
+    detector = ProductionDetector(calibrate_still(recording.still), rules=used.rules, course=used.course)
     return detector.feed(recording.reads) + detector.finish()
 
 
-def judged(name: str, seen: bool, recordings: Sequence[WorldRecording]) -> WorldRow:
+def cells_of(recording: WorldRecording) -> dict[str, Cell]:
+    """Of the tags that are read often enough to be judged at all."""
+    reads, found = recording.reads, {}
+    for epc in np.unique(reads.epc).tolist():
+        own = reads.take(reads.epc == epc)
+        antennas, count = np.unique(own.antenna, return_counts=True)
+        often = antennas[count >= 0.15 * count.max()]
+        level_dbm = max(float(own.rssi_dbm[own.antenna == antenna].mean()) for antenna in often)
+        band = band_of(len(own) / recording.duration_s)
+        if band >= 0:
+            found[str(epc)] = (band, int(level_dbm >= STRONG_DBM))
+    return found
+
+
+def judged(
+    name: str, seen: bool, recordings: Sequence[WorldRecording], weights: Weights | None = None
+) -> WorldRow:
     """One row over some stores."""
     often, every = [], FlipCounts()
+    cells = {(band, strong): FlipCounts() for band in range(len(RATES_HZ)) for strong in (0, 1)}
     for recording in recordings:
-        found = found_in(recording)
+        found = found_in(recording, weights)
         epcs, count = np.unique(recording.reads.epc, return_counts=True)
         heard = set(epcs[count / recording.duration_s >= OFTEN_HZ].tolist())
         often.append(counted(found, recording, heard))
         every += counted(found, recording, set(epcs.tolist()) | {one.epc for one in recording.handlings})
+        of_tag = cells_of(recording)
+        for cell in cells:
+            cells[cell] += counted(found, recording, {epc for epc, one in of_tag.items() if one == cell})
     total = sum(often, FlipCounts())
     worst = [one.f1 for one in often if one.right + one.missed >= 3]
+    f1 = {cell: round(one.f1, 3) if one.right + one.missed else None for cell, one in cells.items()}
     return WorldRow(
         name,
         seen,
@@ -133,31 +183,36 @@ def judged(name: str, seen: bool, recordings: Sequence[WorldRecording]) -> World
         round(min(worst), 3) if worst else float("nan"),
         round(total.false / max(total.tag_hours, 1e-9), 2),
         round(every.f1, 3),
+        [(f1[band, 0], f1[band, 1]) for band in range(len(RATES_HZ))],
     )
 
 
 def world_rows(
-    stores: int, seconds: float, told: Callable[[WorldRow], None] = lambda row: None
+    stores: int,
+    seconds: float,
+    told: Callable[[WorldRow], None] = lambda row: None,
+    weights: Weights | None = None,
+    only: Sequence[str] = (*WORLDS, *TESTED_ONLY),
 ) -> tuple[list[WorldRow], list[str]]:
-    """Every world at its own rates; those that can be simulated with a reader whose half turns are random;
-    the second model at each of HARSH_RATES_HZ. And a sentence for each world that is not there."""
-    rows: list[WorldRow] = []
-    missing = [why for world in (*WORLDS, *TESTED_ONLY) if (why := unavailable(world))]
+    """Every world of `only` at its own rates; those that can be simulated with a reader whose half turns are
+    random; the second model at each of HARSH_RATES_HZ. And a sentence for each world that is not there."""
+    used, rows = weights or weights_of(), []
+    missing = [why for world in only if (why := unavailable(world))]
     seeds = range(FIRST_SEED, FIRST_SEED + stores)
-    for world in (*WORLDS, *TESTED_ONLY):
-        if unavailable(world):
-            continue
-        seen = world in TRAINED
+
+    def tell(name: str, seen: bool, made: Sequence[WorldRecording]) -> None:
+        rows.append(judged(name, seen, made, used))
+        told(rows[-1])
+
+    for world in (one for one in only if not unavailable(one)):
+        seen = world in used.trained_on
         if world == "second":
             for rate_hz in HARSH_RATES_HZ:
-                made = [second_world.simulate(seed, HARSH_SECONDS, rate_hz) for seed in seeds]
-                rows.append(judged(f"second, {rate_hz:g} tried reads/s", seen, made))
-                told(rows[-1])
+                harsh = [second_world.simulate(seed, HARSH_SECONDS, rate_hz) for seed in seeds]
+                tell(f"second, {rate_hz:g} tried reads/s", seen, harsh)
             continue
         made = [simulate(world, seed, seconds) for seed in seeds]
-        rows.append(judged(world, seen, made))
-        told(rows[-1])
+        tell(world, seen, made)
         ambiguous = [with_half_turns(one, 0.5, number) for number, one in enumerate(made)]
-        rows.append(judged(f"{world}, random half turns", seen, ambiguous))
-        told(rows[-1])
+        tell(f"{world}, random half turns", seen, ambiguous)
     return rows, missing

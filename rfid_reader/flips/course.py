@@ -1,9 +1,11 @@
 """The course of a tag over WINDOW_BINS bins, judged as a whole and beside the rack's other tags.
 
 A second network after the one that scores single moments (`network`): it sees how a tag came to be where it
-is, and whether it came back. Every bin of every tag is put into a few numbers; those of a whole window into
-what the tag went through; that is compared with what the others of its rack went through that are worth
-judging at the same time. It judges the middle of the bin AHEAD_BINS before the newest.
+is, and whether it came back. What each of a tag's links did in a bin (`features.link_bins`) is put into a few
+numbers, whose sum and highest over the links stand for all of them; with the tag's own columns they make the
+numbers of the bin, those of a whole window what the tag went through; that is compared with what the others
+of its rack went through that are worth judging at the same time. It judges the middle of the bin AHEAD_BINS
+before the newest.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from rfid_reader.errors import ReaderError
 from rfid_reader.flips.features.activity import OWN, SHARED, STATICS
+from rfid_reader.flips.features.link_bins import LINK_COLUMNS
 from rfid_reader.flips.features.recurrence import RECURRENCES
 
 Array = NDArray[np.float32]
@@ -39,12 +42,20 @@ GROWTH_TAGS = 512
 class CourseNetwork:
     """Weights are (inputs, outputs). Columns are standardised; ReLU between layers, a sigmoid at the end.
 
-    window_weight takes the bins one after another, the newest last; rack_weight takes the tag's own course,
-    then the highest and the mean of what `share_weight` makes of all the rack's courses.
+    bin_weight takes a tag's columns, then half the sum and the highest of what link_weight and then
+    code_weight make of its links' columns; window_weight takes the bins one after another, the newest last;
+    rack_weight takes the tag's own course, then the highest and the mean of what `share_weight` makes of all
+    the rack's courses.
     """
 
     mean: Array
     scale: Array
+    link_mean: Array
+    link_scale: Array
+    link_weight: Array
+    link_bias: Array
+    code_weight: Array
+    code_bias: Array
     bin_weight: Array
     bin_bias: Array
     window_weight: Array
@@ -56,10 +67,22 @@ class CourseNetwork:
     last_weight: Array
     last_bias: Array
 
-    def bins(self, columns: Array) -> Array:
-        """(n, numbers a bin) of columns (n, COLUMNS)."""
+    def bins(self, columns: Array, tags: Rows, links: Array) -> Array:
+        """(n, numbers a bin) of columns (n, COLUMNS), and of the links that were heard the rows of their tags
+        and their columns (m, LINK_COLUMNS)."""
         value = np.clip((columns - self.mean) / self.scale, -8, 8)
-        return np.asarray(np.maximum(value @ self.bin_weight + self.bin_bias, 0), np.float32)
+        numbers = value @ self.bin_weight[: columns.shape[1]] + self.bin_bias
+        if len(tags):
+            code = np.clip((links - self.link_mean) / self.link_scale, -6, 6)
+            code = np.maximum(code @ self.link_weight + self.link_bias, 0)
+            code = np.maximum(code @ self.code_weight + self.code_bias, 0)
+            order = np.argsort(tags, kind="stable")
+            some, starts = np.unique(tags[order], return_index=True)
+            total = np.add.reduceat(code[order], starts)
+            highest = np.maximum.reduceat(code[order], starts)
+            codes = np.concatenate([0.5 * total, highest], axis=1)
+            numbers[some] += codes @ self.bin_weight[columns.shape[1] :]
+        return np.asarray(np.maximum(numbers, 0), np.float32)
 
     def __call__(self, windows: Array, group: Rows) -> NDArray[np.float64]:
         """Probability (n,) of windows (n, WINDOW_BINS, numbers a bin) of tags in groups (n,)."""
@@ -79,7 +102,11 @@ class CourseNetwork:
 
 def load_course(name: str) -> CourseNetwork:
     """The course network of NAME.npz, shipped with this package. Raises ReaderError if it does not fit."""
-    data = files("rfid_reader.flips").joinpath(f"{name}.npz").read_bytes()
+    return course_of(files("rfid_reader.flips").joinpath(f"{name}.npz").read_bytes(), name)
+
+
+def course_of(data: bytes, name: str) -> CourseNetwork:
+    """The course network in the content of NAME.npz. Raises ReaderError if it does not fit."""
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         if missing := [field.name for field in fields(CourseNetwork) if PREFIX + field.name not in arrays]:
             raise ReaderError(
@@ -87,12 +114,14 @@ def load_course(name: str) -> CourseNetwork:
                 "train it with: python -m rfid_reader.training.course"
             )
         network = CourseNetwork(*(arrays[PREFIX + field.name] for field in fields(CourseNetwork)))
-    if network.bin_weight.shape[0] != COLUMNS or len(network.window_weight) != (
-        WINDOW_BINS * network.bin_weight.shape[1]
+    columns = network.bin_weight.shape[0] - 2 * network.code_weight.shape[1]
+    if (columns, len(network.link_weight), len(network.window_weight)) != (
+        *(COLUMNS, LINK_COLUMNS),
+        WINDOW_BINS * network.bin_weight.shape[1],
     ):
         raise ReaderError(
-            f"{name}.npz expects {network.bin_weight.shape[0]} columns a bin, this version has {COLUMNS}; "
-            "train it again with: python -m rfid_reader.training.course"
+            f"{name}.npz expects {columns} columns a bin and {len(network.link_weight)} a link, this version "
+            f"has {COLUMNS} and {LINK_COLUMNS}; train it again with: python -m rfid_reader.training.course"
         )
     return network
 
@@ -122,7 +151,7 @@ class Courses:
         self._network = network
         blank = np.zeros((1, COLUMNS), np.float32)
         blank[:, MOMENT] = NOT_JUDGED
-        self._blank = network.bins(blank)
+        self._blank = network.bins(blank, np.zeros(0, np.int64), np.zeros((0, LINK_COLUMNS), np.float32))
         self._bins = np.zeros((WINDOW_BINS, 0, self._blank.shape[1]), np.float32)
         self._newest = 0
 
@@ -143,11 +172,12 @@ class Courses:
         """Forget everything: time has passed without bins."""
         self._bins[:] = self._blank
 
-    def add(self, columns: Array) -> None:
-        """One bin of all tags, (tags, COLUMNS)."""
+    def add(self, columns: Array, tags: Rows, links: Array) -> None:
+        """One bin of all tags, (tags, COLUMNS), and of the links heard in it their tags' rows (m,) and
+        columns (m, LINK_COLUMNS)."""
         self._grow(len(columns))
         self._newest = (self._newest + 1) % WINDOW_BINS
-        self._bins[self._newest, : len(columns)] = self._network.bins(columns)
+        self._bins[self._newest, : len(columns)] = self._network.bins(columns, tags, links)
 
     def judge(self, rows: Rows, group: Rows) -> NDArray[np.float64]:
         """Scores (n,) of tag rows worth judging, in their groups (n,)."""

@@ -34,6 +34,12 @@ class FeedForward:
         return np.asarray(1 / (1 + np.exp(-np.clip(logit, -40, 40))))
 
 
+def rules_of(data: bytes) -> EventRules:
+    """The rules in the content of a file of weights."""
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return EventRules(**json.loads(str(arrays["rules"])))
+
+
 def load_network(name: str, inputs: int) -> tuple[FeedForward, EventRules]:
     """A network shipped with this package as NAME.npz, and its rules. Raises ReaderError if it does not
     fit.

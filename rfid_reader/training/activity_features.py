@@ -18,6 +18,7 @@ import rfid_reader.simulator
 from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
 from rfid_reader.flips.events import EventRules
 from rfid_reader.flips.features.activity import BIN_S, FEATURES, LOOK_AHEAD_BINS
+from rfid_reader.flips.features.link_bins import LINK_COLUMNS
 from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.flips.network import FeedForward
 from rfid_reader.flips.ticks import REORDER_S
@@ -73,7 +74,8 @@ class _Recorder(ProductionDetector):
         self.rows: list[tuple[float, Rows, Array, Rows]] = []
 
     def _tick(self, time_s: float) -> list:  # type: ignore[type-arg]
-        rows, groups, _ = self.step()
+        found = self.step()
+        rows, groups = found.rows, found.groups
         if len(rows):
             self.rows.append((moment_s(time_s), rows, self.activity.features(rows), groups[rows]))
         return []
@@ -87,9 +89,18 @@ def _silent_network() -> FeedForward:
 
 def silent_course() -> CourseNetwork:
     """A network of one neuron a layer that judges nothing."""
-    inputs = {"bin": COLUMNS, "window": WINDOW_BINS, "share": 1, "rack": 3, "last": 1}
-    arrays = [np.zeros(COLUMNS, np.float32), np.ones(COLUMNS, np.float32)]
-    for size in inputs.values():
+    arrays = []
+    for size in (COLUMNS, LINK_COLUMNS):
+        arrays += [np.zeros(size, np.float32), np.ones(size, np.float32)]
+    inputs = {
+        "link": LINK_COLUMNS,
+        "code": 1,
+        "bin": COLUMNS + 2,
+        "window": WINDOW_BINS,
+        "share": 1,
+        "rack": 3,
+    }
+    for size in (*inputs.values(), 1):
         arrays += [np.zeros((size, 1), np.float32), np.zeros(1, np.float32)]
     return CourseNetwork(*arrays)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -11,83 +13,136 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfid_reader.flips.course import COLUMNS, WINDOW_BINS, CourseNetwork
+from rfid_reader.flips.features.link_bins import LINK_COLUMNS
 
-BIN, SHARE, RACK = 24, 16, 32
+Array = NDArray[np.float32]
 ALPHA, FLIP_WEIGHT, LEAST_TICKS = 0.5, 6.0, 3
-AVERAGED = 0.998
-ALIKE = ("mean", "scale")
+AVERAGED = 0.997
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Numbers of a network's layers, as CourseNetwork names them."""
+
+    link: int
+    code: int
+    bin: int
+    window: int
+    share: int
+    rack: int
+
+    @classmethod
+    def of(cls, network: CourseNetwork) -> Widths:
+        return cls(*(len(getattr(network, f"{field.name}_bias")) for field in fields(cls)))
 
 
 class CourseModel(nn.Module):  # type: ignore[misc, unused-ignore]
-    """The CourseNetwork as torch trains it: the window as a convolution."""
+    """The CourseNetwork as torch trains it."""
 
-    def __init__(
-        self, mean: NDArray[np.float32], scale: NDArray[np.float32], course: int = 64, dropout: float = 0.08
-    ) -> None:
+    def __init__(self, widths: Widths, dropout: float = 0.06) -> None:
         super().__init__()
         self.dropout = dropout
-        self.mean, self.scale = torch.from_numpy(mean), torch.from_numpy(scale)
-        self.bin = nn.Conv1d(COLUMNS, BIN, 1)
-        self.window = nn.Conv1d(BIN, course, WINDOW_BINS)
-        self.share = nn.Linear(course, SHARE)
-        self.rack = nn.Linear(course + 2 * SHARE, RACK)
-        self.last = nn.Linear(RACK, 1)
-        nn.init.constant_(self.last.bias, -3.0)
+        self.mean, self.scale = torch.zeros(COLUMNS), torch.ones(COLUMNS)
+        self.link_mean, self.link_scale = torch.zeros(LINK_COLUMNS), torch.ones(LINK_COLUMNS)
+        self.link = nn.Linear(LINK_COLUMNS, widths.link)
+        self.code = nn.Linear(widths.link, widths.code)
+        self.bin = nn.Linear(COLUMNS + 2 * widths.code, widths.bin)
+        self.window = nn.Linear(WINDOW_BINS * widths.bin, widths.window)
+        self.share = nn.Linear(widths.window, widths.share)
+        self.rack = nn.Linear(widths.window + 2 * widths.share, widths.rack)
+        self.last = nn.Linear(widths.rack, 1)
 
-    def forward(self, columns: Tensor, group: Tensor, judged: Tensor) -> Tensor:
-        """Logits of the judged (tags, ticks) in rising order, of columns (tags, WINDOW_BINS - 1 + ticks,
-        COLUMNS)."""
+    def bins(self, columns: Tensor, place: Tensor, links: Tensor) -> Tensor:
+        """(tags, bins, numbers) of columns (tags, bins, COLUMNS) and of links (m, LINK_COLUMNS) in the bins
+        `place` (m,), tag * bins + bin."""
         value = ((columns - self.mean) / self.scale).clamp(-8, 8)
+        link = ((links - self.link_mean) / self.link_scale).clamp(-6, 6)
         if self.training:
             value = functional.dropout(value, self.dropout)
-        value = functional.relu(self.bin(value.transpose(1, 2)))
+            link = functional.dropout(link, 0.5 * self.dropout)
+        code = functional.relu(self.code(functional.relu(self.link(link))))
+        size = (columns.shape[0] * columns.shape[1], code.shape[1])
+        total = torch.zeros(size).index_add(0, place, code)
+        highest = torch.zeros(size).scatter_reduce(0, place[:, None].expand(-1, size[1]), code, "amax")
+        codes = torch.cat([0.5 * total, highest], 1).view(*columns.shape[:2], -1)
+        return functional.relu(self.bin(torch.cat([value, codes], 2)))
+
+    def forward(self, columns: Tensor, place: Tensor, links: Tensor, group: Tensor, judged: Tensor) -> Tensor:
+        """Logits of the judged (tags, ticks) in rising order; the bins are WINDOW_BINS - 1 more than the
+        ticks."""
+        bins = self.bins(columns, place, links)
         tag, tick = judged.nonzero(as_tuple=True)
-        course = functional.relu(self._windows(value, tag, tick))
+        windows = bins[tag[:, None], tick[:, None] + torch.arange(WINDOW_BINS)].flatten(1)
+        course = functional.relu(self.window(windows))
         rack = (group[tag, tick] + 1) * judged.shape[1] + tick
         shared = functional.relu(self.share(course))
-        racks = int(rack.max()) + 1 if len(rack) else 1
-        share = shared.shape[1]
-        place = rack[:, None].expand(-1, share)
-        highest = torch.zeros(racks, share).scatter_reduce(0, place, shared, "amax")
-        size = torch.zeros(racks).index_add(0, rack, torch.ones(len(rack))).clamp(min=1)
-        mean = torch.zeros(racks, share).index_add(0, rack, shared) / size[:, None]
-        value = functional.relu(self.rack(torch.cat([course, highest[rack], mean[rack]], 1)))
-        logit: Tensor = self.last(value)[:, 0]
+        size = (int(rack.max()) + 1 if len(rack) else 1, shared.shape[1])
+        highest = torch.zeros(size).scatter_reduce(0, rack[:, None].expand(-1, size[1]), shared, "amax")
+        members = torch.zeros(size[0]).index_add(0, rack, torch.ones(len(rack))).clamp(min=1)
+        mean = torch.zeros(size).index_add(0, rack, shared) / members[:, None]
+        beside = functional.relu(self.rack(torch.cat([course, highest[rack], mean[rack]], 1)))
+        logit: Tensor = self.last(beside)[:, 0]
         return logit
-
-    def _windows(self, bins: Tensor, tag: Tensor, tick: Tensor) -> Tensor:
-        """The window's layer before its ReLU at the judged places only, of bins (tags, numbers, ticks)."""
-        places = tick[:, None] + torch.arange(WINDOW_BINS)
-        windows = bins.transpose(1, 2)[tag[:, None], places].transpose(1, 2)
-        weight = self.window.weight
-        return functional.linear(windows.flatten(1), weight.flatten(1), self.window.bias)
 
     @classmethod
     def of(cls, network: CourseNetwork, dropout: float) -> CourseModel:
         """A model that begins with the weights of a network, whatever its layers' widths."""
-        model = cls(network.mean, network.scale, len(network.window_bias), dropout)
-        bins, course = network.bin_weight.shape[1], len(network.window_bias)
-        window = network.window_weight.reshape(WINDOW_BINS, bins, course).transpose(2, 1, 0)
-        weights = {
-            "bin": (network.bin_weight.T[..., None], network.bin_bias),
-            "window": (window, network.window_bias),
-            "share": (network.share_weight.T, network.share_bias),
-            "rack": (network.rack_weight.T, network.rack_bias),
-            "last": (network.last_weight.T, network.last_bias),
-        }
-        for name, (weight, bias) in weights.items():
+        model = cls(Widths.of(network), dropout)
+        for name in ("mean", "scale", "link_mean", "link_scale"):
+            setattr(model, name, torch.from_numpy(getattr(network, name).copy()))
+        for name in ("link", "code", "bin", "window", "share", "rack", "last"):
             layer = getattr(model, name)
-            layer.weight = nn.Parameter(torch.from_numpy(np.ascontiguousarray(weight)))
-            layer.bias = nn.Parameter(torch.from_numpy(bias.copy()))
+            weight = np.ascontiguousarray(getattr(network, f"{name}_weight").T)
+            layer.weight = nn.Parameter(torch.from_numpy(weight))
+            layer.bias = nn.Parameter(torch.from_numpy(getattr(network, f"{name}_bias").copy()))
         return model
 
     def exported(self) -> CourseNetwork:
         """The same network for numpy."""
-        window = self.window.weight.permute(2, 1, 0).reshape(-1, len(self.window.bias))
-        tensors = [self.mean, self.scale, self.bin.weight[..., 0].T, self.bin.bias, window, self.window.bias]
-        for layer in (self.share, self.rack, self.last):
-            tensors += [layer.weight.T, layer.bias]
-        return CourseNetwork(*(tensor.detach().numpy().copy() for tensor in tensors))
+        arrays: dict[str, Array] = {}
+        for field in fields(CourseNetwork):
+            layer, _, part = field.name.partition("_")
+            if part in ("weight", "bias"):
+                tensor = getattr(getattr(self, layer), part).detach()
+            else:
+                tensor = getattr(self, field.name)
+            arrays[field.name] = np.ascontiguousarray((tensor.T if part == "weight" else tensor).numpy())
+        return CourseNetwork(**arrays)
+
+
+def grown(network: CourseNetwork, more: Widths, seed: int) -> CourseNetwork:
+    """The same network with `more` units beside those that it has, which change nothing until they are
+    trained: they read at random (He's uniform start), and nothing that was there reads them."""
+    rng = np.random.default_rng(seed)
+    have = Widths.of(network)
+    old = {field.name: getattr(network, field.name) for field in fields(CourseNetwork)}
+
+    def blocks(inputs: list[tuple[int, int]], name: str, outputs: int, silent: bool = False) -> None:
+        """Widen a layer: blocks of (old, new) inputs; silent: new inputs count nothing for new outputs
+        too."""
+        weight, bias = old[f"{name}_weight"], old[f"{name}_bias"]
+        rows = sum(was + new for was, new in inputs)
+        reach = math.sqrt(1.0 / rows)
+        wide = rng.uniform(-reach, reach, (rows, weight.shape[1] + outputs)).astype(np.float32)
+        if silent:
+            wide[:] = 0
+        at_old = at_new = 0
+        for was, new in inputs:
+            wide[at_new : at_new + was, : weight.shape[1]] = weight[at_old : at_old + was]
+            wide[at_new + was : at_new + was + new, : weight.shape[1]] = 0
+            at_old, at_new = at_old + was, at_new + was + new
+        old[f"{name}_weight"] = wide
+        old[f"{name}_bias"] = np.concatenate([bias, np.zeros(outputs, np.float32)])
+
+    blocks([(LINK_COLUMNS, 0)], "link", more.link)
+    blocks([(have.link, more.link)], "code", more.code)
+    blocks([(COLUMNS, 0), (have.code, more.code), (have.code, more.code)], "bin", more.bin)
+    blocks([(have.bin, more.bin)] * WINDOW_BINS, "window", more.window)
+    blocks([(have.window, more.window)], "share", more.share)
+    shared = [(have.share, more.share)] * 2
+    blocks([(have.window, more.window), *shared], "rack", more.rack)
+    blocks([(have.rack, more.rack)], "last", 0, silent=True)
+    return replace(network, **old)
 
 
 def loss_of(logit: Tensor, flip: Tensor, tag: Tensor, calm_weight: Tensor | None = None) -> Tensor:
@@ -119,48 +174,3 @@ class Average:
     def add(self, model: CourseModel) -> None:
         for mine, newest in zip(self.model.parameters(), model.parameters(), strict=True):
             mine.data.mul_(AVERAGED).add_(newest.detach(), alpha=1 - AVERAGED)
-
-
-def merged(members: list[CourseNetwork]) -> CourseNetwork:
-    """One network whose log-odds are the mean of the members': their layers side by side. They must take
-    columns standardised alike, as those do that were trained on the same recordings."""
-    first = members[0]
-    if any(not np.array_equal(getattr(one, name), getattr(first, name)) for one in members for name in ALIKE):
-        raise ValueError("the networks to merge were trained on different recordings")
-    bins, shares = (
-        [one.bin_weight.shape[1] for one in members],
-        [one.share_weight.shape[1] for one in members],
-    )
-    courses = [one.window_weight.shape[1] for one in members]
-    window = np.zeros((WINDOW_BINS, sum(bins), sum(courses)), np.float32)
-    rack = np.zeros((sum(courses) + 2 * sum(shares), sum(len(one.rack_bias) for one in members)), np.float32)
-    share = np.zeros((sum(courses), sum(shares)), np.float32)
-    at_bin = at_course = at_share = at_rack = 0
-    for one, of_bin, of_course, of_share in zip(members, bins, courses, shares, strict=True):
-        course = slice(at_course, at_course + of_course)
-        of_rack = slice(at_rack, at_rack + len(one.rack_bias))
-        window[:, at_bin : at_bin + of_bin, course] = one.window_weight.reshape(
-            WINDOW_BINS, of_bin, of_course
-        )
-        share[course, at_share : at_share + of_share] = one.share_weight
-        rack[course, of_rack] = one.rack_weight[:of_course]
-        for place in (0, 1):
-            row = sum(courses) + place * sum(shares) + at_share
-            mine = of_course + place * of_share
-            rack[row : row + of_share, of_rack] = one.rack_weight[mine : mine + of_share]
-        at_bin, at_course, at_share = at_bin + of_bin, at_course + of_course, at_share + of_share
-        at_rack = of_rack.stop
-    return CourseNetwork(
-        mean=first.mean,
-        scale=first.scale,
-        bin_weight=np.concatenate([one.bin_weight for one in members], axis=1),
-        bin_bias=np.concatenate([one.bin_bias for one in members]),
-        window_weight=window.reshape(-1, sum(courses)),
-        window_bias=np.concatenate([one.window_bias for one in members]),
-        share_weight=share,
-        share_bias=np.concatenate([one.share_bias for one in members]),
-        rack_weight=rack,
-        rack_bias=np.concatenate([one.rack_bias for one in members]),
-        last_weight=np.concatenate([one.last_weight for one in members]) / np.float32(len(members)),
-        last_bias=np.mean([one.last_bias for one in members], axis=0, dtype=np.float32),
-    )

@@ -31,6 +31,7 @@ from rfid_reader.simulator.scenarios.files import (
 from rfid_reader.simulator.scenarios.random_stores import draw_radio, generate_store
 from rfid_reader.simulator.world import World
 from rfid_reader.training.worlds.recording import TURNED, Handling, WorldRecording
+from rfid_reader.training.worn import worn_scene
 
 ONE_CHANNEL = HopPlan("one channel", (918.0e6,), 2.0, False, 0, 410)
 LONE_S, CARRIED_S, FACING_S, RESTLESS_S, BESET_S, BUSY_S = 30.0, 20.0, 60.0, 40.0, 60.0, 150.0
@@ -307,5 +308,6 @@ SCENES: dict[str, Callable[[int], WorldRecording]] = {
     "carried": lambda seed: _as_world(carried_scene(seed)),
     "facing": lambda seed: _as_world(facing_scene(seed)),
     "beset": lambda seed: _as_world(beset_scene(seed)),
+    "worn": worn_scene,
 }
 """Scenes by name, without a quiet time before."""

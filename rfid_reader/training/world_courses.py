@@ -1,4 +1,4 @@
-"""What the production detector's course network would see in the stores of all worlds, for its fine-tuning:
+"""What the production detector's course network would see in the stores of all worlds, for its training:
 every tag's columns at every tick, kept on disk, so that an interrupted run goes on.
 """
 
@@ -22,9 +22,10 @@ from rfid_reader.antenna_calibration import AntennaCalibration, AntennaCell, cal
 from rfid_reader.errors import AntennaCalibrationError
 from rfid_reader.flips.course import COLUMNS, JUDGED, MOMENT, NOT_JUDGED
 from rfid_reader.flips.events import EventRules
-from rfid_reader.flips.features.activity import BIN_S
+from rfid_reader.flips.features.activity import BIN_S, OWN, SHARED
+from rfid_reader.flips.features.recurrence import RECURRENCES
 from rfid_reader.flips.features.residuals import MAX_ANTENNAS
-from rfid_reader.flips.methods.production import ProductionDetector
+from rfid_reader.flips.methods.production import Bin, ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
 from rfid_reader.half_turns import LONGEST_S, MOST_SHARE, counted, doubled, share_of, steps_within_cells
 from rfid_reader.reads import ReadTable
@@ -37,21 +38,27 @@ WIDER_S, MARGIN_S = 0.25, 0.75
 """A moment counts as handled from WIDER_S before a handling's start to as long after its end, and not at all
 up to MARGIN_S from it."""
 CALIBRATED_SHARE = 0.75
+SIGNED_COLUMN = OWN + SHARED + RECURRENCES - 2
+"""The column whose sign changes with the direction in which a reader counts phase."""
 SECONDS = 120.0
 MOST_ANTENNAS = 6
-NOT_OF_COLUMNS = {"course", "course_model", "fine_tuning", "windows", "events", "js", "raw", "splices"}
+NOT_OF_COLUMNS = {"course", "course_model", "windows", "events", "js", "raw", "splices"}
 """Modules that columns do not follow from."""
 
 
 @dataclass(frozen=True)
 class WorldStore:
     """One recording, tick by tick: the middle of the newest bin (ticks,), columns (tags, ticks, COLUMNS),
-    group (tags, ticks), and what is true of it."""
+    group (tags, ticks), of every link heard in a bin the tick and the row of its tag (m,), the earliest
+    first, and its columns (m, LINK_COLUMNS), and what is true of the recording."""
 
     world: str
     time_s: NDArray[np.float64]
     columns: NDArray[np.float16]
     group: NDArray[np.int8]
+    link_tick: NDArray[np.int16]
+    link_tag: NDArray[np.int16]
+    links: NDArray[np.float16]
     epcs: list[str]
     handlings: tuple[Handling, ...]
     tags: int
@@ -90,12 +97,12 @@ class _Recorder(ProductionDetector):
 
     def __init__(self, calibration: AntennaCalibration | None) -> None:
         super().__init__(calibration, None, EventRules(0.5, 0.25), silent_course())
-        self.ticks: list[tuple[float, NDArray[np.float16], NDArray[np.int8]]] = []
+        self.times: list[float] = []
+        self.bins: list[Bin] = []
 
     def _tick(self, time_s: float) -> list:  # type: ignore[type-arg]
-        _, groups, columns = self.step()
-        newest_s = time_s + REORDER_S - BIN_S / 2
-        self.ticks.append((newest_s, columns.astype(np.float16), groups.astype(np.int8)))
+        self.times.append(time_s + REORDER_S - BIN_S / 2)
+        self.bins.append(self.step())
         return []
 
 
@@ -136,39 +143,48 @@ def _recorded(
     recorder.feed(recordings[0].reads if reads is None else reads)
     recorder.finish()
     epcs = recorder.tag_rows.epcs
-    columns = np.zeros((len(epcs), len(recorder.ticks), COLUMNS), np.float16)
+    columns = np.zeros((len(epcs), len(recorder.bins), COLUMNS), np.float16)
     columns[..., MOMENT] = NOT_JUDGED
     group = np.full(columns.shape[:2], -1, np.int8)
-    for tick, (_, seen, groups) in enumerate(recorder.ticks):
-        columns[: len(seen), tick], group[: len(seen), tick] = seen, groups
-    times = np.array([tick[0] for tick in recorder.ticks])
-    return [_of_store(recording, times, columns, group, epcs) for recording in recordings]
-
-
-def _of_store(
-    recording: WorldRecording,
-    times: NDArray[np.float64],
-    columns: NDArray[np.float16],
-    group: NDArray[np.int8],
-    every: list[str],
-) -> WorldStore:
-    own = set(np.unique(recording.reads.epc).tolist())
-    rows = [row for row, epc in enumerate(every) if epc in own]
-    ticks = int(np.searchsorted(times, recording.duration_s + 4.0))
-    times, columns, group = times[:ticks], columns[rows, :ticks], group[rows, :ticks]
-    epcs = [every[row] for row in rows]
-    heard, count = np.unique(recording.reads.epc, return_counts=True)
-    by_epc = dict(zip(heard.tolist(), (count / recording.duration_s).tolist(), strict=True))
-    return WorldStore(
-        recording.name.split("-")[0],
-        times,
+    for tick, one in enumerate(recorder.bins):
+        columns[: len(one.columns), tick], group[: len(one.groups), tick] = one.columns, one.groups
+    heard = [len(one.link_tags) for one in recorder.bins]
+    every = WorldStore(
+        "",
+        np.array(recorder.times),
         columns,
         group,
-        list(epcs),
+        np.repeat(np.arange(len(heard)), heard).astype(np.int16),
+        np.concatenate([one.link_tags for one in recorder.bins]).astype(np.int16),
+        np.concatenate([one.links for one in recorder.bins]).astype(np.float16),
+        *(epcs, (), len(epcs), 0.0, np.zeros(len(epcs))),
+    )
+    return [_of_store(recording, every) for recording in recordings]
+
+
+def _of_store(recording: WorldRecording, every: WorldStore) -> WorldStore:
+    """The part of several recordings side by side that is of one of them."""
+    heard, count = np.unique(recording.reads.epc, return_counts=True)
+    rates_hz = dict(zip(heard.tolist(), (count / recording.duration_s).tolist(), strict=True))
+    rows = [row for row, epc in enumerate(every.epcs) if epc in rates_hz]
+    ticks = int(np.searchsorted(every.time_s, recording.duration_s + 4.0))
+    place = np.full(len(every.epcs), -1)
+    place[rows] = np.arange(len(rows))
+    mine = (place[every.link_tag] >= 0) & (every.link_tick < ticks)
+    epcs = [every.epcs[row] for row in rows]
+    return WorldStore(
+        recording.name.split("-")[0],
+        every.time_s[:ticks],
+        every.columns[rows, :ticks],
+        every.group[rows, :ticks],
+        every.link_tick[mine],
+        place[every.link_tag[mine]].astype(np.int16),
+        every.links[mine],
+        epcs,
         recording.handlings,
         recording.tags,
         recording.duration_s,
-        np.array([by_epc.get(epc, 0.0) for epc in epcs]),
+        np.array([rates_hz[epc] for epc in epcs]),
     )
 
 

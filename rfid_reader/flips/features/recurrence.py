@@ -8,6 +8,8 @@ LONGEST_HELD bins is compared with nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,35 @@ SHIFT_UNIT_DB, LARGEST_SHIFT = 5.0, 3.0
 BEST_LINK = 4
 RECURRENCES = 2 * len(LAGS) + BEST_LINK
 NEVER = -1000
+
+
+@dataclass(frozen=True)
+class HeardLinks:
+    """The links that were heard in a bin: their numbers (tag * MAX_ANTENNAS + antenna), of every read the
+    place of its link, and by link the reads, mean phasor and mean level (dBm) freed of the channel, and mean
+    phasor and level (dB) against the slow rest."""
+
+    links: Rows
+    place: Rows
+    count: Array
+    phasor: NDArray[np.complex128]
+    level_dbm: Array
+    slow: NDArray[np.complex128]
+    slow_db: Array
+
+    @classmethod
+    def of(cls, residuals: Residuals) -> HeardLinks:
+        links, place = np.unique(residuals.tag * MAX_ANTENNAS + residuals.antenna, return_inverse=True)
+        count = np.bincount(place, minlength=len(links)).astype(np.float64)
+        return cls(
+            links,
+            place,
+            count,
+            _mean_phasor(place, residuals.link_phase_rad, count),
+            np.bincount(place, residuals.link_rssi_dbm) / count,
+            _mean_phasor(place, residuals.slow_phase_rad, count),
+            np.bincount(place, residuals.slow_rssi_db) / count,
+        )
 
 
 class LinkMemory:
@@ -54,7 +85,17 @@ class LinkMemory:
         """Forget everything: time has passed without bins."""
         self._heard_bin[:] = NEVER
 
-    def step(self, residuals: Residuals, heard_db: Array, tags: int) -> Array:
+    def before(
+        self, links: Rows, lag: int, tags: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.complex64], NDArray[np.float32]]:
+        """Of links (n,) `lag` bins before the one to come: whether they are known, their phasors and levels
+        (dBm)."""
+        self._grow(tags)
+        then = (self._bin - lag) % BACK
+        known = self._bin - lag - self._heard_bin[then, links] <= LONGEST_HELD
+        return known, self._phasor[then, links], self._level_dbm[then, links]
+
+    def step(self, residuals: Residuals, heard: HeardLinks, heard_db: Array, tags: int) -> Array:
         """Add one bin; returns (tags, RECURRENCES): per lag, the mean distance of phasors (0..2), then per
         lag the mean change of level (5 dB); of the tag's best link in this bin, by heard_db (tags,
         MAX_ANTENNAS): 1, cosine less one and sine of its phase against the slow rest, level against it
@@ -65,30 +106,29 @@ class LinkMemory:
             ring[now, : tags * MAX_ANTENNAS] = ring[before, : tags * MAX_ANTENNAS]
         columns = np.zeros((tags, RECURRENCES))
         if len(residuals.tag):
-            links, place = np.unique(residuals.tag * MAX_ANTENNAS + residuals.antenna, return_inverse=True)
-            count = np.bincount(place).astype(np.float64)
-            phasor = _mean_phasor(place, residuals.link_phase_rad, count)
-            level_dbm = np.bincount(place, residuals.link_rssi_dbm) / count
-            weight = np.bincount(place, residuals.weight)
+            links, phasor, level_dbm = heard.links, heard.phasor, heard.level_dbm
+            weight = np.bincount(heard.place, residuals.weight)
             tag = links // MAX_ANTENNAS
             for column, lag in enumerate(LAGS):
-                then = (self._bin - lag) % BACK
-                known = self._bin - lag - self._heard_bin[then, links] <= LONGEST_HELD
+                known, phasor_then, level_then = self.before(links, lag, tags)
                 used = weight * known
                 total = np.maximum(np.bincount(tag, used, tags), 1e-9)
-                apart = np.abs(phasor - self._phasor[then, links])
-                shift = (level_dbm - self._level_dbm[then, links]) / SHIFT_UNIT_DB
+                apart = np.abs(phasor - phasor_then)
+                shift = (level_dbm - level_then) / SHIFT_UNIT_DB
                 columns[:, column] = np.bincount(tag, used * apart, tags) / total
                 columns[:, len(LAGS) + column] = np.bincount(tag, used * shift, tags) / total
-            slow = _mean_phasor(place, residuals.slow_phase_rad, count)
-            slow_shift = np.bincount(place, residuals.slow_rssi_db) / count / SHIFT_UNIT_DB
             rising = np.argsort(heard_db.reshape(-1)[links], kind="stable")
             best = np.full(tags, -1)
             best[tag[rising]] = rising
-            heard = np.flatnonzero(best >= 0)
-            link = best[heard]
-            columns[heard, -BEST_LINK:] = np.column_stack(
-                [np.ones(len(link)), slow.real[link] - 1, slow.imag[link], slow_shift[link]]
+            some = np.flatnonzero(best >= 0)
+            link = best[some]
+            columns[some, -BEST_LINK:] = np.column_stack(
+                [
+                    np.ones(len(link)),
+                    heard.slow.real[link] - 1,
+                    heard.slow.imag[link],
+                    heard.slow_db[link] / SHIFT_UNIT_DB,
+                ]
             )
             columns[:, len(LAGS) : -3] = np.clip(columns[:, len(LAGS) : -3], -LARGEST_SHIFT, LARGEST_SHIFT)
             columns[:, -1] = np.clip(columns[:, -1], -LARGEST_SHIFT, LARGEST_SHIFT)

@@ -37,7 +37,8 @@ class ChannelReference:
         self._prior_reads = prior_reads
         self.reads_beyond = 0
         self._calibration = calibration
-        self._antennas: dict[int, int] = {}
+        self.antennas: dict[int, int] = {}
+        """Row of each antenna id, in order of appearance."""
         self._shape = (0, 0, 0)
         self._phasor = np.zeros(self._shape, np.complex64)
         self._rssi = np.zeros(self._shape, np.float32)
@@ -47,9 +48,9 @@ class ChannelReference:
     def antenna_rows(self, antenna: NDArray[np.int16]) -> NDArray[np.int64]:
         """Dense numbers of antenna ids, in order of appearance."""
         for number in np.unique(antenna).tolist():
-            self._antennas.setdefault(number, len(self._antennas))
+            self.antennas.setdefault(number, len(self.antennas))
         lookup = np.zeros(256, np.int64)
-        for number, row in self._antennas.items():
+        for number, row in self.antennas.items():
             lookup[number] = row
         return lookup[antenna]
 
@@ -58,7 +59,7 @@ class ChannelReference:
             max(self._shape[0], 1 << max(tags - 1, 15).bit_length())
             if tags > self._shape[0]
             else self._shape[0],
-            max(self._shape[1], len(self._antennas)),
+            max(self._shape[1], len(self.antennas)),
             max(self._shape[2], channels),
         )
         if wanted == self._shape or wanted[0] * wanted[1] * wanted[2] > MAX_CELLS:
@@ -87,7 +88,7 @@ class ChannelReference:
         assert self._calibration is not None
         for tag in range(self._seeded, min(len(epcs), self._shape[0])):
             for cell in self._calibration.cells.get(epcs[tag], ()):
-                row = self._antennas.get(cell.antenna)
+                row = self.antennas.get(cell.antenna)
                 if row is not None and cell.channel < self._shape[2]:
                     place = (tag, row, cell.channel)
                     self._phasor[place] = np.exp(1j * cell.phase_rad) * cell.phase_strength

@@ -13,6 +13,8 @@ It decides about a moment LOOK_AHEAD_S after it; a flip is said at the latest `l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +30,9 @@ from rfid_reader.flips.course import (
 from rfid_reader.flips.detector import DetectedFlip
 from rfid_reader.flips.events import EventMaker, EventRules
 from rfid_reader.flips.features.activity import BIN_S, FEATURES, ActivityBins
-from rfid_reader.flips.features.recurrence import LinkMemory
-from rfid_reader.flips.features.residuals import ResidualTracker
+from rfid_reader.flips.features.link_bins import LinkBins
+from rfid_reader.flips.features.recurrence import HeardLinks, LinkMemory
+from rfid_reader.flips.features.residuals import MAX_ANTENNAS, ResidualTracker
 from rfid_reader.flips.network import FeedForward, load_network
 from rfid_reader.flips.ticks import REORDER_S, TickingDetector
 from rfid_reader.half_turns import HalfTurnWatch, doubled
@@ -42,6 +45,19 @@ LOOK_AHEAD_S = AHEAD_BINS * BIN_S
 def judged_s(tick_s: float) -> float:
     """The moment that a tick judges: the middle of the bin LOOK_AHEAD_S before the newest one."""
     return tick_s + REORDER_S - BIN_S / 2 - LOOK_AHEAD_S
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin: rows of the tags worth judging, every row's group, the bin's columns for the course, in which
+    the moments of the rows worth judging are scored, and of the links that were heard in it their tags' rows
+    and their columns."""
+
+    rows: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    columns: NDArray[np.float32]
+    link_tags: NDArray[np.int64]
+    links: NDArray[np.float32]
 
 
 class ProductionDetector(TickingDetector):
@@ -74,6 +90,7 @@ class ProductionDetector(TickingDetector):
         self.tracker = ResidualTracker(calibration)
         self.activity = ActivityBins(self.tracker)
         self._links = LinkMemory()
+        self._link_bins = LinkBins(calibration)
         self.courses = Courses(self._course)
 
     @property
@@ -94,6 +111,7 @@ class ProductionDetector(TickingDetector):
         self.tracker.forget(rows)
         self.activity.forget(rows)
         self._links.forget(rows)
+        self._link_bins.forget(rows)
         self.courses.forget(rows)
 
     def _absorb(self, reads: ReadTable, tags: NDArray[np.int64]) -> None:
@@ -101,9 +119,8 @@ class ProductionDetector(TickingDetector):
             self._begin(None)
         self._new = (doubled(reads) if self.phases_doubled else reads, tags)
 
-    def step(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Turn the reads since the last tick into a bin; returns the rows worth judging, every row's group,
-        and the bin's columns for the course, in which these rows' moments are scored."""
+    def step(self) -> Bin:
+        """Turn the reads since the last tick into a bin."""
         if (
             self._last_tick is not None
             and self._next_tick is not None
@@ -117,20 +134,26 @@ class ProductionDetector(TickingDetector):
         count = len(self.tag_rows.epcs)
         residuals = self.tracker.take(reads, tags, self.tag_rows.epcs)
         groups = self.activity.step(residuals, tags, count)
-        recurrences = self._links.step(residuals, self.tracker.heard_db, count)
+        heard, heard_db = HeardLinks.of(residuals), self.tracker.heard_db
+        links = self._link_bins.step(
+            *(residuals, heard, self._links, heard_db),
+            *(self.tag_rows.epcs, self.tracker.reference.antennas),
+        )
+        recurrences = self._links.step(residuals, heard, heard_db, count)
         rows = self.activity.candidates(count)
         columns = course_columns(
             self.activity.newest(count), recurrences, self.activity.statics(np.arange(count))
         )
         if len(rows):
             mark_moments(columns, rows, self.network(self.activity.features(rows)))
-        return rows, groups, columns
+        return Bin(rows, groups, columns, heard.links // MAX_ANTENNAS, links)
 
     def _tick(self, time_s: float) -> list[DetectedFlip]:
-        rows, groups, columns = self.step()
-        self.courses.add(columns)
-        scores = self.courses.judge(rows, groups[rows])
-        return self.events.tick(judged_s(time_s), rows, scores, groups[rows])
+        bin_ = self.step()
+        self.courses.add(bin_.columns, bin_.link_tags, bin_.links)
+        groups = bin_.groups[bin_.rows]
+        scores = self.courses.judge(bin_.rows, groups)
+        return self.events.tick(judged_s(time_s), bin_.rows, scores, groups)
 
     def _close(self, time_s: float) -> list[DetectedFlip]:
         return self.events.close(time_s)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from bench.flips.realism import Quantity, misfits, moved_values, still_values
-from bench.flips.worlds import counted, with_half_turns
+from bench.flips.worlds import cells_of, counted, judged, weights_of, with_half_turns
+from rfid_reader.errors import ReaderError
+from rfid_reader.expected_flips import RATES_HZ
 from rfid_reader.flips import DetectedFlip
 from rfid_reader.reads import ReadTable
-from rfid_reader.training.worlds import TURNED, Handling, WorldRecording
+from rfid_reader.training.worlds import TURNED, WORLDS, Handling, WorldRecording, simulate
 
 
 def recording(*handlings: tuple[str, float, float], reads: ReadTable | None = None) -> WorldRecording:
@@ -70,3 +75,35 @@ def test_a_real_median_outside_what_a_world_spans_is_a_misfit() -> None:
     real = [Quantity("noise", "real", 0.3, 0.2, 0.4, 9), Quantity("ratio", "real", 3.0, 2.0, 4.0, 9)]
     world = [Quantity("noise", "waves", 0.1, 0.05, 0.2, 9), Quantity("ratio", "waves", 2.0, 1.0, 3.5, 9)]
     assert [(one.world, one.real.name) for one in misfits(real, world)] == [("waves", "noise")]
+
+
+def test_tags_stand_in_the_cell_of_their_own_rate_and_best_level() -> None:
+    def reads(epc: str, rate_hz: float, antenna: int, level_dbm: float) -> ReadTable:
+        time_s = np.arange(0.0, 3600.0, 1 / rate_hz)
+        ones = np.ones(len(time_s))
+        return ReadTable.from_columns(
+            time_s, [epc] * len(time_s), antenna * ones, ones, level_dbm * ones, ones
+        )
+
+    parts = [
+        reads("aa", 5.0, 1, -50.0),
+        reads("bb", 2.5, 1, -66.0),
+        reads("bb", 0.3, 2, -40.0),
+        reads("cc", 0.2, 1, -50.0),
+    ]
+    table = ReadTable.concatenate(parts).in_time_order()
+    assert cells_of(recording(reads=table)) == {"aa": (2, 1), "bb": (1, 0)}
+
+
+def test_weights_of_a_file_say_which_worlds_have_trained_them(tmp_path: Path) -> None:
+    shipped = weights_of()
+    assert shipped.trained_on == WORLDS
+    file = tmp_path / "tuned.npz"
+    file.write_bytes(files("rfid_reader.flips").joinpath("production.npz").read_bytes())
+    mine = weights_of(file, ["rays"])
+    assert mine.rules == shipped.rules and "rays" not in mine.trained_on
+    row = judged("waves", True, [simulate("waves", 9105, 30.0)], mine)
+    assert row.seen and len(row.f1_by_band) == len(RATES_HZ)
+    np.savez(tmp_path / "old.npz", rules=np.array("{}"))
+    with pytest.raises(ReaderError, match="old\\.npz has no course_"):
+        weights_of(tmp_path / "old.npz")

@@ -24,7 +24,8 @@ from rfid_reader.flips.course import (
     mark_moments,
 )
 from rfid_reader.flips.features.activity import OWN, SHARED, STATICS
-from rfid_reader.flips.features.recurrence import LAGS, LONGEST_HELD, RECURRENCES, LinkMemory
+from rfid_reader.flips.features.link_bins import LINK_COLUMNS
+from rfid_reader.flips.features.recurrence import LAGS, LONGEST_HELD, RECURRENCES, HeardLinks, LinkMemory
 from rfid_reader.flips.features.residual_table import Residuals
 from rfid_reader.flips.features.residuals import MAX_ANTENNAS
 
@@ -44,7 +45,7 @@ def heard(phase_rad: float, level_dbm: float = -50.0, tag: int = 0) -> Residuals
 
 
 def lags(memory: LinkMemory, residuals: Residuals) -> tuple[np.ndarray, np.ndarray]:
-    columns = memory.step(residuals, HEARD_DB, 2)
+    columns = memory.step(residuals, HeardLinks.of(residuals), HEARD_DB, 2)
     return columns[0, : len(LAGS)], columns[0, len(LAGS) : 2 * len(LAGS)]
 
 
@@ -88,16 +89,22 @@ def test_what_a_link_was_can_be_forgotten(way: str) -> None:
     assert lags(memory, heard(np.pi))[0].max() == 0.0
 
 
-def random_network(seed: int = 4, a_bin: int = 3, course: int = 5, shared: int = 2) -> CourseNetwork:
+NO_LINKS = np.zeros(0, np.int64), np.zeros((0, LINK_COLUMNS), np.float32)
+
+
+def random_network(seed: int = 4, a_bin: int = 3, course: int = 8, shared: int = 6) -> CourseNetwork:
     rng = np.random.default_rng(seed)
     layers = [
-        (COLUMNS, a_bin),
+        (LINK_COLUMNS, 8),
+        (8, 6),
+        (COLUMNS + 12, a_bin),
         (WINDOW_BINS * a_bin, course),
         (course, shared),
-        (course + 2 * shared, 4),
-        (4, 1),
+        (course + 2 * shared, 8),
+        (8, 1),
     ]
     arrays: list[np.ndarray] = [np.zeros(COLUMNS), np.ones(COLUMNS)]
+    arrays += [np.zeros(LINK_COLUMNS), np.ones(LINK_COLUMNS)]
     for inputs, outputs in layers:
         arrays += [rng.normal(0, inputs**-0.5, (inputs, outputs)), rng.normal(0, 0.3, outputs)]
     return CourseNetwork(*(array.astype(np.float32) for array in arrays))
@@ -113,13 +120,25 @@ def test_a_course_is_judged_beside_those_of_its_own_rack() -> None:
     assert network(windows[::-1], group[::-1]) == pytest.approx(together[::-1])
 
 
+def test_the_links_of_a_tag_count_whatever_their_order_and_no_other_tags_do() -> None:
+    network, rng = random_network(), np.random.default_rng(6)
+    columns = rng.normal(size=(3, COLUMNS)).astype(np.float32)
+    links = rng.normal(size=(4, LINK_COLUMNS)).astype(np.float32)
+    tags = np.array([0, 2, 0, 2])
+    bins = network.bins(columns, tags, links)
+    assert network.bins(columns, tags[::-1], links[::-1]) == pytest.approx(bins, abs=1e-6)
+    assert bins[1] == pytest.approx(network.bins(columns, *NO_LINKS)[1])
+    assert bins[0] == pytest.approx(network.bins(columns, tags[tags == 0], links[tags == 0])[0])
+    assert abs(bins[0] - network.bins(columns, tags[:1], links[:1])[0]).max() > 1e-4
+
+
 def test_courses_judge_the_last_bins_in_their_order() -> None:
     network, rng = random_network(), np.random.default_rng(2)
     courses = Courses(network)
     bins = rng.normal(size=(WINDOW_BINS + 9, 2, COLUMNS)).astype(np.float32)
     for columns in bins:
-        courses.add(columns)
-    windows = np.stack([network.bins(columns) for columns in bins[-WINDOW_BINS:]], axis=1)
+        courses.add(columns, *NO_LINKS)
+    windows = np.stack([network.bins(columns, *NO_LINKS) for columns in bins[-WINDOW_BINS:]], axis=1)
     rows = np.array([0, 1])
     assert courses.judge(rows, np.zeros(2, np.int64)) == pytest.approx(
         network(windows, np.zeros(2, np.int64))
@@ -135,8 +154,8 @@ def test_tags_keep_their_course_when_room_is_made_for_more() -> None:
     )
     grown, at_once = Courses(network), Courses(network)
     for tick, every in enumerate(columns):
-        grown.add(every[:2] if tick < 3 else every)
-        at_once.add(every)
+        grown.add(every[:2] if tick < 3 else every, *NO_LINKS)
+        at_once.add(every, *NO_LINKS)
     rows = np.array([0, 1, 2, GROWTH_TAGS])
     assert grown.judge(rows, rows) == pytest.approx(at_once.judge(rows, rows))
 
@@ -145,11 +164,11 @@ def test_a_row_given_to_another_tag_begins_with_the_course_of_a_new_one() -> Non
     network, rng = random_network(), np.random.default_rng(3)
     old, new = Courses(network), Courses(network)
     for _ in range(5):
-        old.add(rng.normal(size=(1, COLUMNS)).astype(np.float32))
+        old.add(rng.normal(size=(1, COLUMNS)).astype(np.float32), *NO_LINKS)
     old.forget(np.array([0]))
     last = rng.normal(size=(1, COLUMNS)).astype(np.float32)
-    old.add(last)
-    new.add(last)
+    old.add(last, *NO_LINKS)
+    new.add(last, *NO_LINKS)
     row = np.zeros(1, np.int64)
     assert old.judge(row, row) == pytest.approx(new.judge(row, row))
     old.resume()
