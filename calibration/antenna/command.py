@@ -72,6 +72,7 @@ def antenna(
     """
     from calibration.store_plan import StorePlan, plan_from
     from rfid_reader.antenna_calibration import calibrate_still, load_calibration, save_calibration
+    from rfid_reader.expected_flips import expected_of
     from rfid_reader.reads import load_reads
 
     if report is not None and report.suffix.lower() != ".html":
@@ -95,6 +96,8 @@ def antenna(
     if as_json:
         summary = msgspec.to_builtins(found)
         summary.pop("cells")
+        f1 = expected_of(found)
+        summary["expected_f1"] = None if f1 is None else msgspec.to_builtins(f1)
         click.echo(json.dumps(summary, indent=2))
         return
     _print(found)
@@ -170,5 +173,9 @@ def _print(found: AntennaCalibration) -> None:
         )
     for rack, epcs in found.racks.items():
         click.echo(f"{rack}, left to right: {' '.join(epc[-6:] for epc in epcs)}")
+    from rfid_reader.expected_flips import expected_of
+
+    if (expected := expected_of(found)) is not None:
+        click.echo(expected.sentence)
     for finding in found.findings:
         click.echo(f"warning: {finding}")

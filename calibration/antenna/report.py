@@ -14,6 +14,7 @@ from calibration.antenna.drawing import colours, draw_maps, ordered_tags, rate_m
 from calibration.errors import CalibrationError
 from calibration.store_plan import StorePlan
 from rfid_reader.antenna_calibration import LEAST_RATE_HZ, AntennaCalibration
+from rfid_reader.expected_flips import expected_of
 
 MAX_TAG_ROWS = 1000
 GOOD_RATE_HZ = 4.0
@@ -154,6 +155,11 @@ def _trial(calibration: AntennaCalibration) -> str:
     )
 
 
+def _expected(calibration: AntennaCalibration) -> str:
+    expected = expected_of(calibration)
+    return "" if expected is None else f'<p class="hint">From reads and levels: {expected.sentence}.</p>'
+
+
 def html_of(calibration: AntennaCalibration, title: str, plan: StorePlan, findings: list[str]) -> str:
     """The whole page; `findings` are what is to be mended, `plan` names racks and articles where known."""
     seldom = sum(rate < LEAST_RATE_HZ for rate in calibration.rates.values())
@@ -164,6 +170,7 @@ def html_of(calibration: AntennaCalibration, title: str, plan: StorePlan, findin
 <h1>{escape(title)}</h1>
 <p class="hint">{len(calibration.rates)} tags on {len(calibration.antennas)} antennas, {seconds} of
 a quiet store, {seldom} tags read too seldom for flips to be seen.</p>
+{_expected(calibration)}
 <h2>What to do</h2>{_findings(findings)}
 <h2>Antennas</h2>{_antennas(calibration)}
 <h2>Maps</h2>

@@ -29,6 +29,15 @@ def checks(store: StoreConfig, limit_s: float) -> list[Check]:
         Check(f"reader {entry.name}", partial(reader, entry, limit_s), "see that it has power and LLRP is on")
         for entry in store.readers
     ]
+    found += [
+        Check(
+            f"flips {entry.name}",
+            partial(flips, entry.calibration),
+            "make one with tagsight calibrate antenna",
+        )
+        for entry in store.readers
+        if entry.calibration is not None
+    ]
     secrets = _secret_files(store)
     if secrets:
         found.append(Check("secrets", partial(private, secrets), "chmod 600 them"))
@@ -92,6 +101,21 @@ def reader(entry: Reader, limit_s: float) -> Finding:
     return Finding(
         "ok", f"{entry.host}:{entry.tcp_port()} answers LLRP in {(time.monotonic() - began_s) * 1e3:.0f} ms"
     )
+
+
+def flips(calibration: Path) -> Finding:
+    """What the calibration says about how well handled garments will be found. Raises ReaderError."""
+    from rfid_reader.antenna_calibration import load_calibration
+    from rfid_reader.expected_flips import WORTHWHILE_F1, expected_of
+
+    known = load_calibration(calibration)
+    expected = expected_of(known)
+    if expected is None:
+        return Finding("weak", f"{calibration} knows no tag", "record a quiet store with its tags in reach")
+    if expected.mean < WORTHWHILE_F1:
+        remedy = "see what tagsight calibrate antenna --report says: more antennas, a faster mode, more power"
+        return Finding("weak", expected.sentence, remedy)
+    return Finding("ok", expected.sentence)
 
 
 def private(secrets: list[Path]) -> Finding:

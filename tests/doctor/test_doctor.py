@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from rfid_reader.antenna_calibration import calibrate_still, save_calibration
+from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.cli import main
 from runtime.config import Tls, Uplink
@@ -250,3 +252,16 @@ def test_certificates_that_expire_soon_are_found(tmp_path: Path, own_days: int, 
         assert store.broker(uplink).verdict == "ok"
     assert found.verdict == verdict, found
     assert "the broker's is good for 200 days" in found.found
+
+
+@pytest.mark.parametrize(("rate_hz", "verdict"), [(12.0, "ok"), (0.6, "weak")])
+def test_a_calibration_says_how_well_flips_will_be_found(
+    tmp_path: Path, rate_hz: float, verdict: str
+) -> None:
+    time_s = np.arange(0.0, 60.0, 1 / rate_hz)
+    ones = np.ones(len(time_s))
+    still = ReadTable.from_columns(time_s, ["aa"] * len(time_s), ones, ones, -50 * ones, ones)
+    save_calibration(tmp_path / "antenna.yaml", calibrate_still(still))
+    found = store.flips(tmp_path / "antenna.yaml")
+    assert found.verdict == verdict and "F1 of 0." in found.found
+    assert bool(found.remedy) == (verdict == "weak")
