@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Collection, Mapping
@@ -15,6 +16,7 @@ from fleet.models.texts import tables
 
 DEFAULT_MINUTES = 30.0
 FIRST_DAY, LAST_DAY = "0000-01-01", "9999-12-31"
+DAY = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 STEPS_BETWEEN_LOOKS = 10_000
 """SQLite's virtual machine looks at the clock so often: about every millisecond."""
 
@@ -78,6 +80,9 @@ def ask(
     question = questions().get(name)
     if question is None:
         raise FleetError(f"no question is called {name!r}; ask one of {', '.join(questions())}")
+    for day in (asked.first_day, asked.last_day):
+        if not DAY.fullmatch(day):
+            raise FleetError(f"{day!r} is no day; give it as 2026-02-27")
     values = {
         "first_day": asked.first_day,
         "last_day": asked.last_day,

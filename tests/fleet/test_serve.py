@@ -104,6 +104,7 @@ def test_without_a_token_nothing_is_said_of_any_store(client: TestClient) -> Non
     [
         ("/v1/answers/weather", 400, "no question is called 'weather'; ask one of"),
         ("/v1/answers/unbought?minutes=soon", 400, "minutes and now are numbers"),
+        ("/v1/answers/footfall?from=27.2.2026", 400, "'27.2.2026' is no day; give it as 2026-02-27"),
     ],
 )
 def test_a_wrong_question_is_answered_by_what_is_right(
