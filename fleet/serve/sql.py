@@ -26,6 +26,9 @@ FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 NOT_FOR_QUERIES = frozenset({"getenv", "current_setting", "getvariable", "query", "query_table"})
 
 
+AGAIN_S = 0.02
+
+
 class SqlAnswer(NamedTuple):
     """`is_cut`: there were more rows than the limit."""
 
@@ -68,8 +71,9 @@ class SqlService:
         except duckdb.Error as error:
             raise FleetError(f"{warehouse}: cannot be asked ({_first_line(error)})") from error
         left_s = self._limits.seconds - (time.monotonic() - began_s)
-        limit = threading.Timer(max(0.0, left_s), connection.interrupt)
-        limit.start()
+        is_over = threading.Event()
+        watcher = threading.Thread(target=_interrupt, args=(connection, left_s, is_over), daemon=True)
+        watcher.start()
         try:
             self._check(connection, sql)
             answer = connection.execute(sql)
@@ -82,7 +86,8 @@ class SqlService:
         except duckdb.Error as error:
             raise FleetError(f"cannot be answered: {_first_line(error)}") from error
         finally:
-            limit.cancel()
+            is_over.set()
+            watcher.join()
             connection.close()
         is_cut = len(rows) > self._limits.rows
         return SqlAnswer(columns, rows[: self._limits.rows], is_cut, time.monotonic() - began_s)
@@ -132,6 +137,14 @@ class SqlService:
                 raise FleetError(f"{name}() may not be read from; tables: {', '.join(self.tables())}")
         elif str(node.get("function_name", "")).lower() in NOT_FOR_QUERIES:
             raise FleetError(f"{node['function_name']}() is not for queries")
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection, after_s: float, is_over: threading.Event) -> None:
+    """Again and again: an interrupt between two statements stops neither."""
+    wait_s = max(0.0, after_s)
+    while not is_over.wait(wait_s):
+        connection.interrupt()
+        wait_s = AGAIN_S
 
 
 def opened(warehouse: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
