@@ -3,8 +3,8 @@
 A new person is held against everybody who is not in sight and has not left: could they have walked there; how
 likely is the pair of cameras and the time between (`transit`); how alike do they look (`looks`); against a
 newcomer, who is likeliest at an entrance (`arrivals`). The answer is a probability over all of them and
-"nobody"; from `LINK` on, and with a margin to the second, the new person is who was lost, and what was told
-of the new one is corrected. It is asked again whenever more is known of their looks, for `OPEN_S`.
+"nobody"; from `LINK` on, which leaves the second a twentieth at most, the new person is who was lost, and
+what was told of the new one is corrected. It is asked again as more is known of their looks, for `OPEN_S`.
 
 At most `MAX_AWAY` persons are remembered, those longest unseen go first; nobody for longer than `AWAY_S`.
 """
@@ -36,8 +36,8 @@ STRAIGHT, STAY_S = 0.5, 60.0
 NEWCOMERS, NEWCOMERS_S = 10.0, 300.0
 """As if so many had come in so many seconds, before a shop has shown its own rate."""
 RATE_MEMORY_S = 3600.0
-LINK = 0.85
-MARGIN = math.log(4.0)
+LINK = 0.95
+"""Probability from which it is them: a visitor with two ids does less harm than two with one."""
 PLACED = 0.8
 """Probability by place and time alone from which a pair teaches what looks are worth."""
 LEAST_COUNTED = 0.05
@@ -222,8 +222,6 @@ def _probabilities(odds: dict[int, float]) -> dict[int, float]:
 
 def _sure(odds: dict[int, float]) -> int | None:
     """Who it is beyond doubt; None where that is open."""
-    order = sorted(odds, key=lambda number: -odds[number])
-    if not order or _probabilities(odds)[order[0]] < LINK:
-        return None
-    second = odds[order[1]] if len(order) > 1 else -math.inf
-    return order[0] if odds[order[0]] - second >= MARGIN else None
+    probable = _probabilities(odds)
+    best = max(probable, key=lambda number: probable[number], default=None)
+    return best if best is not None and probable[best] >= LINK else None
