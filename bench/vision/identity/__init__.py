@@ -1,1 +1,1 @@
-"""Identity across cameras on simulated shops: `visitors` makes them, `command` measures."""
+"""Identity across cameras on simulated shops: `visitors` makes them, `command` measures, `plot` draws."""

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
+from bench.vision.identity.plot import draw
 from bench.vision.identity.visitors import AREA_M2, ENTRANCE, SimulatedSights, frames, simulate
 from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.entrances import EntranceCounter
@@ -204,8 +205,9 @@ def _resident_mb() -> float:
 @click.option("--seeds", type=click.IntRange(1, 100), default=10, show_default=True, help="So many shops.")
 @click.option("--tracks", type=click.IntRange(50, 200_000), default=1500, show_default=True, help="Of each.")
 @click.option("--people", type=click.IntRange(1, 200), default=30, show_default=True, help="At a time.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw IDF1 by stage (.png).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def identity(seeds: int, tracks: int, people: int, as_json: bool) -> None:
+def identity(seeds: int, tracks: int, people: int, plot: Path | None, as_json: bool) -> None:
     """One visitor across eight cameras: identities against looks alone, false merges, visits, cost.
 
     \b
@@ -215,6 +217,8 @@ def identity(seeds: int, tracks: int, people: int, as_json: bool) -> None:
     shops = [simulate(seed, tracks, people) for seed in range(1, seeds + 1)]
     seconds = round(float(np.mean([shop.seconds for shop in shops])), 1)
     report = IdentityReport(seeds, tracks, seconds, tuple(figures(method, shops) for method in METHODS))
+    if plot is not None:
+        draw({each.method: each.idf1_by_stage for each in report.methods}, STAGE_TRACKS, plot)
     if as_json:
         click.echo(msgspec.json.encode(report).decode())
         return

@@ -122,7 +122,7 @@ class GlobalTracks:
             source = (camera, seen.track)
             position = Position(time_s, *seen.floor_xy_m, seen.handling)
             sight = self._sights.get(source)
-            if sight is not None and jumps(sight.motion, position, self._stranger):
+            if sight is not None and self._is_another(sight, position):
                 self._end(source)
                 self.counts["jumped"] += 1
                 sight = None
@@ -187,6 +187,17 @@ class GlobalTracks:
         for pending in self._pending.values():
             pending.ended = True
         return self._decide(time_s)
+
+    def _is_another(self, sight: Sight, position: Position) -> bool:
+        """Whether a track goes on where its person cannot be: too far, or in a shop that they have left."""
+        back = position.time_s - sight.motion.last.time_s > LEAD_PATIENCE_S
+        if (
+            back
+            and self._people[sight.person].left
+            and not self._arrivals.is_near(position.x_m, position.y_m)
+        ):
+            return True
+        return jumps(sight.motion, position, self._stranger)
 
     def _exchange(self, camera: str, time_s: float, points: list[TrackPoint]) -> None:
         """Give two persons who passed each other their own tracks back if the tracker switched them."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from contract.facts import Visit
 from runtime.messages import Person, PersonsSeen
 from runtime.store.behaviour import Behaviour
@@ -105,15 +107,33 @@ def visits(records: list[PersonsSeen]) -> list[Visit]:
     return [fact for fact in kept.values() if not fact.retracted]
 
 
-def test_who_stands_inside_does_not_come_in_on_the_track_of_one_who_has_left() -> None:
+@pytest.mark.parametrize("found_again", [54, 76])
+def test_who_stands_inside_does_not_come_in_on_the_track_of_one_who_has_left(found_again: int) -> None:
     """The tracker goes on with the number of who has gone out for somebody deep in the shop, who leaves."""
     records = [
         PersonsSeen("a", n, n / 10, (Person(1, (0.0, 0.0, 1.0, 2.0), 0.9, (0.0, 3.0 - 0.12 * n)),))
         for n in range(40)
     ]
     records += [
-        PersonsSeen("a", n, n / 10, (Person(1, (0.0, 0.0, 1.0, 2.0), 0.9, (0.3, 4.5 - 0.12 * (n - 54))),))
-        for n in range(54, 110)
+        PersonsSeen(
+            "a", n, n / 10, (Person(1, (0.0, 0.0, 1.0, 2.0), 0.9, (0.3, 4.5 - 0.12 * (n - found_again))),)
+        )
+        for n in range(found_again, found_again + 56)
     ]
     assert [visit.direction for visit in visits(records)] == ["out", "out"]
     assert len({visit.visitor for visit in visits(records)}) == 2
+
+
+def test_a_track_found_again_deep_in_the_shop_is_not_of_who_has_left_it() -> None:
+    """The place is near enough to have walked there."""
+    door = EntranceLine("door", ((-1.0, 0.0), (1.0, 0.0)), (0.0, 2.0))
+    persons = GlobalTracks(AREA_M2, entrances=(door,))
+    points = [
+        point
+        for number in range(40)
+        for point in show(persons, "a", number / 10, {1: (0.0, max(-0.9, 1.0 - 0.1 * number))})
+    ]
+    persons.went(points[-1].person, out=True)
+    for number in range(20):
+        points += show(persons, "a", 6.9 + number / 10, {1: (0.2, 1.8 + 0.05 * number)})
+    assert points[-1].person != points[0].person
