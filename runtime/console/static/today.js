@@ -25,7 +25,7 @@
   function draw() {
     if (plot) plot.destroy();
     place.textContent = "";
-    const bars = (align) => uPlot.paths.bars({ size: [0.34, 60], align });
+    const bars = (align) => uPlot.paths.bars({ size: [0.34, 26], align });
     const ink = colour("--soft"), grid = { stroke: colour("--line"), width: 1 };
     plot = new uPlot({
       width: place.clientWidth, height: 240, legend: { show: false }, cursor: { show: false },
