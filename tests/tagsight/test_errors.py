@@ -26,6 +26,7 @@ SIGNALS = {
     "Stopped",
     "StockFault",
     "TooSlow",
+    "Unreadable",
 }
 """Caught by the code that they are raised for; nobody reads them."""
 

@@ -80,11 +80,11 @@ def test_only_the_newest_is_published_to_be_retained_also_at_a_replay(
     limits = DeliveryLimits(batch_events=1)
     with device_of(tmp_path, broker.port, trust_broker=True, limits=limits) as device:
         device.outbox.append([setup(1), setup(2)])
-        wait_until(lambda: device.sender.tally().delivered_seq == 2, 10.0)
+        wait_until(lambda: device.sender.stats().delivered_seq == 2, 10.0)
         options = SubscribeOptions(qos=1, retainAsPublished=True, retainHandling=2)
         client.subscribe(f"{ROOT}/{ORIGIN.site}/{ORIGIN.device}/store", options=options)
         client.loop_start()
-        replay = json.dumps({"from_seq": 1, "stream": device.sender.tally().stream})
+        replay = json.dumps({"from_seq": 1, "stream": device.sender.stats().stream})
         client.publish(f"{ROOT}/{ORIGIN.site}/{ORIGIN.device}/replay", replay, 1)
         wait_until(lambda: len(heard) == 2, 20.0)
     client.loop_stop()
