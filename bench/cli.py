@@ -43,6 +43,7 @@ BENCHMARKS = {
         "Break everything we know how to break; account for every event.",
     ),
     "fleet": ("bench.fleet.command", "The warehouse: every row on many seeds, cost, kills, slow queries."),
+    "forecast": ("bench.fleet.forecast", "Footfall 90 days ahead on real counts against medians."),
     "fuzz": ("bench.reliability.fuzz.command", "Mutated input for parsers of config, payloads, outbox."),
 }
 

@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from fleet.errors import FleetError
+from fleet.forecast.command import forecast
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -281,3 +282,6 @@ def token() -> None:
     drawn = secrets.token_urlsafe(32)
     digest = hashlib.sha256(drawn.encode()).hexdigest()
     click.echo(f"token         {drawn} (to the user; it is kept nowhere)\ntoken_sha256  {digest}")
+
+
+fleet.add_command(forecast)

@@ -164,11 +164,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.ingest.sources",
         "fleet.models",
     ),
+    "fleet.forecast": ("fleet.errors",),
     "fleet.flink": ("fleet.ingest.columns", "fleet.models"),
     "fleet.cli": (
         "fleet.embedded",
         "fleet.errors",
         "fleet.flink",
+        "fleet.forecast.command",
         "fleet.ingest",
         "fleet.load.run",
         "fleet.serve",
