@@ -83,7 +83,7 @@ def summed(parts: list[Off]) -> Sums:
 def covered(counts: Floats, low: Floats, high: Floats) -> tuple[int, int]:
     """Hours within the range, and hours in all."""
     is_told = ~np.isnan(counts) & ~np.isnan(low)
-    within = is_told & (counts >= np.floor(low)) & (counts <= np.ceil(high))
+    within = is_told & (counts >= low) & (counts <= high)
     return int(within.sum()), int(is_told.sum())
 
 

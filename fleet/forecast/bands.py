@@ -30,11 +30,11 @@ class Bands(NamedTuple):
     high: Floats
 
     def around(self, forecast: Floats) -> tuple[Floats, Floats]:
-        """The range of each hour (hours, series); 0 persons are expected for sure where shops are shut."""
+        """The range of each hour (hours, series), in whole persons; none at all where none is expected."""
         level = (forecast[..., None] > self.edges).sum(-1)
         series = np.arange(forecast.shape[1])
-        low = np.expm1(np.log1p(forecast) + self.low[series, level])
-        high = np.expm1(np.log1p(forecast) + self.high[series, level])
+        low = np.floor(_whole_if_near(np.log1p(forecast) + self.low[series, level]))
+        high = np.ceil(_whole_if_near(np.log1p(forecast) + self.high[series, level]))
         is_shut = forecast == 0
         return np.where(is_shut, 0, np.maximum(0, low)), np.where(is_shut, 0, high)
 
@@ -65,6 +65,11 @@ def calibrated(
         forecasts, counts = forecasts.reshape(-1, 1), counts.reshape(-1, 1)
     rows = [_quantiles(*each, cover) for each in zip(forecasts.T, counts.T, strict=True)]
     return Bands(*(np.stack([row[part] for row in rows]) for part in range(3)))
+
+
+def _whole_if_near(log1p: Floats) -> Floats:
+    """Back from log1p, without what its rounding added."""
+    return np.round(np.expm1(log1p), 9)
 
 
 def _first(history: Panel, days: int) -> Panel:
