@@ -69,7 +69,8 @@ def calibrated(
 
 def _whole_if_near(log1p: Floats) -> Floats:
     """Back from log1p, without what its rounding added."""
-    return np.round(np.expm1(log1p), 9)
+    found: Floats = np.expm1(log1p).round(9)
+    return found
 
 
 def _first(history: Panel, days: int) -> Panel:
