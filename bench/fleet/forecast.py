@@ -15,7 +15,7 @@ from bench.fleet import streets
 from bench.fleet.forecast_scores import Off, covered, floor_of, off, summed
 from fleet.errors import FleetError
 from fleet.forecast.boosted import Settings
-from fleet.forecast.calendar import Calendar
+from fleet.forecast.calendar import KnownDays
 from fleet.forecast.models import Median
 from fleet.forecast.run import forecast as run
 from fleet.forecast.run import pooled
@@ -32,7 +32,7 @@ JUDGED = (
 )
 
 
-class Judged(NamedTuple):
+class Beginning(NamedTuple):
     """One beginning: how far each was off, the range's hits and hours."""
 
     begins: str
@@ -85,11 +85,11 @@ def _judged(
     panel: Panel,
     expected: Floats,
     columns: npt.NDArray[np.intp] | None,
-    calendar: Calendar,
+    calendar: KnownDays,
     begins: tuple[str, ...],
     settings: Settings,
     is_told: bool,
-) -> Iterator[Judged]:
+) -> Iterator[Beginning]:
     """All models at each beginning, all learning from all sensors; scores of some columns or all.
 
     `expected` is the true expectation of thinned counts, else the counts themselves.
@@ -112,7 +112,7 @@ def _judged(
             by_name["floor"] = floor_of(ours.expected[:, shown], counts, is_holiday)
         else:
             by_name["floor"] = off(counts, expected[ahead][:, shown], is_holiday)
-        one = Judged(begin, by_name, covered(counts, ours.low[:, shown], ours.high[:, shown]))
+        one = Beginning(begin, by_name, covered(counts, ours.low[:, shown], ours.high[:, shown]))
         if is_told:
             wapes = "  ".join(f"{name} {each.wape:.3f}" for name, each in by_name.items())
             click.echo(f"{begin}  WAPE: {wapes}  range {one.hits[0] / one.hits[1]:.3f}")
@@ -122,10 +122,10 @@ def _judged(
 def _young(
     panel: Panel,
     columns: npt.NDArray[np.intp],
-    calendar: Calendar,
+    calendar: KnownDays,
     begins: tuple[str, ...],
     settings: Settings,
-) -> Iterator[Judged]:
+) -> Iterator[Beginning]:
     """The sensors set aside as if they were two weeks old; the others are all that is learnt from."""
     others = np.setdiff1d(np.arange(len(panel.names)), columns)
     for begin in begins:
@@ -143,10 +143,10 @@ def _young(
         ours = pooled(young, calendar, DAYS, others, columns, YOUNG_WEEKS, settings)
         by_name["lightgbm"] = off(counts, ours.expected, is_holiday)
         by_name["floor"] = floor_of(ours.expected, counts, is_holiday)
-        yield Judged(begin, by_name, covered(counts, ours.low, ours.high))
+        yield Beginning(begin, by_name, covered(counts, ours.low, ours.high))
 
 
-def _figures(judged: list[Judged]) -> dict[str, Any]:
+def _figures(judged: list[Beginning]) -> dict[str, Any]:
     names = list(judged[0].by_name)
     parts: dict[str, list[Off]] = defaultdict(list)
     for one in judged:

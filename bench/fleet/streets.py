@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.errors import FleetError
-from fleet.forecast.calendar import Calendar, of_country
+from fleet.forecast.calendar import KnownDays, of_country
 from fleet.forecast.series import DAY, Floats, Panel, without_outages
 
 VERSION = "0.1.1"
@@ -39,7 +39,7 @@ def streets() -> Panel:
     return Panel(tuple(names), FIRST_DAY, without_outages(counts))
 
 
-def auckland() -> Calendar:
+def auckland() -> KnownDays:
     """Its public holidays."""
     return of_country("NZ", "AUK", range(2021, 2027))
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fleet.forecast.calendar import Calendar
-from fleet.forecast.models import Model
+from fleet.forecast.calendar import KnownDays
+from fleet.forecast.models import ForecastModel
 from fleet.forecast.series import DAY, WEEK, Floats, Panel
 
 COVER = 0.8
@@ -44,7 +44,12 @@ class Bands(NamedTuple):
 
 
 def calibrated(
-    model: Model, history: Panel, calendar: Calendar, days: int, cover: float = COVER, is_pooled: bool = False
+    model: ForecastModel,
+    history: Panel,
+    calendar: KnownDays,
+    days: int,
+    cover: float = COVER,
+    is_pooled: bool = False,
 ) -> Bands:
     """From forecasts of days that `model` had not seen: three beginnings in the part that is held back.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.errors import FleetError
-from fleet.forecast.calendar import Calendar
+from fleet.forecast.calendar import KnownDays
 from fleet.forecast.features import HOLIDAY, NAMES, SERIES, SHARED, Past, past, table
 from fleet.forecast.series import DAY, WEEK, Floats, Panel
 
@@ -41,7 +41,7 @@ class Boosted:
         self._settings = settings or Settings()
         self._known_weeks = known_weeks
 
-    def fit(self, history: Panel, calendar: Calendar, days: int) -> FittedTrees:
+    def fit(self, history: Panel, calendar: KnownDays, days: int) -> FittedTrees:
         """Raises FleetError without the extra `forecast`, or where the past is too short to learn from."""
         try:
             import lightgbm
@@ -95,7 +95,7 @@ class Boosted:
         self,
         counts: Floats,
         first_day: np.datetime64,
-        calendar: Calendar,
+        calendar: KnownDays,
         days: int,
         hours: npt.NDArray[np.intp],
     ) -> tuple[Past, Floats]:
@@ -106,7 +106,7 @@ class Boosted:
             rows[..., SHARED] = table(past(counts, first_day, calendar, days), hours)[..., SHARED]
         return of, rows
 
-    def forecast_with(self, trees: Any, history: Panel, calendar: Calendar, days: int) -> Floats:
+    def forecast_with(self, trees: Any, history: Panel, calendar: KnownDays, days: int) -> Floats:
         """See `Fitted.forecast`."""
         shut = np.repeat(calendar.days(history.first_day, history.days + days).is_closed, DAY)
         counts = np.where(shut[: len(history.counts), None], np.nan, history.counts)
@@ -124,7 +124,7 @@ class FittedTrees(NamedTuple):
     model: Boosted
     trees: Any
 
-    def forecast(self, history: Panel, calendar: Calendar, days: int) -> Floats:
+    def forecast(self, history: Panel, calendar: KnownDays, days: int) -> Floats:
         """See `Fitted.forecast`."""
         return self.model.forecast_with(self.trees, history, calendar, days)
 

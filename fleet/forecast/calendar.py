@@ -27,7 +27,7 @@ class Days(NamedTuple):
     is_closed: npt.NDArray[np.bool_]
 
 
-class Calendar:
+class KnownDays:
     """`holidays`: the name of each; what bears one name is taken to be the same day of another year."""
 
     def __init__(self, holidays: Mapping[date, str] | None = None, closed: Collection[date] = ()) -> None:
@@ -56,10 +56,10 @@ class Calendar:
 
 def of_country(
     country: str | None, subdivision: str | None, years: range, closed: Collection[date] = ()
-) -> Calendar:
+) -> KnownDays:
     """Public holidays of a country (ISO 3166) or a part of it. Raises FleetError for an unknown one."""
     if country is None:
-        return Calendar(closed=closed)
+        return KnownDays(closed=closed)
     try:
         import holidays
     except ImportError as error:
@@ -73,4 +73,4 @@ def of_country(
         raise FleetError(
             f"no holidays are known of {place!r}; give ISO 3166 codes such as NZ and AUK"
         ) from error
-    return Calendar({day: found[day] for day in found}, closed)
+    return KnownDays({day: found[day] for day in found}, closed)

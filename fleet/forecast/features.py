@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fleet.forecast.calendar import Calendar, Days
+from fleet.forecast.calendar import Days, KnownDays
 from fleet.forecast.models import weekly
 from fleet.forecast.series import DAY, WEEK, Floats, by_hour_of_week, quietly
 
@@ -52,7 +52,7 @@ class Past(NamedTuple):
     """(series, 3): log1p of the mean of 4 weeks, of one less that, of 12 less that."""
 
 
-def past(counts: Floats, first_day: np.datetime64, calendar: Calendar, ahead: int) -> Past:
+def past(counts: Floats, first_day: np.datetime64, calendar: KnownDays, ahead: int) -> Past:
     """Everything that the hours to come have in common, `ahead` days of them."""
     known = len(counts) // DAY
     days = calendar.days(first_day, known + ahead)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fleet.forecast.calendar import Calendar
+from fleet.forecast.calendar import KnownDays
 from fleet.forecast.series import DAY, WEEK, Floats, Panel, by_hour_of_week
 
 YOUNGEST_DAYS = 14
@@ -16,16 +16,16 @@ YOUNGEST_DAYS = 14
 class Fitted(Protocol):
     """What has learnt from the past of a panel, and forecasts from then or later."""
 
-    def forecast(self, history: Panel, calendar: Calendar, days: int) -> Floats:
+    def forecast(self, history: Panel, calendar: KnownDays, days: int) -> Floats:
         """(days * 24, series) persons expected in each hour after the end of `history`; NaN: not known."""
 
 
-class Model(Protocol):
+class ForecastModel(Protocol):
     """A way to forecast."""
 
     name: str
 
-    def fit(self, history: Panel, calendar: Calendar, days: int) -> Fitted:
+    def fit(self, history: Panel, calendar: KnownDays, days: int) -> Fitted:
         """Learn from all of `history` to forecast so many days."""
 
 
@@ -36,10 +36,10 @@ class Median:
         self.name = f"median of {weeks} weeks"
         self._weeks = weeks
 
-    def fit(self, history: Panel, calendar: Calendar, days: int) -> Median:
+    def fit(self, history: Panel, calendar: KnownDays, days: int) -> Median:
         return self
 
-    def forecast(self, history: Panel, calendar: Calendar, days: int) -> Floats:
+    def forecast(self, history: Panel, calendar: KnownDays, days: int) -> Floats:
         found = repeated(weekly(history.counts, self._weeks), days)
         found[np.repeat(calendar.days(history.first_day + history.days, days).is_closed, DAY)] = 0
         return found

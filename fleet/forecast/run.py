@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from fleet.forecast.bands import Bands, calibrated
 from fleet.forecast.boosted import OLDEST_WEEKS, Boosted, Settings
-from fleet.forecast.calendar import Calendar
-from fleet.forecast.models import YOUNGEST_DAYS, Median, Model
+from fleet.forecast.calendar import KnownDays
+from fleet.forecast.models import YOUNGEST_DAYS, ForecastModel, Median
 from fleet.forecast.series import DAY, WEEK, Floats, Panel, ages
 
 OLD_HOURS = OLDEST_WEEKS * WEEK
@@ -20,7 +20,7 @@ YOUNG_WEEKS = (8, 4, 2)
 SILENT_DAYS = 14
 
 
-class Told(NamedTuple):
+class EntranceForecast(NamedTuple):
     """(hours, series) of some columns of a panel: persons expected, and the range that holds in 80 %."""
 
     columns: npt.NDArray[np.intp]
@@ -33,12 +33,12 @@ class Told(NamedTuple):
 class Forecast(NamedTuple):
     """`sentences`: what is too short, absent or less than it could be."""
 
-    parts: list[Told]
+    parts: list[EntranceForecast]
     sentences: list[str]
 
 
 def forecast(
-    history: Panel, calendar: Calendar, days: int, model: str = "lightgbm", settings: Settings | None = None
+    history: Panel, calendar: KnownDays, days: int, model: str = "lightgbm", settings: Settings | None = None
 ) -> Forecast:
     """`history` ends with the last whole day; `model` is `lightgbm` or `median`."""
     age = ages(history.counts)
@@ -74,31 +74,33 @@ def forecast(
 
 def pooled(
     history: Panel,
-    calendar: Calendar,
+    calendar: KnownDays,
     days: int,
     old: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
     weeks: int,
     settings: Settings | None = None,
-) -> Told:
+) -> EntranceForecast:
     """Young series by what the old ones taught of series that are `weeks` old, with the range of those."""
     model = Boosted(settings, known_weeks=weeks)
     teachers = history.only(old)
     bands = calibrated(model, teachers, calendar, days, is_pooled=True).for_all(len(columns))
     everything = history.only(np.concatenate([old, columns]))
     expected = model.fit(teachers, calendar, days).forecast(everything, calendar, days)[:, len(old) :]
-    return Told(columns, f"lightgbm, pooled, {weeks} weeks", expected, *bands.around(expected))
+    return EntranceForecast(columns, f"lightgbm, pooled, {weeks} weeks", expected, *bands.around(expected))
 
 
-def _told(model: Model, history: Panel, calendar: Calendar, days: int, columns: npt.NDArray[np.intp]) -> Told:
+def _told(
+    model: ForecastModel, history: Panel, calendar: KnownDays, days: int, columns: npt.NDArray[np.intp]
+) -> EntranceForecast:
     bands: Bands = calibrated(model, history, calendar, days)
     expected = model.fit(history, calendar, days).forecast(history, calendar, days)
-    return Told(columns, model.name, expected, *bands.around(expected))
+    return EntranceForecast(columns, model.name, expected, *bands.around(expected))
 
 
 def _by_median(
-    history: Panel, calendar: Calendar, days: int, columns: npt.NDArray[np.intp]
-) -> Iterator[Told]:
+    history: Panel, calendar: KnownDays, days: int, columns: npt.NDArray[np.intp]
+) -> Iterator[EntranceForecast]:
     """Each for itself, from its own first week on, so that its range comes from its own past."""
     age = ages(history.counts)
     for column in columns:

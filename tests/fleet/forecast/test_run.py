@@ -9,7 +9,7 @@ import pytest
 
 from fleet.errors import FleetError
 from fleet.forecast.boosted import Settings
-from fleet.forecast.calendar import Calendar, of_country
+from fleet.forecast.calendar import KnownDays, of_country
 from fleet.forecast.run import forecast
 from fleet.forecast.series import DAY, WEEK, Floats, Panel
 
@@ -48,8 +48,8 @@ def test_the_range_covers_four_of_five_hours_and_the_forecast_beats_the_median()
     everything = panel(street(30), street(60), street(120))
     history = everything._replace(counts=everything.counts[: DAYS * DAY])
     true = everything.counts[DAYS * DAY :]
-    (ours,) = forecast(history, Calendar(), AHEAD, settings=SMALL).parts
-    (*medians,) = forecast(history, Calendar(), AHEAD, model="median").parts
+    (ours,) = forecast(history, KnownDays(), AHEAD, settings=SMALL).parts
+    (*medians,) = forecast(history, KnownDays(), AHEAD, model="median").parts
     plain = np.concatenate([part.expected for part in medians], 1)
     assert ours.model == "lightgbm"
     assert wape(true, ours.expected) < wape(true, plain)
@@ -63,11 +63,11 @@ def test_a_holiday_is_known_from_the_one_a_year_before() -> None:
     holidays = (60, 120, 180, 60 + 365, 120 + 365, 180 + 365)
     everything = panel(*(street(level, holidays=holidays) for level in (60, 90, 120)))
     history = everything._replace(counts=everything.counts[: DAYS * DAY])
-    calendar = Calendar({FIRST + timedelta(day): f"Feast {day % 365}" for day in holidays})
+    calendar = KnownDays({FIRST + timedelta(day): f"Feast {day % 365}" for day in holidays})
     there = slice((180 + 365 - DAYS) * DAY, (181 + 365 - DAYS) * DAY)
     true = street(90, holidays=holidays)[DAYS * DAY :][there].sum()
     (known,) = forecast(history, calendar, AHEAD, settings=SMALL).parts
-    (unknown,) = forecast(history, Calendar(), AHEAD, settings=SMALL).parts
+    (unknown,) = forecast(history, KnownDays(), AHEAD, settings=SMALL).parts
     assert unknown.expected[there, 1].sum() > 2.5 * true
     assert known.expected[there, 1].sum() < 2 * true
 
@@ -77,7 +77,7 @@ def test_a_shop_two_weeks_old_is_forecast_by_what_the_others_taught() -> None:
     everything = panel(street(30), street(60), street(120))
     history = everything._replace(counts=everything.counts[: DAYS * DAY].copy())
     history.counts[: -2 * WEEK, 2] = np.nan
-    found = forecast(history, Calendar(), AHEAD, settings=SMALL)
+    found = forecast(history, KnownDays(), AHEAD, settings=SMALL)
     old, young = found.parts
     assert old.columns.tolist() == [0, 1]
     assert young.columns.tolist() == [2]
@@ -93,7 +93,7 @@ def test_what_is_too_short_silent_or_absent_is_said_and_not_forecast() -> None:
     counts[: -9 * DAY, 1] = np.nan
     counts[-20 * DAY :, 2] = np.nan
     counts[:, 3] = np.nan
-    found = forecast(Panel(("a/x", "b/x", "c/x", "d/x"), np.datetime64(FIRST), counts), Calendar(), 7)
+    found = forecast(Panel(("a/x", "b/x", "c/x", "d/x"), np.datetime64(FIRST), counts), KnownDays(), 7)
     assert [part.columns.tolist() for part in found.parts] == [[0]]
     assert found.sentences == [
         "b/x: 216 hours of counts in 9 days; 14 days are needed, so it has no forecast",
@@ -108,7 +108,7 @@ def test_nobody_is_expected_on_a_day_on_which_shops_are_shut(model: str) -> None
     if model == "lightgbm":
         pytest.importorskip("lightgbm", reason="the extra forecast is not installed")
     history = panel(street(30, 210))
-    calendar = Calendar(closed=[FIRST + timedelta(212)])
+    calendar = KnownDays(closed=[FIRST + timedelta(212)])
     (found,) = forecast(history, calendar, 7, model, Settings(rows=5000, rounds=10)).parts
     daily = found.high.reshape(7, DAY).sum(1)
     assert daily[2] == 0 < daily[[0, 1, 3, 4, 5, 6]].min()
@@ -117,7 +117,7 @@ def test_nobody_is_expected_on_a_day_on_which_shops_are_shut(model: str) -> None
 def test_hours_that_were_never_counted_are_not_known() -> None:
     history = panel(street(30, 42))
     history.counts.reshape(-1, DAY)[:, :6] = np.nan
-    (found,) = forecast(history, Calendar(), 7, "median").parts
+    (found,) = forecast(history, KnownDays(), 7, "median").parts
     assert np.isnan(found.expected.reshape(7, DAY)).all(0).tolist() == [True] * 6 + [False] * 18
 
 
