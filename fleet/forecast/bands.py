@@ -29,14 +29,13 @@ class Bands(NamedTuple):
     low: Floats
     high: Floats
 
-    def around(self, forecast: Floats) -> tuple[Floats, Floats]:
-        """The range of each hour (hours, series), in whole persons; none at all where none is expected."""
+    def around(self, forecast: Floats, is_shut: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """The range of each hour (hours, series), in whole persons; nobody in hours that are shut."""
         level = (forecast[..., None] > self.edges).sum(-1)
         series = np.arange(forecast.shape[1])
         low = np.floor(_whole_if_near(np.log1p(forecast) + self.low[series, level]))
         high = np.ceil(_whole_if_near(np.log1p(forecast) + self.high[series, level]))
-        is_shut = forecast == 0
-        return np.where(is_shut, 0, np.maximum(0, low)), np.where(is_shut, 0, high)
+        return np.where(is_shut[:, None], 0, np.maximum(0, low)), np.where(is_shut[:, None], 0, high)
 
     def for_all(self, count: int) -> Bands:
         """The ranges of a pooled series for so many series."""
@@ -83,7 +82,7 @@ def _first(history: Panel, days: int) -> Panel:
 
 
 def _quantiles(forecast: Floats, counts: Floats, cover: float) -> tuple[Floats, Floats, Floats]:
-    is_told = ~np.isnan(forecast) & ~np.isnan(counts) & (forecast > 0)
+    is_told = ~np.isnan(forecast) & ~np.isnan(counts)
     forecast, counts = forecast[is_told], counts[is_told]
     if len(counts) < WEEK // 2:
         nothing = np.full(LEVELS, np.nan)

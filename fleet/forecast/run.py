@@ -87,7 +87,12 @@ def pooled(
     bands = calibrated(model, teachers, calendar, days, is_pooled=True).for_all(len(columns))
     everything = history.only(np.concatenate([old, columns]))
     expected = model.fit(teachers, calendar, days).forecast(everything, calendar, days)[:, len(old) :]
-    return EntranceForecast(columns, f"lightgbm, pooled, {weeks} weeks", expected, *bands.around(expected))
+    return EntranceForecast(
+        columns,
+        f"lightgbm, pooled, {weeks} weeks",
+        expected,
+        *bands.around(expected, _shut(history, calendar, days)),
+    )
 
 
 def _told(
@@ -95,7 +100,14 @@ def _told(
 ) -> EntranceForecast:
     bands: Bands = calibrated(model, history, calendar, days)
     expected = model.fit(history, calendar, days).forecast(history, calendar, days)
-    return EntranceForecast(columns, model.name, expected, *bands.around(expected))
+    return EntranceForecast(
+        columns, model.name, expected, *bands.around(expected, _shut(history, calendar, days))
+    )
+
+
+def _shut(history: Panel, calendar: KnownDays, days: int) -> npt.NDArray[np.bool_]:
+    """Of each hour to come, whether the shops are shut that day."""
+    return np.repeat(calendar.days(history.first_day + history.days, days).is_closed, DAY)
 
 
 def _by_median(

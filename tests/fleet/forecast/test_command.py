@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from contract.envelope import seal
+from contract.envelope import encode_event
 from contract.facts import Footfall
 from fleet.cli import fleet
 from fleet.embedded.warehouse import Warehouse
@@ -40,7 +40,7 @@ def filled(path: Path, days: int, blind_hour: int | None = None, hours_of_last: 
             left=0,
             **more,
         )
-        lines.append(Line(hour + 1, seal(fact, ORIGIN, hour + 1, start_s, "stream"), start_s))
+        lines.append(Line(hour + 1, encode_event(fact, ORIGIN, hour + 1, start_s, "stream"), start_s))
     warehouse = Warehouse(path)
     warehouse.take("test", lines)
     warehouse.close()

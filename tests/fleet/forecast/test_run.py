@@ -114,6 +114,13 @@ def test_nobody_is_expected_on_a_day_on_which_shops_are_shut(model: str) -> None
     assert daily[2] == 0 < daily[[0, 1, 3, 4, 5, 6]].min()
 
 
+def test_where_mostly_nobody_comes_the_range_still_knows_of_somebody() -> None:
+    history = panel(np.full(84 * DAY, 0.4))
+    (found,) = forecast(history, KnownDays(), 7, "median").parts
+    assert np.median(found.expected) == 0
+    assert np.median(found.high) == 1
+
+
 def test_hours_that_were_never_counted_are_not_known() -> None:
     history = panel(street(30, 42))
     history.counts.reshape(-1, DAY)[:, :6] = np.nan
