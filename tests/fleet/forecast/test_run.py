@@ -115,10 +115,11 @@ def test_nobody_is_expected_on_a_day_on_which_shops_are_shut(model: str) -> None
 
 
 def test_where_mostly_nobody_comes_the_range_still_knows_of_somebody() -> None:
-    history = panel(np.full(84 * DAY, 0.4))
+    history = panel(np.full(84 * DAY, 0.3))
     (found,) = forecast(history, KnownDays(), 7, "median").parts
-    assert np.median(found.expected) == 0
-    assert np.median(found.high) == 1
+    is_nobody = found.expected == 0
+    assert is_nobody.sum() > WEEK / 2
+    assert found.high[is_nobody].min() >= 1
 
 
 def test_hours_that_were_never_counted_are_not_known() -> None:
