@@ -145,11 +145,19 @@ def move(body: bytes, origin: Origin, stream: str, seq: int) -> bytes:
 
 def name_stream(body: bytes, stream: str) -> bytes:
     """A sealed event from before streams had names, as one of `stream`; others stay as they are."""
+    member = _stream_member(stream)
+    if member in body:
+        return body
     match = _PLACE.match(body)
     if match is None or match[3] is not None:
         return body
     at = match.end(2)
-    return body[:at] + f'"stream":{_quoted(stream)},'.encode() + body[at:]
+    return body[:at] + member + body[at:]
+
+
+@lru_cache(maxsize=8)
+def _stream_member(stream: str) -> bytes:
+    return f'"stream":{_quoted(stream)},'.encode()
 
 
 def _checked(body: bytes) -> bytes:

@@ -22,6 +22,20 @@ class SeqRanges:
             self.add(first, last)
 
     @classmethod
+    def of(cls, numbers: Iterable[int]) -> SeqRanges:
+        """These numbers, which mostly follow on each other."""
+        ranges, first, last = cls(), 0, 0
+        for number in numbers:
+            if number != last + 1 or not first:
+                if first:
+                    ranges.add(first, last)
+                first = number
+            last = number
+        if first:
+            ranges.add(first, last)
+        return ranges
+
+    @classmethod
     def parse(cls, text: str) -> SeqRanges:
         """The ranges written by `str()`, such as "1-500,703". Raises ValueError for anything else."""
         ranges = cls()

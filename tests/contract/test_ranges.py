@@ -50,3 +50,8 @@ def test_what_is_missing_of_a_stretch_is_what_is_not_in_it(
     ranges = SeqRanges(numbers)
     found = {number for start, end in ranges.missing(last, first) for number in range(start, end + 1)}
     assert found == {number for number in range(first, last + 1) if number not in ranges}
+
+
+@given(st.lists(st.integers(1, 60)))
+def test_numbers_one_by_one_are_the_same_set(numbers: list[int]) -> None:
+    assert SeqRanges.of(numbers) == SeqRanges((number, number) for number in numbers)

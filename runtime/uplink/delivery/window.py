@@ -171,7 +171,7 @@ class DeliveryBook:
 
     def sent(self, message: int, kind: str, seqs: Sequence[int], now_s: float) -> None:
         """Events of one kind went out as one message."""
-        ranges = tuple(SeqRanges((seq, seq) for seq in seqs))
+        ranges = tuple(SeqRanges.of(seqs))
         self._in_flight[message] = kind, ranges
         self.sent_once.update(ranges)
         if self._sent_last <= self.delivered.prefix_end():
