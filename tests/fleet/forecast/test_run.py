@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, timedelta
 
 import numpy as np
@@ -127,6 +128,18 @@ def test_hours_that_were_never_counted_are_not_known() -> None:
     history.counts.reshape(-1, DAY)[:, :6] = np.nan
     (found,) = forecast(history, KnownDays(), 7, "median").parts
     assert np.isnan(found.expected.reshape(7, DAY)).all(0).tolist() == [True] * 6 + [False] * 18
+
+
+@pytest.mark.parametrize("package", ["lightgbm", "holidays"])
+def test_a_package_that_is_not_installed_is_named_with_its_extra(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(FleetError, match=r"pip install 'tagsight\[forecast\]'"):
+        if package == "holidays":
+            of_country("NZ", None, range(2025, 2026))
+        else:
+            forecast(panel(street(30, 210)), KnownDays(), 7)
 
 
 def test_a_country_that_is_none_is_said() -> None:
