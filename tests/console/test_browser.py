@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,23 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def browser() -> Iterator[Any]:
     executable = chromium()
-    box = tmp_path_factory.mktemp("plaza")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def running(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with a_plaza(browser, tmp_path_factory.mktemp("plaza")) as one:
+        wait_until(lambda: has_happened(one))
+        yield one
+
+
+@contextmanager
+def a_plaza(browser: Any, box: Path) -> Iterator[Running]:
     with ExitStack() as stack:
         try:
             clip = find_clip()
@@ -77,9 +91,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         except TagsightError as error:
             pytest.skip(str(error))
         plaza = stack.enter_context(open_plaza(box, clip, broker.port))
-        driver = stack.enter_context(playwright.sync_playwright())
-        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        stack.callback(browser.close)
         config = load(plaza.config)
         setup = Setup.of(config)
         wait_until((setup.folder / "signing.key").exists)
@@ -90,7 +101,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         page.wait_for_selector("#plan")
         opened = Running(config, plaza.log, plaza.stop, browser, context.storage_state(), [])
         context.close()
-        wait_until(lambda: has_happened(opened))
         yield opened
 
 
@@ -310,8 +320,12 @@ def cpu_s(stat: Path) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_page_whose_box_is_gone_says_so(running: Running) -> None:
-    """The last test of this daemon: it ends here."""
+def test_a_page_whose_box_is_gone_says_so(browser: Any, tmp_path: Path) -> None:
+    with a_plaza(browser, tmp_path) as running:
+        _until_it_is_gone(running)
+
+
+def _until_it_is_gone(running: Running) -> None:
     page = running.page()
     page.wait_for_selector("[data-person]", state="attached", timeout=WITHIN_S * 1000)
     assert page.locator("#lost").is_hidden()
