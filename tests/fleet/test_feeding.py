@@ -80,7 +80,7 @@ def test_a_file_that_grows_is_read_on_and_another_in_its_place_from_its_beginnin
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_it_goes_on_within_seconds_and_is_exact(tmp_path: Path) -> None:
     lines, db = tmp_path / "lines.jsonl", tmp_path / "w.db"
-    total = arrivals.write(lines, stores=3, days=1, seed=8)
+    total = arrivals.write(lines, stores=6, days=2, seed=8)
     rng = random.Random(8)
     command = [sys.executable, "-m", "fleet.load.run", str(lines), str(db), "1", "40"]
     kills, done, slowest_s = 0, -1, 0.0

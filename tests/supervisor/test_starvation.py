@@ -110,5 +110,13 @@ def test_what_sleeps_has_no_longer(asleep: int) -> None:
     assert extended([asleep, 2**22 + 1], 60.0) < 0.5
 
 
+def test_a_process_that_ends_while_it_is_looked_at_does_nothing() -> None:
+    for _ in range(200):
+        process = subprocess.Popen(["/bin/true"])
+        while process.poll() is None:
+            activity_of(process.pid)
+        assert activity_of(process.pid) == Activity(False, 0.0)
+
+
 def test_a_process_that_is_gone_does_nothing() -> None:
     assert activity_of(2**22 + 1) == Activity(False, 0.0)

@@ -29,9 +29,14 @@ class Activity(NamedTuple):
 def activity_of(pid: int) -> Activity:
     """What the kernel says of the threads of a process; of one that is gone, that it does nothing."""
     ready, ticks = False, 0
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        threads = list(tasks.iterdir())
+    except OSError:
+        return Activity(False, 0.0)
+    for thread in threads:
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = (thread / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         ready |= fields[0] == "R"

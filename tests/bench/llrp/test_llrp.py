@@ -90,7 +90,7 @@ def test_a_victim_lets_other_errors_through(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("rfid_reader.session.batcher.decode_report", crash)
     with pytest.raises(IndexError):
-        Victim().hear([LlrpFrame(frames.RO_ACCESS_REPORT, 1, b"").encode()])
+        Victim().receive([LlrpFrame(frames.RO_ACCESS_REPORT, 1, b"").encode()])
 
 
 def test_the_ledger_tells_lost_doubled_and_changed_reads() -> None:
