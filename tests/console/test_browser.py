@@ -172,6 +172,7 @@ def around(x: float, y: float) -> list[tuple[float, float]]:
 
 def test_people_move_and_zones_count_the_dots_that_are_in_them(running: Running) -> None:
     page = running.page()
+    page.wait_for_selector("[data-person]", state="attached", timeout=WITHIN_S * 1000)
     places: dict[str, set[tuple[float, float]]] = {}
     deadline_s = time.monotonic() + WITHIN_S
     while not any(len(seen) > 3 for seen in places.values()) and time.monotonic() < deadline_s:
