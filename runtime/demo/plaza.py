@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
@@ -35,6 +35,16 @@ QUIET_S = 60.0
 STOP_LIMIT_S = 30.0
 """A starved machine may take so long; a good one takes less than a second."""
 TAGSIGHT = (sys.executable, "-m", "runtime")
+
+
+class Prepared(NamedTuple):
+    """A demo's store that does not run yet: its configuration, and what its reader plays from when on."""
+
+    folder: Path
+    config: Path
+    scenario: Path
+    reader_port: int
+    epoch_s: float
 
 
 @dataclass(frozen=True)
@@ -126,19 +136,27 @@ def _finish(command: list[str], otherwise: str) -> None:
 @contextmanager
 def open_plaza(folder: Path, clip: Path, broker_port: int) -> Iterator[Opened]:
     """Run the simulated reader and the daemon as processes of their own until the context ends."""
+    with run_store(prepare_plaza(folder, clip, broker_port)) as plaza:
+        yield plaza
+
+
+def prepare_plaza(folder: Path, clip: Path, broker_port: int) -> Prepared:
+    """Write what reader and daemon read; the plaza's first loop begins now."""
     reader_port = free_port()
     calibrate_quiet(folder)
     epoch_s = round(time.time(), 3)
     config = write_store(folder, clip, epoch_s, reader_port, broker_port)
-    with run_store(folder, config, SCENARIO, reader_port, epoch_s) as plaza:
-        yield plaza
+    return Prepared(folder, config, SCENARIO, reader_port, epoch_s)
 
 
 @contextmanager
-def run_store(
-    folder: Path, config: Path, scenario: Path, reader_port: int, epoch_s: float
-) -> Iterator[Opened]:
-    """A simulated reader that plays `scenario` from `epoch_s` on, and the daemon with `config`."""
+def run_store(store: Prepared) -> Iterator[Opened]:
+    """A simulated reader that plays the scenario from `epoch_s` on, and the daemon.
+
+    Whoever wants each of its events has to listen before: with `trust_broker` what comes to a broker
+    without a subscriber counts as delivered.
+    """
+    folder, config, scenario, reader_port, epoch_s = store
     truth, log = folder / "truth.jsonl", folder / "daemon.log"
     simulate = ["rfid", "simulate", "--scenario", str(scenario), "--port", str(reader_port)]
     with (folder / "reader.log").open("wb") as reader_log, log.open("wb") as daemon_log:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -18,6 +20,7 @@ from runtime.demo.listener import EventListener
 from runtime.demo.plaza import Opened
 from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
+from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.outbox.reader import OutboxReader
 
 READY_WITHIN_S = 180.0
@@ -53,6 +56,21 @@ def narrator(tally: EventTally, console: Console, zone: tzinfo) -> Callable[[Eve
             console.print(describe(event, zone), highlight=False, soft_wrap=True)
 
     return receive
+
+
+@contextmanager
+def listening(
+    broker: LocalBroker, config: StoreConfig, out: Path, tally: EventTally, console: Console
+) -> Iterator[EventListener]:
+    """A subscriber that writes each event of this store to `out` and narrates it; to be there before the
+    store is opened, for a broker keeps nothing for who comes later."""
+    receive = narrator(tally, console, ZoneInfo(config.site.timezone))
+    site = config.site
+    listener = EventListener(broker.host, broker.port, site.name, site.device, out, receive)
+    try:
+        yield listener
+    finally:
+        listener.close()
 
 
 def _says_nothing(event: Event) -> bool:

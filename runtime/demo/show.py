@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -12,16 +11,15 @@ from contract.facts import Dwell, Flip, Flow, Interaction, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing.film import Stretch
 from runtime.demo.drawing.outputs import draw_demo
-from runtime.demo.listener import EventListener
 from runtime.demo.page import tell_page
-from runtime.demo.plaza import LOOP_S, PATHS, Opened, find_clip, open_plaza, read_truth
+from runtime.demo.plaza import LOOP_S, PATHS, Opened, find_clip, prepare_plaza, read_truth, run_store
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
     READY_WITHIN_S,
     SETTLE_S,
     fresh_box,
     last_seq,
-    narrator,
+    listening,
     until,
     value_of,
     wait_for,
@@ -49,18 +47,16 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
     with LocalBroker() as broker:
         console.print(f"broker on {broker.host}:{broker.port}, clip {clip}")
         console.print("listening to the empty store, then opening it")
-        with open_plaza(box, clip, broker.port) as plaza:
-            config = load(plaza.config)
+        prepared = prepare_plaza(box, clip, broker.port)
+        config = load(prepared.config)
+        with (
+            listening(broker, config, out / "events.jsonl", tally, console) as listener,
+            run_store(prepared) as plaza,
+        ):
             tell_page(config, console)
-            receive = narrator(tally, console, ZoneInfo(config.site.timezone))
-            site = config.site
-            listener = EventListener(
-                broker.host, broker.port, site.name, site.device, out / "events.jsonl", receive
-            )
             watched = _watch(plaza, seconds, tally, console)
             sent = last_seq(config)
             wait_for(sent, listener)
-            listener.close()
     summary, result = _judge(config, plaza, watched, tally, sent, len(listener.seqs))
     write_summary(summary, out / "summary.json")
     stretch = Stretch.watched(plaza.epoch_s, watched.start_s, watched.end_s)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import cv2
 import msgspec
@@ -20,18 +19,17 @@ from engines.scene.truth import passages, stays, track
 from runtime.config import StoreConfig, load
 from runtime.demo.boutique.score import Counted, Identities, Stays, count, identities
 from runtime.demo.boutique.score import stays as judge_stays
-from runtime.demo.boutique.store import LEAD_S, Boutique, open_boutique
+from runtime.demo.boutique.store import LEAD_S, Boutique, prepare_boutique
 from runtime.demo.drawing.floor import floor_picture, heat_picture
-from runtime.demo.listener import EventListener
 from runtime.demo.page import tell_page
-from runtime.demo.plaza import Opened, read_truth
+from runtime.demo.plaza import Opened, read_truth, run_store
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
     READY_WITHIN_S,
     SETTLE_S,
     fresh_box,
     last_seq,
-    narrator,
+    listening,
     until,
     value_of,
     wait_for,
@@ -114,17 +112,16 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
             f"broker on {broker.host}:{broker.port}, {len(boutique.films)} films of {boutique.scene.name}"
         )
         console.print("listening to the empty store, then opening it")
-        with open_boutique(boutique, box, broker.port) as opened:
-            config = load(opened.config)
+        prepared = prepare_boutique(boutique, box, broker.port)
+        config = load(prepared.config)
+        with (
+            listening(broker, config, out / "events.jsonl", tally, console) as listener,
+            run_store(prepared) as opened,
+        ):
             tell_page(config, console)
-            receive = narrator(tally, console, ZoneInfo(config.site.timezone))
-            listener = EventListener(
-                broker.host, broker.port, config.site.name, config.site.device, out / "events.jsonl", receive
-            )
             watched = _watch(opened, boutique.scene.seconds, turns, tally, console)
             sent = last_seq(config)
             wait_for(sent, listener)
-            listener.close()
     summary, result = _judge(boutique, config, opened, watched, turns, tally, sent, len(listener.seqs))
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     _draw(boutique, config, tally, out)

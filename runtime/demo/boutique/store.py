@@ -16,7 +16,7 @@ from engines.scene.reading import load_scene
 from engines.scene.spec import Scene
 from engines.scene.truth import courses
 from runtime.demo.page import page_section
-from runtime.demo.plaza import Opened, calibrate_quiet, run_store
+from runtime.demo.plaza import Opened, Prepared, calibrate_quiet, run_store
 from runtime.demo.staging import scenario_of, store_of, write_paths
 from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import free_port
@@ -48,8 +48,13 @@ class Boutique:
 
 @contextmanager
 def open_boutique(boutique: Boutique, folder: Path, broker_port: int) -> Iterator[Opened]:
-    """Write the scenario, the paths and store.yaml into `folder` and run reader and daemon until the context
-    ends.
+    """Run the simulated reader and the daemon as processes of their own until the context ends."""
+    with run_store(prepare_boutique(boutique, folder, broker_port)) as opened:
+        yield opened
+
+
+def prepare_boutique(boutique: Boutique, folder: Path, broker_port: int) -> Prepared:
+    """Write the scenario, the paths and store.yaml into `folder`.
 
     `epoch_s` of what is given is when a turn of the films began, is about to begin, or begins once more.
     """
@@ -70,5 +75,4 @@ def open_boutique(boutique: Boutique, folder: Path, broker_port: int) -> Iterato
     (folder / "state").mkdir(mode=0o700)
     config = folder / "store.yaml"
     config.write_text(yaml.safe_dump(store, sort_keys=False))
-    with run_store(folder, config, scenario, reader_port, epoch_s) as opened:
-        yield opened
+    return Prepared(folder, config, scenario, reader_port, epoch_s)
