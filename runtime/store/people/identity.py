@@ -18,39 +18,29 @@ a person once a frame, and only those who can have come there.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
-from scipy.optimize import linear_sum_assignment
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from runtime.messages import Person
 from runtime.store.floorplan import EntranceLine
-from runtime.store.people.agreement import APART, JOIN, disagreement, jumps, parted_since, togetherness
+from runtime.store.people.agreement import jumps, parted_since
 from runtime.store.people.arrivals import Arrivals
 from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source, TrackPoint
 from runtime.store.people.id_switches import IdSwitch, IdSwitches
 from runtime.store.people.links import Links
 from runtime.store.people.looks import Vector, vector_of
+from runtime.store.people.matching import Appearance, Matching
 from runtime.store.people.motion import Position, RecentMotion
-from runtime.store.people.probation import OVERLAP_S, PROBATION_S, PendingTrack
-from runtime.store.people.reassociation import MEMORY_S, WALKING_LIMIT_M_PER_S, co_location, reassociation
+from runtime.store.people.probation import PROBATION_S, PendingTrack
+from runtime.store.people.reassociation import MEMORY_S, reassociation
+from runtime.store.people.revision import WALKED_M, companion, contradicted
 
 __all__ = ["PROBATION_S", "Appearance", "GlobalTracks", "Joining", "Parting", "Source", "TrackPoint"]
 
-Appearance: TypeAlias = Callable[[Source, int], float]
-"""Likelihood ratio same/different of a new track and a person, from their appearance; 1 says nothing."""
-
 MAX_PERSONS, MAX_PENDING = 512, 256
-NEAR_M, TOGETHER_S = 1.5, 2.0
-WALKED_M = 1.0
-"""What never was further from where it began may be a thing that looks like a person."""
 SURE_PLACE = 10.0
 """Odds of place alone, against a stranger's, from which a link teaches what looks are worth."""
-FAR_M = 6.0
-"""No two sights of one person at one moment are further apart: cameras disagree by decimetres."""
 
 
 class Parting(NamedTuple):
@@ -81,10 +71,9 @@ class GlobalTracks:
         entrances: Sequence[EntranceLine] = (),
         links: Links | None = None,
     ) -> None:
-        self._stranger = 1.0 / area_m2
-        self._arrivals = Arrivals(area_m2, entrances)
-        self.links = Links(area_m2, self._arrivals) if links is None else links
-        self._appearance = appearance
+        arrivals = Arrivals(area_m2, entrances)
+        self.links = Links(area_m2, arrivals) if links is None else links
+        self._matching = Matching(area_m2, arrivals, self.links, appearance)
         self._people: dict[int, GlobalTrack] = {}
         self._sights: dict[Source, Sight] = {}
         self._partings: list[Parting] = []
@@ -145,9 +134,9 @@ class GlobalTracks:
 
     def apply_plan(self, area_m2: float, entrances: Sequence[EntranceLine]) -> None:
         """Go on with another floor plan: who is known stays known."""
-        self._stranger = 1.0 / area_m2
-        self._arrivals = Arrivals(area_m2, entrances)
-        self.links.apply_plan(area_m2, self._arrivals)
+        arrivals = Arrivals(area_m2, entrances)
+        self._matching.apply_plan(area_m2, arrivals)
+        self.links.apply_plan(area_m2, arrivals)
 
     def went(self, person: int, out: bool) -> None:
         """A person was seen to go out through an entrance, or to come in by one."""
@@ -191,13 +180,9 @@ class GlobalTracks:
     def _is_another(self, sight: Sight, position: Position) -> bool:
         """Whether a track goes on where its person cannot be: too far, or in a shop that they have left."""
         back = position.time_s - sight.motion.last.time_s > LEAD_PATIENCE_S
-        if (
-            back
-            and self._people[sight.person].left
-            and not self._arrivals.is_near(position.x_m, position.y_m)
-        ):
+        if back and self._people[sight.person].left and not self._matching.may_arrive(position):
             return True
-        return jumps(sight.motion, position, self._stranger)
+        return jumps(sight.motion, position, self._matching.stranger)
 
     def _exchange(self, camera: str, time_s: float, points: list[TrackPoint]) -> None:
         """Give two persons who passed each other their own tracks back if the tracker switched them."""
@@ -228,25 +213,8 @@ class GlobalTracks:
                 by_person[sight.person].append(source)
         for number, mine in by_person.items():
             others = self._others(number, camera)
-            if not others and len(mine) == 1:
-                continue
-            rest = [self._sights[other].motion for other in others]
-            agree = {each: disagreement(self._sights[each].motion, rest, self._stranger) for each in mine}
-            while len(mine) > 1:
-                worst = min(mine, key=lambda each: (agree[each], -self._sights[each].number))
-                self._part(worst, rest or [self._sights[each].motion for each in mine if each != worst])
-                mine.remove(worst)
-            if others and min(self._against(mine[0], other) for other in others) < APART:
-                everybody = [mine[0], *others]
-                goes = min(everybody, key=lambda each: (self._support(each, everybody), *self._loyalty(each)))
-                self._part(goes, [self._sights[each].motion for each in everybody if each != goes])
-
-    def _against(self, one: Source, other: Source) -> float:
-        return disagreement(self._sights[one].motion, [self._sights[other].motion], self._stranger)
-
-    def _support(self, source: Source, everybody: list[Source]) -> int:
-        """How many other tracks of a person a track does not contradict."""
-        return sum(self._against(source, each) >= APART for each in everybody if each != source)
+            for source, rest in contradicted(mine, others, self._sights, self._matching.stranger):
+                self._part(source, rest)
 
     def _others(self, number: int, camera: str) -> list[Source]:
         """Tracks by which other cameras see a person now."""
@@ -259,11 +227,6 @@ class GlobalTracks:
             and source in self._sights
             and self._sights[source].person == number
         ]
-
-    def _loyalty(self, source: Source) -> tuple[bool, int]:
-        """By what a track is kept with a person: that it has walked, and that it came before others."""
-        sight = self._sights[source]
-        return sight.reach_m >= WALKED_M, -sight.number
 
     def _part(self, source: Source, rest: list[RecentMotion]) -> None:
         """A track is somebody else's from where it left the others on; who that is is decided anew."""
@@ -288,19 +251,13 @@ class GlobalTracks:
             if sight is None:
                 continue
             person = self._people[sight.person]
-            cameras = person.cameras_since(time_s - TOGETHER_S)
-            at = person.motion.last
-            odds = {
-                number: togetherness(person.motion, other.motion, self._stranger)
+            others = {
+                number: other
                 for number, other, last in elsewhere
-                if abs(last.x_m - at.x_m) + abs(last.y_m - at.y_m) < NEAR_M
-                and number != person.number
-                and number in self._people
-                and time_s - last.time_s <= LEAD_PATIENCE_S
-                and not cameras & other.cameras_since(time_s - TOGETHER_S)
+                if number in self._people and time_s - last.time_s <= LEAD_PATIENCE_S
             }
-            best = max(odds, key=lambda number: odds[number], default=None)
-            if best is not None and odds[best] >= JOIN:
+            best = companion(person, others, time_s, self._matching.stranger)
+            if best is not None:
                 self._merge(person, self._people[best])
 
     def _look(self, person: GlobalTrack, source: Source, vector: Vector) -> None:
@@ -321,7 +278,7 @@ class GlobalTracks:
             return
         born = pending.positions[0]
         place = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
-        if source[0] != person.last_camera and place > SURE_PLACE * self._stranger:
+        if source[0] != person.last_camera and place > SURE_PLACE * self._matching.stranger:
             self.links.likeness.learn(pending.looks, known, same=True)
 
     def _return(self, new: GlobalTrack, number: int) -> None:
@@ -370,88 +327,13 @@ class GlobalTracks:
         known: dict[Source, dict[int, float]] = {}
         for source, pending in sorted(self._pending.items(), key=lambda each: each[1].born_s):
             if pending.alone is None:
-                pending.alone = not self._candidates(source, pending)
+                pending.alone = not self._matching.candidates(source, pending, self._people)
             if pending.is_over(time_s):
-                continued = self._continues(source, pending, known)
+                continued = self._matching.continues(source, self._pending, self._people, known)
                 found = self._bind(source, continued)
-                self._correct(known, found[0].person)
+                self._matching.correct(known, self._pending, self._people[found[0].person])
                 points += found
         return points
-
-    def _correct(self, known: dict[Source, dict[int, float]], number: int) -> None:
-        """A person was just seen anew: what was known of who they might be holds no more."""
-        for source, odds in known.items():
-            odds.pop(number, None)
-            pending = self._pending.get(source)
-            if pending is not None and (anew := self._odds(source, pending, self._people[number])):
-                odds[number] = anew
-
-    def _continues(
-        self, source: Source, pending: PendingTrack, known: dict[Source, dict[int, float]]
-    ) -> int | None:
-        """The person this track continues, None for a newcomer; one-to-one among tracks seen beside it.
-
-        `known` keeps the candidates of tracks between two calls at one moment.
-        """
-        if pending.alone:
-            return None
-        rivals = [
-            (other, self._pending[other])
-            for other in self._pending
-            if other != source and other[0] == source[0] and self._pending[other].beside(pending)
-        ]
-        near = []
-        for each, waiting in [(source, pending), *rivals]:
-            if each not in known:
-                known[each] = self._candidates(each, waiting)
-            near.append(known[each])
-        numbers = sorted({number for candidates in near for number in candidates})
-        column = {number: place for place, number in enumerate(numbers)}
-        gain = np.zeros((len(near), len(numbers) + len(near)))
-        gain[:, : len(numbers)] = -50.0
-        for row, candidates in enumerate(near):
-            for number, odds in candidates.items():
-                gain[row, column[number]] = math.log(odds)
-        picked = linear_sum_assignment(gain, maximize=True)[1]
-        mine = int(picked[0])
-        if mine < len(numbers) and self._probability(near[0], numbers[mine]) >= 0.5:
-            return numbers[mine]
-        return None
-
-    @staticmethod
-    def _probability(candidates: dict[int, float], number: int) -> float:
-        return candidates.get(number, 0.0) / (1.0 + sum(candidates.values()))
-
-    def _candidates(self, source: Source, pending: PendingTrack) -> dict[int, float]:
-        """Odds "same" against "stranger" for every person that this track might be."""
-        found: dict[int, float] = {}
-        for number, person in self._people.items():
-            if odds := self._odds(source, pending, person):
-                found[number] = odds
-        return found
-
-    def _odds(self, source: Source, pending: PendingTrack, person: GlobalTrack) -> float:
-        """Odds "same" against "stranger" for one person; 0 where that is as good as impossible."""
-        camera, born, last = source[0], pending.positions[0], person.motion.last
-        reach_m = FAR_M + WALKING_LIMIT_M_PER_S * max(0.0, born.time_s - last.time_s)
-        if math.hypot(born.x_m - last.x_m, born.y_m - last.y_m) > reach_m:
-            return 0.0
-        if person.seen_by(camera) > born.time_s + OVERLAP_S:
-            return 0.0
-        if pending.looks is not None and self.links.judges(person, born.time_s - person.seen_s):
-            return 0.0
-        if person.left and not self._arrivals.is_near(born.x_m, born.y_m):
-            return 0.0
-        elsewhere_s = person.seen_by_others(camera)
-        if elsewhere_s >= born.time_s - LEAD_PATIENCE_S:
-            density = co_location(person.motion, pending.positions, LEAD_PATIENCE_S)
-        else:
-            density = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
-        looks = self._appearance(source, person.number) if self._appearance is not None else 1.0
-        if pending.looks is not None and (known := person.gallery.middle()) is not None:
-            looks *= math.exp(float(self.links.likeness.ratio(pending.looks, [known])[0]))
-        stranger = self._arrivals.density(born.x_m, born.y_m)
-        return density * looks / stranger if density * looks > 1e-3 * stranger else 0.0
 
     def _bind(self, source: Source, number: int | None) -> list[TrackPoint]:
         pending = self._pending.pop(source)

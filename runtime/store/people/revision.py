@@ -1,0 +1,64 @@
+"""What later sights say of who was taken for whom: tracks to part from a person, persons to join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from runtime.store.people.agreement import APART, JOIN, disagreement, togetherness
+from runtime.store.people.global_track import GlobalTrack, Sight, Source
+from runtime.store.people.motion import RecentMotion
+
+WALKED_M = 1.0
+"""What never was further from where it began may be a thing that looks like a person."""
+NEAR_M, TOGETHER_S = 1.5, 2.0
+
+
+def contradicted(
+    mine: Sequence[Source], others: Sequence[Source], sights: Mapping[Source, Sight], stranger: float
+) -> Iterator[tuple[Source, list[RecentMotion]]]:
+    """The tracks that do not show the person they were given to, each with the motions it left.
+
+    `mine` are one camera's tracks of that person, of which one at most is right, `others` those of other
+    cameras: where these disagree, that goes which came last or which never walked. `stranger` is the
+    density (1/m2) of somebody else.
+    """
+    motion = {each: sights[each].motion for each in (*mine, *others)}
+    number = {each: sights[each].number for each in motion}
+    walked = {each: sights[each].reach_m >= WALKED_M for each in motion}
+
+    def against(one: Source, other: Source) -> float:
+        return disagreement(motion[one], [motion[other]], stranger)
+
+    left = list(mine)
+    if others or len(left) > 1:
+        rest = [motion[other] for other in others]
+        agree = {each: disagreement(motion[each], rest, stranger) for each in left}
+        while len(left) > 1:
+            worst = min(left, key=lambda each: (agree[each], -number[each]))
+            left.remove(worst)
+            yield worst, rest or [motion[each] for each in left]
+    if others and min(against(left[0], other) for other in others) < APART:
+        everybody = [left[0], *others]
+
+        def standing(each: Source) -> tuple[int, bool, int]:
+            agreed = sum(against(each, other) >= APART for other in everybody if other != each)
+            return agreed, walked[each], -number[each]
+
+        goes = min(everybody, key=standing)
+        yield goes, [motion[each] for each in everybody if each != goes]
+
+
+def companion(
+    person: GlobalTrack, others: Mapping[int, GlobalTrack], time_s: float, stranger: float
+) -> int | None:
+    """Which of `others` walks as one with a person, though no camera sees them beside each other."""
+    cameras, at = person.cameras_since(time_s - TOGETHER_S), person.motion.last
+    odds = {
+        number: togetherness(person.motion, other.motion, stranger)
+        for number, other in others.items()
+        if abs(other.motion.last.x_m - at.x_m) + abs(other.motion.last.y_m - at.y_m) < NEAR_M
+        and number != person.number
+        and not cameras & other.cameras_since(time_s - TOGETHER_S)
+    }
+    best = max(odds, key=lambda number: odds[number], default=None)
+    return best if best is not None and odds[best] >= JOIN else None
