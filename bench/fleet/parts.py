@@ -148,8 +148,14 @@ def kills(count: int, stores: int) -> dict[str, float]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         warehouse = Warehouse(db)
         rows = sum(differing(warehouse.db, oracle.answers(lines)).values())
+        (integrity,) = warehouse.db.execute("PRAGMA integrity_check").fetchone()
         warehouse.close()
-    return {"kills": killed, "slowest_resume_s": round(slowest_s, 2), "differing_rows": rows}
+    return {
+        "kills": killed,
+        "slowest_resume_s": round(slowest_s, 2),
+        "differing_rows": rows,
+        "intact": integrity == "ok",
+    }
 
 
 def _position(db: Path) -> int:

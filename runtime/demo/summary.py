@@ -41,24 +41,18 @@ def broken_chain(received: int, lost: int, fps: float, reads_per_s: float) -> li
     return [sentence for wrong, sentence in checks if wrong]
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """`summary.json`. `gates` is entrance -> [in, out]; `wanted_fps` is the camera's analysis rate."""
+class DemoFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What every demo's `summary.json` has; `wanted_fps` is the cameras' analysis rate."""
 
-    seconds: float
     fps: float
     wanted_fps: float
     reads_per_s: float
-    gates: dict[str, tuple[int, int]]
-    visits: int
-    dwells: int
-    transitions: int
     flips_true: int
     flips_found: int
     flips_false: int
     matches_right: int
     matches_wrong: int
     matches_nobody: int
-    events_by_kind: dict[str, int]
     events_sent: int
     events_received: int
     events_lost: int
@@ -66,13 +60,34 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def managed(self) -> float:
-        """Share of the wanted pictures that were analysed, 0 to 1."""
+        """Share of the wanted frames that were analysed, 0 to 1."""
         return min(1.0, self.fps / self.wanted_fps)
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether so little was managed that what is missing says nothing."""
+        return self.managed < LEAST_SHARE
 
     def failures(self) -> list[str]:
         """Why the job did not really run, a sentence each; empty where it did."""
         failed = broken_chain(self.events_received, self.events_lost, self.fps, self.reads_per_s)
-        return failed if self._slow() else failed + self._shortfalls()
+        return failed if self.is_slow else failed + self.shortfalls()
+
+    def shortfalls(self) -> list[str]:
+        """What a machine with time to spare does not leave undone."""
+        late = self.stop_s >= STOP_LIMIT_S
+        return [f"the daemon took {self.stop_s:.1f} s to stop"] if late else []
+
+
+class Summary(DemoFigures, frozen=True, kw_only=True):
+    """The plaza's. `gates` is entrance -> [in, out]."""
+
+    seconds: float
+    gates: dict[str, tuple[int, int]]
+    visits: int
+    dwells: int
+    transitions: int
+    events_by_kind: dict[str, int]
 
     def verdict(self) -> str:
         """One sentence for a job that ran: how much of it this machine managed, and what that cost."""
@@ -83,24 +98,20 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
             f"Everything worked; your CPU managed {share} of it: {self.fps:.1f} of "
             f"{self.wanted_fps:.0f} frames a second."
         )
-        if self._slow() and (cost := self._shortfalls()):
+        if self.is_slow and (cost := self.shortfalls()):
             text += f" At this pace it can happen that {'; '.join(cost)}."
         return text + " `tagsight doctor` says how many cameras it carries."
 
-    def _slow(self) -> bool:
-        return self.managed < LEAST_SHARE
-
-    def _shortfalls(self) -> list[str]:
-        """What a machine with time to spare does not leave undone."""
+    def shortfalls(self) -> list[str]:
+        """Also that nobody was seen, or no flip."""
         checks = (
             (self.visits + self.dwells == 0, "nobody was seen in any zone or entrance"),
             (
                 self.flips_true >= LEAST_FLIPS and self.flips_found == 0,
                 f"none of {self.flips_true} flips was found",
             ),
-            (self.stop_s >= STOP_LIMIT_S, f"the daemon took {self.stop_s:.1f} s to stop"),
         )
-        return [sentence for wrong, sentence in checks if wrong]
+        return [sentence for wrong, sentence in checks if wrong] + DemoFigures.shortfalls(self)
 
 
 def named_share(score: DemoScore) -> str:

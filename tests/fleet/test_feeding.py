@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from bench.fleet import parts
 from fleet.embedded.feeding import feed_file, feed_store
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
 from fleet.ingest.sources import EventStore
-from fleet.load import arrivals, oracle
-from fleet.load.compare import differing
 from runtime.uplink.cloud.store import CloudStore
 
 from .lines import ORIGIN, event, footfall, rows
@@ -78,37 +71,7 @@ def test_a_file_that_grows_is_read_on_and_another_in_its_place_from_its_beginnin
 
 
 @pytest.mark.slow
-def test_killed_at_ten_random_moments_it_goes_on_within_seconds_and_is_exact(tmp_path: Path) -> None:
-    lines, db = tmp_path / "lines.jsonl", tmp_path / "w.db"
-    total = arrivals.write(lines, stores=6, days=2, seed=8)
-    rng = random.Random(8)
-    command = [sys.executable, "-m", "fleet.load.run", str(lines), str(db), "1", "40"]
-    kills, done, slowest_s = 0, -1, 0.0
-    while kills < 10:
-        began_s = time.monotonic()
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-        while (now := _progress(db)) <= done and process.poll() is None:
-            time.sleep(0.01)
-        slowest_s = max(slowest_s, time.monotonic() - began_s)
-        time.sleep(rng.random() * 0.3)
-        if process.poll() is not None:
-            break
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        kills, done = kills + 1, now
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
-    warehouse = Warehouse(db)
-    assert warehouse.progress(str(lines)) == total and kills >= 5
-    assert sum(differing(warehouse.db, oracle.answers(lines)).values()) == 0
-    assert warehouse.db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    print(f"{kills} kills, the slowest resume took {slowest_s:.1f} s")
-
-
-def _progress(db: Path) -> int:
-    import sqlite3
-
-    try:
-        with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as opened:
-            return int(opened.execute("SELECT coalesce(max(position), 0) FROM progress").fetchone()[0])
-    except sqlite3.Error:
-        return -1
+def test_killed_at_ten_random_moments_it_goes_on_within_seconds_and_is_exact() -> None:
+    found = parts.kills(10, stores=6)
+    assert found["kills"] == 10
+    assert found["differing_rows"] == 0 and found["intact"]

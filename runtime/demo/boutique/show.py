@@ -36,7 +36,7 @@ from runtime.demo.session import (
     waits_for,
 )
 from runtime.demo.staging import floor_map, plan_point
-from runtime.demo.summary import LEAST_SHARE, STOP_LIMIT_S, Watched, broken_chain, named_share
+from runtime.demo.summary import DemoFigures, Watched, named_share
 from runtime.demo.tally import EventTally
 from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
@@ -53,50 +53,28 @@ BACKGROUND_CAMERA = 1
 """Whose empty picture lies under the floor plan."""
 
 
-class BoutiqueSummary(msgspec.Struct, frozen=True, kw_only=True):
+class BoutiqueSummary(DemoFigures, frozen=True, kw_only=True):
     """`summary.json`. `turns` are whole minutes of the films that were judged; counts are over all of
     them."""
 
     turns: int
-    fps: float
-    wanted_fps: float
-    reads_per_s: float
     counted: Counted
     identities: Identities
     stays: Stays
-    flips_true: int
-    flips_found: int
-    flips_false: int
-    matches_right: int
-    matches_wrong: int
-    matches_nobody: int
-    events_sent: int
-    events_received: int
-    events_lost: int
-    stop_s: float
 
-    @property
-    def managed(self) -> float:
-        """Share of the wanted pictures that were analysed, 0 to 1."""
-        return min(1.0, self.fps / self.wanted_fps)
-
-    def failures(self) -> list[str]:
-        """Why the job did not really run, a sentence each; empty where it did."""
-        failed = broken_chain(self.events_received, self.events_lost, self.fps, self.reads_per_s)
-        if self.managed < LEAST_SHARE:
-            return failed
-        more = (
+    def shortfalls(self) -> list[str]:
+        """Also that nobody was counted, or no flip found."""
+        checks = (
             (self.counted.in_found + self.counted.out_found == 0, "nobody was counted at the door"),
             (self.flips_found == 0, f"none of {self.flips_true} flips was found"),
-            (self.stop_s >= STOP_LIMIT_S, f"the daemon took {self.stop_s:.1f} s to stop"),
         )
-        return failed + [says for wrong, says in more if wrong]
+        return [sentence for wrong, sentence in checks if wrong] + DemoFigures.shortfalls(self)
 
     def verdict(self) -> str:
         """One sentence for a job that ran."""
         counts = "Counts are exact." if self.counted.exact else "Counts are not exact."
         if self.managed < 0.9:
-            return f"{counts} Your CPU managed {self.managed:.0%} of the pictures."
+            return f"{counts} Your CPU managed {self.managed:.0%} of the frames."
         return counts
 
 
