@@ -237,6 +237,9 @@ class DeviceProcess:
         self._listener.join()
         self._commands.close()
 
+    bury = reap
+    """The name that trials know it by."""
+
     def close(self) -> None:
         """Kill it where it runs."""
         if self._process is not None and self._process.exitcode is None:
