@@ -46,11 +46,13 @@ def read_yaml(
     *,
     name: str,
     empty: str,
+    hook: Callable[[type, Any], Any] | None = None,
 ) -> T:
     """The file as a `kind`, after `check`, which raises KeyFault.
 
     Raises what `fault` makes of a sentence that names the file, the line, the key and what would be right.
-    `name` is what the file is called in it; `empty` is said where it holds no keys at all.
+    `name` is what the file is called in it; `empty` is said where it holds no keys at all. `hook` makes
+    what a type that is none of msgspec's wants of a plain value, or raises ValueError: what would be right.
     """
     try:
         data = path.read_bytes()
@@ -66,17 +68,17 @@ def read_yaml(
         if not isinstance(tree, dict):
             raise KeyFault("name", empty)
         _refuse_infinity(tree, "")
-        read = _converted(tree, kind)
+        read = _converted(tree, kind, hook)
         check(read)
     except KeyFault as wrong:
         raise fault(f"{path}:{_line_of(node, wrong.key.split('.'))}: {wrong}") from None
     return read
 
 
-def _converted(tree: dict[Any, Any], kind: type[T]) -> T:
+def _converted(tree: dict[Any, Any], kind: type[T], hook: Callable[[type, Any], Any] | None) -> T:
     """Raises KeyFault: what msgspec found, as key, value and what would be right."""
     try:
-        return msgspec.convert(tree, kind)
+        return msgspec.convert(tree, kind, dec_hook=hook)
     except msgspec.ValidationError as error:
         found = _WRONG.match(str(error))
         assert found is not None
@@ -96,7 +98,7 @@ def _converted(tree: dict[Any, Any], kind: type[T]) -> T:
 
 def _known_keys(kind: type[msgspec.Struct]) -> list[str]:
     """Every key that such a file knows: where one of them is out of place, it is named all the same."""
-    definitions = msgspec.json.schema(kind)["$defs"]
+    definitions = msgspec.json.schema(kind, schema_hook=lambda _: {"type": "string"})["$defs"]
     return sorted({name for one in definitions.values() for name in one.get("properties", {})})
 
 

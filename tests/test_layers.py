@@ -146,7 +146,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.vision.draw",
     ),
     "tagsight": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
-    "fleet": ("contract", "tagsight.errors"),
+    "fleet": ("contract", "tagsight.errors", "tagsight.yaml_files"),
     "fleet.load": (
         "contract",
         "fleet.embedded",

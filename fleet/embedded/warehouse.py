@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 MAX_REFUSED = 10_000
 """So many refused facts are listed; beyond that the oldest go. All are counted."""
+MOST_SAID = 10
+"""Unreadable lines of a batch that the log names."""
 RECORDS = frozenset(str(record.__struct_config__.tag) for record in RECORD_TYPES)
 LISTED_IN = {kind: table for (kind, _), table in LISTS.items()}
 NAMES = [column.name for column in HEAD]
@@ -186,10 +188,17 @@ class Warehouse:
             self._counts["unknown_kind"] += 1
         except Unreadable as error:
             self._counts["unreadable"] += 1
-            log.warning("line %d is left out: %s", line.position, error)
+            self._say_left_out(line.position, error)
         else:
             self._counts["records" if row.kind in RECORDS else "events"] += 1
             self._take_row(row)
+
+    def _say_left_out(self, position: int, error: Unreadable) -> None:
+        left_out = self._counts["unreadable"]
+        if left_out <= MOST_SAID:
+            log.warning("line %d is left out: %s", position, error)
+        if left_out == MOST_SAID:
+            log.warning("further ones of this batch are left out and counted without a word")
 
     def _take_row(self, row: FactRow) -> None:
         values = row.values

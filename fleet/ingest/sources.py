@@ -7,13 +7,18 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
 from contract.errors import UNREADABLE
+from contract.wire import MAX_PAYLOAD_BYTES
 from fleet.errors import FleetError
 from fleet.ingest.records import RECORD_TYPES, Record
+
+MAX_LINE_BYTES = MAX_PAYLOAD_BYTES
+"""No event is longer than what a box may send at once."""
+SHOWN_BYTES = 100
 
 
 class Line(NamedTuple):
@@ -34,13 +39,23 @@ def lines_of(file: Path, after: int = 0) -> Iterator[Line]:
             yield from _of_csv(file, after)
             return
         with file.open("rb") as opened:
-            for number, body in enumerate(opened, 1):
+            for number, body in enumerate(_bounded(opened), 1):
                 if not body.endswith(b"\n") and not _is_whole(body):
                     return  # somebody is still writing it
                 if number > after and body.strip():
                     yield Line(number, body)
     except OSError as error:
         raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _bounded(opened: BinaryIO) -> Iterator[bytes]:
+    """Its lines; of one that no event can have, as much as shows that, and an end."""
+    while body := opened.readline(MAX_LINE_BYTES):
+        if len(body) == MAX_LINE_BYTES and not body.endswith(b"\n"):
+            while (rest := opened.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            body = body[:SHOWN_BYTES] + b"...\n"
+        yield body
 
 
 def _is_whole(body: bytes) -> bool:
@@ -55,7 +70,7 @@ def mark_of(file: Path) -> str:
     """What tells a file from another that has taken its place: its first line. Raises FleetError."""
     try:
         with file.open("rb") as opened:
-            return hashlib.sha256(opened.readline()).hexdigest()[:16]
+            return hashlib.sha256(opened.readline(MAX_LINE_BYTES)).hexdigest()[:16]
     except OSError as error:
         raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, field
 
 from fleet.errors import FleetError
+from tagsight.yaml_files import KeyFault, read_yaml
 
 
 class FleetSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,13 +94,15 @@ class FleetSettings(FleetSection, frozen=True):
 
 def load(file: Path) -> FleetSettings:
     """Read fleet.yaml; relative paths begin at its folder. Raises FleetError naming the key."""
-    try:
-        settings = msgspec.yaml.decode(file.read_bytes(), type=FleetSettings, dec_hook=_path)
-    except OSError as error:
-        raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FleetError(f"{file}: {error}") from error
-    _check(file, settings)
+    settings = read_yaml(
+        file,
+        FleetSettings,
+        _check,
+        FleetError,
+        name="service's file",
+        empty="the key warehouse is missing",
+        hook=_path,
+    )
     folder = file.resolve().parent
     return msgspec.structs.replace(
         settings,
@@ -115,22 +118,22 @@ def load(file: Path) -> FleetSettings:
 def _path(wanted: type, given: object) -> Path:
     if wanted is Path and isinstance(given, str) and given:
         return Path(given)
-    raise ValueError(f"{given!r} is no path")
+    raise ValueError("a path")
 
 
-def _check(file: Path, settings: FleetSettings) -> None:
-    for user in settings.users:
+def _check(settings: FleetSettings) -> None:
+    for place, user in enumerate(settings.users):
         for chain in user.chains:
             if chain not in settings.chains:
                 known = ", ".join(sorted(settings.chains)) or "none is given"
-                raise FleetError(f"{file}: users: {user.name}: no chain is called {chain!r}; chains: {known}")
+                raise KeyFault(f"users.{place}.chains", f"no chain is called {chain!r}; chains: {known}")
     tokens = [user.token_sha256 for user in settings.users]
     if len(set(tokens)) < len(tokens):
-        raise FleetError(f"{file}: users: two have the same token; give each one of their own")
+        raise KeyFault("users", "two have the same token; give each one of their own")
     if not settings.users and settings.host not in ("127.0.0.1", "::1", "localhost"):
-        raise FleetError(
-            f"{file}: host {settings.host} lets everybody in; list users with tokens, or set host: 127.0.0.1"
+        raise KeyFault(
+            "host", f"{settings.host} lets everybody in; list users with tokens, or set host: 127.0.0.1"
         )
     for name, path in settings.sources.items():
         if path.suffix.lower() not in (".csv", ".parquet"):
-            raise FleetError(f"{file}: sources: {name}: {path} is neither .csv nor .parquet")
+            raise KeyFault(f"sources.{name}", f"{path} is neither .csv nor .parquet")

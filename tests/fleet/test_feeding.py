@@ -10,7 +10,7 @@ from bench.fleet import parts
 from fleet.embedded.feeding import feed_file, feed_store
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
-from fleet.ingest.sources import EventStore
+from fleet.ingest.sources import EventStore, lines_of
 from runtime.uplink.cloud.store import CloudStore
 
 from .lines import ORIGIN, event, footfall, rows
@@ -68,6 +68,21 @@ def test_a_file_that_grows_is_read_on_and_another_in_its_place_from_its_beginnin
     file.write_bytes(event(footfall(9, rev=3), 4) + b"\n")
     assert feed_file(warehouse, file) == 1
     assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 9)]
+
+
+def test_rubbish_is_counted_named_in_part_and_never_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("fleet.ingest.sources.MAX_LINE_BYTES", 1000)
+    file, warehouse = tmp_path / "events.jsonl", Warehouse(":memory:")
+    long = b'{"id":"' + b"x" * 5000 + b'"}\n'
+    file.write_bytes(b"rubbish\n" * 40 + long + event(footfall(7)) + b"\n" + long[:-1])
+    assert feed_file(warehouse, file) == 43
+    assert warehouse.counters()["unreadable"] == 42
+    assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 7)]
+    said = [line for line in caplog.messages if "left out" in line]
+    assert len(said) == 11 and "counted without a word" in said[-1]
+    assert max(map(len, (line.body for line in lines_of(file)))) < 1000
 
 
 @pytest.mark.slow

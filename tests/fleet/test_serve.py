@@ -325,15 +325,18 @@ def test_tables_go_out_as_parquet_as_they_are_and_as_they_were_known(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("warehouse: w.db\ncolour: red\n", "unknown field `colour`"),
-        ("events: []\n", "missing required field `warehouse`"),
-        ("warehouse: w.db\nhost: 0.0.0.0\n", "host 0.0.0.0 lets everybody in; list users with tokens"),
+        ("warehouse: w.db\ncolour: red\n", "fleet.yaml:2: colour: unknown field `colour`"),
+        ("events: []\n", "fleet.yaml:1: warehouse: the key warehouse is missing"),
+        ("warehouse: w.db\nhost: 0.0.0.0\n", "host: 0.0.0.0 lets everybody in; list users with tokens"),
         (
             f"warehouse: w.db\nusers: [{{name: a, chains: [x], token_sha256: '{'0' * 64}'}}]\n",
             "no chain is called 'x'; chains: none is given",
         ),
         ("warehouse: w.db\nsources: {a: b.xls}\n", "b.xls is neither .csv nor .parquet"),
-        ("warehouse: w.db\nlimits: {seconds: 0}\n", "$.limits.seconds"),
+        ("warehouse: w.db\nlimits: {seconds: 0}\n", "limits.seconds: 0 is wrong; "),
+        ("warehouse: [\n", "not YAML: "),
+        ("warehouse: 5\n", "warehouse: 5 is wrong; a path would be right"),
+        ("", "the key warehouse is missing"),
     ],
 )
 def test_a_mistake_in_fleet_yaml_is_named_with_what_would_be_right(

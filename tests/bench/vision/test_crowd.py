@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bench.vision.crowd import CrowdFigures, crowd, records, store_times_ms, tracker_times_ms
 from runtime.store.people import id_switches
-from runtime.store.people.identity import GlobalTracks
+from runtime.store.people.matching import Matching
 
 
 def test_the_bench_prints_its_report_as_json() -> None:
@@ -28,13 +28,13 @@ def test_finding_out_who_is_who_after_an_outage_is_no_more_than_each_against_eac
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A hundred tracks are lost and a hundred begin: three times each against each, not a hundred times."""
-    asked, odds = [0], GlobalTracks._odds
+    asked, odds = [0], Matching._odds
 
-    def counted(walkers: GlobalTracks, *arguments: object) -> float:
+    def counted(matching: Matching, *arguments: object) -> float:
         asked[0] += 1
-        return odds(walkers, *arguments)  # type: ignore[arg-type]
+        return odds(matching, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(GlobalTracks, "_odds", counted)
+    monkeypatch.setattr(Matching, "_odds", counted)
     store_times_ms(100, 8.0)
     frames = sum(1 for _ in records(100, 8.0))
     assert asked[0] <= 4 * 100 * 130 + frames * 300
