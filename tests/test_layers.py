@@ -146,7 +146,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.vision.draw",
     ),
     "tagsight": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
-    "fleet": ("contract", "tagsight.errors", "tagsight.yaml_files"),
+    "fleet": ("contract", "tagsight.errors"),
     "fleet.load": (
         "contract",
         "fleet.embedded",
@@ -163,6 +163,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.ingest.records",
         "fleet.ingest.sources",
         "fleet.models",
+        "tagsight.yaml_files",
     ),
     "fleet.forecast": ("fleet.errors",),
     "fleet.flink": ("fleet.ingest.columns", "fleet.models"),

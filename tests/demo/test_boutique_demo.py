@@ -48,7 +48,7 @@ def test_people_garments_and_hands_are_told(outcome: tuple[Path, BoutiqueSummary
         assert abs(summary.counted.in_found - 6) <= 2
         assert abs(summary.counted.out_found - 6) <= 2
         assert summary.stays.found >= 2
-        assert summary.matches_right >= summary.matches_wrong
+        assert summary.matches_right >= 2, "of eight garments turned by six people"
 
 
 def test_what_was_promised_lies_in_the_folder(outcome: tuple[Path, BoutiqueSummary]) -> None:
