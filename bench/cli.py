@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from runtime.errors import TagsightError
 from runtime.lazy_group import LazyGroup
+from tagsight.errors import TagsightError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BENCHMARKS = {

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 REPO = Path(__file__).resolve().parent.parent
 FETCH_CLIP = REPO / "scripts" / "fetch-clip"

@@ -10,8 +10,8 @@ from importlib.metadata import version
 
 import click
 
-from runtime.errors import TagsightError
 from runtime.lazy_group import LazyGroup
+from tagsight.errors import TagsightError
 from tagsight.redaction import redact, redact_traces
 
 COMMANDS = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -5,7 +5,7 @@ address, and only the last `@` is certain to stand behind it. In a query or a pa
 `token=` and their like are struck out, percent-encoded ones too. Where the end of a secret is in doubt, more
 is struck out.
 
-Error texts, log records, health and crash reports all pass through here (`runtime.errors`,
+Error texts, log records, health and crash reports all pass through here (`tagsight.errors`,
 `runtime.messages`, `runtime.supervisor.children.main`, `runtime.cli`).
 """
 

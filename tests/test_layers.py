@@ -18,7 +18,6 @@ GROUND = (
     *BASE,
     "runtime.clock",
     "runtime.config",
-    "runtime.errors",
     "runtime.geometry",
     "runtime.messages",
     "runtime.packing",
@@ -40,10 +39,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.kernel_clock": (),
     "runtime.lazy_group": (),
     "runtime.packing": (),
-    "runtime.errors": ("tagsight.errors",),
-    "runtime.geometry": ("runtime.errors",),
+    "runtime.geometry": ("tagsight.errors",),
     "runtime.messages": BASE,
-    "runtime.config": (*BASE, "runtime.errors", "runtime.geometry", "runtime.packing"),
+    "runtime.config": (*BASE, "runtime.geometry", "runtime.packing"),
     "runtime.reader_settings": ("rfid_reader.settings", "runtime.config"),
     "runtime.frames": GROUND,
     "runtime.vision": (
@@ -56,7 +54,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.store": (
         "contract",
         "runtime.config",
-        "runtime.errors",
+        "tagsight.errors",
         "runtime.geometry",
         "runtime.messages",
     ),
@@ -67,11 +65,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.uplink.cloud",
         "runtime.uplink.errors",
     ),
-    "runtime.uplink.errors": ("runtime.errors",),
+    "runtime.uplink.errors": ("tagsight.errors",),
     "runtime.uplink.migrations": ("runtime.uplink.errors",),
     "runtime.uplink.outbox": (
         "contract",
-        "runtime.errors",
+        "tagsight.errors",
         "runtime.uplink.errors",
         "runtime.uplink.migrations",
     ),
@@ -79,7 +77,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.uplink.delivery": (
         *BASE,
         "contract",
-        "runtime.errors",
         "runtime.uplink.broker",
         "runtime.uplink.errors",
         "runtime.uplink.outbox",
@@ -207,7 +204,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "engines.catalogue.cli",
         "rfid_reader.cli",
         "runtime.commands",
-        "runtime.errors",
         "runtime.lazy_group",
         "runtime.uplink.cli",
         "runtime.uplink.events_cli",
@@ -303,9 +299,9 @@ def test_no_modules_import_one_another_in_a_circle(kinds: tuple[str, ...]) -> No
 
 A_TREE = {
     "contract/__init__.py": "",
-    "contract/facts.py": "from runtime.errors import TagsightError\n",
+    "contract/facts.py": "from runtime.clock import now\n",
     "runtime/__init__.py": "",
-    "runtime/errors.py": "def late():\n    from runtime.config import model\n",
+    "runtime/geometry.py": "def late():\n    from runtime.config import model\n",
     "runtime/config/__init__.py": "from . import model\n",
     "runtime/config/model.py": "import importlib\nimportlib.import_module(f'engines.{1}')\n",
     "runtime/clock.py": "from importlib import import_module\nT = ('engines.nms',)\nimport_module(T[0])\n",
@@ -323,11 +319,11 @@ def test_what_breaks_the_rules_is_named_however_it_is_imported(tmp_path: Path) -
         (tmp_path / name).write_text(text)
     assert sorted(against(tmp_path)) == [
         "cellar: no room is named for it; say in tests/test_layers.py what it may import",
-        "contract.facts imports runtime.errors, which contract may not",
+        "contract.facts imports runtime.clock, which contract may not",
         "runtime.attic: no room is named for it; say in tests/test_layers.py what it may import",
         "runtime.clock imports engines.nms, which runtime.clock may not",
         "runtime.config.model imports engines.nms, which runtime.config may not",
-        "runtime.errors imports runtime.config.model, which runtime.errors may not",
+        "runtime.geometry imports runtime.config.model, which runtime.geometry may not",
         "runtime.packing imports engines.nms, which runtime.packing may not",
     ]
     kinds = {one.kind for one in all_imports(tmp_path) if one.module == "runtime.packing"}

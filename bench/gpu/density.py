@@ -31,7 +31,6 @@ from engines.backends import cpu
 from engines.cuda.driver import open_gpu
 from engines.cuda.errors import GpuError
 from engines.inference.detector import Detections, PersonDetector
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image
 from runtime.frames.sources import read
@@ -42,6 +41,7 @@ from runtime.vision.executors.executor import Executor, PendingBatch
 from runtime.vision.executors.gpu import GpuExecutor
 from runtime.vision.frame import LeasedFrame
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+from tagsight.errors import TagsightError
 
 DETECTOR = "person-detector"
 CAMERA_FPS = 10.0

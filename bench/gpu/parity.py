@@ -35,7 +35,6 @@ from engines.cuda.kernels.compile import cubin_for
 from engines.cuda.libraries import LibraryName
 from engines.cuda.stream_slot import SlotPlan
 from engines.inference.detector import Detections, PersonDetector
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.ring.buffer import FrameHeader, FrameRing, Image, PixelFormat
 from runtime.frames.sources import read
@@ -43,6 +42,7 @@ from runtime.vision.executors.executor import PendingBatch
 from runtime.vision.executors.gpu import GpuExecutor
 from runtime.vision.frame import LeasedFrame
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
+from tagsight.errors import TagsightError
 
 DETECTOR = "person-detector"
 INPUT_WH = (416, 320)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.gpu.figures import Density, GpuFigures
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 SIZE_INCHES = (10.0, 7.0)
 DOTS_PER_INCH = 90

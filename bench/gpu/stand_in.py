@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 STAND_IN = "TAGSIGHT_STAND_IN"
 ABILITIES = "integrated,register,read_only,graphs,late"

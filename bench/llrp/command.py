@@ -17,7 +17,7 @@ from bench.llrp.numbered_source import NumberedSource
 from bench.llrp.rate import Rates, measure_rates
 from bench.llrp.storm import Weather, storm
 from bench.llrp.usual_client import usual_client_under
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 PARTS = ("failures", "storm", "fuzz", "rate")
 PLAIN_COLUMNS = 150

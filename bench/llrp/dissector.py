@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, iterparse
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 LIMIT_S = 120.0
 ERROR = "8388608"

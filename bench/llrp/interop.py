@@ -30,7 +30,7 @@ from rfid_reader.reads import ReadTable
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.simulator.llrp.server import SimulatedReader
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 SCRIPTS = Path(__file__).parent / "peers"
 CLIENTS = {

@@ -18,7 +18,7 @@ from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings, Timing
 from rfid_reader.simulator.llrp.parameters import tlv, u16
 from rfid_reader.simulator.llrp.server import SimulatedReader
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 SETTLE_S = 20.0
 ATTEMPT_EVENT = tlv(256, u16(0))

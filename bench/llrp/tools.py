@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 def _cache() -> Path:

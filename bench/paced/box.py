@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bench.paced.tap import TAP
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 STARTED = re.compile(r"MainProcess: (.+) started, pid (\d+)$", re.MULTILINE)
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 ANSWER_WITHIN_S = 60.0
 

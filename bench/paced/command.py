@@ -22,10 +22,10 @@ from bench.paced.rule import PacedFigures
 from bench.runtime.camera import as_film
 from engines.backends import cpu
 from engines.inference.detector import DEFAULT_WEIGHTS
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.uplink.broker.mosquitto import find_mosquitto
+from tagsight.errors import TagsightError
 
 CAMERAS = (4, 8, 12)
 SECONDS = 600.0

@@ -23,10 +23,10 @@ from bench.paced.rule import PacedFigures, broken_rules
 from bench.vision.track.clips import COUNTS
 from bench.vision.track.scores import scores_of
 from contract.wire import unpack
-from runtime.errors import TagsightError
 from runtime.geometry import Floats
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.vision.tracklog import TrackRow
+from tagsight.errors import TagsightError
 
 UP_WITHIN_S = 180.0
 WARM_UP_S = 15.0

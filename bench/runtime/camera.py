@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.inputs import sample_clip
 from bench.runtime.decoding import READERS, Image, OpenCv
 from bench.runtime.fresh_process import answer_of
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 WARM_UP = 30
 CLIP_PICTURES = 120

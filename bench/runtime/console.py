@@ -28,9 +28,9 @@ from runtime.config import StoreConfig, load
 from runtime.console.link import KEY_FILE, sign_in_link
 from runtime.console.shown import Setup
 from runtime.demo.plaza import find_clip, open_plaza
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.outbox.reader import OutboxReader
+from tagsight.errors import TagsightError
 
 READY_WITHIN_S = 180.0
 SETTLE_S = 3.0

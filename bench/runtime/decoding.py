@@ -29,7 +29,7 @@ from rich.table import Table
 
 from bench.inputs import sample_clip
 from bench.runtime.fresh_process import answer_of
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 READERS = ("ours", "opencv")
 LEVEL_TOLERANCE = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 from collections.abc import Callable
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 LIMIT_S = 300.0
 

@@ -32,7 +32,7 @@ from rich.table import Table
 from bench.inputs import sample_clip, shared_file
 from bench.runtime.fresh_process import answer_of
 from engines.inference.detector import DEFAULT_WEIGHTS
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 CLIP_FPS = 10.0
 GOAL = 5.0

@@ -13,7 +13,7 @@ from runtime.config import ConfigErrors, StoreConfig, load_running
 from runtime.config.checks.files import absent_certificates
 from runtime.config.mistakes import Mistake, placed
 from runtime.config.schema import json_schema
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 @click.group()

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.config import Camera, load_at_work
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 from tagsight.redaction import redact
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -8,7 +8,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 @click.command()

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.config import StoreConfig, image_to_floor
-from runtime.errors import TagsightError
 from runtime.geometry import Floats, GeometryError, polygon_centre, signed_distance_m
+from tagsight.errors import TagsightError
 
 Image = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]

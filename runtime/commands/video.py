@@ -18,7 +18,6 @@ from rich.progress import Progress
 from engines.inference.detector import DEFAULT_WEIGHTS, PersonDetector
 from runtime.commands.video_counts import Clip, ClipCounter, Counts
 from runtime.config import Camera, StoreConfig, image_to_floor, load_at_work
-from runtime.errors import TagsightError
 from runtime.frames.files.playback import FileSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
@@ -29,6 +28,7 @@ from runtime.vision.pipeline import AnalysedFrame, VideoFrame, analyse, network_
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
 from runtime.vision.tracklog import TrackLog, TrackRow, mot_line
+from tagsight.errors import TagsightError
 from tagsight.redaction import is_address, redact_uri
 
 BLACK_LEVEL = 4

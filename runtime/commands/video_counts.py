@@ -12,10 +12,10 @@ import msgspec
 
 from contract.facts import Dwell, Fact, Flow, Footfall, Heatmap, Visit
 from runtime.config import StoreConfig
-from runtime.errors import TagsightError
 from runtime.messages import PersonsSeen
 from runtime.store.behaviour import Behaviour
 from runtime.store.floorplan import FloorPlan
+from tagsight.errors import TagsightError
 
 INTERVAL_S = 10.0
 """Interval of the head counts of a clip without a store."""

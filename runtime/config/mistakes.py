@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 from tagsight.redaction import redact
 
 MOST_SHOWN = 50

@@ -15,8 +15,8 @@ import msgspec
 from runtime.config.loading import load_running
 from runtime.config.mistakes import ConfigErrors, Mistake
 from runtime.config.model import StoreConfig
-from runtime.errors import TagsightError
 from runtime.packing import pack
+from tagsight.errors import TagsightError
 
 NICENESS = 5
 

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 MAX_SECRET_BYTES = 4_096
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

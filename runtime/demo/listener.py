@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from contract.envelope import Event, open_event
 from contract.errors import PayloadError
 from contract.wire import ROOT, origin_of, unpack
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 CONNECT_WITHIN_S = 10.0
 NOT_EVENTS = ("status", "ack", "replay")

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from engines.inference.detector import PersonDetector
 from runtime.demo.plaza import PATHS, STORE
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.geometry import Homography
 from runtime.vision.pipeline import VideoFrame, analyse, network_share
 from runtime.vision.track import CameraView, FloorTracker, TrackerSettings
+from tagsight.errors import TagsightError
 
 STEP_S = 0.2
 SMOOTHING_S = 0.5

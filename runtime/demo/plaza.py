@@ -20,8 +20,8 @@ from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import load_reads
 from rfid_reader.simulator.scenarios.files import SHIPPED
 from runtime.demo.page import page_section
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import free_port
+from tagsight.errors import TagsightError
 
 HERE = Path(__file__).parent
 STORE = HERE / "plaza.yaml"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.facts import Flip, Interaction, Point
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 SAME_FLIP_S = 1.5
 """A found flip is the true one of the same tag if their middles are no further apart."""

@@ -19,9 +19,9 @@ from runtime.config import StoreConfig
 from runtime.demo.listener import EventListener
 from runtime.demo.plaza import Opened
 from runtime.demo.tally import EventTally
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.outbox.reader import OutboxReader
+from tagsight.errors import TagsightError
 
 READY_WITHIN_S = 180.0
 """A busy machine or a small board takes its time to compile the network."""

@@ -27,8 +27,8 @@ from runtime.demo.session import (
 )
 from runtime.demo.summary import Summary, Watched, print_summary, write_summary
 from runtime.demo.tally import EventTally
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker
+from tagsight.errors import TagsightError
 
 RESULTS = {
     "events.jsonl": "every event as the subscriber received it",

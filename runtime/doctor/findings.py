@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 from tagsight.redaction import redact
 
 Verdict = Literal["ok", "weak", "absent", "missing"]

@@ -209,8 +209,8 @@ def clock() -> Finding:
 
 def demo_broker() -> Finding:
     """A Mosquitto program, which only `tagsight demo` and the tests need."""
-    from runtime.errors import TagsightError
     from runtime.uplink.broker.mosquitto import find_mosquitto
+    from tagsight.errors import TagsightError
 
     try:
         return Finding("ok", f"{find_mosquitto()}")

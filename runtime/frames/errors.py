@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 class FrameError(TagsightError):

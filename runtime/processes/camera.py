@@ -22,7 +22,6 @@ from typing import Literal
 from runtime.clock import HostClock
 from runtime.config import Camera, StoreConfig, open_to_others
 from runtime.config.cameras import source_uri, substream_uri
-from runtime.errors import TagsightError
 from runtime.frames.capture.thread import Capture
 from runtime.frames.errors import FrameError
 from runtime.frames.files import playback
@@ -38,6 +37,7 @@ from runtime.messages import Health, HealthState
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 from tagsight.backoff import Backoff
+from tagsight.errors import TagsightError
 
 SOURCES = (csi, playback, streams, motion_jpeg)
 """Imported here, and so in the fork server, for every camera to share."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from runtime.config import Intervals, StoreConfig, sections
 from runtime.config.epcs import Article, ArticleTable
-from runtime.errors import TagsightError
 from runtime.geometry import Floats, distance_to_polygon_m, signed_distance_m
+from tagsight.errors import TagsightError
 
 Point: TypeAlias = tuple[float, float]
 PlaceKind: TypeAlias = Literal["fixture", "antenna", "zone"]

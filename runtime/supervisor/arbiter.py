@@ -12,7 +12,6 @@ from pathlib import Path
 
 from runtime.clock import HostClock
 from runtime.config import Mistake, StoreConfig
-from runtime.errors import TagsightError
 from runtime.messages import Health, HealthState
 from runtime.supervisor.children.child import Child, Timeouts
 from runtime.supervisor.children.group import ChildGroup
@@ -25,6 +24,7 @@ from runtime.supervisor.state.lock import StateLock, StateTakenError
 from runtime.supervisor.systemd.notify import Notifier
 from runtime.supervisor.systemd.status import StatusNotifier
 from runtime.supervisor.topology import plan_links, plan_processes, stop_order
+from tagsight.errors import TagsightError
 
 CLOCK_STEP_S = 30.0
 """A wall clock that is further off was set (no battery, a late time server): slewing takes too long."""

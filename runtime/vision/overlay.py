@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.config import StoreConfig
-from runtime.errors import TagsightError
 from runtime.frames.errors import FrameError
 from runtime.frames.video.writer import FilmWriter
 from runtime.geometry import Homography
 from runtime.vision.draw import FloorPoint, ScenePainter
 from runtime.vision.track import Track
+from tagsight.errors import TagsightError
 
 TRAIL_S = 4.0
 MAX_TRAIL = 100

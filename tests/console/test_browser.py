@@ -18,9 +18,9 @@ from runtime.config import StoreConfig, image_to_floor, load
 from runtime.console.link import sign_in_link
 from runtime.console.shown import Setup
 from runtime.demo.plaza import find_clip, open_plaza
-from runtime.errors import TagsightError
 from runtime.geometry import Homography, in_polygon
 from runtime.uplink.broker.mosquitto import LocalBroker
+from tagsight.errors import TagsightError
 from tests.console.browsing import (
     FLOOR_VALUES,
     LIVE_VALUES,

@@ -13,8 +13,8 @@ import pytest
 
 from runtime.demo.boutique.show import RESULTS, BoutiqueSummary
 from runtime.demo.summary import LEAST_SHARE
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
+from tagsight.errors import TagsightError
 
 pytestmark = pytest.mark.slow
 

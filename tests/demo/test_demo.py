@@ -16,8 +16,8 @@ import pytest
 from contract.envelope import open_event
 from runtime.demo.plaza import find_clip
 from runtime.demo.summary import Summary
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
+from tagsight.errors import TagsightError
 
 pytestmark = pytest.mark.slow
 

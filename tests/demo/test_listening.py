@@ -19,8 +19,8 @@ from runtime.config import load
 from runtime.demo import show
 from runtime.demo.boutique import show as boutique
 from runtime.demo.plaza import Prepared, find_clip
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
+from tagsight.errors import TagsightError
 from testing.delivery.device import visit
 from testing.delivery.wire_level import client
 

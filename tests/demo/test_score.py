@@ -6,7 +6,7 @@ import pytest
 
 from contract.facts import Evidence, Flip, Interaction, Point
 from runtime.demo.score import Paths, PlayedFlip, score
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 EPOCH_S = 1_000_000.0
 

@@ -26,8 +26,8 @@ from runtime.cli import main
 from runtime.config import Tls, Uplink
 from runtime.doctor import machine, store
 from runtime.doctor.findings import Check, Finding, run_checks
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto
+from tagsight.errors import TagsightError
 
 SCENARIO = """
 name: shelf

@@ -22,9 +22,9 @@ import yaml
 
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto, free_port
 from runtime.uplink.broker.settings import BrokerSettings
+from tagsight.errors import TagsightError
 from testing.delivery.cloud import Cloud
 from tests.frames.clips import make_clip
 from tests.security.processes import Listening, descendants, listening_sockets, written_files

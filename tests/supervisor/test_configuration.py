@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime.config import ConfigErrors, StoreConfig, load, load_running
-from runtime.errors import TagsightError
 from runtime.supervisor.configuration.current import Configuration
+from tagsight.errors import TagsightError
 
 MAX_READ_S = 30.0
 

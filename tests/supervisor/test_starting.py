@@ -212,7 +212,7 @@ def test_a_child_that_talks_nonsense_is_cut_off_and_does_not_end_the_supervisor(
 FAILING = """
 import errno, os, sys
 import runtime.processes.uplink
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 def main(control, spec):
     raise {fault}
 runtime.processes.uplink.main = main

@@ -7,7 +7,6 @@ import builtins
 
 import pytest
 
-import runtime.errors
 from contract.errors import ContractError, PayloadError
 from engines.errors import EngineError
 from engines.scene.errors import SceneError
@@ -37,7 +36,6 @@ SIGNALS = {
 )
 def test_the_errors_of_every_package_have_one_root(kind: type[Exception]) -> None:
     assert issubclass(kind, TagsightError)
-    assert runtime.errors.TagsightError is TagsightError
 
 
 def test_no_other_class_stands_for_an_error_of_its_own() -> None:

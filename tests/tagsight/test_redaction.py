@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runtime.errors import TagsightError
 from runtime.frames.errors import FrameError
 from runtime.frames.uri import parse_uri
 from runtime.messages import Health
+from tagsight.errors import TagsightError
 from tagsight.redaction import (
     RedactingFormatter,
     has_hidden_login,

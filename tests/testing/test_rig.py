@@ -12,9 +12,9 @@ import pytest
 
 from contract.envelope import encode_event
 from contract.gaps import gap_facts
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import find_mosquitto
 from runtime.uplink.broker.settings import BrokerSettings
+from tagsight.errors import TagsightError
 from testing.rig import (
     ORIGIN,
     STAGES,

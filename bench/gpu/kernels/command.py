@@ -19,7 +19,7 @@ from bench.gpu.kernels.cases import Mismatch
 from bench.gpu.kernels.on_gpu import check_on_gpu
 from engines.cuda.errors import CompileError, GpuError
 from engines.cuda.kernels.compile import TARGETS, Usage, compilers, usage
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 @click.command()

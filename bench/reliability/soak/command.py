@@ -24,10 +24,10 @@ from bench.reliability.soak.faults import Faults
 from bench.reliability.soak.plot import draw
 from bench.reliability.soak.record import TO_THE_END, WARM_UP_S, SoakReport, Watch, save
 from bench.reliability.soak.store import open_store
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.uplink.broker.mosquitto import find_mosquitto
+from tagsight.errors import TagsightError
 
 QUIET_S = 60.0
 """No faults at the end, so that everything is running again when it is stopped."""

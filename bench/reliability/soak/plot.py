@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.reliability.soak.figures import MB, Sample
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 SIZE_INCHES = (10.0, 8.0)
 DOTS_PER_INCH = 80

@@ -13,7 +13,7 @@ import msgspec
 from bench.reliability.soak.faults import Faults
 from bench.reliability.soak.figures import MB, ProcessTrend, Sample, course_of, sample_all
 from bench.reliability.soak.store import SoakAccount, SoakStore
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 WARM_UP_S = 60.0
 SAMPLE_EVERY_S = 5.0

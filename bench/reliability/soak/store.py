@@ -20,10 +20,10 @@ import msgspec
 import yaml
 
 from runtime.demo.plaza import SCENARIO, STORE, calibrate_quiet
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.outbox.reader import OutboxReader
+from tagsight.errors import TagsightError
 from testing.delivery.cloud import Cloud
 from testing.faults.deaf_proxy import DeafProxy
 

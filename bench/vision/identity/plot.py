@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 def draw(by_stage: Mapping[str, Sequence[float]], stage_tracks: int, path: Path) -> None:

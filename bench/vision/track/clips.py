@@ -11,11 +11,11 @@ import numpy as np
 from bench.inputs import shared_file
 from engines.inference.detector import Detections, PersonDetector
 from runtime.config import StoreConfig, load_at_work
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.geometry import Floats
 from runtime.vision.track.liveliness import Grey, shrunk
+from tagsight.errors import TagsightError
 
 PLAZA = Path(__file__).parents[3] / "runtime" / "demo" / "plaza.yaml"
 CLIPS = {

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from bench.vision.track.clips import COUNTS, FLOOR_X, FLOOR_Y, HEIGHT, LEFT
-from runtime.errors import TagsightError
 from runtime.geometry import Floats
 from runtime.vision.track.view import box_iou
 from runtime.vision.tracklog import TrackRow
+from tagsight.errors import TagsightError
 
 MATCH_IOU = 0.5
 

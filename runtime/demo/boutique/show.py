@@ -38,10 +38,10 @@ from runtime.demo.session import (
 from runtime.demo.staging import floor_map, plan_point
 from runtime.demo.summary import DemoFigures, Watched, named_share
 from runtime.demo.tally import EventTally
-from runtime.errors import TagsightError
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
 from runtime.uplink.broker.mosquitto import LocalBroker
+from tagsight.errors import TagsightError
 
 RESULTS = {
     "events.jsonl": "every event as the subscriber received it",

@@ -18,8 +18,8 @@ from engines.scene.truth import courses
 from runtime.demo.page import page_section
 from runtime.demo.plaza import Opened, Prepared, calibrate_quiet, run_store
 from runtime.demo.staging import scenario_of, store_of, write_paths
-from runtime.errors import TagsightError
 from runtime.uplink.broker.mosquitto import free_port
+from tagsight.errors import TagsightError
 
 HERE = Path(__file__).parent
 SCENE = HERE / "scene.yaml"

@@ -21,8 +21,8 @@ from runtime.demo.plaza import CLIP_FPS, CLIP_FRAMES
 from runtime.demo.progress import progress
 from runtime.demo.score import DemoScore
 from runtime.demo.tally import EventTally
-from runtime.errors import TagsightError
 from runtime.vision.overlay import Overlay
+from tagsight.errors import TagsightError
 
 BACKGROUND_FRAMES = 20
 PATH_LEAST_M = 1.0

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from runtime.errors import TagsightError
 from runtime.frames.errors import RingError
 from runtime.messages import Attach, Detach, Health, HealthState, pair
 from runtime.supervisor.children.child import Child, Timeouts
@@ -26,6 +25,7 @@ from runtime.supervisor.forkserver.client import (
     Started,
 )
 from runtime.supervisor.topology import ProcessLink, ProcessPlan, preloaded_modules
+from tagsight.errors import TagsightError
 
 PAUSED_S = 3.0
 """The loop turns several times a second: after such a pause the process was stopped, or the whole machine."""

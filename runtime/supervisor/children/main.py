@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from runtime.clock import HostClock
-from runtime.errors import TagsightError
 from runtime.messages import Health, HealthState, PeerGone, send
 from runtime.supervisor.children.shortage import shortage
 from runtime.supervisor.systemd.journal import JournalHandler, goes_to_journal
+from tagsight.errors import TagsightError
 from tagsight.redaction import RedactingFormatter, redact, redact_traces
 
 CRASH_REPORTS_KEPT = 20

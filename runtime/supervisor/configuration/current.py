@@ -11,9 +11,9 @@ from pathlib import Path
 from runtime.config import ConfigErrors, Mistake, StoreConfig
 from runtime.config.mistakes import placed
 from runtime.config.reading import ReadingAnswer
-from runtime.errors import TagsightError
 from runtime.supervisor.configuration.changes import changes
 from runtime.supervisor.configuration.reader import ConfigReader
+from tagsight.errors import TagsightError
 
 MAX_CHANGES_LOGGED = 40
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

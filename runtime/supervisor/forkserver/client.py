@@ -19,9 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import TagsightError
 from runtime.supervisor.children.shortage import TOO_LITTLE_MEMORY, refusal_reason
 from runtime.supervisor.forkserver.server import ANSWER, BORN, ENDED, READY, REFUSED, TICKET
+from tagsight.errors import TagsightError
 
 READY_WITHIN_S = 90.0
 """Until a fresh server has imported what the children share, on a busy machine."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 FORMAT = 1
 NAME = "format.json"

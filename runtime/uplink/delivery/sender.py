@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.envelope import Origin
-from runtime.errors import TagsightError
 from runtime.uplink.broker.permits import Fit, Permits
 from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.session import Session
@@ -29,6 +28,7 @@ from runtime.uplink.errors import OutboxError, StreamEnded
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.repair import check_request
 from tagsight.backoff import Backoff
+from tagsight.errors import TagsightError
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from contract.facts import Fact
-from runtime.errors import TagsightError
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox.limits import OutboxState
 from runtime.uplink.outbox.losses import DROP_RANK
 from runtime.uplink.outbox.memory import DROPPED_AT_ONCE, MAX_WAITING
 from runtime.uplink.outbox.writer import Outbox
+from tagsight.errors import TagsightError
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 10.0

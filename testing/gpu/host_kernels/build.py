@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.cuda.kernels.launches import SIGNATURES, Launch
 from engines.cuda.kernels.sources import source
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 SHIM = Path(__file__).with_name("shim.hpp")
 STAND_IN = Path(__file__).with_name("libcuda.hpp")

@@ -13,7 +13,7 @@ from bench.llrp.tools import peers_python, tshark
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.simulator.llrp.faults import corrupt_report
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 
 @pytest.fixture

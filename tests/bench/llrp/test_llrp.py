@@ -26,7 +26,7 @@ from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.settings import Timing
 from rfid_reader.simulator.llrp.faults import corrupt_report
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 BUSY_MACHINE_S = 3.0
 HASTY = Timing(keepalive_s=0.2, answer_s=1.0, backoff_first_s=0.05, backoff_highest_s=0.2)

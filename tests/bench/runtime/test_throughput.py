@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.runtime.throughput import ThroughputJob, repetition, throughput
-from runtime.errors import TagsightError
+from tagsight.errors import TagsightError
 
 CLIP = "video-mot15-pets09-s2l1/PETS09-S2L1.mp4"
 NANO = "det-yolox-nano/yolox_nano.onnx"

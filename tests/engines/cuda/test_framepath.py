@@ -45,7 +45,7 @@ def test_the_kernels_find_the_persons_of_the_cpu_path(library: str, shared_data:
 
 
 def test_a_clip_that_cannot_be_read_is_one_sentence(library: str, tmp_path: Path) -> None:
-    from runtime.errors import TagsightError
+    from tagsight.errors import TagsightError
 
     with pytest.raises(TagsightError, match="there is no such file"):
         CliRunner().invoke(
