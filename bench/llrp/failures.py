@@ -67,15 +67,15 @@ class _Attempts:
 def _after(fault: str, kind: str, seconds: float = 0.0, *, outlasted: bool = False) -> Survived:
     """Strike once; recovery counts from the fault's end if it has one that the session has to wait for."""
     with SessionRig(RATE_HZ, MAX_S) as rig:
-        rig.hear_more(50)
+        rig.read_more(50)
         attempts = _Attempts(rig)
         rig.strike(kind, seconds)
         struck_s = time.monotonic()
         if kind != "unknown":
             rig.wait(lambda: rig.session.health().connects >= 2, 30.0)
-        rig.hear_more(1)
+        rig.read_more(1)
         recovery_s = time.monotonic() - struck_s - (seconds if outlasted else 0.0)
-        rig.hear_more(50)
+        rig.read_more(50)
         health = rig.session.health()
         most = attempts.end()
         said = (
@@ -113,8 +113,8 @@ def unknown_message() -> Survived:
 def one_tag_a_report() -> Survived:
     """Report after every tag: the inventory must not end there, so every read of the air is heard."""
     with SessionRig(RATE_HZ, MAX_S) as rig:
-        first_s = rig.hear_more(1)
-        made, seconds = rig.source.made, rig.hear_more(300)
+        first_s = rig.read_more(1)
+        made, seconds = rig.source.made, rig.read_more(300)
         rate_hz = (rig.source.made - made) / seconds
         said = f"{rate_hz:.0f} reads/s of {RATE_HZ:.0f}; the AISpec has no stop trigger"
         account = rig.settle()
@@ -131,7 +131,7 @@ def nobody_there() -> Survived:
     time.sleep(NOBODY_S)
     rig.power_on()
     try:
-        recovery_s = rig.hear_more(1)
+        recovery_s = rig.read_more(1)
         most, said = attempts.end(), f"{rig.session.health().connects} attempts"
         return Survived("nobody there at the start", None, recovery_s, rig.settle(), most, said)
     finally:

@@ -79,7 +79,7 @@ class Ledger:
         for number in numbers:
             self._sent[number] += 1
 
-    def note_heard(self, reads: ReadTable) -> None:
+    def note_reads(self, reads: ReadTable) -> None:
         """Called by the session."""
         number = np.array([number_of(epc) for epc in reads.epc.tolist()], np.int64)
         np.add.at(self._heard, number, 1)
@@ -113,7 +113,7 @@ class SessionRig:
         self.source = NumberedSource(rate_hz)
         self.reader = SimulatedReader(self.source, on_sent=self.ledger.note_sent)
         settings = ReaderSettings("127.0.0.1", self.reader.port, timing=timing or Timing())
-        self.session = ReaderSession(settings, self.ledger.note_heard, seed=seed)
+        self.session = ReaderSession(settings, self.ledger.note_reads, seed=seed)
 
     def __enter__(self) -> SessionRig:
         self.reader.start()
@@ -143,7 +143,7 @@ class SessionRig:
             time.sleep(0.005)
         return time.monotonic() - start_s
 
-    def hear_more(self, count: int = 1, limit_s: float = 60.0) -> float:
+    def read_more(self, count: int = 1, limit_s: float = 60.0) -> float:
         """Wait until `count` further reads were heard; returns the seconds it took."""
         goal = self.ledger.heard() + count
         return self.wait(lambda: self.ledger.heard() >= goal, limit_s)

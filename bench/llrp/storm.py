@@ -87,7 +87,7 @@ def strike_once(rig: SessionRig, kind: str, seconds: float, size: int) -> float:
     struck_s = time.monotonic()
     if kind in ENDS_CONNECTION:
         rig.wait(lambda: rig.session.health().connected > connected, RECOVERY_LIMIT_S)
-    rig.hear_more(10 if kind == "silent" else 1, RECOVERY_LIMIT_S)
+    rig.read_more(10 if kind == "silent" else 1, RECOVERY_LIMIT_S)
     return max(0.0, time.monotonic() - struck_s - max(0.0, seconds))
 
 
@@ -105,7 +105,7 @@ def storm(
     strikes: dict[str, int] = {}
     worst_s: dict[str, float] = {}
     with SessionRig(RATE_HZ, seconds + settle_s + RECOVERY_LIMIT_S, timing, seed) as rig:
-        rig.hear_more(10)
+        rig.read_more(10)
         for kind in KINDS:
             strike_once(rig, kind, 0.1, 1)
         time.sleep(settle_s)
@@ -118,7 +118,7 @@ def storm(
             worst_s[kind] = max(worst_s.get(kind, 0.0), took_s)
             tell(f"{left_s:.0f} s to go, {sum(strikes.values())} faults, {rig.ledger.heard()} reads heard")
             time.sleep(rng.uniform(0.2, 1.5))
-        rig.hear_more(10)
+        rig.read_more(10)
         after, health = footprint(), rig.session.health()
         account = rig.settle()
     return Weather(seconds, strikes, worst_s, account, health.connected, health.malformed, before, after)

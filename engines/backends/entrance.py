@@ -44,7 +44,7 @@ class NetworkInput:
         """Of the input's numbers."""
         return np.dtype(PICTURE_KINDS[self.kind])
 
-    def told_value(self, width: int, height: int) -> NDArray[np.generic]:
+    def constant_value(self, width: int, height: int) -> NDArray[np.generic]:
         """[1, 2]: width and height of the input, in which boxes are then told."""
         assert self.told is not None
         return np.array([[width, height]], TOLD_KINDS[self.told.kind])
@@ -59,7 +59,7 @@ def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> NetworkInput:
         raise WeightsError(
             f"{path}: its input is {shapes}, but a detector takes one picture, [1, 3, height, width]"
         )
-    if len(others) > 1 or any(not _tells_size(inputs[place]) for place in others):
+    if len(others) > 1 or any(not _states_size(inputs[place]) for place in others):
         names = ", ".join(f"{inputs[place].name} {_words(inputs[place])}" for place in others)
         raise WeightsError(
             f"{path}: asks for {names} beside the picture; export it with the picture alone, "
@@ -89,7 +89,7 @@ def _layout(port: TensorInfo) -> Layout | None:
     return "nhwc" if port.shape[3] == 3 else None
 
 
-def _tells_size(port: TensorInfo) -> bool:
+def _states_size(port: TensorInfo) -> bool:
     return (
         len(port.shape) == 2
         and port.shape[0] in (None, 1)

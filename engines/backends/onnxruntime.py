@@ -150,7 +150,7 @@ def _feed(entrance: NetworkInput, picture: NDArray[Any], width: int, height: int
     """What a run is given: the picture, and its size where the network asks for it."""
     feed: dict[str, NDArray[Any]] = {entrance.name: picture}
     if entrance.told is not None:
-        feed[entrance.told.name] = entrance.told_value(width, height)
+        feed[entrance.told.name] = entrance.constant_value(width, height)
     return feed
 
 

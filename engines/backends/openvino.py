@@ -138,7 +138,7 @@ class OpenVinoSession:
         for request, buffer in zip(self._requests, self._buffers, strict=True):
             request.set_input_tensor(entrance.picture, ov.Tensor(buffer, shared_memory=True))
             if entrance.told is not None:
-                told = entrance.told_value(plan.width, plan.height)
+                told = entrance.constant_value(plan.width, plan.height)
                 request.set_input_tensor(entrance.told_at, ov.Tensor(told))
         self._outputs = len(compiled.outputs)
 

@@ -154,7 +154,7 @@ class ReaderSession:
                 self._note(progress_s=self._clock())
             if self._batcher.due(self._clock(), self.settings.timing.batch_s):
                 self._deliver()
-            self._tell_ignored()
+            self._report_ignored()
 
     def _take_report(self, body: bytes) -> None:
         if self._connection is not None and self._connection.antennas_there is not None:
@@ -179,9 +179,9 @@ class ReaderSession:
                     remarks=self._remarks(),
                 )
             self._on_reads(reads)
-        self._tell_ignored()
+        self._report_ignored()
 
-    def _tell_ignored(self) -> None:
+    def _report_ignored(self) -> None:
         """Say at once what was ignored, whether or not any read comes."""
         ignored = self._ignored + self._batcher.remarks.ignored
         if ignored != self._health.ignored:

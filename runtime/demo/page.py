@@ -19,7 +19,7 @@ def page_section() -> dict[str, Any]:
     return {"enabled": not missing_packages(), "port": free_port()}
 
 
-def tell_page(config: StoreConfig, console: Console) -> None:
+def print_page_address(config: StoreConfig, console: Console) -> None:
     """Print where the pages are, once they are there."""
     if not config.console.enabled:
         console.print("no pages: their packages are missing (pip install 'tagsight[console]')")

@@ -11,7 +11,7 @@ from contract.facts import Dwell, Flip, Flow, Interaction, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing.film import Stretch
 from runtime.demo.drawing.outputs import draw_demo
-from runtime.demo.page import tell_page
+from runtime.demo.page import print_page_address
 from runtime.demo.plaza import LOOP_S, PATHS, Opened, find_clip, prepare_plaza, read_truth, run_store
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
@@ -53,7 +53,7 @@ def run_demo(seconds: float, out: Path, console: Console) -> Summary:
             listening(broker, config, out / "events.jsonl", tally, console) as listener,
             run_store(prepared) as plaza,
         ):
-            tell_page(config, console)
+            print_page_address(config, console)
             watched = _watch(plaza, seconds, tally, console)
             sent = last_seq(config)
             wait_for(sent, listener)

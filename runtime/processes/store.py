@@ -80,12 +80,12 @@ class StoreProcess(Service):
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
         self._progress_s = self.clock.now()
         self._revision = ""
-        self._tell_setup(spec)
+        self._send_setup(spec)
         self.accept("records", 1, self._attach, self._detach)
         self.accept("console", 1, self._console.attach, self._console.detach)
         self.configured_by(StoreSpec, self._apply_config)
         self.every(ADVANCE_EVERY_S, self._advance)
-        self.every(FLOOR_EVERY_S, self._tell_floor)
+        self.every(FLOOR_EVERY_S, self._send_floor)
 
     def inputs(self) -> list[Input]:
         """Each peer that sends records, and the console with what it wants to be told."""
@@ -115,11 +115,11 @@ class StoreProcess(Service):
     def _advance(self) -> None:
         self._keep(self._behaviour.advance(self.clock.now()))
 
-    def _tell_floor(self) -> None:
+    def _send_floor(self) -> None:
         if self._console.wanted.people:
             self._console.tell(FloorNow(self.clock.now(), self._behaviour.on_floor()))
 
-    def _tell_frame(self, seen: PersonsSeen) -> None:
+    def _send_frame(self, seen: PersonsSeen) -> None:
         if seen.camera in self._console.wanted.cameras:
             people = tuple(
                 InPicture(self._behaviour.visitor_of(seen.camera, person.track), person.box)
@@ -129,9 +129,9 @@ class StoreProcess(Service):
 
     def _apply_config(self, spec: StoreSpec) -> None:
         self._keep(self._behaviour.apply_plan(spec.floor_plan()))
-        self._tell_setup(spec)
+        self._send_setup(spec)
 
-    def _tell_setup(self, spec: StoreSpec) -> None:
+    def _send_setup(self, spec: StoreSpec) -> None:
         """How the shop is set up, where that is not what was told last."""
         setup = setup_of(self._behaviour.plan, spec.timezone, spec.opening_hours, self.clock.now())
         if setup.revision != self._revision:
@@ -175,7 +175,7 @@ class StoreProcess(Service):
             self._progress_s = now_s
             self._keep(conclude())
             if isinstance(record, PersonsSeen):
-                self._tell_frame(record)
+                self._send_frame(record)
 
     def _conclusions_of(self, record: Message) -> Callable[[], Sequence[Fact]] | None:
         """What the core has to say about a record; None for one that is none of its business."""

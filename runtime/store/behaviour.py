@@ -29,7 +29,7 @@ from runtime.store.people.visitors import Token, VisitorIds, next_midnight_s
 
 LEAST_DWELL_S = 2.0
 SETTLING_S = LOST_S + PROBATION_S + 1.0
-"""After this long (and the reorder window) a crossing or stay is known, so an interval may be told."""
+"""After this long (and the reorder window) a crossing or stay is known, so an interval may be reported."""
 TURN_S = 0.05
 """Records of many cameras are processed together, so often."""
 MAX_PROCESSES = 128
@@ -79,8 +79,8 @@ class Behaviour:
     def apply_plan(self, plan: FloorPlan) -> list[Fact]:
         """Go on by another plan of the same floor and time zone: people, their ids and counts stay.
 
-        What changed begins anew: an interval is cut and told, a stay in a zone that is not the same any more
-        ends, and who is on the floor already did not come through a line that was not there.
+        What changed begins anew: an interval is cut and reported, a stay in a zone that is not the same any
+        more ends, and who is on the floor already did not come through a line that was not there.
         """
         settled_s = self._now_s - self._window.window_s - SETTLING_S
         facts = self._records(self._window.release(self._now_s))
@@ -122,7 +122,7 @@ class Behaviour:
         return list(self._rooms.observe(presence))
 
     def health(self, health: Health) -> list[Fact]:
-        """A process's health: told at once when its state changes, else at the health interval."""
+        """A process's health: reported at once when its state changes, else at the health interval."""
         fact = ProcessHealth(
             key=f"health:{health.process}:{round(health.time_s * 1000)}",
             time_s=health.time_s,
@@ -134,11 +134,11 @@ class Behaviour:
             drops=dict(health.drops),
         )
         found = self._blindness(health)
-        told = self._health.get(health.process)
-        if told is not None and told.state == fact.state:
-            if fact.time_s - told.time_s < self.plan.intervals.health_s:
+        reported = self._health.get(health.process)
+        if reported is not None and reported.state == fact.state:
+            if fact.time_s - reported.time_s < self.plan.intervals.health_s:
                 return found
-        elif told is None and len(self._health) >= MAX_PROCESSES:
+        elif reported is None and len(self._health) >= MAX_PROCESSES:
             del self._health[next(iter(self._health))]
         self._health[health.process] = fact
         return [*found, fact]
@@ -331,7 +331,7 @@ class Behaviour:
 
 
 def _kept_s(plan: FloorPlan) -> float:
-    """How long coverage is remembered: until the longest interval is told."""
+    """How long coverage is remembered: until the longest interval is reported."""
     every = plan.intervals
     longest_s = max(every.footfall_s, every.heatmap_s, every.flow_s, every.occupancy_s)
     return longest_s + SETTLING_S + 60

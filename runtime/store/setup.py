@@ -16,7 +16,7 @@ from runtime.store.floorplan import FloorPlan, Place
 def setup_of(
     plan: FloorPlan, timezone: str, opening_hours: Mapping[Weekday, Sequence[str]], time_s: float
 ) -> Store:
-    """The setup that holds from `time_s` on. `revision` says what is told, not when."""
+    """The setup that holds from `time_s` on. `revision` says what is reported, not when."""
     fact = Store(
         key=f"store:{round(time_s * 1000)}",
         time_s=time_s,
@@ -28,8 +28,8 @@ def setup_of(
         fixtures=tuple(_fixture(plan, place) for place in plan.fixtures.values()),
         extent_m=plan.extent_m,
     )
-    told = msgspec.json.encode(msgspec.structs.replace(fact, key="", time_s=0.0))
-    return msgspec.structs.replace(fact, revision=hashlib.sha256(told).hexdigest()[:12])
+    reported = msgspec.json.encode(msgspec.structs.replace(fact, key="", time_s=0.0))
+    return msgspec.structs.replace(fact, revision=hashlib.sha256(reported).hexdigest()[:12])
 
 
 def _fixture(plan: FloorPlan, place: Place) -> FixturePlace:

@@ -172,7 +172,7 @@ def _print_status(message: Received, as_json: bool, news: News | None) -> None:
     if as_json:
         return
     status = wire.decode_status(message.data)
-    if news is not None and not news.tells_status(status):
+    if news is not None and not news.is_new_status(status):
         return
     why = f" ({status.reason})" if status.reason else ""
     since = f" since {status.since}" if status.since else ""

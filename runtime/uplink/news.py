@@ -8,15 +8,15 @@ from contract.envelope import Event
 from contract.facts import ProcessHealth
 from contract.wire import Status
 
-MAX_TOLD = 4096
-"""Processes and devices remembered; the one that was told longest ago is forgotten first."""
+MAX_REPORTED = 4096
+"""Processes and devices remembered; the one that was reported longest ago is forgotten first."""
 
 
 class News:
-    """Remembers what was told last of every process and device."""
+    """Remembers what was reported last of every process and device."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._reported: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def tells(self, event: Event) -> bool:
         """Whether an event says something new: any does but health whose state and words are the same.
@@ -29,13 +29,13 @@ class News:
         words = re.sub(r"\d+(\.\d+)?", "#", fact.detail)
         return self._is_new((envelope.site, envelope.device, fact.process), (fact.state, words))
 
-    def tells_status(self, status: Status) -> bool:
-        """Whether a device is in another state than was told, or in the same one once more."""
+    def is_new_status(self, status: Status) -> bool:
+        """Whether a device is in another state than was reported, or in the same one once more."""
         return self._is_new((status.site, status.device), (status.state, status.reason, status.since))
 
     def _is_new(self, about: tuple[str, ...], said: tuple[str, ...]) -> bool:
-        before = self._told.pop(about, None)
-        self._told[about] = said
-        while len(self._told) > MAX_TOLD:
-            del self._told[next(iter(self._told))]
+        before = self._reported.pop(about, None)
+        self._reported[about] = said
+        while len(self._reported) > MAX_REPORTED:
+            del self._reported[next(iter(self._reported))]
         return said != before

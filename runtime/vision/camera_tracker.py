@@ -12,7 +12,7 @@ from runtime.messages import FrameReady, PersonsSeen
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.crop_inference import NO_HEADS, CropInference, FrameDetections, Heads, TrackOutputs
 from runtime.vision.frame import LeasedFrame
-from runtime.vision.heads.looks_told import LooksTold
+from runtime.vision.heads.embedding_reports import EmbeddingReports
 from runtime.vision.records import persons_seen, seen_before
 from runtime.vision.track import CameraView, FloorTracker, SceneWatch, Track, TrackerSettings
 
@@ -44,8 +44,8 @@ class CameraTracker:
         self._camera = camera
         self._heads = heads
         self._outputs = TrackOutputs(heads)
-        self._looks = LooksTold()
-        self._tells_looks = heads.tells_looks
+        self._looks = EmbeddingReports()
+        self._gives_embeddings = heads.gives_embeddings
         self._held: FrameReady | None = None
         self._last_sequence = 0
         self._under_way: deque[FrameReady] = deque()
@@ -116,25 +116,25 @@ class CameraTracker:
         tracks = self._watch.see(
             frame.brightness(), found.boxes, found.scores, frame.header.time_s, crops.appearances()
         )
-        return records + self._told(frame.header, tracks, crops, now_s)
+        return records + self._reported(frame.header, tracks, crops, now_s)
 
     def follow(self, now_s: float) -> list[PersonsSeen]:
         """The same for a frame that nobody looked at: people are where they are expected."""
         frame = LeasedFrame(self._camera.name, self.consumer.ring, self._under_way[0].slot)
         assert self._watch is not None
         crops = CropInference(self._heads, FrameDetections(NOTHING_FOUND), frame.image)
-        return self._told(frame.header, self._watch.follow(frame.header.time_s), crops, now_s)
+        return self._reported(frame.header, self._watch.follow(frame.header.time_s), crops, now_s)
 
-    def _told(
+    def _reported(
         self, header: FrameHeader, tracks: list[Track], crops: CropInference, now_s: float
     ) -> list[PersonsSeen]:
         assert self._watch is not None
         values, ended = self._outputs.update(tracks, crops), self._watch.ended
         name, first_id = self._camera.name, self.first_id
         records = seen_before(name, header.sequence, tracks, first_id)
-        looks = self._looks.due(self._watch.tracker.looks(), header.time_s) if self._tells_looks else {}
-        told = persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id, values, looks)
-        records.append(told)
+        looks = self._looks.due(self._watch.tracker.looks(), header.time_s) if self._gives_embeddings else {}
+        reported = persons_seen(name, header.sequence, header.time_s, tracks, ended, first_id, values, looks)
+        records.append(reported)
         ids = {track.id for track in tracks if track.id is not None}
         self._highest = max(self._highest, max(ids, default=0))
         self._open = ids
@@ -188,7 +188,7 @@ class CameraTracker:
         tracker = FloorTracker(TrackerSettings(), view, self._heads.appearance_size)
         self._watch = SceneWatch(tracker)
         self._outputs = self._heads.new_track_outputs()
-        self._looks = LooksTold()
+        self._looks = EmbeddingReports()
         return [] if ending is None else [ending]
 
     def _end_tracks(self) -> PersonsSeen | None:

@@ -59,7 +59,7 @@ class Heads:
         return 0 if self.appearance is None else self.appearance.model.size
 
     @property
-    def tells_looks(self) -> bool:
+    def gives_embeddings(self) -> bool:
         """Whether a network says how people look, so that it compares from camera to camera."""
         return self.appearance is not None and self.appearance.network is not None
 

@@ -15,7 +15,7 @@ MAX_PERSONS = 300
 """Persons a record: keeps it far below messages.MAX_RECORD_BYTES; the best scores stay."""
 
 MAX_OTHERS = 100
-"""Boxes of people who are not told."""
+"""Boxes of people who are not reported."""
 
 NO_VALUES: HeadValues = MappingProxyType({})
 
@@ -41,7 +41,7 @@ def persons_seen(
     """What a frame showed: confirmed people in sight, and the ids that ended with it.
 
     `values` are what the heads say of each track; that of `action` is the probability of handling goods.
-    `looks` are those to be told (`runtime.vision.heads.looks_told`).
+    `looks` are those to be reported (`runtime.vision.heads.embedding_reports`).
     `first_id` is added to every id, so that a new tracker's people are not taken for an old one's.
     """
     tracks = list(tracks)

@@ -67,7 +67,7 @@ def floor_of(config: StoreConfig, tally: EventTally) -> Image:
     """The heatmap on plain paper, (height, width, 3)."""
     plan = floor.Plan(config.floor.extent())
     ground = np.full((plan.size[1], plan.size[0], 3), floor.PAPER, np.uint8)
-    floor.lay_heat(ground, floor.cell_seconds(tally.heat(), config))
+    floor.draw_heat(ground, floor.cell_seconds(tally.heat(), config))
     floor.draw_layout(ground, config, plan)
     (left, top), (right, low) = plan.px(CROP_M[:2]), plan.px(CROP_M[2:])
     return ground[max(0, top) : low, max(0, left) : right]

@@ -11,9 +11,9 @@ from runtime.demo.drawing.floor import (
     PAPER,
     Plan,
     cell_seconds,
+    draw_heat,
     from_above,
     heat_picture,
-    lay_heat,
     scale_ticks,
 )
 from runtime.demo.plaza import STORE
@@ -69,7 +69,7 @@ def test_a_cell_has_the_colour_that_the_scale_gives_its_person_seconds(plaza: St
     cells = np.zeros((10, 10))
     cells[4, 6], cells[7, 2] = 7.0, 3.5
     picture = np.full((360, 360, 3), PAPER, np.uint8)
-    lay_heat(picture, cells)
+    draw_heat(picture, cells)
     floor_map = image_to_floor(plaza.cameras[0], (768, 576))
     assert floor_map is not None
     whole = heat_picture(GREY, floor_map, plaza, [heatmap(Cell(20, 30, 7.0))])

@@ -36,7 +36,7 @@ def test_a_device_is_online_once_for_each_connect() -> None:
     news = News()
 
     def status(state: str, since: str, time: str, reason: str = "") -> bool:
-        return news.tells_status(
+        return news.is_new_status(
             msgspec.convert(
                 {
                     "state": state,

@@ -17,7 +17,7 @@ import numpy as np
 from runtime.geometry import Floats
 from runtime.messages import Person, PersonsSeen
 from runtime.store.floorplan import EntranceLine
-from runtime.store.people.looks import told
+from runtime.store.people.looks import encode
 
 COLUMNS, ROWS = 4, 2
 CELL_M, SEEN_M = 6.0, 3.6
@@ -135,7 +135,7 @@ def _look(
             found.whose[str(camera), track] = visitor.number
             found.begun_s[str(camera), track] = time_s
             noise = _unit(rng.normal(size=LOOKS_SIZE)) * NOISE
-            looks = told(_unit(visitor.looks + COMMON * common + noise))
+            looks = encode(_unit(visitor.looks + COMMON * common + noise))
         x_m, y_m = (visitor.places_m[at] + rng.normal(0, PLACE_NOISE_M, 2)).tolist()
         track = open_tracks[visitor.number][1]
         box = (0.0, 0.0, 1.0, 2.0)

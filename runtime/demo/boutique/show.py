@@ -21,7 +21,7 @@ from runtime.demo.boutique.score import Counted, Identities, Stays, count, ident
 from runtime.demo.boutique.score import stays as judge_stays
 from runtime.demo.boutique.store import LEAD_S, Boutique, prepare_boutique
 from runtime.demo.drawing.floor import floor_picture, heat_picture
-from runtime.demo.page import tell_page
+from runtime.demo.page import print_page_address
 from runtime.demo.plaza import Opened, read_truth, run_store
 from runtime.demo.score import DemoScore, Paths, PlayedFlip, score
 from runtime.demo.session import (
@@ -96,7 +96,7 @@ def run_boutique(seconds: float, out: Path, console: Console) -> BoutiqueSummary
             listening(broker, config, out / "events.jsonl", tally, console) as listener,
             run_store(prepared) as opened,
         ):
-            tell_page(config, console)
+            print_page_address(config, console)
             watched = _watch(opened, boutique.scene.seconds, turns, tally, console)
             sent = last_seq(config)
             wait_for(sent, listener)

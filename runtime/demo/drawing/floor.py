@@ -106,7 +106,7 @@ def heat_picture(
     plan = Plan(config.floor.extent())
     ground = fade(from_above(background, homography, plan))
     cells = cell_seconds(heat, config)
-    lay_heat(ground, cells)
+    draw_heat(ground, cells)
     draw_layout(ground, config, plan)
     title = f"{config.site.name}: where people spent their time, from above"
     cell = config.floor.grid_m
@@ -130,7 +130,7 @@ def cell_seconds(heat: Iterable[Heatmap], config: StoreConfig) -> NDArray[np.flo
     return cells
 
 
-def lay_heat(picture: Image, cells: NDArray[np.float64]) -> None:
+def draw_heat(picture: Image, cells: NDArray[np.float64]) -> None:
     """Lay `cells` over the picture of the same floor: in the middle of a cell the colour is its own."""
     if cells.max() <= 0:
         return

@@ -68,7 +68,7 @@ class CoverageMeter:
             self._cameras[camera] = view
 
     def frame(self, camera: str, time_s: float) -> None:
-        """A frame of `camera` was analysed; told twice, or late, it counts once."""
+        """A frame of `camera` was analysed; reported twice, or late, it counts once."""
         view = self._cameras.setdefault(camera, _CameraView(self._start_s))
         if time_s <= view.last_frame_s and view.frames:
             return
@@ -103,7 +103,7 @@ class CoverageMeter:
         return max((end for _, end in view.blind), default=self._start_s)
 
     def watched_until(self, camera: str, now_s: float) -> float:
-        """Up to when the camera has told what it saw; `now_s` once it has been silent for `STALLED_S`.
+        """Up to when the camera has reported what it saw; `now_s` once it has been silent for `STALLED_S`.
 
         Someone not seen after that is not gone: nobody looked.
         """

@@ -93,7 +93,7 @@ class EntranceCounter:
     def undo_parting(self, person: int, source: Source, since_s: float) -> list[Crossing]:
         """A track was somebody else's from `since_s` on: what counted by it since then was not this person's.
 
-        It counts again for whoever it is given to, whose points are told anew.
+        It counts again for whoever it is given to, whose points are reported anew.
         """
         passage = self._passages.get(person)
         if passage is None or passage.source != source:
@@ -116,14 +116,14 @@ class EntranceCounter:
         if kept is None:
             self._passages[into] = passage
             return found
-        told = [turn.crossing for turn in kept.turns if turn.crossing is not None]
+        reported = [turn.crossing for turn in kept.turns if turn.crossing is not None]
         for crossing in [each for each in found if not each.retracted]:
             if any(
                 each.direction == crossing.direction and abs(each.time_s - crossing.time_s) < SAME_PASSAGE_S
-                for each in told
+                for each in reported
             ):
                 found.remove(crossing)
-                passage.untold(crossing)
+                passage.unreported(crossing)
         if passage.stands[-1].time_s > kept.stands[-1].time_s:
             passage.turns = sorted([*kept.turns, *passage.turns], key=lambda turn: turn.time_s)
             self._passages[into] = passage

@@ -26,7 +26,7 @@ class FlowCounter:
         self._transitions: dict[int, Counter[tuple[str, str]]] = {}
 
     def apply_plan(self, zones: Collection[str], length_s: float, settled_s: float) -> list[Flow]:
-        """Go on with these zones; where the interval changed, what was counted by now is told."""
+        """Go on with these zones; where the interval changed, what was counted by now is reported."""
         self._came_from = {person: left for person, left in self._came_from.items() if left[0] in zones}
         if length_s == self._intervals.length_s:
             return []

@@ -57,7 +57,7 @@ class FootfallBook:
     def apply_plan(
         self, entrances: tuple[EntranceLine, ...], length_s: float, settled_s: float
     ) -> list[Footfall]:
-        """Go on with these entrances; where they or the interval changed, what was counted by now is told."""
+        """Go on with these entrances; where they or the interval changed, what was counted is reported."""
         changed = {entrance.name: entrance for entrance in entrances}
         length_stays = length_s == self._intervals.length_s
         if length_stays and changed == self._entrances:
@@ -78,7 +78,7 @@ class FootfallBook:
         """Count a crossing in the interval it happened in, even if that is closed already.
 
         What happened before watching began is not counted into the interval in which it began: who watched
-        then has told of it.
+        then has reported it.
         """
         at = (crossing.entrance, self._intervals.index(crossing.time_s))
         closed = self._closed.get(at)

@@ -40,7 +40,7 @@ class HeatmapBook:
         self._heat: dict[int, _Heat] = {}
 
     def apply_plan(self, plan: FloorPlan, now_s: float) -> list[Heatmap]:
-        """Go on by another plan; where its zones or the interval changed, the heat so far is told."""
+        """Go on by another plan; where its zones or the interval changed, the heat so far is reported."""
         before, length_s = self._plan, plan.intervals.heatmap_s
         if plan.zones == before.zones and length_s == self._intervals.length_s:
             self._plan = plan

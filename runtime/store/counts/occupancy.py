@@ -40,7 +40,7 @@ class OccupancyBook:
         self._crowds: dict[int, _Crowd] = {}
 
     def apply_plan(self, plan: FloorPlan, now_s: float) -> list[Occupancy]:
-        """Go on by another plan; where its zones or the interval changed, what was counted is told."""
+        """Go on by another plan; where its zones or the interval changed, what was counted is reported."""
         length_s = plan.intervals.occupancy_s
         if plan.zones == self._zones and length_s == self._intervals.length_s:
             return []

@@ -74,10 +74,10 @@ class LinePassage:
         self.turns = [turn for turn in self.turns if turn.time_s > time_s - TURNS_KEPT_S]
         self.turns.append(SideChange(time_s, self.settled, crossing))
 
-    def correct(self, told: Crossing, right: Crossing | None) -> None:
-        """What was told turned out otherwise, or not to have been."""
+    def correct(self, reported: Crossing, right: Crossing | None) -> None:
+        """What was reported turned out otherwise, or not to have been."""
         for place, turn in enumerate(self.turns):
-            if turn.crossing == told:
+            if turn.crossing == reported:
                 self.turns[place : place + 1] = (
                     [] if right is None else [SideChange(right.time_s, turn.side_before, right)]
                 )
@@ -87,7 +87,7 @@ class LinePassage:
         """The side the person had settled on at a moment not long ago."""
         return next((turn.side_before for turn in self.turns if turn.time_s >= time_s), self.settled)
 
-    def untold(self, crossing: Crossing) -> None:
+    def unreported(self, crossing: Crossing) -> None:
         """This crossing counts no more, and whoever took part in it knows: there is nothing to take back."""
         self.turns = [
             replace(turn, crossing=None) if turn.crossing == crossing else turn for turn in self.turns

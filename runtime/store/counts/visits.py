@@ -2,7 +2,7 @@
 
 A visitor who comes in twice by one entrance and did not go out between is not one person whom the cameras
 followed: from the second time on it is another visitor. Counts stay as they are; whose visit it is changes.
-What was told by then is told again where it turns out otherwise: see `VisitBook.corrected`.
+What was reported by then is reported again where it turns out otherwise: see `VisitBook.corrected`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class _Mark(NamedTuple):
 
 
 class VisitBook:
-    """What was told of whom; visitors longest unmentioned are forgotten beyond `MAX_VISITORS`."""
+    """What was reported of whom; visitors longest unmentioned are forgotten beyond `MAX_VISITORS`."""
 
     def __init__(self, ids: VisitorIds) -> None:
         self._ids = ids
-        self._told: dict[str, dict[_Mark, Visit]] = {}
+        self._reported: dict[str, dict[_Mark, Visit]] = {}
         """By visitor, and then in order of time."""
         self._whose: dict[_Mark, str] = {}
         self._withdrawn: dict[str, int] = {}
@@ -49,12 +49,12 @@ class VisitBook:
         if crossing.retracted:
             return self._take_back(mark)
         visitor = self._ids.of(crossing.person, crossing.time_s)
-        told = self._told.get(visitor, {})
-        if _contradiction([*told, mark]) is not None:
-            visitor = self._other_than(visitor, mark if all(each < mark for each in told) else None)
+        reported = self._reported.get(visitor, {})
+        if _contradiction([*reported, mark]) is not None:
+            visitor = self._other_than(visitor, mark if all(each < mark for each in reported) else None)
         self._enter(mark, visitor)
-        self._tell_stays(visitor, {mark})
-        return self._told[visitor][mark]
+        self._report_stays(visitor, {mark})
+        return self._reported[visitor][mark]
 
     def corrected(self) -> list[Visit]:
         """Revisions of other visits since the last call."""
@@ -72,19 +72,19 @@ class VisitBook:
 
     def _part(self, visitor: str) -> None:
         """Give what contradicts what came before to another visitor, and once more where that does."""
-        told = self._told.get(visitor, {})
-        at = _contradiction(told)
+        reported = self._reported.get(visitor, {})
+        at = _contradiction(reported)
         if at is None:
-            self._tell_stays(visitor, ())
+            self._report_stays(visitor, ())
             return
-        moved = list(told)[at:]
+        moved = list(reported)[at:]
         other = self._other_than(visitor, moved[-1])
         for mark in moved:
             self._corrected.append(self._withdraw(mark, visitor))
             self._enter(mark, other)
-        self._tell_stays(visitor, ())
-        self._tell_stays(other, moved)
-        self._corrected += self._told[other].values()
+        self._report_stays(visitor, ())
+        self._report_stays(other, moved)
+        self._corrected += self._reported[other].values()
         self._part(other)
 
     def _other_than(self, visitor: str, newest: _Mark | None) -> str:
@@ -94,22 +94,22 @@ class VisitBook:
         return self._ids.draw()
 
     def _enter(self, mark: _Mark, visitor: str) -> None:
-        told = self._told.pop(visitor, {})
-        while len(self._told) >= MAX_VISITORS:
-            self._forget(next(iter(self._told)))
-        if len(told) >= MAX_VISITS:
-            oldest = next(iter(told))
-            del told[oldest]
+        reported = self._reported.pop(visitor, {})
+        while len(self._reported) >= MAX_VISITORS:
+            self._forget(next(iter(self._reported)))
+        if len(reported) >= MAX_VISITS:
+            oldest = next(iter(reported))
+            del reported[oldest]
             self._whose.pop(oldest, None)
         key = f"visit:{visitor}:{_moment(mark)}"
-        if any(visit.key == key for visit in told.values()):
+        if any(visit.key == key for visit in reported.values()):
             key = f"{key}:{mark.entrance}"
         visit = replace(_visit(visitor, mark, key), rev=self._withdrawn.pop(key, -1) + 1)
-        self._told[visitor] = dict(sorted({**told, mark: visit}.items()))
+        self._reported[visitor] = dict(sorted({**reported, mark: visit}.items()))
         self._whose[mark] = visitor
 
     def _withdraw(self, mark: _Mark, visitor: str) -> Visit:
-        visit = self._told[visitor].pop(mark)
+        visit = self._reported[visitor].pop(mark)
         del self._whose[mark]
         self._withdrawn[visit.key] = visit.rev + 1
         while len(self._withdrawn) > MAX_VISITORS:
@@ -117,23 +117,23 @@ class VisitBook:
         return replace(visit, rev=visit.rev + 1, retracted=True)
 
     def _forget(self, visitor: str) -> None:
-        for mark in self._told.pop(visitor):
+        for mark in self._reported.pop(visitor):
             self._whose.pop(mark, None)
 
-    def _tell_stays(self, visitor: str, untold: Collection[_Mark]) -> None:
-        """On the way out, how long ago they came in; what was told with another time is corrected."""
-        told, came_s = self._told.get(visitor, {}), None
-        for mark, visit in told.items():
+    def _report_stays(self, visitor: str, unreported: Collection[_Mark]) -> None:
+        """On the way out, how long ago they came in; what was reported with another time is corrected."""
+        reported, came_s = self._reported.get(visitor, {}), None
+        for mark, visit in reported.items():
             if mark.direction == "in":
                 came_s = mark.time_s
                 continue
             stay_s = None if came_s is None else round(mark.time_s - came_s, 2)
             if stay_s == visit.stay_s:
                 continue
-            rev = visit.rev if mark in untold else visit.rev + 1
-            told[mark] = replace(visit, stay_s=stay_s, rev=rev)
-            if mark not in untold:
-                self._corrected.append(told[mark])
+            rev = visit.rev if mark in unreported else visit.rev + 1
+            reported[mark] = replace(visit, stay_s=stay_s, rev=rev)
+            if mark not in unreported:
+                self._corrected.append(reported[mark])
 
 
 def _contradiction(marks: Iterable[_Mark]) -> int | None:

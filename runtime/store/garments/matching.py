@@ -35,7 +35,7 @@ class MatchSettings:
     )
     """How far from its expected place someone turns a tag."""
     stretch_m: float = 0.8
-    """How much further away the tag may be: taken off its place, or the place is longer than told."""
+    """How much further away the tag may be: taken off its place, or the place is longer than reported."""
     stretch_fraction: float = 0.12
     """How often it is."""
     fade_m: float = 0.15
@@ -53,7 +53,7 @@ class MatchSettings:
     temperature: float = 0.6
     """Below 1 the probabilities are steeper than the likelihoods, above 1 flatter."""
     core_fraction: float = 0.6
-    """How much of a flip's told length the person is surely there for."""
+    """How much of a flip's reported length the person is surely there for."""
     elsewhere: float = 0.005
     """Likelihood of a moment at which the person seems to be out of reach."""
     sample_s: float = 0.2

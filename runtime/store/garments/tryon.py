@@ -1,6 +1,6 @@
 """Tags in fitting rooms: a try-on is a tag that a fitting room's antenna reads for long enough.
 
-It is told as open once it has been, and closed by its next revision.
+It is reported as open once it has been, and closed by its next revision.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class TryOnBook:
             stay.visitor = self._ids.of(there[0], first_s)
 
     def _opened(self, at: tuple[str, str], stay: _Stay) -> list[TryOn]:
-        """The try-on that has lasted long enough to be one and was not told yet."""
+        """The try-on that has lasted long enough to be one and was not reported yet."""
         if stay.is_told or stay.latest.last_s - stay.latest.first_s < LEAST_S:
             return []
         if not stay.visitor_sought:

@@ -47,7 +47,7 @@ class Sight:
 
 @dataclass
 class GlobalTrack:
-    """A person: their recent path, told by one source at a time, and when each source last showed them."""
+    """A person: their recent path, reported by one source at a time, and when each source last saw them."""
 
     number: int
     motion: RecentMotion

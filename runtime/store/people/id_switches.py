@@ -66,7 +66,7 @@ class IdSwitches:
     def observe(
         self, time_s: float, present: Iterable[int], motions: Mapping[int, RecentMotion]
     ) -> list[IdSwitch]:
-        """Pairs of persons whose tracks were switched, told once; `present` are those of this frame."""
+        """Pairs of persons whose tracks were switched, reported once; `present` are those of this frame."""
         switched = []
         for pair in self._pairs(sorted(present), motions):
             one, other = motions[pair[0]], motions[pair[1]]

@@ -10,7 +10,7 @@ can be multiplied in as a further ratio by the caller; nothing here depends on i
 What was decided is revised when later sights contradict it: a track that goes where nobody can have walked,
 that stands where other cameras' tracks of that person do not, or that one camera shows beside another of the
 same person is parted from them and decided anew (`partings`); two persons who walk as one before different
-cameras are joined (`joinings`). Facts that were told by then are corrected by whoever told them.
+cameras are joined (`joinings`). Facts that were reported by then are corrected by whoever reported them.
 
 Cost is bounded: at most `MAX_PERSONS` persons and `MAX_PENDING` waiting tracks, each of which is held against
 a person once a frame, and only those who can have come there.
@@ -149,7 +149,7 @@ class GlobalTracks:
         return None if sight is None else sight.person
 
     def partings(self) -> list[Parting]:
-        """Tracks found since the last call to be somebody else's; points of theirs told by then were not."""
+        """Tracks found since the last call to be somebody else's; their points reported by then were not."""
         found, self._partings = self._partings, []
         return found
 
@@ -159,7 +159,7 @@ class GlobalTracks:
         return found
 
     def id_switches(self) -> list[IdSwitch]:
-        """Which persons got their own tracks back since the last call; the points told by then had not."""
+        """Which persons got back their tracks since the last call; the points reported by then had not."""
         found, self._switches = self._switches, []
         return found
 
@@ -271,7 +271,7 @@ class GlobalTracks:
         person.gallery.add(source[0], vector)
         self.links.looked(person.number)
 
-    def _learn_looks(self, person: GlobalTrack, source: Source, pending: PendingTrack) -> None:
+    def _learn_appearance(self, person: GlobalTrack, source: Source, pending: PendingTrack) -> None:
         """Where place and time alone leave no doubt, two looks of one person show what looks are worth."""
         known = person.gallery.middle()
         if known is None or pending.looks is None or len(known) != len(pending.looks):
@@ -351,7 +351,7 @@ class GlobalTracks:
             for position in pending.positions:
                 sight.add(position)
         if pending.looks is not None:
-            self._learn_looks(person, source, pending)
+            self._learn_appearance(person, source, pending)
             self._look(person, source, pending.looks)
         return [person.step(source, position, {source[1]}) for position in pending.positions]
 

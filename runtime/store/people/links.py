@@ -4,7 +4,8 @@ A new person is held against everybody who is not in sight and has not left: cou
 likely is the pair of cameras and the time between (`transit`); how alike do they look (`looks`); against a
 newcomer, who is likeliest at an entrance (`arrivals`). The answer is a probability over all of them and
 "nobody"; from `LINK` on, which leaves the second a twentieth at most, the new person is who was lost, and
-what was told of the new one is corrected. It is asked again as more is known of their looks, for `OPEN_S`.
+what was reported of the new one is corrected. It is asked again as more is known of their appearance, for
+`OPEN_S`.
 
 At most `MAX_AWAY` persons are remembered, those longest unseen go first; nobody for longer than `AWAY_S`.
 """
@@ -136,7 +137,7 @@ class Links:
             if over or person is None:
                 self._count(fresh, people)
                 if person is not None:
-                    self._learn_looks(fresh, person, people)
+                    self._learn_appearance(fresh, person, people)
                 del self._fresh[number]
         return found
 
@@ -187,7 +188,9 @@ class Links:
         on = WALKED_ON * reassociation(other.motion, new.motion, born, gap_s) / max(gap_s, 1.0)
         return on + self._even * ((1 - STRAIGHT) * sometime + STRAIGHT * straight)
 
-    def _learn_looks(self, fresh: _Fresh, person: GlobalTrack, people: Mapping[int, GlobalTrack]) -> None:
+    def _learn_appearance(
+        self, fresh: _Fresh, person: GlobalTrack, people: Mapping[int, GlobalTrack]
+    ) -> None:
         """Where place and time leave little doubt, what the looks of one person are like."""
         probable = _probabilities(fresh.placed or {})
         best = max(probable, key=lambda number: probable[number], default=0)

@@ -30,14 +30,14 @@ MEMORY = 0.999
 LEAST_SD = 0.05
 
 
-def vector_of(told: bytes) -> Vector:
+def vector_of(encoded: bytes) -> Vector:
     """The unit vector of half floats that a camera's record carries."""
-    vector = np.frombuffer(told, np.float16).astype(np.float32)
+    vector = np.frombuffer(encoded, np.float16).astype(np.float32)
     length = float(np.linalg.norm(vector))
     return vector / length if length > 0 else vector
 
 
-def told(vector: npt.ArrayLike) -> bytes:
+def encode(vector: npt.ArrayLike) -> bytes:
     """The same as a record carries it."""
     return np.asarray(vector, np.float16).tobytes()
 

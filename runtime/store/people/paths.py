@@ -1,4 +1,4 @@
-"""Where every person was in the last minute, and how surely: flips are told seconds after they happen."""
+"""Where every person was in the last minute, and how surely: flips are reported seconds after they happen."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Links that place, time and looks make are counted, each by its probability, by pair of cameras and by time on
 a logarithmic scale; old counts fade. What a time and a pair of cameras then say is the ratio of their share
-to what it would be if neither told anything of the other, tempered by how much was seen: a shop's first hours
+to what it would be if neither said anything of the other, tempered by how much was seen: a shop's first hours
 say next to nothing, so that little data makes nothing worse.
 """
 
@@ -17,7 +17,7 @@ CLIP = 2.0
 TEMPER = 300.0
 """Links after which what they say has half its weight."""
 SMOOTH = 4.0
-"""As if so many links had told nothing, in each camera's count."""
+"""As if so many links had said nothing, in each camera's count."""
 MEMORY = 0.9995
 FIRST_S, BINS = 1.0, 24
 """Times up to FIRST_S share a bin; from then on two bins double the time."""

@@ -1,7 +1,7 @@
 """Anonymous visitors: random ids of one local day.
 
 An id is drawn when a person first appears in a fact and never says anything about them. At local midnight
-every person gets a new one, and nothing that is told links the two: stays are cut there, and a leaving
+every person gets a new one, and nothing that is reported links the two: stays are cut there, and a leaving
 after midnight tells no `stay_s`.
 """
 

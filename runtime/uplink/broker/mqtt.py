@@ -241,7 +241,7 @@ class MqttClient:
             else:
                 self._lost = "closed before it answered; check username, password and the client certificate"
                 if not self._is_v5:
-                    self.permits.closed_unheard()
+                    self.permits.closed_unanswered()
                     self._lost += f"; {UNEXPLAINED}"
 
     def _awaits_an_answer(self) -> bool:

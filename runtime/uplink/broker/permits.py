@@ -53,7 +53,7 @@ class Permits:
             return False
         return True
 
-    def closed_unheard(self) -> None:
+    def closed_unanswered(self) -> None:
         """An MQTT 3.1.1 broker closed the connection without a word: next time, ask for less, or again for
         all."""
         if self.can_retain and self.max_qos > 0:

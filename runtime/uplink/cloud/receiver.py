@@ -106,7 +106,7 @@ class Receiver:
         self.connected.set()
         if self._acknowledge:
             for stream in self._store.streams():
-                self._tell_position(link, stream)
+                self._publish_position(link, stream)
                 self._look_for_hole(stream)
         commit_due_s = 0.0
         try:
@@ -167,7 +167,7 @@ class Receiver:
         if not self._acknowledge:
             return
         for stream in touched:
-            self._tell_position(link, stream)
+            self._publish_position(link, stream)
             self._look_for_hole(stream)
         for stream, last_seq in greeted.items():
             prefix = self._store.prefix(stream)
@@ -175,7 +175,7 @@ class Receiver:
                 self._publish(link, stream, "replay", wire.Replay(prefix + 1, stream.stream))
         self._ask_for_holes(link)
 
-    def _tell_position(self, link: MqttClient, stream: StreamId) -> None:
+    def _publish_position(self, link: MqttClient, stream: StreamId) -> None:
         """Acknowledge everything up to where the account is whole."""
         last, incarnations = self._store.position(stream)
         ack = wire.Ack(self._store.prefix(stream), stream.stream, last, incarnations)

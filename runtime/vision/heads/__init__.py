@@ -5,7 +5,7 @@ Each is a module here with its `HEAD`, and a key of its name in `engines` of sto
 head         what a head is: name, network, decoding, aggregation
 aggregation  what becomes of a track's outputs over time
 appearance   embeddings for the tracker
-looks_told   when a track's embeddings are told to the store process
+embedding_reports   when a track's embeddings are reported to the store process
 action       who handles goods
 
 Crops are cut and heads run by `runtime.vision.crop_inference`.

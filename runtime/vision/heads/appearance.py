@@ -1,7 +1,7 @@
 """How people look, as embeddings of length 1 whose dot product is their similarity.
 
 The tracker keeps a moving average for each track and weighs the similarity in its association cost. They are
-images of a person in effect: they never leave the box. A network's are told to the store process once a
+images of a person in effect: they never leave the box. A network's are reported to the store process once a
 track, and again where they change; it keeps at most eight a person, in memory, until the person is forgotten.
 """
 

@@ -99,10 +99,10 @@ def test_the_ledger_tells_lost_doubled_and_changed_reads() -> None:
     for number in range(4):
         report = as_llrp(reads.take(slice(number, number + 1)))
         ledger.note_sent(report)
-    ledger.note_heard(reads.take([0, 1, 1]))
+    ledger.note_reads(reads.take([0, 1, 1]))
     changed = numbered_reads(2, np.zeros(1))
     changed.rssi_dbm[:] += 1
-    ledger.note_heard(changed)
+    ledger.note_reads(changed)
     ledger.note_sent(corrupt_report())
     ledger.note_sent(as_llrp(reads.take(slice(3, 4))))
     assert ledger.account() == ReadAccount(sent=4, unowed=1, heard=4, lost=1, twice=1, wrong=1)

@@ -9,7 +9,7 @@ from runtime.messages import Person
 from runtime.store.floorplan import EntranceLine
 from runtime.store.people.identity import GlobalTracks, Joining
 from runtime.store.people.links import MAX_AWAY
-from runtime.store.people.looks import MAX_VECTORS, Gallery, Likeness, told, vector_of
+from runtime.store.people.looks import MAX_VECTORS, Gallery, Likeness, encode, vector_of
 from runtime.store.people.transit import CLIP, TransitTimes
 
 AREA_M2 = 300.0
@@ -20,7 +20,7 @@ SIZE = 64
 def look(seed: int, noise: float = 0.3) -> bytes:
     """How a visitor looks, a little different each time."""
     own = np.random.default_rng(seed).normal(size=SIZE)
-    return told(own / np.linalg.norm(own) + noise * np.random.default_rng().normal(size=SIZE) / SIZE**0.5)
+    return encode(own / np.linalg.norm(own) + noise * np.random.default_rng().normal(size=SIZE) / SIZE**0.5)
 
 
 def walk(
@@ -95,7 +95,7 @@ def test_those_out_of_sight_are_bounded_and_forgotten_in_time() -> None:
 def test_vectors_of_another_network_are_no_evidence_and_no_fault() -> None:
     people = GlobalTracks(AREA_M2, entrances=(DOOR,))
     first = walk(people, "door", 1, 0.0, 0.0, 4.0, look(1))
-    assert walk(people, "back", 1, 12.5, 12.0, 8.0, told(np.ones(16))) != first
+    assert walk(people, "back", 1, 12.5, 12.0, 8.0, encode(np.ones(16))) != first
 
 
 def test_a_gallery_keeps_a_few_vectors_of_as_many_cameras_as_there_are() -> None:
@@ -109,7 +109,7 @@ def test_a_gallery_keeps_a_few_vectors_of_as_many_cameras_as_there_are() -> None
 def test_a_likeness_is_worth_what_it_is_in_this_shop() -> None:
     one, alike = (
         vector_of(look(1, 0.0)),
-        vector_of(told(vector_of(look(1, 0.0)) + 0.9 * vector_of(look(2, 0.0)))),
+        vector_of(encode(vector_of(look(1, 0.0)) + 0.9 * vector_of(look(2, 0.0)))),
     )
     usual, uniform = Likeness(), Likeness()
     for _ in range(500):

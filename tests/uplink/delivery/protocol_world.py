@@ -245,7 +245,7 @@ class ConsumerSide:
         self._link = ModelLink(BrokerSettings(host="model"), CONSUMER, permits=Permits())
         self._link.connect()
         for stream in self._store.streams():
-            self._receiver._tell_position(self._link, stream)  # type: ignore[arg-type]
+            self._receiver._publish_position(self._link, stream)  # type: ignore[arg-type]
         topic = wire.topic(ORIGIN, "status")
         if topic in self._broker.retained:
             self._broker.for_consumer.append(Received(topic, self._broker.retained[topic], True))

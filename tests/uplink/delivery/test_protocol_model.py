@@ -159,7 +159,7 @@ def answers_come_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     def greet(self: Receiver, *arguments: object) -> None:
         whole(self, *arguments)  # type: ignore[arg-type]
         for stream in self._store.streams():
-            self._tell_position(ModelLink.broker.links[CONSUMER], stream)  # type: ignore[arg-type]
+            self._publish_position(ModelLink.broker.links[CONSUMER], stream)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Receiver, "_take_status", greet)
 

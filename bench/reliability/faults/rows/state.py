@@ -215,12 +215,12 @@ def _remount(folder: Path, how: str) -> None:
 def secret_in_uri(times: int) -> Outcome:
     """Two cameras have their passwords in the query and in the path of their URIs."""
 
-    def tell_secrets(store: dict[str, Any]) -> None:
+    def add_secrets(store: dict[str, Any]) -> None:
         for camera, uri in zip(store["cameras"], SECRET_URIS, strict=True):
             camera["uri"] = uri
         store["log"] = {"level": "debug"}
 
-    with fresh_trial(tell_secrets, cameras=len(SECRET_URIS)) as trial:
+    with fresh_trial(add_secrets, cameras=len(SECRET_URIS)) as trial:
         trial.start()
         for _ in range(times):
             trial.say(AWAY)

@@ -4,7 +4,7 @@ import numpy as np
 
 from runtime import messages
 from runtime.messages import PersonsSeen
-from runtime.vision.heads.looks_told import AGAIN_S, MAX_AT_ONCE, MAX_PERSONS, LooksTold
+from runtime.vision.heads.embedding_reports import AGAIN_S, MAX_AT_ONCE, MAX_PERSONS, EmbeddingReports
 from runtime.vision.records import persons_seen
 from runtime.vision.track import CameraView, FloorTracker, Track, TrackerSettings
 
@@ -12,7 +12,7 @@ RED, BLUE = np.eye(4)[0], np.eye(4)[1]
 
 
 def test_looks_are_told_once_and_again_where_they_change() -> None:
-    told = LooksTold()
+    told = EmbeddingReports()
     assert set(told.due({1: RED}, 0.0)) == {1}
     assert told.due({1: RED}, 5.0) == {}
     assert told.due({1: BLUE}, AGAIN_S / 2) == {}
@@ -20,14 +20,14 @@ def test_looks_are_told_once_and_again_where_they_change() -> None:
 
 
 def test_looks_of_a_track_that_is_gone_are_forgotten() -> None:
-    told = LooksTold()
+    told = EmbeddingReports()
     told.due({1: RED}, 0.0)
     told.due({}, 0.1)
     assert set(told.due({1: RED}, 0.2)) == {1}
 
 
 def test_of_many_newcomers_some_are_told_later() -> None:
-    told, looks = LooksTold(), dict.fromkeys(range(20), RED)
+    told, looks = EmbeddingReports(), dict.fromkeys(range(20), RED)
     first = told.due(looks, 0.0)
     assert len(first) == MAX_AT_ONCE
     assert not first.keys() & told.due(looks, 0.1).keys()
@@ -35,7 +35,7 @@ def test_of_many_newcomers_some_are_told_later() -> None:
 
 def test_the_largest_record_with_looks_can_be_sent() -> None:
     tracks = [Track(n, 0.0, (1e3 / 3,) * 4, 1 / 3, (1 / 3, 1 / 3), None, None) for n in range(MAX_PERSONS)]
-    looks = LooksTold().due({track.id: np.ones(1024) for track in tracks if track.id is not None}, 0.0)
+    looks = EmbeddingReports().due({track.id: np.ones(1024) for track in tracks if track.id is not None}, 0.0)
     values = {
         "action": dict.fromkeys(range(MAX_PERSONS), (1 / 3,)),
         "more": dict.fromkeys(range(MAX_PERSONS), (1 / 3,) * 8),
