@@ -42,6 +42,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.geometry": ("tagsight.errors",),
     "runtime.messages": BASE,
     "runtime.config": (*BASE, "runtime.geometry", "runtime.packing"),
+    "runtime.flip_days_file": ("runtime.store.garments.flip_days",),
     "runtime.reader_settings": ("rfid_reader.settings", "runtime.config"),
     "runtime.frames": GROUND,
     "runtime.vision": (
@@ -105,6 +106,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "web",
         "engines",
         "rfid_reader",
+        "runtime.flip_days_file",
         "runtime.reader_settings",
     ),
     "runtime.supervisor": (

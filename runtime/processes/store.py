@@ -21,6 +21,7 @@ import msgspec
 from contract.envelope import Origin
 from contract.facts import Fact
 from runtime import messages
+from runtime.flip_days_file import FLIP_DAYS, remember_days, remembered_days
 from runtime.messages import (
     CameraNow,
     Committed,
@@ -39,11 +40,13 @@ from runtime.processes.console_line import ConsoleLine
 from runtime.processes.service import Input, Service
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
+from runtime.store.garments.flip_days import FlipDays
 from runtime.store.setup import setup_of
 from runtime.uplink.outbox.opening import OpeningOutbox
 from runtime.uplink.outbox.writer import Outbox
 
 ADVANCE_EVERY_S = 0.1
+REMEMBER_EVERY_S = 60.0
 FLOOR_EVERY_S = 0.2
 """How often the console is told who is where, while somebody looks."""
 RECORDS_AT_ONCE = 512
@@ -80,12 +83,15 @@ class StoreProcess(Service):
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
         self._progress_s = self.clock.now()
         self._revision = ""
+        self._flip_days_path = spec.outbox.parent / FLIP_DAYS
+        self._flip_days = FlipDays(spec.floor_plan().timezone, remembered_days(self._flip_days_path))
         self._send_setup(spec)
         self.accept("records", 1, self._attach, self._detach)
         self.accept("console", 1, self._console.attach, self._console.detach)
         self.configured_by(StoreSpec, self._apply_config)
         self.every(ADVANCE_EVERY_S, self._advance)
         self.every(FLOOR_EVERY_S, self._send_floor)
+        self.every(REMEMBER_EVERY_S, self._remember)
 
     def inputs(self) -> list[Input]:
         """Each peer that sends records, and the console with what it wants to be told."""
@@ -106,6 +112,7 @@ class StoreProcess(Service):
         for name in list(self._peers):
             self._detach(name)
         self._keep(self._behaviour.finish(self.clock.now()))
+        self._remember()
         self._outbox.flush(CLOSING_S)
         self._announce_committed()
         self._forget("uplink")
@@ -192,7 +199,11 @@ class StoreProcess(Service):
 
     def _keep(self, facts: Sequence[Fact]) -> None:
         if facts:
+            self._flip_days.take(facts)
             self._outbox.append(facts)
+
+    def _remember(self) -> None:
+        remember_days(self._flip_days_path, self._flip_days.days())
 
     def _announce_committed(self) -> None:
         seq = self._outbox.state().committed_seq
@@ -243,10 +254,10 @@ class StoreProcess(Service):
         values |= {name: float(count) for name, count in self._behaviour.counts().items()}
         drops = {**self._drops, "events the outbox had to drop": outbox.dropped}
         progress_s = self._progress_s if self._peers else now_s
-        state, detail = HealthState.LIVE, ""
+        state, detail = HealthState.LIVE, self._flip_days.remark(now_s)
         if outbox.fault:
             state = HealthState.DISK if self._outbox.opened else HealthState.NO_OUTBOX
-            detail = f"{outbox.fault}; events wait in memory"
+            detail = "; ".join(filter(None, (f"{outbox.fault}; events wait in memory", detail)))
         return Health(self.name, state, now_s, progress_s, detail, values, drops)
 
 

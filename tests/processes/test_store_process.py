@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ from runtime.config import (
     StoreConfig,
     Zone,
 )
+from runtime.flip_days_file import FLIP_DAYS
 from runtime.messages import (
     Attach,
     Committed,
@@ -41,6 +43,7 @@ from runtime.messages import (
     TagFlip,
 )
 from runtime.processes import store
+from runtime.store.garments.flip_days import FlipDay
 from runtime.uplink.outbox.reader import OutboxReader
 
 EPC = "E28011600000000000000001"
@@ -180,6 +183,36 @@ def test_health_of_the_processes_becomes_events(shop: Shop) -> None:
     assert [(fact.process, fact.values["fps"], fact.drops["reader busy"]) for fact in told] == [
         ("camera:cam", 9.9, 2)
     ]
+
+
+def test_a_day_unlike_the_one_before_is_said_in_health_also_after_a_restart(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date()
+    days = [
+        FlipDay((today - timedelta(days=ago)).isoformat(), 100, flips) for ago, flips in ((2, 90), (1, 12))
+    ]
+    (tmp_path / FLIP_DAYS).write_bytes(msgspec.json.encode(days))
+    shop = Shop(tmp_path)
+    assert shop.health().detail.startswith("fewer flips: 0.12 a visitor")
+    send_all(shop.attach("vision"), walk_in(shop.clock.now() - 8.5))
+    messages.send(shop.attach("reader:r"), TagFlip("r", 1, EPC, shop.clock.now() - 2, shop.clock.now(), 0.9))
+    shop.stop()
+    found = msgspec.json.decode((tmp_path / FLIP_DAYS).read_bytes(), type=list[FlipDay])
+    assert found[:2] == days
+    assert sum(one.flips for one in found[2:]) == sum(one.visitors for one in found[2:]) == 1
+    shop.control.close()
+    shop.uplink.close()
+
+
+def test_days_that_cannot_be_read_are_said_and_the_shop_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FLIP_DAYS).write_text('[{"day": 3}]')
+    shop = Shop(tmp_path)
+    assert shop.health().detail == ""
+    shop.stop()
+    assert "not read, flips per visitor are compared from today on" in caplog.text
+    shop.control.close()
+    shop.uplink.close()
 
 
 def test_records_that_cannot_be_are_dropped_and_counted(shop: Shop) -> None:
