@@ -39,7 +39,7 @@ def _usual(survived: Survived) -> str:
 
 
 def _print_failures(console: Console, survived: list[Survived], usual: list[str]) -> None:
-    head = ("fault", "reads again after", "sllurp's client", "sent / heard / lost", "beside it", "")
+    head = ("fault", "reads again after", "sllurp's client", "sent / received / lost", "beside it", "")
     table = Table(*head)
     for one, other in zip(survived, usual, strict=True):
         account = one.account
@@ -47,7 +47,7 @@ def _print_failures(console: Console, survived: list[Survived], usual: list[str]
             one.fault,
             f"{one.recovery_s:.1f} s",
             other,
-            f"{account.sent} / {account.heard} / {account.lost}",
+            f"{account.sent} / {account.received} / {account.lost}",
             f"{one.said}; up to {one.attempts_per_s} attempts/s",
             "passed" if one.passed else "FAILED",
         )
@@ -64,7 +64,7 @@ def _print_storm(console: Console, weather: Weather) -> None:
         f"{weather.seconds:.0f} s, {sum(weather.strikes.values())} faults, "
         f"{weather.connections} connections, {weather.malformed} malformed frames",
         f"reads sent before a fault {account.sent}, behind a malformed frame {account.unowed}",
-        f"heard {account.heard}, lost {account.lost}, twice {account.twice}, wrong {account.wrong}",
+        f"received {account.received}, lost {account.lost}, twice {account.twice}, wrong {account.wrong}",
         f"descriptors {before.descriptors} -> {after.descriptors}, threads {before.threads} -> "
         f"{after.threads}, memory {before.memory_mb:.1f} -> {after.memory_mb:.1f} MB",
         "passed" if weather.passed else "FAILED",

@@ -111,7 +111,7 @@ def unknown_message() -> Survived:
 
 
 def one_tag_a_report() -> Survived:
-    """Report after every tag: the inventory must not end there, so every read of the air is heard."""
+    """Report after every tag: the inventory must not end there, so every read of the air is received."""
     with SessionRig(RATE_HZ, MAX_S) as rig:
         first_s = rig.read_more(1)
         made, seconds = rig.source.made, rig.read_more(300)

@@ -90,19 +90,19 @@ def session_meets_emulator(seconds: float) -> Meeting:
     """Our session reads llrpkit's emulated reader for a while."""
     peer = "llrpkit 0.3.0, its emulator"
     command = [peers_python(), SCRIPTS / "llrpkit_emulator.py"]
-    heard: list[ReadTable] = []
+    received: list[ReadTable] = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as emulator:
         assert emulator.stdout is not None
         port = int(emulator.stdout.readline() or 0)
         if not port:
             return Meeting(peer, "failed", "it did not start")
-        session = ReaderSession(ReaderSettings("127.0.0.1", port), heard.append)
+        session = ReaderSession(ReaderSettings("127.0.0.1", port), received.append)
         session.start()
         time.sleep(seconds)
         health = session.health()
         session.stop()
         emulator.communicate(timeout=LIMIT_S)
-    reads = ReadTable.concatenate(heard)
+    reads = ReadTable.concatenate(received)
     phases = int((~np.isnan(reads.phase_rad)).sum())
     tags = len(np.unique(reads.epc))
     antennas = sorted(set(reads.antenna.tolist()))
@@ -116,10 +116,10 @@ def session_meets_emulator(seconds: float) -> Meeting:
 def tshark_sees(seconds: float) -> Meeting:
     """tshark looks at our session with our simulated reader: from connect to close, with events."""
     program = tshark()
-    heard: list[int] = []
+    received: list[int] = []
     with SimulatedReader(NumberedSource(RATE_HZ)) as reader, RecordingRelay(reader.port) as relay:
         session = ReaderSession(
-            ReaderSettings("127.0.0.1", relay.port), lambda reads: heard.append(len(reads))
+            ReaderSettings("127.0.0.1", relay.port), lambda reads: received.append(len(reads))
         )
         session.start()
         time.sleep(seconds / 2)
@@ -132,12 +132,12 @@ def tshark_sees(seconds: float) -> Meeting:
         relay.write_pcap(capture)
         found = dissect(program, capture)
     said = (
-        f"{sum(found.messages.values())} messages of {len(found.messages)} types, {sum(heard)} reads: "
+        f"{sum(found.messages.values())} messages of {len(found.messages)} types, {sum(received)} reads: "
         f"{len(found.malformed)} malformed; Impinj parameter 68 unknown to it {found.doppler} times"
     )
     if found.malformed:
         said += f" (first: {found.malformed[0]})"
-    good = not found.malformed and len(found.messages) >= 18 and sum(heard) >= 0.3 * RATE_HZ * seconds
+    good = not found.malformed and len(found.messages) >= 18 and sum(received) >= 0.3 * RATE_HZ * seconds
     return Meeting("tshark", "passed" if good else "failed", said)
 
 

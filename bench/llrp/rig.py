@@ -28,14 +28,14 @@ ATTEMPT_EVENT = tlv(256, u16(0))
 @dataclass(frozen=True)
 class ReadAccount:
     """sent: reads that left the reader completely, with nothing malformed before them on their connection.
-    unowed: those that left behind something malformed (the session has to close there). heard: reads the
-    session delivered. lost: sent and never heard. twice: heard more than once. wrong: heard with other values
-    than were sent.
+    unowed: those that left behind something malformed (the session has to close there). received: reads the
+    session delivered. lost: sent and never received. twice: received more than once. wrong: received with
+    other values than were sent.
     """
 
     sent: int
     unowed: int
-    heard: int
+    received: int
     lost: int
     twice: int
     wrong: int
@@ -46,7 +46,7 @@ class ReadAccount:
 
 
 class Ledger:
-    """How often each of at most `capacity` numbered reads was sent and heard."""
+    """How often each of at most `capacity` numbered reads was sent and received."""
 
     def __init__(self, capacity: int) -> None:
         self._sent = np.zeros(capacity, np.uint8)
@@ -55,7 +55,7 @@ class Ledger:
         self._unowed = 0
         self._spoilt = False
         self.heard_at_s = 0.0
-        """Monotonic time of the last read heard."""
+        """Monotonic time of the last read received."""
 
     def note_sent(self, message: bytes) -> None:
         """Called by the reader for everything that has left completely."""
@@ -91,14 +91,14 @@ class Ledger:
         self._wrong += int((~right).sum())
         self.heard_at_s = time.monotonic()
 
-    def heard(self) -> int:
+    def received(self) -> int:
         return int(self._heard.sum(dtype=np.int64))
 
     def account(self) -> ReadAccount:
         return ReadAccount(
             int(self._sent.sum(dtype=np.int64)),
             self._unowed,
-            self.heard(),
+            self.received(),
             int((self._sent > self._heard).sum()),
             int((self._heard > 1).sum()),
             self._wrong,
@@ -144,9 +144,9 @@ class SessionRig:
         return time.monotonic() - start_s
 
     def read_more(self, count: int = 1, limit_s: float = 60.0) -> float:
-        """Wait until `count` further reads were heard; returns the seconds it took."""
-        goal = self.ledger.heard() + count
-        return self.wait(lambda: self.ledger.heard() >= goal, limit_s)
+        """Wait until `count` further reads were received; returns the seconds it took."""
+        goal = self.ledger.received() + count
+        return self.wait(lambda: self.ledger.received() >= goal, limit_s)
 
     def strike(self, kind: str, seconds: float = 0.0, size: int = 1) -> None:
         """Let a fault happen, and return once it has begun."""
@@ -155,7 +155,7 @@ class SessionRig:
         self.wait(lambda: self.reader.faults_done > before, 5.0)
 
     def settle(self) -> ReadAccount:
-        """Stop the session in good order; what was sent to it and what it heard."""
+        """Stop the session in good order; what was sent to it and what it received."""
         self.session.stop()
         self.wait(self.reader.idle, SETTLE_S)
         return self.ledger.account()

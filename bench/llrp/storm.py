@@ -116,7 +116,7 @@ def storm(
             took_s = strike_once(rig, kind, lasts_s, rng.randint(1, 4))
             strikes[kind] = strikes.get(kind, 0) + 1
             worst_s[kind] = max(worst_s.get(kind, 0.0), took_s)
-            tell(f"{left_s:.0f} s to go, {sum(strikes.values())} faults, {rig.ledger.heard()} reads heard")
+            tell(f"{left_s:.0f} s to go, {sum(strikes.values())} faults, {rig.ledger.received()} reads")
             time.sleep(rng.uniform(0.2, 1.5))
         rig.read_more(10)
         after, health = footprint(), rig.session.health()

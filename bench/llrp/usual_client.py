@@ -21,20 +21,20 @@ WATCHED_S = 15.0
 
 
 class UsualClient:
-    """The client in a process of its own, and how many reads it has heard; use as a context manager."""
+    """The client in a process of its own, and how many reads it has received; use as a context manager."""
 
     def __init__(self, port: int) -> None:
         command = [str(peers_python()), str(SCRIPT), "127.0.0.1", str(port), str(MAX_S)]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        self.heard = 0
+        self.received = 0
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def _follow(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.heard = int(line)
+            self.received = int(line)
 
     def __enter__(self) -> UsualClient:
         self._thread.start()
@@ -65,14 +65,14 @@ def usual_client_under(fault: str, seconds: float = 0.0, outlasted_s: float = 0.
     Raises TagsightError where sllurp's client is not on this machine.
     """
     with SimulatedReader(NumberedSource(RATE_HZ)) as reader, UsualClient(reader.port) as client:
-        if _until(lambda: client.heard > 50, START_S) is None:
+        if _until(lambda: client.received > 50, START_S) is None:
             return "did not begin to read"
         connects = reader.connects
         reader.fault(fault, seconds)
         _until(lambda: reader.faults_done == 1, 5.0)
         time.sleep(max(0.5, outlasted_s))
-        before = client.heard
-        took_s = _until(lambda: client.heard > before + 20, WATCHED_S)
+        before = client.received
+        took_s = _until(lambda: client.received > before + 20, WATCHED_S)
         attempts = reader.connects - connects
         if took_s is None:
             return f"not within {WATCHED_S:.0f} s" + ("" if client.alive() else "; it ended")

@@ -34,13 +34,13 @@ def read_of(report: dict[str, Any]) -> tuple[str, int | None, float | None, floa
 
 
 def listen(host: str, port: int, seconds: float) -> list[Any]:
-    heard: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
     client = LLRPReaderClient(host, port, LLRPReaderConfig(WANTED))
-    client.add_tag_report_callback(lambda _, reports: heard.extend(reports))
+    client.add_tag_report_callback(lambda _, reports: received.extend(reports))
     client.connect()
     time.sleep(seconds)
     client.disconnect(timeout=3)
-    return [read_of(report) for report in heard]
+    return [read_of(report) for report in received]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""sllurp's own client, set to reconnect for ever: prints how many reads it has heard, ten times a second."""
+"""sllurp's own client, set to reconnect for ever: prints how many reads it received, ten times a second."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ WANTED: dict[str, Any] = {
 
 
 def count(host: str, port: int, seconds: float) -> None:
-    heard = 0
+    received = 0
 
     def take(_: object, reports: list[Any]) -> None:
-        nonlocal heard
-        heard += len(reports)
+        nonlocal received
+        received += len(reports)
 
     client = LLRPReaderClient(host, port, LLRPReaderConfig(WANTED))
     client.add_tag_report_callback(take)
     end_s = time.monotonic() + seconds
     client.connect()
     while time.monotonic() < end_s:
-        print(heard, flush=True)
+        print(received, flush=True)
         time.sleep(0.1)
 
 

@@ -105,7 +105,7 @@ def test_the_ledger_tells_lost_doubled_and_changed_reads() -> None:
     ledger.note_reads(changed)
     ledger.note_sent(corrupt_report())
     ledger.note_sent(as_llrp(reads.take(slice(3, 4))))
-    assert ledger.account() == ReadAccount(sent=4, unowed=1, heard=4, lost=1, twice=1, wrong=1)
+    assert ledger.account() == ReadAccount(sent=4, unowed=1, received=4, lost=1, twice=1, wrong=1)
     assert not ledger.account().sound
 
 
