@@ -165,6 +165,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tagsight.yaml_files",
     ),
     "fleet.forecast": ("fleet.errors",),
+    "fleet.search": ("fleet.errors", "tagsight.yaml_files"),
     "fleet.flink": ("fleet.ingest.columns", "fleet.models"),
     "fleet.cli": (
         "fleet.embedded",
