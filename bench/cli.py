@@ -44,7 +44,10 @@ BENCHMARKS = {
     ),
     "fleet": ("bench.fleet.command", "The warehouse: every row on many seeds, cost, kills, slow queries."),
     "forecast": ("bench.fleet.forecast", "Footfall 90 days ahead on real counts against medians."),
-    "search": ("bench.fleet.search", "Words to garment pictures: trained towers against BM25 and the kind."),
+    "search": (
+        "bench.fleet.search.command",
+        "Words to garment pictures: trained towers against BM25 and the kind.",
+    ),
     "fuzz": ("bench.reliability.fuzz.command", "Mutated input for parsers of config, payloads, outbox."),
 }
 

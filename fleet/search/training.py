@@ -19,7 +19,7 @@ HARD_KINDS = 2
 CLIP = 2.0
 
 
-class Recipe(NamedTuple):
+class TowerRecipe(NamedTuple):
     """`loss`: `margin`, `softmax` or `multi-similarity`; `hard`: every second batch is of two kinds only.
 
     `forgotten`: share of words that are learnt by their concept alone.
@@ -56,7 +56,7 @@ def trained(
     pictures: Pictures,
     described: Described,
     vocabulary: Vocabulary,
-    recipe: Recipe,
+    recipe: TowerRecipe,
     seed: int,
     held_out: frozenset[str] = frozenset(),
     by_concept: bool = True,
@@ -97,7 +97,11 @@ def trained(
 
 
 def _batch(
-    by_kind: list[npt.NDArray[np.intp]], count: int, recipe: Recipe, drawn: np.random.Generator, step: int
+    by_kind: list[npt.NDArray[np.intp]],
+    count: int,
+    recipe: TowerRecipe,
+    drawn: np.random.Generator,
+    step: int,
 ) -> npt.NDArray[np.intp]:
     if not recipe.hard or step % 2 == 0 or len(by_kind) < HARD_KINDS:
         return drawn.integers(0, count, recipe.batch)

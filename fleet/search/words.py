@@ -20,7 +20,7 @@ _PIECES = re.compile(r"(?P<run>(?:t(?=恤)|[\u3400-\u9fff])+)|[a-z0-9][a-z0-9'-]
 LONGEST_WORDS = 3
 
 
-class Reading(NamedTuple):
+class WordsRead(NamedTuple):
     """`words`: known words as the vocabulary spells them; `concepts`: theirs; `unknown`: the rest."""
 
     words: tuple[str, ...]
@@ -65,7 +65,7 @@ class Vocabulary:
         """In lower case, as they are read."""
         return self.facets[self.facet_of(concept)][concept]
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str) -> WordsRead:
         """The longest known words from left to right; plural endings of English are taken off."""
         words: list[str] = []
         unknown: list[str] = []
@@ -78,7 +78,7 @@ class Vocabulary:
             latin = []
             self._read_run(piece[0], words, unknown)
         self._read_latin(latin, words, unknown)
-        return Reading(tuple(words), tuple(self.concept_of[word] for word in words), tuple(unknown))
+        return WordsRead(tuple(words), tuple(self.concept_of[word] for word in words), tuple(unknown))
 
     def _read_latin(self, pieces: list[str], words: list[str], unknown: list[str]) -> None:
         at = 0

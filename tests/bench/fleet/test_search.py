@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bench.fleet.bm25 import bm25
-from bench.fleet.garments import garments
-from bench.fleet.search import search
-from bench.fleet.search_lists import Lists, drawn_lists, of_one_query_each
+from bench.fleet.search.bm25 import bm25
+from bench.fleet.search.command import search
+from bench.fleet.search.garments import garments
+from bench.fleet.search.lists import Lists, drawn_lists, of_one_query_each
 from fleet.errors import FleetError
 from fleet.search.asking import Asking, answers
 from fleet.search.looks import described, measured

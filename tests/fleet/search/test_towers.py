@@ -66,7 +66,7 @@ def test_towers_learn_what_was_drawn_into_pictures() -> None:
     torch = pytest.importorskip("torch", reason="the extra train is not installed")
     from fleet.search.ranking import ndcg
     from fleet.search.towers import embedded, embedded_queries
-    from fleet.search.training import Coder, Recipe, trained
+    from fleet.search.training import Coder, TowerRecipe, trained
 
     torch.set_num_threads(1)
     ours = vocabulary()
@@ -78,7 +78,7 @@ def test_towers_learn_what_was_drawn_into_pictures() -> None:
         pictures[row, 2 + 7 * kind : 12 + 7 * kind, 14 - half : 14 + half] = drawn.integers(60, 250)
     known = described(measured(pictures), kinds, ours)
     held_out = frozenset({"deep", "暗色"})
-    towers = trained(pictures, known, ours, Recipe(steps=40, batch=96), 0, held_out)
+    towers = trained(pictures, known, ours, TowerRecipe(steps=40, batch=96), 0, held_out)
 
     coder, images = Coder(ours, held_out), embedded(towers, pictures)
     for kind, text in enumerate(("deep tee", "deep pants", "暗色 sweater")):  # words that no training saw
@@ -86,6 +86,6 @@ def test_towers_learn_what_was_drawn_into_pictures() -> None:
         assert right.mean() < 0.2
         assert ndcg(images @ embedded_queries(towers, [coder.coded(text)])[0], right) > 0.8
 
-    full = trained(pictures, known, ours, Recipe(steps=3, batch=32), 0)
+    full = trained(pictures, known, ours, TowerRecipe(steps=3, batch=32), 0)
     with_torch = embedded_queries(full, [Coder(ours).coded("黑色毛衣")])[0]
     assert WordTower.of(ours, full).embed("黑色毛衣").embedding == pytest.approx(with_torch, abs=1e-5)

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bench.fleet.bm25 import bm25
-from bench.fleet.garments import Garments
-from bench.fleet.search_lists import Lists, drawn_lists, of_one_query_each, titles
-from bench.fleet.search_stream import StreamRecipe, judged, trained_stream
+from bench.fleet.search.bm25 import bm25
+from bench.fleet.search.garments import ProductPictures
+from bench.fleet.search.lists import Lists, drawn_lists, of_one_query_each, titles
+from bench.fleet.search.stream import StreamRecipe, judged, trained_stream
 from fleet.search.asking import Asking
 from fleet.search.index import GarmentIndex
 from fleet.search.ranking import Floats, best_weight, fused, ndcg, only_best
 from fleet.search.towers import Towers, embedded, embedded_queries
-from fleet.search.training import Coder, Recipe, trained
+from fleet.search.training import Coder, TowerRecipe, trained
 from fleet.search.word_tower import WordTower
 from fleet.search.words import Vocabulary
 
@@ -28,14 +28,14 @@ LEARNT, KEPT = 50_000, 10_000
 class Size(NamedTuple):
     """`lists` are judged of each split and half as many chosen on; `ablation`: steps of the towers there."""
 
-    recipe: Recipe
+    recipe: TowerRecipe
     stream: StreamRecipe
     lists: int
     ablation: int
 
 
-WHOLE = Size(Recipe(steps=300), StreamRecipe(steps=250), 500, 100)
-QUICK = Size(Recipe(steps=12, batch=64), StreamRecipe(steps=4, batch=8), 40, 4)
+WHOLE = Size(TowerRecipe(steps=300), StreamRecipe(steps=250), 500, 100)
+QUICK = Size(TowerRecipe(steps=12, batch=64), StreamRecipe(steps=4, batch=8), 40, 4)
 
 
 class Split(NamedTuple):
@@ -51,7 +51,7 @@ def scores(lists: Lists, by_list: Floats) -> list[float]:
     return [ndcg(*each) for each in zip(by_list, lists.is_right, strict=True)]
 
 
-def by_towers(towers: Towers, coder: Coder, lists: Lists, garments: Garments) -> Floats:
+def by_towers(towers: Towers, coder: Coder, lists: Lists, garments: ProductPictures) -> Floats:
     """(lists, candidates): cosines."""
     shown, place = np.unique(lists.candidates, return_inverse=True)
     pictures = embedded(towers, garments.pictures[shown])[place.reshape(lists.candidates.shape)]
@@ -60,7 +60,7 @@ def by_towers(towers: Towers, coder: Coder, lists: Lists, garments: Garments) ->
     return found
 
 
-def split(garments: Garments, vocabulary: Vocabulary, number: int, size: Size) -> Split:
+def split(garments: ProductPictures, vocabulary: Vocabulary, number: int, size: Size) -> Split:
     """Pictures that are learnt from, chosen on and judged on are others, and others in each split."""
     order = np.random.default_rng(100 + number).permutation(len(garments.pictures))
     learnt, chosen_on, judged_on = order[:LEARNT], order[LEARNT : LEARNT + KEPT], order[LEARNT + KEPT :]
@@ -108,7 +108,7 @@ def split(garments: Garments, vocabulary: Vocabulary, number: int, size: Size) -
 def _after(
     towers: Towers,
     coder: Coder,
-    garments: Garments,
+    garments: ProductPictures,
     rows: npt.NDArray[np.intp],
     asking: Asking,
     number: int,
@@ -135,7 +135,7 @@ def _after(
     return found
 
 
-def ablation(garments: Garments, vocabulary: Vocabulary, size: Size, seed: int) -> dict[str, float]:
+def ablation(garments: ProductPictures, vocabulary: Vocabulary, size: Size, seed: int) -> dict[str, float]:
     """Short runs of the same length: losses, hard negatives; and words that were held out, by their concepts
     and without. Mean NDCG@5."""
     order = np.random.default_rng(100 + seed).permutation(len(garments.pictures))
@@ -178,7 +178,7 @@ def held_out_words(vocabulary: Vocabulary) -> frozenset[str]:
 
 
 def timed(
-    towers: Towers, garments: Garments, vocabulary: Vocabulary, texts: list[str], count: int
+    towers: Towers, garments: ProductPictures, vocabulary: Vocabulary, texts: list[str], count: int
 ) -> dict[str, Any]:
     """A search as somebody types it, words to ten pictures, among `count`: by index and by every picture."""
     once = embedded(towers, garments.pictures[:count])

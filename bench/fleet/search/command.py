@@ -8,7 +8,7 @@ import click
 import msgspec
 import numpy as np
 
-from bench.fleet.garments import garments
+from bench.fleet.search.garments import garments
 from fleet.errors import FleetError
 from fleet.search.asking import Asking
 from fleet.search.words import vocabulary as our_vocabulary
@@ -30,7 +30,7 @@ def search(splits: int, quick: bool, as_json: bool) -> None:
     try:
         import torch
 
-        from bench.fleet import search_parts as parts
+        from bench.fleet.search import parts
     except ImportError as error:
         raise FleetError(
             f"not run: the towers are trained with torch: pip install 'tagsight[train]' ({error})"

@@ -7,7 +7,7 @@ import sqlite3
 
 import numpy as np
 
-from bench.fleet.search_lists import Lists
+from bench.fleet.search.lists import Lists
 from fleet.search.ranking import Floats
 from fleet.search.words import Vocabulary
 

@@ -18,14 +18,14 @@ KINDS = ("t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", 
 """The labels in their order, as the vocabulary calls them."""
 
 
-class Garments(NamedTuple):
+class ProductPictures(NamedTuple):
     """70,000 grey pictures of 28 x 28, and what kind and looks are said of each."""
 
     pictures: Pictures
     described: Described
 
 
-def garments(vocabulary: Vocabulary) -> Garments:
+def garments(vocabulary: Vocabulary) -> ProductPictures:
     """Raises FleetError where they have not been fetched."""
     folder = _folder()
     pictures, labels = (
@@ -33,7 +33,7 @@ def garments(vocabulary: Vocabulary) -> Garments:
         for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
     )
     number = np.array([vocabulary.concepts.index(kind) for kind in KINDS])
-    return Garments(pictures, described(measured(pictures), number[labels], vocabulary))
+    return ProductPictures(pictures, described(measured(pictures), number[labels], vocabulary))
 
 
 def _folder() -> Path:
