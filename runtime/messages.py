@@ -11,6 +11,7 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
     console -> store        WatchRequest
     console -> camera       FrameWanted, FrameDone, for FrameReady
     child   -> supervisor   Health
+    console -> supervisor   ReloadWanted
     supervisor -> child     Attach, Detach, Configure, Stop; Health of the others to the store process
 """
 
@@ -218,6 +219,10 @@ class Health(msgspec.Struct, frozen=True, tag=True, array_like=True):
             msgspec.structs.force_setattr(self, "detail", shown)
 
 
+class ReloadWanted(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The configuration file is another one: read it again, as on SIGHUP."""
+
+
 class Attach(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """A peer to talk to: `role` says what the accompanying descriptors are, `name` whose.
 
@@ -264,6 +269,7 @@ Message = (
     | FloorNow
     | CameraNow
     | Health
+    | ReloadWanted
     | Attach
     | Detach
     | Configure

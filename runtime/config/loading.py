@@ -14,6 +14,7 @@ from runtime.config.checks.maps import check_maps
 from runtime.config.checks.sections import (
     check_areas,
     check_articles,
+    check_camera_places,
     check_engines,
     check_entrances,
     check_names,
@@ -33,6 +34,7 @@ CHECKS = (
     check_site,
     check_names,
     check_cameras,
+    check_camera_places,
     check_maps,
     check_entrances,
     check_view,
@@ -123,5 +125,6 @@ def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:
         console=draft.console,
         state_dir=draft.state_dir,
         epcs_file=draft.epcs_file,
+        file=file.absolute(),
     )
     return Examined(store, found)

@@ -28,6 +28,9 @@ from runtime.config.sections import (
     Zone,
 )
 
+FILLED_IN = ("file",)
+"""What loading adds: no keys of `store.yaml`."""
+
 
 class StoreConfig(Section, frozen=True, kw_only=True):
     """One store, one box: everything `tagsight run` needs to know."""
@@ -62,6 +65,9 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     state_dir: Annotated[Path, Meta(description="where the outbox and other state live")] = field(
         default_factory=lambda: Path("state")
     )
+
+    file: Path | None = None
+    """Where it was read from."""
 
     def outbox_path(self) -> Path:
         """The outbox's file: `uplink.outbox`, or `outbox.db` in the state folder."""

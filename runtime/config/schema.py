@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from runtime.config.model import StoreConfig
+from runtime.config.model import FILLED_IN, StoreConfig
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a store's config, made from the declarations themselves."""
     schema = msgspec.json.schema(StoreConfig, schema_hook=_path_schema)
+    for name in FILLED_IN:
+        schema["$defs"]["StoreConfig"]["properties"].pop(name)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "tagsight store.yaml",

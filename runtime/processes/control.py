@@ -1,4 +1,4 @@
-"""A child's line to its supervisor: commands and descriptors in, health out."""
+"""A child's line to its supervisor: commands and descriptors in, health and wishes out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from runtime import messages
-from runtime.messages import Configure, Health, Message, PeerGone, Stop
+from runtime.messages import Configure, Health, Message, PeerGone, ReloadWanted, Stop
 
 Handler = Callable[[Message, tuple[int, ...]], bool]
 """Handles a command; True where it has taken over the descriptors that came with it."""
@@ -45,6 +45,14 @@ class ControlLine:
                 logging.getLogger().setLevel(message.log_level)
             if not handle(message, fds):
                 _close_unexpected(message, fds)
+
+    def ask_for_reload(self) -> bool:
+        """Say that the configuration file is another one; False where the supervisor does not listen now."""
+        try:
+            messages.send(self._sock, ReloadWanted())
+        except (BlockingIOError, PeerGone):
+            return False
+        return True
 
     def report(self, health: Health) -> None:
         """Report health; one that the supervisor does not take at once is counted, not waited for."""

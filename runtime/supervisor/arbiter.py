@@ -104,7 +104,7 @@ class Arbiter:
         self._group.receive_all(timeout_s=0.2)
         now_s = time.monotonic()
         self._group.check_progress(now_s)
-        if self._signals.reload:
+        if self._group.take_reload_wish() or self._signals.reload:
             self._signals.reload = False
             self._systemd.reloading()
             self._configuration.ask()

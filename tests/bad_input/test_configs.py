@@ -95,6 +95,10 @@ BAD_CONFIGS = {
         edited("[9, 10]]", "[90, 10]]"),
         "entrances[0].line[1]: [90, 10] lies off the floor; x from 0 to 20 and y from 0 to 12 m",
     ),
+    "a camera off the floor": (
+        edited("    entrance: true", "    entrance: true\n    at: [-1, 3]"),
+        "cameras[0].at: [-1, 3] lies off the floor; x from 0 to 20 and y from 0 to 12 m",
+    ),
     "an entrance with no inside": (
         edited("inside: [7, 8]", "inside: [7, 10]"),
         "entrances[0].inside: lies on the line, so neither side is inside; a point at least 0.1 m off",

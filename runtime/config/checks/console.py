@@ -7,13 +7,20 @@ from importlib.util import find_spec
 
 from runtime.config.parsing.draft import Draft
 
-PACKAGES = ("starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "multipart")
+PACKAGES = ("starlette", "uvicorn", "jinja2", "argon2", "itsdangerous", "multipart", "ruamel.yaml")
 """What the extra `console` brings; without them the box counts all the same."""
 
 
 def missing_packages() -> list[str]:
     """Those of PACKAGES that are not installed."""
-    return [name for name in PACKAGES if find_spec(name) is None]
+    return [name for name in PACKAGES if not _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def check_console(draft: Draft) -> None:

@@ -12,7 +12,11 @@ START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 def picture_size(file: Path) -> tuple[int, int] | None:
     """(width, height) in pixels, or None when the file is neither PNG nor JPEG. Raises OSError."""
     with file.open("rb") as stream:
-        head = stream.read(MAX_HEADER_BYTES)
+        return size_of(stream.read(MAX_HEADER_BYTES))
+
+
+def size_of(head: bytes) -> tuple[int, int] | None:
+    """As `picture_size`, of a picture's first bytes."""
     size = _png_size(head) or _jpeg_size(head)
     return size if size is not None and size[0] > 0 and size[1] > 0 else None
 

@@ -106,6 +106,13 @@ def check_articles(draft: Draft) -> None:
             _note_at(draft, place, wrong, "a tag belongs to one article")
 
 
+def check_camera_places(draft: Draft) -> None:
+    """Cameras hang over the floor."""
+    for index, camera in draft.cameras:
+        if camera.at is not None:
+            _check_on_floor(draft, f"cameras[{index}].at", camera.at)
+
+
 def check_readers(draft: Draft) -> None:
     """Every antenna has a port of its own and covers something that exists."""
     addresses: dict[tuple[str, int], int] = {}

@@ -11,7 +11,7 @@ import yaml
 from msgspec import inspect
 
 from runtime.config.mistakes import Weight
-from runtime.config.model import StoreConfig
+from runtime.config.model import FILLED_IN, StoreConfig
 from runtime.config.parsing.decode import Decoder
 from runtime.config.sections import (
     Camera,
@@ -38,7 +38,7 @@ def _kinds_of(section: type[msgspec.Struct]) -> dict[str, inspect.Type]:
     return {key: kind.type if isinstance(kind, inspect.Metadata) else kind for key, kind in kinds}
 
 
-KINDS = _kinds_of(StoreConfig)
+KINDS = {key: kind for key, kind in _kinds_of(StoreConfig).items() if key not in FILLED_IN}
 LISTS = tuple(key for key, kind in KINDS.items() if isinstance(kind, inspect.ListType))
 
 

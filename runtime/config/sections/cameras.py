@@ -61,6 +61,7 @@ class Camera(Section, frozen=True, kw_only=True):
     points: Annotated[
         list[PointPair], Meta(max_length=500, description="at least 4 measured places; instead of homography")
     ] = field(default_factory=list)
+    at: Annotated[FloorPoint | None, Meta(description="[x, y] of where it hangs, to draw it there")] = None
     entrance: Annotated[bool, Meta(description="watches an entrance: its analysis rate is lowered last")] = (
         False
     )

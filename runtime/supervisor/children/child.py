@@ -19,6 +19,7 @@ from runtime.messages import (
     HealthState,
     Message,
     PeerGone,
+    ReloadWanted,
     Stop,
     pair,
     receive,
@@ -53,6 +54,7 @@ class Timeouts:
 class Child:
     """A planned process, running or not. Times are monotonic seconds.
 
+    `wants_reload` is set where it says that the configuration file is another one.
     `ticket` is what the fork server's client gave for it: there is a process, or there will be one. `code` is
     how it ended, and `ended_s` when that was seen, until it is reaped.
     """
@@ -72,6 +74,7 @@ class Child:
     stop_requested: bool = False
     code: int | None = None
     ended_s: float | None = None
+    wants_reload: bool = False
     _stalled_since_s: float | None = None
     _well_since_s: float | None = None
     _aborted_s: float | None = None
@@ -149,6 +152,8 @@ class Child:
                 break
             if isinstance(message, Health):
                 reports.append(message)
+            elif isinstance(message, ReloadWanted):
+                self.wants_reload = True
         if reports:
             self.health, self.last_message_s = reports[-1], now_s
         return reports

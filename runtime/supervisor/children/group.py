@@ -107,6 +107,13 @@ class ChildGroup:
             if why:
                 log.error("%s makes no progress (%s): stopping it with a trace", child.name, why)
 
+    def take_reload_wish(self) -> bool:
+        """Whether one of them has said since that the configuration file is another one."""
+        wishing = [child for child in self.children.values() if child.wants_reload]
+        for child in wishing:
+            child.wants_reload = False
+        return bool(wishing)
+
     def forward(self, health: Health) -> None:
         """Tell the store process how a process is."""
         store = self.children.get("store")

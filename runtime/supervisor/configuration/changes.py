@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from runtime.config import StoreConfig
+from runtime.config.model import FILLED_IN
 from runtime.config.sections import Section
 from runtime.supervisor.topology import plan_processes
 
@@ -69,7 +70,7 @@ def _fixed_parts(config: StoreConfig) -> dict[str, Any]:
 
 def _steps(old: StoreConfig, new: StoreConfig) -> Iterator[tuple[str, str, StoreConfig]]:
     """Each difference: its key, what happened to it, and the old configuration with it alone applied."""
-    for section in StoreConfig.__struct_fields__:
+    for section in (name for name in StoreConfig.__struct_fields__ if name not in FILLED_IN):
         before, after = getattr(old, section), getattr(new, section)
         if isinstance(before, list):
             for key, what, items in _list_steps(section, before, after):
