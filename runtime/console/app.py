@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 
 from runtime.console.calibrate_pages import CalibratePages
 from runtime.console.daybook import Daybook
+from runtime.console.drawing.pages import LARGER, DrawPages
+from runtime.console.drawing.store_file import StoreFile
 from runtime.console.health_words import lines, verdict
 from runtime.console.link import KEY_FILE
 from runtime.console.live import Live
@@ -33,14 +35,24 @@ from web.security.sessions import Sessions
 from web.security.users import Role, Users
 
 HERE = Path(__file__).parent
-LINKS = {"/": "Live", "/today": "Today", "/calibrate": "Calibrate", "/health": "Health", "/people": "Users"}
-FOR_TECHNICIANS = ("/calibrate", "/people")
+LINKS = {
+    "/": "Live",
+    "/today": "Today",
+    "/draw": "Draw",
+    "/calibrate": "Calibrate",
+    "/health": "Health",
+    "/people": "Users",
+}
+FOR_TECHNICIANS = ("/draw", "/calibrate", "/people")
 DRAWINGS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 USERS_FILE = "users.json"
+VERSIONS = "versions"
+"""Folder of the configurations before this one."""
 
 
 class ShopPages:
-    """Everything behind the pages. `now` gives UTC seconds, `watch` hears whether anybody looks at the floor.
+    """Everything behind the pages. `now` gives UTC seconds, `watch` hears whether anybody looks at the floor,
+    `reload` asks the daemon to read its configuration again.
 
     Raises WebError where users or key cannot be read or made.
     """
@@ -53,6 +65,7 @@ class ShopPages:
         watch: Callable[[bool], None],
         watch_cameras: Callable[[], None],
         code: str,
+        reload: Callable[[], None] = lambda: None,
     ) -> None:
         zone = ZoneInfo(setup.timezone)
         self.setup = setup
@@ -67,6 +80,8 @@ class ShopPages:
         self._access = Access(self._sessions, secure=setup.has_tls, cookie=f"tagsight-{setup.port}")
 
         self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown)
+        file = None if setup.file is None else StoreFile(setup.file, setup.folder / VERSIONS)
+        self._draw = DrawPages(self._pages, file, lambda: self.shown, self._configuration_fault, reload, zone)
         self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now)
 
     def use(self, shown: ShownStore) -> None:
@@ -90,13 +105,14 @@ class ShopPages:
                 Route(DRAWING, viewer(self._drawing)),
                 Route("/health", viewer(self._health)),
                 *self._today.routes(access),
+                *self._draw.routes(access),
                 *self._calibrate.routes(access),
                 *accounts.routes(),
                 *self._pages.routes(),
             ],
             exception_handlers={HTTPException: self._refused, WebError: self._failed},
         )
-        return Guard(app, names=setup.names, loopback=setup.is_loopback, secure=setup.has_tls)
+        return Guard(app, names=setup.names, loopback=setup.is_loopback, secure=setup.has_tls, larger=LARGER)
 
     async def _live(self, request: Request) -> Response:
         await self.live.read()
@@ -135,6 +151,11 @@ class ShopPages:
             self.pictures.stream(viewer, lambda: self._may_still(request, "technician")),
             media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
         )
+
+    def _configuration_fault(self) -> str:
+        """What the supervisor says of a newer configuration, if anything."""
+        found = self.live.daybook.health().get("supervisor")
+        return found.detail if found is not None and "the configuration on disk" in found.detail else ""
 
     def _may_still(self, request: Request, role: Role = "viewer") -> bool:
         session = self._access.session_of(request)

@@ -25,6 +25,7 @@ class ShownCamera(msgspec.Struct, frozen=True):
     analysis_fps: float
     floor_map: Matrix | None = None
     image_size: tuple[int, int] | None = None
+    at: tuple[float, float] | None = None
 
 
 class ShownStore(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,7 @@ class ShownStore(msgspec.Struct, frozen=True, kw_only=True):
                     if (found := image_to_floor(camera)) is None
                     else msgspec.convert(found.matrix.tolist(), Matrix),
                     camera.image_size,
+                    camera.at,
                 )
                 for camera in config.cameras
             ],
@@ -81,6 +83,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     cert: Path | None
     key: Path | None
     names: list[str]
+    file: Path | None = None
+    """The configuration, where the shop can be drawn."""
 
     @property
     def is_loopback(self) -> bool:
@@ -114,6 +118,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
             cert=console.cert,
             key=console.key,
             names=console.names,
+            file=config.file,
         )
 
 

@@ -63,6 +63,7 @@ class ConsoleProcess(Service):
         self._server: WebServer | None = None
         self._fault = ""
         self._people_wanted = False
+        self._reload_wanted = False
         self._told = WatchRequest(False)
         self.accept("store", 1, self._attach_store, self._detach_store)
         self._cameras: dict[str, FrameConsumer] = {}
@@ -70,6 +71,7 @@ class ConsoleProcess(Service):
         self.accept("camera", 2, self._attach_camera, self._detach_camera)
         self.configured_by(ConsoleSpec, self._apply_config)
         self.every(TRY_EVERY_S, self._serve)
+        self.every(TRY_EVERY_S, self._pass_wish_on)
         self.every(ASK_EVERY_S, self._ask_for_frames)
 
     def inputs(self) -> list[Input]:
@@ -85,6 +87,7 @@ class ConsoleProcess(Service):
         """Somebody begins or ceases to look."""
         self._tell_store()
         self._ask_for_frames()
+        self._pass_wish_on()
 
     def finish(self) -> None:
         """Let the browsers go."""
@@ -121,7 +124,13 @@ class ConsoleProcess(Service):
         try:
             address = Address(self._spec.setup)
             self._pages = ShopPages(
-                self._spec.setup, self._spec.shown, self.clock.now, self._watch_people, self.wake, code
+                self._spec.setup,
+                self._spec.shown,
+                self.clock.now,
+                self._watch_people,
+                self.wake,
+                code,
+                self._want_reload,
             )
         except (ServerError, WebError) as error:
             self._say_fault(str(error))
@@ -143,6 +152,15 @@ class ConsoleProcess(Service):
     def _watch_people(self, wanted: bool) -> None:
         """Called by the server's thread."""
         self._people_wanted = wanted
+        self.wake()
+
+    def _pass_wish_on(self) -> None:
+        if self._reload_wanted and self.control.ask_for_reload():
+            self._reload_wanted = False
+
+    def _want_reload(self) -> None:
+        """Called by the server's thread."""
+        self._reload_wanted = True
         self.wake()
 
     def _tell_store(self) -> None:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,8 @@ from runtime.config import Console, StoreConfig, load
 from runtime.console.app import ShopPages
 from runtime.console.shown import Setup, ShownStore
 from runtime.uplink.outbox.writer import Outbox
+from tests.console.browsing import chromium
+from tests.console.daemon import Running, a_plaza, has_happened, wait_until
 
 CODE = "ABCD-EFGH-JKMN"
 PASSWORD = "four plain dull words"
@@ -28,9 +31,16 @@ class Shop:
     def __init__(self, config: StoreConfig) -> None:
         self.config = config
         self.watched: list[bool] = []
+        self.reloads: list[float] = []
         self.outbox = Outbox(config.outbox_path(), Origin("plaza", "demo-box"))
         self.pages = ShopPages(
-            Setup.of(config), ShownStore.of(config), time.time, self.watched.append, lambda: None, CODE
+            Setup.of(config),
+            ShownStore.of(config),
+            time.time,
+            self.watched.append,
+            lambda: None,
+            CODE,
+            lambda: self.reloads.append(time.time()),
         )
         self.app = self.pages.app()
 
@@ -89,6 +99,12 @@ class Browser:
         fields["token"] = self.token() if token is None else token
         return self.client.post(path, data=fields, headers=headers)
 
+    def send(self, path: str, body: object):  # type: ignore[no-untyped-def]
+        """JSON or bytes, as a page's own script sends it."""
+        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        headers = {"Origin": self.origin, "X-CSRF-Token": self.token()}
+        return self.client.post(path, content=data, headers=headers)
+
     def sign_in(self, name: str, password: str = PASSWORD) -> Browser:
         answer = self.post("/sign-in", name=name, password=password)
         assert answer.status_code == 303, answer.text
@@ -97,7 +113,11 @@ class Browser:
 
 @pytest.fixture
 def config(repo: Path, tmp_path: Path) -> StoreConfig:
-    plaza = load(repo / "runtime" / "demo" / "plaza.yaml", clips_needed=False)
+    (tmp_path / "box").mkdir()
+    (tmp_path / "box" / "vtest.avi").touch()
+    file = tmp_path / "box" / "store.yaml"
+    file.write_text((repo / "runtime" / "demo" / "plaza.yaml").read_text())
+    plaza = load(file)
     return msgspec.structs.replace(plaza, state_dir=tmp_path, console=Console(enabled=True))
 
 
@@ -106,3 +126,20 @@ def shop(config: StoreConfig) -> Iterator[Shop]:
     opened = Shop(config)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    executable = chromium()
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def running(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with a_plaza(browser, tmp_path_factory.mktemp("plaza")) as one:
+        wait_until(lambda: has_happened(one))
+        yield one

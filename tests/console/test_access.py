@@ -12,6 +12,7 @@ import pytest
 from runtime.config import StoreConfig
 from runtime.console.link import sign_in_link
 from tests.console.conftest import CODE, PASSWORD, Shop
+from tests.console.test_draw_pages import DRAWN
 
 FOR_VIEWERS = (
     "/",
@@ -41,7 +42,7 @@ FORMS = (
 
 def test_every_route_is_in_these_tables(shop: Shop) -> None:
     known = {*FOR_VIEWERS, *FOR_TECHNICIANS, *FORMS, "/live/stream"}
-    known |= {"/floor-drawing", "/calibrate/{camera}/still.jpg", "/calibrate/{camera}/judge"}
+    known |= {*DRAWN, "/floor-drawing", "/calibrate/{camera}/still.jpg", "/calibrate/{camera}/judge"}
     known |= {
         "/enter/{link}",
         "/static/{digest}/{name:path}",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -54,16 +55,24 @@ class Guard:
     """ASGI around an application. `names` are what the pages may be called by, beside addresses.
 
     A name that is not among them may be anybody's that points here (DNS rebinding). With `loopback` only the
-    names of this machine serve.
+    names of this machine serve. `larger` are paths to which more than MAX_BODY_BYTES
+    may be sent, and how much.
     """
 
     def __init__(
-        self, app: ASGIApp, *, names: Collection[str] = (), loopback: bool = True, secure: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        names: Collection[str] = (),
+        loopback: bool = True,
+        secure: bool = False,
+        larger: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._app = app
         self._names = LOOPBACK | {name.lower() for name in names}
         self._loopback = loopback
         self._secure = secure
+        self._larger = larger
         self._limit = RateLimit(BURST, EVERY_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +84,7 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, self._with_headers(send))
             return
-        await self._app(scope, _limited(receive), self._with_headers(send))
+        await self._app(scope, _limited(receive, self._most(scope)), self._with_headers(send))
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers, method = Headers(scope=scope), str(scope["method"])
@@ -88,15 +97,19 @@ class Guard:
             return PlainTextResponse(
                 "Too many requests; try again in a moment.\n", 429, {"Retry-After": f"{wait_s + 1:.0f}"}
             )
-        return None if method in SAFE else self._change_refusal(headers, address)
+        return None if method in SAFE else self._change_refusal(headers, address, self._most(scope))
 
-    def _change_refusal(self, headers: Headers, address: str) -> PlainTextResponse | None:
+    def _most(self, scope: Scope) -> int:
+        """Bytes of a body that may come to that path."""
+        return self._larger.get(str(scope["path"]), MAX_BODY_BYTES)
+
+    def _change_refusal(self, headers: Headers, address: str, most: int) -> PlainTextResponse | None:
         ours = f"{'https' if self._secure else 'http'}://{headers.get('host', '')}"
         if headers.get("origin", "") != ours:
             log.warning("a change from another origin was refused, asked for by %s", address)
             return PlainTextResponse("This came from another page than ours; nothing was changed.\n", 403)
         length = headers.get("content-length", "")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        if not length.isdigit() or int(length) > most:
             return PlainTextResponse("Too much at once; nothing was changed.\n", 413)
         return None
 
@@ -126,7 +139,7 @@ class Guard:
         return sending
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, most: int) -> Receive:
     """No more of a body than may come, whatever was announced."""
     seen = 0
 
@@ -134,7 +147,7 @@ def _limited(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MAX_BODY_BYTES:
+        if seen > most:
             return {"type": "http.disconnect"}
         return message
 
