@@ -86,11 +86,11 @@ def stays(facts: Iterable[Dwell]) -> list[ZoneStays]:
 
 
 def flows(facts: Iterable[Flow]) -> list[tuple[str, str, int]]:
-    """From, to, how many; the most first."""
+    """From, to, how many; the most first, by name where they are as many."""
     counts: Counter[tuple[str, str]] = Counter()
     for fact in facts:
         counts[fact.origin, fact.destination] += fact.transitions
-    return [(*way, count) for way, count in counts.most_common() if count]
+    return [(*way, counts[way]) for way in sorted(counts, key=lambda way: (-counts[way], way)) if counts[way]]
 
 
 def garments(

@@ -24,6 +24,8 @@ from web.table import csv_response
 
 SHADES = 9
 """Steps of the heatmap."""
+ROWS_SHOWN = 12
+"""Of ways and of garments; the page says where there are more."""
 
 
 class TodayPages:
@@ -67,8 +69,9 @@ class TodayPages:
             gates=self._live.gates(),
             hours=[(self._clock(hour.begin_s), hour) for hour in found],
             stays=today.stays(book.of(Dwell)),
-            flows=today.flows(book.of(Flow))[:10],
-            garments=today.garments(book.of(Flip), book.of(Interaction), book.of(TryOn))[:12],
+            flows=today.flows(book.of(Flow)),
+            garments=today.garments(book.of(Flip), book.of(Interaction), book.of(TryOn)),
+            rows_shown=ROWS_SHOWN,
             cut_short=book.cut_short,
             fault=book.fault,
             visits=median_stay(book.of(Visit)),

@@ -31,6 +31,7 @@ from runtime.config import StoreConfig
 from runtime.uplink.outbox.reader import OutboxReader
 
 HOUR_S = 3600
+ROWS_SHOWN = 12
 SCRIPT = (Path(__file__).parent / "values.js").read_text()
 LIVE_VALUES, FLOOR_VALUES, TODAY_VALUES = (
     f"() => {{ {SCRIPT}\n return {name}(); }}" for name in ("liveValues", "floorValues", "todayValues")
@@ -121,11 +122,11 @@ def expected_today(told: Told) -> dict[str, str]:
     for zone, each in lengths.items():
         found[f"zone {zone} stays"] = str(len(each))
         found[f"zone {zone} median"], found[f"zone {zone} total"] = span(median(each)), span(sum(each))
-    ways: Counter[str] = Counter()
+    ways: Counter[tuple[str, str]] = Counter()
     for flow in told.all(Flow):
-        ways[f"{flow.origin}>{flow.destination}"] += flow.transitions
-    if len(ways) <= 10:
-        found |= {f"way {way} people": str(count) for way, count in ways.items() if count}
+        ways[flow.origin, flow.destination] += flow.transitions
+    most_used = sorted((-count, *way) for way, count in ways.items() if count)[:ROWS_SHOWN]
+    found |= {f"way {origin}>{destination} people": str(-less) for less, origin, destination in most_used}
     for sku in {one.sku for one in told.all(Flip)}:
         found[f"garment {sku} turned"] = str(sum(one.sku == sku for one in told.all(Flip)))
         seen = sum(one.sku == sku and one.visitor is not None for one in told.all(Interaction))
