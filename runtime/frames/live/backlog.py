@@ -8,6 +8,7 @@ a single server, 1952). The time between two pictures is taken to be the mean in
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from statistics import median
 
@@ -39,46 +40,67 @@ SLOWEST, FASTEST = 0.2, 5.0
 class Backlog:
     """How late the newest picture may be for having waited behind a silence."""
 
+    __slots__ = (
+        "_block",
+        "_block_s",
+        "_blocks",
+        "_held_up_late_s",
+        "_held_up_since_s",
+        "_since_start_s",
+        "interval_s",
+        "is_held_up",
+        "lateness_s",
+    )
+
     def __init__(self) -> None:
         self.lateness_s = 0.0
         """What the arrivals explain, seconds."""
+        self.interval_s = 0.0
+        """Usual time between two arrivals; 0 while it is unknown."""
+        self.is_held_up = False
+        """Whether the pictures that arrive are late for having waited."""
+        self._held_up_late_s = self._held_up_since_s = 0.0
         self._since_start_s = 0.0
         self._block_s = 0.0
         self._block = 0
         self._blocks: deque[float] = deque(maxlen=BLOCKS)
-        self._usual_s = 0.0
-        self._held_up: tuple[float, float] | None = None
-
-    @property
-    def interval_s(self) -> float:
-        """Usual time between two arrivals; 0 while it is unknown."""
-        if self._blocks:
-            return self._usual_s
-        return self._block_s / self._block if self._block >= FIRST_PICTURES else 0.0
 
     def arrived(self, gap_s: float) -> None:
         """A picture has arrived `gap_s` after the one before."""
         usual_s = self.interval_s or self._without_silence(gap_s)
-        leak_s = LEAK * min(gap_s, LEAK_GAP_S) if gap_s > DRAINING * usual_s else 0.0
-        self.lateness_s = max(0.0, self.lateness_s + gap_s - usual_s - leak_s)
-        self._count(gap_s)
-
-    @property
-    def is_held_up(self) -> bool:
-        """Whether the pictures that arrive are late for having waited."""
-        return self._held_up is not None
+        lateness_s = self.lateness_s + gap_s - usual_s
+        if gap_s > DRAINING * usual_s:
+            lateness_s -= LEAK * (gap_s if gap_s < LEAK_GAP_S else LEAK_GAP_S)
+        self.lateness_s = lateness_s = lateness_s if lateness_s > 0.0 else 0.0
+        self._since_start_s += gap_s
+        # A silence and the backlog behind it are no part of the usual pace.
+        if lateness_s > HELD_UP_S or self._since_start_s < SETTLING_S:
+            return
+        self._block_s += gap_s
+        self._block += 1
+        if self._block >= BLOCK_PICTURES and self._block_s >= BLOCK_S:
+            self._blocks.append(self._block_s / self._block)
+            self.interval_s = median(self._blocks)
+            self._block_s, self._block = 0.0, 0
+        elif not self._blocks and self._block >= FIRST_PICTURES:
+            self.interval_s = self._block_s / self._block
 
     def seen(self, late_s: float, step_s: float, arrived_s: float) -> None:
         """By its stamp, the newest picture is `late_s` late and was taken `step_s` after the last."""
         usual_s = self.interval_s
-        nearly_s = min(max(step_s, (1 - NEAR) * usual_s), (1 + NEAR) * usual_s)
-        self.lateness_s = min(self.lateness_s + usual_s - nearly_s, late_s)
+        off_s = step_s - usual_s
+        near_s = NEAR * usual_s
+        # A step that is further off is no interval between two pictures.
+        off_s = near_s if off_s > near_s else -near_s if off_s < -near_s else off_s
+        lateness_s = self.lateness_s - off_s
+        self.lateness_s = lateness_s if lateness_s < late_s else late_s
         if late_s <= HELD_UP_S:
-            self._held_up = None
-        elif self._held_up is None or late_s <= self._held_up[0] - DRAINED_S:
-            self._held_up = late_s, arrived_s
-        elif arrived_s - self._held_up[1] > DRAINS_WITHIN_S:
-            self._held_up = None
+            self.is_held_up = False
+        elif not self.is_held_up or late_s <= self._held_up_late_s - DRAINED_S:
+            self.is_held_up = True
+            self._held_up_late_s, self._held_up_since_s = late_s, arrived_s
+        elif arrived_s - self._held_up_since_s > DRAINS_WITHIN_S:
+            self.is_held_up = False
             self.lateness_s = 0.0
 
     def _without_silence(self, gap_s: float) -> float:
@@ -87,52 +109,43 @@ class Backlog:
             return gap_s
         return min(gap_s, max(SILENCE_S, SILENT_INTERVALS * self._block_s / self._block))
 
-    def _count(self, gap_s: float) -> None:
-        self._since_start_s += gap_s
-        # A silence and the backlog behind it are no part of the usual pace.
-        if self._since_start_s < SETTLING_S or self.lateness_s > HELD_UP_S:
-            return
-        self._block_s += gap_s
-        self._block += 1
-        if self._block_s >= BLOCK_S and self._block >= BLOCK_PICTURES:
-            self._blocks.append(self._block_s / self._block)
-            self._usual_s = median(self._blocks)
-            self._block_s, self._block = 0.0, 0
-
 
 class Rate:
     """How fast a camera's clock runs: its seconds a second of the host's, by blocks that agree."""
 
+    __slots__ = ("_blocks", "_first", "_start_s", "due_s", "rate")
+
     def __init__(self) -> None:
         self.rate = 1.0
-        self._start: tuple[float, float] | None = None
-        self._pictures = 0
+        self.due_s = -math.inf
+        """Arrivals before this one need not be told, unless they are late."""
+        self._start_s: tuple[float, float] | None = None
+        self._first = 0
         self._blocks: deque[tuple[float, float]] = deque(maxlen=RATE_BLOCKS)
 
-    def begin(self, stamp_s: float, arrived_s: float) -> None:
-        """The clock was set: stamps before this one say nothing of those after.
+    def begin(self, stamp_s: float, arrived_s: float, picture: int) -> None:
+        """The clock was set: stamps before this one, of picture number `picture`, say nothing of those after.
 
         Blocks that follow on each other share their ends, so that a burst cut in two is one error in all of
         them together; with gaps between them it would be one in each.
         """
         self._blocks.clear()
-        self._go_on(stamp_s, arrived_s)
+        self._go_on(stamp_s, arrived_s, picture)
 
-    def _go_on(self, stamp_s: float, arrived_s: float) -> None:
-        self._start = stamp_s, arrived_s
-        self._pictures = 0
+    def _go_on(self, stamp_s: float, arrived_s: float, picture: int) -> None:
+        self._start_s = stamp_s, arrived_s
+        self._first = picture
+        self.due_s = arrived_s + BLOCK_S
 
-    def passed(self, stamp_s: float, arrived_s: float, late_s: float) -> None:
+    def passed(self, stamp_s: float, arrived_s: float, late_s: float, picture: int) -> None:
         """A stamp that follows on the one before; while a backlog drains, time seems to run fast."""
-        if self._start is None or late_s > HELD_UP_S:
-            self.begin(stamp_s, arrived_s)
+        if self._start_s is None or late_s > HELD_UP_S:
+            self.begin(stamp_s, arrived_s, picture)
             return
-        self._pictures += 1
-        passed_s = arrived_s - self._start[1]
-        if passed_s < BLOCK_S or self._pictures < BLOCK_PICTURES:
+        if arrived_s < self.due_s or picture - self._first < BLOCK_PICTURES:
             return
-        self._blocks.append((stamp_s - self._start[0], passed_s))
-        self._go_on(stamp_s, arrived_s)
+        self._blocks.append((stamp_s - self._start_s[0], arrived_s - self._start_s[1]))
+        self._go_on(stamp_s, arrived_s, picture)
         if len(self._blocks) == RATE_BLOCKS:
             self._settle()
 

@@ -58,8 +58,6 @@ class DecodedFrame(NamedTuple):
     frame: VideoFrame
     stamp_s: float | None
     """None where the container or the stream gave none."""
-    damaged: bool
-    """Part of it could not be decoded."""
 
 
 class VideoReader:
@@ -121,6 +119,8 @@ class VideoReader:
             self._waiting: deque[Packet[VideoStream] | BrokeOff] = deque()
             self._last_damaged = self._last_short = self._broke_off = False
             self._tail = Tail(self.container, context.codec.canonical_name)
+            # AVI has no time of showing, only a place in the order of decoding.
+            self._stamped_by_order = self.container == "avi"
             self._first(time.monotonic() + FIRST_WITHIN_S if timeouts_s else math.inf)
         except BaseException:
             self._container.close()
@@ -158,16 +158,17 @@ class VideoReader:
 
     def read(self) -> DecodedFrame | None:
         """The next picture, None at the end. Raises BrokeOff."""
-        while not self._ready:
+        ready = self._ready
+        while not ready:
             if self._through:
                 return None
             self._decode(self._next_packet())
-        return self._ready.popleft()
+        return ready.popleft()
 
     def following(self) -> list[float]:
         """The stamps of the pictures in the packets read ahead, in the order of decoding."""
         packets = (packet for packet in self._waiting if not isinstance(packet, BrokeOff) and packet.size)
-        ticks = (packet.dts if self.container == "avi" else packet.pts for packet in packets)
+        ticks = (packet.dts if self._stamped_by_order else packet.pts for packet in packets)
         return [tick * self._tick_s for tick in ticks if tick is not None]
 
     @property
@@ -236,6 +237,12 @@ class VideoReader:
 
     def _next_packet(self) -> Packet[VideoStream]:
         """The next packet; an empty one at the end. Raises BrokeOff."""
+        if not self._ahead:
+            try:
+                return self._take_apart()
+            except BrokeOff:
+                self._through = self._broke_off = True
+                raise
         while len(self._waiting) <= self._ahead:
             last = self._waiting[-1] if self._waiting else None
             if isinstance(last, BrokeOff) or (last is not None and not last.size):
@@ -266,26 +273,32 @@ class VideoReader:
         raise BrokeOff("it cannot be taken apart any more")
 
     def _decode(self, packet: Packet[VideoStream]) -> None:
-        if packet.size:
-            self._last_damaged = self._last_short = packet.is_corrupt
+        size = packet.size
+        damaged = packet.is_corrupt
+        if size:
+            self._last_short = damaged
             self.last_byte = packet.pos or self.last_byte
-            self._tail.add(packet)
+            if self._tail.wanted:
+                self._tail.add(packet)
         try:
             for frame in packet.decode():
-                self._last_damaged |= frame.is_corrupt
+                damaged |= frame.is_corrupt
                 self._show(frame)
-            self.damaged += self._last_damaged and bool(packet.size)
+            if damaged and size:
+                self.damaged += 1
         except (av.error.FFmpegError, ValueError):
-            self.spoiled += bool(packet.size)
-            self._last_damaged = True
-        if not packet.size:
-            self._through = True
-            if self._deinterlacer is not None:
-                self._ready.extend(_whole(frame) for frame in self._deinterlacer.push(None))
+            self.spoiled += bool(size)
+            damaged = True
+        if size:
+            self._last_damaged = damaged
+            return
+        self._last_damaged |= damaged
+        self._through = True
+        if self._deinterlacer is not None:
+            self._ready.extend(_whole(frame) for frame in self._deinterlacer.push(None))
 
     def _show(self, frame: VideoFrame) -> None:
-        # AVI has no time of showing, only a place in the order of decoding.
-        ticks = frame.dts if self.container == "avi" else frame.pts
+        ticks = frame.dts if self._stamped_by_order else frame.pts
         size = frame.width, frame.height
         if size != self._frame_size:
             self.resized = self._frame_size is not None
@@ -295,11 +308,11 @@ class VideoReader:
             self._deinterlacer = self._deinterlacer or Deinterlacer()
         if self._deinterlacer is None:
             stamp_s = None if ticks is None else ticks * self._tick_s
-            self._ready.append(DecodedFrame(frame, stamp_s, frame.is_corrupt))
+            self._ready.append(DecodedFrame(frame, stamp_s))
             return
         frame.pts, frame.time_base = ticks, self._stream.time_base
         self._ready.extend(_whole(each) for each in self._deinterlacer.push(frame))
 
 
 def _whole(frame: VideoFrame) -> DecodedFrame:
-    return DecodedFrame(frame, frame.time, frame.is_corrupt)
+    return DecodedFrame(frame, frame.time)

@@ -22,14 +22,13 @@ class Tail:
     """The packets since the last key picture, where they will be wanted."""
 
     def __init__(self, container: str, coding: str) -> None:
-        self._wanted = coding == "hevc" and container in STREAMS
+        self.wanted = coding == "hevc" and container in STREAMS
+        """Whether packets are to be added."""
         self._packets: list[Packet[VideoStream]] = []
         self._bytes = 0
 
     def add(self, packet: Packet[VideoStream]) -> None:
         """A packet that was read."""
-        if not self._wanted:
-            return
         if packet.is_keyframe:
             self._packets.clear()
             self._bytes = 0
