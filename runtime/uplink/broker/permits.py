@@ -91,7 +91,7 @@ class Fit:
     def taken(self, size: int, seqs: tuple[int, ...]) -> None:
         """The broker has acknowledged a message of `size` bytes."""
         self.largest_taken = max(self.largest_taken, size)
-        for seq in seqs:
+        for seq in seqs if self.strikes else ():
             self.strikes.pop(seq, None)
 
     def broke(self, under_way: list[tuple[int, tuple[int, ...]]]) -> None:

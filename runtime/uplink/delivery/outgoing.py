@@ -8,7 +8,7 @@ from collections import deque
 from typing import NamedTuple
 
 from contract import wire
-from contract.envelope import Origin, name_stream
+from contract.envelope import Origin, name_streams
 from runtime.uplink.broker.mqtt import MqttClient
 from runtime.uplink.broker.mqtt_events import Refused
 from runtime.uplink.broker.permits import TOO_LARGE, Fit, advice
@@ -94,8 +94,11 @@ class Outgoing:
         )
         self._delivery.read(span, rows, last_seq)
         by_kind: dict[str, list[Row]] = {}
+        has_strikes = bool(self._fit.strikes)
         for row in rows:
-            if self._fit.is_hopeless(row.seq):
+            if not has_strikes:
+                by_kind.setdefault(row.kind, []).append(row)
+            elif self._fit.is_hopeless(row.seq):
                 self._give_up(row, "the broker ends every connection on which it is sent")
             elif self._fit.is_suspect(row.seq):
                 self._alone.append(row)
@@ -105,7 +108,7 @@ class Outgoing:
 
     def _send(self, kind: str, rows: list[Row], now_s: float) -> None:
         """Send as one message, as two halves where that is too large; give up what never fits."""
-        bodies = [name_stream(row.body, self.identity.stream) for row in rows]
+        bodies = name_streams([row.body for row in rows], self.identity.stream)
         payload = wire.pack(bodies, self._origin, kind, self.identity.incarnation)
         topic = wire.topic(self._origin, kind)
         size = wire.packet_bytes(topic, payload)
@@ -118,7 +121,7 @@ class Outgoing:
             self._give_up(rows[0], f"{size} bytes are more than the {permitted} that the broker permits")
             return
         mid = self._link.publish(topic, payload, retain=self._is_to_stay(kind, rows))
-        seqs = tuple(row.seq for row in rows)
+        seqs = tuple([row.seq for row in rows])
         self._delivery.sent(mid, kind, seqs, now_s)
         self._under_way[mid] = Sent(now_s, size, seqs)
         self.has_sent = True

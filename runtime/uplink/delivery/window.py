@@ -154,7 +154,8 @@ class DeliveryBook:
         span_end = last_seq if span.until_seq is None else span.until_seq - 1
         end = rows[-1].seq if rows else span_end
         expected = span.from_seq
-        for row in rows:
+        has_holes = end - expected + 1 != len(rows)
+        for row in rows if has_holes else ():
             if row.seq > expected:
                 self.delivered.add(expected, row.seq - 1)
             expected = row.seq + 1

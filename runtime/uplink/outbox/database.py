@@ -12,6 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -118,9 +119,8 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"], *, create: bool 
     return db
 
 
-def readable(raw: bytes) -> str:
-    """A text of the file; what a fault of the disk has made of it must not keep its row from being read."""
-    return raw.decode("utf-8", "replace")
+readable = partial(str, encoding="utf-8", errors="replace")
+"""A text of the file; what a fault of the disk has made of it must not keep its row from being read."""
 
 
 def _switch_to_wal(db: sqlite3.Connection) -> None:

@@ -41,17 +41,18 @@ class Memory:
 
     def is_full(self) -> bool:
         """The next event would drive another one out."""
-        return len(self) >= MAX_WAITING
+        return len(self.waiting) + len(self.in_hand) >= MAX_WAITING
 
     def take(self, fact: Fact) -> None:
         """Number a fact and keep its event."""
-        if not self.waiting:
+        waiting, kind = self.waiting, fact.kind
+        if not waiting:
             self.waiting_since_s = time.monotonic()
         seq = self.appended + 1
         body = encode_event(fact, self._origin, seq, self._clock(), self.stream)
-        self.waiting.append(Row(seq, DROP_RANK[fact.kind], fact.kind, fact.time_s, body))
+        waiting.append(Row(seq, DROP_RANK[kind], kind, fact.time_s, body))
         self.appended = seq
-        if len(self) > MAX_WAITING:
+        if len(waiting) + len(self.in_hand) > MAX_WAITING:
             self._drop_some()
 
     def lose(self, kinds: Mapping[str, int]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from contract.envelope import Origin
 from contract.ranges import SeqRanges
@@ -18,6 +21,8 @@ from runtime.uplink.outbox.identity import (
     requested,
 )
 from runtime.uplink.outbox.room import delivered, note_hopeless
+
+_as_row = cast("Callable[[object], Row]", partial(tuple.__new__, Row))
 
 
 class OutboxReader:
@@ -41,12 +46,13 @@ class OutboxReader:
         """The events from `from_seq` to below `until_seq`: at most `limit`, and about `max_bytes` of JSON."""
         found: list[Row] = []
         size = 0
-        for values in self._db.execute(
+        values = self._db.execute(
             "SELECT seq, rank, kind, time_s, body FROM events"
             " WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
             (from_seq, 2**62 if until_seq is None else until_seq, limit),
-        ):
-            row = Row(*values)
+        )
+        # What Row._make does, without a call in Python for each row.
+        for row in map(_as_row, values):
             found.append(row)
             size += len(row.body)
             if size >= max_bytes:

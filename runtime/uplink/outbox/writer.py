@@ -81,7 +81,8 @@ class Outbox:
         """
         with self._changed:
             for fact in facts:
-                self._changed.wait_for(lambda: self._has_room() or self._closing)
+                if not self._has_room():
+                    self._changed.wait_for(lambda: self._has_room() or self._closing)
                 if self._closing:
                     raise OutboxError(f"{self.path}: the outbox is closed")
                 self._take(fact)
@@ -158,12 +159,15 @@ class Outbox:
             self._on_commit(last_seq)
 
     def _has_room(self) -> bool:
-        a_group_fits = len(self._memory.waiting) < self._limits.group_events
-        return bool(self._fault) or (a_group_fits and not self._memory.is_full())
+        memory = self._memory
+        if self._fault:
+            return True
+        return len(memory.waiting) < self._limits.group_events and not memory.is_full()
 
     def _take(self, fact: Fact) -> None:
         self._memory.take(fact)
-        if len(self._memory.waiting) in (1, self._limits.group_events):
+        waiting = len(self._memory.waiting)
+        if waiting in (1, self._limits.group_events):
             self._changed.notify_all()
 
     def _run(self) -> None:
