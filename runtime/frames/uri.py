@@ -76,7 +76,9 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
 
 
 def _file(uri: str, rest: str) -> SourceUri:
-    path, _, query = rest.partition("?")
+    # A file's name may hold a question mark itself: the last one begins the options.
+    path, mark, query = rest.rpartition("?")
+    path, query = (path, query) if mark else (query, "")
     path = path[2:] if path.startswith("//") else path
     if not path:
         raise FrameError(f"{uri}: no file is named")

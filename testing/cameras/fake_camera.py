@@ -72,6 +72,22 @@ class Manner:
     """So many requests are answered before a nonce runs out."""
     protection: str = ""
     """The `qop` of a digest: auth, auth-int, both with a comma, or nothing."""
+    extension: bool = False
+    """Whether each packet has a header extension, as ONVIF's replays have (RFC 3550, 5.3.1)."""
+    padding: int = 0
+    """Bytes behind the payload of each packet that are to be left out."""
+    first_sequence: int = 0
+    """Number of the first packet, of 16 bits."""
+    new_source_at: int | None = None
+    """From this picture on the packets are of another source (SSRC), numbered anew."""
+    asks: bool = False
+    """Whether it sends requests to the viewer, one a second, as some do to see that it is there."""
+    stray: bool = False
+    """Whether it sends packets on a channel that nobody has set up."""
+    session: str = "1"
+    """What it names the session."""
+    small_letters: bool = False
+    """Whether it writes its headers in small letters."""
     channel: int = 0
     """On which the pictures come over TCP, whatever the viewer asked for."""
     reports: Stamps | None = None
@@ -221,7 +237,7 @@ class _Viewer(socketserver.StreamRequestHandler):
             if manner.track and uri != self._filled(manner.track, uri):
                 return self._say("404 Not Found", headers, {})
             return self._set_up(headers)
-        self._say("200 OK", headers, {"Session": "1"})
+        self._say("200 OK", headers, {"Session": manner.session})
         if method == "PLAY" and manner.sends:
             threading.Thread(target=self._play, daemon=True).start()
         return None
@@ -237,7 +253,7 @@ class _Viewer(socketserver.StreamRequestHandler):
             return self._say("461 Unsupported Transport", headers, {})
         if transport == "tcp":
             channels = f"interleaved={self.manner.channel}-{self.manner.channel + 1}"
-            told = {"Session": "1", "Transport": f"RTP/AVP/TCP;unicast;{channels}"}
+            told = {"Session": self.manner.session, "Transport": f"RTP/AVP/TCP;unicast;{channels}"}
             return self._say("200 OK", headers, told)
         found = re.search(r"client_port=(\d+)", wanted)
         assert found is not None
@@ -259,6 +275,10 @@ class _Viewer(socketserver.StreamRequestHandler):
         lines += [f"WWW-Authenticate: {challenge}" for challenge in challenges]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines += [f"Content-Length: {len(body)}"] if body else []
+        if self.manner.small_letters:
+            lines[1:] = [
+                line.partition(":")[0].lower() + ": " + line.partition(": ")[2] for line in lines[1:]
+            ]
         self._write(("\r\n".join([*lines, "", ""]) + body).encode())
 
     def _write(self, data: bytes) -> None:
@@ -308,7 +328,8 @@ class _Viewer(socketserver.StreamRequestHandler):
 
     def _play(self) -> None:
         """Send the pictures until the viewer has gone."""
-        start_s, sequence, number = time.monotonic(), 0, 0
+        start_s, sequence, number = time.monotonic(), self.manner.first_sequence, 0
+        source = 7
         self.camera.started_s = time.time()
         try:
             while not self._gone.is_set():
@@ -320,20 +341,29 @@ class _Viewer(socketserver.StreamRequestHandler):
                 ticks = round(self.manner.stamps(taken_s, number) * CLOCK) % 2**32
                 if self.manner.reports is not None and number % round(self.manner.fps) == 0:
                     self._report(self.manner.reports(taken_s, number), ticks)
+                if self.manner.asks and number % round(self.manner.fps) == 0:
+                    self._write(b"OPTIONS * RTSP/1.0\r\nCSeq: %d\r\n\r\n" % (number + 1))
+                if self.manner.stray:
+                    self._write(struct.pack("!cBH", b"$", self.manner.channel + 6, 20) + bytes(20))
+                if number == self.manner.new_source_at:
+                    source, sequence = 8, 40_000
                 payloads = [payload for nal in unit for payload in _payloads(nal, self.manner.coding)]
                 for index, payload in enumerate(payloads):
-                    self._send(payload, sequence + index, ticks, last=index == len(payloads) - 1)
+                    self._send(payload, sequence + index, ticks, source, last=index == len(payloads) - 1)
                 sequence += len(payloads)
                 number += 1
                 self.camera.sent = number
         except (OSError, ValueError):
             self._gone.set()
 
-    def _send(self, payload: bytes, sequence: int, ticks: int, *, last: bool) -> None:
-        number = _payload_type(self.manner.coding)
-        packet = (
-            struct.pack("!BBHII", 0x80, number | (0x80 if last else 0), sequence & 0xFFFF, ticks, 7) + payload
-        )
+    def _send(self, payload: bytes, sequence: int, ticks: int, source: int, *, last: bool) -> None:
+        manner, number = self.manner, _payload_type(self.manner.coding)
+        flags = 0x80 | (0x20 if manner.padding else 0) | (0x10 if manner.extension else 0)
+        head = struct.pack("!BBHII", flags, number | (0x80 if last else 0), sequence & 0xFFFF, ticks, source)
+        # ONVIF's extension: 0xABAC, three words (NTP time, flags and a count).
+        head += struct.pack("!HHIII", 0xABAC, 3, 0, 0, 0) if manner.extension else b""
+        tail = bytes(manner.padding - 1) + bytes([manner.padding]) if manner.padding else b""
+        packet = head + payload + tail
         if self._udp is not None:
             self._udp[0].sendto(packet, self._udp[1])
         else:

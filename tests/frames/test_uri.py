@@ -89,3 +89,9 @@ def test_the_configuration_knows_the_options_that_a_source_takes(tmp_path: Path)
         assert FILE_OPTIONS[key][0].fullmatch(value)
         parse_uri(f"file:{clip}?{key}={value}")
     assert FROM_ENVIRONMENT.fullmatch("${DOOR_PASSWORD}")
+
+
+def test_a_file_may_have_a_question_mark_in_its_name() -> None:
+    assert parse_uri("file:/films/what?.mp4?pace=fast").target == "/films/what?.mp4"
+    assert parse_uri("file:/films/what?.mp4?pace=fast").pace == "fast"
+    assert parse_uri("/films/what?.mp4").target == "/films/what?.mp4"
