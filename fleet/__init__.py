@@ -7,5 +7,5 @@ flink      the same models as a job for an engine past one machine
 serve      questions by name, SQL over several sources, REST
 load       a day of many shops made up, run through, and compared with an independent answer
 
-It imports `contract` and nothing of the box's software.
+It imports `contract`, `broker` and `web`, and nothing of the box's software.
 """

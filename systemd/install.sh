@@ -130,7 +130,7 @@ name_version() {
         version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$source_dir/pyproject.toml")
         digest=$(cd "$source_dir" && {
             cat "$lock" pyproject.toml
-            find tagsight contract engines rfid_reader runtime calibration bench -type f ! -path '*/__pycache__/*' -exec sha256sum {} + | sort
+            find tagsight broker contract web engines rfid_reader runtime calibration fleet bench -type f ! -path '*/__pycache__/*' -exec sha256sum {} + | sort
         } | sha256sum | cut -c1-8)
     fi
     environment=$version-$digest

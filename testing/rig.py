@@ -31,9 +31,9 @@ Accounts
 
 from __future__ import annotations
 
+from broker.mosquitto import LocalBroker, free_port
+from broker.settings import BrokerSettings, TlsFiles
 from contract.envelope import Origin
-from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.limits import OutboxLimits
 from testing.delivery.account import Account, Promises

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from broker.errors import BrokerError
+from broker.mosquitto import LocalBroker, find_mosquitto
 
 REPO = Path(__file__).resolve().parent.parent
 LONG = REPO / "tests" / "long_tests.txt"
@@ -38,6 +42,35 @@ def store_of_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAGSIGHT_ENGINES", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> None:
+    """Skips where there is no Mosquitto."""
+    try:
+        find_mosquitto()
+    except BrokerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def broker(mosquitto: None) -> Iterator[LocalBroker]:
+    """A broker of our own that anybody may use."""
+    with LocalBroker() as local:
+        yield local
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], object], float], None]:
+    """Waits for a condition, and fails where it does not come true in time."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline_s, "waited in vain"
+            time.sleep(0.01)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

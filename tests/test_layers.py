@@ -12,7 +12,15 @@ import pytest
 from tests.import_graph import Import, circles, imports_of, modules_of, packages_of
 
 REPO = Path(__file__).resolve().parent.parent
-BASE = ("tagsight.backoff", "tagsight.errors", "tagsight.redaction", "tagsight.worker", "tagsight.yaml_files")
+BASE = (
+    "tagsight.backoff",
+    "tagsight.errors",
+    "tagsight.migrations",
+    "tagsight.redaction",
+    "tagsight.secret_files",
+    "tagsight.worker",
+    "tagsight.yaml_files",
+)
 """What every room may stand on; these import nothing of ours but one another."""
 GROUND = (
     *BASE,
@@ -30,6 +38,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "tagsight.worker": (),
     "tagsight.errors": ("tagsight.redaction",),
     "tagsight.yaml_files": ("tagsight.errors",),
+    "tagsight.migrations": ("tagsight.errors",),
+    "tagsight.secret_files": ("tagsight.errors",),
+    "broker": ("contract", "tagsight.errors", "tagsight.secret_files"),
     "contract": ("tagsight.errors",),
     "web": ("tagsight.errors",),
     "engines": BASE,
@@ -61,32 +72,24 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.uplink": (
         *GROUND,
+        "broker",
         "contract",
-        "runtime.uplink.broker",
-        "runtime.uplink.cloud",
+        "runtime.lazy_group",
         "runtime.uplink.errors",
     ),
     "runtime.uplink.errors": ("tagsight.errors",),
-    "runtime.uplink.migrations": ("runtime.uplink.errors",),
     "runtime.uplink.outbox": (
         "contract",
         "tagsight.errors",
         "runtime.uplink.errors",
-        "runtime.uplink.migrations",
+        "tagsight.migrations",
     ),
-    "runtime.uplink.broker": ("contract", "runtime.config.secret_files", "runtime.uplink.errors"),
     "runtime.uplink.delivery": (
         *BASE,
+        "broker",
         "contract",
-        "runtime.uplink.broker",
         "runtime.uplink.errors",
         "runtime.uplink.outbox",
-    ),
-    "runtime.uplink.cloud": (
-        "contract",
-        "runtime.uplink.broker",
-        "runtime.uplink.errors",
-        "runtime.uplink.migrations",
     ),
     "runtime.console": (
         *GROUND,
@@ -101,6 +104,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.processes": (
         *GROUND,
         *DATA_PATH,
+        "broker",
         "contract",
         "runtime.console",
         "web",
@@ -118,6 +122,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.doctor": (
         *GROUND,
         *DATA_PATH,
+        "broker",
         "engines",
         "rfid_reader",
         "runtime.kernel_clock",
@@ -125,10 +130,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.reader_settings",
         "runtime.supervisor.state.folder",
     ),
-    "runtime.demo": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader", "runtime.console"),
+    "runtime.demo": (*GROUND, *DATA_PATH, "broker", "contract", "engines", "rfid_reader", "runtime.console"),
     "runtime.commands": (
         *GROUND,
         *DATA_PATH,
+        "broker",
         "contract",
         "engines",
         "runtime.console",
@@ -146,6 +152,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "tagsight": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
     "fleet": ("contract", "tagsight.errors"),
+    "fleet.ingest.consumer": (
+        "broker",
+        "contract",
+        "fleet.errors",
+        "tagsight.migrations",
+        "tagsight.redaction",
+    ),
     "fleet.load": (
         "contract",
         "fleet.embedded",
@@ -180,8 +193,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "testing": (
         *GROUND,
         *DATA_PATH,
+        "broker",
         "contract",
         "engines",
+        "fleet.ingest.consumer",
         "rfid_reader",
         "runtime.demo",
         "runtime.processes",
@@ -189,8 +204,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "bench": (
         *GROUND,
         *DATA_PATH,
+        "broker",
         "contract",
         "engines",
+        "fleet.ingest.consumer",
         "rfid_reader",
         "runtime.console",
         "runtime.demo",
@@ -218,7 +235,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 """Room -> the modules of other rooms it may import, by prefix. `runtime` and `tagsight` stand for their
 `__init__` alone: each room in them has a line of its own."""
 
-SHOP = ("calibration", "contract", "engines", "rfid_reader", "runtime", "tagsight", "web")
+SHOP = ("broker", "calibration", "contract", "engines", "rfid_reader", "runtime", "tagsight", "web")
 """What runs in a shop. Only the table of commands names the benchmarks."""
 
 MAX_MODULES_A_FOLDER = 15

@@ -59,3 +59,10 @@ def test_a_name_that_is_taken_would_be_found() -> None:
     assert clashes(["contract", "runtime"], tops, {"some-package", "numpy"}) == [
         "contract is also a package of Some_Package"
     ]
+
+
+@pytest.mark.parametrize("script", ["scripts/build-deb", "systemd/install.sh"])
+def test_what_is_packed_has_every_package_that_the_wheel_has(script: str) -> None:
+    found = re.search(r"\btagsight ((?:\w+ )*bench)\b", (REPO / script).read_text())
+    assert found is not None
+    assert {"tagsight", *found[1].split()} == {name for name in OURS if name not in ("examples", "testing")}

@@ -20,11 +20,11 @@ from bench.inputs import sample_clip, shared_file
 from bench.paced import trial
 from bench.paced.rule import PacedFigures
 from bench.runtime.camera import as_film
+from broker.mosquitto import find_mosquitto
 from engines.backends import cpu
 from engines.inference.detector import DEFAULT_WEIGHTS
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
-from runtime.uplink.broker.mosquitto import find_mosquitto
 from tagsight.errors import TagsightError
 
 CAMERAS = (4, 8, 12)

@@ -22,9 +22,9 @@ from bench.paced.notes import CameraNotes, CameraWindow, notes_of
 from bench.paced.rule import PacedFigures, broken_rules
 from bench.vision.track.clips import COUNTS
 from bench.vision.track.scores import scores_of
+from broker.mosquitto import LocalBroker
 from contract.wire import unpack
 from runtime.geometry import Floats
-from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.vision.tracklog import TrackRow
 from tagsight.errors import TagsightError
 

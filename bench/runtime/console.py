@@ -22,13 +22,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from broker.mosquitto import LocalBroker
 from contract.envelope import open_event
 from contract.facts import ProcessHealth
 from runtime.config import StoreConfig, load
 from runtime.console.link import KEY_FILE, sign_in_link
 from runtime.console.shown import Setup
 from runtime.demo.plaza import find_clip, open_plaza
-from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.outbox.reader import OutboxReader
 from tagsight.errors import TagsightError
 

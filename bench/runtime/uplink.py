@@ -34,15 +34,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 from rich.table import Table
 
+from broker.mosquitto import LocalBroker
+from broker.mqtt import MqttClient
+from broker.mqtt_events import Received
+from broker.settings import BrokerSettings
 from contract import wire
 from contract.envelope import Origin, encode_event
 from contract.facts import Visit
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import MqttClient
-from runtime.uplink.broker.mqtt_events import Received
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.cloud.receiver import Receiver
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.receiver import Receiver
+from fleet.ingest.consumer.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.writer import Outbox

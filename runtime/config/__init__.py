@@ -11,7 +11,6 @@ from runtime.config.epcs import Article, ArticleTable
 from runtime.config.loading import Examined, load, load_at_work, load_running, parse
 from runtime.config.mistakes import ConfigErrors, Mistake
 from runtime.config.model import StoreConfig
-from runtime.config.secret_files import open_to_others, read_secret
 from runtime.config.sections import (
     Antenna,
     Camera,
@@ -31,6 +30,7 @@ from runtime.config.sections import (
     Uplink,
     Zone,
 )
+from tagsight.secret_files import open_to_others, read_secret
 
 __all__ = [
     "Antenna",

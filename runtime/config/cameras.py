@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from runtime.config.secret_files import read_secret
 from runtime.config.sections.cameras import PointPair
 from runtime.config.sections.words import Matrix
 from runtime.geometry import Floats, Homography
+from tagsight.secret_files import read_secret
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 DEVICE_SCHEMES = ("v4l2", "csi")

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
+from broker.mosquitto import free_port
 from runtime.config import StoreConfig
 from runtime.config.checks.console import missing_packages
-from runtime.uplink.broker.mosquitto import free_port
 
 READY_WITHIN_S = 20.0
 

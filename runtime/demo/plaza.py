@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
+from broker.mosquitto import free_port
 from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import load_reads
 from rfid_reader.simulator.scenarios.files import SHIPPED
 from runtime.demo.page import page_section
-from runtime.uplink.broker.mosquitto import free_port
 from tagsight.errors import TagsightError
 
 HERE = Path(__file__).parent

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
+from broker.mosquitto import LocalBroker
 from contract.describe import describe
 from contract.envelope import Event
 from contract.facts import Flow, Footfall, ProcessHealth
@@ -19,7 +20,6 @@ from runtime.config import StoreConfig
 from runtime.demo.listener import EventListener
 from runtime.demo.plaza import Opened
 from runtime.demo.tally import EventTally
-from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.outbox.reader import OutboxReader
 from tagsight.errors import TagsightError
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from broker.mosquitto import LocalBroker
 from contract.facts import Dwell, Flip, Flow, Interaction, Visit
 from runtime.config import StoreConfig, load
 from runtime.demo.drawing.film import Stretch
@@ -27,7 +28,6 @@ from runtime.demo.session import (
 )
 from runtime.demo.summary import Summary, Watched, print_summary, write_summary
 from runtime.demo.tally import EventTally
-from runtime.uplink.broker.mosquitto import LocalBroker
 from tagsight.errors import TagsightError
 
 RESULTS = {

@@ -209,7 +209,7 @@ def clock() -> Finding:
 
 def demo_broker() -> Finding:
     """A Mosquitto program, which only `tagsight demo` and the tests need."""
-    from runtime.uplink.broker.mosquitto import find_mosquitto
+    from broker.mosquitto import find_mosquitto
     from tagsight.errors import TagsightError
 
     try:

@@ -136,8 +136,8 @@ def _secret_files(store: StoreConfig) -> list[Path]:
 
 
 def broker(uplink: Uplink) -> Finding:
-    """The broker lets this box in. Raises UplinkError."""
-    from runtime.uplink.broker.mqtt import MqttClient
+    """The broker lets this box in. Raises BrokerError."""
+    from broker.mqtt import MqttClient
     from runtime.uplink.configured import broker_settings
 
     link = MqttClient(broker_settings(uplink), f"tagsight-doctor-{time.time_ns() % 10**9}")
@@ -151,9 +151,9 @@ def broker(uplink: Uplink) -> Finding:
 
 
 def certificates(uplink: Uplink, limit_s: float) -> Finding:
-    """How long this box's and the broker's certificates are still good. Raises UplinkError, OSError."""
-    from runtime.uplink.broker.certificates import expiry_of
-    from runtime.uplink.broker.secrets import tls_context
+    """How long this box's and the broker's certificates are still good. Raises BrokerError, OSError."""
+    from broker.certificates import expiry_of
+    from broker.secrets import tls_context
     from runtime.uplink.configured import broker_settings
 
     now_s = time.time()

@@ -12,14 +12,15 @@ import sqlite3
 import time
 from pathlib import Path
 
+from broker.certificates import expiry_of
+from broker.errors import BrokerError
+from broker.settings import BrokerSettings, TlsFiles
 from contract.envelope import Origin
 from runtime import messages
 from runtime.config import StoreConfig
 from runtime.messages import Committed, Health, HealthState
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
-from runtime.uplink.broker.certificates import expiry_of
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.configured import broker_settings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.stats import DeliveryStats
@@ -78,7 +79,7 @@ class Certificate:
             self._read_due_s = now_s + CERTIFICATE_EVERY_S
             try:
                 self._expires_s = expiry_of(self._tls)
-            except UplinkError as error:
+            except BrokerError as error:
                 log.warning("%s", error)
                 self._expires_s = None
         return None if self._expires_s is None else (self._expires_s - now_s) / DAY_S

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from runtime.config import Uplink
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
+from pathlib import Path
+
+from broker.options import ConfigReader
+from broker.settings import BrokerSettings, TlsFiles
+from runtime.config import Uplink, load_at_work
 
 
 def broker_settings(uplink: Uplink) -> BrokerSettings:
@@ -18,3 +21,11 @@ def broker_settings(uplink: Uplink) -> BrokerSettings:
         protocol=uplink.protocol,
         trust_broker=uplink.trust_broker,
     )
+
+
+def _of_file(file: Path) -> BrokerSettings:
+    return broker_settings(load_at_work(file).uplink)
+
+
+OF_STORE_YAML = ConfigReader(_of_file)
+"""For commands with `broker_options`."""

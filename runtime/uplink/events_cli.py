@@ -10,16 +10,17 @@ from typing import BinaryIO
 
 import click
 
+from broker.errors import BrokerError
+from broker.mqtt import MqttClient
+from broker.mqtt_events import NotSubscribed, Received
+from broker.options import broker_options
+from broker.settings import BrokerSettings
 from contract import stored, wire
 from contract.describe import describe
 from contract.envelope import KINDS, Origin, open_event, text_of
 from contract.errors import PayloadError
 from contract.schema import async_api, json_schema
-from runtime.uplink.broker.mqtt import MqttClient
-from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.broker_options import broker_options
-from runtime.uplink.errors import UplinkError
+from runtime.uplink.configured import OF_STORE_YAML
 from runtime.uplink.news import News
 
 POLL_S = 0.25
@@ -30,13 +31,15 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.group()
-def events() -> None:
+@click.pass_context
+def events(context: click.Context) -> None:
     """Describe, decode and watch events.
 
     \b
     Example:
       tagsight events tail --host localhost
     """
+    context.obj = OF_STORE_YAML
 
 
 @events.command()
@@ -142,7 +145,7 @@ def tail(
         while (deadline_s is None or time.monotonic() < deadline_s) and left != 0:
             for event in link.poll(POLL_S):
                 if isinstance(event, NotSubscribed):
-                    raise UplinkError(f"{broker.host}: the broker refuses the subscription: {event.reason}")
+                    raise BrokerError(f"{broker.host}: the broker refuses the subscription: {event.reason}")
                 if isinstance(event, Received) and left != 0:
                     left = _print_message(event, as_json, left, news)
     except KeyboardInterrupt:

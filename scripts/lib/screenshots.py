@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from broker.mosquitto import LocalBroker
 from runtime.config import Camera, StoreConfig, image_to_floor, load
 from runtime.console.link import KEY_FILE, sign_in_link
 from runtime.console.shown import Setup
 from runtime.demo.boutique.store import Boutique, open_boutique
-from runtime.uplink.broker.mosquitto import LocalBroker
 
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}

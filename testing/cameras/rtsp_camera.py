@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from runtime.uplink.broker.mosquitto import free_port
+from broker.mosquitto import free_port
 
 PROGRAM = Path(__file__).with_name("rtsp_server.py")
 TRIAL = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"

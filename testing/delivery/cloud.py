@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.cloud.audit import Audit
-from runtime.uplink.cloud.receiver import Receiver
-from runtime.uplink.cloud.store import CloudStore
+from broker.settings import BrokerSettings
+from fleet.ingest.consumer.audit import Audit
+from fleet.ingest.consumer.receiver import Receiver
+from fleet.ingest.consumer.store import CloudStore
 from testing.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from broker.settings import BrokerSettings
 from contract.envelope import Origin
 from contract.facts import Visit
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryLimits

@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from broker.settings import BrokerSettings
 from contract.facts import Visit
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.session import Session
 from runtime.uplink.delivery.window import DeliveryLimits

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from broker.mosquitto import free_port
 from contract.ranges import SeqRanges
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
-from runtime.uplink.broker.mosquitto import free_port
 from testing.delivery.cloud import ROOT, TAGSIGHT
 from testing.waiting import until
 

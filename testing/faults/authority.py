@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from runtime.uplink.broker.settings import TlsFiles
+from broker.settings import TlsFiles
 
 DAY = datetime.timedelta(days=1)
 MAY_SIGN = x509.KeyUsage(

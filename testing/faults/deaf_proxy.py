@@ -6,7 +6,7 @@ import select
 import socket
 import threading
 
-from runtime.uplink.broker.mosquitto import free_port
+from broker.mosquitto import free_port
 
 POLL_S = 0.02
 CHUNK_BYTES = 65_536

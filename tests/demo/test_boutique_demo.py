@@ -11,9 +11,9 @@ import cv2
 import msgspec
 import pytest
 
+from broker.mosquitto import find_mosquitto
 from runtime.demo.boutique.show import RESULTS, BoutiqueSummary
 from runtime.demo.summary import LEAST_SHARE
-from runtime.uplink.broker.mosquitto import find_mosquitto
 from tagsight.errors import TagsightError
 
 pytestmark = pytest.mark.slow

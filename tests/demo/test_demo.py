@@ -13,10 +13,10 @@ import cv2
 import msgspec
 import pytest
 
+from broker.mosquitto import find_mosquitto
 from contract.envelope import open_event
 from runtime.demo.plaza import find_clip
 from runtime.demo.summary import Summary
-from runtime.uplink.broker.mosquitto import find_mosquitto
 from tagsight.errors import TagsightError
 
 pytestmark = pytest.mark.slow

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from broker.mosquitto import find_mosquitto
 from contract import wire
 from contract.envelope import Origin, encode_event
 from runtime.config import load
 from runtime.demo import show
 from runtime.demo.boutique import show as boutique
 from runtime.demo.plaza import Prepared, find_clip
-from runtime.uplink.broker.mosquitto import find_mosquitto
 from tagsight.errors import TagsightError
 from testing.delivery.device import visit
 from testing.delivery.wire_level import client

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from broker.mosquitto import LocalBroker, find_mosquitto
 from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.reads import ReadTable
 from rfid_reader.simulator.llrp.server import SimulatedReader
@@ -26,7 +27,6 @@ from runtime.cli import main
 from runtime.config import Tls, Uplink
 from runtime.doctor import machine, store
 from runtime.doctor.findings import Check, Finding, run_checks
-from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto
 from tagsight.errors import TagsightError
 
 SCENARIO = """

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.errors import BrokerError
+from broker.mosquitto import LocalBroker
 from engines.catalogue import SHIPPED as WEIGHTS
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from rfid_reader.simulator.scenarios.files import SHIPPED as SCENARIOS
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.errors import UplinkError
 from testing.delivery.device import Device
 
 MOST_LINES = 39
@@ -119,7 +119,7 @@ def test_flips_in_a_recording(repo: Path, recording: Path) -> None:
 def broker() -> Iterator[LocalBroker]:
     try:
         local = LocalBroker()
-    except UplinkError as error:
+    except BrokerError as error:
         pytest.skip(str(error))
     with local:
         yield local

@@ -10,8 +10,8 @@ from bench.fleet import parts
 from fleet.embedded.feeding import feed_file, feed_store
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
+from fleet.ingest.consumer.store import CloudStore
 from fleet.ingest.sources import EventStore, lines_of
-from runtime.uplink.cloud.store import CloudStore
 
 from .lines import ORIGIN, event, footfall, rows
 from .test_warehouse import ENTERED

@@ -21,11 +21,11 @@ import pytest
 from contract.envelope import Origin
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
+from fleet.ingest.consumer.store import CloudStore
 from fleet.serve.export import export, export_as_known
 from fleet.serve.filling import Filler
 from fleet.serve.settings import ApiUser, FleetSettings, Limits, Replica, load
 from fleet.serve.sql import SqlService
-from runtime.uplink.cloud.store import CloudStore
 
 from .lines import NOON_S, event, footfall, rows, sale, taken
 

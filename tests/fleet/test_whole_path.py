@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from broker.errors import BrokerError
+from broker.mosquitto import LocalBroker, find_mosquitto
 from fleet.embedded.feeding import feed_store
 from fleet.embedded.warehouse import Warehouse
 from fleet.ingest.sources import EventStore
 from fleet.serve.asking import Asked, ask
-from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto
-from runtime.uplink.errors import UplinkError
 from tests.uplink.ends import cloud_of, device_of
 
 from .lines import NOON_S, footfall, setup, tryon
@@ -22,7 +22,7 @@ from .lines import NOON_S, footfall, setup, tryon
 def test_a_count_and_its_correction_reach_the_answer_within_seconds(tmp_path: Path) -> None:
     try:
         find_mosquitto()
-    except UplinkError as error:
+    except BrokerError as error:
         pytest.skip(str(error))
     with (
         LocalBroker() as broker,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from runtime.uplink.broker.mosquitto import free_port
+from broker.mosquitto import free_port
 from testing.cameras.rtsp_camera import RtspServer, find_rtsp_python
 
 __all__ = ["RtspServer", "free_port"]

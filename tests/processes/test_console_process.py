@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from broker.mosquitto import free_port
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import Console, StoreConfig, load
@@ -23,7 +24,6 @@ from runtime.console.link import sign_in_link
 from runtime.console.shown import Setup
 from runtime.messages import Attach, FloorNow, Health, HealthState, OnFloor, Stop, WatchRequest
 from runtime.processes import console
-from runtime.uplink.broker.mosquitto import free_port
 from web.security.certificates import fingerprint
 
 WITHIN_S = 20.0

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 import yaml
 
+from broker.mosquitto import LocalBroker, find_mosquitto, free_port
+from broker.settings import BrokerSettings
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime.demo.plaza import SCENARIO, STORE, find_clip
-from runtime.uplink.broker.mosquitto import LocalBroker, find_mosquitto, free_port
-from runtime.uplink.broker.settings import BrokerSettings
 from tagsight.errors import TagsightError
 from testing.delivery.cloud import Cloud
 from tests.frames.clips import make_clip

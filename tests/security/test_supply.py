@@ -19,7 +19,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
-from runtime.uplink.broker.mosquitto import free_port
+from broker.mosquitto import free_port
 
 
 def run(repo: Path, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

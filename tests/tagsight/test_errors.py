@@ -7,9 +7,11 @@ import builtins
 
 import pytest
 
+from broker.errors import BrokerError
 from contract.errors import ContractError, PayloadError
 from engines.errors import EngineError
 from engines.scene.errors import SceneError
+from fleet.errors import FleetError
 from rfid_reader.errors import ReaderError, ScenarioError
 from runtime.uplink.errors import UplinkError
 from tagsight.errors import TagsightError
@@ -32,7 +34,18 @@ SIGNALS = {
 
 @pytest.mark.parametrize(
     "kind",
-    [ContractError, PayloadError, EngineError, SceneError, ReaderError, ScenarioError, UplinkError, KeyFault],
+    [
+        ContractError,
+        PayloadError,
+        EngineError,
+        SceneError,
+        ReaderError,
+        ScenarioError,
+        UplinkError,
+        BrokerError,
+        FleetError,
+        KeyFault,
+    ],
 )
 def test_the_errors_of_every_package_have_one_root(kind: type[Exception]) -> None:
     assert issubclass(kind, TagsightError)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.mosquitto import find_mosquitto
+from broker.settings import BrokerSettings
 from contract.envelope import encode_event
 from contract.gaps import gap_facts
-from runtime.uplink.broker.mosquitto import find_mosquitto
-from runtime.uplink.broker.settings import BrokerSettings
 from tagsight.errors import TagsightError
 from testing.rig import (
     ORIGIN,

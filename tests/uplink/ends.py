@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from broker.settings import BrokerSettings
 from contract.envelope import Origin
 from contract.facts import ProcessHealth, Visit
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.cloud.audit import Audit
-from runtime.uplink.cloud.receiver import Receiver
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.audit import Audit
+from fleet.ingest.consumer.receiver import Receiver
+from fleet.ingest.consumer.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.limits import OutboxLimits

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.settings import BrokerSettings, TlsFiles
 from runtime.config import Tls, Uplink
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.configured import broker_settings
 
 FILES = {name: Path(f"{name}.pem") for name in ("ca", "cert", "key")}

@@ -9,8 +9,9 @@ import pytest
 
 from contract.envelope import Origin, encode_event, open_envelope
 from contract.facts import Visit
-from runtime.uplink.cloud import tables
-from runtime.uplink.cloud.store import CloudStore
+from fleet.errors import FleetError
+from fleet.ingest.consumer import tables
+from fleet.ingest.consumer.store import CloudStore
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import database
 from runtime.uplink.outbox.reader import OutboxReader
@@ -112,5 +113,5 @@ def test_a_cloud_store_of_every_earlier_version_goes_forward_and_a_newer_one_is_
     assert came.fetchall() == [(1, "visit/1", 1), (2, "visit/2", 0)], "in order; of the old nobody knows when"
     db.execute("PRAGMA user_version=7")
     db.close()
-    with pytest.raises(OutboxError, match="event store version 7, this one knows 4"):
+    with pytest.raises(FleetError, match="event store version 7, this one knows 4"):
         CloudStore(path)

@@ -13,18 +13,18 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from broker.errors import BrokerError
+from broker.mosquitto import LocalBroker, free_port
+from broker.settings import BrokerSettings
 from contract import wire
 from contract.envelope import Origin, StreamId, encode_event
 from contract.errors import PayloadError
 from contract.facts import Visit
 from contract.gaps import gap_facts
+from fleet.ingest.consumer.store import CloudStore
 from runtime.cli import main
-from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.cli import uplink
-from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.sender import Sender
-from runtime.uplink.errors import UplinkError
 from runtime.uplink.events_cli import events
 from runtime.uplink.outbox.writer import Outbox
 
@@ -131,7 +131,7 @@ def test_tail_prints_what_comes_and_ends_after_count(broker: LocalBroker, tmp_pa
 
 def test_tail_without_a_broker_is_one_sentence() -> None:
     result = CliRunner().invoke(events, ["tail", "--host", "127.0.0.1", "--port", str(free_port())])
-    assert isinstance(result.exception, UplinkError)
+    assert isinstance(result.exception, BrokerError)
     assert "nothing listens there" in str(result.exception)
 
 

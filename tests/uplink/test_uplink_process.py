@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from broker.mosquitto import LocalBroker, free_port
+from broker.settings import BrokerSettings, TlsFiles
 from contract.envelope import Origin
 from contract.facts import Visit
 from runtime import messages
 from runtime.messages import Attach, Committed, Health, Stop
 from runtime.processes import uplink as uplink_process
 from runtime.processes.uplink import UplinkSpec, main
-from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.outbox.writer import Outbox
 from testing.faults.authority import Authority
 

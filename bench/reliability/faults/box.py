@@ -23,10 +23,10 @@ import yaml
 
 from bench.reliability.faults.memory_cap import MemoryCap, try_memory_cap
 from bench.reliability.faults.rig import Outcome
+from broker.mosquitto import LocalBroker, free_port
 from contract.envelope import open_event
 from contract.facts import ProcessHealth
 from runtime.demo.plaza import SCENARIO
-from runtime.uplink.broker.mosquitto import LocalBroker, free_port
 from runtime.uplink.outbox.reader import OutboxReader
 from tagsight.errors import TagsightError
 from testing.cameras.rtsp_camera import RtspServer, find_rtsp_python

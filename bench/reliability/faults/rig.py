@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.settings import BrokerSettings
+from broker.mosquitto import LocalBroker
+from broker.settings import BrokerSettings
 from testing.delivery.account import Account, take_account
 from testing.delivery.cloud import Cloud
 from testing.delivery.device_process import DeviceProcess

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.reliability.faults.rig import Outcome
+from broker.mosquitto import LocalBroker
 from contract.envelope import Origin
-from runtime.uplink.broker.mosquitto import LocalBroker
 from runtime.uplink.outbox.writer import Outbox
 from testing.delivery.account import Promises
 from testing.delivery.cloud import Receive

@@ -18,8 +18,8 @@ from contract.errors import PayloadError
 from contract.facts import Footfall, ProcessHealth, Visit
 from contract.gaps import gap_facts
 from contract.ranges import SeqRanges
+from fleet.ingest.consumer.store import CloudStore
 from runtime.config import ConfigErrors, load
-from runtime.uplink.cloud.store import CloudStore
 from runtime.uplink.delivery.window import DeliveryBook
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox.database import write_note

@@ -24,9 +24,9 @@ from bench.reliability.soak.faults import Faults
 from bench.reliability.soak.plot import draw
 from bench.reliability.soak.record import TO_THE_END, WARM_UP_S, SoakReport, Watch, save
 from bench.reliability.soak.store import open_store
+from broker.mosquitto import find_mosquitto
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
-from runtime.uplink.broker.mosquitto import find_mosquitto
 from tagsight.errors import TagsightError
 
 QUIET_S = 60.0

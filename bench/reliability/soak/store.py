@@ -19,9 +19,9 @@ from typing import Any
 import msgspec
 import yaml
 
+from broker.mosquitto import LocalBroker, free_port
+from fleet.ingest.consumer.audit import Audit
 from runtime.demo.plaza import SCENARIO, STORE, calibrate_quiet
-from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.cloud.audit import Audit
 from runtime.uplink.outbox.reader import OutboxReader
 from tagsight.errors import TagsightError
 from testing.delivery.cloud import Cloud

@@ -12,9 +12,9 @@ import msgspec
 from runtime.config.cameras import resolve_uri
 from runtime.config.checks.image_size import picture_size
 from runtime.config.parsing.draft import Draft
-from runtime.config.secret_files import open_to_others
 from runtime.config.sections import Tls, Uplink
 from runtime.config.sections.engines import NETWORK_KEYS
+from tagsight.secret_files import open_to_others
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
 CREDENTIALS = ("password_file", "key", "cert", "ca", "tls_ca")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from broker.mosquitto import LocalBroker
 from contract.facts import Dwell, Flip, Interaction, Visit
 from engines.scene.truth import passages, stays, track
 from runtime.config import StoreConfig, load
@@ -40,7 +41,6 @@ from runtime.demo.summary import DemoFigures, Watched, named_share
 from runtime.demo.tally import EventTally
 from runtime.frames.opening import open_source
 from runtime.frames.sources import read
-from runtime.uplink.broker.mosquitto import LocalBroker
 from tagsight.errors import TagsightError
 
 RESULTS = {

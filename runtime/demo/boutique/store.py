@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from broker.mosquitto import free_port
 from engines.scene.courses import Trajectory
 from engines.scene.reading import load_scene
 from engines.scene.spec import Scene
@@ -18,7 +19,6 @@ from engines.scene.truth import courses
 from runtime.demo.page import page_section
 from runtime.demo.plaza import Opened, Prepared, calibrate_quiet, run_store
 from runtime.demo.staging import scenario_of, store_of, write_paths
-from runtime.uplink.broker.mosquitto import free_port
 from tagsight.errors import TagsightError
 
 HERE = Path(__file__).parent

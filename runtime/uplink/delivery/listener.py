@@ -6,10 +6,10 @@ import logging
 import time
 from pathlib import Path
 
+from broker.mqtt_events import Received
 from contract import wire
 from contract.envelope import Origin
 from contract.errors import PayloadError
-from runtime.uplink.broker.mqtt_events import Received
 from runtime.uplink.delivery import namesakes
 from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryBook

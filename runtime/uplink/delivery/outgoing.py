@@ -7,11 +7,11 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from broker.mqtt import MqttClient
+from broker.mqtt_events import Refused
+from broker.permits import TOO_LARGE, Fit, advice
 from contract import wire
 from contract.envelope import Origin, name_streams
-from runtime.uplink.broker.mqtt import MqttClient
-from runtime.uplink.broker.mqtt_events import Refused
-from runtime.uplink.broker.permits import TOO_LARGE, Fit, advice
 from runtime.uplink.delivery.stats import DeliveryStats
 from runtime.uplink.delivery.window import DeliveryBook, DeliveryLimits
 from runtime.uplink.outbox.database import Row

@@ -17,9 +17,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from broker.permits import Fit, Permits
+from broker.settings import BrokerSettings
 from contract.envelope import Origin
-from runtime.uplink.broker.permits import Fit, Permits
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.session import Session
 from runtime.uplink.delivery.settings import SessionSettings
 from runtime.uplink.delivery.stats import DeliveryStats

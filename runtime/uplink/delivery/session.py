@@ -15,10 +15,10 @@ import time
 from contextlib import suppress
 from importlib.metadata import version
 
+from broker.mqtt import ConnectionLost, MqttClient
+from broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Refused, Will
 from contract import wire
 from contract.envelope import rfc3339
-from runtime.uplink.broker.mqtt import ConnectionLost, MqttClient
-from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Refused, Will
 from runtime.uplink.delivery.listener import Listener
 from runtime.uplink.delivery.outgoing import Outgoing
 from runtime.uplink.delivery.settings import SessionSettings, client_id

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.permits import Fit, Permits
+from broker.settings import BrokerSettings
 from contract.envelope import Origin
-from runtime.uplink.broker.permits import Fit, Permits
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.identity import Identity
 

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from contract.ranges import MAX_SEQ
 from runtime.uplink.errors import OutboxError
-from runtime.uplink.migrations import migrate
+from tagsight.migrations import migrate
 
 BUSY_TIMEOUT_S = 10.0
 MAX_NUMBER_BYTES = 64
@@ -109,7 +109,7 @@ def connect(path: Path, synchronous: Literal["FULL", "NORMAL"], *, create: bool 
         _switch_to_wal(db)
         db.execute(f"PRAGMA synchronous={synchronous}")
         db.execute("PRAGMA journal_size_limit=16777216")
-        migrate(db, STEPS, path, "outbox")
+        migrate(db, STEPS, path, "outbox", OutboxError)
     except UnicodeDecodeError as error:
         db.close()
         raise sqlite3.DatabaseError(f"its tables have names that are no text: {error}") from error

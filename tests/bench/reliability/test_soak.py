@@ -24,7 +24,7 @@ from bench.reliability.soak.faults import NEEDS_A_BROKER, FaultKind, Faults, Men
 from bench.reliability.soak.figures import Sample, course_of, sample
 from bench.reliability.soak.plot import draw
 from bench.reliability.soak.record import SoakReport, Watch, save
-from runtime.uplink.broker.mosquitto import find_mosquitto
+from broker.mosquitto import find_mosquitto
 from tagsight.errors import TagsightError
 
 MB = 1_000_000

@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from broker.mqtt import ConnectionLost
+from broker.mqtt_events import Acknowledged, MqttEvent, Received, Will
+from broker.permits import Fit, Permits
+from broker.settings import BrokerSettings
 from contract import wire
-from runtime.uplink.broker.mqtt import ConnectionLost
-from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, Received, Will
-from runtime.uplink.broker.permits import Fit, Permits
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.cloud.receiver import Receiver
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.receiver import Receiver
+from fleet.ingest.consumer.store import CloudStore
 from runtime.uplink.delivery.session import CONTROL, Session
 from runtime.uplink.delivery.settings import SessionSettings
 from runtime.uplink.delivery.stats import DeliveryStats

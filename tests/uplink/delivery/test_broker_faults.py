@@ -15,13 +15,13 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from broker.mosquitto import LocalBroker, free_port
+from broker.mqtt import MqttClient
+from broker.mqtt_events import Received
+from broker.settings import BrokerSettings
 from contract import wire
-from runtime.uplink.broker.mosquitto import LocalBroker, free_port
-from runtime.uplink.broker.mqtt import MqttClient
-from runtime.uplink.broker.mqtt_events import Received
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.cloud.receiver import Receiver, receive_in_background
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.receiver import Receiver, receive_in_background
+from fleet.ingest.consumer.store import CloudStore
 from runtime.uplink.delivery.session import STATUS_EVERY_S, STATUS_EXPIRY_S
 from runtime.uplink.delivery.window import DeliveryLimits
 from runtime.uplink.outbox.writer import Outbox
@@ -177,7 +177,7 @@ def test_status_is_announced_at_every_connect_and_the_will_speaks_for_the_dead(
         pass
     script = (
         "import sys, time; from pathlib import Path;"
-        "from runtime.uplink.broker.settings import BrokerSettings;"
+        "from broker.settings import BrokerSettings;"
         "from contract.envelope import Origin; from runtime.uplink.delivery.sender import Sender;"
         "broker = BrokerSettings(host='127.0.0.1', port=int(sys.argv[2]));"
         "s = Sender(Path(sys.argv[1]), Origin('plaza', 'box-1'), broker);"
@@ -274,7 +274,7 @@ def test_single_events_and_batches_carry_cloudevents_attributes(
 
 
 def test_a_receiver_that_cannot_connect_says_so(tmp_path: Path) -> None:
-    from runtime.uplink.broker.mqtt import ConnectionLost
+    from broker.mqtt import ConnectionLost
 
     store = CloudStore(":memory:")
     receiver = Receiver(BrokerSettings(host="127.0.0.1", port=free_port()), store)

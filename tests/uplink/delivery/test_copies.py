@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.mosquitto import LocalBroker
+from broker.mqtt import MqttClient
+from broker.mqtt_events import Received
+from broker.settings import BrokerSettings
 from contract import wire
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import MqttClient
-from runtime.uplink.broker.mqtt_events import Received
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.window import DeliveryLimits
 from testing.rig import ORIGIN, Cloud, Device, OutboxLimits, client
 
@@ -56,7 +56,7 @@ def test_a_box_with_a_new_disk_loses_nothing_and_says_whom_it_follows(
 def test_a_database_put_back_from_a_copy_is_filled_again_by_a_box_with_nothing_new_to_say(
     broker: LocalBroker, tmp_path: Path, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.uplink.cloud.receiver.HOLE_WAIT_S", 1.0)
+    monkeypatch.setattr("fleet.ingest.consumer.receiver.HOLE_WAIT_S", 1.0)
     put_back = _put_back(broker, tmp_path, wait_until, OutboxLimits(keep_s=1e10))
     wait_until(lambda: put_back.kept("a") == 700, PATIENCE_S)
     (audit,) = put_back.audit()

@@ -15,7 +15,7 @@ from bench.reliability.faults.mends import MENDS, places
 from contract.envelope import Origin, encode_event
 from contract.facts import Visit
 from contract.gaps import gap_facts
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.store import CloudStore
 from testing.delivery.account import take_account
 from testing.delivery.device_process import STAGES
 from testing.faults.torn_write import tear

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from runtime.uplink.cloud.receiver import Receiver
+from fleet.ingest.consumer.receiver import Receiver
 from runtime.uplink.delivery import namesakes, session
 from runtime.uplink.delivery.listener import Listener
 from runtime.uplink.delivery.window import DeliveryBook

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from broker.settings import BrokerSettings
 from contract.envelope import Origin, open_event
 from contract.gaps import Gap
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.writer import Outbox

@@ -10,11 +10,11 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from broker.mosquitto import LocalBroker
 from contract.envelope import encode_event
 from contract.facts import Store
 from contract.wire import ROOT
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.store import CloudStore
 from runtime.uplink.delivery.window import DeliveryLimits
 from tests.uplink.ends import ORIGIN, cloud_of, device_of, visit
 

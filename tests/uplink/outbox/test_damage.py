@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.mosquitto import LocalBroker
+from broker.settings import BrokerSettings
 from contract.facts import Visit
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.errors import OutboxError
 from runtime.uplink.outbox import database

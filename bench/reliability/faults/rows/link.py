@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from bench.reliability.faults.rig import Outcome, Rig, fresh_rig, running
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
+from broker.mosquitto import LocalBroker
+from broker.settings import BrokerSettings, TlsFiles
 from testing.delivery.device_process import Command
 from testing.faults.authority import Authority, secured_settings
 

@@ -16,11 +16,11 @@ from contract.envelope import Envelope, Origin, StreamId, open_envelope, text_of
 from contract.errors import PayloadError
 from contract.gaps import Gap
 from contract.ranges import SeqRanges
-from runtime.uplink.cloud.account import StreamAccount, new_account
-from runtime.uplink.cloud.audit import Audit, audit_of
-from runtime.uplink.cloud.opening import opened
-from runtime.uplink.cloud.reading import ForeignEvent, gap_of, glimpse
-from runtime.uplink.errors import UplinkError
+from fleet.errors import FleetError
+from fleet.ingest.consumer.account import StreamAccount, new_account
+from fleet.ingest.consumer.audit import Audit, audit_of
+from fleet.ingest.consumer.opening import opened
+from fleet.ingest.consumer.reading import ForeignEvent, gap_of, glimpse
 
 MAX_ASIDE = 10_000
 """So many unreadable events are kept; beyond that the oldest go."""
@@ -39,24 +39,24 @@ class CloudStore:
         try:
             self._db = opened(path)
         except sqlite3.Error as error:
-            raise UplinkError(f"{path}: cannot be used to store events ({error})") from error
+            raise FleetError(f"{path}: cannot be used to store events ({error})") from error
         self._accounts = dict(map(_read_account, self._db.execute("SELECT * FROM accounts")))
         self._touched: set[StreamId] = set()
 
     def claim(self) -> None:
-        """Be the only one that fills this file, until `close`. Raises UplinkError where another does."""
+        """Be the only one that fills this file, until `close`. Raises FleetError where another does."""
         if str(self._path) == ":memory:" or self._lock_file is not None:
             return
         lock_path = Path(f"{self._path}.lock")
         try:
             lock_file = lock_path.open("a")
         except OSError as error:
-            raise UplinkError(f"{lock_path}: cannot be written ({error.strerror})") from error
+            raise FleetError(f"{lock_path}: cannot be written ({error.strerror})") from error
         try:
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock_file.close()
-            raise UplinkError(
+            raise FleetError(
                 f"{self._path}: another receiver fills this database; stop it, or give another --db"
             ) from error
         self._lock_file = lock_file

@@ -12,7 +12,7 @@ import pytest
 from contract import wire
 from contract.envelope import StreamId, split_array
 from contract.errors import PayloadError
-from runtime.uplink.cloud.store import CloudStore
+from fleet.ingest.consumer.store import CloudStore
 from tests.uplink.facts import ORIGIN
 
 STREAM = StreamId(*ORIGIN, "theirs")

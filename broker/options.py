@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from runtime.config import load_at_work
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
-from runtime.uplink.configured import broker_settings
+from broker.settings import BrokerSettings, TlsFiles
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +28,13 @@ OPTIONS = (
         "--protocol", type=click.Choice(["5", "311"]), default="5", show_default=True, help="MQTT version."
     ),
 )
+
+
+class ConfigReader(NamedTuple):
+    """How a store.yaml's broker is read. The group that a command hangs in says so as its context's `obj`:
+    whoever only talks to a broker knows no store.yaml."""
+
+    read: Callable[[Path], BrokerSettings]
 
 
 def broker_options(command: Command) -> Command:
@@ -64,7 +69,10 @@ def _broker(
     protocol: str,
 ) -> BrokerSettings:
     if config is not None:
-        return broker_settings(load_at_work(config).uplink)
+        reader = click.get_current_context().find_object(ConfigReader)
+        if reader is None:
+            raise click.UsageError("--config: no store.yaml is read here; give --host and --port")
+        return reader.read(config)
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together")
     files = TlsFiles(ca=ca, cert=cert, key=key) if ca is not None or cert is not None else tls

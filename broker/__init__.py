@@ -8,5 +8,6 @@ permits       what a broker lets a client do, said by it or learned
 packet_limit  a bound on what a broker can make us hold
 secrets       passwords, keys and TLS from files
 certificates  how long our certificate is valid, and asking for one
+options       where the broker is, on the command line
 mosquitto     a private broker for the demo and the tests
 """

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from broker.certificates import expiry_s, provision
+from broker.errors import BrokerError
+from broker.mosquitto import LocalBroker
+from broker.mqtt import ConnectionLost, MqttClient
+from broker.mqtt_events import NotSubscribed, Refused
+from broker.secrets import read_password, tls_context
+from broker.settings import BrokerSettings, TlsFiles
 from contract import wire
 from contract.envelope import Origin
 from contract.facts import Visit
 from runtime.processes.uplink import Certificate
-from runtime.uplink.broker.certificates import expiry_s, provision
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.mqtt import ConnectionLost, MqttClient
-from runtime.uplink.broker.mqtt_events import NotSubscribed, Refused
-from runtime.uplink.broker.secrets import read_password, tls_context
-from runtime.uplink.broker.settings import BrokerSettings, TlsFiles
 from runtime.uplink.delivery.sender import Sender
-from runtime.uplink.errors import UplinkError
 from runtime.uplink.outbox.writer import Outbox
 from testing.faults.authority import Authority, secured_settings
 
@@ -161,7 +161,7 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> 
     secret = tmp_path / "password"
     secret.write_text("hush\n")
     secret.chmod(mode)
-    with pytest.raises(UplinkError, match="chmod 600"):
+    with pytest.raises(BrokerError, match="chmod 600"):
         read_password(secret)
 
 
@@ -179,13 +179,13 @@ def test_files_that_are_no_certificates_are_one_sentence(tmp_path: Path) -> None
     junk = tmp_path / "junk.pem"
     junk.write_text("no certificate\n")
     junk.chmod(0o600)
-    with pytest.raises(UplinkError, match="no certificate authority in PEM form"):
+    with pytest.raises(BrokerError, match="no certificate authority in PEM form"):
         tls_context(TlsFiles(ca=junk))
-    with pytest.raises(UplinkError, match="no certificate and its key"):
+    with pytest.raises(BrokerError, match="no certificate and its key"):
         tls_context(TlsFiles(cert=junk, key=junk))
-    with pytest.raises(UplinkError, match="no certificate in PEM form"):
+    with pytest.raises(BrokerError, match="no certificate in PEM form"):
         expiry_s(junk)
-    with pytest.raises(UplinkError, match="cannot be read"):
+    with pytest.raises(BrokerError, match="cannot be read"):
         expiry_s(tmp_path / "absent.pem")
 
 
@@ -194,6 +194,6 @@ def test_a_new_key_is_private_and_an_old_one_is_never_overwritten(tmp_path: Path
     before = key.read_bytes()
     assert key.stat().st_mode & 0o777 == 0o600
     assert key.stat().st_uid == os.getuid()
-    with pytest.raises(UplinkError, match="there is a key already"):
+    with pytest.raises(BrokerError, match="there is a key already"):
         provision(ORIGIN, tmp_path / "keys")
     assert key.read_bytes() == before

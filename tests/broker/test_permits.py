@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from broker.mosquitto import LocalBroker
+from broker.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits
+from broker.settings import BrokerSettings
 from contract.facts import ProcessHealth
 from contract.gaps import Gap
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.broker.permits import BAD_CLIENT_ID, MOST_STRIKES, NO_QOS, NO_RETAIN, Fit, Permits
-from runtime.uplink.broker.settings import BrokerSettings
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.outbox.limits import OutboxLimits
 from runtime.uplink.outbox.losses import UNSENDABLE

@@ -18,14 +18,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker.errors import BrokerError
+from broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Received, Refused, Will
+from broker.packet_limit import BoundedClient, PacketLimit
+from broker.permits import UNEXPLAINED, Permits
+from broker.reasons import CONNECT_TIMEOUT_S, reason_text, why_unreachable
+from broker.secrets import read_password, tls_context
+from broker.settings import BrokerSettings
 from contract.wire import Payload
-from runtime.uplink.broker.mqtt_events import Acknowledged, MqttEvent, NotSubscribed, Received, Refused, Will
-from runtime.uplink.broker.packet_limit import BoundedClient, PacketLimit
-from runtime.uplink.broker.permits import UNEXPLAINED, Permits
-from runtime.uplink.broker.reasons import CONNECT_TIMEOUT_S, reason_text, why_unreachable
-from runtime.uplink.broker.secrets import read_password, tls_context
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.errors import UplinkError
 
 KEEPALIVE_S = 30
 FIRST_REFUSAL = 128
@@ -37,7 +37,7 @@ DEFAULT_RECEIVE_MAXIMUM = 20
 """MQTT 3.1.1 brokers do not say; Mosquitto's own default is the smallest in common use."""
 
 
-class ConnectionLost(UplinkError):
+class ConnectionLost(BrokerError):
     """The broker cannot be reached, refuses us, or has gone; the sentence says which."""
 
 

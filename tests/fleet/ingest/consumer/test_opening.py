@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.uplink.cloud import opening
-from runtime.uplink.cloud.store import CloudStore
-from runtime.uplink.errors import UplinkError
+from fleet.errors import FleetError
+from fleet.ingest.consumer import opening
+from fleet.ingest.consumer.store import CloudStore
 
 
 def test_a_file_that_somebody_holds_for_a_moment_is_waited_for(tmp_path: Path) -> None:
@@ -37,6 +37,6 @@ def test_one_that_is_held_for_good_is_given_up_in_a_sentence(
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE theirs (a)")
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(UplinkError, match=r"cannot be used to store events \(database is locked\)"):
+    with pytest.raises(FleetError, match=r"cannot be used to store events \(database is locked\)"):
         CloudStore(path)
     other.close()

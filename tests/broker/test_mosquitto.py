@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from runtime.uplink.broker.mosquitto import LocalBroker
-from runtime.uplink.errors import UplinkError
+from broker.errors import BrokerError
+from broker.mosquitto import LocalBroker
 
 WaitUntil = Callable[[Callable[[], object], float], None]
 
 OWNER = """
 import time
-from runtime.uplink.broker.mosquitto import LocalBroker
+from broker.mosquitto import LocalBroker
 broker = LocalBroker()
 broker.start()
 print(broker.pid, flush=True)
@@ -38,7 +38,7 @@ def test_a_broker_that_does_not_start_leaves_no_folder(
     mosquitto: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(UplinkError, match="Mosquitto does not start"), LocalBroker(["no_such_setting 1"]):
+    with pytest.raises(BrokerError, match="Mosquitto does not start"), LocalBroker(["no_such_setting 1"]):
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -6,4 +6,5 @@ audit     the verdict on each stream
 reading   gap events, and what an event that cannot be read still says
 account   which numbers of a stream came, which will not, which are missing
 tables    the tables, version by version
+command   tagsight uplink receive
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from contract.envelope import StreamId
-from runtime.uplink.cloud.account import StreamAccount
+from fleet.ingest.consumer.account import StreamAccount
 
 
 class Audit(msgspec.Struct, frozen=True):

@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
+from broker.mqtt import ConnectionLost, MqttClient, TakenOver
+from broker.mqtt_events import NotSubscribed, Received
+from broker.settings import BrokerSettings
 from contract import wire
 from contract.envelope import Origin, StreamId
 from contract.errors import PayloadError
-from runtime.uplink.broker.mqtt import ConnectionLost, MqttClient, TakenOver
-from runtime.uplink.broker.mqtt_events import NotSubscribed, Received
-from runtime.uplink.broker.settings import BrokerSettings
-from runtime.uplink.cloud.store import CloudStore
-from runtime.uplink.errors import UplinkError
+from fleet.errors import FleetError
+from fleet.ingest.consumer.store import CloudStore
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Receiver:
     def run(self) -> None:
         """Receive until `stopping` is set; a lost connection is made anew every second.
 
-        Raises UplinkError where another receiver fills the same database or has the same client id.
+        Raises FleetError where another receiver fills the same database or has the same client id.
         """
         self._store.claim()
         soon_lost = 0
@@ -87,7 +87,7 @@ class Receiver:
                 was_short = self.connected.is_set() and time.monotonic() - began_s < SOON_S
                 soon_lost = soon_lost + 1 if was_short else 0
                 if isinstance(error, TakenOver) or soon_lost >= MOST_SOON_LOST:
-                    raise UplinkError(
+                    raise FleetError(
                         f"{error}: another program uses the client id {self._client_id!r}, it seems; stop "
                         "it, or give this receiver another --client-id"
                     ) from error

@@ -6,8 +6,9 @@ import sqlite3
 import time
 from pathlib import Path
 
-from runtime.uplink.cloud.tables import STEPS
-from runtime.uplink.migrations import migrate
+from fleet.errors import FleetError
+from fleet.ingest.consumer.tables import STEPS
+from tagsight.migrations import migrate
 
 OPEN_TIMEOUT_S = 10.0
 
@@ -24,7 +25,7 @@ def opened(path: Path | str) -> sqlite3.Connection:
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
-            migrate(db, STEPS, path, "event store")
+            migrate(db, STEPS, path, "event store", FleetError)
         except sqlite3.OperationalError as error:
             db.close()
             if "locked" not in str(error) or time.monotonic() > until_s:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.uplink.errors import UplinkError
+from broker.errors import BrokerError
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
@@ -34,7 +34,7 @@ def find_mosquitto() -> Path:
     """The broker's program: $TAGSIGHT_MOSQUITTO, the system's, or what scripts/fetch-mosquitto left in the
     cache.
 
-    Raises UplinkError where there is none.
+    Raises BrokerError where there is none.
     """
     given = os.environ.get("TAGSIGHT_MOSQUITTO")
     cache_home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -45,7 +45,7 @@ def find_mosquitto() -> Path:
     for candidate in candidates:
         if candidate is not None and os.access(candidate, os.X_OK):
             return Path(candidate)
-    raise UplinkError(
+    raise BrokerError(
         "no Mosquitto broker found; run scripts/fetch-mosquitto (no root needed), install the package "
         "'mosquitto', or set TAGSIGHT_MOSQUITTO to its path"
     )
@@ -79,7 +79,7 @@ class LocalBroker:
     def start(self) -> None:
         """Start it and wait until it accepts connections.
 
-        Raises UplinkError with its own words otherwise, and nothing of it is left then.
+        Raises BrokerError with its own words otherwise, and nothing of it is left then.
         """
         config = self.folder / "mosquitto.conf"
         config.write_text(self._config())
@@ -101,7 +101,7 @@ class LocalBroker:
                 said = self.log_path.read_text(errors="replace").strip().splitlines()
                 self.kill()
                 self._kept.cleanup()
-                raise UplinkError(f"Mosquitto does not start: {said[-1] if said else 'it says nothing'}")
+                raise BrokerError(f"Mosquitto does not start: {said[-1] if said else 'it says nothing'}")
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -119,9 +119,9 @@ class LocalBroker:
 
     @property
     def pid(self) -> int:
-        """Its process id. Raises UplinkError while it does not run."""
+        """Its process id. Raises BrokerError while it does not run."""
         if self._process is None:
-            raise UplinkError("the local broker is not running")
+            raise BrokerError("the local broker is not running")
         return self._process.pid
 
     def __enter__(self) -> LocalBroker:
