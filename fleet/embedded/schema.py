@@ -11,7 +11,7 @@ import sqlite3
 from fleet.ingest.columns import HEAD, KEY, KINDS, LIST_COLUMNS
 from fleet.models.texts import kind_of_list, queries, tables
 
-VERSION = 1
+VERSION = 2
 PLACES = ("site", "device", "fact_key", "local_day", "local_hour")
 """What a listed row repeats of its fact."""
 JOINS = {
@@ -75,6 +75,16 @@ def create(db: sqlite3.Connection) -> None:
         columns = ", ".join(f"{column} {kind_of_sql}" for column, kind_of_sql in model.columns.items())
         db.execute(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(model.key)}))")
         db.execute(f"CREATE VIEW v_{name} AS {queries()[name]}")
+    db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def upgrade(db: sqlite3.Connection, version: int) -> None:
+    """Bring a file of an earlier version to this one's. A box says where things stand at its next start."""
+    if version < 2:
+        db.execute("ALTER TABLE ods_store ADD COLUMN layout TEXT")
+        db.execute("DROP VIEW dwd_store")
+        names = ", ".join(column.name for column in KINDS["store"].columns)
+        db.execute(f"CREATE VIEW dwd_store AS SELECT {names} FROM ods_store WHERE NOT retracted")
     db.execute(f"PRAGMA user_version={VERSION}")
 
 

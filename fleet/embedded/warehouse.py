@@ -80,8 +80,10 @@ class Warehouse:
             (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if version == 0 and tables == 0:
                 schema.create(db)
-            elif version != schema.VERSION or not _is_ours(db):
+            elif not 0 < version <= schema.VERSION or not _is_ours(db):
                 raise FleetError(f"{path}: no warehouse of this version of tagsight; give another --db")
+            elif version < schema.VERSION:
+                schema.upgrade(db, version)
             db.execute("COMMIT")
         except BaseException:
             db.close()

@@ -3,7 +3,7 @@
 A kind is a table with one row for each fact, its scalar fields as columns. What a fact lists by name (the
 zones of a heatmap, the classes of an attribute, the fixtures of a store) is a table of its own whose rows
 hang on the fact. Coverage becomes the seconds that cameras were blind, all cameras together; the ranges of a
-gap become how many numbers are missing.
+gap become how many numbers are missing; where things stand in a store stays JSON, which no SQL looks into.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ LIST_COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "store_fixture": (Column("fixture", "TEXT", ""), Column("zone_name", "TEXT", "")),
 }
+LAYOUT = ("extent_m", "entrances", "zones", "fixtures")
+"""Of a store: what becomes its column `layout`."""
 BEGINNINGS = ("start_s", "enter_s", "time_s")
 """The local day of a fact is that of its beginning."""
 
@@ -98,6 +100,8 @@ def _kind(name: str, struct: type[msgspec.Struct]) -> KindTable:
         kind_of_sql = _sql_type(hint)
         if field not in shared and kind_of_sql is not None:
             found.append(Column(RENAMED.get(field, field), kind_of_sql, field))
+    if name == "store":
+        found.append(Column("layout", "TEXT", LAYOUT[-1]))
     begins = next((field for field in BEGINNINGS if field in struct.__struct_fields__), None)
     return KindTable(name, struct, tuple(found), begins)
 

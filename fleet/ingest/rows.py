@@ -17,7 +17,7 @@ from contract.envelope import Seq
 from contract.errors import UNREADABLE
 from contract.people import LEAST_PERSONS
 from fleet.ingest.calendar import Calendar
-from fleet.ingest.columns import KINDS, LISTS, KindTable
+from fleet.ingest.columns import KINDS, LAYOUT, LISTS, KindTable
 
 Value: TypeAlias = str | float | int | bool | None
 ENVELOPE: tuple[tuple[str, Any, Any], ...] = (
@@ -140,7 +140,15 @@ def _fixtures(fact: Any) -> tuple[tuple[Value, ...], ...]:
     return tuple((one.name, one.zone) for one in fact.fixtures)
 
 
-_DERIVED: dict[str, Callable[[Any], Value]] = {"coverage": _blind_s, "ranges": _missing}
+def _layout(fact: Any) -> str:
+    return msgspec.json.encode({name: getattr(fact, name) for name in LAYOUT}).decode()
+
+
+_DERIVED: dict[str, Callable[[Any], Value]] = {
+    "coverage": _blind_s,
+    "ranges": _missing,
+    LAYOUT[-1]: _layout,
+}
 _LISTED = {"heatmap": _heat, "attributes": _classes, "store": _fixtures}
 
 
@@ -149,6 +157,8 @@ def _lean(kind: KindTable) -> Any:
     hints = get_type_hints(kind.struct, include_extras=True)
     wanted = {"key", "time_s", "rev", "retracted", *(column.field for column in kind.own)}
     wanted |= {field for name, field in LISTS if name == kind.name}
+    if kind.name == "store":
+        wanted |= set(LAYOUT)
     defaults = {one.name: one for one in msgspec.structs.fields(kind.struct)}
     fields: list[Any] = []
     for name in kind.struct.__struct_fields__:

@@ -13,6 +13,21 @@ DAY_S = 86_400
 HOUR_S = 3_600
 QUARTER_S = 900
 SKUS = 60
+ZONES = (
+    *(
+        "coats",
+        "shirts",
+        "denim",
+        "knitwear",
+        "shoes",
+        "fitting rooms",
+        "dresses",
+        "sport",
+        "basics",
+        "suits",
+    ),
+    *("bags", "jewellery", "children", "babies", "home", "beauty", "underwear", "outlet", "tills", "café"),
+)
 
 
 class Made(NamedTuple):
@@ -41,7 +56,7 @@ class Diary:
         self.shop, self.rng, self.start_s, self.days = shop, rng, start_s, days
         self.made: list[Made] = []
         self.entrances = [f"door {number}" for number in range(shop.entrances)]
-        self.zones = [f"zone {number}" for number in range(shop.zones)]
+        self.zones = list(ZONES[: shop.zones])
         self.skus = [f"SKU-{number:03d}" for number in range(SKUS)]
         self.zone_of = {sku: self.zones[at % len(self.zones)] for at, sku in enumerate(self.skus)}
 

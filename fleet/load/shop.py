@@ -25,10 +25,10 @@ from contract.facts import (
 )
 from contract.gaps import Gap
 from contract.people import tellable
-from contract.shop import FixturePlace, ZonePlace
 from fleet.ingest.records import DayPlan, Stock
 from fleet.load.diary import DAY_S, HOUR_S, QUARTER_S, Made
 from fleet.load.journeys import Journeys
+from fleet.load.layout import layout
 
 CAMERAS = ("cam1", "cam2")
 
@@ -45,15 +45,12 @@ class ShopDays(Journeys):
 
     def _setup(self) -> None:
         shop = self.shop
-        zones = tuple(ZonePlace(name, "area", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))) for name in self.zones)
-        fixtures = tuple(FixturePlace(f"rack {name}", "rack", ((0.5, 0.5),), name) for name in self.zones)
         told = Store(
             key=f"store:{round(self.start_s)}",
             time_s=self.start_s,
             timezone=shop.timezone,
             revision="a",
-            zones=zones,
-            fixtures=fixtures,
+            **layout(self.zones, self.entrances),
         )
         self._add(self.start_s, replace(told, timezone="UTC") if self._chance(0.15) else told)
         later_s = self.start_s + 0.4 * DAY_S

@@ -32,6 +32,7 @@ from .lines import (
 )
 
 HOUR_S = 3600.0
+RACK = (FixturePlace("rack", "rack", ((0.0, 0.0),), "racks"),)
 ENTERED = "SELECT local_day, local_hour, entered FROM dws_footfall_hour"
 
 
@@ -261,3 +262,27 @@ def test_a_time_zone_that_a_failed_batch_had_told_holds_no_more(tmp_path: Path) 
     assert rows(warehouse, ENTERED) == [("2026-10-25", 12, 3)]
     assert warehouse.counters()["events"] == 1
     warehouse.close()
+
+
+def test_a_warehouse_of_the_last_version_goes_on_with_all_that_is_in_it(tmp_path: Path) -> None:
+    """That one did not keep where a store's things stand: it is told at the box's next start."""
+    file = tmp_path / "w.db"
+    taken([event(footfall(3))], Warehouse(file)).close()
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute(
+            "UPDATE sqlite_master SET sql = replace(replace(sql, ', layout TEXT', ''), ', layout', '')"
+            " WHERE name IN ('ods_store', 'dwd_store')"
+        )
+        db.execute("PRAGMA user_version=1")
+    db.close()
+    again = taken([event(setup("Asia/Kolkata", NOON_S, fixtures=RACK), 3)], Warehouse(file))
+    assert rows(again, ENTERED) == [("2026-10-25", 17, 3)]
+    ((now,),) = rows(again, "SELECT layout FROM dwd_store")
+    assert json.loads(now)["fixtures"][0]["name"] == "rack"
+    again.close()
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA user_version=9")
+    db.close()
+    with pytest.raises(FleetError, match="no warehouse of this version of tagsight"):
+        Warehouse(file)
