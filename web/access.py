@@ -94,3 +94,9 @@ def _sign_in(request: Request) -> Response:
     if request.method not in SAFE or not wants_page:
         raise HTTPException(401, "Sign in first.")
     return RedirectResponse(f"/sign-in?next={quote(request.url.path, safe='/')}", 303)
+
+
+def local_path(path: str) -> str:
+    """A page of ours to go on to; the first one for anything else."""
+    good = path.startswith("/") and not path.startswith("//") and "\\" not in path and "\n" not in path
+    return path if good and path.isprintable() else "/"

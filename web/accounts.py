@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from web.access import Access
+from web.access import Access, local_path
 from web.errors import WebError
 from web.pages import Pages
 from web.security.limits import RateLimit
@@ -79,7 +79,7 @@ class Accounts:
             "sign_in.html" if self._users.all() else "first_run.html",
             status,
             fault=fault,
-            next=_local(request.query_params.get("next", "")),
+            next=local_path(request.query_params.get("next", "")),
             least=LEAST_PASSWORD,
         )
 
@@ -93,7 +93,7 @@ class Accounts:
             log.warning("signing in was refused to %s", _address(request))
             return self._sign_in_page(request, "Name and password do not go together.", 401)
         self._attempts.forgive(name[:64])
-        return self._signed_in(user, _local(_field(form, "next")))
+        return self._signed_in(user, local_path(_field(form, "next")))
 
     async def _first_run(self, request: Request) -> Response:
         form = await request.form()
@@ -208,9 +208,3 @@ def _field(form: FormData, name: str) -> str:
 
 def _address(request: Request) -> str:
     return "nobody" if request.client is None else request.client.host
-
-
-def _local(path: str) -> str:
-    """A page of ours to go on to; the first one for anything else."""
-    good = path.startswith("/") and not path.startswith("//") and "\\" not in path and "\n" not in path
-    return path if good and path.isprintable() else "/"

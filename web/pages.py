@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Pages:
     """Renders the templates of `folder`/templates and serves `folder`/static, beside those of `web`.
 
     `links` are the pages of the menu: path -> title; only technicians are shown those `for_technicians`.
-    `title` stands on every page.
+    `title` stands on every page. `filters` are further ones of the templates.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Pages:
         title: str,
         links: Mapping[str, str],
         for_technicians: Collection[str] = (),
+        filters: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         self._sessions = sessions
         self._files = {
@@ -54,6 +55,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters.update(filters or {})
         self._environment.globals.update(
             static=self.static, site_title=title, links=dict(links), for_technicians=tuple(for_technicians)
         )

@@ -11,7 +11,8 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from fleet.errors import FleetError
 from fleet.serve.asking import DEFAULT_MINUTES, FIRST_DAY, LAST_DAY, Asked, questions
@@ -36,9 +37,11 @@ class NotAllowed(FleetError):
 
 
 class Api:
-    """The handlers; `app` has their routes."""
+    """The handlers; `app` has their routes, and whatever else is asked for is `board`'s."""
 
-    def __init__(self, settings: FleetSettings, filler: Filler | None = None) -> None:
+    def __init__(
+        self, settings: FleetSettings, filler: Filler | None = None, board: ASGIApp | None = None
+    ) -> None:
         self._settings = settings
         self._filler = filler
         self._reading = Reading(settings)
@@ -50,6 +53,7 @@ class Api:
                 Route("/v1/answers/{name}", self._known(self.answers)),
                 Route("/v1/sql", self._known(self.sql), methods=["POST"]),
                 Route("/v1/records", self._known(self.records), methods=["POST"]),
+                *([Mount("/", board)] if board is not None else []),
             ]
         )
 

@@ -57,6 +57,18 @@ class Replica(FleetSection, frozen=True):
     every_s: Annotated[float, Meta(ge=1, le=86_400, description="how often it is made anew")] = 60.0
 
 
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+class BoardSettings(FleetSection, frozen=True):
+    """The pages, where they are reached through a server that ends TLS."""
+
+    names: Annotated[list[str], Meta(description="names that the pages are called by, beside addresses")] = (
+        field(default_factory=list)
+    )
+    https: Annotated[bool, Meta(description="browsers reach the pages by https")] = False
+
+
 class FleetSettings(FleetSection, frozen=True):
     """One service."""
 
@@ -79,6 +91,10 @@ class FleetSettings(FleetSection, frozen=True):
     limits: Limits = Limits()
     retention: VisitorRetention | None = None
     replica: Replica | None = None
+    forecast: Annotated[
+        Path | None, Meta(description="what `tagsight fleet forecast` writes, for the board's charts")
+    ] = None
+    board: BoardSettings = BoardSettings()
 
     def sites_of(self, user: ApiUser) -> frozenset[str] | None:
         """The stores a user may see; None for all."""
@@ -110,6 +126,7 @@ def load(file: Path) -> FleetSettings:
         events=[folder / path for path in settings.events],
         files=[folder / path for path in settings.files],
         sources={name: folder / path for name, path in settings.sources.items()},
+        forecast=settings.forecast and folder / settings.forecast,
         replica=settings.replica
         and msgspec.structs.replace(settings.replica, file=folder / settings.replica.file),
     )
@@ -130,7 +147,7 @@ def _check(settings: FleetSettings) -> None:
     tokens = [user.token_sha256 for user in settings.users]
     if len(set(tokens)) < len(tokens):
         raise KeyFault("users", "two have the same token; give each one of their own")
-    if not settings.users and settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if not settings.users and settings.host not in LOOPBACK_HOSTS:
         raise KeyFault(
             "host", f"{settings.host} lets everybody in; list users with tokens, or set host: 127.0.0.1"
         )

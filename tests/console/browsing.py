@@ -152,3 +152,11 @@ def disagreements(page: dict[str, str], events: dict[str, str]) -> list[str]:
         for key in sorted({*page, *events})
         if page.get(key) != events.get(key) and not (key.startswith("hour") and page.get(key) == "?")
     ]
+
+
+def falsified(value: str) -> str:
+    """Another value of the same form."""
+    for digit in "123456789":
+        if digit in value:
+            return value.replace(digit, str((int(digit) + 1) % 10), 1)
+    return value.replace("0", "1", 1) if "0" in value else value + "x"

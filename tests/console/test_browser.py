@@ -20,6 +20,7 @@ from tests.console.browsing import (
     disagreements,
     expected_live,
     expected_today,
+    falsified,
 )
 from tests.console.daemon import WITHIN_S, Running, a_plaza, click, wait_until
 
@@ -45,14 +46,6 @@ def agreed(
             if not found:
                 return shown, said
     raise AssertionError("\n".join(found[:20]))
-
-
-def falsified(value: str) -> str:
-    """Another value of the same form."""
-    for digit in "123456789":
-        if digit in value:
-            return value.replace(digit, str((int(digit) + 1) % 10), 1)
-    return value.replace("0", "1", 1) if "0" in value else value + "x"
 
 
 def test_each_value_of_the_live_page_is_what_the_events_say(running: Running) -> None:

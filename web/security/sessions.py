@@ -7,10 +7,11 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from web.security.users import RESERVED, Role, User, Users
+from web.security.users import RESERVED, Role, User
 
 SESSION_S = 12 * 3600
 """A session ends so long after signing in."""
@@ -35,10 +36,23 @@ class WebSession:
         return self.role is not None and role in (self.role, "viewer")
 
 
+class KnownUsers(Protocol):
+    """Who may have a session, and which sessions were signed out."""
+
+    def find(self, name: str) -> User | None:
+        """The user of that name."""
+
+    def is_revoked(self, session: str) -> bool:
+        """Whether that session has been signed out."""
+
+    def revoke(self, session: str, until_s: float, now_s: float) -> None:
+        """That session has been signed out; it would have ended at `until_s`."""
+
+
 class Sessions:
     """Makes and reads cookies by one key."""
 
-    def __init__(self, key: bytes, users: Users) -> None:
+    def __init__(self, key: bytes, users: KnownUsers) -> None:
         self._key = key
         self._users = users
         self._cookies = URLSafeTimedSerializer(key, salt="session")

@@ -1,0 +1,113 @@
+"""Which store and which days a page is about, and the questions that are put for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fleet.errors import FleetError
+from fleet.serve.asking import DAY, DEFAULT_MINUTES, FIRST_DAY, LAST_DAY, Asked
+from fleet.serve.reading import Reading
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Asking:
+    """Puts questions for one page, of the stores that who looks may see (None: all).
+
+    Afterwards it says whether the replica answered and whether an answer was cut.
+    """
+
+    reading: Reading
+    sites: Collection[str] | None
+    is_replica: bool = field(default=False, init=False)
+    is_cut: bool = field(default=False, init=False)
+
+    def rows(
+        self,
+        name: str,
+        first_day: str = FIRST_DAY,
+        last_day: str = LAST_DAY,
+        *,
+        sites: Collection[str] | None = None,
+        minutes: float = DEFAULT_MINUTES,
+        now_s: float | None = None,
+    ) -> list[Row]:
+        """The answer. Raises FleetError."""
+        wanted = self.sites if sites is None else sites
+        answer = self.reading.answer(name, Asked(wanted, first_day, last_day, minutes, now_s))
+        self.is_replica |= answer.is_replica
+        self.is_cut |= answer.is_cut
+        return answer.rows
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One store on one day, by the store's clock, and what can be chosen instead. `today` is the store's."""
+
+    site: str
+    day: date
+    today: date
+    zone: tzinfo
+    sites: tuple[str, ...]
+    first_day: date
+    last_day: date
+
+    @property
+    def week(self) -> tuple[date, date]:
+        """Monday and Sunday of the day's week."""
+        monday = self.day - timedelta(days=self.day.weekday())
+        return monday, monday + timedelta(days=6)
+
+    @property
+    def is_today(self) -> bool:
+        return self.day == self.today
+
+    def ends_s(self) -> float:
+        """When the day ends, UTC seconds."""
+        return datetime.combine(self.day + timedelta(days=1), time(), self.zone).timestamp()
+
+    def clock(self, at_s: float) -> str:
+        """The store's clock at a moment, with the day where it is another."""
+        at = datetime.fromtimestamp(at_s, self.zone)
+        return f"{at:%H:%M}" if at.date() == self.day else f"{at:%-d %b %H:%M}"
+
+
+def shown(asking: Asking, site: str, day: str, now_s: float) -> Shown | None:
+    """What a page is about: the given store and day, or the first store and its newest day.
+
+    None where nothing has been told yet. Raises FleetError for a store that may not be seen and
+    for a day that is none.
+    """
+    stores = {row["site"]: row for row in asking.rows("sites")}
+    if not stores:
+        if site:
+            raise FleetError(f"no store called {site} is to be seen here")
+        return None
+    if site and site not in stores:
+        raise FleetError(f"no store called {site} is to be seen here")
+    chosen = site or next((name for name, row in stores.items() if row["last_day"]), next(iter(stores)))
+    row = stores[chosen]
+    zone = ZoneInfo(row["timezone"])
+    today = datetime.fromtimestamp(now_s, zone).date()
+    last = min(_day(row["last_day"]) or today, today)
+    first = min(_day(row["first_day"]) or today, last)
+    return Shown(chosen, _given(day) if day else last, today, zone, tuple(stores), first, last)
+
+
+def _given(text: str) -> date:
+    found = _day(text) if DAY.fullmatch(text) else None
+    if found is None:
+        raise FleetError(f"{text!r} is no day; give it as 2026-02-27")
+    return found
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
