@@ -207,17 +207,23 @@ def schema() -> None:
 @fleet.command()
 @click.option("--config", type=FILE, required=True, help="fleet.yaml.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds.")
-def serve(config: Path, seconds: float | None) -> None:
-    """Fill a warehouse from the consumer's store and files, and answer over HTTP. Ends on SIGINT or SIGTERM.
+@click.option(
+    "--standby", is_flag=True, help="Wait until the one that serves there is gone, then go on for it."
+)
+def serve(config: Path, seconds: float | None, standby: bool) -> None:
+    """Fill a warehouse from the consumer's store and files; pages and answers over HTTP.
+
+    Ends on SIGINT or SIGTERM. A second one with --standby takes over within seconds where the first one dies.
 
     \b
     Example:
       tagsight fleet serve --config fleet.yaml
+      tagsight fleet serve --config fleet.yaml --standby
     """
     from fleet.serve.service import serve as run_service
     from fleet.serve.settings import load as load_settings
 
-    run_service(load_settings(config), seconds)
+    run_service(load_settings(config), seconds, standby=standby)
 
 
 @fleet.command()

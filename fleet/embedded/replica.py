@@ -24,3 +24,15 @@ def copy(db: sqlite3.Connection, file: Path) -> None:
         beside.replace(file)
     except (sqlite3.Error, OSError) as error:
         raise FleetError(f"{file}: the replica cannot be made ({error})") from error
+
+
+def restore(replica: Path, file: Path) -> None:
+    """A warehouse's file anew from its replica, whole or not at all. Raises FleetError."""
+    try:
+        source = sqlite3.connect(f"file:{replica}?mode=ro", uri=True)
+        try:
+            copy(source, file)
+        finally:
+            source.close()
+    except sqlite3.Error as error:
+        raise FleetError(f"{file}: cannot be made anew from {replica} ({error})") from error
