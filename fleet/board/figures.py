@@ -131,15 +131,18 @@ def days(
         day = first + timedelta(days=at)
         name = day.isoformat()
         row, planned = by_day.get(name, {}), plan.get(name, {})
-        counts = (row.get(key) for key in ("entered", "visitors", "handled", "tried_on", "bought"))
         found.append(
             Day(
                 day,
-                *counts,
-                planned.get("plan_entered"),
-                planned.get("plan_sold"),
-                seen(holes[name]),
-                coming.get(name),
+                entered=row.get("entered"),
+                visitors=row.get("visitors"),
+                handled=row.get("handled"),
+                tried_on=row.get("tried_on"),
+                bought=row.get("bought"),
+                plan_entered=planned.get("plan_entered"),
+                plan_sold=planned.get("plan_sold"),
+                seen=seen(holes[name]),
+                expected=coming.get(name),
             )
         )
     return found
@@ -181,7 +184,7 @@ def articles(funnel: Sequence[Row], everywhere: Sequence[Row], places: Mapping[s
     for sku, own in here.items():
         others = {stage: all_stores.get(sku, own)[stage] - own[stage] for stage in STAGES}
         elsewhere = share(others["handled"], others["seen_near"])
-        found.append(Article(sku, places.get(sku, ""), *(own[stage] for stage in STAGES), elsewhere))
+        found.append(Article(sku, places.get(sku, ""), elsewhere=elsewhere, **own))
     return sorted(found, key=lambda one: (-one.handled, -one.bought, -one.seen_near, one.sku))
 
 

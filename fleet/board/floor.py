@@ -31,7 +31,8 @@ class _Layout(msgspec.Struct):
 def plan_of(layout: str) -> DrawnPlan | None:
     """The plan of what a `layout` row says; None where nothing has a place."""
     told = msgspec.json.decode(layout, type=_Layout)
-    points = [point for one in (*told.zones, *told.fixtures) for point in one.outline]
+    points = [point for zone in told.zones for point in zone.outline]
+    points += [point for fixture in told.fixtures for point in fixture.outline]
     points += [point for one in told.entrances for point in one.line]
     if told.extent_m is None and not points:
         return None

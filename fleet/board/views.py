@@ -101,8 +101,8 @@ def day(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
     ahead = coming(given.forecast, about.site, name, name).get(name, {})
     found = figures.hours(footfall, ask("occupancy"), ahead)
     stays = sum(row["stays"] for row in visits)
-    store = next(iter(ask("stores")), {})
-    plan = next(iter(ask("plan")), {})
+    store: Row = next(iter(ask("stores")), {})
+    plan: Row = next(iter(ask("plan")), {})
     entrances: dict[str, list[Row]] = {}
     for row in footfall:
         entrances.setdefault(row["entrance"], []).append(row)

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from broker.mosquitto import LocalBroker
 from runtime.config import StoreConfig, load
 from runtime.console.link import sign_in_link
 from runtime.console.shown import Setup
 from runtime.demo.plaza import find_clip, open_plaza
-from runtime.uplink.broker.mosquitto import LocalBroker
 from tagsight.errors import TagsightError
 from tests.console.browsing import Told
 
