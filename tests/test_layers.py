@@ -179,6 +179,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "fleet.serve.service": (
         "fleet.board.app",
+        "fleet.embedded.replica",
         "fleet.embedded.warehouse",
         "fleet.errors",
         "fleet.serve.filling",

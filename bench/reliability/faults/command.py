@@ -196,7 +196,8 @@ def faults(
     if taken_back:
         _take_back(chosen)
         return
-    logging.getLogger("runtime").setLevel(logging.ERROR)
+    for room in ("broker", "fleet", "runtime"):
+        logging.getLogger(room).setLevel(logging.ERROR)
     times = {name: row.quick if quick else row.times for name, row in (ROWS | BOX_ROWS).items()}
     if kills is not None:
         times["device-killed"] = kills

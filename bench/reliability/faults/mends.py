@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
-PRODUCT = ("contract", "runtime", "rfid_reader", "tagsight")
+PRODUCT = ("broker", "contract", "fleet", "runtime", "rfid_reader", "tagsight")
 MAX_S = 900.0
 
 
