@@ -30,7 +30,7 @@ OPTIONS = (
 )
 
 
-class ConfigReader(NamedTuple):
+class BrokerFromFile(NamedTuple):
     """How a store.yaml's broker is read. The group that a command hangs in says so as its context's `obj`:
     whoever only talks to a broker knows no store.yaml."""
 
@@ -69,7 +69,7 @@ def _broker(
     protocol: str,
 ) -> BrokerSettings:
     if config is not None:
-        reader = click.get_current_context().find_object(ConfigReader)
+        reader = click.get_current_context().find_object(BrokerFromFile)
         if reader is None:
             raise click.UsageError("--config: no store.yaml is read here; give --host and --port")
         return reader.read(config)

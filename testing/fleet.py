@@ -22,7 +22,7 @@ def free_address() -> int:
         return int(free.getsockname()[1])
 
 
-class Service:
+class FleetProcess:
     """`tagsight fleet serve` with the file `config`; `said` is its log. Usable as a context manager."""
 
     def __init__(self, config: Path, port: int, *options: str) -> None:
@@ -57,7 +57,7 @@ class Service:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> FleetProcess:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fleet.board import views
-from fleet.board.asked import Asking, Shown, shown
+from fleet.board.asked import PageQuestions, Shown, shown
 from fleet.board.floor import plan_of
 from fleet.board.sign_in import SignIn, TokenUsers, new_sessions
 from fleet.board.words import FILTERS
@@ -38,7 +38,7 @@ LINKS = {
     "/time-outs": "Time-outs",
     "/quality": "Data",
 }
-View: TypeAlias = Callable[[Asking, Shown, "views.Given"], dict[str, Any]]
+View: TypeAlias = Callable[[PageQuestions, Shown, "views.Given"], dict[str, Any]]
 
 
 class Board:
@@ -81,9 +81,9 @@ class Board:
         loopback = settings.host in LOOPBACK_HOSTS
         return Guard(app, names=settings.board.names, loopback=loopback, secure=settings.board.https)
 
-    def _asking(self, request: Request) -> Asking:
+    def _asking(self, request: Request) -> PageQuestions:
         user = self._users.api_user(request.state.session.user)
-        return Asking(self._reading, None if user is None else self._settings.sites_of(user))
+        return PageQuestions(self._reading, None if user is None else self._settings.sites_of(user))
 
     def _page(self, template: str, view: View) -> Handler:
         async def handler(request: Request) -> Response:

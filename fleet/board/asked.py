@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 @dataclass
-class Asking:
+class PageQuestions:
     """Puts questions for one page, of the stores that who looks may see (None: all).
 
     Afterwards it says whether the replica answered and whether an answer was cut.
@@ -77,7 +77,7 @@ class Shown:
         return f"{at:%H:%M}" if at.date() == self.day else f"{at:%-d %b %H:%M}"
 
 
-def shown(asking: Asking, site: str, day: str, now_s: float) -> Shown | None:
+def shown(asking: PageQuestions, site: str, day: str, now_s: float) -> Shown | None:
     """What a page is about: the given store and day, or the first store and its newest day.
 
     None where nothing has been told yet. Raises FleetError for a store that may not be seen and

@@ -43,7 +43,7 @@ def seen(rows: Iterable[Row]) -> Seen:
 
 
 @dataclass(frozen=True)
-class Hour:
+class ShopHour:
     """One local hour of one store. Counts are None where no camera saw anything of it."""
 
     hour: int
@@ -58,7 +58,7 @@ class Hour:
     high: float | None = None
 
 
-def hours(footfall: Sequence[Row], occupancy: Sequence[Row], coming: Mapping[int, Row]) -> list[Hour]:
+def hours(footfall: Sequence[Row], occupancy: Sequence[Row], coming: Mapping[int, Row]) -> list[ShopHour]:
     """From the first to the last hour that anything says something of."""
     by_hour: dict[int, list[Row]] = defaultdict(list)
     for row in footfall:
@@ -74,7 +74,7 @@ def hours(footfall: Sequence[Row], occupancy: Sequence[Row], coming: Mapping[int
     ]
 
 
-def _hour(hour: int, rows: Sequence[Row], most: int | None, coming: Mapping[str, Any]) -> Hour:
+def _hour(hour: int, rows: Sequence[Row], most: int | None, coming: Mapping[str, Any]) -> ShopHour:
     intervals, blind = sum(row["intervals"] for row in rows), sum(row["blind_intervals"] for row in rows)
     blind_s = round(sum(row["blind_s"] or 0.0 for row in rows), 1)
     if not intervals:
@@ -84,7 +84,7 @@ def _hour(hour: int, rows: Sequence[Row], most: int | None, coming: Mapping[str,
     else:
         quality = "part" if blind or blind_s >= PART_S else "good"
     is_known = quality in ("good", "part")
-    return Hour(
+    return ShopHour(
         hour,
         sum(row["entered"] for row in rows) if is_known else None,
         sum(row["went_out"] for row in rows) if is_known else None,
@@ -98,7 +98,7 @@ def _hour(hour: int, rows: Sequence[Row], most: int | None, coming: Mapping[str,
 
 
 @dataclass(frozen=True)
-class Day:
+class ShopDay:
     """One day of one store, as the week shows it. None: nothing was told."""
 
     day: date
@@ -120,7 +120,7 @@ def days(
     plans: Sequence[Row],
     coverage: Sequence[Row],
     coming: Mapping[str, float],
-) -> list[Day]:
+) -> list[ShopDay]:
     """So many days from `first`."""
     by_day, plan = _by_day(stores), _by_day(plans)
     holes = defaultdict(list)
@@ -132,7 +132,7 @@ def days(
         name = day.isoformat()
         row, planned = by_day.get(name, {}), plan.get(name, {})
         found.append(
-            Day(
+            ShopDay(
                 day,
                 entered=row.get("entered"),
                 visitors=row.get("visitors"),
@@ -160,7 +160,7 @@ def total(rows: Iterable[Any], key: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class Article:
+class ArticleWay:
     """An article's way from the rack to the till, here and in the other stores."""
 
     sku: str
@@ -177,14 +177,14 @@ class Article:
         return share(self.handled, self.seen_near)
 
 
-def articles(funnel: Sequence[Row], everywhere: Sequence[Row], places: Mapping[str, str]) -> list[Article]:
+def articles(funnel: Sequence[Row], everywhere: Sequence[Row], places: Mapping[str, str]) -> list[ArticleWay]:
     """By article over the days asked for, the most handled first."""
     here, all_stores = _sums(funnel), _sums(everywhere)
     found = []
     for sku, own in here.items():
         others = {stage: all_stores.get(sku, own)[stage] - own[stage] for stage in STAGES}
         elsewhere = share(others["handled"], others["seen_near"])
-        found.append(Article(sku, places.get(sku, ""), elsewhere=elsewhere, **own))
+        found.append(ArticleWay(sku, places.get(sku, ""), elsewhere=elsewhere, **own))
     return sorted(found, key=lambda one: (-one.handled, -one.bought, -one.seen_near, one.sku))
 
 

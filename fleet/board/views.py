@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fleet.board import figures
 from fleet.board import floor as floors
-from fleet.board.asked import Asking, Row, Shown
+from fleet.board.asked import PageQuestions, Row, Shown
 from fleet.board.coming import coming
 from fleet.errors import FleetError
 
@@ -65,7 +65,7 @@ def _number(text: str, name: str, least: int, most: int) -> int | None:
     return int(text)
 
 
-def stores(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def stores(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """All stores beside one another on one day."""
     day = about.day.isoformat()
     rows = asking.rows("stores", day, day)
@@ -93,7 +93,7 @@ def _together(each: list[figures.Seen | None]) -> figures.Seen:
     )
 
 
-def day(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def day(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """One store on one day."""
     ask = _of(asking, about)
     footfall, visits = ask("footfall"), ask("visits")
@@ -137,7 +137,7 @@ def _stages(funnel: list[Row]) -> list[tuple[str, str, int]]:
     return [(name, figures.STAGE_WORDS[name], figures.total(funnel, name) or 0) for name in figures.STAGES]
 
 
-def week(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def week(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """Monday to Sunday, and the week before for comparison."""
     monday, sunday = about.week
     first, last = (monday - timedelta(days=WEEK)).isoformat(), sunday.isoformat()
@@ -161,7 +161,7 @@ def week(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
     }
 
 
-def _change(before: Sequence[figures.Day], now: Sequence[figures.Day], name: str) -> float | None:
+def _change(before: Sequence[figures.ShopDay], now: Sequence[figures.ShopDay], name: str) -> float | None:
     """Percent more than the week before, by the days that are told in both."""
     pairs = [(getattr(one, name), getattr(two, name)) for one, two in zip(before, now, strict=True)]
     both = [(was, has) for was, has in pairs if was is not None and has is not None]
@@ -169,7 +169,7 @@ def _change(before: Sequence[figures.Day], now: Sequence[figures.Day], name: str
     return 100.0 * (sum(two for _, two in both) / was - 1) if was else None
 
 
-def garments(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def garments(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """Articles from the rack to the till, of the day or its week."""
     first, last = about.week if given.span == "week" else (about.day, about.day)
     days = first.isoformat(), last.isoformat()
@@ -198,7 +198,7 @@ def garments(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
     }
 
 
-def layout_of(asking: Asking, about: Shown) -> str:
+def layout_of(asking: PageQuestions, about: Shown) -> str:
     """The plan that held on the day, else the newest; empty where none was told."""
     for last_day in (about.day.isoformat(), about.today.isoformat()):
         rows = asking.rows("layout", last_day=last_day, sites=(about.site,))
@@ -207,7 +207,7 @@ def layout_of(asking: Asking, about: Shown) -> str:
     return ""
 
 
-def floor(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def floor(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """Where people spent their time and which ways they walked."""
     ask = _of(asking, about)
     layout = layout_of(asking, about)
@@ -223,7 +223,7 @@ def floor(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
     }
 
 
-def time_outs(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def time_outs(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """What did not happen: as of now, or of a past day's end."""
     as_of_s = min(given.now_s, about.ends_s() + 60 * given.minutes)
     name = about.day.isoformat()
@@ -242,7 +242,7 @@ def time_outs(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
     }
 
 
-def quality(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
+def quality(asking: PageQuestions, about: Shown, given: Given) -> dict[str, Any]:
     """How far two weeks can be relied on."""
     first = about.day - timedelta(days=FORTNIGHT - 1)
     ask = _of(asking, about, first.isoformat(), about.day.isoformat())
@@ -260,7 +260,7 @@ def quality(asking: Asking, about: Shown, given: Given) -> dict[str, Any]:
     }
 
 
-def _of(asking: Asking, about: Shown, first_day: str = "", last_day: str = "") -> Any:
+def _of(asking: PageQuestions, about: Shown, first_day: str = "", last_day: str = "") -> Any:
     """Questions of the page's store, and its day unless others are given."""
     first, last = first_day or about.day.isoformat(), last_day or about.day.isoformat()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from broker.options import ConfigReader
+from broker.options import BrokerFromFile
 from broker.settings import BrokerSettings, TlsFiles
 from runtime.config import Uplink, load_at_work
 
@@ -27,5 +27,5 @@ def _of_file(file: Path) -> BrokerSettings:
     return broker_settings(load_at_work(file).uplink)
 
 
-OF_STORE_YAML = ConfigReader(_of_file)
+OF_STORE_YAML = BrokerFromFile(_of_file)
 """For commands with `broker_options`."""

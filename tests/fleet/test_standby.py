@@ -14,7 +14,7 @@ from fleet.errors import FleetError
 from fleet.ingest.consumer.store import CloudStore
 from fleet.serve.service import serve
 from fleet.serve.settings import FleetSettings, Replica
-from testing.fleet import Service, ask, free_address, wait_for_rows
+from testing.fleet import FleetProcess, ask, free_address, wait_for_rows
 
 from .lines import event, footfall, rows, taken
 
@@ -44,16 +44,16 @@ def test_the_one_that_stands_by_takes_over_after_kill_9_with_and_without_the_war
         f"warehouse: w.db\nevents: [events.db]\nport: {port}\nreplica: {{file: copy.db, every_s: 1}}\n"
     )
     with ExitStack() as stack:
-        first = stack.enter_context(Service(config, port))
+        first = stack.enter_context(FleetProcess(config, port))
         wait_for_rows(port, "footfall", entered(7))
-        second = stack.enter_context(Service(config, port, "--standby"))
+        second = stack.enter_context(FleetProcess(config, port, "--standby"))
         second.wait_for("standing by")
         first.kill()
         wait_for_rows(port, "footfall", entered(7))
         tell(tmp_path, 2, 9)
         wait_for_rows(port, "footfall", entered(9))
         assert (tmp_path / "copy.db").exists()
-        third = stack.enter_context(Service(config, port, "--standby"))
+        third = stack.enter_context(FleetProcess(config, port, "--standby"))
         third.wait_for("standing by")
         second.kill()
         for file in tmp_path.glob("w.db*"):
