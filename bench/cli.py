@@ -48,6 +48,10 @@ BENCHMARKS = {
         "bench.fleet.search.command",
         "Words to garment pictures: trained towers against BM25 and the kind.",
     ),
+    "mirror": (
+        "bench.fleet.mirror",
+        "What goes with what on real baskets against popularity; event to screen.",
+    ),
     "fuzz": ("bench.reliability.fuzz.command", "Mutated input for parsers of config, payloads, outbox."),
 }
 

@@ -196,6 +196,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "web",
     ),
     "fleet.forecast": ("fleet.errors",),
+    "fleet.mirror": ("contract", "fleet.errors", "fleet.search.words", "web"),
     "fleet.search": ("fleet.errors", "tagsight.yaml_files"),
     "fleet.flink": ("fleet.ingest.columns", "fleet.models"),
     "fleet.cli": (
@@ -205,6 +206,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.forecast.command",
         "fleet.ingest",
         "fleet.load.run",
+        "fleet.mirror.command",
         "fleet.serve",
     ),
     "fleet.load.oracle": (),
@@ -233,7 +235,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.processes",
         "testing",
     ),
-    "bench.fleet": ("contract", "fleet"),
+    "bench.fleet": ("bench.fleet.screens", "contract", "fleet"),
+    "bench.fleet.screens": ("contract", "fleet", "runtime.uplink.outbox"),
     "bench.paced.daemon": ("runtime.commands", "runtime.config", "runtime.processes", "runtime.supervisor"),
     "runtime.cli": (
         *BASE,
