@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from runtime.config.checks.image_size import size_of
+from runtime.console.drawing.dxf import dxf_picture, looks_like_dxf
 from web.errors import WebError
 
 MAX_UPLOAD_BYTES = 12 << 20
@@ -30,21 +31,24 @@ class FloorPicture(msgspec.Struct, frozen=True):
 
 
 def take_picture(data: bytes, folder: Path) -> FloorPicture:
-    """PNG or JPEG to a PNG of its own in the folder. Raises WebError for anything else, or a full disk.
+    """PNG, JPEG or DXF to a PNG of its own in the folder. Raises WebError for anything else, or a full disk.
 
     It is decoded and written anew: what a picture carries beside its pixels stays out.
     """
+    if looks_like_dxf(data):
+        image, metres = dxf_picture(data)
+        return keep_picture(image, folder, metres)
     size = size_of(data)
     if size is None:
-        raise WebError("That is neither PNG nor JPEG; export the plan as PNG.")
+        raise WebError("That is neither PNG nor JPEG nor DXF; export the plan as PNG.")
     if size[0] * size[1] > MAX_PIXELS:
         raise WebError(
             f"The picture has {size[0]} x {size[1]} pixels; at most {MAX_PIXELS // 10**6} million are right."
         )
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None:
         raise WebError("The picture is broken off or spoiled; export it once more.")
-    return keep_picture(np.asarray(image, np.uint8), folder)
+    return keep_picture(np.asarray(decoded, np.uint8), folder)
 
 
 def keep_picture(
