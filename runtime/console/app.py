@@ -14,17 +14,17 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from runtime.console.calibrate_pages import CalibratePages
-from runtime.console.daybook import Daybook
+from runtime.console.days.daybook import Daybook
+from runtime.console.days.pages import TodayPages
 from runtime.console.drawing.pages import LARGER, DrawPages
 from runtime.console.drawing.store_file import StoreFile
 from runtime.console.health_words import lines, verdict
 from runtime.console.link import KEY_FILE
 from runtime.console.live import Live
+from runtime.console.measuring.pages import CalibratePages
 from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, CameraPictures
 from runtime.console.plan import DRAWING, plan_of
 from runtime.console.shown import Setup, ShownStore
-from runtime.console.today_pages import TodayPages
 from web.access import Access
 from web.accounts import Accounts
 from web.errors import WebError

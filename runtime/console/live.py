@@ -13,7 +13,7 @@ from contract.describe import clock_time, in_words, short_visitor
 from contract.envelope import Event
 from contract.facts import Dwell, Interaction, TryOn, Visit
 from contract.gaps import Gap
-from runtime.console.daybook import Daybook
+from runtime.console.days.daybook import Daybook
 from runtime.console.health_words import DeviceWords, devices, seeing
 from runtime.console.shown import ShownStore
 from runtime.messages import FloorNow

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
 from runtime.config import Zone
-from runtime.console.calibrating import POOR_LEFT_OUT_M, ShopFloor, judge
+from runtime.console.measuring.judging import POOR_LEFT_OUT_M, ShopFloor, judge
 from runtime.geometry import Homography
 from tests.console.conftest import Shop as OpenShop
 

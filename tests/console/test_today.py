@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.facts import Cell, Dwell, Flow, Footfall, Heatmap, Quality
-from runtime.console.today import flows, heat, hours, stays
+from runtime.console.days.figures import flows, heat, hours, stays
 
 DAY_S = (1_000_800.0, 1_000_800.0 + 86_400)
 HOUR_S = 3_600.0

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from calibration.errors import CalibrationError
-from runtime.console.calibrating import ShopFloor, judge
+from runtime.console.measuring.judging import ShopFloor, judge
 from runtime.console.pictures import MAX_VIEWERS, CameraPictures
 from runtime.console.plan import plan_of
 from runtime.console.shown import ShownCamera, ShownStore

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, TryOn, Visit
-from runtime.console import today
-from runtime.console.daybook import Daybook, local_day
+from runtime.console.days import figures
+from runtime.console.days.daybook import Daybook, local_day
 from runtime.console.live import Live
 from runtime.console.plan import plan_of
 from runtime.console.shown import ShownStore
@@ -68,9 +68,9 @@ class TodayPages:
             date=f"{datetime.fromtimestamp(now_s, self._zone):%A, %-d %B %Y}",
             gates=self._live.gates(),
             hours=[(self._clock(hour.begin_s), hour) for hour in found],
-            stays=today.stays(book.of(Dwell)),
-            flows=today.flows(book.of(Flow)),
-            garments=today.garments(book.of(Flip), book.of(Interaction), book.of(TryOn)),
+            stays=figures.stays(book.of(Dwell)),
+            flows=figures.flows(book.of(Flow)),
+            garments=figures.garments(book.of(Flip), book.of(Interaction), book.of(TryOn)),
             rows_shown=ROWS_SHOWN,
             cut_short=book.cut_short,
             fault=book.fault,
@@ -102,12 +102,12 @@ class TodayPages:
 
     def _heat_context(self, hour: int | None) -> dict[str, object]:
         """Of the hour with that number from 0, or with 24 or None of the whole day."""
-        begin_s = self._book.begin_s + (hour or 0) * today.HOUR_S
+        begin_s = self._book.begin_s + (hour or 0) * figures.HOUR_S
 
         def wanted(start_s: float) -> bool:
-            return hour in (None, 24) or begin_s <= start_s < begin_s + today.HOUR_S
+            return hour in (None, 24) or begin_s <= start_s < begin_s + figures.HOUR_S
 
-        cells = today.heat(self._book.of(Heatmap), wanted)
+        cells = figures.heat(self._book.of(Heatmap), wanted)
         most = max(cells.values(), default=0.0)
         return {
             "plan": plan_of(self._shown()),
@@ -127,7 +127,7 @@ class TodayPages:
             "footfall": self._footfall_rows,
             "visits": self._visit_rows,
             "dwell": self._dwell_rows,
-            "flow": lambda: (("from", "to", "people"), today.flows(self._book.of(Flow))),
+            "flow": lambda: (("from", "to", "people"), figures.flows(self._book.of(Flow))),
             "heat": self._heat_rows,
             "garments": self._garment_rows,
         }
@@ -166,18 +166,18 @@ class TodayPages:
 
     def _heat_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
         return ("x_m", "y_m", "side_m", "person_s"), (
-            (*cell, round(person_s, 1)) for cell, person_s in today.heat(self._book.of(Heatmap)).items()
+            (*cell, round(person_s, 1)) for cell, person_s in figures.heat(self._book.of(Heatmap)).items()
         )
 
     def _garment_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        found = today.garments(self._book.of(Flip), self._book.of(Interaction), self._book.of(TryOn))
+        found = figures.garments(self._book.of(Flip), self._book.of(Interaction), self._book.of(TryOn))
         return ("article", "turned_over", "by_somebody_seen", "tried_on"), (
             (one.sku, one.turned, one.by_somebody, one.tried_on) for one in found
         )
 
-    def _hours(self) -> list[today.HourOfDay]:
+    def _hours(self) -> list[figures.HourOfDay]:
         now_s = self._now()
-        return today.hours(self._book.of(Footfall), local_day(now_s, self._zone), now_s)
+        return figures.hours(self._book.of(Footfall), local_day(now_s, self._zone), now_s)
 
     def _clock(self, time_s: float) -> str:
         return f"{datetime.fromtimestamp(time_s, self._zone):%H:%M}"

@@ -1,0 +1,1 @@
+"""A day in figures: `daybook` reads the events of a day, `figures` counts, `pages` shows."""
