@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from runtime.console.days.daybook import Daybook
 from runtime.console.days.pages import TodayPages
+from runtime.console.drawing.editing import ShopEditor
 from runtime.console.drawing.pages import LARGER, DrawPages
 from runtime.console.drawing.store_file import StoreFile
 from runtime.console.health_words import lines, verdict
@@ -79,9 +80,10 @@ class ShopPages:
         self._pages = Pages(HERE, self._sessions, f"tagsight · {setup.site}", LINKS, FOR_TECHNICIANS)
         self._access = Access(self._sessions, secure=setup.has_tls, cookie=f"tagsight-{setup.port}")
 
-        self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown)
         file = None if setup.file is None else StoreFile(setup.file, setup.folder / VERSIONS)
-        self._draw = DrawPages(self._pages, file, lambda: self.shown, self._configuration_fault, reload, zone)
+        editor = ShopEditor(file, reload)
+        self._draw = DrawPages(self._pages, editor, lambda: self.shown, self._configuration_fault, zone)
+        self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown, editor)
         self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now)
 
     def use(self, shown: ShownStore) -> None:

@@ -42,7 +42,13 @@ FORMS = (
 
 def test_every_route_is_in_these_tables(shop: Shop) -> None:
     known = {*FOR_VIEWERS, *FOR_TECHNICIANS, *FORMS, "/live/stream"}
-    known |= {*DRAWN, "/floor-drawing", "/calibrate/{camera}/still.jpg", "/calibrate/{camera}/judge"}
+    known |= {
+        *DRAWN,
+        "/calibrate/{camera}/save",
+        "/floor-drawing",
+        "/calibrate/{camera}/still.jpg",
+        "/calibrate/{camera}/judge",
+    }
     known |= {
         "/enter/{link}",
         "/static/{digest}/{name:path}",

@@ -32,6 +32,9 @@ POOR_LEFT_OUT_M = 0.25
 GRID_M = 1.0
 MAX_GRID_LINES = 80
 LINE_STEPS = 40
+POOR_TAPE_M, WRONG_TAPE_M = 0.05, 0.20
+"""How far a tape of 2 m may be off on the map: beyond it is remarked on, refused; others in proportion."""
+TAPE_M = 2.0
 
 
 class MapVerdict(msgspec.Struct, frozen=True):
@@ -46,8 +49,11 @@ class MapVerdict(msgspec.Struct, frozen=True):
     left_out_cm: list[float | None] = []
     left_out_p95_cm: float | None = None
     grid: list[list[tuple[float, float]]] = []
+    tapes_m: list[float | None] = []
+    """How long each tape is on the map."""
     lines: str = ""
     """For store.yaml, under the camera; empty where the map is refused."""
+    homography: list[list[float]] = []
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,15 @@ class ShopFloor:
     zones: Sequence[Zone]
 
 
-def judge(rows: Iterable[Sequence[float]], size: tuple[int, int], shop: ShopFloor) -> MapVerdict:
-    """Pairs (u, v, x, y) of a picture of (width, height). Raises CalibrationError for what is no pair."""
+def judge(
+    rows: Iterable[Sequence[float]],
+    size: tuple[int, int],
+    shop: ShopFloor,
+    tapes: Sequence[Sequence[float]] = (),
+) -> MapVerdict:
+    """Pairs (u, v, x, y) of a picture of (width, height), and tapes (u0, v0, u1, v1, metres) that lay on the
+    floor in it. Raises CalibrationError for what is no pair.
+    """
     pairs = pairs_of(rows)
     refused = _about_places(pairs, size)
     if len(pairs) < 4:
@@ -74,6 +87,9 @@ def judge(rows: Iterable[Sequence[float]], size: tuple[int, int], shop: ShopFloo
     left_out = fit.left_out_errors_m[np.isfinite(fit.left_out_errors_m)]
     p95_m = float(np.percentile(left_out, 95)) if len(left_out) else None
     remarks = warnings_for(fit, size)
+    lengths_m = [_length_m(fit.homography, tape) for tape in tapes]
+    for tape, length_m in zip(tapes, lengths_m, strict=True):
+        _judge_tape(tape[4], length_m, refused, remarks)
     if p95_m is not None and p95_m > POOR_LEFT_OUT_M:
         remarks.append(
             f"the others foretell a point to {p95_m * 100:.0f} cm only (95 % of them to better); "
@@ -86,7 +102,9 @@ def judge(rows: Iterable[Sequence[float]], size: tuple[int, int], shop: ShopFloo
         [_cm(error) for error in fit.left_out_errors_m],
         None if p95_m is None else round(100 * p95_m, 1),
         _grid(fit.homography, size, shop.extent_m),
+        [None if not np.isfinite(length_m) else round(length_m, 3) for length_m in lengths_m],
         "" if refused else yaml_block(fit, size),
+        [] if refused else [[float(f"{value:.9g}") for value in row] for row in fit.homography.matrix],
     )
 
 
@@ -119,6 +137,22 @@ def _about_fit(fit: FloorFit, size: tuple[int, int], shop: ShopFloor) -> list[st
         for index in np.flatnonzero(fit.wild)
     ]
     return refused
+
+
+def _length_m(floor: Homography, tape: Sequence[float]) -> float:
+    """Between the two ends of a tape, as the map has them; nan where one is not on the floor."""
+    begin, end = floor.to_floor([tape[0:2], tape[2:4]])
+    return float(np.hypot(*(end - begin)))
+
+
+def _judge_tape(told_m: float, length_m: float, refused: list[str], remarks: list[str]) -> None:
+    off_m = abs(length_m - told_m) * TAPE_M / max(told_m, TAPE_M / 4)
+    if not np.isfinite(length_m):
+        refused.append("an end of the tape lies beyond the horizon: click its ends on the floor")
+    elif off_m > WRONG_TAPE_M:
+        refused.append(f"a tape of {told_m:g} m is {length_m:.2f} m on this map: some point is wrong")
+    elif off_m > POOR_TAPE_M:
+        remarks.append(f"a tape of {told_m:g} m is {length_m:.2f} m on this map: add points near it")
 
 
 def _horizon_cuts(floor: Homography, zone: Zone, size: tuple[int, int]) -> bool:

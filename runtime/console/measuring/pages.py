@@ -4,34 +4,49 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from typing import Annotated
 
 import anyio
 import msgspec
+from msgspec import Meta
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from calibration.errors import CalibrationError
-from runtime.console.measuring.judging import ShopFloor, judge
+from runtime.console.drawing.document import ShopDocument
+from runtime.console.drawing.editing import ShopEditor
+from runtime.console.measuring.judging import MapVerdict, ShopFloor, judge
 from runtime.console.pictures import MAX_VIEWERS, CameraPictures
 from runtime.console.plan import plan_of
 from runtime.console.shown import ShownCamera, ShownStore
 from web.access import Access
+from web.errors import WebError
 from web.pages import Pages
 
 MAX_PAIRS = 60
 STILL_WITHIN_S = 12.0
+MAX_TAPES = 10
 _rows = msgspec.json.Decoder(list[tuple[float, float, float, float]])
+_tapes = msgspec.json.Decoder(list[tuple[float, float, float, float, Annotated[float, Meta(ge=0.3, le=50)]]])
 
 
 class CalibratePages:
     """`shown` gives the store as it is configured now."""
 
-    def __init__(self, pages: Pages, pictures: CameraPictures, shown: Callable[[], ShownStore]) -> None:
+    def __init__(
+        self,
+        pages: Pages,
+        pictures: CameraPictures,
+        shown: Callable[[], ShownStore],
+        editor: ShopEditor,
+    ) -> None:
         self._pages = pages
         self._pictures = pictures
         self._shown = shown
+        self._editor = editor
         self._fitting = anyio.CapacityLimiter(1)
 
     def routes(self, access: Access) -> list[BaseRoute]:
@@ -40,6 +55,7 @@ class CalibratePages:
             Route("/calibrate", access.technician(self._page), methods=["GET"]),
             Route("/calibrate/{camera}/still.jpg", access.technician(self._still), methods=["GET"]),
             Route("/calibrate/{camera}/judge", access.technician(self._judge), methods=["POST"]),
+            Route("/calibrate/{camera}/save", access.technician(self._save), methods=["POST"]),
         ]
 
     async def _page(self, request: Request) -> Response:
@@ -55,7 +71,15 @@ class CalibratePages:
             cameras=names,
             plan=plan_of(shown),
             pictures=shown.pictures,
+            version=await self._version(),
         )
+
+    async def _version(self) -> str:
+        """Of store.yaml; empty where the map can only be taken away by hand."""
+        try:
+            return str((await self._editor.in_thread(self._editor.file.read)).version)
+        except (HTTPException, WebError):
+            return ""
 
     async def _still(self, request: Request) -> Response:
         camera = self._camera(request)
@@ -75,22 +99,43 @@ class CalibratePages:
         return Response(jpeg, media_type="image/jpeg")
 
     async def _judge(self, request: Request) -> Response:
+        judged, _ = await self._judged(request)
+        return Response(msgspec.json.encode(judged), media_type="application/json")
+
+    async def _judged(self, request: Request) -> tuple[MapVerdict, tuple[int, int]]:
         self._camera(request)
         form = await request.form()
         try:
             rows = _rows.decode(str(form.get("pairs", "")))
-            width, height = int(str(form.get("width"))), int(str(form.get("height")))
+            tapes = _tapes.decode(str(form.get("tapes", "[]")))
+            size = int(str(form.get("width"))), int(str(form.get("height")))
         except (msgspec.DecodeError, ValueError):
-            raise HTTPException(400, "Pairs are lists of four numbers: u, v, x, y.") from None
-        if len(rows) > MAX_PAIRS or not (16 <= width <= 16_384 and 16 <= height <= 16_384):
-            raise HTTPException(400, f"At most {MAX_PAIRS} pairs, of a picture.")
+            raise HTTPException(
+                400, "Pairs are lists of four numbers: u, v, x, y; tapes are 0.3 to 50 m long."
+            ) from None
+        if len(rows) > MAX_PAIRS or len(tapes) > MAX_TAPES or not all(16 <= each <= 16_384 for each in size):
+            raise HTTPException(400, f"At most {MAX_PAIRS} pairs and {MAX_TAPES} tapes, of a picture.")
         shown = self._shown()
-        shop = ShopFloor(shown.extent_m, shown.zones)
+        work = partial(judge, rows, size, ShopFloor(shown.extent_m, shown.zones), tapes)
         try:
-            judged = await anyio.to_thread.run_sync(judge, rows, (width, height), shop, limiter=self._fitting)
+            return await anyio.to_thread.run_sync(work, limiter=self._fitting), size
         except CalibrationError as error:
             raise HTTPException(400, str(error)) from None
-        return Response(msgspec.json.encode(judged), media_type="application/json")
+
+    async def _save(self, request: Request) -> Response:
+        """Into store.yaml, where nobody else has written it since the page was opened."""
+        judged, size = await self._judged(request)
+        if not judged.lines:
+            raise HTTPException(400, f"Nothing was saved: {'; '.join(judged.refused) or 'there is no map'}.")
+        form, name = await request.form(), request.path_params["camera"]
+        stands = await self._editor.in_thread(self._editor.file.read)
+        cameras = ShopDocument(stands.text).drawing()["cameras"]
+        for camera in cameras:
+            if camera["was"] == name:
+                camera |= {"homography": judged.homography, "image_size": list(size), "points": None}
+        version = str(form.get("version", ""))
+        saved = await self._editor.save({"cameras": cameras}, version, request.state.session.user)
+        return Response(msgspec.json.encode({"version": saved.version}), media_type="application/json")
 
     def _camera(self, request: Request) -> ShownCamera:
         name = request.path_params["camera"]

@@ -5,8 +5,8 @@
   const at = (id) => document.getElementById(id);
   const root = at("calibrate");
   if (!root) return;
-  const still = at("still"), marks = at("marks"), plan = at("plan"), pairs = [];
-  let waiting = null, judged = null, asked = 0;
+  const still = at("still"), marks = at("marks"), plan = at("plan"), pairs = [], tapes = [];
+  let taping = false, tapeEnd = null, waiting = null, judged = null, asked = 0;
 
   function element(name, attributes, parent) {
     const made = document.createElementNS(SVG, name);
@@ -58,6 +58,11 @@
       last.className = "end";
       last.append(remove);
     });
+    for (const [index, tape] of tapes.entries()) {
+      element("line", { class: "tape-line", x1: tape[0], y1: tape[1], x2: tape[2], y2: tape[3] }, marks);
+      for (const end of [0, 2]) point(marks, tape[end], tape[end + 1], radius * 0.7, "", "tape-end");
+    }
+    if (tapeEnd) point(marks, tapeEnd[0], tapeEnd[1], radius, "", "waiting");
     if (waiting) point(marks, waiting[0], waiting[1], radius * 1.3, "", "waiting");
     at("pairs").hidden = pairs.length === 0;
     at("next").textContent = waiting ? "Now the same place on the plan." : "Click the next place in the picture.";
@@ -67,6 +72,7 @@
     const place = at("judged");
     place.replaceChildren();
     const say = (kind, words) => { const line = document.createElement("p"); line.className = kind; line.textContent = words; place.append(line); };
+    at("tapes").textContent = tapes.map((tape, index) => { const long = judged && judged.tapes_m && judged.tapes_m[index]; return `${tape[4]} m: ${long === null || long === undefined ? "?" : `${long.toFixed(2)} m`} on the map`; }).join("; ");
     if (!judged) return;
     for (const words of judged.refused) say("fault", words);
     for (const words of judged.remarks) if (!judged.refused.includes(words)) say("note", words);
@@ -79,7 +85,8 @@
     const turn = (asked += 1);
     draw();
     if (pairs.length === 0) { judged = null; tell(); at("result").hidden = true; return; }
-    const form = new URLSearchParams({ pairs: JSON.stringify(pairs), width: still.naturalWidth, height: still.naturalHeight, token: root.dataset.token });
+    at("saved") && (at("saved").hidden = true);
+    const form = new URLSearchParams({ pairs: JSON.stringify(pairs), tapes: JSON.stringify(tapes), width: still.naturalWidth, height: still.naturalHeight, token: root.dataset.token });
     const answer = await fetch(`/calibrate/${root.dataset.camera}/judge`, { method: "POST", body: form });
     if (turn !== asked) return;
     const told = await answer.json();
@@ -90,9 +97,26 @@
 
   still.addEventListener("click", (event) => {
     const box = still.getBoundingClientRect();
-    waiting = [((event.clientX - box.left) / box.width) * still.naturalWidth, ((event.clientY - box.top) / box.height) * still.naturalHeight];
+    const place = [((event.clientX - box.left) / box.width) * still.naturalWidth, ((event.clientY - box.top) / box.height) * still.naturalHeight];
+    if (!taping) waiting = place;
+    else if (!tapeEnd) tapeEnd = place;
+    else {
+      tapes.push([...tapeEnd, ...place, Number(at("tape-m").value.replace(",", ".")) || 2].map((value) => Math.round(value * 100) / 100));
+      tape(false);
+      change();
+      return;
+    }
     draw();
   });
+
+  function tape(on) {
+    taping = on;
+    tapeEnd = null;
+    at("tape").setAttribute("aria-pressed", String(on));
+    draw();
+  }
+  at("tape").addEventListener("click", () => tape(!taping));
+
   plan.addEventListener("click", (event) => {
     if (!waiting) return;
     const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(plan.getScreenCTM().inverse());
@@ -108,7 +132,15 @@
     form.reset();
     change();
   });
-  at("undo").addEventListener("click", () => { if (waiting) waiting = null; else pairs.pop(); change(); });
+  at("undo").addEventListener("click", () => { if (tapeEnd) tapeEnd = null; else if (waiting) waiting = null; else if (pairs.length) pairs.pop(); else tapes.pop(); change(); });
+  if (at("save")) at("save").addEventListener("click", async () => {
+    const form = new URLSearchParams({ pairs: JSON.stringify(pairs), tapes: JSON.stringify(tapes), width: still.naturalWidth, height: still.naturalHeight, token: root.dataset.token, version: root.dataset.version });
+    const answer = await fetch(`/calibrate/${root.dataset.camera}/save`, { method: "POST", body: form }), told = await answer.json(), saved = at("saved");
+    if (answer.ok) root.dataset.version = told.version;
+    saved.className = answer.ok ? "done" : "fault";
+    saved.textContent = answer.ok ? "Saved. The daemon takes it up." : told.error;
+    saved.hidden = false;
+  });
   at("copy").addEventListener("click", () => navigator.clipboard.writeText(at("lines").textContent));
   still.addEventListener("load", draw);
   still.addEventListener("error", () => { at("still-words").textContent = "There is no picture: nobody looks at this camera now, or two people look already. Load the page again in a moment."; });
