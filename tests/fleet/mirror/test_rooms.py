@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from fleet.errors import FleetError
+from fleet.ingest.consumer.store import CloudStore
 from fleet.mirror.catalogue import Catalogue
 from fleet.mirror.following import TryOnFollower
 from fleet.mirror.rooms import LONGEST_S, MOST_GARMENTS, Rooms
 from fleet.mirror.shown_log import ShownLine, ShownLog
 from fleet.mirror.suggesting import screen
-from runtime.uplink.cloud.store import CloudStore
 from tests.fleet.mirror.shop import EPC, a_catalogue, an_outbox, told, tryon
 
 NOW_S = 1_792_886_400.0
