@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, requires
 from pathlib import Path
 
@@ -22,14 +23,28 @@ def closure_of(name: str, seen: set[str] | None = None) -> set[str]:
     key = re.sub(r"[-_.]+", "-", name).lower()
     if key in seen:
         return seen
-    try:
-        needs = distribution(name).requires or ()
-    except PackageNotFoundError:
+    needs = needs_of(key)
+    if needs is None:
         return seen
     seen.add(key)
     for one in needs:
         closure_of(re.split(r"[^\w.-]", one, maxsplit=1)[0], seen)
     return seen
+
+
+@cache
+def needs_of(name: str) -> tuple[str, ...] | None:
+    """What a distribution says that it needs; None where it is not installed here."""
+    try:
+        return tuple(distribution(name).requires or ())
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def top_level_names() -> Mapping[str, list[str]]:
+    """Each top-level name that is installed, with its distributions."""
+    return packages_distributions()
 
 
 def clashes(ours: list[str], tops: Mapping[str, list[str]], brought: set[str]) -> list[str]:
@@ -51,7 +66,7 @@ def test_no_top_level_name_of_ours_is_somebody_elses(name: str) -> None:
     brought = closure_of(name)
     if not brought:
         pytest.skip(f"{name} is not installed here")
-    assert clashes(OURS, packages_distributions(), brought) == []
+    assert clashes(OURS, top_level_names(), brought) == []
 
 
 def test_a_name_that_is_taken_would_be_found() -> None:
