@@ -191,10 +191,11 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
-    """Who turned a tag: `visitor`, or None for nobody seen, with its probability and the runner-up.
+    """Who turned a tag: `visitor`, or None for nobody, with its probability and the runner-up.
 
     `flip` is the key of the flip. `nobody_probability` is that of "nobody we see did it"; the rest of the
-    probability up to 1 is spread over the other visitors.
+    probability up to 1 is spread over the other visitors. Where no visitor is as likely as not, none is
+    named: `visitor` is None, `probability` that of nobody, and the likeliest visitor is the runner-up.
     """
 
     flip: Annotated[str, about("the key of the flip", "flip/racks/3034257bf400b7800004cb2f/1772186410200")]
@@ -204,7 +205,11 @@ class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
     start_s: Annotated[float, about("start of the movement, UTC seconds", 1772186410.2, "s")]
     end_s: Annotated[float, about("end of the movement, UTC seconds", 1772186412.9, "s")]
     visitor: Annotated[
-        str | None, about("who turned it, a visitor's random id; null for nobody we see", "2f1c8b7e9a04")
+        str | None,
+        about(
+            "who turned it, a visitor's random id; null for nobody we see, or none likelier than not",
+            "2f1c8b7e9a04",
+        ),
     ]
     probability: Annotated[float, about("that the answer in `visitor` is right, 0 to 1", 0.86, "1")]
     nobody_probability: Annotated[float, about("that nobody we see did it, 0 to 1", 0.05, "1")]

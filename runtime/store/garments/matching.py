@@ -6,6 +6,9 @@ the probability of handling goods raises or lowers it. "Nobody we see" has a lik
 that overlap in time are assigned one-to-one by linear assignment in log-likelihood; the probability of each
 pair is a softmax over the best assignments that contain it (max-marginals, exact for a single flip). The
 parameters and the temperature of that softmax were fitted with `tagsight bench matching`.
+
+Who is not likelier than all others together is not named: two people at one rack are as close to a tag as
+each other, and a wrong name does more harm than none.
 """
 
 from __future__ import annotations
@@ -34,12 +37,16 @@ class MatchSettings:
         default_factory=lambda: {"fixture": 1.3, "antenna": 2.0, "zone": 0.6}
     )
     """How far from its expected place someone turns a tag."""
+    outline_reach_m: float = 0.8
+    """The same from a fixture whose outline is known: that much beyond its edge arms do not reach."""
     stretch_m: float = 0.8
     """How much further away the tag may be: taken off its place, or the place is longer than reported."""
     stretch_fraction: float = 0.12
     """How often it is."""
     fade_m: float = 0.15
     """How gradually reach ends, apart from the uncertainty of the person's place."""
+    outline_fade_m: float = 0.35
+    """The same at an outline: furniture hides feet, and their place is less sure than elsewhere."""
     timing_sigma_s: float = 0.5
     """Error of a flip's start and end."""
     nobody: float = 0.04
@@ -57,6 +64,8 @@ class MatchSettings:
     elsewhere: float = 0.005
     """Likelihood of a moment at which the person seems to be out of reach."""
     sample_s: float = 0.2
+    least_named: float = 0.5
+    """Who did it with a smaller probability is not named."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,9 @@ class TagTurned:
 
 @dataclass(frozen=True)
 class Match:
-    """Who did it: `person`, or None for nobody seen; `runner_up` likewise, None if nobody is second."""
+    """Who did it: `person`, or None for nobody seen or nobody to be named; `runner_up` is the next likely, or
+    the most likely where none is named; None if nobody is second. `probability` is that of the answer.
+    """
 
     person: int | None
     probability: float
@@ -96,7 +107,9 @@ def match(flips: Sequence[TagTurned], paths: RecentPaths, settings: MatchSetting
     persons = sorted({person for case in cases for person in case.likelihood})
     logs = _log_table(cases, persons)
     marginals = _marginals(logs, settings.temperature)
-    return [_verdict(case, persons, row) for case, row in zip(cases, marginals, strict=True)]
+    return [
+        _verdict(case, persons, row, settings.least_named) for case, row in zip(cases, marginals, strict=True)
+    ]
 
 
 def together(flips: Sequence[tuple[float, float]]) -> list[list[int]]:
@@ -165,9 +178,11 @@ def _explain(
     action = _action(where, settings)
     if flip.place is None:
         return settings.anywhere * float(where.known.mean()) * action, None
-    reach_m = settings.reach_m[flip.place.kind]
+    reach_m, blur_m = settings.reach_m[flip.place.kind], settings.fade_m
+    if flip.place.kind == "fixture" and len(flip.place.outline) > 1:
+        reach_m, blur_m = settings.outline_reach_m, settings.outline_fade_m
     distance_m = flip.place.distance_m(where.points)
-    fade_m = np.hypot(settings.fade_m, where.sigma_m)
+    fade_m = np.hypot(blur_m, where.sigma_m)
     near, far = (
         1.0 / (1.0 + np.exp(np.clip(1.7 * (distance_m - limit_m) / fade_m, -50, 50)))
         for limit_m in (reach_m, reach_m + settings.stretch_m)
@@ -232,13 +247,15 @@ def _assigned(logs: Floats) -> float:
     return float(logs[rows, columns].sum())
 
 
-def _verdict(case: _Case, persons: list[int], probabilities: Floats) -> Match:
+def _verdict(case: _Case, persons: list[int], probabilities: Floats, least_named: float) -> Match:
     nobody = float(probabilities[len(persons) :].sum())
     named = [
         (float(value), person) for value, person in zip(probabilities, persons, strict=False) if value > 0
     ]
     ranked: list[tuple[float, int | None]] = sorted([*named, (nobody, None)], key=lambda each: -each[0])
     (probability, person), *rest = ranked
+    if person is not None and probability < least_named:
+        return Match(None, nobody, nobody, person, probability, None)
     runner_up = rest[0] if rest else (0.0, None)
     return Match(
         person=person,
