@@ -25,7 +25,7 @@ from runtime.store.counts.coverage import CoverageMeter
 from runtime.store.counts.entrances import EntranceCounter
 from runtime.store.people.arrivals import Arrivals
 from runtime.store.people.identity import GlobalTracks, Source
-from runtime.store.people.links import Links
+from runtime.store.people.links import LINK, Links
 
 STAGE_TRACKS = 250
 METHODS = {
@@ -60,6 +60,8 @@ class IdentityReport(msgspec.Struct, frozen=True):
     """All methods on the same shops."""
 
     seeds: int
+    first_seed: int
+    link: float
     tracks: int
     shop_seconds: float
     methods: tuple[MethodFigures, ...]
@@ -87,10 +89,10 @@ class _Played:
         return number
 
 
-def play(shop: SimulatedSights, uses_place: bool, learns_transit: bool) -> _Played:
+def play(shop: SimulatedSights, uses_place: bool, learns_transit: bool, link: float = LINK) -> _Played:
     """Let the product's code see a shop."""
     arrivals = Arrivals(AREA_M2, (ENTRANCE,))
-    links = Links(AREA_M2, arrivals, uses_place=uses_place, learns_transit=learns_transit)
+    links = Links(AREA_M2, arrivals, uses_place=uses_place, learns_transit=learns_transit, link=link)
     people = GlobalTracks(AREA_M2, entrances=(ENTRANCE,), links=links)
     coverage = CoverageMeter(("0",), 0.0, 60.0)
     counter = EntranceCounter(replace(ENTRANCE, cameras=("0",)), coverage)
@@ -165,9 +167,9 @@ def _visitor_of(
     return {person: count.most_common(1)[0][0] for person, count in whose.items()}
 
 
-def figures(method: str, shops: Sequence[SimulatedSights]) -> MethodFigures:
+def figures(method: str, shops: Sequence[SimulatedSights], link: float = LINK) -> MethodFigures:
     """One method on all shops."""
-    runs = [(shop, play(shop, *METHODS[method])) for shop in shops]
+    runs = [(shop, play(shop, *METHODS[method], link)) for shop in shops]
     order = [sorted(shop.whose, key=lambda each, shop=shop: shop.begun_s[each]) for shop in shops]  # type: ignore[misc]
     stages = max(1, min(len(each) for each in order) // STAGE_TRACKS)
     by_stage = [
@@ -203,20 +205,30 @@ def _resident_mb() -> float:
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(1, 100), default=10, show_default=True, help="So many shops.")
+@click.option(
+    "--first-seed", type=int, default=11, show_default=True, help="Of the first; 1 to 3 were tuned on."
+)
+@click.option(
+    "--link", type=click.FloatRange(0.5, 1), default=LINK, show_default=True, help="Probability that links."
+)
 @click.option("--tracks", type=click.IntRange(50, 200_000), default=1500, show_default=True, help="Of each.")
 @click.option("--people", type=click.IntRange(1, 200), default=30, show_default=True, help="At a time.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw IDF1 by stage (.png).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def identity(seeds: int, tracks: int, people: int, plot: Path | None, as_json: bool) -> None:
+def identity(
+    seeds: int, first_seed: int, link: float, tracks: int, people: int, plot: Path | None, as_json: bool
+) -> None:
     """One visitor across eight cameras: identities against looks alone, false merges, visits, cost.
 
     \b
     Example:
       tagsight bench identity --json
     """
-    shops = [simulate(seed, tracks, people) for seed in range(1, seeds + 1)]
+    shops = [simulate(seed, tracks, people) for seed in range(first_seed, first_seed + seeds)]
     seconds = round(float(np.mean([shop.seconds for shop in shops])), 1)
-    report = IdentityReport(seeds, tracks, seconds, tuple(figures(method, shops) for method in METHODS))
+    report = IdentityReport(
+        seeds, first_seed, link, tracks, seconds, tuple(figures(method, shops, link) for method in METHODS)
+    )
     if plot is not None:
         draw({each.method: each.idf1_by_stage for each in report.methods}, STAGE_TRACKS, plot)
     if as_json:

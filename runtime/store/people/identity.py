@@ -198,7 +198,7 @@ class GlobalTracks:
                 (first, leading[one], leading[other]),
                 (second, leading[other], leading[one]),
             ):
-                person.sources[new] = person.sources.pop(own)
+                person.saw(new, person.drop(own))
                 person.lead = new
                 self._sights[new].person = person.number
             self.counts["exchanged"] += 1
@@ -299,7 +299,7 @@ class GlobalTracks:
 
     def _unite(self, gone: GlobalTrack, into: GlobalTrack) -> None:
         for source, seen_s in gone.sources.items():
-            into.sources[source] = max(seen_s, into.sources.get(source, seen_s))
+            into.saw(source, seen_s)
             if source in self._sights and self._sights[source].person == gone.number:
                 self._sights[source].person = into.number
         into.gallery.extend(gone.gallery)

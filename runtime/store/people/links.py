@@ -20,7 +20,7 @@ from runtime.store.people.arrivals import Arrivals
 from runtime.store.people.global_track import GlobalTrack
 from runtime.store.people.looks import Likeness
 from runtime.store.people.motion import Position
-from runtime.store.people.reassociation import REACH_M, WALKING_LIMIT_M_PER_S, reassociation
+from runtime.store.people.reassociation import MEMORY_S, REACH_M, WALKING_LIMIT_M_PER_S, reassociation
 from runtime.store.people.transit import TransitTimes
 
 MAX_AWAY, AWAY_S = 256, 3600.0
@@ -60,16 +60,24 @@ class _Fresh:
 class Links:
     """Persons out of sight, and those who might be them. `area_m2` is the floor.
 
-    Without `uses_place` or `learns_transit` that evidence is left out, to see what it is worth.
+    Without `uses_place` or `learns_transit` that evidence is left out, to see what it is worth. `link` is the
+    probability from which it is them.
     """
 
     def __init__(
-        self, area_m2: float, arrivals: Arrivals, *, uses_place: bool = True, learns_transit: bool = True
+        self,
+        area_m2: float,
+        arrivals: Arrivals,
+        *,
+        uses_place: bool = True,
+        learns_transit: bool = True,
+        link: float = LINK,
     ) -> None:
         self._even = 1.0 / area_m2
         self._arrivals = arrivals
         self._uses_place = uses_place
         self._learns_transit = learns_transit
+        self._link = link
         self._newcomers, self._watched_s, self._since_s = NEWCOMERS, NEWCOMERS_S, math.nan
         self._away: dict[int, GlobalTrack] = {}
         self._fresh: dict[int, _Fresh] = {}
@@ -130,7 +138,7 @@ class Links:
             if person is not None and not fresh.asked and person.gallery.vectors:
                 fresh.asked = True
                 fresh.odds = self._log_odds(number, fresh, person, people)
-                old = _sure(fresh.odds)
+                old = _sure(fresh.odds, self._link)
                 if old is not None and all(old != taken for _, taken in found):
                     found.append((number, old))
                     over = True
@@ -185,7 +193,9 @@ class Links:
         off = math.log(gap_s / (max(way_m, REACH_M) / WALK_M_PER_S)) / WALK_SD
         straight = math.exp(-0.5 * off * off) / (gap_s * WALK_SD * math.sqrt(2 * math.pi))
         sometime = math.exp(-gap_s / STAY_S) / STAY_S
-        on = WALKED_ON * reassociation(other.motion, new.motion, born, gap_s) / max(gap_s, 1.0)
+        on = 0.0
+        if gap_s <= MEMORY_S:
+            on = WALKED_ON * reassociation(other.motion, new.motion, born, gap_s) / max(gap_s, 1.0)
         return on + self._even * ((1 - STRAIGHT) * sometime + STRAIGHT * straight)
 
     def _learn_appearance(
@@ -223,8 +233,8 @@ def _probabilities(odds: dict[int, float]) -> dict[int, float]:
     return {number: each / total for number, each in weights.items()}
 
 
-def _sure(odds: dict[int, float]) -> int | None:
+def _sure(odds: dict[int, float], link: float) -> int | None:
     """Who it is beyond doubt; None where that is open."""
     probable = _probabilities(odds)
     best = max(probable, key=lambda number: probable[number], default=None)
-    return best if best is not None and probable[best] >= LINK else None
+    return best if best is not None and probable[best] >= link else None

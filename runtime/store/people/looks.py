@@ -93,7 +93,7 @@ class _Spread:
         self.mean += share * off
         self.sd = math.sqrt(max(LEAST_SD**2, (1 - share) * (self.sd**2 + share * off * off)))
 
-    def log_density(self, value: float) -> float:
+    def log_density(self, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return -0.5 * ((value - self.mean) / self.sd) ** 2 - math.log(self.sd)
 
 
@@ -117,8 +117,11 @@ class Likeness:
 
         It rises with likeness: far out nothing is made of which spread is the wider.
         """
-        alike = [float(each @ one) if len(each) == len(one) else self._open for each in others]
+        if all(len(each) == len(one) for each in others):
+            alike = np.stack(others).astype(np.float64) @ one
+        else:
+            alike = np.array([float(each @ one) if len(each) == len(one) else self._open for each in others])
         most = max(self.same.mean + self.same.sd, self.different.mean)
-        likeness = np.clip(alike, self.different.mean, most)
-        found = [self.same.log_density(each) - self.different.log_density(each) for each in likeness.tolist()]
-        return np.clip(found, -CLIP, CLIP)
+        likeness = np.minimum(np.maximum(alike, self.different.mean), most)
+        found = self.same.log_density(likeness) - self.different.log_density(likeness)
+        return np.minimum(np.maximum(found, -CLIP), CLIP)
