@@ -31,6 +31,10 @@ BENCHMARKS = {
         "bench.vision.identity.command",
         "One visitor across cameras, on simulated shops, against looks alone.",
     ),
+    "staged": (
+        "bench.vision.staged.command",
+        "Counts, identities and hands on films of staged scenes, without processes.",
+    ),
     "flips": ("bench.flips.command", "Flip detectors on unseen simulated stores and real reads."),
     "soak": (
         "bench.reliability.soak.command",
