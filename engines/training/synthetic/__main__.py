@@ -92,6 +92,31 @@ def clips(out: Path, seeds: str, seconds: float, size: tuple[int, int], cameras:
 
 
 @main.command()
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Which shop of those that `clips` makes."
+)
+@click.option(
+    "--frames", type=click.IntRange(1, 100_000), default=2000, show_default=True, help="So many moments."
+)
+@click.option(
+    "--log", type=click.Path(path_type=Path, dir_okay=False), help="Sums so far: broken off, go on."
+)
+def sums(seed: int, frames: int, log: Path | None) -> None:
+    """Draw a shop's first frames and print their sums and the digest of all: the same wherever the same
+    renderer draws.
+
+    \b
+    Example:
+      python -m engines.training.synthetic sums --seed 1 --log sums.txt
+    """
+    from engines.training.synthetic.standing import standing_scene
+    from engines.training.synthetic.sums import frame_sums
+
+    scene = standing_scene(seed, frames / 10.0)
+    click.echo(f"digest {frame_sums(scene, frames, log, click.echo)}")
+
+
+@main.command()
 @SCENE
 @click.option(
     "--frames", type=click.IntRange(1, 10_000), default=100, show_default=True, help="So many random moments."
