@@ -29,6 +29,11 @@ def run(config_path: Path, verbose: bool) -> None:
     Example:
       tagsight run --config /etc/tagsight/store.yaml
     """
+    run_daemon(config_path, verbose)
+
+
+def run_daemon(config_path: Path, verbose: bool = False) -> NoReturn:
+    """Run until SIGTERM or Ctrl-C, then end this process."""
     from runtime.supervisor.arbiter import Arbiter
     from runtime.supervisor.children.main import configure_logging
     from runtime.supervisor.configuration.current import LEVELS

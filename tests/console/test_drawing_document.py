@@ -9,6 +9,7 @@ import pytest
 import yaml
 from msgspec import inspect
 
+from runtime.commands.first_store import TEXT
 from runtime.config.model import StoreConfig
 from runtime.config.sections import Antenna, Camera, Entrance, Fixture, Floor, Reader, Zone
 from runtime.console.drawing.document import ANTENNA_KEYS, FLOOR_KEYS, KEYS, ShopDocument
@@ -94,6 +95,30 @@ def test_things_come_and_go_and_comments_stay() -> None:
         assert comment in text
     again = ShopDocument(text)
     assert again.with_drawing(again.drawing()) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.format(file="store.yaml", site="shop", device="box", zone="UTC", port=""),
+        "site: {name: a, device: b}\nfloor: {extent_m: [0, 0, 9, 9]}\n",
+        "site:\n    name: a\n    device: b\nfloor:\n    extent_m: [0, 0, 9, 9]\n",
+        "site: {name: a, device: b}\ncameras: []\nzones:\n",
+        "site: {name: a, device: b}\nengines:\n- not\n- ours\n",
+        "",
+    ],
+)
+def test_everything_is_drawn_into_a_file_that_has_none_of_it(text: str) -> None:
+    document, drawing = drawn(text)
+    full = ShopDocument(SHOP).drawing()
+    full["readers"] = [{"name": "r", "host": "h", "antennas": [{"port": 1, "name": "a"}]}]
+    for section, items in full.items():
+        drawing[section] = items if section == "floor" else [{**item, "was": None} for item in items]
+    read = yaml.safe_load(document.with_drawing(drawing))
+    for section in ("cameras", "zones", "fixtures", "readers"):
+        assert [one["name"] for one in read[section]] == [one["name"] for one in full[section]]
+    assert read["cameras"][0]["homography"] == full["cameras"][0]["homography"]
+    assert read["readers"][0]["antennas"] == [{"port": 1, "name": "a"}]
 
 
 def test_a_renamed_thing_keeps_its_other_keys() -> None:

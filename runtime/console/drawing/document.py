@@ -132,7 +132,9 @@ def _yaml(text: str) -> YAML:
     yaml.Constructor, yaml.Representer = _Constructor, _Representer
     yaml.preserve_quotes = True
     yaml.width = WIDTH
-    yaml.indent(mapping=2, sequence=indent or 4, offset=2 if offset is None else offset)
+    # A file without lists tells no offset, and its indent is that of mappings alone.
+    sequence, dash = (4, 2) if indent is None or offset is None else (max(indent, offset + 2), offset)
+    yaml.indent(mapping=2, sequence=sequence, offset=dash)
     return yaml
 
 

@@ -143,6 +143,12 @@
   });
   at("copy").addEventListener("click", () => navigator.clipboard.writeText(at("lines").textContent));
   still.addEventListener("load", draw);
-  still.addEventListener("error", () => { at("still-words").textContent = "There is no picture: nobody looks at this camera now, or two people look already. Load the page again in a moment."; });
+  let tries = 0;
+  still.addEventListener("error", () => {
+    tries += 1;
+    at("still-words").textContent = tries < 20 ? "There is no picture yet: nobody looks at this camera, or two people look already. Trying again." : "There is no picture: see Health, then load the page again.";
+    if (tries < 20) window.setTimeout(() => { still.src = `/calibrate/${root.dataset.camera}/still.jpg?${tries}`; }, 3000);
+  });
+  still.addEventListener("load", () => { at("still-words").textContent = "One still picture, heads blurred; the log says that you looked."; });
   if (still.complete && still.naturalWidth) draw();
 })();
