@@ -90,8 +90,11 @@ def _flip(fact: Flip) -> str:
 
 
 def _interaction(fact: Interaction) -> str:
-    who = "nobody seen" if fact.visitor is None else _visitor(fact.visitor)
-    text = f"{who} handled {_article(fact.epc, fact.sku)}{_at(fact.fixture)}, {fact.probability:.0%} sure"
+    what = f"handled {_article(fact.epc, fact.sku)}{_at(fact.fixture)}"
+    if fact.visitor is None and fact.who == "somebody":
+        return f"somebody {what}; {_visitor(fact.runner_up or '')} at {fact.runner_up_probability:.0%}"
+    who = fact.who if fact.visitor is None else _visitor(fact.visitor)
+    text = f"{who} {what}, {fact.probability:.0%} sure"
     if fact.runner_up is not None:
         text += f"; else {_visitor(fact.runner_up)} {fact.runner_up_probability:.0%}"
     return text

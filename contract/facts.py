@@ -231,6 +231,11 @@ class Interaction(Fact, frozen=True, kw_only=True, tag="interaction"):
         ),
     ] = None
 
+    @property
+    def who(self) -> str:
+        """Who did it where no visitor is named, in words: nobody we see, or somebody of several."""
+        return "nobody seen" if self.nobody_probability >= 0.5 else "somebody"
+
 
 class TryOn(Fact, frozen=True, kw_only=True, tag="tryon"):
     """A tag was in a fitting room long enough; `visitor` is who was in that room, if exactly one was.

@@ -172,6 +172,7 @@ def _handled(fact: Interaction) -> dict[str, Any]:
     return {
         "rack": fact.fixture,
         "visitor": None if fact.visitor is None else short_visitor(fact.visitor),
+        "who": fact.who,
         "probability": fact.probability,
         "at": None if place is None else [round(metres, DECIMALS) for metres in place],
         "sku": fact.sku or "",

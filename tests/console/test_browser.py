@@ -101,7 +101,7 @@ def test_a_rack_lights_up_when_a_garment_is_handled(running: Running) -> None:
     words = lit.query_selector("text").text_content()
     interactions = [event.fact for event in running.told().events if event.fact.kind == "interaction"]
     right = {
-        "nobody seen" if one.visitor is None else f"{one.visitor[-6:]} {round(one.probability * 100)} %"
+        one.who if one.visitor is None else f"{one.visitor[-6:]} {round(one.probability * 100)} %"
         for one in interactions
         if one.fixture == rack
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from contract.describe import describe
 from contract.envelope import Origin, encode_event, open_event
@@ -33,7 +34,7 @@ def match(key: str, visitor: str | None) -> Interaction:
     return Interaction(
         key="i" + key, time_s=T_S + 2, flip=key, epc="e28068940000000000a10009", sku="coat-down",
         fixture="coats", start_s=T_S + 1, end_s=T_S + 2, visitor=visitor,
-        probability=0.97, nobody_probability=0.03,
+        probability=0.97, nobody_probability=0.97 if visitor is None else 0.03,
         evidence=None if visitor is None else Evidence(0.5, 0.0, 1.0, (-7.0, 6.5), "fixture"),
     )  # fmt: skip
 
@@ -59,6 +60,20 @@ def test_the_film_calls_a_visitor_what_the_printed_event_calls_them(plaza: Store
     assert sign.text == "coat-down turned by b2a3b3 (97%)"
     event = open_event(encode_event(match("f", VISITOR), Origin("plaza", "box"), 1, T_S))
     assert "visitor b2a3b3 handled coat-down" in describe(event)
+
+
+def test_who_cannot_be_told_is_somebody_and_not_nobody(plaza: StoreConfig) -> None:
+    open_ = replace(
+        match("f", None),
+        probability=0.02,
+        nobody_probability=0.02,
+        runner_up=VISITOR,
+        runner_up_probability=0.4,
+    )
+    (sign,) = flip_signs(plaza, heard(flip("f", 1.0), open_), score({}))
+    assert sign.text == "coat-down turned, by somebody"
+    event = open_event(encode_event(open_, Origin("plaza", "box"), 1, T_S))
+    assert describe(event).endswith("somebody handled coat-down (…a10009) at coats; visitor b2a3b3 at 40%")
 
 
 def test_right_wrong_missed_and_unjudged_flips_have_their_marks(plaza: StoreConfig) -> None:

@@ -171,7 +171,8 @@ def flip_signs(config: StoreConfig, tally: EventTally, result: DemoScore) -> lis
         match, right = matches.get(flip.key), result.verdicts.get(flip.key)
         what = f"{flip.sku or flip.epc[-6:]} turned"
         if match is None or match.visitor is None:
-            signs.append(Sign(places[flip.fixture], flip.start_s, f"{what}, by nobody seen", right))
+            who = "nobody seen" if match is None else match.who
+            signs.append(Sign(places[flip.fixture], flip.start_s, f"{what}, by {who}", right))
             continue
         stood = match.evidence.floor_xy_m if match.evidence is not None else None
         text = f"{what} by {short_visitor(match.visitor)} ({match.probability:.0%})"
