@@ -27,6 +27,7 @@ def check(scene: Scene) -> None:
             refuse(f"antennas.{number}.port", port, "a port that no other antenna has")
     for number, person in enumerate(scene.people):
         _check_person(scene, person, f"people.{number}")
+    _check_hours(scene)
 
 
 def _check_names(kind: str, names: Sequence[str]) -> None:
@@ -92,6 +93,25 @@ def _check_person(scene: Scene, person: ScenePerson, key: str) -> None:
                 act.rack,
                 f"a rack within {REACH_M:g} m of ({place[0]:g}, {place[1]:g}), not {away:.2f} m away,",
             )
+
+
+def _check_hours(scene: Scene) -> None:
+    """Opening hours follow each other, and nobody is within before or after."""
+    from engines.scene.truth import courses, inside
+
+    shut_s = 0.0
+    for number, (from_s, to_s) in enumerate(scene.open_s):
+        if not shut_s <= from_s < to_s:
+            refuse(f"open_s.{number}", (from_s, to_s), f"from {shut_s:g} s on, and later to than from")
+        shut_s = to_s
+    for number, course in enumerate(courses(scene) if scene.open_s else []):
+        for time_s in inside(scene, course):
+            if not scene.is_open(time_s):
+                refuse(
+                    f"people.{number}.enters_s",
+                    course.person.enters_s,
+                    f"a time by which they are within while the shop is open, not at {time_s:g} s,",
+                )
 
 
 def _away_m(scene: Scene, act: Browse | Turn, place: Point) -> float:

@@ -204,6 +204,14 @@ class Scene(_Strict, frozen=True, forbid_unknown_fields=True):
     things: Annotated[list[Prop], Meta(max_length=200)] = []
     people: Annotated[list[ScenePerson], Meta(max_length=100)] = []
     antennas: Annotated[list[SceneAntenna], Meta(max_length=64)] = []
+    open_s: Annotated[
+        list[tuple[float, float]],
+        Meta(max_length=32, description="from when to when the shop is open; empty: all the time"),
+    ] = []
+
+    def is_open(self, time_s: float) -> bool:
+        """Whether the shop is open; else the lamps are out and nobody is within."""
+        return not self.open_s or any(from_s <= time_s < to_s for from_s, to_s in self.open_s)
 
     def rack(self, name: str) -> SceneRack:
         """The rack of that name."""

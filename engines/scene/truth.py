@@ -118,6 +118,14 @@ def track(course: Trajectory, step_s: float = STEP_S) -> Floats:
     return np.array([(t, *one.xy_m) for t, one in zip(times, places, strict=True) if one is not None])
 
 
+def inside(scene: Scene, course: Trajectory) -> list[float]:
+    """The moments, every `STEP_S` within the scene's time, at which somebody is in the room."""
+    way = _within(track(course), scene.seconds)
+    width, depth = scene.room.size_m
+    there = (way[:, 1:] > 0).all(axis=1) & (way[:, 1] < width) & (way[:, 2] < depth)
+    return [round(time_s, 3) for time_s in way[there, 0].tolist()]
+
+
 def passages(scene: Scene, everybody: Sequence[Trajectory]) -> list[Passage]:
     """Every passage of a door's line within the scene's time."""
     found = []

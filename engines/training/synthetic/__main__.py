@@ -76,8 +76,24 @@ def render(scene: Path, out: Path, crf: int, samples: int) -> None:
 )
 @click.option("--size", type=(int, int), default=(640, 384), show_default=True, help="Of the pictures, px.")
 @click.option("--cameras", type=click.IntRange(1, 4), default=1, show_default=True, help="Of each shop.")
+@click.option("--bumped", is_flag=True, help="The first camera looks elsewhere after half the time.")
+@click.option(
+    "--crowd",
+    type=click.IntRange(0, 24),
+    default=0,
+    help="So many stand shoulder to shoulder; else some walk by.",
+)
 @SAMPLES
-def clips(out: Path, seeds: str, seconds: float, size: tuple[int, int], cameras: int, samples: int) -> None:
+def clips(
+    out: Path,
+    seeds: str,
+    seconds: float,
+    size: tuple[int, int],
+    cameras: int,
+    bumped: bool,
+    crowd: int,
+    samples: int,
+) -> None:
     """Clips of customers who stand for long beside mannequins, for judging a tracker."""
     from engines.training.synthetic.filming import film
     from engines.training.synthetic.standing import standing_scene
@@ -88,7 +104,12 @@ def clips(out: Path, seeds: str, seconds: float, size: tuple[int, int], cameras:
     for seed in range(int(first), int(last or first) + 1):
         folder = out / f"standing-{seed:02d}"
         if not (folder / "manifest.json").exists():
-            film(standing_scene(seed, seconds, size, cameras), folder, samples=samples, tell=click.echo)
+            film(
+                standing_scene(seed, seconds, size, cameras, 10.0, bumped, crowd),
+                folder,
+                samples=samples,
+                tell=click.echo,
+            )
 
 
 @main.command()

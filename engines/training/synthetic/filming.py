@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.scene.optics import View
-from engines.scene.spec import Scene
+from engines.scene.spec import Scene, SceneCamera
 from engines.training.synthetic.drawing.renderer import Renderer
 from engines.training.synthetic.drawing.sensor import Sensor
 from engines.training.synthetic.labels import Picture, Shot, shoot, whole_box
@@ -27,6 +27,8 @@ from engines.training.synthetic.stage import MANNEQUIN, Stage
 CHUNK_S = 5.0
 PERSON, STATIC_PERSON = 1, 7
 """MOT Challenge classes: a pedestrian, and what looks like one and is none (a mannequin)."""
+SHUT_LIGHT = 0.06
+"""What is left of the light while the shop is shut: of the street."""
 HIDDEN = 0.05
 """Of whom less shows is not to be found."""
 
@@ -63,6 +65,7 @@ class Studio:
         time_s = frame / self.scene.fps
         tableau = self.stage.at(time_s)
         self.renderer.set_moving(tableau.meshes)
+        self.renderer.set_light(1.0 if self.scene.is_open(time_s) else SHUT_LIGHT)
         shots = []
         for number in range(len(self.scene.cameras)):
             shot = shoot(self.renderer, self.stage, tableau, number, draw)
@@ -203,17 +206,6 @@ def write_ground_truth(studio: Studio, folder: Path) -> None:
     visible share. People have class 1; mannequins class 7, never to be found, with ids from 1000."""
     for camera in studio.scene.cameras:
         rows = []
-        figures = []
-        for number, mesh in studio.stage.mannequins:
-            box = whole_box(View.of(camera), mesh.vertices[:, :3])
-            if (
-                box is not None
-                and box[2] > 0
-                and box[3] > 0
-                and box[0] < camera.size[0]
-                and box[1] < camera.size[1]
-            ):
-                figures.append((MANNEQUIN + number, box))
         for picture in read_labels(folder / f"{camera.name}.labels.jsonl"):
             for one in picture.people:
                 if one.box is not None:
@@ -222,8 +214,23 @@ def write_ground_truth(studio: Studio, folder: Path) -> None:
                             picture.frame, one.number, one.box, int(one.visible > HIDDEN), PERSON, one.visible
                         )
                     )
+            figures = _figures(studio, camera, picture.time_s)
             rows += [_row(picture.frame, number, box, 0, STATIC_PERSON, 1.0) for number, box in figures]
         (folder / f"{camera.name}.gt.txt").write_text("".join(rows))
+
+
+def _figures(
+    studio: Studio, camera: SceneCamera, time_s: float
+) -> list[tuple[int, tuple[float, float, float, float]]]:
+    """Ids and boxes of the mannequins that a camera shows at a moment: one that was bumped shows others."""
+    view = View.of(camera, time_s)
+    found = [(MANNEQUIN + n, whole_box(view, mesh.vertices[:, :3])) for n, mesh in studio.stage.mannequins]
+    width, height = camera.size
+    return [
+        (number, box)
+        for number, box in found
+        if box is not None and box[2] > 0 and box[3] > 0 and box[0] < width and box[1] < height
+    ]
 
 
 def _row(

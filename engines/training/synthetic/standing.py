@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from engines.scene.spec import (
@@ -16,6 +17,7 @@ from engines.scene.spec import (
     Colour,
     Door,
     Garments,
+    Move,
     PersonLook,
     Point,
     Prop,
@@ -33,13 +35,25 @@ FLOORS: tuple[Literal["plain", "tiles", "boards", "carpet"], ...] = ("plain", "t
 ROW_M = 1.9
 ASIDE_M = 0.52
 WAY_IN_X_M = 1.2
+SHOULDER_M, FACING_M = 0.46, 0.3
+"""From one to the next in a crowd, and from its middle to either line."""
 ARMS = ("hang", "crossed", "hips", "phone", "behind", "hang")
 
 
 def standing_scene(
-    seed: int, seconds: float = 60.0, size: tuple[int, int] = (640, 384), cameras: int = 1, fps: float = 10.0
+    seed: int,
+    seconds: float = 60.0,
+    size: tuple[int, int] = (640, 384),
+    cameras: int = 1,
+    fps: float = 10.0,
+    bumped: bool = False,
+    crowd: int = 0,
 ) -> Scene:
-    """The shop of a seed, with `cameras` of that picture size."""
+    """The shop of a seed, with `cameras` of that picture size.
+
+    `bumped`: the first looks elsewhere after half the time. `crowd`: so many stand shoulder to shoulder
+    between the first two rows, instead of those who walk by.
+    """
     rng = np.random.default_rng([seed, 1606])
     rows = int(rng.integers(2, 4))
     width, depth = float(rng.uniform(6.5, 9.0)), 1.6 + ROW_M * rows
@@ -97,27 +111,54 @@ def standing_scene(
         )
     )
     people = _people(rng, seconds, spots, racks)
+    if crowd:
+        walkers = [one for one in people if isinstance(one.acts[-1], Stand)]
+        people = [*walkers, *_crowd(seed, crowd, (width / 2, 1.7 + ROW_M / 2), seconds)]
     red, green, blue = (rng.uniform(0.3, 0.75) * rng.uniform(0.85, 1, 3)).tolist()
     floor_colour: Colour = (red, green, blue)
+    room = Room(
+        (round(width, 2), round(depth, 2)),
+        float(rng.uniform(2.9, 3.6)),
+        FLOORS[rng.integers(len(FLOORS))],
+        floor_colour,
+        light=float(rng.uniform(0.7, 1.15)),
+        warmth=float(rng.uniform(0, 0.8)),
+    )
+    found = _cameras(rng, width, depth, size, cameras)
     return Scene(
         name=f"standing-{seed}",
         seconds=seconds,
         fps=fps,
         seed=seed,
-        room=Room(
-            (round(width, 2), round(depth, 2)),
-            float(rng.uniform(2.9, 3.6)),
-            FLOORS[rng.integers(len(FLOORS))],
-            floor_colour,
-            light=float(rng.uniform(0.7, 1.15)),
-            warmth=float(rng.uniform(0, 0.8)),
-        ),
+        room=room,
         doors=[Door("door", "front", 0.5, 1.9)],
         racks=racks,
         things=things,
         people=people,
-        cameras=_cameras(rng, width, depth, size, cameras),
+        cameras=_bumped(found, seed, seconds / 2) if bumped else found,
     )
+
+
+def _crowd(seed: int, number: int, middle: Point, seconds: float) -> list[ScenePerson]:
+    """People in two lines that look at each other, shoulders touching."""
+    rng = np.random.default_rng([seed, 5])
+    found = []
+    for place in range(number):
+        line, at = place % 2, place // 2
+        x_m = middle[0] + SHOULDER_M * (at - (number - 1) // 4) + float(rng.normal(0, 0.02))
+        y_m = middle[1] + (line - 0.5) * 2 * FACING_M + float(rng.normal(0, 0.03))
+        arms: list[Act] = [Stand(seconds, (x_m, middle[1]), str(rng.choice(ARMS)))]  # type: ignore[arg-type]
+        look = PersonLook(int(rng.integers(1 << 20)))
+        found.append(ScenePerson(f"c{place + 1}", (round(x_m, 2), round(y_m, 2)), arms, look=look))
+    return found
+
+
+def _bumped(cameras: list[SceneCamera], seed: int, at_s: float) -> list[SceneCamera]:
+    """The same, the first of which looks some decimetres beside from then on, as after a blow."""
+    first, *rest = cameras
+    x, y, z = (first.looks_at + np.random.default_rng([seed, 4]).normal(0, 0.35, 3)).tolist()
+    move = Move(at_s, looks_at=(round(x, 2), round(y, 2), round(z, 2)))
+    return [msgspec.structs.replace(first, moves=[move]), *rest]
 
 
 def _people(

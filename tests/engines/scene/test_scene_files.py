@@ -63,6 +63,12 @@ def test_the_shipped_scene_is_read() -> None:
         ),
         ("to: [[4.4, 2.4]]", "to: [[40, 2.4]]", "people.0.acts.0.to.0: (40.0, 2.4) is wrong"),
         ("do: walk", "do: fly", "people.0.acts.0"),
+        ("seconds: 20", "seconds: 20\nopen_s: [[5, 2]]", "open_s.0: (5.0, 2.0) is wrong; from 0 s on"),
+        (
+            "seconds: 20",
+            "seconds: 20\nopen_s: [[0, 1]]",
+            "people.0.enters_s: 0.0 is wrong; a time by which they are within while the shop is open",
+        ),
         ("name: shop", "name: [", "not YAML"),
     ],
 )

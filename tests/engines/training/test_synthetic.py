@@ -16,6 +16,7 @@ from engines.scene.optics import View
 from engines.scene.spec import (
     Browse,
     Garments,
+    Move,
     PersonLook,
     Prop,
     Room,
@@ -31,6 +32,8 @@ from engines.training.synthetic.filming import Studio, film, read_labels
 from engines.training.synthetic.people.parts import parts
 from engines.training.synthetic.rays import Triangles, first_hits
 from engines.training.synthetic.stage import Stage, kind_of
+from engines.training.synthetic.standing import standing_scene
+from engines.training.synthetic.sums import frame_sums
 
 CAMERAS = [
     SceneCamera("a", (0.3, 0.3, 2.6), (3.4, 3.0, 0.7), (320, 192), 88.0, -0.12),
@@ -183,6 +186,56 @@ def test_a_film_broken_off_goes_on_where_it_was(studio: Studio, tmp_path: Path) 
     assert len(list(read_labels(tmp_path / "whole/b.labels.jsonl"))) == 30
     rows = [line.split(",") for line in (tmp_path / "whole/b.gt.txt").read_text().splitlines()]
     assert {row[7] for row in rows} <= {"1", "7"}
+
+
+def test_a_shop_that_is_shut_is_dark(studio: Studio) -> None:
+    shut = Studio(msgspec.structs.replace(SHOP, open_s=[(0.0, 1.0), (3.0, 4.0)]), samples=0)
+    day, night, again = (shut.take(frame).shots[0].image for frame in (0, 10, 15))
+    assert night.mean() < 0.35 * day.mean()
+    assert np.array_equal(again, studio.take(15).shots[0].image)
+
+
+def test_after_a_bump_mannequins_are_elsewhere_in_the_truth_too(studio: Studio, tmp_path: Path) -> None:
+    camera = msgspec.structs.replace(CAMERAS[0], moves=[Move(0.5, looks_at=(2.2, 3.6, 0.7))])
+    film(
+        msgspec.structs.replace(SHOP, seconds=1.0, cameras=[camera], people=SHOP.people[:1]),
+        tmp_path,
+        samples=0,
+        tell=lambda _: None,
+    )
+    rows = [line.split(",") for line in (tmp_path / "a.gt.txt").read_text().splitlines()]
+    left = {int(row[0]): float(row[2]) for row in rows if row[7] == "7"}
+    assert left[1] == left[3]
+    assert left[4] == left[5] > left[3] + 20
+
+
+def test_in_a_crowd_shoulders_touch_and_nobody_stands_in_another() -> None:
+    scene = standing_scene(3, 5.0, crowd=10)
+    places = np.array([one.start for one in scene.people if one.name.startswith("c")])
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 9 * np.eye(len(places))
+    assert len(places) == 10
+    assert apart.min() > 0.35
+    assert apart.min(axis=1).max() < 0.6
+    assert not scene.cameras[0].moves and standing_scene(3, 5.0, bumped=True).cameras[0].moves[0].at_s == 2.5
+
+
+def test_sums_go_on_where_they_were(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.training.synthetic.sums.PART", 2)
+    scene = msgspec.structs.replace(SHOP, cameras=[CAMERAS[1]], people=SHOP.people[:1])
+    whole = frame_sums(scene, 5, None, lambda _: None)
+    log, drawn = tmp_path / "sums.txt", list[str]()
+
+    def stop(text: str) -> None:
+        drawn.append(text)
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        frame_sums(scene, 5, log, stop)
+    assert frame_sums(scene, 5, log, drawn.append) == whole
+    assert [line.split()[0] for line in drawn] == ["2", "4", "4", "5"]
+    with pytest.raises(EngineError, match="holds sums of"):
+        frame_sums(scene, 6, log, drawn.append)
 
 
 def test_rays_meet_the_nearest_triangle_and_no_rays_meet_none() -> None:

@@ -101,13 +101,19 @@ class Renderer:
         cloth.filter = (self._gl.LINEAR_MIPMAP_NEAREST, self._gl.LINEAR)
         cloth.repeat_x = cloth.repeat_y = True
         self._cloth = cloth
-        for name in LIGHTING:
-            self._set_paint(name, light[name])
+        self._lit = light
+        self.set_light(1.0)
         self._has_mirror = mirror is not None
         if mirror is not None:
             self._mirror = mirror
         half = max(size_m) / 2 + 0.6
         self._shadow_matrix = _from_above(size_m[0] / 2, size_m[1] / 2, half)
+
+    def set_light(self, share: float) -> None:
+        """How bright the lamps are: 1 is as the shop was set."""
+        self._use()
+        for name in LIGHTING:
+            self._set_paint(name, self._lit[name] if name == "lamps" else self._lit[name] * share)
 
     def set_moving(self, meshes: Sequence[Mesh]) -> None:
         """What moves, in the order that `alone` counts by; and the shadows of everything."""
