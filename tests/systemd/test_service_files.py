@@ -56,6 +56,39 @@ def test_systemd_finds_nothing_wrong_with_the_units(installed: Path) -> None:
     assert found == []
 
 
+def timed(repo: Path, folder: Path) -> list[str]:
+    """The nightly forecast's units with the program that these tests run in."""
+    for file in (repo / "systemd" / "fleet").iterdir():
+        (folder / file.name).write_text(file.read_text().replace("/opt/tagsight/", f"{PREFIX}/"))
+    return [str(folder / f"tagsight-forecast.{kind}") for kind in ("service", "timer")]
+
+
+@needs_systemd_analyze
+def test_systemd_finds_nothing_wrong_with_the_nightly_forecast(repo: Path, tmp_path: Path) -> None:
+    if not (PREFIX / "bin" / "tagsight").exists():
+        pytest.skip("the tagsight command is not installed beside this Python: pip install -e .")
+    units = timed(repo, tmp_path)
+    result = run("systemd-analyze", "verify", "--man=no", *units)
+    assert result.returncode == 0, result.stderr
+    assert [line for line in (result.stderr + result.stdout).splitlines() if "tagsight" in line] == []
+    options = ("--offline=true", f"--threshold={GREATEST_EXPOSURE_TENTHS}", "--no-pager")
+    exposed = run("systemd-analyze", "security", *options, units[0])
+    assert exposed.returncode == 0, exposed.stdout[-400:]
+
+
+def test_the_nightly_forecast_runs_a_command_that_exists_every_night_also_after_one_missed(
+    repo: Path,
+) -> None:
+    timer = settings_of(repo / "systemd" / "fleet" / "tagsight-forecast.timer")
+    assert timer["OnCalendar"] == ["*-*-* 04:30:00"] and timer["Persistent"] == ["yes"]
+    (start,) = settings_of(repo / "systemd" / "fleet" / "tagsight-forecast.service")["ExecStart"]
+    _, *words = start.replace("$OPTIONS", "").split()
+    values = {"${WAREHOUSE}": "none.db", "${DAYS}": "90"}
+    words = [values.get(word, word) for word in words]
+    told = run(sys.executable, "-m", "runtime", *words)
+    assert (told.returncode, "none.db: no warehouse there" in told.stderr) == (1, True), told.stderr
+
+
 def test_a_box_that_cannot_start_is_never_given_up(repo: Path) -> None:
     unit = settings_of(repo / "systemd" / "tagsight.service")
     assert unit["StartLimitIntervalSec"] == ["0"], "no start limit: systemd.unit(5)"
