@@ -17,7 +17,7 @@ import msgspec
 from fleet.errors import FleetError
 from fleet.forecast.command import forecast
 from fleet.guide.command import guide
-from fleet.mirror.command import catalogue, mirror
+from fleet.mirror.command import catalogue, embeddings, mirror
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -292,5 +292,5 @@ def token() -> None:
     click.echo(f"token         {drawn} (to the user; it is kept nowhere)\ntoken_sha256  {digest}")
 
 
-for command in (forecast, catalogue, mirror, guide):
+for command in (forecast, catalogue, embeddings, mirror, guide):
     fleet.add_command(command)

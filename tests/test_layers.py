@@ -197,7 +197,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "fleet.forecast": ("fleet.errors",),
     "fleet.guide": ("fleet.errors", "web"),
-    "fleet.mirror": ("contract", "fleet.errors", "fleet.search.words", "web"),
+    "fleet.mirror": ("contract", "fleet.errors", "fleet.search", "web"),
     "fleet.search": ("fleet.errors", "tagsight.yaml_files"),
     "fleet.flink": ("fleet.ingest.columns", "fleet.models"),
     "fleet.cli": (

@@ -1,4 +1,4 @@
-"""`tagsight fleet catalogue` and `tagsight fleet mirror`."""
+"""`tagsight fleet catalogue`, `tagsight fleet embeddings` and `tagsight fleet mirror`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,24 @@ def catalogue(
         f"{out}: {built.garments} garments, {built.pictures} pictures; {built.baskets} baskets say what goes"
         f" with {built.with_company} of them"
     )
+
+
+@click.command()
+@click.option("--garments", type=FILE, required=True, help="The same CSV, with pictures.")
+@click.option("--out", type=FILE, required=True, help="The .npz for tagsight fleet catalogue.")
+@click.option("--words", type=FILE, help="Write the tower of words there, for searching by text.")
+@click.option("--steps", type=click.IntRange(10), default=300, show_default=True, help="Of training.")
+def embeddings(garments: Path, out: Path, words: Path | None, steps: int) -> None:
+    """Learn what looks alike from a retailer's own pictures and titles (torch, minutes).
+
+    \b
+    Example:
+      tagsight fleet embeddings --garments garments.csv --out embeddings.npz
+    """
+    from fleet.mirror.embedding import learn
+
+    count, told = learn(garments, out, words, steps)
+    click.echo(f"{out}: {count} pictures, learnt from {told} whose title names a kind of garment")
 
 
 @click.command()

@@ -53,7 +53,5 @@ def pairs(
     held.data[:] = 1
     taken = np.asarray(held.sum(0), dtype=float).ravel()
     both = sp.csr_matrix(held.T @ held)
-    both.setdiag(0)
-    both.eliminate_zeros()
     score = sp.diags(1 / (taken + unsure)) @ both @ sp.diags(1 / np.maximum(taken, 1) ** damping)
     return Pairs(sp.csr_matrix(score), taken)
