@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import click
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bench.fleet import streets
 from bench.fleet.forecast_scores import Off, covered, floor_of, off, summed
+from fleet.errors import FleetError
 from fleet.forecast.boosted import Settings
 from fleet.forecast.calendar import KnownDays
 from fleet.forecast.models import Median
@@ -23,6 +24,8 @@ from fleet.forecast.series import DAY, Floats, Panel
 DAYS = 90
 MEDIANS = (4, 8, 12)
 YOUNG_WEEKS = 2
+NET_STEPS = (400, 150)
+"""Of the net that is blended, and of each in its ablation: what a shared core does in minutes."""
 BEFORE_2025 = ("2023-12-01", "2024-02-15", "2024-05-01", "2024-07-20", "2024-10-01")
 """Settings were chosen on these, without the sensors set aside."""
 JUDGED = (
@@ -41,9 +44,11 @@ class Beginning(NamedTuple):
 
 @click.command()
 @click.option("--chosen-on", is_flag=True, help="The beginnings before 2025 that settings are chosen on.")
+@click.option("--net", is_flag=True, help="The published net, its ablation and blend, before 2025 (torch).")
+@click.option("--judged", is_flag=True, help="With --net: the chosen blend on the beginnings of 2025.")
 @click.option("--quick", is_flag=True, help="Two beginnings before 2025, few rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def forecast(chosen_on: bool, quick: bool, as_json: bool) -> None:
+def forecast(chosen_on: bool, net: bool, judged: bool, quick: bool, as_json: bool) -> None:
     """Footfall 90 days ahead on real counts: lightgbm against medians, thinned counts, young shops.
 
     A Poisson floor stands beside every figure: what a perfect forecast would still be off.
@@ -54,8 +59,9 @@ def forecast(chosen_on: bool, quick: bool, as_json: bool) -> None:
     """
     panel, calendar = streets.streets(), streets.auckland()
     aside = streets.set_aside(panel)
-    begins: tuple[str, ...] = BEFORE_2025 if chosen_on or quick else JUDGED
-    if chosen_on:
+    is_chosen_on = chosen_on or (net and not judged)
+    begins: tuple[str, ...] = BEFORE_2025 if is_chosen_on or quick else JUDGED
+    if is_chosen_on:
         panel = panel.only(np.setdiff1d(np.arange(len(panel.names)), aside))
     settings = Settings(rows=20_000, rounds=60) if quick else Settings()
     begins = begins[-2:] if quick else begins
@@ -67,6 +73,11 @@ def forecast(chosen_on: bool, quick: bool, as_json: bool) -> None:
             for name, value in result.items():
                 click.echo(f"{part:15} {name:24} {msgspec.json.encode(value).decode()}")
 
+    if net:
+        _net(panel, calendar, begins, settings, quick, judged, told)
+        if as_json:
+            click.echo(msgspec.json.encode(found).decode())
+        return
     told("all", _figures(list(_judged(panel, panel.counts, None, calendar, begins, settings, not as_json))))
     if not chosen_on:
         ours = list(_judged(panel, panel.counts, aside, calendar, begins[::2], settings, False))
@@ -76,6 +87,26 @@ def forecast(chosen_on: bool, quick: bool, as_json: bool) -> None:
         told("two weeks old", _figures(list(_young(panel, aside, calendar, begins[1::2], settings))))
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
+
+
+def _net(
+    panel: Panel,
+    calendar: KnownDays,
+    begins: tuple[str, ...],
+    settings: Settings,
+    is_quick: bool,
+    is_judged: bool,
+    told: Callable[[str, dict[str, Any]], None],
+) -> None:
+    """Raises FleetError without torch."""
+    try:
+        import torch
+
+        from bench.fleet.forecast_blend import compared
+    except ImportError as error:
+        raise FleetError(f"not run: the net needs torch: pip install 'tagsight[train]' ({error})") from None
+    torch.set_num_threads(1)
+    compared(panel, calendar, begins, DAYS, settings, (4, 2) if is_quick else NET_STEPS, is_judged, told)
 
 
 def _judged(

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.fleet.forecast_net import NetRecipe, WideDeep
 from bench.fleet.forecast_scores import Off, off, summed
+from fleet.forecast.blend import NET_SHARE, blended
 from fleet.forecast.boosted import Boosted, Settings
 from fleet.forecast.calendar import KnownDays
 from fleet.forecast.models import ForecastModel, Median
 from fleet.forecast.series import DAY, Floats, Panel
+from fleet.forecast.wide_deep import NetRecipe, WideDeep
 
 SHARES = (0.25, 0.5, 0.75)
 """Of the net in a blend, on log1p."""
@@ -43,9 +44,13 @@ def compared(
     days: int,
     settings: Settings,
     steps: tuple[int, int],
+    is_judged: bool,
     told: Callable[[str, dict[str, Any]], None],
 ) -> None:
-    """`steps`: of the net that is blended, and of each in the ablation, which has the last beginning only."""
+    """`steps`: of the net that is blended, and of each in the ablation, which has the last beginning only.
+
+    `is_judged`: only the blend that was chosen, and no ablation.
+    """
     offs: dict[str, list[Off]] = {}
     cpu_s: dict[str, float] = {}
     for begin in begins:
@@ -56,14 +61,16 @@ def compared(
             begun = time.process_time()
             found[model.name] = _said(model, panel, calendar, begin, days)
             cpu_s[model.name] = cpu_s.get(model.name, 0.0) + time.process_time() - begun
-        trees, net = np.log1p(found["lightgbm"]), np.log1p(found["wide and deep"])
-        for share in SHARES:
-            found[f"blend, {share:g} of the net"] = np.expm1((1 - share) * trees + share * net)
+        for share in (NET_SHARE,) if is_judged else SHARES:
+            both = blended(found["lightgbm"], found["wide_deep"], share)
+            found[f"blend, {share:g} of the net"] = both
         for name, said in found.items():
             offs.setdefault(name, []).append(_off(said, panel, calendar, begin, days))
         told(begin, {name: round(parts[-1].wape, 4) for name, parts in offs.items()})
     for name, parts in offs.items():
         told(name, {**summed(parts)._asdict(), "cpu_s": round(cpu_s.get(name, 0.0), 1)})
+    if is_judged:
+        return
     for name, recipe in ablation(steps[1]).items():
         begun = time.process_time()
         said = _said(WideDeep(recipe), panel, calendar, begins[-1], days)

@@ -20,10 +20,10 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--out", type=FILE, required=True, help="The Parquet file to write.")
 @click.option(
     "--model",
-    type=click.Choice(["lightgbm", "median"]),
+    type=click.Choice(["lightgbm", "blend", "median"]),
     default="lightgbm",
     show_default=True,
-    help="How it is forecast.",
+    help="How it is forecast; blend adds a net (extra train).",
 )
 @click.option("--country", help="Whose public holidays count, ISO 3166: NZ.")
 @click.option("--subdivision", help="A part of the country: AUK.")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.forecast.bands import Bands, calibrated
+from fleet.forecast.blend import trees_and_net
 from fleet.forecast.boosted import OLDEST_WEEKS, Boosted, Settings
 from fleet.forecast.calendar import KnownDays
 from fleet.forecast.models import YOUNGEST_DAYS, ForecastModel, Median
@@ -40,7 +41,10 @@ class Forecast(NamedTuple):
 def forecast(
     history: Panel, calendar: KnownDays, days: int, model: str = "lightgbm", settings: Settings | None = None
 ) -> Forecast:
-    """`history` ends with the last whole day; `model` is `lightgbm` or `median`."""
+    """`history` ends with the last whole day; `model` is `lightgbm`, `median`, or `blend` (of trees and net).
+
+    Young entrances have no net of their own: with `blend` too they are learnt by trees.
+    """
     age = ages(history.counts)
     last: Floats = history.counts[-SILENT_DAYS * DAY :]
     recent: npt.NDArray[np.bool_] = np.any(~np.isnan(last), axis=0)
@@ -56,8 +60,8 @@ def forecast(
                 " so all have the median of 4 weeks"
             )
         return Forecast([*_by_median(history, calendar, days, np.flatnonzero(is_fit))], sentences)
-    boosted = Boosted(settings)
-    parts = [_told(boosted, history.only(old), calendar, days, old)]
+    chosen: ForecastModel = trees_and_net(settings) if model == "blend" else Boosted(settings)
+    parts = [_told(chosen, history.only(old), calendar, days, old)]
     for weeks in YOUNG_WEEKS:
         least = weeks * WEEK
         most = min((other * WEEK for other in YOUNG_WEEKS if other > weeks), default=OLD_HOURS)

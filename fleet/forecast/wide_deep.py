@@ -1,7 +1,6 @@
 """The published net for many series: a wide side of attributes and calendar, a deep one of 28 days (torch).
 
-It stands here and not in `fleet.forecast` because neither it nor its blend with the trees is better than
-they are.
+It is offered in a blend with the trees only (`blend`): alone it is worse than they are.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fleet.errors import FleetError
 from fleet.forecast.calendar import KnownDays
 from fleet.forecast.models import repeated, weekly
 from fleet.forecast.series import DAY, WEEK, Floats, Panel, quietly
@@ -24,6 +24,8 @@ STABLE_WEEKS = 8
 STRIDE_DAYS = 3
 LEAST_AHEAD_DAYS = 14
 WEIGHTS_KEPT = 0.98
+MOST_ROWS = 8_000
+"""Of windows that are learnt from: with many entrances each has its turn in some of the beginnings only."""
 
 
 class NetRecipe(NamedTuple):
@@ -35,7 +37,7 @@ class NetRecipe(NamedTuple):
     residual: bool = True
     averaged: bool = True
     holidays: bool = True
-    steps: int = 250
+    steps: int = 400
     batch: int = 96
     hidden: int = 32
     rate: float = 3e-3
@@ -95,14 +97,23 @@ class WideDeep:
     """A `ForecastModel`."""
 
     def __init__(self, recipe: NetRecipe | None = None, seed: int = 0) -> None:
-        self.name = "wide and deep"
+        self.name = "wide_deep"
         self._recipe, self._seed = recipe or NetRecipe(), seed
 
     def fit(self, history: Panel, calendar: KnownDays, days: int) -> FittedNet:
-        """Learns from forecasts that begin every third day, up to two weeks before the end."""
+        """Learns from forecasts that begin every third day, up to two weeks before the end. Raises FleetError
+        where there is none."""
         recipe = self._recipe
         starts = range(DEEP_HOURS // DAY, history.days - LEAST_AHEAD_DAYS, STRIDE_DAYS)
-        every = [window(history, calendar, start, days) for start in starts]
+        if not starts:
+            least = DEEP_HOURS // DAY + LEAST_AHEAD_DAYS + 1
+            raise FleetError(f"{history.days} days are too few for the net to learn from; {least} are needed")
+        drawing = np.random.default_rng(self._seed)
+        each = min(len(history.names), max(1, MOST_ROWS // max(1, len(starts))))
+        every = []
+        for start in starts:
+            columns = np.sort(drawing.choice(len(history.names), each, replace=False))
+            every.append(window(history, calendar, start, days, columns))
         rows = Windows(*(torch.cat(parts) for parts in zip(*every, strict=True)))
         torch.manual_seed(self._seed)
         codes = int(calendar.days(history.first_day, history.days + days + 400).holiday.max()) + 1
@@ -137,18 +148,27 @@ class FittedNet(NamedTuple):
 
     def forecast(self, history: Panel, calendar: KnownDays, days: int) -> Floats:
         """See `Fitted.forecast`."""
-        of = window(history, calendar, history.days, days)
+        of = window(history, calendar, history.days, days, np.arange(len(history.names)))
         self.net.eval()
         with torch.no_grad():
             found: Floats = self.net(of).numpy().T.astype(float) * _level(history.counts[-DEEP_HOURS:])
         found = np.maximum(0, found)
+        found[np.isnan(repeated(weekly(history.counts, STABLE_WEEKS), days))] = np.nan
         found[np.repeat(calendar.days(history.first_day + history.days, days).is_closed, DAY)] = 0
         return found
 
 
-def window(history: Panel, calendar: KnownDays, start: int, days: int) -> Windows:
-    """What is known on day `start` of a panel, a row a series, and what came."""
-    counts = history.counts[: start * DAY]
+def window(
+    history: Panel, calendar: KnownDays, start: int, days: int, columns: npt.NDArray[np.intp]
+) -> Windows:
+    """What is known on day `start` of some columns of a panel, a row each, and what came.
+
+    Days on which the shops were shut say nothing.
+    """
+    everything = history.counts[:, columns].copy()
+    is_shut = np.repeat(calendar.days(history.first_day, history.days).is_closed, DAY)
+    everything[is_shut] = np.nan
+    counts = everything[: start * DAY]
     level = _level(counts[-DEEP_HOURS:])
     usual = weekly(counts, DEEP_WEEKS)
     last = counts[-DEEP_HOURS:]
@@ -162,9 +182,8 @@ def window(history: Panel, calendar: KnownDays, start: int, days: int) -> Window
     by_week = np.log1p(quietly(np.nanmean, last.reshape(DEEP_WEEKS, WEEK, -1), axis=1)) - np.log1p(level)
     wide = np.concatenate([np.tile(season, (len(level), 1)), np.nan_to_num(by_week[1:]).T], 1)
     truth = np.full((days * DAY, len(level)), np.nan)
-    come = history.counts[start * DAY : (start + days) * DAY]
+    come = everything[start * DAY : (start + days) * DAY]
     truth[: len(come)] = come
-    rows = np.arange(len(level))
 
     def scaled(values: Floats) -> Tensor:
         return torch.from_numpy((values / level).T.astype(np.float32))
@@ -175,9 +194,9 @@ def window(history: Panel, calendar: KnownDays, start: int, days: int) -> Window
     return Windows(
         torch.nan_to_num(scaled(deep)),
         torch.from_numpy(wide.astype(np.float32)),
-        numbers(rows),
-        numbers(np.full(len(rows), known.weekday[start])),
-        numbers(np.tile(known.holiday[start:], (len(rows), 1))),
+        numbers(columns),
+        numbers(np.full(len(columns), known.weekday[start])),
+        numbers(np.tile(known.holiday[start:], (len(columns), 1))),
         torch.nan_to_num(scaled(stable)),
         scaled(truth),
     )

