@@ -6,6 +6,7 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
     camera <-> vision       FrameReady, FrameDone
     vision  -> store        PersonsSeen (FramesMissed the store makes itself, of the health of cameras)
     reader  -> store        TagFlip, TagPresence
+    reader  -> console      ReaderHeard
     store   -> uplink       Committed
     store   -> console      Committed, FloorNow, CameraNow
     console -> store        WatchRequest
@@ -115,6 +116,34 @@ class TagPresence(msgspec.Struct, frozen=True, tag=True, array_like=True):
     last_s: float
     reads: int
     gone: bool = False
+
+
+class AntennaHeard(msgspec.Struct, frozen=True, array_like=True):
+    """One antenna in the last `seconds` of its record: see `rfid_reader.survey.AntennaSurvey`."""
+
+    port: int
+    reads: int
+    bands: tuple[int, int, int, int]
+    tags: int
+    louder_elsewhere: int = 0
+    elsewhere: int = 0
+
+
+class ReaderHeard(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What a reader's antennas have heard: `reads` are of `seconds`, tags of the last minutes.
+
+    `shared` are tags that several antennas have: EPC, then port, reads and mean RSSI in dBm of each.
+    `stock` is how many tags the store lists one by one, `stock_heard` how many tags of its stock are heard.
+    """
+
+    reader: str
+    time_s: float
+    seconds: float
+    antennas: tuple[AntennaHeard, ...]
+    tags: int = 0
+    stock: int = 0
+    stock_heard: int = 0
+    shared: tuple[tuple[str, tuple[tuple[int, int, float], ...]], ...] = ()
 
 
 class Committed(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -264,6 +293,7 @@ Message = (
     | FramesMissed
     | TagFlip
     | TagPresence
+    | ReaderHeard
     | Committed
     | WatchRequest
     | FloorNow

@@ -57,7 +57,11 @@ class Pages:
         )
         self._environment.filters.update(filters or {})
         self._environment.globals.update(
-            static=self.static, site_title=title, links=dict(links), for_technicians=tuple(for_technicians)
+            zip=zip,
+            static=self.static,
+            site_title=title,
+            links=dict(links),
+            for_technicians=tuple(for_technicians),
         )
 
     def static(self, name: str) -> str:

@@ -25,6 +25,8 @@ from runtime.console.live import Live
 from runtime.console.measuring.pages import CalibratePages
 from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, CameraPictures
 from runtime.console.plan import DRAWING, plan_of
+from runtime.console.radio.hearing import Hearing
+from runtime.console.radio.pages import RadioPages
 from runtime.console.shown import Setup, ShownStore
 from web.access import Access
 from web.accounts import Accounts
@@ -39,6 +41,7 @@ HERE = Path(__file__).parent
 LINKS = {
     "/": "Live",
     "/today": "Today",
+    "/rfid": "RFID",
     "/draw": "Draw",
     "/calibrate": "Calibrate",
     "/health": "Health",
@@ -84,6 +87,8 @@ class ShopPages:
         editor = ShopEditor(file, reload)
         self._draw = DrawPages(self._pages, editor, lambda: self.shown, self._configuration_fault, zone)
         self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown, editor)
+        self.radio = Hearing()
+        self._radio = RadioPages(self._pages, self.radio, self.live, lambda: self.shown, now)
         self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now)
 
     def use(self, shown: ShownStore) -> None:
@@ -107,6 +112,7 @@ class ShopPages:
                 Route(DRAWING, viewer(self._drawing)),
                 Route("/health", viewer(self._health)),
                 *self._today.routes(access),
+                *self._radio.routes(access),
                 *self._draw.routes(access),
                 *self._calibrate.routes(access),
                 *accounts.routes(),

@@ -22,7 +22,16 @@ from runtime.console.shown import Setup, ShownStore
 from runtime.frames.errors import FrameError
 from runtime.frames.ring.buffer import FrameRing
 from runtime.frames.ring.lending import FrameConsumer
-from runtime.messages import CameraNow, Committed, FloorNow, Health, HealthState, PeerGone, WatchRequest
+from runtime.messages import (
+    CameraNow,
+    Committed,
+    FloorNow,
+    Health,
+    HealthState,
+    PeerGone,
+    ReaderHeard,
+    WatchRequest,
+)
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 from tagsight.errors import TagsightError
@@ -68,6 +77,8 @@ class ConsoleProcess(Service):
         self.accept("store", 1, self._attach_store, self._detach_store)
         self._cameras: dict[str, FrameConsumer] = {}
         self._asked: set[str] = set()
+        self._readers: dict[str, socket.socket] = {}
+        self.accept("reader", 1, self._attach_reader, self._detach_reader)
         self.accept("camera", 2, self._attach_camera, self._detach_camera)
         self.configured_by(ConsoleSpec, self._apply_config)
         self.every(TRY_EVERY_S, self._serve)
@@ -81,7 +92,10 @@ class ConsoleProcess(Service):
             (consumer.sock.fileno(), partial(self._receive_frame, name))
             for name, consumer in self._cameras.items()
         ]
-        return [*store, *cameras]
+        readers = [
+            (sock.fileno(), partial(self._receive_survey, name)) for name, sock in self._readers.items()
+        ]
+        return [*store, *cameras, *readers]
 
     def on_wake(self) -> None:
         """Somebody begins or ceases to look."""
@@ -95,6 +109,8 @@ class ConsoleProcess(Service):
             self._server.stop()
         for name in list(self._cameras):
             self._detach_camera(name)
+        for name in list(self._readers):
+            self._detach_reader(name)
         super().finish()
 
     def health(self) -> Health:
@@ -208,6 +224,30 @@ class ConsoleProcess(Service):
         if self._store is not None:
             self._store.close()
         self._store, self._told = None, WatchRequest(False)
+
+    def _attach_reader(self, name: str, fd: int) -> None:
+        self._detach_reader(name)
+        self._readers[name] = socket.socket(fileno=fd)
+        self._readers[name].setblocking(False)
+
+    def _detach_reader(self, name: str) -> None:
+        sock = self._readers.pop(name, None)
+        if sock is not None:
+            sock.close()
+
+    def _receive_survey(self, name: str) -> None:
+        """What a reader's antennas have heard."""
+        while (sock := self._readers.get(name)) is not None:
+            try:
+                message, fds = messages.receive(sock)
+            except BlockingIOError:
+                return
+            except (PeerGone, OSError, msgspec.DecodeError):
+                self._detach_reader(name)
+                return
+            _close_all(fds)
+            if isinstance(message, ReaderHeard) and self._pages is not None and self._server is not None:
+                self._server.call(self._pages.radio.take, message)
 
     def _attach_camera(self, name: str, ring_fd: int, socket_fd: int) -> None:
         self._detach_camera(name)

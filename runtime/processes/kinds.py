@@ -93,7 +93,7 @@ KINDS = (
     Kind(
         reader,
         reader.spec_of,
-        (SendsTo("store"),),
+        (SendsTo("store"), SendsTo("console", role="survey", as_role="reader", by_instance=True)),
         instances=_readers,
         progress=Progress(HealthState.READING, 60.0, "no word of the reader"),
     ),

@@ -24,10 +24,11 @@ from rfid_reader.session.health import figures
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.stock import StockTags, digests_of
+from rfid_reader.survey import TagSurvey
 from rfid_reader.tuned_detector import detector_for
 from runtime.config import StoreConfig
 from runtime.config.epcs import canonical
-from runtime.messages import Health, HealthState, TagFlip, TagPresence
+from runtime.messages import AntennaHeard, Health, HealthState, ReaderHeard, TagFlip, TagPresence
 from runtime.processes.service import Service
 from runtime.processes.spec import Spec
 from runtime.processes.tag_limits import TagLimits
@@ -36,6 +37,7 @@ from runtime.reader_settings import settings_of
 MAX_BATCHES = 256
 """Batches of reads waiting to be judged; what comes on top is dropped and counted."""
 ADVANCE_EVERY_S = 0.25
+SURVEY_EVERY_S = 5.0
 LEAVE_S = 1.5
 """How long the session may take to say goodbye; the reads it hears until then are judged."""
 
@@ -95,11 +97,14 @@ class ReaderProcess(Service):
         self._spec = spec
         self._calibration = load_calibration(spec.calibration) if spec.calibration is not None else None
         self._detector = detector_for(spec.detector, self._calibration)
+        self._survey = TagSurvey(lambda _: False)
         self._prefer_stock()
         self._presence = FittingRooms(set(spec.rooms))
         self._batches: queue.Queue[ReadTable] = queue.Queue(MAX_BATCHES)
         self._session = ReaderSession(spec.settings, self._take, clock=self.clock.now)
         self._store = self.send_records()
+        self._console = self.send_records("survey")
+        self._surveyed_s = time.monotonic()
         self._reads_dropped = 0
         self._remarks: set[str] = set()
         self._tag_limits = TagLimits()
@@ -107,6 +112,7 @@ class ReaderProcess(Service):
         self._reads_judged = 0
         self.configured_by(ReaderSpec, self._apply_config)
         self.every(ADVANCE_EVERY_S, self._advance)
+        self.every(SURVEY_EVERY_S, self._tell_console)
 
     def begin(self) -> None:
         """Connect to the reader."""
@@ -129,6 +135,8 @@ class ReaderProcess(Service):
                 return
             self._reads_judged += len(reads)
             self._pass_on(self._detector.feed(reads), self._presence.feed(reads))
+            if self._console.has_peer:
+                self._survey.feed(reads)
 
     def finish(self) -> None:
         """Disconnect from the reader, and judge what it has reported until then."""
@@ -155,10 +163,37 @@ class ReaderProcess(Service):
         now_s = self.clock.now()
         self._pass_on(self._detector.advance(now_s), self._presence.advance(now_s))
 
+    def _tell_console(self) -> None:
+        """What the antennas hear, where pages show it."""
+        now_s = time.monotonic()
+        seconds, self._surveyed_s = now_s - self._surveyed_s, now_s
+        if not self._console.has_peer:
+            return
+        found = self._survey.ask(self.clock.now())
+        antennas = tuple(
+            AntennaHeard(one.port, one.reads, one.bands, one.tags, one.louder_elsewhere, one.elsewhere)
+            for one in found.antennas
+        )
+        shared = tuple((tag.epc, tag.heard) for tag in found.shared)
+        self._console.put(
+            ReaderHeard(
+                self._spec.name,
+                self.clock.now(),
+                seconds,
+                antennas,
+                found.tags,
+                self._stock_size,
+                found.stock_heard,
+                shared,
+            )
+        )
+
     def _prefer_stock(self) -> None:
         """Places for tags go first to those of the store's articles, and those that the calibration has."""
         stock = StockTags(self._spec.stock, self._spec.patterns)
         calibrated = self._calibration.rates if self._calibration is not None else {}
+        self._survey.is_stock = stock.has
+        self._stock_size = len(stock)
         self._detector.prefer(lambda epc: stock.has(epc) or epc in calibrated)
 
     def _pass_on(self, flips: list[DetectedFlip], presences: list[Presence]) -> None:

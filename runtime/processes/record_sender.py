@@ -26,6 +26,11 @@ class RecordSender:
         """The socket to wait on before `flush` can do more; None where nothing waits or nobody listens."""
         return self._sock if self._waiting else None
 
+    @property
+    def has_peer(self) -> bool:
+        """Whether somebody listens."""
+        return self._sock is not None
+
     def attach(self, sock: socket.socket) -> None:
         """Send to this peer from now on; an earlier one is let go. Owns the socket."""
         self.detach()

@@ -15,6 +15,7 @@ from tests.console.conftest import CODE, PASSWORD, Shop
 from tests.console.test_draw_pages import DRAWN
 
 FOR_VIEWERS = (
+    "/rfid",
     "/",
     "/live/now",
     "/plan.css",

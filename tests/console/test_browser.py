@@ -27,7 +27,7 @@ from tests.console.daemon import WITHIN_S, Running, a_plaza, click, wait_until
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.slow
 
-PAGES = ("", "today", "draw", "calibrate", "health", "people", "password")
+PAGES = ("", "today", "rfid", "draw", "calibrate", "health", "people", "password")
 
 
 def agreed(
