@@ -11,7 +11,7 @@ import sqlite3
 from fleet.ingest.columns import HEAD, KEY, KINDS, LIST_COLUMNS
 from fleet.models.texts import kind_of_list, queries, tables
 
-VERSION = 2
+VERSION = 3
 PLACES = ("site", "device", "fact_key", "local_day", "local_hour")
 """What a listed row repeats of its fact."""
 JOINS = {
@@ -85,6 +85,8 @@ def upgrade(db: sqlite3.Connection, version: int) -> None:
         db.execute("DROP VIEW dwd_store")
         names = ", ".join(column.name for column in KINDS["store"].columns)
         db.execute(f"CREATE VIEW dwd_store AS SELECT {names} FROM ods_store WHERE NOT retracted")
+    if version < 3:
+        db.execute("ALTER TABLE ods_tryon RENAME COLUMN reads TO read_count")
     db.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -50,6 +50,7 @@ RENAMED = {
     "coverage": "blind_s",
     "day": "plan_day",
     "ranges": "missing",
+    "reads": "read_count",
     "attribute": "attribute_name",
 }
 """Names that SQL keeps for itself, in one engine or another, or that say more in a join."""

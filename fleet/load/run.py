@@ -68,7 +68,7 @@ def run(
 
 def _compared(lines: Path, events: int, folder: Path, highest_holds: bool, batch: int) -> LoadResult:
     db = folder / "warehouse.db"
-    taken = _in_a_process(lines, db, highest_holds, batch)
+    taken = take_in(lines, db, highest_holds, batch)
     expected = oracle.answers(lines)
     warehouse = Warehouse(db)
     found = differing(warehouse.db, expected)
@@ -89,8 +89,8 @@ def _compared(lines: Path, events: int, folder: Path, highest_holds: bool, batch
     )
 
 
-def _in_a_process(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
-    """Its memory is its own: what made the lines is not in it."""
+def take_in(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
+    """By a process whose memory is its own: what made the lines is not in it. Raises FleetError."""
     command = [
         sys.executable,
         "-m",

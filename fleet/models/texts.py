@@ -58,10 +58,10 @@ def holding(kind: str) -> str:
 def listed(table: str) -> str:
     """`dwd_TABLE` of a history: the rows that hang on facts, of those revisions that hold."""
     kind = kind_of_list(table)
-    own = ", ".join(f"one.{column.name}" for column in LIST_COLUMNS[table])
-    joined = " AND ".join(f"one.{name} = fact.{name}" for name in (*KEY, "rev"))
+    own = ", ".join(f"item.{column.name}" for column in LIST_COLUMNS[table])
+    joined = " AND ".join(f"item.{name} = fact.{name}" for name in (*KEY, "rev"))
     head = ", ".join(f"fact.{column.name}" for column in HEAD)
-    return f"SELECT {head}, {own}\nFROM ods_{table} AS one\nJOIN dwd_{kind} AS fact ON {joined}"
+    return f"SELECT {head}, {own}\nFROM ods_{table} AS item\nJOIN dwd_{kind} AS fact ON {joined}"
 
 
 def kind_of_list(table: str) -> str:
