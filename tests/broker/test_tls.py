@@ -18,7 +18,7 @@ from broker.mqtt_events import NotSubscribed, Refused
 from broker.secrets import read_password, tls_context
 from broker.settings import BrokerSettings, TlsFiles
 from contract import wire
-from contract.envelope import Origin
+from contract.envelope import KINDS, Origin
 from contract.facts import Visit
 from runtime.processes.uplink import Certificate
 from runtime.uplink.delivery.sender import Sender
@@ -64,6 +64,18 @@ def test_a_device_delivers_under_its_own_name_with_a_key_it_made_itself(
     wait_until(lambda: sender.stats().delivered_seq == 20, 10)
     assert sender.stats().held_kinds == {}
     sender.stop()
+
+
+def test_a_device_may_say_every_kind_that_there_is(secured: Secured) -> None:
+    link = MqttClient(secured.settings(secured.authority.issue("plaza/box-1")), "box")
+    link.connect()
+    for kind in KINDS:
+        link.publish(wire.topic(ORIGIN, kind), wire.Payload(b"{}", wire.SINGLE, []))
+        told: list[object] = []
+        while not told:
+            told = list(link.poll(5.0))
+        assert not any(isinstance(one, Refused) for one in told), kind
+    link.disconnect()
 
 
 def test_a_device_cannot_speak_for_another_nor_acknowledge_for_the_cloud(secured: Secured) -> None:
