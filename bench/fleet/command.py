@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from bench.fleet import parts
+from bench.fleet.sizes import draw, measure
 from fleet.errors import FleetError
+
+VISITORS = 10
+"""A day, of most shops of `--sizes`."""
 
 
 @click.command()
@@ -17,8 +22,12 @@ from fleet.errors import FleetError
 @click.option("--stores", type=click.IntRange(2, 200), default=12, show_default=True, help="Of a seed.")
 @click.option("--days", type=click.IntRange(1, 30), default=3, show_default=True, help="Of a seed.")
 @click.option("--quick", is_flag=True, help="Two small seeds and small parts.")
+@click.option("--sizes", help="Only this: cost an event with so many shops in one warehouse, as 10,100,1000.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="With --sizes: draw it there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def fleet(seeds: int, stores: int, days: int, quick: bool, as_json: bool) -> None:
+def fleet(
+    seeds: int, stores: int, days: int, quick: bool, sizes: str | None, plot: Path | None, as_json: bool
+) -> None:
     """The warehouse: every row on many seeds, cost against plain inserts, kills, slow queries, backfill.
 
     Ends with 1 where a row differs.
@@ -26,7 +35,11 @@ def fleet(seeds: int, stores: int, days: int, quick: bool, as_json: bool) -> Non
     \b
     Example:
       tagsight bench fleet --quick
+      tagsight bench fleet --sizes 10,100,1000 --plot sizes.png
     """
+    if sizes is not None:
+        _sizes(sizes, plot)
+        return
     if quick:
         seeds, stores, days = 2, 3, 1
     found: dict[str, Any] = {}
@@ -64,3 +77,17 @@ def fleet(seeds: int, stores: int, days: int, quick: bool, as_json: bool) -> Non
     rows = sum(one.get("differing_rows", 0) for part, one in found.items() if part != "without the rule")
     if rows or not found["without the rule"]["differing_rows"]:
         sys.exit(1)
+
+
+def _sizes(told: str, plot: Path | None) -> None:
+    try:
+        counts = [int(one) for one in told.split(",")]
+    except ValueError as error:
+        raise click.UsageError(f"--sizes {told}: numbers of shops, as 10,100,1000, would be right") from error
+    found = []
+    for count in counts:
+        found.append(measure(count, VISITORS))
+        click.echo(msgspec.json.encode(found[-1]).decode())
+    if plot is not None:
+        draw(found, plot)
+        click.echo(plot)
