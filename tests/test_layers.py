@@ -199,7 +199,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "fleet.guide": ("fleet.errors", "web"),
     "fleet.mirror": ("contract", "fleet.errors", "fleet.search", "web"),
     "fleet.search": ("fleet.errors", "tagsight.yaml_files"),
-    "fleet.flink": ("fleet.ingest.columns", "fleet.models"),
+    "fleet.flink": ("fleet.ingest.calendar", "fleet.ingest.columns", "fleet.ingest.rows", "fleet.models"),
     "fleet.cli": (
         "fleet.embedded",
         "fleet.errors",

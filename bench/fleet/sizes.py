@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from fleet.embedded.feeding import BATCH
 from fleet.errors import FleetError
 from fleet.load import arrivals
 from fleet.load.run import take_in
@@ -19,7 +18,7 @@ CHUNK = 250
 DOTS_PER_INCH = 80
 
 
-class Size(msgspec.Struct, frozen=True):
+class ChainCost(msgspec.Struct, frozen=True):
     """What one number of shops cost."""
 
     stores: int
@@ -30,14 +29,14 @@ class Size(msgspec.Struct, frozen=True):
     bytes_an_event: float
 
 
-def measure(stores: int, visitors: int, seed: int = 1, batch: int = BATCH) -> Size:
+def measure(stores: int, visitors: int, seed: int = 1, batch: int | None = None) -> ChainCost:
     """One day of so many shops, in order of arrival, taken in by a process of its own."""
     with tempfile.TemporaryDirectory(prefix="tagsight-sizes-") as name:
         folder = Path(name)
         lines, db = folder / "lines.jsonl", folder / "w.db"
         events = _write(folder, lines, stores, visitors, seed)
-        taken = take_in(lines, db, True, batch)
-        return Size(
+        taken = take_in(lines, db, batch=batch)
+        return ChainCost(
             stores,
             events,
             round(1e6 * taken.cpu_s / events, 1),
@@ -73,7 +72,7 @@ def _stamped(part: Path, chunk: int) -> Iterator[tuple[float, bytes]]:
             yield received_s, line.replace(b'"site":"s', b'"site":"c%ds' % chunk, 1)
 
 
-def draw(sizes: Sequence[Size], out: Path) -> None:
+def draw(sizes: Sequence[ChainCost], out: Path) -> None:
     """The picture. Raises FleetError where matplotlib is missing."""
     try:
         import matplotlib as mpl

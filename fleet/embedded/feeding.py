@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 BATCH = 5000
 """Lines of a transaction: each refreshes every partition that it touches."""
+LINES_A_STORE, MOST_LINES = 100, 50_000
+"""Of many stores more lines are taken in at a time, so that each day is made anew for many of them; not
+for so many that live lines of another process wait long."""
 ROOM_S = 0.12
 """SQLite lets one write at a time, and who waits looks again at most every 0.1 s: so long history lets live
 lines go first after each batch."""
@@ -23,20 +26,31 @@ def feed(
     warehouse: Warehouse,
     source: str,
     lines: Iterator[Line],
-    batch: int = BATCH,
+    batch: int | None = None,
     told: Callable[[int], object] = lambda count: None,
     mark: str = "",
 ) -> int:
-    """Take in all lines; `told` hears how many after each batch. Returns how many."""
+    """Take in all lines; `told` hears how many after each batch. Returns how many.
+
+    Without `batch`, lines of a transaction are by how many stores there are.
+    """
     total = 0
-    while count := warehouse.take(source, islice(lines, batch), mark):
+    while count := warehouse.take(source, islice(lines, batch or _by_stores(warehouse)), mark):
         total += count
         told(total)
     return total
 
 
+def _by_stores(warehouse: Warehouse) -> int:
+    (stores,) = warehouse.db.execute("SELECT count(*) FROM sites").fetchone()
+    return max(BATCH, min(LINES_A_STORE * int(stores), MOST_LINES))
+
+
 def feed_file(
-    warehouse: Warehouse, file: Path, batch: int = BATCH, told: Callable[[int], object] = lambda count: None
+    warehouse: Warehouse,
+    file: Path,
+    batch: int | None = None,
+    told: Callable[[int], object] = lambda count: None,
 ) -> int:
     """Take in a file, or what has been added to it since; another file in its place from its beginning."""
     source, mark = f"file:{file.resolve()}", mark_of(file)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from fleet.embedded.feeding import BATCH, feed
+from fleet.embedded.feeding import feed
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
 from fleet.ingest.sources import lines_of
@@ -46,7 +46,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 def run_on(lines: Path, folder: Path) -> LoadResult:
     """The same with events of real boxes, which are left as they are."""
-    return _compared(lines, sum(1 for _ in lines.open("rb")), folder, True, BATCH)
+    return _compared(lines, sum(1 for _ in lines.open("rb")), folder, True, None)
 
 
 def run(
@@ -58,7 +58,7 @@ def run(
     shuffled: bool = False,
     highest_holds: bool = True,
     visitors: int = arrivals.VISITORS,
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> LoadResult:
     """Make, take in, compare; the files stay in `folder`. Raises FleetError where taking in fails."""
     lines = folder / "lines.jsonl"
@@ -66,7 +66,7 @@ def run(
     return _compared(lines, events, folder, highest_holds, batch)
 
 
-def _compared(lines: Path, events: int, folder: Path, highest_holds: bool, batch: int) -> LoadResult:
+def _compared(lines: Path, events: int, folder: Path, highest_holds: bool, batch: int | None) -> LoadResult:
     db = folder / "warehouse.db"
     taken = take_in(lines, db, highest_holds, batch)
     expected = oracle.answers(lines)
@@ -89,7 +89,7 @@ def _compared(lines: Path, events: int, folder: Path, highest_holds: bool, batch
     )
 
 
-def take_in(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
+def take_in(lines: Path, db: Path, highest_holds: bool = True, batch: int | None = None) -> Taken:
     """By a process whose memory is its own: what made the lines is not in it. Raises FleetError."""
     command = [
         sys.executable,
@@ -98,7 +98,7 @@ def take_in(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
         str(lines),
         str(db),
         str(int(highest_holds)),
-        str(batch),
+        str(batch or 0),
     ]
     done = subprocess.run(  # noqa: S603 (this interpreter, this module)
         command, stdout=subprocess.PIPE, text=True, check=False
@@ -108,7 +108,7 @@ def take_in(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
     return msgspec.json.decode(done.stdout, type=Taken)
 
 
-def _take_in(lines: Path, db: Path, highest_holds: bool, batch: int) -> Taken:
+def _take_in(lines: Path, db: Path, highest_holds: bool, batch: int | None) -> Taken:
     begin_s = time.process_time()
     warehouse = Warehouse(db, highest_holds=highest_holds)
     ends_s = [time.monotonic()]
@@ -142,9 +142,9 @@ def _revised_share(lines: Path) -> float:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The process that takes lines in: lines, warehouse, 1 where the highest revision holds, batch."""
+    """The process: lines, warehouse, 1 where the highest revision holds, lines a batch or 0."""
     lines, db, highest_holds, batch = arguments
-    found = _take_in(Path(lines), Path(db), highest_holds == "1", int(batch))
+    found = _take_in(Path(lines), Path(db), highest_holds == "1", int(batch) or None)
     sys.stdout.write(msgspec.json.encode(found).decode())
 
 
