@@ -237,7 +237,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.processes",
         "testing",
     ),
-    "bench.fleet": ("bench.fleet.screens", "contract", "fleet"),
+    "bench.fleet": ("bench.fleet.screens", "contract", "fleet", "testing.fleet"),
     "bench.fleet.screens": ("contract", "fleet", "runtime.uplink.outbox"),
     "bench.paced.daemon": ("runtime.commands", "runtime.config", "runtime.processes", "runtime.supervisor"),
     "runtime.cli": (

@@ -23,10 +23,18 @@ VISITORS = 10
 @click.option("--days", type=click.IntRange(1, 30), default=3, show_default=True, help="Of a seed.")
 @click.option("--quick", is_flag=True, help="Two small seeds and small parts.")
 @click.option("--sizes", help="Only this: cost an event with so many shops in one warehouse, as 10,100,1000.")
+@click.option("--take-over", type=click.IntRange(1), help="Only this: kill -9 the service so many times.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="With --sizes: draw it there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def fleet(
-    seeds: int, stores: int, days: int, quick: bool, sizes: str | None, plot: Path | None, as_json: bool
+    seeds: int,
+    stores: int,
+    days: int,
+    quick: bool,
+    sizes: str | None,
+    take_over: int | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """The warehouse: every row on many seeds, cost against plain inserts, kills, slow queries, backfill.
 
@@ -39,6 +47,9 @@ def fleet(
     """
     if sizes is not None:
         _sizes(sizes, plot)
+        return
+    if take_over is not None:
+        click.echo(msgspec.json.encode(_killed(take_over)).decode())
         return
     if quick:
         seeds, stores, days = 2, 3, 1
@@ -71,12 +82,21 @@ def fleet(
         told("slow query", parts.slow_query(1.0))
     except FleetError as error:
         click.echo(f"slow query             not run: {error}", err=True)
+    if not quick:
+        told("take over", _killed(4))
     told("backfill beside live", parts.backfill_beside_live(2 if quick else stores, 1 if quick else days))
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
     rows = sum(one.get("differing_rows", 0) for part, one in found.items() if part != "without the rule")
     if rows or not found["without the rule"]["differing_rows"]:
         sys.exit(1)
+
+
+def _killed(times: int) -> dict[str, Any]:
+    """What it needs is in a checkout only."""
+    from bench.fleet.takeover import take_over
+
+    return take_over(times)
 
 
 def _sizes(told: str, plot: Path | None) -> None:
