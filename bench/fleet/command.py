@@ -24,6 +24,7 @@ VISITORS = 10
 @click.option("--quick", is_flag=True, help="Two small seeds and small parts.")
 @click.option("--sizes", help="Only this: cost an event with so many shops in one warehouse, as 10,100,1000.")
 @click.option("--take-over", type=click.IntRange(1), help="Only this: kill -9 the service so many times.")
+@click.option("--batch", type=click.IntRange(1), help="With --sizes: so many lines at a time.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="With --sizes: draw it there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def fleet(
@@ -33,6 +34,7 @@ def fleet(
     quick: bool,
     sizes: str | None,
     take_over: int | None,
+    batch: int | None,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -46,7 +48,7 @@ def fleet(
       tagsight bench fleet --sizes 10,100,1000 --plot sizes.png
     """
     if sizes is not None:
-        _sizes(sizes, plot)
+        _sizes(sizes, batch, plot)
         return
     if take_over is not None:
         click.echo(msgspec.json.encode(_killed(take_over)).decode())
@@ -99,14 +101,14 @@ def _killed(times: int) -> dict[str, Any]:
     return take_over(times)
 
 
-def _sizes(told: str, plot: Path | None) -> None:
+def _sizes(told: str, batch: int | None, plot: Path | None) -> None:
     try:
         counts = [int(one) for one in told.split(",")]
     except ValueError as error:
         raise click.UsageError(f"--sizes {told}: numbers of shops, as 10,100,1000, would be right") from error
     found = []
     for count in counts:
-        found.append(measure(count, VISITORS))
+        found.append(measure(count, VISITORS, batch=batch))
         click.echo(msgspec.json.encode(found[-1]).decode())
     if plot is not None:
         draw(found, plot)
