@@ -27,6 +27,10 @@ COMMANDS = {
     "fleet": ("fleet.cli", "Many shops in one warehouse: load test, answers, history."),
     "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
     "view": ("runtime.commands.view", "Say where the box's pages are, with a link to sign in by."),
+    "healthcheck": (
+        "runtime.commands.healthcheck",
+        "Say whether the box is well, by a sentence and an exit code.",
+    ),
     "doctor": ("runtime.commands.doctor", "Say what this machine has and what is missing."),
 }
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"

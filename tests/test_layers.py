@@ -101,6 +101,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.store.floorplan",
         "runtime.uplink.outbox.reader",
     ),
+    "runtime.neighbours": (
+        *GROUND,
+        "contract",
+        "runtime.console.days.daybook",
+        "runtime.console.health_words",
+        "runtime.store.floorplan",
+        "runtime.uplink.outbox.reader",
+    ),
     "runtime.processes": (
         *GROUND,
         *DATA_PATH,
@@ -111,6 +119,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "engines",
         "rfid_reader",
         "runtime.flip_days_file",
+        "runtime.neighbours",
         "runtime.reader_settings",
     ),
     "runtime.supervisor": (
@@ -140,6 +149,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.console",
         "runtime.demo",
         "runtime.doctor",
+        "runtime.neighbours",
         "runtime.supervisor",
     ),
     "calibration": (

@@ -11,6 +11,7 @@ from runtime.config.checks.console import check_console
 from runtime.config.checks.coverage import check_view
 from runtime.config.checks.files import check_files, complete_floor, resolve_paths
 from runtime.config.checks.maps import check_maps
+from runtime.config.checks.metrics import check_metrics
 from runtime.config.checks.sections import (
     check_areas,
     check_articles,
@@ -46,6 +47,7 @@ CHECKS = (
     check_engines,
     check_uplink,
     check_console,
+    check_metrics,
 )
 
 
@@ -123,6 +125,7 @@ def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:
         intervals=draft.intervals,
         log=draft.log,
         console=draft.console,
+        metrics=draft.metrics,
         state_dir=draft.state_dir,
         epcs_file=draft.epcs_file,
         file=file.absolute(),

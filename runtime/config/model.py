@@ -20,6 +20,7 @@ from runtime.config.sections import (
     Floor,
     Intervals,
     Log,
+    Metrics,
     Reader,
     Retention,
     Section,
@@ -62,6 +63,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     intervals: Intervals = Intervals()
     log: Log = Log()
     console: Console = Console()
+    metrics: Metrics = Metrics()
     state_dir: Annotated[Path, Meta(description="where the outbox and other state live")] = field(
         default_factory=lambda: Path("state")
     )

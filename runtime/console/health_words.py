@@ -50,6 +50,8 @@ VERDICTS: tuple[tuple[Level, str], ...] = (
     ("unknown", "Something has not been heard of"),
     ("fair", "It works, with remarks"),
 )
+NEIGHBOURS = (("metrics", "metrics"),)
+"""Processes that only some boxes have, and what they are called."""
 UNKNOWN: tuple[Level, str] = ("unknown", "has not said anything yet")
 
 
@@ -148,9 +150,10 @@ def lines(
     """Everything about the box: the worst first, else in the way that data walks."""
     found = [
         *(BoxLine(f"{one.kind} {one.name}", one.level, one.words) for one in devices(shown, health, now_s)),
-        _vision(health.get("vision"), now_s),
+        *([_vision(health.get("vision"), now_s)] if shown.cameras else []),
         _store(health.get("store"), now_s),
         _uplink(health.get("uplink"), now_s),
+        *(BoxLine(words, *_state(health[name], now_s)) for name, words in NEIGHBOURS if name in health),
         *_disk(disk_used),
         *_restarts(health.get("supervisor")),
     ]

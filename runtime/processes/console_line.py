@@ -1,4 +1,4 @@
-"""The store process's line to the console, which may be absent, slow or not looking."""
+"""The store process's lines to the console and others who look on: any may be absent, slow or not looking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOBODY_LOOKS = WatchRequest(False)
 
 
 class ConsoleLine:
-    """Tells the console what it wants to know; what it does not take at once is left out."""
+    """Tells one onlooker what it wants to know; what it does not take at once is left out."""
 
     def __init__(self) -> None:
         self.wanted = NOBODY_LOOKS
@@ -72,3 +72,54 @@ class ConsoleLine:
                 os.close(fd)
             if isinstance(message, WatchRequest):
                 self.wanted = message
+
+
+class ConsoleLines:
+    """Everybody who looks on, by name."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, ConsoleLine] = {}
+        self._seq = 0
+
+    def attach(self, name: str, fd: int) -> None:
+        """One is there, for the first time or anew."""
+        line = self._lines.setdefault(name, ConsoleLine())
+        line.attach(name, fd)
+        line.committed(self._seq)
+
+    def detach(self, name: str) -> None:
+        """One is gone."""
+        line = self._lines.pop(name, None)
+        if line is not None:
+            line.detach(name)
+
+    def inputs(self) -> list[Input]:
+        """The sockets of those who are there."""
+        return [one for line in self._lines.values() for one in line.inputs()]
+
+    def committed(self, seq: int) -> None:
+        """Events up to `seq` are on disk."""
+        self._seq = seq
+        for line in self._lines.values():
+            line.committed(seq)
+
+    @property
+    def want_people(self) -> bool:
+        """Whether any of them wants to be told who is on the floor."""
+        return any(line.wanted.people for line in self._lines.values())
+
+    def tell_people(self, floor: FloorNow) -> None:
+        """Those who want to be told who is on the floor."""
+        for line in self._lines.values():
+            if line.wanted.people:
+                line.tell(floor)
+
+    def want_camera(self, name: str) -> bool:
+        """Whether any of them looks at that camera's frames."""
+        return any(name in line.wanted.cameras for line in self._lines.values())
+
+    def tell_camera(self, now: CameraNow) -> None:
+        """Those who look at the camera's frames."""
+        for line in self._lines.values():
+            if now.camera in line.wanted.cameras:
+                line.tell(now)

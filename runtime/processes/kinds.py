@@ -14,6 +14,7 @@ from types import ModuleType
 from runtime.config import StoreConfig
 from runtime.messages import HealthState
 from runtime.processes import camera, console, reader, store, uplink, vision
+from runtime.processes.neighbours import metrics
 from runtime.processes.spec import Spec
 
 
@@ -76,7 +77,16 @@ KINDS = (
         progress=Progress(HealthState.OK, 300.0, "nothing delivered of what waits"),
     ),
     Kind(console, console.spec_of, wanted=lambda config: config.console.enabled),
-    Kind(store, store.spec_of, (SendsTo("uplink"), SendsTo("console", role="console", as_role="store"))),
+    Kind(metrics, metrics.spec_of, wanted=lambda config: config.metrics.wanted),
+    Kind(
+        store,
+        store.spec_of,
+        (
+            SendsTo("uplink"),
+            SendsTo("console", role="console", as_role="store"),
+            SendsTo("metrics", role="console", as_role="store"),
+        ),
+    ),
     Kind(vision, vision.spec_of, (SendsTo("store"),), wanted=lambda config: bool(config.cameras)),
     Kind(
         camera,

@@ -36,7 +36,7 @@ from runtime.messages import (
     TagFlip,
     TagPresence,
 )
-from runtime.processes.console_line import ConsoleLine
+from runtime.processes.console_line import ConsoleLines
 from runtime.processes.service import Input, Service
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
@@ -78,7 +78,7 @@ class StoreProcess(Service):
         self._peers: dict[str, socket.socket] = {}
         self._uplink: socket.socket | None = None
         self._sent_seq = 0
-        self._console = ConsoleLine()
+        self._console = ConsoleLines()
         self._records: Counter[str] = Counter()
         self._drops: Counter[str] = Counter({"from the future": 0, "not understood": 0})
         self._progress_s = self.clock.now()
@@ -123,16 +123,16 @@ class StoreProcess(Service):
         self._keep(self._behaviour.advance(self.clock.now()))
 
     def _send_floor(self) -> None:
-        if self._console.wanted.people:
-            self._console.tell(FloorNow(self.clock.now(), self._behaviour.on_floor()))
+        if self._console.want_people:
+            self._console.tell_people(FloorNow(self.clock.now(), self._behaviour.on_floor()))
 
     def _send_frame(self, seen: PersonsSeen) -> None:
-        if seen.camera in self._console.wanted.cameras:
+        if self._console.want_camera(seen.camera):
             people = tuple(
                 InPicture(self._behaviour.visitor_of(seen.camera, person.track), person.box)
                 for person in seen.persons
             )
-            self._console.tell(CameraNow(seen.camera, seen.sequence, seen.time_s, people, seen.others))
+            self._console.tell_camera(CameraNow(seen.camera, seen.sequence, seen.time_s, people, seen.others))
 
     def _apply_config(self, spec: StoreSpec) -> None:
         self._keep(self._behaviour.apply_plan(spec.floor_plan()))

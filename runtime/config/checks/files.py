@@ -37,6 +37,7 @@ def resolve_paths(draft: Draft) -> None:
         draft.epcs_file = folder / draft.epcs_file
     draft.uplink = _absolute(draft.uplink, folder)
     draft.console = _absolute(draft.console, folder)
+    draft.metrics = _absolute(draft.metrics, folder)
     if isinstance(draft.uplink.tls, Tls):
         draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
     if draft.floor is not None:

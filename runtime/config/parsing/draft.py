@@ -22,6 +22,7 @@ from runtime.config.sections import (
     Floor,
     Intervals,
     Log,
+    Metrics,
     Reader,
     Retention,
     Site,
@@ -70,6 +71,7 @@ class Draft:
     intervals: Intervals = field(default_factory=Intervals)
     log: Log = field(default_factory=Log)
     console: Console = field(default_factory=Console)
+    metrics: Metrics = field(default_factory=Metrics)
     state_dir: Path = Path("state")
     epcs_file: Path | None = None
     stock: list[StockRow] = field(default_factory=list)
