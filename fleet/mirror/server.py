@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -46,7 +47,7 @@ def serve(
     pages: MirrorPages, events: Path, site: str | None, host: str, port: int, names: Sequence[str] = ()
 ) -> None:
     """Until a signal. Raises FleetError where the address cannot be listened on."""
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             pages.app(names=names, loopback=host in ("127.0.0.1", "::1", "localhost")),
             host=host,
@@ -59,6 +60,9 @@ def serve(
     )
 
     async def run() -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, setattr, server, "should_exit", True)
         following = asyncio.create_task(follow(pages, events, site))
         ending = asyncio.create_task(_close_at_end(server, pages))
         try:
@@ -73,6 +77,15 @@ def serve(
         asyncio.run(run())
     except SystemExit:
         raise FleetError(f"{host}:{port}: cannot be listened on; give another port with --port") from None
+
+
+class _Server(uvicorn.Server):
+    """Ends with 0 on a signal: uvicorn's own way raises it again once it is done."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None: `serve` has handlers of its own."""
+        yield
 
 
 async def _close_at_end(server: uvicorn.Server, pages: MirrorPages) -> None:
