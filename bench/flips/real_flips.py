@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.flips.clips import area_under_roc
 from bench.flips.judging import ScoreLog, run
-from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda
+from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda, still_part
 from rfid_reader.flips import DetectedFlip
 from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.reads import ReadTable
@@ -67,17 +67,23 @@ def clip_score(reads: ReadTable) -> float:
 
 
 def moved_against_still(folder: Path) -> MovedAgainstStill:
-    scores = []
-    for names in (MOVED, STILL):
-        tables = [load_locate(path) for name in names for path in sorted((folder / name).rglob("*.csv"))]
-        scores.append(np.array([clip_score(table) for table in tables if len(table) >= MIN_READS]))
+    moved = [load_locate(path) for name in MOVED for path in sorted((folder / name).rglob("*.csv"))]
+    scores = [
+        np.array([clip_score(table) for table in tables if len(table) >= MIN_READS])
+        for tables in (moved, still_tables(folder))
+    ]
     return MovedAgainstStill(round(area_under_roc(*scores), 4), len(scores[0]), len(scores[1]))
+
+
+def still_tables(folder: Path) -> list[ReadTable]:
+    """Of the recordings of still tags, the parts in which they are still (`real_reads.still_part`)."""
+    paths = [path for name in STILL for path in sorted((folder / name).rglob("*.csv"))]
+    return [still_part(table) for path in paths if len(table := load_locate(path)) >= MIN_READS]
 
 
 def still_flips(folder: Path) -> FalseFlips:
     """Flips in recordings of one still tag each, from a cold start: all are false."""
-    tables = [load_locate(path) for name in STILL for path in sorted((folder / name).rglob("*.csv"))]
-    return _false([table for table in tables if len(table) >= MIN_READS])
+    return _false(still_tables(folder))
 
 
 def _false(tables: list[ReadTable]) -> FalseFlips:

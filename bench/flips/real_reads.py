@@ -7,11 +7,31 @@ import math
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 from rfid_reader.reads import TWO_PI, ReadTable
 
 COLUMNS = ("timestamp", "antenna", "rssi", "epc", "phase_angle", "channel_index")
 
 WALK_LABELS = {7, 8, 9, 10, 11}
+STILL_WITHIN_DB = 6.0
+
+
+def still_part(reads: ReadTable) -> ReadTable:
+    """Of a recording of a tag that is said to lie still, what follows the last second whose median level is
+    more than STILL_WITHIN_DB off the recording's own.
+
+    In one of the 31 of rfid-r420-locate (Test13d-7-45) the level rises by 30 dB in the first four seconds,
+    and phases turn within one channel: the tag is being put in its place. In the others it keeps to 4 dB.
+    """
+    second = np.floor(reads.time_s - reads.time_s[0])
+    usual_dbm = float(np.median(reads.rssi_dbm))
+    off = [
+        one
+        for one in np.unique(second).tolist()
+        if abs(float(np.median(reads.rssi_dbm[second == one])) - usual_dbm) > STILL_WITHIN_DB
+    ]
+    return reads.take(second > max(off)) if off else reads
 
 
 def load_locate(path: Path) -> ReadTable:

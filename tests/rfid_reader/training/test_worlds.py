@@ -11,7 +11,14 @@ import pytest
 import rfid_reader.training.worlds as package
 from rfid_reader.half_turns import counted, share_of, steps_within_cells
 from rfid_reader.training.disturbances import disturbed
-from rfid_reader.training.worlds import TESTED_ONLY, WORLDS, WorldRecording, simulate, unavailable
+from rfid_reader.training.worlds import (
+    TESTED_ONLY,
+    WORLDS,
+    WorldRecording,
+    simulate,
+    splices,
+    unavailable,
+)
 from rfid_reader.training.worlds.recording import CARRIED, REHUNG, TURNED
 
 FOLDER = Path(str(package.__file__)).parent
@@ -88,3 +95,22 @@ def test_another_reader_changes_reads_and_truth_together(seed: int) -> None:
     )
     assert abs(float(other.reads.time_s.max()) / float(recording.reads.time_s.max()) - pace) < 0.2
     assert ((other.reads.phase_rad >= 0) & (other.reads.phase_rad < 2 * np.pi)).all()
+
+
+def test_a_recording_that_is_played_for_longer_than_it_lasts_has_no_seams() -> None:
+    time_s = np.arange(0.0, 10.0, 0.02)
+    piece = np.column_stack([time_s, np.ones(500), np.full(500, -50.0), 0.1 * time_s])
+    played = splices._looped(piece, 60.0, 1e9, np.random.default_rng(2))
+    assert np.all(np.diff(played[:, 0]) > 0)
+    assert played[-1, 0] == pytest.approx(60.0, abs=0.05)
+    assert np.abs(np.diff(played[:, 3])).max() < 0.01
+
+
+def test_of_a_still_recording_only_what_follows_the_tags_being_put_there_is_used() -> None:
+    time_s = np.arange(0.0, 20.0, 0.05)
+    level_dbm = np.where(time_s < 4.0, -64.0, -42.0)
+    table = np.column_stack([time_s, np.ones(400), np.ones(400), level_dbm, np.ones(400)])
+    kept, phase = splices._settled(table, np.arange(400.0))
+    assert (kept[0, 0], len(kept), phase[0]) == (pytest.approx(4.0), 320, 80.0)
+    whole, _ = splices._settled(table[100:], np.arange(300.0))
+    assert len(whole) == 300
