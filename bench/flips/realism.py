@@ -4,7 +4,8 @@ Of every stretch (one tag on one antenna): the noise of phase and of level from 
 channel that follow one another, by level; how far a channel's phase is when it comes again; how far a moving
 tag's phase turns from read to read, and how much more it turns than its level moves (8.69 times the rms
 phase step over the rms step of level; 1 for a scattered wave added to a still one). A world is as real as a
-set where the set's median lies between the tenth and the ninetieth percentile of the world's stretches.
+set where the set's median lies between the tenth and the ninetieth percentile of the world's stretches. A
+given world, which is not ours to change, is compared and does not fail.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda
+from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda, still_part
 from rfid_reader.reads import ReadTable
 from rfid_reader.training.disturbances import disturbed
 from rfid_reader.training.worlds import WORLDS, WorldRecording, simulate, unavailable
 
 Array = NDArray[np.float64]
 BANDS_DBM = ((-52.0, -40.0), (-58.0, -52.0), (-63.0, -58.0), (-68.0, -63.0))
-MAX_STEP_S, MIN_STEPS = 0.6, 12
+MAX_STEP_S, MIN_STEPS, MIN_MOVED = 0.6, 12, 8
 AGAIN_S = 5.0
 MIN_STRETCHES = 5
-STORES, SECONDS = 8, 90.0
+STORES, SECONDS = 16, 90.0
 FIRST_SEED = 8000
+GIVEN = ("second",)
 TO_SD = 1 / (0.6745 * math.sqrt(2))
 """From the median size of a step to the standard deviation of a read, for normal noise."""
 
@@ -107,7 +109,7 @@ def moved_values(tables: Iterable[ReadTable], name: str = "moved") -> dict[str, 
     for table in tables:
         for one in stretches(table):
             near = one.passed_s <= MAX_STEP_S
-            if near.sum() < MIN_STEPS:
+            if near.sum() < MIN_MOVED:
                 continue
             turn, shift = (float(np.sqrt((step[near] ** 2).mean())) for step in (one.turn_rad, one.shift_db))
             found[f"{name}, phase step rad"].append(turn)
@@ -155,7 +157,9 @@ def of_real(data: Path) -> list[Quantity]:
     """The same of the real sets."""
     locate = data / "rfid-r420-locate"
     still = [
-        load_locate(path) for name in ("Test12", "Test13") for path in sorted((locate / name).glob("*.csv"))
+        still_part(load_locate(path))
+        for name in ("Test12", "Test13")
+        for path in sorted((locate / name).glob("*.csv"))
     ]
     moved = [load_locate(path) for path in sorted((locate / "MovementTesting").rglob("*.csv"))]
     worn = [
@@ -179,6 +183,11 @@ class Misfit:
     world: str
     real: Quantity
     simulated: Quantity
+
+    @property
+    def given(self) -> bool:
+        """Whether the world is somebody else's model, so that this is no fault of ours."""
+        return self.world in GIVEN
 
 
 def misfits(real: list[Quantity], simulated: list[Quantity]) -> list[Misfit]:

@@ -16,6 +16,7 @@ FLIP, PUSH = "flip", "push"
 SWING_FREQUENCY_HZ = 0.9
 SWING_DECAY_S = 0.9
 SWING_SHARE = 0.12
+TWIST_SHARE = 0.3
 TWO_PI = 2 * math.pi
 
 
@@ -24,7 +25,8 @@ class Motion:
     """One movement of one tag. Times are scenario seconds; reach_m (3,) is how far it is taken out, rest_m
     (3,) how far from its old place it ends; turn_rad and rest_turn_rad likewise for its rotation;
     hand_loss_db is the two-way loss while a hand is on the garment; wander_m and wander_hz the hand's
-    unrest. by_hand: a hand is at the garment itself from start to end, which the garments beside it feel too.
+    unrest, twist_share by how much of itself the rotation changes with it. by_hand: a hand is at the garment
+    itself from start to end, which the garments beside it feel too.
     """
 
     tag: int
@@ -40,6 +42,7 @@ class Motion:
     wander_hz: float
     wander_phase_rad: float
     by_hand: bool = False
+    twist_share: float = TWIST_SHARE
 
     @property
     def settled_s(self) -> float:
@@ -79,6 +82,7 @@ class Motions:
         self.wander_m = column("wander_m")
         self.wander_hz = column("wander_hz")
         self.wander_phase_rad = column("wander_phase_rad")
+        self.twist_share = column("twist_share")
         self.by_hand = np.flatnonzero([motion.by_hand for motion in motions])
 
     def poses(self, which: NDArray[np.int64], time_s: NDArray[np.float64]) -> TagMotion:
@@ -99,15 +103,26 @@ class Motions:
             + back[:, None] * self.rest_m[which]
             + (along / np.maximum(length_m, 1e-6))[:, None] * reach_m
         )
-        turn_rad = held * self.turn_rad[which] * (1 + 0.3 * unrest) + back * self.rest_turn_rad[which]
+        turn_rad = (
+            held * self.turn_rad[which] * (1 + self.twist_share[which] * unrest)
+            + back * self.rest_turn_rad[which]
+        )
         return TagMotion(offset_m, turn_rad, held * self.hand_loss_db[which])
 
 
 def make_flip(
-    tag: int, start_s: float, end_s: float, outward: NDArray[np.float64], rng: np.random.Generator
+    tag: int,
+    start_s: float,
+    end_s: float,
+    outward: NDArray[np.float64],
+    rng: np.random.Generator,
+    vigour: float = 1.0,
 ) -> Motion:
-    """A flip of a garment, taken out along `outward` (3,), a unit vector from the rack towards the person."""
+    """A flip of a garment, taken out along `outward` (3,), a unit vector from the rack towards the person,
+    and moved to and fro by 1 to 5 cm times `vigour`; one that is hardly moved, or walked about with, is
+    turned less."""
     sideways = np.array([-outward[1], outward[0], 0.0])
+    calm = min(vigour, 1 / vigour)
     reach_m = (
         outward * rng.uniform(0.08, 0.35)
         + sideways * rng.uniform(-0.12, 0.12)
@@ -118,15 +133,16 @@ def make_flip(
         kind=FLIP,
         start_s=start_s,
         end_s=end_s,
-        reach_m=reach_m,
+        reach_m=min(vigour, 1.0) ** 0.5 * reach_m,
         rest_m=rng.normal(0, [0.012, 0.012, 0.004]),
-        turn_rad=float(rng.choice([-1, 1]) * rng.uniform(0.6, 3.0)),
+        turn_rad=calm**0.5 * float(rng.choice([-1, 1]) * rng.uniform(0.6, 3.0)),
         rest_turn_rad=float(rng.normal(0, 0.12)),
         hand_loss_db=float(rng.uniform(0.5, 6.0)),
-        wander_m=float(rng.uniform(0.01, 0.05)),
+        wander_m=vigour * float(rng.uniform(0.01, 0.05)),
         wander_hz=float(rng.uniform(0.5, 1.6)),
         wander_phase_rad=float(rng.uniform(0, 2 * math.pi)),
         by_hand=True,
+        twist_share=TWIST_SHARE * calm,
     )
 
 

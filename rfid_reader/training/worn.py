@@ -24,6 +24,8 @@ C_M_PER_S = 299_792_458.0
 WALKS, STANDS, GESTURES = range(3)
 NOBODY = -1
 LEAST_SPAN_S = 1.0
+IN_PIECES = 0.4
+"""Share of the scenes whose reader pauses every few seconds, as recordings made one after another do."""
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -131,6 +133,9 @@ def worn_scene(seed: int) -> WorldRecording:
         for start, stop in tag.moves
     ]
     reads = _reads(tags, np.array(epcs), wearers, room_m, rng)
+    if rng.random() < IN_PIECES:
+        heard_s, silent_s = rng.uniform(4.0, 9.0), rng.uniform(2.1, 6.0)
+        reads = reads.take(reads.time_s % (heard_s + silent_s) < heard_s)
     truth.sort(key=lambda one: one.start_s)
     return WorldRecording(f"worn-{seed}", ReadTable.empty(), reads, tuple(truth), len(tags), float(times[-1]))
 

@@ -167,7 +167,9 @@ class Schedule:
         outward = np.array([-rack.along[1], rack.along[0], 0.0])
         if not np.isnan(towards).any() and towards @ outward < 0:
             outward = -outward
-        motions.append(make_flip(int(rack.rows[place]), start_s, end_s, outward, rng))
+        auto = self._scenario.flips.auto
+        vigour = auto.vigour if auto else 1.0
+        motions.append(make_flip(int(rack.rows[place]), start_s, end_s, outward, rng, vigour))
         for side in (-1, 1):
             for far in range(1, PUSH_REACH + 1):
                 if not 0 <= place + side * far < len(rack.rows) or rng.random() > 1.15 - 0.4 * far:

@@ -107,6 +107,9 @@ class AutoFlips(_Strict, frozen=True, forbid_unknown_fields=True):
     highest_per_minute: Annotated[
         float, Meta(ge=0, description="flips beyond it, over the store, do not happen")
     ] = 60.0
+    vigour: Annotated[
+        Positive, Meta(description="how far a hand moves a garment it holds; 1: 1 to 5 cm to and fro")
+    ] = 1.0
 
 
 class GivenFlip(_Strict, frozen=True, forbid_unknown_fields=True):

@@ -25,6 +25,10 @@ STILL_S = 75.0
 BODY_HEIGHTS_M = (0.5, 1.0, 1.45)
 
 
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
+
+
 def _bands(rng: np.random.Generator) -> tuple[Array, float]:
     """Frequencies (Hz) in the order of the hop table, and the time on each (s)."""
     kind = rng.choice(4, p=[0.4, 0.25, 0.25, 0.1])
@@ -46,7 +50,7 @@ class _Store:
         self._hang(rng)
         self._mount(rng)
         self.frequencies_hz, self.dwell_s = _bands(rng)
-        self.walls = rng.uniform(0.05, 0.55) * rng.uniform(0.5, 1.3, 6) * rng.choice([-1, 1], 6)
+        self.walls = _log_uniform(rng, 0.02, 0.55) * rng.uniform(0.5, 1.3, 6) * rng.choice([-1, 1], 6)
         self.times = np.arange(0.0, seconds + GRID_S, GRID_S)
         self.people = int(rng.integers(1, 5))
         self.ways = np.stack([self._way(rng) for _ in range(self.people)])
@@ -78,7 +82,7 @@ class _Store:
         dipole[:, int(rng.integers(0, 3))] += 1.0
         self.dipole = dipole / np.linalg.norm(dipole, axis=1, keepdims=True)
         self.tag_loss_db = rng.normal(0, rng.uniform(0.5, 4.0), self.tags)
-        self.sway_m = rng.uniform(0.0, 0.0025) * rng.uniform(0.3, 1.5, self.tags)
+        self.sway_m = _log_uniform(rng, 1e-5, 2.5e-3) * rng.uniform(0.3, 1.5, self.tags)
         self.sway_hz, self.sway_at = rng.uniform(0.2, 0.9, self.tags), rng.uniform(0, 6.3, self.tags)
 
     def _mount(self, rng: np.random.Generator) -> None:
@@ -208,13 +212,13 @@ class _Hands:
             for _ in range(3)
         )
         kind = str(rng.choice([TURNED, REHUNG, CARRIED], p=[0.78, 0.17, 0.05]))
-        angle = rng.choice([-1, 1]) * rng.uniform(0.4, 3.2)
+        angle = rng.choice([-1, 1]) * (rng.uniform(0.4, 3.2) if rng.random() < 0.6 else rng.uniform(0.0, 0.5))
         turned = (
             held
             * angle
             * (1 + 0.2 * np.sin(2 * math.pi * rng.uniform(0.3, 1.5) * share * len(rows) * GRID_S))
         )
-        self.offset_m[rows, tag] += held[:, None] * (direction + rng.uniform(0.0, 0.03) * waves)
+        self.offset_m[rows, tag] += held[:, None] * (direction + _log_uniform(rng, 0.003, 0.25) * waves)
         self.turn[rows, tag] += turned
         self.loss_db[rows, tag] += held * rng.uniform(0, 6)
         end = int(rows[-1])
@@ -346,9 +350,9 @@ class _Reader:
         self._tag_phase = rng.uniform(0, 2 * math.pi, store.tags)
         self._turn_s = rng.uniform(0.05, 0.6)
         self._rate_hz = float(np.exp(rng.uniform(math.log(2.5), math.log(14))))
-        self._noise_rad = float(np.exp(rng.uniform(math.log(0.015), math.log(0.18))))
+        self._noise_rad = _log_uniform(rng, 0.01, 0.18)
         self._slope = rng.uniform(0.5, 1.1)
-        self._floor_rad = float(np.exp(rng.uniform(math.log(0.004), math.log(0.05))))
+        self._floor_rad = _log_uniform(rng, 0.003, 0.04)
         self._noise_db = rng.uniform(0.35, 1.0)
         self._sensitivity_dbm = rng.uniform(-74, -66)
         self._softness_db = rng.uniform(1.0, 3.5)

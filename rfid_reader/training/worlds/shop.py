@@ -22,13 +22,14 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def widened(store: ScenarioFile, seed: int) -> ScenarioFile:
     """The same store, its radio and people drawn from wide ranges: echoes of 0.1 to 3 m2, noise at -62.5 dBm
-    of 0.015 to 0.18 rad, tags of -12 to -22 dBm."""
+    of 0.01 to 0.18 rad, tags of -12 to -22 dBm, hands that move what they hold by millimetres up to half a
+    metre."""
     rng = np.random.default_rng([seed, 55])
-    phase_noise_rad = _log_uniform(rng, 0.015, 0.18)
+    phase_noise_rad = _log_uniform(rng, 0.01, 0.18)
     radio = {
         **store.scenario.radio,
         "body_gain_m": _log_uniform(rng, 0.09, 0.49),
-        "limb_gain_m": _log_uniform(rng, 0.03, 0.15),
+        "limb_gain_m": _log_uniform(rng, 0.004, 0.15),
         "body_loss_db": float(rng.uniform(3, 16)),
         "beam_width_deg": float(rng.uniform(55, 110)),
         "tag_sensitivity_dbm": float(rng.uniform(-22, -13)),
@@ -45,6 +46,7 @@ def widened(store: ScenarioFile, seed: int) -> ScenarioFile:
             chance=float(rng.uniform(0.5, 0.95)),
             shortest_s=float(rng.uniform(0.9, 1.8)),
             longest_s=float(rng.uniform(3.0, 7.0)),
+            vigour=_log_uniform(rng, 0.003, 0.05) if rng.random() < 0.3 else _log_uniform(rng, 0.05, 16.0),
         ),
     )
     people = msgspec.structs.replace(store.scenario.people, random=int(rng.integers(1, 6)))
@@ -54,8 +56,8 @@ def widened(store: ScenarioFile, seed: int) -> ScenarioFile:
         flips=flips,
         people=people,
         browsing=Browsing(float(rng.uniform(0.1, 0.9))),
-        multipath=_log_uniform(rng, 0.1, 1.0),
-        sway_m=_log_uniform(rng, 0.0002, 0.004),
+        multipath=_log_uniform(rng, 0.03, 1.0),
+        sway_m=_log_uniform(rng, 0.00002, 0.004),
     )
     scenario.radio_model()
     return ScenarioFile(scenario, store.folder)

@@ -69,7 +69,7 @@ class _Links:
         self.offset = rng.uniform(0, 2 * math.pi, (self.antennas, self.channels))
         self.rest = rng.uniform(0, 2 * math.pi, (self.tags, self.antennas))
         self.wave = float(wave.mean())
-        self.sway_m = _log_uniform(rng, 1e-4, 2e-3)
+        self.sway_m = _log_uniform(rng, 1e-5, 2e-3)
 
 
 class _People:
@@ -178,10 +178,11 @@ class _Handled:
         lift = rng.uniform(0.08, 0.4)
         held = np.minimum(np.minimum(share / lift, (1 - share) / lift), 1.0)
         held = np.sin(0.5 * math.pi * held) ** rng.uniform(1, 2)
-        goal = rng.normal(0, _log_uniform(rng, 0.05, 0.35), (3, 1))
-        wander = _smoothed(rng, (3, len(span)), rng.uniform(0.15, 0.8)) * rng.uniform(0.003, 0.06)
+        size = 0.1 if rng.random() < 0.25 else 1.0
+        goal = size * rng.normal(0, _log_uniform(rng, 0.015, 0.35), (3, 1))
+        wander = _smoothed(rng, (3, len(span)), rng.uniform(0.1, 0.8)) * size * _log_uniform(rng, 0.002, 0.2)
         self.move_m[tag][:, span] += (held * (goal + wander)).astype(np.float32)
-        angle = rng.choice([-1, 1]) * rng.uniform(0.3, 3.3)
+        angle = size * rng.choice([-1, 1]) * rng.uniform(0.3, 3.3)
         twist = 1 + 0.3 * _smoothed(rng, (len(span),), 0.5)
         self.turn[tag, span] += (held * angle * twist).astype(np.float32)
         self.loss_db[tag, span] += (held * rng.uniform(-1, 6)).astype(np.float32)
@@ -225,9 +226,10 @@ class _Reader:
         self._level_dbm = rng.uniform(-65, -46)
         self._weakest_dbm = self._level_dbm - rng.uniform(6, 18)
         self._round_s = links.tags / _log_uniform(rng, 2.5, 16) / links.tags
-        self._noise_rad, self._grows = _log_uniform(rng, 0.015, 0.18), rng.uniform(0.03, 0.055)
+        good = 0.25 if rng.random() < 0.3 else 1.0
+        self._noise_rad, self._grows = good * _log_uniform(rng, 0.015, 0.18), rng.uniform(0.03, 0.055)
         self._noise_db = rng.uniform(2.5, 9.0)
-        self._least_rad = _log_uniform(rng, 0.004, 0.06)
+        self._least_rad = good * _log_uniform(rng, 0.003, 0.04)
         self._step_db = float(rng.choice([0.01, 0.5, 1.0], p=[0.2, 0.6, 0.2]))
         self._sway_hz, self._sway_at = rng.uniform(0.15, 0.9, links.tags), rng.uniform(0, 6.3, links.tags)
 
