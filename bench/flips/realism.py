@@ -4,8 +4,10 @@ Of every stretch (one tag on one antenna): the noise of phase and of level from 
 channel that follow one another, by level; how far a channel's phase is when it comes again; how far a moving
 tag's phase turns from read to read, and how much more it turns than its level moves (8.69 times the rms
 phase step over the rms step of level; 1 for a scattered wave added to a still one). A world is as real as a
-set where the set's median lies between the tenth and the ninetieth percentile of the world's stretches. A
-given world, which is not ours to change, is compared and does not fail.
+set where the set's median lies between the tenth and the ninetieth percentile of the world's stretches. What
+moves in worlds is held against tags that were carried or walked about with, what moves on people in the
+scenes of worn tags against tags that were worn. A given world, which is not ours to change, is compared and
+does not fail.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from bench.flips.real_reads import WALK_LABELS, load_gesture, load_locate, load_rda, still_part
 from rfid_reader.reads import ReadTable
 from rfid_reader.training.disturbances import disturbed
+from rfid_reader.training.scenes import SCENES
 from rfid_reader.training.worlds import WORLDS, WorldRecording, simulate, unavailable
 
 Array = NDArray[np.float64]
@@ -29,7 +32,7 @@ BANDS_DBM = ((-52.0, -40.0), (-58.0, -52.0), (-63.0, -58.0), (-68.0, -63.0))
 MAX_STEP_S, MIN_STEPS, MIN_MOVED = 0.6, 12, 8
 AGAIN_S = 5.0
 MIN_STRETCHES = 5
-STORES, SECONDS = 16, 90.0
+STORES, SECONDS = 24, 90.0
 FIRST_SEED = 8000
 GIVEN = ("second",)
 TO_SD = 1 / (0.6745 * math.sqrt(2))
@@ -153,6 +156,12 @@ def of_world(world: str) -> list[Quantity]:
     return quantities(world, {**found, **moved})
 
 
+def of_worn() -> list[Quantity]:
+    """Tags that move on people, in the scenes of worn tags that training makes."""
+    scenes = [disturbed(SCENES["worn"](FIRST_SEED + number), number) for number in range(STORES)]
+    return quantities("worn scenes", moved_values((_while_handled(scene) for scene in scenes), "worn"))
+
+
 def of_real(data: Path) -> list[Quantity]:
     """The same of the real sets."""
     locate = data / "rfid-r420-locate"
@@ -172,7 +181,8 @@ def of_real(data: Path) -> list[Quantity]:
         *quantities("r420-locate", still_values(still)),
         *quantities("r420-locate, carried", moved_values(moved)),
         *quantities("cwnu-rda, worn, walking", moved_values(worn)),
-        *quantities("body-gestures, worn", moved_values(gestures)),
+        *quantities("cwnu-rda, worn, walking", moved_values(worn, "worn")),
+        *quantities("body-gestures, worn", moved_values(gestures, "worn")),
     ]
 
 
@@ -204,4 +214,5 @@ def realism(data: Path | None) -> tuple[list[Quantity], list[Misfit]]:
     """Real quantities (none without data) and those of every world, and where they do not fit."""
     real = of_real(data) if data is not None else []
     simulated = [one for world in WORLDS if not unavailable(world) for one in of_world(world)]
+    simulated += of_worn()
     return [*real, *simulated], misfits(real, simulated)

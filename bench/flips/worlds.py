@@ -1,6 +1,6 @@
 """The production detector in every world of stores (`rfid_reader.training.worlds`), on stores that have not
-trained it. What it does in a world that it has not learned from: with the weights of
-`python -m rfid_reader.training.course --without WORLD --out FILE`, given as `weights`.
+trained it. What a detector does in a world that it has not learned from is shown beside it, by weights of
+`python -m rfid_reader.training.course --without WORLD --out FILE` (HELD_OUT, or given as `weights`).
 
 As a store would use it: calibrated from the quiet time, then fed with reads. A found flip is right if it
 overlaps a handling of the same tag, widened by TOLERANCE_S; one handling has one right flip.
@@ -33,6 +33,8 @@ FIRST_SEED = 9100
 """Stores from 9000 on chose the rules, from 1000 on trained."""
 HARSH_RATES_HZ = (4.0, 12.0)
 HARSH_SECONDS = 360.0
+HELD_OUT = Path(__file__).parent / "held_out"
+"""WORLD.npz: courses of a network that WORLD has not trained, in half precision."""
 Cell = tuple[int, int]
 """A band of reads a second, and whether a tag is strong (`rfid_reader.expected_flips`)."""
 
@@ -133,6 +135,12 @@ def weights_of(path: Path | None = None, held_out: Sequence[str] = ()) -> Weight
     return Weights(course_of(content, name), rules_of(content), trained_on)
 
 
+def held_out_weights(world: str) -> Weights | None:
+    """Those that `world` has not trained, None where there are none."""
+    path = HELD_OUT / f"{world}.npz"
+    return weights_of(path, [world]) if path.exists() else None
+
+
 def found_in(recording: WorldRecording, weights: Weights | None = None) -> list[DetectedFlip]:
     """What the detector finds, calibrated from the quiet time."""
     used = weights or weights_of()
@@ -194,8 +202,9 @@ def world_rows(
     weights: Weights | None = None,
     only: Sequence[str] = (*WORLDS, *TESTED_ONLY),
 ) -> tuple[list[WorldRow], list[str]]:
-    """Every world of `only` at its own rates; those that can be simulated with a reader whose half turns are
-    random; the second model at each of HARSH_RATES_HZ. And a sentence for each world that is not there."""
+    """Every world of `only` at its own rates, and by weights that have not seen it, if none are given; those
+    that can be simulated with a reader whose half turns are random; the second model at each of
+    HARSH_RATES_HZ. And a sentence for each world that is not there."""
     used, rows = weights or weights_of(), []
     missing = [why for world in only if (why := unavailable(world))]
     seeds = range(FIRST_SEED, FIRST_SEED + stores)
@@ -203,6 +212,9 @@ def world_rows(
     def tell(name: str, seen: bool, made: Sequence[WorldRecording]) -> None:
         rows.append(judged(name, seen, made, used))
         told(rows[-1])
+        if weights is None and (others := held_out_weights(world)) is not None:
+            rows.append(judged(f"{name}, held out", False, made, others))
+            told(rows[-1])
 
     for world in (one for one in only if not unavailable(one)):
         seen = world in used.trained_on

@@ -29,10 +29,12 @@ AHEAD_BINS = 4
 NOT_JUDGED = -5.0
 """Log-odds of a tag at a tick at which it was not worth judging."""
 LEAST_SCORE, MOST_SCORE = 0.0067, 1 - 1e-4
-COLUMNS = OWN + SHARED + RECURRENCES + 2 + STATICS
+COLUMNS = OWN + SHARED + RECURRENCES + 3 + STATICS
 MOMENT = OWN + SHARED + RECURRENCES
 """The column of the moment's log-odds; the next one says that the moment was worth judging."""
 JUDGED = MOMENT + 1
+DOUBLED = MOMENT + 2
+"""The column that says that the reader's phases are doubled (`rfid_reader.half_turns`)."""
 PREFIX = "course_"
 GROWTH_TAGS = 512
 """Room is made for so many tags at a time: windows are the most that is kept of a tag."""
@@ -113,7 +115,9 @@ def course_of(data: bytes, name: str) -> CourseNetwork:
                 f"{name}.npz has no {PREFIX}{missing[0]}; "
                 "train it with: python -m rfid_reader.training.course"
             )
-        network = CourseNetwork(*(arrays[PREFIX + field.name] for field in fields(CourseNetwork)))
+        network = CourseNetwork(
+            *(np.asarray(arrays[PREFIX + field.name], np.float32) for field in fields(CourseNetwork))
+        )
     columns = network.bin_weight.shape[0] - 2 * network.code_weight.shape[1]
     if (columns, len(network.link_weight), len(network.window_weight)) != (
         *(COLUMNS, LINK_COLUMNS),
@@ -126,13 +130,16 @@ def course_of(data: bytes, name: str) -> CourseNetwork:
     return network
 
 
-def course_columns(bins: Array, recurrences: NDArray[np.float64], statics: NDArray[np.float64]) -> Array:
+def course_columns(
+    bins: Array, recurrences: NDArray[np.float64], doubled: bool, statics: NDArray[np.float64]
+) -> Array:
     """(tags, COLUMNS) of one bin: activity, recurrences, log-odds of the moment and that it was worth judging
-    (filled in by `mark_moments`), what the tag's links are like."""
+    (filled in by `mark_moments`), whether phases are doubled, what the tag's links are like."""
     columns = np.zeros((len(bins), COLUMNS), np.float32)
     columns[:, : OWN + SHARED] = bins
     columns[:, OWN + SHARED : MOMENT] = recurrences
     columns[:, MOMENT] = NOT_JUDGED
+    columns[:, DOUBLED] = doubled
     columns[:, -STATICS:] = statics
     return columns
 

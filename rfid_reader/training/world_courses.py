@@ -27,7 +27,7 @@ from rfid_reader.flips.features.recurrence import RECURRENCES
 from rfid_reader.flips.features.residuals import MAX_ANTENNAS
 from rfid_reader.flips.methods.production import Bin, ProductionDetector
 from rfid_reader.flips.ticks import REORDER_S
-from rfid_reader.half_turns import LONGEST_S, MOST_SHARE, counted, doubled, share_of, steps_within_cells
+from rfid_reader.half_turns import LONGEST_S, MOST_SHARE, counted, share_of, steps_within_cells
 from rfid_reader.reads import ReadTable
 from rfid_reader.training.activity_features import silent_course
 from rfid_reader.training.disturbances import disturbed
@@ -112,18 +112,22 @@ def courses_of(recording: WorldRecording, calibrated: bool = True) -> WorldStore
     return _recorded(recorder, [recording])[0]
 
 
+def half_turns(recording: WorldRecording) -> bool:
+    """Whether the detector would double the phases of this reader."""
+    share = share_of(counted(steps_within_cells(recording.reads, LONGEST_S)))
+    return share is not None and share > MOST_SHARE
+
+
 def courses_side_by_side(
     recordings: Sequence[WorldRecording], calibrated: Sequence[bool]
 ) -> list[WorldStore]:
     """The same of several recordings at once, as if one reader had all their antennas (at most MAX_ANTENNAS),
-    which takes a third of the time. Phases of readers that are half a turn off at random come doubled."""
+    which takes a third of the time. None of their readers may be half a turn off at random."""
     cells: dict[str, list[AntennaCell]] = {}
     moved, first, sample = [], 0, None
     for recording, known in zip(recordings, calibrated, strict=True):
         calibration = calibration_of(recording) if known else None
-        share = share_of(counted(steps_within_cells(recording.reads, LONGEST_S)))
-        double = calibration.phases_doubled if calibration else share is not None and share > MOST_SHARE
-        reads = doubled(recording.reads) if double else recording.reads
+        reads = recording.reads
         moved.append(replace(reads, antenna=reads.antenna + np.int16(first)))
         if calibration is not None:
             sample = calibration
@@ -223,11 +227,17 @@ class WorldCourses:
         return self._path(kind, seed, plain).exists()
 
     def prepare(self, wanted: Sequence[tuple[str, int]]) -> None:
-        """Make the courses of disturbed stores, several at a time."""
+        """Make the courses of disturbed stores, several at a time; those of readers that are half a turn off
+        at random by themselves."""
         batch: list[tuple[str, int, WorldRecording]] = []
         for kind, seed in wanted:
-            if not self.holds(kind, seed):
-                batch.append((kind, seed, disturbed(recording_of(kind, seed, self._seconds), seed)))
+            if self.holds(kind, seed):
+                continue
+            recording = disturbed(recording_of(kind, seed, self._seconds), seed)
+            if half_turns(recording):
+                self._write(self._path(kind, seed, False), courses_of(recording, _calibrated(seed)))
+                continue
+            batch.append((kind, seed, recording))
             antennas = sum(int(one.reads.antenna.max(initial=0)) for *_, one in batch)
             if antennas > MAX_ANTENNAS - MOST_ANTENNAS:
                 self._make(batch)

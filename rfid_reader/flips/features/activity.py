@@ -34,6 +34,9 @@ JUDGED = BINS - 1 - LOOK_AHEAD_BINS
 SPANS = (slice(JUDGED - 1, JUDGED + 2), slice(JUDGED - 3, JUDGED + 4), slice(0, BINS))
 CONTESTS = 5
 ACTIVE = 1.2
+MOVING_STEP, MOVING_STEPS = 2.9, 1.0
+"""Of a bin: log of steps from read to read, as the column has them, that no still tag makes (a mean of
+1 - cos of 0.34, of the doubled phase), from this log of their number on."""
 RATE_MEMORY_BINS = 60.0
 ABSENT_BINS = 20
 BEFORE_BINS = 8.0
@@ -245,9 +248,11 @@ class ActivityBins:
         return shared
 
     def candidates(self, tags: int) -> Rows:
-        """Tags that did anything unusual in the bins at hand, and were heard in them."""
+        """Tags that did anything unusual in the bins at hand, or move from read to read (one that is carried
+        for long does nothing that is unusual for it), and were heard in them."""
         recent = self._bins[:tags, 1:]
         unusual = (recent[..., _ENERGY] > ACTIVE) | (recent[..., _RSSI_ENERGY] > ACTIVE)
+        unusual |= (recent[..., _CHANNEL_STEP] > MOVING_STEP) & (recent[..., _CHANNEL_STEPS] > MOVING_STEPS)
         return np.flatnonzero(unusual.any(1) & ((recent[..., _HEARD] > 0).sum(1) >= 2))
 
     def newest(self, tags: int) -> NDArray[np.float32]:

@@ -29,9 +29,10 @@ class ChannelSteps:
 
 
 class StepTracker:
-    """Remembers every pair's last read. Grows with the pairs."""
+    """Remembers every pair's last read. Grows with the pairs. doubled: phases come doubled already."""
 
-    def __init__(self) -> None:
+    def __init__(self, doubled: bool = False) -> None:
+        self._times = 1 if doubled else 2
         self._time_s = np.zeros(0)
         self._channel = np.zeros(0, np.int16)
         self._phase_rad = np.zeros(0, np.float32)
@@ -58,7 +59,7 @@ class StepTracker:
         self._time_s[tail], self._channel[tail] = time_s[last], channel[last]
         self._phase_rad[tail], self._rssi_dbm[tail] = phase_rad[last], rssi_dbm[last]
         same = (before == channel) & (np.abs(time_s - before_s) <= LONGEST_S)
-        turn = 1 - np.cos(2 * (phase_rad[same] - before_rad[same]))
+        turn = 1 - np.cos(self._times * (phase_rad[same] - before_rad[same]))
         shift_db = np.minimum(np.abs(rssi_dbm[same] - before_dbm[same]), LONGEST_SHIFT_DB)
         return ChannelSteps(rows[same], turn, shift_db)
 

@@ -4,7 +4,8 @@ Phases and levels are free of the reader's channel offsets (`residuals`). A link
 slow rest and with what it was LAGS bins before, the sign of the turn kept: a garment that is turned over
 turns on all of its antennas at once, a body that stands by turns each link its own way. Unrest is measured
 against the link's quiet noise, which starts from the calibration's quiet hours, falls fast and rises slowly:
-about the lower tenth of what the link does.
+about the lower tenth of what the link does, and never more than MOST_QUIET_TURN and MOST_QUIET_DB2, because
+a tag that is carried for long never hangs still. Beside it stands what real readers' noise is at this level.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from rfid_reader.flips.features.residuals import MAX_ANTENNAS
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 LAGS = (1, 2, 3, 4, 6, 8, 12)
-OWN = 16
+OWN = 18
 LINK_COLUMNS = OWN + 4 * len(LAGS)
 SIGNED = (2, *(OWN + 4 * number + 2 for number in range(len(LAGS))))
 """Columns that change their sign with the direction in which a reader counts phase."""
 FIRST_QUIET_TURN, FIRST_QUIET_DB2 = 0.03, 0.5
 LEAST_QUIET_TURN, LEAST_QUIET_DB2 = 5e-4, 0.02
+MOST_QUIET_TURN, MOST_QUIET_DB2 = 0.2, 6.0
+NOISE_RAD, NOISE_LEVEL_DBM, NOISE_FLOOR_RAD = 0.08, -62.5, 0.009
+"""Phase noise of still tags of rfid-r420-locate: NOISE_RAD at NOISE_LEVEL_DBM, tenfold with 20 dB less."""
 FALLS, RISES, LARGEST_RISE = 0.08, 0.01, 10.0
 RATE_MEMORY_BINS = 120.0
 LARGEST = 60.0
@@ -35,9 +39,10 @@ STARTS = {"_quiet_turn": FIRST_QUIET_TURN, "_quiet_db2": FIRST_QUIET_DB2, "_rate
 
 class LinkBins:
     """Every link's quiet noise (1 - cos of phase, dB^2 of level) and usual reads a bin. Grows with the
-    tags."""
+    tags. doubled: phases are."""
 
-    def __init__(self, calibration: AntennaCalibration | None = None) -> None:
+    def __init__(self, calibration: AntennaCalibration | None = None, doubled: bool = False) -> None:
+        self._variances = 4.0 if doubled else 1.0
         self._quiet_turn = np.zeros(0, np.float32)
         self._quiet_db2 = np.zeros(0, np.float32)
         self._rate = np.zeros(0, np.float32)
@@ -106,7 +111,10 @@ class LinkBins:
                 heard_db.reshape(-1)[links] / 20 + 2.5,
             ]
         )
-        columns[:, 13:OWN] = _steps(residuals, links)
+        columns[:, 13:16] = steps = _steps(residuals, links)
+        noise = expected_variance(heard_db.reshape(-1)[links])
+        columns[:, 16] = np.log((turn + 0.002) / (self._variances * noise / 2 + 0.002))
+        columns[:, 17] = np.where(steps[:, 2] > 0, np.log((steps[:, 0] + 0.005) / (4 * noise + 0.005)), 0.0)
         for number, lag in enumerate(LAGS):
             known, phasor, level_dbm = memory.before(links, lag, len(epcs))
             against = heard.phasor * np.conj(phasor)
@@ -114,8 +122,8 @@ class LinkBins:
             columns[:, first], columns[:, first + 1] = known, known * (against.real - 1)
             columns[:, first + 2] = known * against.imag
             columns[:, first + 3] = known * _shift(heard.level_dbm - level_dbm)
-        self._quiet_turn[links] = np.maximum(_followed(quiet_turn, turn), LEAST_QUIET_TURN)
-        self._quiet_db2[links] = np.maximum(_followed(quiet_db2, db2), LEAST_QUIET_DB2)
+        self._quiet_turn[links] = np.clip(_followed(quiet_turn, turn), LEAST_QUIET_TURN, MOST_QUIET_TURN)
+        self._quiet_db2[links] = np.clip(_followed(quiet_db2, db2), LEAST_QUIET_DB2, MOST_QUIET_DB2)
         self._rate[links] += (count - self._rate[links]) / np.minimum(self._age[links], RATE_MEMORY_BINS)
         return np.clip(columns, -LARGEST, LARGEST)
 
@@ -134,10 +142,19 @@ def quiet_noise(calibration: AntennaCalibration) -> dict[str, dict[int, tuple[fl
                 db2 + cell.reads * cell.rssi_noise_db**2,
             )
         found[epc] = {
-            antenna: (max(turn / reads, LEAST_QUIET_TURN), max(db2 / reads, LEAST_QUIET_DB2))
+            antenna: (
+                min(max(turn / reads, LEAST_QUIET_TURN), MOST_QUIET_TURN),
+                min(max(db2 / reads, LEAST_QUIET_DB2), MOST_QUIET_DB2),
+            )
             for antenna, (reads, turn, db2) in sums.items()
         }
     return found
+
+
+def expected_variance(level_dbm: Array) -> Array:
+    """Variance (rad^2) of a still tag's phase that real readers have at these levels."""
+    noise = np.maximum(NOISE_RAD * 10 ** ((NOISE_LEVEL_DBM - level_dbm) / 20), NOISE_FLOOR_RAD)
+    return np.asarray(np.minimum(noise, 1.0) ** 2)
 
 
 def _followed(quiet: NDArray[np.float32], value: Array) -> Array:

@@ -68,10 +68,11 @@ class ResidualTracker:
 
     The baseline follows a tag through its life: a pair that is first heard, or again after PAIR_ABSENT_S,
     begins anew; one that stays disturbed was hung elsewhere, and its cells follow at full speed. After
-    READER_PAUSE_S without any read, rests begin anew: what moved meanwhile was not seen to move.
+    READER_PAUSE_S without any read, rests begin anew: what moved meanwhile was not seen to move. doubled:
+    phases come doubled (`rfid_reader.half_turns`).
     """
 
-    def __init__(self, calibration: AntennaCalibration | None = None) -> None:
+    def __init__(self, calibration: AntennaCalibration | None = None, doubled: bool = False) -> None:
         self.channels = ChannelOffsets(MAX_ANTENNAS)
         self._known_channels: dict[int, tuple[Rows, Array]] = {}
         if calibration is not None:
@@ -89,7 +90,7 @@ class ResidualTracker:
         self._unrest = np.zeros((0, MAX_ANTENNAS))
         self.slow_turn = np.zeros((0, MAX_ANTENNAS))
         self.slow_shift = np.zeros((0, MAX_ANTENNAS))
-        self._steps = StepTracker()
+        self._steps = StepTracker(doubled)
         self._now_s = -math.inf
         self._resumed_s = -math.inf
         self._phase_spread = np.full(MAX_ANTENNAS, FIRST_PHASE_SPREAD)

@@ -87,10 +87,10 @@ class ProductionDetector(TickingDetector):
 
     def _begin(self, calibration: AntennaCalibration | None) -> None:
         """Know nothing about tags and links beyond what the calibration says."""
-        self.tracker = ResidualTracker(calibration)
+        self.tracker = ResidualTracker(calibration, self.phases_doubled)
         self.activity = ActivityBins(self.tracker)
         self._links = LinkMemory()
-        self._link_bins = LinkBins(calibration)
+        self._link_bins = LinkBins(calibration, self.phases_doubled)
         self.courses = Courses(self._course)
 
     @property
@@ -142,7 +142,10 @@ class ProductionDetector(TickingDetector):
         recurrences = self._links.step(residuals, heard, heard_db, count)
         rows = self.activity.candidates(count)
         columns = course_columns(
-            self.activity.newest(count), recurrences, self.activity.statics(np.arange(count))
+            self.activity.newest(count),
+            recurrences,
+            self.phases_doubled,
+            self.activity.statics(np.arange(count)),
         )
         if len(rows):
             mark_moments(columns, rows, self.network(self.activity.features(rows)))

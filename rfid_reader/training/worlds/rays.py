@@ -350,9 +350,10 @@ class _Reader:
         self._tag_phase = rng.uniform(0, 2 * math.pi, store.tags)
         self._turn_s = rng.uniform(0.05, 0.6)
         self._rate_hz = float(np.exp(rng.uniform(math.log(2.5), math.log(14))))
-        self._noise_rad = _log_uniform(rng, 0.01, 0.18)
+        good = 0.25 if rng.random() < 0.3 else 1.0
+        self._noise_rad = good * _log_uniform(rng, 0.015, 0.18)
         self._slope = rng.uniform(0.5, 1.1)
-        self._floor_rad = _log_uniform(rng, 0.003, 0.04)
+        self._floor_rad = good * _log_uniform(rng, 0.004, 0.04)
         self._noise_db = rng.uniform(0.35, 1.0)
         self._sensitivity_dbm = rng.uniform(-74, -66)
         self._softness_db = rng.uniform(1.0, 3.5)

@@ -22,8 +22,8 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def widened(store: ScenarioFile, seed: int) -> ScenarioFile:
     """The same store, its radio and people drawn from wide ranges: echoes of 0.1 to 3 m2, noise at -62.5 dBm
-    of 0.01 to 0.18 rad, tags of -12 to -22 dBm, hands that move what they hold by millimetres up to half a
-    metre."""
+    of 0.01 to 0.18 rad, tags of -12 to -22 dBm, hands that move what they hold by half a centimetre up to
+    half a metre."""
     rng = np.random.default_rng([seed, 55])
     phase_noise_rad = _log_uniform(rng, 0.01, 0.18)
     radio = {
@@ -46,7 +46,7 @@ def widened(store: ScenarioFile, seed: int) -> ScenarioFile:
             chance=float(rng.uniform(0.5, 0.95)),
             shortest_s=float(rng.uniform(0.9, 1.8)),
             longest_s=float(rng.uniform(3.0, 7.0)),
-            vigour=_log_uniform(rng, 0.003, 0.05) if rng.random() < 0.3 else _log_uniform(rng, 0.05, 16.0),
+            vigour=_log_uniform(rng, 5.0, 20.0) if rng.random() < 0.3 else _log_uniform(rng, 0.3, 5.0),
         ),
     )
     people = msgspec.structs.replace(store.scenario.people, random=int(rng.integers(1, 6)))

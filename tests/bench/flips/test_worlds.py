@@ -8,8 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.flips.real_reads import still_part
 from bench.flips.realism import Quantity, misfits, moved_values, still_values
-from bench.flips.worlds import cells_of, counted, judged, weights_of, with_half_turns
+from bench.flips.worlds import (
+    cells_of,
+    counted,
+    held_out_weights,
+    judged,
+    weights_of,
+    with_half_turns,
+    world_rows,
+)
 from rfid_reader.errors import ReaderError
 from rfid_reader.expected_flips import RATES_HZ
 from rfid_reader.flips import DetectedFlip
@@ -75,6 +84,42 @@ def test_a_real_median_outside_what_a_world_spans_is_a_misfit() -> None:
     real = [Quantity("noise", "real", 0.3, 0.2, 0.4, 9), Quantity("ratio", "real", 3.0, 2.0, 4.0, 9)]
     world = [Quantity("noise", "waves", 0.1, 0.05, 0.2, 9), Quantity("ratio", "waves", 2.0, 1.0, 3.5, 9)]
     assert [(one.world, one.real.name) for one in misfits(real, world)] == [("waves", "noise")]
+
+
+def test_a_given_world_may_differ_from_real_reads() -> None:
+    real = [Quantity("noise", "real", 0.3, 0.2, 0.4, 9)]
+    worlds = [Quantity("noise", world, 0.1, 0.05, 0.2, 9) for world in ("waves", "second")]
+    assert [(one.world, one.given) for one in misfits(real, worlds)] == [("waves", False), ("second", True)]
+
+
+def test_of_a_still_recording_what_comes_before_the_tag_lies_still_is_left_out() -> None:
+    level_dbm = np.where(np.arange(300) < 40, -64.0, -42.0)
+    assert len(still_part(series(np.full(300, 1.0), level_dbm))) == 260
+    unrest = -42.0 + 3 * np.sin(np.arange(300))
+    assert len(still_part(series(np.full(300, 1.0), unrest))) == 300
+
+
+def test_weights_that_a_world_has_not_trained_are_judged_beside_those_that_ship() -> None:
+    rows, missing = world_rows(1, 25.0, only=["waves"])
+    assert [(row.world, row.seen) for row in rows] == [
+        ("waves", True),
+        ("waves, held out", False),
+        ("waves, random half turns", True),
+        ("waves, random half turns, held out", False),
+    ]
+    assert not missing
+    assert [row.world for row in world_rows(1, 25.0, weights=weights_of(), only=["waves"])[0]] == [
+        "waves",
+        "waves, random half turns",
+    ]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_every_world_has_weights_that_it_has_not_trained(world: str) -> None:
+    used = held_out_weights(world)
+    assert used is not None and world not in used.trained_on
+    assert used.course.window_weight.dtype == np.float32
+    assert np.isfinite(used.course.window_weight).all()
 
 
 def test_tags_stand_in_the_cell_of_their_own_rate_and_best_level() -> None:

@@ -12,6 +12,7 @@ from rfid_reader.errors import ReaderError
 from rfid_reader.flips import course
 from rfid_reader.flips.course import (
     COLUMNS,
+    DOUBLED,
     GROWTH_TAGS,
     JUDGED,
     MOMENT,
@@ -150,7 +151,7 @@ def test_tags_keep_their_course_when_room_is_made_for_more() -> None:
     network, rng = random_network(), np.random.default_rng(8)
     columns = rng.normal(size=(6, GROWTH_TAGS + 1, COLUMNS)).astype(np.float32)
     columns[:3, 2:] = course_columns(
-        np.zeros((1, OWN + SHARED), np.float32), np.zeros((1, RECURRENCES)), np.zeros((1, STATICS))
+        np.zeros((1, OWN + SHARED), np.float32), np.zeros((1, RECURRENCES)), False, np.zeros((1, STATICS))
     )
     grown, at_once = Courses(network), Courses(network)
     for tick, every in enumerate(columns):
@@ -178,8 +179,9 @@ def test_a_row_given_to_another_tag_begins_with_the_course_of_a_new_one() -> Non
 
 def test_moments_that_were_not_worth_judging_are_told_from_unlikely_ones() -> None:
     columns = course_columns(
-        np.zeros((3, OWN + SHARED), np.float32), np.zeros((3, RECURRENCES)), np.zeros((3, STATICS))
+        np.zeros((3, OWN + SHARED), np.float32), np.zeros((3, RECURRENCES)), True, np.ones((3, STATICS))
     )
+    assert columns[:, DOUBLED].tolist() == [1.0, 1.0, 1.0]
     mark_moments(columns, np.array([1]), np.array([0.5]))
     assert columns[:, MOMENT].tolist() == [NOT_JUDGED, 0.0, NOT_JUDGED]
     assert columns[:, JUDGED].tolist() == [0.0, 1.0, 0.0]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bench.flips.judging import ScoreLog
 from rfid_reader.flips.features.channel_steps import LONGEST_S, StepTracker
 from rfid_reader.flips.features.odds import phase_odds, rssi_odds, turn_of
 from rfid_reader.flips.features.residuals import READER_PAUSE_S, ResidualTracker
 from rfid_reader.flips.features.rivalry import Rivals
+from rfid_reader.flips.methods.production import ProductionDetector
 from rfid_reader.reads import ReadTable
 
 CALM, RESTLESS = np.array([0.005]), np.array([0.5])
@@ -99,3 +103,33 @@ def test_what_moved_while_the_reader_paused_is_no_movement(pause_s: float, handl
         for number in range(4)
     ]
     assert (max(float(one.phase_odds[0]) for one in after) > 0) == handled
+
+
+def a_tag(noise_rad: float, turn_rad: float, seconds: float = 60.0, seed: int = 4) -> ReadTable:
+    """Twelve reads a second of one tag on one channel; its phase has this noise, and turns at random by
+    turn_rad from read to read."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(0.0, seconds, 1 / 12)
+    phase = np.cumsum(turn_rad * rng.normal(size=len(time_s))) + noise_rad * rng.normal(size=len(time_s))
+    ones = np.ones(len(time_s))
+    return ReadTable.from_columns(time_s, ["aa"] * len(time_s), ones, ones, -60 * ones, phase % (2 * np.pi))
+
+
+@pytest.mark.parametrize(("noise_rad", "turn_rad", "judged"), [(0.1, 1.2, True), (0.1, 0.0, False)])
+def test_a_tag_that_is_carried_for_long_is_still_judged(
+    noise_rad: float, turn_rad: float, judged: bool
+) -> None:
+    detector = ProductionDetector()
+    detector.events = log = ScoreLog(detector.events.rules, detector.tag_rows.epcs, detector.events.window_s)
+    detector.feed(a_tag(noise_rad, turn_rad))
+    late = [len(rows) > 0 for at_s, rows, _ in log.log if 35.0 < at_s < 55.0]
+    assert len(late) > 30 and np.mean(late) == pytest.approx(float(judged), abs=0.1)
+
+
+def test_doubled_phases_step_by_what_they_are() -> None:
+    pair, channel = np.zeros(2, np.int64), np.ones(2, np.int64)
+    reads = a_tag(0.0, 0.5, 0.16)
+    turn = 1 - np.cos(2 * np.diff(reads.phase_rad))
+    assert StepTracker().take(pair, channel, reads).turn == pytest.approx(turn)
+    both = replace(reads, phase_rad=(2 * reads.phase_rad) % (2 * np.pi))
+    assert StepTracker(doubled=True).take(pair, channel, both).turn == pytest.approx(turn)

@@ -12,9 +12,11 @@ from rfid_reader.flips.features.link_bins import (
     FIRST_QUIET_TURN,
     LAGS,
     LINK_COLUMNS,
+    MOST_QUIET_TURN,
     OWN,
     SIGNED,
     LinkBins,
+    expected_variance,
     quiet_noise,
 )
 from rfid_reader.flips.features.recurrence import HeardLinks, LinkMemory
@@ -26,6 +28,8 @@ EPCS = ["aa", "bb"]
 HEARD_DB = np.full((2, MAX_ANTENNAS), -60.0)
 QUIET = 8
 """The column of half the log of the quiet turn."""
+UNREST, LEVEL_UNREST = 9, 16
+"""The columns of unrest against the link's own quiet noise, and against that of real readers at its level."""
 
 
 def reads(phase_rad: list[float], antenna: list[int], residual_rad: float = 0.0) -> Residuals:
@@ -102,6 +106,28 @@ def test_quiet_noise_falls_fast_and_rises_slowly() -> None:
         links.step(reads([0.0], [0], 0.02))
     again = float(links.step(reads([0.0], [0], 0.02))[0, QUIET])
     assert calm < again < disturbed < calm + 1.2
+
+
+def test_a_tag_that_is_carried_for_minutes_is_still_restless_against_its_quiet_noise() -> None:
+    links = Links()
+    for _ in range(400):
+        columns = links.step(reads([0.0], [0], 1.8))
+    assert columns[0, QUIET] == pytest.approx(0.5 * np.log(MOST_QUIET_TURN))
+    assert columns[0, UNREST] > 1.5
+    assert columns[0, LEVEL_UNREST] > 4.0
+
+
+def test_noise_of_real_readers_grows_tenfold_with_twenty_decibels_less() -> None:
+    strong, weak, floor = np.sqrt(expected_variance(np.array([-52.5, -72.5, -20.0])))
+    assert (weak / strong, floor) == (pytest.approx(10.0), pytest.approx(0.009))
+
+
+def test_doubled_phases_are_held_against_twice_the_noise() -> None:
+    usual, twice = Links(), Links(LinkBins(doubled=True))
+    one, other = usual.step(reads([0.0], [0], 0.1)), twice.step(reads([0.0], [0], 0.2))
+    wrong = Links().step(reads([0.0], [0], 0.2))[0, LEVEL_UNREST]
+    assert other[0, LEVEL_UNREST] == pytest.approx(one[0, LEVEL_UNREST], abs=0.3)
+    assert wrong > other[0, LEVEL_UNREST] + 0.8
 
 
 def test_quiet_noise_begins_with_that_of_the_stores_own_quiet_hours() -> None:
