@@ -19,6 +19,8 @@ LEAST_READS = 8
 """By fewer nothing is said of a tag."""
 SHARED_SHARE = 0.3
 """Of the reads of its best antenna: whoever reads a tag so often has it, too."""
+SHARED_DB = 6.0
+"""And so much weaker at most: a tag that is clearly louder at one rack hangs there."""
 LOUDER_DB = 3.0
 NONE = (0, 0, 0, 0)
 
@@ -152,7 +154,12 @@ class TagSurvey:
 def _shared(epc: str, by_port: dict[int, _Heard]) -> SharedTag | None:
     """The tag, if more than one antenna has it."""
     most = max(heard.reads for heard in by_port.values())
-    often = [port for port, heard in by_port.items() if heard.reads >= SHARED_SHARE * most]
+    loudest_dbm = max(heard.rssi_dbm for heard in by_port.values())
+    often = [
+        port
+        for port, heard in by_port.items()
+        if heard.reads >= SHARED_SHARE * most and heard.rssi_dbm >= loudest_dbm - SHARED_DB
+    ]
     if len(often) < 2 or most < LEAST_READS:
         return None
     rows = [(port, by_port[port].reads, round(by_port[port].rssi_dbm, 1)) for port in often]

@@ -26,6 +26,7 @@ COMMANDS = {
     "uplink": ("runtime.uplink.cli", "Receive events for the cloud; keys for the uplink."),
     "fleet": ("fleet.cli", "Many shops in one warehouse: load test, answers, history."),
     "bench": ("bench.cli", "Measure this machine, each figure against a baseline of the same run."),
+    "report": ("runtime.commands.report", "One day in figures: a page, tables, a heatmap."),
     "view": ("runtime.commands.view", "Say where the box's pages are, with a link to sign in by."),
     "healthcheck": (
         "runtime.commands.healthcheck",

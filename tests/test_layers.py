@@ -151,6 +151,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.doctor",
         "runtime.neighbours",
         "runtime.supervisor",
+        "web.table",
     ),
     "calibration": (
         *GROUND,

@@ -89,7 +89,7 @@ class ShopPages:
         self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown, editor)
         self.radio = Hearing()
         self._radio = RadioPages(self._pages, self.radio, self.live, lambda: self.shown, now)
-        self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now)
+        self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now, setup)
 
     def use(self, shown: ShownStore) -> None:
         """Go on with another plan."""

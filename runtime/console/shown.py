@@ -83,6 +83,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     cert: Path | None
     key: Path | None
     names: list[str]
+    days_kept: int = 7
+    """For so many days the outbox keeps events, about."""
     file: Path | None = None
     """The configuration, where the shop can be drawn."""
 
@@ -118,6 +120,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
             cert=console.cert,
             key=console.key,
             names=console.names,
+            days_kept=max(1, int(config.retention.events_days)),
             file=config.file,
         )
 

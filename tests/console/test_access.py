@@ -54,6 +54,8 @@ def test_every_route_is_in_these_tables(shop: Shop) -> None:
         "/enter/{link}",
         "/static/{digest}/{name:path}",
         "/today/{table}.csv",
+        "/days/{day}/{table}.csv",
+        "/days/{day}/report.html",
         "/cameras/{name}/pictures",
     }
     assert {route.path for route in shop.app._app.routes} <= known

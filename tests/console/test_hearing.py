@@ -26,9 +26,9 @@ def lines(shop: Shop, hearing: Hearing) -> dict[str, AntennaLine]:
 
 def test_antennas_are_judged_by_what_they_hear(shop: Shop) -> None:
     hearing = heard(
-        AntennaHeard(1, 100, GOOD, 12),
+        AntennaHeard(1, 100, GOOD, 12, louder_elsewhere=8, elsewhere=2),
         AntennaHeard(2, 100, (0, 10, 60, 30), 12),
-        AntennaHeard(3, 100, GOOD, 12, louder_elsewhere=9, elsewhere=1),
+        AntennaHeard(3, 100, GOOD, 12, louder_elsewhere=11, elsewhere=1),
     )
     found = lines(shop, hearing)
     assert (found["over coats"].level, found["over coats"].words) == ("good", "hears its rack")

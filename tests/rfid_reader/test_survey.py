@@ -28,6 +28,7 @@ def test_a_tag_that_two_antennas_have_is_named_and_one_that_strays_is_not() -> N
     survey = TagSurvey(lambda _: False)
     survey.feed(reads(*[(1.0, "both", 1, -50.0)] * 20, *[(1.0, "both", 2, -52.0)] * 12))
     survey.feed(reads(*[(1.0, "mine", 1, -50.0)] * 20, *[(1.0, "mine", 2, -65.0)] * 2))
+    survey.feed(reads(*[(1.0, "near", 1, -40.0)] * 20, *[(1.0, "near", 2, -60.0)] * 20))
     survey.feed(reads((1.0, "few", 1, -50.0), (1.0, "few", 2, -50.0)))
     (shared,) = survey.ask(2.0).shared
     assert shared.epc == "both" and shared.heard == ((1, 20, -50.0), (2, 12, -52.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,11 +24,15 @@ NEWS_AT_ONCE = 200
 
 
 class Daybook:
-    """Facts of the local day of `zone`, each in its highest revision. Used by one thread at a time."""
+    """Facts of the local day of `zone`, or of a `day` that is over, each in its highest revision.
 
-    def __init__(self, outbox: Path, zone: tzinfo) -> None:
+    Used by one thread at a time.
+    """
+
+    def __init__(self, outbox: Path, zone: tzinfo, day: date | None = None) -> None:
         self._outbox = outbox
         self._zone = zone
+        self._fixed = None if day is None else _bounds(day, zone)
         self._reader: OutboxReader | None = None
         self._next_seq: int | None = None
         self._day_s = (0.0, 0.0)
@@ -98,6 +102,9 @@ class Daybook:
         return self._reader
 
     def _begin_day(self, now_s: float) -> None:
+        if self._fixed is not None:
+            self._day_s = self._fixed
+            return
         begin_s, end_s = self._day_s
         if begin_s <= now_s < end_s:
             return
@@ -112,7 +119,7 @@ class Daybook:
         if isinstance(fact, ProcessHealth):
             self._health[fact.process] = fact
             return True
-        if fact.time_s < self.begin_s:
+        if fact.time_s < self.begin_s or (self._fixed is not None and fact.time_s >= self._day_s[1]):
             return False
         facts = self._facts[type(fact)]
         known = facts.get(fact.key)
@@ -127,7 +134,10 @@ class Daybook:
 
 def local_day(time_s: float, zone: tzinfo) -> tuple[float, float]:
     """Begin and end of the local day of a moment, UTC seconds; a day may have 23 or 25 hours."""
-    day = datetime.fromtimestamp(time_s, zone).date()
+    return _bounds(datetime.fromtimestamp(time_s, zone).date(), zone)
+
+
+def _bounds(day: date, zone: tzinfo) -> tuple[float, float]:
     first, next_ = (
         datetime.combine(each, datetime.min.time(), zone).timestamp()
         for each in (day, day + timedelta(days=1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, tzinfo
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta, tzinfo
 from statistics import median
 
 from starlette.exceptions import HTTPException
@@ -14,9 +15,13 @@ from starlette.routing import BaseRoute, Route
 from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, TryOn, Visit
 from runtime.console.days import figures
 from runtime.console.days.daybook import Daybook, local_day
+from runtime.console.days.past import PastDays, parse_day
+from runtime.console.days.report import report_html
+from runtime.console.days.tables import tables_of
 from runtime.console.live import Live
 from runtime.console.plan import plan_of
-from runtime.console.shown import ShownStore
+from runtime.console.shown import Setup, ShownStore
+from tagsight.errors import TagsightError
 from web.access import Access
 from web.pages import Pages
 from web.plan import CM
@@ -38,12 +43,16 @@ class TodayPages:
         shown: Callable[[], ShownStore],
         zone: tzinfo,
         now: Callable[[], float],
+        setup: Setup,
     ) -> None:
         self._pages = pages
         self._live = live
         self._shown = shown
         self._zone = zone
         self._now = now
+        self._site = setup.site
+        self._days_kept = setup.days_kept
+        self._books = PastDays(setup.outbox, zone)
 
     def routes(self, access: Access) -> list[BaseRoute]:
         """All for viewers."""
@@ -52,6 +61,8 @@ class TodayPages:
             Route("/today/footfall.json", access.viewer(self._footfall)),
             Route("/today/heat", access.viewer(self._heat)),
             Route("/today/{table}.csv", access.viewer(self._csv)),
+            Route("/days/{day}/report.html", access.viewer(self._report)),
+            Route("/days/{day}/{table}.csv", access.viewer(self._past_csv)),
         ]
 
     @property
@@ -75,8 +86,42 @@ class TodayPages:
             cut_short=book.cut_short,
             fault=book.fault,
             visits=median_stay(book.of(Visit)),
+            days=self._days_before(),
             **self._heat_context(None),
         )
+
+    def _days_before(self) -> list[tuple[str, str]]:
+        """Address and words of the days that the box may still have, yesterday first."""
+        today = datetime.fromtimestamp(self._now(), self._zone).date()
+        days = [today - timedelta(days=back) for back in range(1, self._days_kept + 1)]
+        return [(day.isoformat(), f"{day:%A, %-d %B}") for day in days]
+
+    async def _past(self, request: Request) -> tuple[date, Daybook]:
+        try:
+            day = parse_day(request.path_params["day"], self._zone, self._now())
+        except TagsightError as error:
+            raise HTTPException(404, str(error)) from None
+        loop = asyncio.get_running_loop()
+        book = await loop.run_in_executor(self._live.reading, self._books.book, day, self._now())
+        return day, book
+
+    async def _report(self, request: Request) -> Response:
+        """To be taken away: it holds its own style and script, which no page of ours may."""
+        day, book = await self._past(request)
+        page = report_html(self._site, day, book, self._shown(), self._zone)
+        name = f'attachment; filename="report-{day.isoformat()}.html"'
+        return Response(page, media_type="text/html", headers={"Content-Disposition": name})
+
+    async def _past_csv(self, request: Request) -> Response:
+        day, book = await self._past(request)
+        return self._table(request, book, day.isoformat())
+
+    def _table(self, request: Request, book: Daybook, day: str) -> Response:
+        tables = tables_of(book, self._zone)
+        name = request.path_params["table"]
+        if name not in tables:
+            raise HTTPException(404, f"There is no such table; there are {', '.join(tables)}.")
+        return csv_response(f"{name}-{day}.csv", *tables[name]())
 
     async def _footfall(self, request: Request) -> Response:
         await self._live.read()
@@ -123,57 +168,8 @@ class TodayPages:
 
     async def _csv(self, request: Request) -> Response:
         await self._live.read()
-        tables: dict[str, Callable[[], tuple[Sequence[str], Iterable[Sequence[object]]]]] = {
-            "footfall": self._footfall_rows,
-            "visits": self._visit_rows,
-            "dwell": self._dwell_rows,
-            "flow": lambda: (("from", "to", "people"), figures.flows(self._book.of(Flow))),
-            "heat": self._heat_rows,
-            "garments": self._garment_rows,
-        }
-        name = request.path_params["table"]
-        if name not in tables:
-            raise HTTPException(404, f"There is no such table; there are {', '.join(tables)}.")
         day = datetime.fromtimestamp(self._now(), self._zone).date().isoformat()
-        return csv_response(f"{name}-{day}.csv", *tables[name]())
-
-    def _footfall_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        header = ("begin", "end", "entrance", "in", "out", "inferred", "quality")
-        return header, (
-            (
-                self._stamp(one.start_s),
-                self._stamp(one.end_s),
-                one.entrance,
-                one.entered,
-                one.left,
-                one.inferred,
-                one.quality,
-            )
-            for one in self._book.of(Footfall)
-        )
-
-    def _visit_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        return ("time", "direction", "entrance", "stay_s"), (
-            (self._stamp(one.time_s), one.direction, one.entrance, "" if one.stay_s is None else one.stay_s)
-            for one in self._book.of(Visit)
-        )
-
-    def _dwell_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        return ("begin", "end", "zone", "dwell_s", "quality"), (
-            (self._stamp(one.enter_s), self._stamp(one.leave_s), one.zone, one.dwell_s, one.quality)
-            for one in self._book.of(Dwell)
-        )
-
-    def _heat_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        return ("x_m", "y_m", "side_m", "person_s"), (
-            (*cell, round(person_s, 1)) for cell, person_s in figures.heat(self._book.of(Heatmap)).items()
-        )
-
-    def _garment_rows(self) -> tuple[Sequence[str], Iterable[Sequence[object]]]:
-        found = figures.garments(self._book.of(Flip), self._book.of(Interaction), self._book.of(TryOn))
-        return ("article", "turned_over", "by_somebody_seen", "tried_on"), (
-            (one.sku, one.turned, one.by_somebody, one.tried_on) for one in found
-        )
+        return self._table(request, self._book, day)
 
     def _hours(self) -> list[figures.HourOfDay]:
         now_s = self._now()
@@ -181,9 +177,6 @@ class TodayPages:
 
     def _clock(self, time_s: float) -> str:
         return f"{datetime.fromtimestamp(time_s, self._zone):%H:%M}"
-
-    def _stamp(self, time_s: float) -> str:
-        return datetime.fromtimestamp(time_s, self._zone).isoformat(timespec="milliseconds")
 
 
 def median_stay(visits: Iterable[Visit]) -> float | None:

@@ -19,9 +19,10 @@ SILENT = 6
 """Surveys without a read: the antenna hears nothing."""
 FEW_TAGS = 5
 """By fewer nothing is said of where an antenna is aimed."""
-MOST = 0.6
-"""Of an antenna's tags: so many are heard better elsewhere, and it is aimed there."""
-WEAK = 0.7
+MOST = 0.9
+"""Of an antenna's tags: so many are heard better elsewhere, and it has hardly any of its own. In a small shop
+all antennas hear all tags, and each has a third of them, or a quarter."""
+WEAK = 0.85
 """Of its reads: so many are weak or faint, and it is far from its rack."""
 
 
