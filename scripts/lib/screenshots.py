@@ -60,7 +60,7 @@ def main() -> None:
         page.wait_for_selector("#links [data-handled]", state="attached", timeout=150_000)
         time.sleep(1.0)
         save(page, folder / "console-live.webp")
-        for path in ("today", "health", "people"):
+        for path in ("today", "rfid", "health", "people"):
             page.goto(setup.url() + path)
             time.sleep(1.5)
             save(page, folder / f"console-{path}.webp")
@@ -68,6 +68,9 @@ def main() -> None:
         page.wait_for_function("document.getElementById('still').naturalWidth > 0")
         measure(page, next(one for one in config.cameras if one.name == CAMERA), config)
         save(page, folder / "console-calibrate.webp")
+        page.goto(f"{setup.url()}draw")
+        draw(page)
+        save(page, folder / "console-draw.webp")
         phone = browser.new_context(
             viewport=PHONE,
             color_scheme="dark",
@@ -77,6 +80,15 @@ def main() -> None:
         phone.goto(setup.url())
         time.sleep(6.0)
         save(phone, folder / "console-phone.webp")
+
+
+def draw(page: Any) -> None:
+    """A zone is chosen, and a camera looked at that shows the same lines."""
+    page.locator("[data-choose='zones/1']").click()
+    page.get_by_role("button", name="Look", exact=True).click()
+    page.wait_for_function("document.getElementById('still').naturalWidth > 0", timeout=60_000)
+    page.wait_for_function("document.getElementById('verdict').textContent.includes('it can be saved')")
+    time.sleep(1.0)
 
 
 def measure(page: Any, camera: Camera, config: StoreConfig) -> None:
