@@ -207,8 +207,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "web",
     ),
     "fleet.forecast": ("fleet.errors",),
-    "fleet.guide": ("fleet.errors", "web"),
-    "fleet.mirror": ("contract", "fleet.errors", "fleet.search", "web"),
+    "fleet.guide": ("fleet.errors", "fleet.serving", "web"),
+    "fleet.mirror": ("contract", "fleet.errors", "fleet.search", "fleet.serving", "web"),
     "fleet.search": ("fleet.errors", "tagsight.yaml_files"),
     "fleet.flink": ("fleet.ingest.calendar", "fleet.ingest.columns", "fleet.ingest.rows", "fleet.models"),
     "fleet.cli": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -32,15 +33,11 @@ def guide(
       tagsight fleet guide --coupons coupons.csv --db warehouse.db --folder guide
     """
     try:
-        import uvicorn
-
         from fleet.guide.pages import GuidePages
+        from fleet.serving import ScreenServer
     except ImportError as error:
         raise FleetError(f"the guide needs a web server; pip install 'tagsight[mirror]' ({error})") from None
     pages = GuidePages(coupons_file, db, folder)
     app = pages.app(loopback=host in ("127.0.0.1", "::1", "localhost"), names=names)
     click.echo(f"http://{host}:{port}/")
-    try:
-        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
-    except SystemExit:
-        raise FleetError(f"{host}:{port}: cannot be listened on; give another port with --port") from None
+    asyncio.run(ScreenServer(app, host, port).until_told())

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import uvicorn
 from starlette.concurrency import run_in_threadpool
 
 from fleet.errors import FleetError
 from fleet.mirror.following import TryOnFollower
 from fleet.mirror.pages import MirrorPages
+from fleet.serving import ScreenServer
 
 EVERY_S = 0.2
 """How often new try-ons are looked for: a screen changes within a second of the event."""
@@ -47,48 +46,25 @@ def serve(
     pages: MirrorPages, events: Path, site: str | None, host: str, port: int, names: Sequence[str] = ()
 ) -> None:
     """Until a signal. Raises FleetError where the address cannot be listened on."""
-    server = _Server(
-        uvicorn.Config(
-            pages.app(names=names, loopback=host in ("127.0.0.1", "::1", "localhost")),
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
+    server = ScreenServer(
+        pages.app(names=names, loopback=host in ("127.0.0.1", "::1", "localhost")), host, port
     )
 
     async def run() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, setattr, server, "should_exit", True)
         following = asyncio.create_task(follow(pages, events, site))
         ending = asyncio.create_task(_close_at_end(server, pages))
         try:
-            await server.serve()
+            await server.until_told()
         finally:
             for task in (following, ending):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-    try:
-        asyncio.run(run())
-    except SystemExit:
-        raise FleetError(f"{host}:{port}: cannot be listened on; give another port with --port") from None
+    asyncio.run(run())
 
 
-class _Server(uvicorn.Server):
-    """Ends with 0 on a signal: uvicorn's own way raises it again once it is done."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """None: `serve` has handlers of its own."""
-        yield
-
-
-async def _close_at_end(server: uvicorn.Server, pages: MirrorPages) -> None:
+async def _close_at_end(server: ScreenServer, pages: MirrorPages) -> None:
     while not server.should_exit:
         await asyncio.sleep(EVERY_S)
     pages.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -124,3 +127,16 @@ def test_the_page_follows_the_list_and_keeps_the_last_good_one(tmp_path: Path) -
     assert "New" in client.get("/").text
     assert client.get("/health").json()["state"] == "degraded"
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_an_address_that_is_taken_is_said(tmp_path: Path) -> None:
+    pytest.importorskip("argon2", reason="the extra mirror is not installed")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        arguments = ["--coupons", str(listed(tmp_path)), "--folder", str(tmp_path / "g"), "--port", str(port)]
+        command = [sys.executable, "-m", "runtime", "fleet", "guide", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert f"127.0.0.1:{port}: cannot be listened on" in done.stderr

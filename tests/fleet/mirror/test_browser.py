@@ -19,6 +19,7 @@ from tests.console.browsing import chromium
 from tests.fleet.mirror.shop import a_catalogue, an_outbox, told, tryon
 
 playwright = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.slow
 WITHIN_MS = 30_000
 
@@ -100,6 +101,9 @@ def test_a_garment_is_on_the_screen_within_a_second_and_gone_with_its_visitor(mi
         "Ankle boots",
         "Plain handbag",
     ]
+    for each in (page, staff):
+        found = axe.Axe().run(each)
+        assert found.violations_count == 0, found.generate_report()
     page.click("#call")
     page.wait_for_selector("#called", timeout=WITHIN_MS)
     staff.wait_for_selector("text=somebody is wanted", timeout=WITHIN_MS)
