@@ -3,7 +3,7 @@
 A new person is held against everybody who is not in sight and has not left: could they have walked there; how
 likely is the pair of cameras and the time between (`transit`); how alike do they look (`looks`); against a
 newcomer, who is likeliest at an entrance (`arrivals`). The answer is a probability over all of them and
-"nobody"; from `LINK` on, which leaves the second a twentieth at most, the new person is who was lost, and
+"nobody"; from `LINK` on, which leaves the second a tenth at most, the new person is who was lost, and
 what was reported of the new one is corrected. It is asked again as more is known of their appearance, for
 `OPEN_S`.
 
@@ -37,7 +37,7 @@ STRAIGHT, STAY_S = 0.5, 60.0
 NEWCOMERS, NEWCOMERS_S = 10.0, 300.0
 """As if so many had come in so many seconds, before a shop has shown its own rate."""
 RATE_MEMORY_S = 3600.0
-LINK = 0.95
+LINK = 0.9
 """Probability from which it is them: a visitor with two ids does less harm than two with one."""
 PLACED = 0.8
 """Probability by place and time alone from which a pair teaches what looks are worth."""
@@ -164,7 +164,13 @@ class Links:
             for other in (*people.values(), *self._away.values())
             if other.number != number and not other.left and born.time_s - other.seen_s >= LOST_S
         ]
-        candidates = [(other, each) for other in lost if (each := other.gallery.middle()) is not None]
+        candidates = [
+            (other, each)
+            for other in lost
+            if (each := other.gallery.middle()) is not None
+            and middle is not None
+            and len(each) == len(middle)
+        ]
         if middle is None or not candidates:
             return {}
         looks = self.likeness.ratio(middle, [each for _, each in candidates]).tolist()
