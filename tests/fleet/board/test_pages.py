@@ -240,9 +240,10 @@ def test_a_cookie_that_was_signed_out_or_whose_token_is_another_serves_no_more(
 
 def test_two_users_of_one_name_are_told_apart(browser: Open) -> None:
     first, second = user("north", sites=["plaza"]), user("all", sites=["station"])
-    client = browser(users=[first, replace(second, name="north")])
-    sign_in(client, TOKENS["all"])
-    assert values(client.get(f"/?day={DAY}").text)["entered"] == "5"
+    for token, count in ((TOKENS["north"], "3"), (TOKENS["all"], "5")):
+        client = browser(users=[first, replace(second, name="north")])
+        sign_in(client, token)
+        assert values(client.get(f"/?day={DAY}").text)["entered"] == count
 
 
 def test_the_copy_answers_where_the_warehouse_cannot_be_read_and_the_page_says_so(
@@ -273,3 +274,39 @@ def test_before_anything_is_told_the_page_says_so(tmp_path: Path) -> None:
     client = TestClient(Board(own, Reading(own)).app(), base_url="http://127.0.0.1")
     answer = client.get("/day", headers={"accept": "text/html"})
     assert answer.status_code == 200 and "No store has told anything yet" in answer.text
+
+
+def test_the_forecast_of_a_day_stands_beside_what_was_counted(
+    settings: FleetSettings, tmp_path: Path
+) -> None:
+    import duckdb
+
+    file = tmp_path / "forecast.parquet"
+    rows = ", ".join(
+        f"('{site}', '{door}', DATE '{day}', 12, {expected}, {expected - 1}, {expected + 2})"
+        for site, door, day, expected in (
+            ("plaza", "door", DAY, 4),
+            ("plaza", "back", DAY, 3),
+            ("plaza", "door", "2026-10-26", 50),
+            ("harbour", "door", DAY, 90),
+        )
+    )
+    columns = "site, entrance, local_day, local_hour, expected, low, high"
+    with duckdb.connect() as db:
+        db.execute(f"COPY (SELECT * FROM (VALUES {rows}) AS told ({columns})) TO '{file}' (FORMAT parquet)")
+    own = replace(settings, forecast=file)
+    client = TestClient(Board(own, Reading(own), lambda: NOON_S).app(), base_url="http://127.0.0.1")
+    page = client.get(f"/day?site=plaza&day={DAY}").text
+    assert values(page)["expected"] == "7", "through both entrances, on this day, of this store"
+    assert values(page, "12")["expected"] == "7"
+    assert re.findall(r'data-n="([\d.]+)">\d+</td>', values_of_row(page, "12"))[-2:] == ["5", "11"]
+    assert values(client.get(f"/week?site=plaza&day={DAY}").text, DAY)["expected"] == "7"
+    file.write_text("no Parquet")
+    refused = client.get(f"/day?site=plaza&day={DAY}", headers={"accept": "text/html"})
+    assert refused.status_code == 400 and "forecast.parquet: no forecast" in refused.text
+
+
+def values_of_row(html: str, row: str) -> str:
+    found = re.search(rf'<tr data-row="{row}".*?</tr>', html, re.S)
+    assert found is not None
+    return found[0]
