@@ -56,9 +56,9 @@ def test_more_flips_than_visitors_explain_are_said_too() -> None:
 
 
 def test_what_chance_or_few_visitors_explain_is_not_said() -> None:
-    for visitors, flips in ((60, 35), (60, 60), (19, 0), (0, 0)):
+    for before, visitors, flips in ((48, 60, 35), (48, 60, 60), (48, 19, 0), (48, 0, 0), (10, 60, 4)):
         days = FlipDays(UTC)
-        days.take([*a_day(MONDAY_S, 60, 48), *a_day(MONDAY_S + DAY_S, visitors, flips)])
+        days.take([*a_day(MONDAY_S, 60, before), *a_day(MONDAY_S + DAY_S, visitors, flips)])
         assert days.remark(MONDAY_S + 2 * DAY_S) == ""
 
 
@@ -77,9 +77,13 @@ def test_visits_taken_back_and_told_again_count_once_and_leavings_not_at_all() -
             visit(2, MONDAY_S),
             visit(2, MONDAY_S, rev=1, retracted=True),
             visit(3, MONDAY_S, direction="out"),
+            visit(4, MONDAY_S),
+            visit(5, MONDAY_S),
+            visit(5, MONDAY_S, rev=1, retracted=True),
+            visit(5, MONDAY_S, rev=2),
         ]
     )
-    assert days.days() == [FlipDay("2026-03-02", 1, 0)]
+    assert days.days() == [FlipDay("2026-03-02", 3, 0)]
 
 
 def test_days_are_local_and_only_the_last_are_kept() -> None:
