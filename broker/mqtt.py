@@ -106,7 +106,9 @@ class MqttClient:
         try:
             self._open_socket()
         except (OSError, ssl.SSLError, ValueError) as error:
-            raise ConnectionLost(f"{self._address}: {why_unreachable(error)}") from error
+            raise ConnectionLost(
+                f"{self._address}: {why_unreachable(error, self._broker.section)}"
+            ) from error
         deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
         while not self._connected:
             left_s = deadline_s - time.monotonic()

@@ -30,6 +30,8 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_file: Path | None = None
     protocol: Literal[5, 311] = 5
     trust_broker: bool = False
+    section: str = "uplink"
+    """The section of store.yaml that says all this, for messages."""
 
     def tcp_port(self) -> int:
         """The port to connect to: given, or the one registered for MQTT with or without TLS."""

@@ -103,6 +103,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.neighbours": (
         *GROUND,
+        "broker",
         "contract",
         "runtime.console.days.daybook",
         "runtime.console.health_words",

@@ -126,6 +126,7 @@ def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:
         log=draft.log,
         console=draft.console,
         metrics=draft.metrics,
+        home_assistant=draft.home_assistant,
         state_dir=draft.state_dir,
         epcs_file=draft.epcs_file,
         file=file.absolute(),

@@ -18,6 +18,7 @@ from runtime.config.sections import (
     Entrance,
     Fixture,
     Floor,
+    HomeAssistant,
     Intervals,
     Log,
     Metrics,
@@ -64,6 +65,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     log: Log = Log()
     console: Console = Console()
     metrics: Metrics = Metrics()
+    home_assistant: HomeAssistant = HomeAssistant()
     state_dir: Annotated[Path, Meta(description="where the outbox and other state live")] = field(
         default_factory=lambda: Path("state")
     )

@@ -50,7 +50,7 @@ VERDICTS: tuple[tuple[Level, str], ...] = (
     ("unknown", "Something has not been heard of"),
     ("fair", "It works, with remarks"),
 )
-NEIGHBOURS = (("metrics", "metrics"),)
+NEIGHBOURS = (("metrics", "metrics"), ("home_assistant", "Home Assistant"))
 """Processes that only some boxes have, and what they are called."""
 UNKNOWN: tuple[Level, str] = ("unknown", "has not said anything yet")
 

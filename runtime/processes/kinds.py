@@ -14,7 +14,7 @@ from types import ModuleType
 from runtime.config import StoreConfig
 from runtime.messages import HealthState
 from runtime.processes import camera, console, reader, store, uplink, vision
-from runtime.processes.neighbours import metrics
+from runtime.processes.neighbours import home_assistant, metrics
 from runtime.processes.spec import Spec
 
 
@@ -77,6 +77,11 @@ KINDS = (
         progress=Progress(HealthState.OK, 300.0, "nothing delivered of what waits"),
     ),
     Kind(console, console.spec_of, wanted=lambda config: config.console.enabled),
+    Kind(
+        home_assistant,
+        home_assistant.spec_of,
+        wanted=lambda config: config.home_assistant.host is not None,
+    ),
     Kind(metrics, metrics.spec_of, wanted=lambda config: config.metrics.wanted),
     Kind(
         store,
@@ -85,6 +90,7 @@ KINDS = (
             SendsTo("uplink"),
             SendsTo("console", role="console", as_role="store"),
             SendsTo("metrics", role="console", as_role="store"),
+            SendsTo("home_assistant", role="console", as_role="store"),
         ),
     ),
     Kind(vision, vision.spec_of, (SendsTo("store"),), wanted=lambda config: bool(config.cameras)),

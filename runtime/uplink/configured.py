@@ -7,15 +7,20 @@ from pathlib import Path
 from broker.options import BrokerFromFile
 from broker.settings import BrokerSettings, TlsFiles
 from runtime.config import Uplink, load_at_work
+from runtime.config.sections import Tls
+
+
+def tls_of(tls: bool | Tls) -> bool | TlsFiles:
+    """What a key `tls` says."""
+    return tls if isinstance(tls, bool) else TlsFiles(ca=tls.ca, cert=tls.cert, key=tls.key)
 
 
 def broker_settings(uplink: Uplink) -> BrokerSettings:
     """What the section `uplink` says of the broker."""
-    tls = uplink.tls
     return BrokerSettings(
         host=uplink.host,
         port=uplink.port,
-        tls=tls if isinstance(tls, bool) else TlsFiles(ca=tls.ca, cert=tls.cert, key=tls.key),
+        tls=tls_of(uplink.tls),
         username=uplink.username,
         password_file=uplink.password_file,
         protocol=uplink.protocol,

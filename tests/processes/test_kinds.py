@@ -77,7 +77,7 @@ def test_a_store_without_cameras_has_no_vision(plaza: StoreConfig) -> None:
 
 def test_each_kind_has_a_module_with_a_main() -> None:
     assert [kind.name for rank in ranked() for kind in rank] == [
-        "uplink", "console", "metrics", "store", "vision", "reader", "camera",
+        "uplink", "console", "home_assistant", "metrics", "store", "vision", "reader", "camera",
     ]  # fmt: skip
     assert all(callable(kind.module.main) for kind in KINDS)
 

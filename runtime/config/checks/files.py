@@ -38,8 +38,12 @@ def resolve_paths(draft: Draft) -> None:
     draft.uplink = _absolute(draft.uplink, folder)
     draft.console = _absolute(draft.console, folder)
     draft.metrics = _absolute(draft.metrics, folder)
+    draft.home_assistant = _absolute(draft.home_assistant, folder)
     if isinstance(draft.uplink.tls, Tls):
         draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
+    if isinstance(draft.home_assistant.tls, Tls):
+        home_tls = _absolute(draft.home_assistant.tls, folder)
+        draft.home_assistant = msgspec.structs.replace(draft.home_assistant, tls=home_tls)
     if draft.floor is not None:
         draft.floor = _absolute(draft.floor, folder)
     for key in NETWORK_KEYS:
@@ -63,7 +67,8 @@ def check_files(draft: Draft) -> None:
         _check_file(draft, f"readers[{index}].tls_ca", reader.tls_ca, "a PEM file")
         right = "tagsight calibrate antenna writes it"
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
-    _check_file(draft, "uplink.password_file", draft.uplink.password_file, "one line of text")
+    for key, broker in (("uplink", draft.uplink), ("home_assistant", draft.home_assistant)):
+        _check_file(draft, f"{key}.password_file", broker.password_file, "one line of text")
     _check_private(draft)
     for key in NETWORK_KEYS:
         named = getattr(draft.engines, key)
@@ -80,10 +85,11 @@ def _check_private(draft: Draft) -> None:
         (f"cameras[{index}].password_file", camera.password_file, "password file")
         for index, camera in draft.cameras
     ]
-    secret.append(("uplink.password_file", draft.uplink.password_file, "password file"))
+    for key, broker in (("uplink", draft.uplink), ("home_assistant", draft.home_assistant)):
+        secret.append((f"{key}.password_file", broker.password_file, "password file"))
+        if isinstance(broker.tls, Tls):
+            secret.append((f"{key}.tls.key", broker.tls.key, "private key"))
     secret.append(("console.key", draft.console.key, "private key"))
-    if isinstance(draft.uplink.tls, Tls):
-        secret.append(("uplink.tls.key", draft.uplink.tls.key, "private key"))
     for path, file, what in secret:
         loose = ""
         if file is not None:

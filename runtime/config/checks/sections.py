@@ -216,6 +216,8 @@ def check_engines(draft: Draft) -> None:
 def check_uplink(draft: Draft) -> None:
     """Hosts are bare names, and credentials come in pairs."""
     hosts = [("uplink.host", draft.uplink.host)]
+    if draft.home_assistant.host is not None:
+        hosts.append(("home_assistant.host", draft.home_assistant.host))
     hosts += [(f"readers[{index}].host", reader.host) for index, reader in draft.readers]
     for path, host in hosts:
         if "/" in host or "@" in host or any(character.isspace() for character in host):
@@ -224,11 +226,12 @@ def check_uplink(draft: Draft) -> None:
                 f"{redact_uri(host)!r} is not a host name",
                 "a name or address alone; port has its own key",
             )
-    if draft.uplink.password_file is not None and draft.uplink.username is None:
-        draft.note("uplink.password_file", "a password without a name", "give username too")
-    tls = draft.uplink.tls
-    if isinstance(tls, Tls) and (tls.cert is None) != (tls.key is None):
-        given, missing = ("cert", "key") if tls.key is None else ("key", "cert")
-        draft.note(
-            f"uplink.tls.{given}", f"{given} without {missing}", "a certificate and its key go together"
-        )
+    for key, broker in (("uplink", draft.uplink), ("home_assistant", draft.home_assistant)):
+        if broker.password_file is not None and broker.username is None:
+            draft.note(f"{key}.password_file", "a password without a name", "give username too")
+        tls = broker.tls
+        if isinstance(tls, Tls) and (tls.cert is None) != (tls.key is None):
+            given, missing = ("cert", "key") if tls.key is None else ("key", "cert")
+            draft.note(
+                f"{key}.tls.{given}", f"{given} without {missing}", "a certificate and its key go together"
+            )

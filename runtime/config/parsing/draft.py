@@ -20,6 +20,7 @@ from runtime.config.sections import (
     Entrance,
     Fixture,
     Floor,
+    HomeAssistant,
     Intervals,
     Log,
     Metrics,
@@ -72,6 +73,7 @@ class Draft:
     log: Log = field(default_factory=Log)
     console: Console = field(default_factory=Console)
     metrics: Metrics = field(default_factory=Metrics)
+    home_assistant: HomeAssistant = field(default_factory=HomeAssistant)
     state_dir: Path = Path("state")
     epcs_file: Path | None = None
     stock: list[StockRow] = field(default_factory=list)

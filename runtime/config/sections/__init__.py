@@ -9,6 +9,7 @@ from runtime.config.sections.cameras import MAX_CAMERAS, Camera, PointPair
 from runtime.config.sections.console import Console
 from runtime.config.sections.engines import Engines
 from runtime.config.sections.floor import MAX_FIXTURES, MAX_ZONES, Entrance, Fixture, Floor, Sku, Zone
+from runtime.config.sections.home_assistant import HomeAssistant
 from runtime.config.sections.metrics import Metrics
 from runtime.config.sections.readers import MAX_READERS, Antenna, Reader
 from runtime.config.sections.site import Intervals, Log, Retention, Site
@@ -27,6 +28,7 @@ __all__ = [
     "Entrance",
     "Fixture",
     "Floor",
+    "HomeAssistant",
     "Intervals",
     "Log",
     "Metrics",
