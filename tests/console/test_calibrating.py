@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from calibration.errors import CalibrationError
-from runtime.config import Zone
+from runtime.config import Zone, image_to_floor, load
 from runtime.console.measuring.judging import POOR_LEFT_OUT_M, ShopFloor, judge
 from runtime.geometry import Homography
 from tests.console.conftest import Shop as OpenShop
@@ -166,3 +167,44 @@ def test_the_page_judges_pairs_and_refuses_what_is_none(shop: OpenShop) -> None:
         assert ask(wrong).status_code == 400
     assert ask([], width="0").status_code == 400
     assert browser.post("/calibrate/nowhere/judge", pairs="[]").status_code == 404
+
+
+def test_a_tape_on_the_floor_is_held_against_the_map() -> None:
+    pairs, floor = measured(5), camera(5)
+    ends = floor.to_image([(4.0, 4.0), (6.0, 4.0)]).ravel().tolist()
+    good = judge(pairs.tolist(), SIZE, SHOP, [[*ends, 2.0]])
+    assert good.refused == [] and good.tapes_m[0] == pytest.approx(2.0, abs=0.05)
+    near = judge(pairs.tolist(), SIZE, SHOP, [[*ends, 2.15]])
+    assert near.refused == [] and any("a tape of 2.15 m is" in words for words in near.remarks)
+    far = judge(pairs.tolist(), SIZE, SHOP, [[*ends, 2.6]])
+    assert any("a tape of 2.6 m is" in words for words in far.refused) and far.lines == ""
+    beyond = judge(pairs.tolist(), SIZE, SHOP, [[640.0, -4_000.0, 600.0, 600.0, 2.0]])
+    assert any("beyond the horizon" in words for words in beyond.refused)
+
+
+def test_feet_for_metres_are_found_by_the_tape() -> None:
+    """The map fits all the same; only something of known length tells."""
+    pairs, floor = in_feet(measured(6), camera(6)), camera(6)
+    ends = floor.to_image([(4.0, 4.0), (6.0, 4.0)]).ravel().tolist()
+    judged = judge(pairs.tolist(), SIZE, SHOP, [[*ends, 2.0]])
+    assert any("a tape of 2 m" in words for words in judged.refused)
+
+
+def test_a_map_is_put_into_store_yaml_once_it_is_sound(shop: OpenShop) -> None:
+    browser = shop.technician()
+    version = re.search(r'data-version="(\w+)"', browser.get("/calibrate").text)
+    assert version is not None and shop.config.file is not None
+    size = {"width": "768", "height": "576"}
+    plaza = Homography(np.array(shop.config.cameras[0].homography), (384.0, 575.0))
+    pixels = np.array([(u, v) for v in (200.0, 330.0, 560.0) for u in (60.0, 384.0, 700.0)])
+    rows = np.column_stack([pixels, plaza.to_floor(pixels)]).round(3).tolist()
+    bad = browser.post("/calibrate/square/save", pairs=json.dumps(rows[:4]), version=version[1], **size)
+    assert bad.status_code == 400 and "Nothing was saved" in bad.text
+    late = browser.post("/calibrate/square/save", pairs=json.dumps(rows), version="0" * 24, **size)
+    assert late.status_code == 409 and shop.reloads == []
+    good = browser.post("/calibrate/square/save", pairs=json.dumps(rows), version=version[1], **size)
+    assert good.status_code == 200, good.text
+    found = image_to_floor(load(shop.config.file).cameras[0])
+    assert found is not None and len(shop.reloads) == 1
+    assert np.abs(found.to_floor(pixels) - plaza.to_floor(pixels)).max() < 0.01
+    assert "# The plaza" in shop.config.file.read_text()
