@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from broker.errors import BrokerError
 from broker.mosquitto import LocalBroker, find_mosquitto
+
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 REPO = Path(__file__).resolve().parent.parent
 LONG = REPO / "tests" / "long_tests.txt"

@@ -183,7 +183,7 @@ def test_the_command_writes_the_block_the_drawing_and_the_points(tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["points.csv", "points.yaml", "POINTS.CSV", "points"])
 @given(st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 4), min_size=1, max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30)
 def test_saved_points_are_the_very_same_when_they_are_read(
     tmp_path: Path, name: str, rows: list[tuple[float, float, float, float]]
 ) -> None:
