@@ -233,14 +233,29 @@ def serve(config: Path, seconds: float | None, standby: bool) -> None:
 @click.option("--events", type=FILE, help="A consumer's store; with --known, as it was known then.")
 @click.option("--known", type=click.DateTime(), help="End of what was known, UTC.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder.")
-def export(db: Path | None, events: Path | None, known: datetime | None, out: Path) -> None:
-    """Write every table as a Parquet file, as it is or as it was known at a moment.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "epcis", "cloudevents"]),
+    default="parquet",
+    show_default=True,
+    help="Tables; or of --events (a store, or JSON lines) what happened to garments, or all as CloudEvents.",
+)
+@click.option("--places", help="EPCIS: the URI that readers and racks are named below.")
+def export(
+    db: Path | None, events: Path | None, known: datetime | None, out: Path, form: str, places: str | None
+) -> None:
+    """Write every table as a Parquet file, as it is or as it was known at a moment; or events in other forms.
 
     \b
     Example:
       tagsight fleet export --db warehouse.db --out tables
       tagsight fleet export --events events.db --known 2026-11-02 --out tables
+      tagsight fleet export --format epcis --events demo-out/events.jsonl --out exchange
     """
+    if form != "parquet":
+        _export_events(form, events, known, out, places)
+        return
     from fleet.serve.export import export as write_tables
     from fleet.serve.export import export_as_known
 
@@ -253,6 +268,24 @@ def export(db: Path | None, events: Path | None, known: datetime | None, out: Pa
     else:
         raise click.UsageError("give --db, or --events with --known")
     click.echo(f"{out}: {len(files)} tables")
+
+
+def _export_events(
+    form: str, events: Path | None, known: datetime | None, out: Path, places: str | None
+) -> None:
+    from fleet.exchange import epcis, files
+
+    if events is None:
+        raise click.UsageError(f"--format {form} is made of events: give --events")
+    until_s = None if known is None else known.replace(tzinfo=timezone.utc).timestamp()
+    bodies = files.bodies(events, until_s)
+    if form == "epcis":
+        file = out / "garments.jsonld"
+        count, strange = files.write_epcis(bodies, file, places or epcis.PLACES, time.time())
+    else:
+        file = out / "cloudevents.jsonl"
+        count, strange = files.write_cloud_events(bodies, file)
+    click.echo(f"{file}: {count} events" + (f"; {strange} lines are no events of ours" if strange else ""))
 
 
 @fleet.command("flink-sql")
