@@ -199,13 +199,13 @@ def test_what_was_not_expected_is_closed_and_does_no_harm(clip: Path) -> None:
 
 
 def unique_mb(pid: int) -> float:
-    """Memory that only this process has, its frame ring aside."""
-    total_kb, in_ring = 0, False
+    """Memory that only this process has, its frame ring and what is read from files aside."""
+    total_kb, in_ring, of_file = 0, False, False
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         head = line.split(maxsplit=1)[0]
         if not head.endswith(":"):
-            in_ring = "tagsight-frames" in line
-        elif head in ("Private_Clean:", "Private_Dirty:") and not in_ring:
+            in_ring, of_file = "tagsight-frames" in line, " /" in line
+        elif not in_ring and (head == "Private_Dirty:" or (head == "Private_Clean:" and not of_file)):
             total_kb += int(line.split()[1])
     return total_kb / 1024
 
