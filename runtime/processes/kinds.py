@@ -58,8 +58,13 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """Of its module."""
+        """The last word of its module's."""
         return self.module.__name__.rpartition(".")[2]
+
+    @property
+    def path(self) -> str:
+        """Its module below `runtime.processes`, by which a child finds it."""
+        return self.module.__name__.removeprefix("runtime.processes.")
 
 
 def _cameras(config: StoreConfig) -> list[str]:

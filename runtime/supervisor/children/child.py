@@ -113,7 +113,7 @@ class Child:
             self.control, theirs = pair()
             with theirs:
                 self.control.setblocking(False)
-                arguments = (plan.kind.name, plan.name, plan.spec_at(clock), crash_dir, log_level)
+                arguments = (plan.kind.path, plan.name, plan.spec_at(clock), crash_dir, log_level)
                 self.ticket = fork_server.ask(plan.name, run_child, theirs, arguments, now_s)
         except BaseException:
             self.reap()
