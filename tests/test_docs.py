@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,6 +46,43 @@ def test_a_link_within_the_repository_leads_somewhere(page: Path) -> None:
         if not there.exists() or (anchor and anchor not in anchors(there)):
             lost.append(target)
     assert not lost, f"{page.name}: {', '.join(lost)}"
+
+
+def off_the_site(page: Path, targets: Iterable[str]) -> list[str]:
+    """Which links of a page lead to what the built site does not hold: files beside docs/, and left out ones."""
+    docs, left_out = REPO / "docs", excluded()
+    found = []
+    for target in targets:
+        path = target.partition("#")[0]
+        if not path or re.match(r"[a-z]+:", target):
+            continue
+        there = (page.parent / path).resolve()
+        if not there.is_relative_to(docs) or any(
+            there == docs / name.rstrip("/") or (docs / name.rstrip("/")) in there.parents
+            for name in left_out
+        ):
+            found.append(target)
+    return found
+
+
+@cache
+def excluded() -> tuple[str, ...]:
+    """Files and folders of docs/ that the site leaves out."""
+    listed = re.search(r"^exclude_docs: \|\n((?:  .*\n)+)", (REPO / "mkdocs.yml").read_text(), re.M)
+    assert listed is not None
+    return tuple(listed[1].split())
+
+
+@pytest.mark.parametrize("page", sorted(REPO.glob("docs/*.md")), ids=lambda page: page.name)
+def test_a_link_of_the_site_stays_on_the_site(page: Path) -> None:
+    lost = off_the_site(page, LINK.findall(FENCE.sub("", page.read_text())))
+    assert not lost, f"{page.name}: name the file, or link its address: {', '.join(lost)}"
+
+
+def test_a_link_that_leaves_the_site_is_seen() -> None:
+    leaving = ["../README.md", "../tests/field.md#a", "broker/acl", "requirements.txt", "/docs/index.md"]
+    staying = ["index.md", "#top", "pictures/plaza.webp", "https://example.org/", "mailto:a@example.org"]
+    assert off_the_site(REPO / "docs" / "index.md", [*leaving, *staying]) == leaving
 
 
 def test_the_site_shows_every_page_once() -> None:
