@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -158,6 +159,19 @@ def test_a_link_of_the_terminal_signs_in_once(shop: Shop) -> None:
     assert browser.post(path).status_code == 303
     assert browser.get("/people").status_code == 200
     assert shop.browser().post(path).status_code == 401
+
+
+def test_a_viewer_is_led_nowhere_that_only_technicians_may_go(shop: Shop) -> None:
+    full = shop.pages.shown
+    empty = msgspec.structs.replace(full, cameras=[], entrances=[], zones=[], fixtures=[], antennas={})
+    for person, draws in ((shop.viewer(), False), (shop.technician(), True)):
+        for shown in (full, empty):
+            shop.pages.use(shown)
+            pages = {page: person.get(page).text for page in ("/", "/today", "/health", "/rfid", "/password")}
+            assert ("draw one" in pages["/"]) is (draws and shown is empty)
+            for page, text in pages.items():
+                for link in sorted(set(re.findall(r'<a [^>]*href="(/[^"#]*)"', text))):
+                    assert person.get(link).status_code == 200, f"{page} leads to {link}"
 
 
 def test_the_shops_own_drawing_lies_under_the_plan(shop: Shop, tmp_path: Path) -> None:
