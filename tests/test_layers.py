@@ -15,6 +15,7 @@ REPO = Path(__file__).resolve().parent.parent
 BASE = (
     "tagsight.backoff",
     "tagsight.errors",
+    "tagsight.file_uri",
     "tagsight.migrations",
     "tagsight.redaction",
     "tagsight.secret_files",
@@ -34,6 +35,7 @@ DATA_PATH = ("runtime.frames", "runtime.vision", "runtime.store", "runtime.uplin
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "tagsight.backoff": (),
+    "tagsight.file_uri": (),
     "tagsight.redaction": (),
     "tagsight.worker": (),
     "tagsight.errors": ("tagsight.redaction",),

@@ -11,6 +11,7 @@ import numpy as np
 from runtime.config.sections.cameras import PointPair
 from runtime.config.sections.words import Matrix
 from runtime.geometry import Floats, Homography
+from tagsight.file_uri import file_parts
 from tagsight.secret_files import read_secret
 
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
@@ -27,12 +28,7 @@ def scheme_of(uri: str) -> str:
 
 def file_of(uri: str) -> Path | None:
     """The file that a `file:` URI or a bare path names, without its options; None for streams and devices."""
-    if scheme_of(uri) != "file":
-        return None
-    rest = uri[len("file:") :] if uri.lower().startswith("file:") else uri
-    if rest.startswith("//"):
-        rest = rest[2:]
-    return Path(rest.partition("?")[0] if uri.lower().startswith("file:") else rest)
+    return Path(file_parts(uri)[0]) if scheme_of(uri) == "file" else None
 
 
 def resolve_uri(uri: str, folder: Path) -> str:
@@ -43,8 +39,8 @@ def resolve_uri(uri: str, folder: Path) -> str:
     absolute = str(folder / file.expanduser())
     if not uri.lower().startswith("file:"):
         return absolute
-    options = uri.partition("?")[2]
-    return f"file:{absolute}?{options}" if options else f"file:{absolute}"
+    options = file_parts(uri)[1]
+    return f"file:{absolute}?{options}" if options or "?" in absolute else f"file:{absolute}"
 
 
 def takes_login(uri: str) -> bool:

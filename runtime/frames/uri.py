@@ -23,6 +23,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from runtime.frames.errors import FrameError
+from tagsight.file_uri import file_parts
 from tagsight.redaction import has_hidden_login, is_bare_login, redact, redact_uri
 
 __all__ = ["Kind", "Pace", "SourceUri", "parse_uri", "redact"]
@@ -63,7 +64,7 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
             raise FrameError(f"{uri}: no number of a sensor; csi:0 is the first")
         return SourceUri("csi", rest, uri)
     if scheme == "file":
-        return _file(uri, rest)
+        return _file(uri)
     if scheme and "/" not in scheme and rest.startswith("//"):
         raise FrameError(
             f"{redact_uri(uri)}: {scheme} is no kind of source; file, rtsp, http, v4l2 and csi are"
@@ -75,11 +76,8 @@ def parse_uri(uri: str, environment: Mapping[str, str] = os.environ) -> SourceUr
     return SourceUri("file", uri, redact_uri(uri))
 
 
-def _file(uri: str, rest: str) -> SourceUri:
-    # A file's name may hold a question mark itself: the last one begins the options.
-    path, mark, query = rest.rpartition("?")
-    path, query = (path, query) if mark else (query, "")
-    path = path[2:] if path.startswith("//") else path
+def _file(uri: str) -> SourceUri:
+    path, query = file_parts(uri)
     if not path:
         raise FrameError(f"{uri}: no file is named")
     options = dict(parse_qsl(query, keep_blank_values=True))

@@ -32,6 +32,7 @@ from runtime.config import (
 )
 from runtime.config.epcs import overlap
 from runtime.config.schema import json_schema
+from runtime.frames.uri import parse_uri
 
 EXAMPLE = files("runtime.config").joinpath("example.yaml").read_text(encoding="utf-8")
 HERE = Path("store.yaml")
@@ -131,6 +132,28 @@ def test_relative_paths_start_at_the_configs_folder(tmp_path: Path) -> None:
     assert store.cameras[0].uri == f"file:{tmp_path}/clip.mp4?loop=1"
     assert store.state_dir == tmp_path / "state"
     assert store.outbox_path() == tmp_path / "state" / "outbox.db"
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("file:what?.mp4?loop=1", "what?.mp4"),
+        ("file:what?.mp4?", "what?.mp4"),
+        ("file://what?.mp4?loop=1", "what?.mp4"),
+        ("what?.mp4", "what?.mp4"),
+        ("file:door.mp4", "door.mp4"),
+    ],
+)
+def test_a_question_mark_in_a_films_name_is_read_as_the_source_reads_it(
+    uri: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    file = tmp_path / "store.yaml"
+    file.write_text(EXAMPLE.replace("uri: rtsp://192.0.2.10:554/stream1", f"uri: {json.dumps(uri)}"))
+    opened = parse_uri(load(file).cameras[0].uri)
+    assert (opened.target, opened.loop) == (f"{tmp_path}/{name}", "loop=1" in uri)
+    text = file.read_text().replace(json.dumps(uri), json.dumps(f"file:{name}?lop=1"))
+    assert any("unknown option lop" in mistake for mistake in mistakes_of(text, file))
 
 
 def test_the_floors_extent_comes_from_the_drawing_and_its_scale(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from runtime.config.cameras import (
 from runtime.config.mistakes import did_you_mean
 from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Camera
+from tagsight.file_uri import file_parts
 from tagsight.redaction import has_hidden_login, has_secret_parameter, is_bare_login
 
 SCHEMES = ("file", *STREAM_SCHEMES, *DEVICE_SCHEMES)
@@ -106,8 +107,7 @@ def _check_file(draft: Draft, uri: str, path: str) -> None:
     if draft.clips_needed and (file is None or not file.is_file()):
         what = "is a folder" if file is not None and file.is_dir() else "there is no such file"
         draft.note(path, f"{file}: {what}", f"a video file; relative paths start at {draft.folder}")
-    options = uri.partition("?")[2] if uri.lower().startswith("file:") else ""
-    for key, value in parse_qsl(options, keep_blank_values=True):
+    for key, value in parse_qsl(file_parts(uri)[1], keep_blank_values=True):
         pattern, _ = FILE_OPTIONS.get(key, (None, ""))
         if pattern is None or not pattern.fullmatch(value):
             right = ", ".join(words for _, words in FILE_OPTIONS.values())
