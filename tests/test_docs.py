@@ -49,7 +49,7 @@ def test_a_link_within_the_repository_leads_somewhere(page: Path) -> None:
 
 
 def off_the_site(page: Path, targets: Iterable[str]) -> list[str]:
-    """Which links of a page lead to what the built site does not hold: files beside docs/, and left out ones."""
+    """Which links of a page lead to files beside docs/, or to those in it that the site leaves out."""
     docs, left_out = REPO / "docs", excluded()
     found = []
     for target in targets:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from broker.options import BrokerFromFile
 from broker.settings import BrokerSettings, TlsFiles
 from runtime.config import Uplink, load_at_work
-from runtime.config.sections import Tls
-
-
-def tls_of(tls: bool | Tls) -> bool | TlsFiles:
-    """What a key `tls` says."""
-    return tls if isinstance(tls, bool) else TlsFiles(ca=tls.ca, cert=tls.cert, key=tls.key)
+from runtime.config.sections import Broker
 
 
 def broker_settings(uplink: Uplink) -> BrokerSettings:
     """What the section `uplink` says of the broker."""
+    found = settings_of(uplink, uplink.host, "uplink")
+    return msgspec.structs.replace(found, trust_broker=uplink.trust_broker)
+
+
+def settings_of(broker: Broker, host: str, section: str) -> BrokerSettings:
+    """What the section of that name says of a broker."""
+    tls = broker.tls
     return BrokerSettings(
-        host=uplink.host,
-        port=uplink.port,
-        tls=tls_of(uplink.tls),
-        username=uplink.username,
-        password_file=uplink.password_file,
-        protocol=uplink.protocol,
-        trust_broker=uplink.trust_broker,
+        host=host,
+        port=broker.port,
+        tls=tls if isinstance(tls, bool) else TlsFiles(ca=tls.ca, cert=tls.cert, key=tls.key),
+        username=broker.username,
+        password_file=broker.password_file,
+        protocol=broker.protocol,
+        section=section,
     )
 
 

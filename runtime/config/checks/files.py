@@ -12,11 +12,12 @@ import msgspec
 from runtime.config.cameras import resolve_uri
 from runtime.config.checks.image_size import picture_size
 from runtime.config.parsing.draft import Draft
-from runtime.config.sections import Tls, Uplink
+from runtime.config.sections import Broker, Tls, Uplink
 from runtime.config.sections.engines import NETWORK_KEYS
 from tagsight.secret_files import open_to_others
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
+BrokerT = TypeVar("BrokerT", bound=Broker)
 CREDENTIALS = ("password_file", "key", "cert", "ca", "tls_ca")
 """Keys of files that a service may be handed by systemd."""
 
@@ -35,15 +36,10 @@ def resolve_paths(draft: Draft) -> None:
     draft.fixtures = [(index, _absolute(fixture, folder)) for index, fixture in draft.fixtures]
     if draft.epcs_file is not None:
         draft.epcs_file = folder / draft.epcs_file
-    draft.uplink = _absolute(draft.uplink, folder)
+    draft.uplink = _absolute_broker(draft.uplink, folder)
     draft.console = _absolute(draft.console, folder)
     draft.metrics = _absolute(draft.metrics, folder)
-    draft.home_assistant = _absolute(draft.home_assistant, folder)
-    if isinstance(draft.uplink.tls, Tls):
-        draft.uplink = msgspec.structs.replace(draft.uplink, tls=_absolute(draft.uplink.tls, folder))
-    if isinstance(draft.home_assistant.tls, Tls):
-        home_tls = _absolute(draft.home_assistant.tls, folder)
-        draft.home_assistant = msgspec.structs.replace(draft.home_assistant, tls=home_tls)
+    draft.home_assistant = _absolute_broker(draft.home_assistant, folder)
     if draft.floor is not None:
         draft.floor = _absolute(draft.floor, folder)
     for key in NETWORK_KEYS:
@@ -67,7 +63,7 @@ def check_files(draft: Draft) -> None:
         _check_file(draft, f"readers[{index}].tls_ca", reader.tls_ca, "a PEM file")
         right = "tagsight calibrate antenna writes it"
         _check_file(draft, f"readers[{index}].calibration", reader.calibration, right)
-    for key, broker in (("uplink", draft.uplink), ("home_assistant", draft.home_assistant)):
+    for key, broker in draft.brokers():
         _check_file(draft, f"{key}.password_file", broker.password_file, "one line of text")
     _check_private(draft)
     for key in NETWORK_KEYS:
@@ -85,7 +81,7 @@ def _check_private(draft: Draft) -> None:
         (f"cameras[{index}].password_file", camera.password_file, "password file")
         for index, camera in draft.cameras
     ]
-    for key, broker in (("uplink", draft.uplink), ("home_assistant", draft.home_assistant)):
+    for key, broker in draft.brokers():
         secret.append((f"{key}.password_file", broker.password_file, "password file"))
         if isinstance(broker.tls, Tls):
             secret.append((f"{key}.tls.key", broker.tls.key, "private key"))
@@ -160,6 +156,13 @@ def _check_file(draft: Draft, path: str, file: Path | None, right: str) -> None:
             else (error.strerror or "unreadable")
         )
         draft.note(path, f"{file}: {reason.lower()}", f"{right}; relative paths start at {draft.folder}")
+
+
+def _absolute_broker(broker: BrokerT, folder: Path) -> BrokerT:
+    found = _absolute(broker, folder)
+    if isinstance(found.tls, Tls):
+        found = msgspec.structs.replace(found, tls=_absolute(found.tls, folder))
+    return found
 
 
 def _absolute(section: SectionT, folder: Path) -> SectionT:

@@ -226,7 +226,7 @@ def check_uplink(draft: Draft) -> None:
                 f"{redact_uri(host)!r} is not a host name",
                 "a name or address alone; port has its own key",
             )
-    for key, broker in (("uplink", draft.uplink), ("home_assistant", draft.home_assistant)):
+    for key, broker in draft.brokers():
         if broker.password_file is not None and broker.username is None:
             draft.note(f"{key}.password_file", "a password without a name", "give username too")
         tls = broker.tls

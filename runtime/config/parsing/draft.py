@@ -14,6 +14,7 @@ from runtime.config.mistakes import Weight
 from runtime.config.model import FILLED_IN, StoreConfig
 from runtime.config.parsing.decode import Decoder
 from runtime.config.sections import (
+    Broker,
     Camera,
     Console,
     Engines,
@@ -84,6 +85,10 @@ class Draft:
     readers: list[tuple[int, Reader]] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
     clips_needed: bool = True
+
+    def brokers(self) -> list[tuple[str, Broker]]:
+        """The sections that say how a broker is reached, by key."""
+        return [("uplink", self.uplink), ("home_assistant", self.home_assistant)]
 
     def note(self, path: str, wrong: str, right: str, weight: Weight = "refused") -> None:
         """Notes a mistake at the line where `path`, or the nearest key above it, stands in the file.

@@ -5,6 +5,7 @@ otherwise. Paths are absolute once a file has been loaded. The descriptions are 
 `tagsight config schema` and the limits are enforced by `runtime.config.parsing.decode`.
 """
 
+from runtime.config.sections.broker import Broker, Tls
 from runtime.config.sections.cameras import MAX_CAMERAS, Camera, PointPair
 from runtime.config.sections.console import Console
 from runtime.config.sections.engines import Engines
@@ -13,7 +14,7 @@ from runtime.config.sections.home_assistant import HomeAssistant
 from runtime.config.sections.metrics import Metrics
 from runtime.config.sections.readers import MAX_READERS, Antenna, Reader
 from runtime.config.sections.site import Intervals, Log, Retention, Site
-from runtime.config.sections.uplink import Tls, Uplink
+from runtime.config.sections.uplink import Uplink
 from runtime.config.sections.words import Section
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_READERS",
     "MAX_ZONES",
     "Antenna",
+    "Broker",
     "Camera",
     "Console",
     "Engines",

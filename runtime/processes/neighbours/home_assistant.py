@@ -13,7 +13,7 @@ from runtime.neighbours.home_assistant.link import Link, Message
 from runtime.neighbours.layout import Layout
 from runtime.processes.neighbours.service import Neighbour
 from runtime.processes.spec import Spec
-from runtime.uplink.configured import tls_of
+from runtime.uplink.configured import settings_of
 from tagsight.errors import TagsightError
 
 TELL_EVERY_S = 1.0
@@ -32,15 +32,7 @@ class HomeAssistantSpec(Spec, frozen=True):
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> HomeAssistantSpec:
     """The spec of the link to Home Assistant; there is one, whatever `name` says."""
     section = config.home_assistant
-    broker = BrokerSettings(
-        host=section.host or "localhost",
-        port=section.port,
-        tls=tls_of(section.tls),
-        username=section.username,
-        password_file=section.password_file,
-        protocol=section.protocol,
-        section="home_assistant",
-    )
+    broker = settings_of(section, section.host or "localhost", "home_assistant")
     return HomeAssistantSpec(broker=broker, prefix=section.prefix, layout=Layout.of(config), clock=clock)
 
 
