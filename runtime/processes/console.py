@@ -28,10 +28,12 @@ from runtime.messages import (
     FloorNow,
     Health,
     HealthState,
+    Message,
     PeerGone,
     ReaderHeard,
     WatchRequest,
 )
+from runtime.processes.onlookers.store_line import StoreLine
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 from tagsight.errors import TagsightError
@@ -67,14 +69,13 @@ class ConsoleProcess(Service):
     def __init__(self, control: socket.socket, spec: ConsoleSpec) -> None:
         super().__init__(control, "console", spec)
         self._spec = spec
-        self._store: socket.socket | None = None
+        self._store = StoreLine(self._hear_store)
         self._pages: ShopPages | None = None
         self._server: WebServer | None = None
         self._fault = ""
         self._people_wanted = False
         self._reload_wanted = False
-        self._told = WatchRequest(False)
-        self.accept("store", 1, self._attach_store, self._detach_store)
+        self.accept("store", 1, self._store.attach, self._store.detach)
         self._cameras: dict[str, FrameConsumer] = {}
         self._asked: set[str] = set()
         self._readers: dict[str, socket.socket] = {}
@@ -87,7 +88,6 @@ class ConsoleProcess(Service):
 
     def inputs(self) -> list[Input]:
         """The store process and the cameras."""
-        store = [] if self._store is None else [(self._store.fileno(), self._receive_from_store)]
         cameras = [
             (consumer.sock.fileno(), partial(self._receive_frame, name))
             for name, consumer in self._cameras.items()
@@ -95,7 +95,7 @@ class ConsoleProcess(Service):
         readers = [
             (sock.fileno(), partial(self._receive_survey, name)) for name, sock in self._readers.items()
         ]
-        return [*store, *cameras, *readers]
+        return [*self._store.inputs(), *cameras, *readers]
 
     def on_wake(self) -> None:
         """Somebody begins or ceases to look."""
@@ -181,49 +181,17 @@ class ConsoleProcess(Service):
 
     def _tell_store(self) -> None:
         cameras = () if self._pages is None else tuple(sorted(self._pages.pictures.wanted()))
-        wanted = WatchRequest(self._people_wanted, cameras)
-        if self._store is None or wanted == self._told:
+        self._store.ask(WatchRequest(self._people_wanted, cameras))
+
+    def _hear_store(self, message: Message) -> None:
+        if self._pages is None or self._server is None:
             return
-        try:
-            messages.send(self._store, wanted)
-            self._told = wanted
-        except BlockingIOError:
-            return
-        except PeerGone:
-            self._detach_store("store")
-
-    def _receive_from_store(self) -> None:
-        while self._store is not None:
-            try:
-                message, fds = messages.receive(self._store)
-            except BlockingIOError:
-                return
-            except PeerGone:
-                self._detach_store("store")
-                return
-            except msgspec.DecodeError as error:
-                log.warning("the store sent what is no record: %s", error)
-                continue
-            _close_all(fds)
-            if self._pages is None or self._server is None:
-                continue
-            if isinstance(message, FloorNow):
-                self._server.call(self._pages.live.take_people, message)
-            elif isinstance(message, Committed):
-                self._server.call(self._pages.live.take_committed, message.seq)
-            elif isinstance(message, CameraNow):
-                self._pages.pictures.found(message)
-
-    def _attach_store(self, name: str, fd: int) -> None:
-        self._detach_store(name)
-        self._store = socket.socket(fileno=fd)
-        self._store.setblocking(False)
-        self._tell_store()
-
-    def _detach_store(self, _: str) -> None:
-        if self._store is not None:
-            self._store.close()
-        self._store, self._told = None, WatchRequest(False)
+        if isinstance(message, FloorNow):
+            self._server.call(self._pages.live.take_people, message)
+        elif isinstance(message, Committed):
+            self._server.call(self._pages.live.take_committed, message.seq)
+        elif isinstance(message, CameraNow):
+            self._pages.pictures.found(message)
 
     def _attach_reader(self, name: str, fd: int) -> None:
         self._detach_reader(name)

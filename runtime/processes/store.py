@@ -36,7 +36,7 @@ from runtime.messages import (
     TagFlip,
     TagPresence,
 )
-from runtime.processes.console_line import ConsoleLines
+from runtime.processes.onlookers.console_line import ConsoleLines
 from runtime.processes.service import Input, Service
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,14 +19,14 @@ from broker.mosquitto import LocalBroker, free_port
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import ConfigErrors, StoreConfig, parse
-from runtime.messages import Attach, FloorNow, Health, HealthState, OnFloor, Stop
+from runtime.messages import FloorNow, HealthState, OnFloor
 from runtime.neighbours.home_assistant.device import components, discovery, slug, state
 from runtime.neighbours.layout import Layout
 from runtime.neighbours.now import ShopNow
 from runtime.processes.neighbours import home_assistant
 from tests.neighbours.written import a_store, flip, footfall, health, write
+from tests.processes.in_a_thread import WITHIN_S, InAThread
 
-WITHIN_S = 20.0
 DEVICE = "homeassistant/device/tagsight_shop_box_1_96fb25/config"
 STATE, AVAILABLE = "tagsight/home/shop/box-1/state", "tagsight/home/shop/box-1/available"
 
@@ -63,32 +62,12 @@ class HomeAssistant:
         self.heard.append((message.topic, json.loads(text) if text.startswith("{") else text))
 
 
-class Box:
-    """The running process, seen from the supervisor and the store process."""
+class Box(InAThread):
+    """The running process."""
 
     def __init__(self, config: StoreConfig) -> None:
-        self.control, theirs = messages.pair()
-        self.control.settimeout(WITHIN_S)
         spec = home_assistant.spec_of(config, "home_assistant", HostClock().state)
-        self.thread = threading.Thread(target=home_assistant.main, args=(theirs, spec))
-        self.thread.start()
-        self.store, for_it = messages.pair()
-        messages.send(self.control, Attach("store", "store"), (for_it.fileno(),))
-        for_it.close()
-
-    def health(self, state: HealthState) -> Health:
-        deadline_s = time.monotonic() + WITHIN_S
-        while time.monotonic() < deadline_s:
-            message, _ = messages.receive(self.control)
-            if isinstance(message, Health) and message.state == state:
-                return message
-        raise AssertionError(f"never {state}")
-
-    def stop(self) -> None:
-        if self.thread.is_alive():
-            messages.send(self.control, Stop())
-        self.thread.join(WITHIN_S)
-        assert not self.thread.is_alive()
+        super().__init__(home_assistant.main, spec)
 
 
 @pytest.fixture
@@ -122,8 +101,7 @@ def box(config: StoreConfig) -> Iterator[Box]:
     running = Box(config)
     yield running
     running.stop()
-    running.control.close()
-    running.store.close()
+    running.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,12 +18,11 @@ from runtime import messages
 from runtime.cli import main
 from runtime.clock import HostClock
 from runtime.config import StoreConfig
-from runtime.messages import Attach, FloorNow, Health, HealthState, OnFloor, Stop, WatchRequest
+from runtime.messages import FloorNow, HealthState, OnFloor, WatchRequest
 from runtime.processes.neighbours import metrics
 from tests.neighbours.written import a_store, footfall, health, write
+from tests.processes.in_a_thread import WITHIN_S, InAThread
 from tests.supervisor.bare_daemon import STORE, BareDaemon
-
-WITHIN_S = 20.0
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
@@ -40,33 +38,11 @@ def scraped(port: int) -> dict[tuple[str, ...], float]:
         return samples(answer.read().decode())
 
 
-class Box:
-    """A running metrics process, seen from the supervisor and the store process."""
+class Box(InAThread):
+    """A running metrics process."""
 
     def __init__(self, config: StoreConfig) -> None:
-        self.control, theirs = messages.pair()
-        self.control.settimeout(WITHIN_S)
-        spec = metrics.spec_of(config, "metrics", HostClock().state)
-        self.thread = threading.Thread(target=metrics.main, args=(theirs, spec))
-        self.thread.start()
-        self.store, for_it = messages.pair()
-        self.store.settimeout(WITHIN_S)
-        messages.send(self.control, Attach("store", "store"), (for_it.fileno(),))
-        for_it.close()
-
-    def health(self, state: HealthState) -> Health:
-        """Its first word of being in that state."""
-        deadline_s = time.monotonic() + WITHIN_S
-        while time.monotonic() < deadline_s:
-            message, _ = messages.receive(self.control)
-            if isinstance(message, Health) and message.state == state:
-                return message
-        raise AssertionError(f"never {state}")
-
-    def stop(self) -> None:
-        messages.send(self.control, Stop())
-        self.thread.join(WITHIN_S)
-        assert not self.thread.is_alive()
+        super().__init__(metrics.main, metrics.spec_of(config, "metrics", HostClock().state))
 
 
 @pytest.fixture
@@ -75,9 +51,7 @@ def stopped() -> Iterator[list[Box]]:
     boxes: list[Box] = []
     yield boxes
     for box in boxes:
-        box.control.close()
-        box.store.close()
-        box.thread.join(WITHIN_S)
+        box.close()
 
 
 def test_people_are_asked_for_and_told_at_the_port(stopped: list[Box], tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ import logging
 import re
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,37 +20,19 @@ from runtime.clock import HostClock
 from runtime.config import Console, StoreConfig, load
 from runtime.console.link import sign_in_link
 from runtime.console.shown import Setup
-from runtime.messages import Attach, FloorNow, Health, HealthState, OnFloor, Stop, WatchRequest
+from runtime.messages import Committed, FloorNow, HealthState, OnFloor, WatchRequest
 from runtime.processes import console
+from tests.processes.in_a_thread import WITHIN_S, InAThread
 from web.security.certificates import fingerprint
 
-WITHIN_S = 20.0
 
-
-class Box:
-    """A running console process, seen from the supervisor, the store process and a browser."""
+class Box(InAThread):
+    """A running console process, seen from a browser too."""
 
     def __init__(self, config: StoreConfig) -> None:
         self.config = config
         self.setup = Setup.of(config)
-        self.control, theirs = messages.pair()
-        self.control.settimeout(WITHIN_S)
-        spec = console.spec_of(config, "console", HostClock().state)
-        self.thread = threading.Thread(target=console.main, args=(theirs, spec))
-        self.thread.start()
-        self.store, for_it = messages.pair()
-        self.store.settimeout(WITHIN_S)
-        messages.send(self.control, Attach("store", "store"), (for_it.fileno(),))
-        for_it.close()
-
-    def health(self, state: HealthState) -> Health:
-        """Its first word of being in that state."""
-        deadline_s = time.monotonic() + WITHIN_S
-        while time.monotonic() < deadline_s:
-            message, _ = messages.receive(self.control)
-            if isinstance(message, Health) and message.state == state:
-                return message
-        raise AssertionError(f"never {state}")
+        super().__init__(console.main, console.spec_of(config, "console", HostClock().state))
 
     def request(
         self, path: str, method: str = "GET", body: str = "", **headers: str
@@ -88,14 +68,6 @@ class Box:
         assert answer.status == 303, answer.read()
         return (answer.headers["set-cookie"] or "").partition(";")[0]
 
-    def stop(self) -> float:
-        """Ask it to stop; how long that took."""
-        began_s = time.monotonic()
-        messages.send(self.control, Stop())
-        self.thread.join(WITHIN_S)
-        assert not self.thread.is_alive()
-        return time.monotonic() - began_s
-
 
 @pytest.fixture
 def start(repo: Path, tmp_path: Path) -> Iterator[Callable[..., Box]]:
@@ -109,9 +81,7 @@ def start(repo: Path, tmp_path: Path) -> Iterator[Callable[..., Box]]:
 
     yield starting
     for box in boxes:
-        box.control.close()
-        box.store.close()
-        box.thread.join(WITHIN_S)
+        box.close()
 
 
 def test_the_first_run_code_and_the_address_are_in_the_log(
@@ -191,3 +161,23 @@ def test_it_ends_in_time_though_somebody_looks(start: Callable[..., Box]) -> Non
     box.health(HealthState.LIVE)
     box.request("/live/stream", Cookie=box.cookie())
     assert box.stop() < 3.0
+
+
+def test_a_store_process_that_comes_anew_is_asked_anew_and_rubbish_from_it_is_passed_over(
+    start: Callable[..., Box], caplog: pytest.LogCaptureFixture
+) -> None:
+    box = start()
+    box.health(HealthState.LIVE)
+    stream = box.request("/live/stream", Cookie=box.cookie())
+    assert messages.receive(box.store)[0] == WatchRequest(True)
+    box.store.close()
+    box.attach_store()
+    assert messages.receive(box.store)[0] == WatchRequest(True)
+    for rubbish in (b"\xff", b"{}", b"\x93\xa8FloorNow\x01", bytes(40_000)):
+        box.store.send(rubbish)
+    messages.send(box.store, Committed(1))
+    messages.send(box.store, FloorNow(HostClock().now(), (OnFloor("2f1c8b7e9a04", (1.0, 1.0)),)))
+    assert any(line.startswith(b"event: people") for line in iter(stream.readline, b""))
+    stream.close()
+    assert messages.receive(box.store)[0] == WatchRequest(False)
+    assert sum("is no record" in record.getMessage() for record in caplog.records) == 4

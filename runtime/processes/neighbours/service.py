@@ -5,25 +5,19 @@ The store process says over `Attach("store", "store")` what is on disk, and who 
 
 from __future__ import annotations
 
-import logging
-import os
 import socket
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from runtime import messages
 from runtime.console.days.daybook import local_day
-from runtime.messages import FloorNow, PeerGone, WatchRequest
+from runtime.messages import FloorNow, Message, WatchRequest
 from runtime.neighbours.following import Following
 from runtime.neighbours.layout import Layout
 from runtime.neighbours.now import KINDS, ShopNow
+from runtime.processes.onlookers.store_line import StoreLine
 from runtime.processes.service import Input, Service
 from runtime.processes.spec import Spec
 
 READ_EVERY_S = 1.0
-
-log = logging.getLogger(__name__)
 
 
 class Neighbour(Service):
@@ -34,10 +28,11 @@ class Neighbour(Service):
         self.shop = ShopNow(layout)
         zone = ZoneInfo(layout.timezone)
         self._events = Following(layout.outbox, KINDS, lambda now_s: local_day(now_s, zone)[0])
-        self._store: socket.socket | None = None
+        self._store = StoreLine(self._hear_store)
+        self._store.ask(WatchRequest(True))
         self.has_read = False
         """Since the process began."""
-        self.accept("store", 1, self._attach_store, self._detach_store)
+        self.accept("store", 1, self._store.attach, self._store.detach)
         self.every(READ_EVERY_S, self.read)
 
     @property
@@ -47,7 +42,7 @@ class Neighbour(Service):
 
     def inputs(self) -> list[Input]:
         """The store process."""
-        return [] if self._store is None else [(self._store.fileno(), self._receive)]
+        return self._store.inputs()
 
     def read(self) -> None:
         """What has been written since the last time."""
@@ -61,37 +56,10 @@ class Neighbour(Service):
 
     def finish(self) -> None:
         """Let go of the store and its outbox."""
-        self._detach_store("store")
+        self._store.detach("store")
         self._events.close()
         super().finish()
 
-    def _attach_store(self, name: str, fd: int) -> None:
-        self._detach_store(name)
-        self._store = socket.socket(fileno=fd)
-        self._store.setblocking(False)
-        try:
-            messages.send(self._store, WatchRequest(True))
-        except (BlockingIOError, PeerGone):
-            self._detach_store(name)
-
-    def _detach_store(self, _: str) -> None:
-        if self._store is not None:
-            self._store.close()
-        self._store = None
-
-    def _receive(self) -> None:
-        while self._store is not None:
-            try:
-                message, fds = messages.receive(self._store)
-            except BlockingIOError:
-                return
-            except PeerGone:
-                self._detach_store("store")
-                return
-            except msgspec.DecodeError as error:
-                log.warning("the store sent what is no record: %s", error)
-                continue
-            for fd in fds:
-                os.close(fd)
-            if isinstance(message, FloorNow):
-                self.take_people(message)
+    def _hear_store(self, message: Message) -> None:
+        if isinstance(message, FloorNow):
+            self.take_people(message)
