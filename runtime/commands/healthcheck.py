@@ -11,10 +11,10 @@ import click
 
 from contract.facts import ProcessHealth
 from runtime.config import StoreConfig, load_at_work
-from runtime.console.days.daybook import HEALTH_S
-from runtime.console.health_words import SILENT_S, BoxLine, Level, lines, verdict
+from runtime.console.health_words import BoxLine, lines, verdict
 from runtime.console.shown import ShownStore
-from runtime.neighbours.following import Following
+from runtime.daybook.following import HEALTH_S, Following
+from runtime.daybook.states import SILENT_S, Level
 
 WELL: tuple[Level, ...] = ("good", "fair")
 
@@ -47,7 +47,7 @@ def healthcheck(config_path: Path, as_json: bool) -> None:
 
 def judge(config: StoreConfig, now_s: float) -> tuple[Level, str, list[BoxLine]]:
     """How the box of that store is, in one sentence, and everything that it rests on."""
-    events = Following(config.outbox_path(), frozenset({"health"}), lambda now_s: now_s - HEALTH_S)
+    events = Following(config.outbox_path(), lambda now_s: now_s - HEALTH_S, {"health"})
     health = {
         event.fact.process: event.fact
         for event in events.news(now_s)

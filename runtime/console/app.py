@@ -14,7 +14,6 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from runtime.console.days.daybook import Daybook
 from runtime.console.days.pages import TodayPages
 from runtime.console.drawing.editing import ShopEditor
 from runtime.console.drawing.pages import LARGER, DrawPages
@@ -28,6 +27,7 @@ from runtime.console.plan import DRAWING, plan_of
 from runtime.console.radio.hearing import Hearing
 from runtime.console.radio.pages import RadioPages
 from runtime.console.shown import Setup, ShownStore
+from runtime.daybook.daybook import Daybook
 from web.access import Access
 from web.accounts import Accounts
 from web.errors import WebError

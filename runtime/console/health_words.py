@@ -4,47 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from contract.facts import ProcessHealth
 from runtime.console.shown import ShownStore
+from runtime.daybook.states import OTHER, SILENT_S, STATES, Level
 
-Level: TypeAlias = Literal["good", "fair", "bad", "unknown"]
-SILENT_S = 60.0
-"""A process that has said nothing for so long: how it is, is not known."""
 ENOUGH = 0.8
 """Of the wanted pictures; below it counts are called degraded."""
 LOW_DISK, FULL_DISK = 0.75, 0.95
 
-STATES: Mapping[str, tuple[Level, str]] = {
-    "starting": ("fair", "is starting"),
-    "connecting": ("fair", "is connecting"),
-    "configuring": ("fair", "is being set up"),
-    "live": ("good", "works"),
-    "ok": ("good", "works"),
-    "reading": ("good", "is reading"),
-    "waiting": ("fair", "waits: nothing comes"),
-    "stalled": ("bad", "hangs"),
-    "stopped": ("fair", "has stopped"),
-    "black": ("bad", "shows nothing but black: is it covered, or the light off?"),
-    "frozen": ("bad", "shows one and the same picture: restart the camera"),
-    "wrong password": ("bad", "refuses the password: see username and password_file of this camera"),
-    "no such file": ("bad", "has no such file"),
-    "truncated": ("fair", "plays a file that is cut short"),
-    "ended": ("fair", "has come to the end of its file"),
-    "resolution changed": ("bad", "sends pictures of another size than its floor map was measured on"),
-    "unusable": ("bad", "cannot be used"),
-    "disconnected": ("bad", "is not connected"),
-    "refused": ("bad", "is refused by the broker"),
-    "unacknowledged": ("fair", "sends, and the cloud does not answer"),
-    "disk": ("bad", "cannot write to the disk: events wait in memory"),
-    "no outbox": ("bad", "has no outbox: events wait in memory"),
-    "no engine": ("bad", "has no network to find people with"),
-    "engine failed": ("bad", "had its network fail"),
-    "failed": ("bad", "has failed"),
-    "restarting": ("fair", "is being restarted"),
-    "degraded": ("bad", "fails again and again"),
-}
 VERDICTS: tuple[tuple[Level, str], ...] = (
     ("bad", "Something is wrong"),
     ("unknown", "Something has not been heard of"),
@@ -82,12 +51,6 @@ class BoxLine:
     name: str
     level: Level
     words: str
-
-
-def seeing(health: Mapping[str, ProcessHealth], now_s: float) -> bool:
-    """Whether somebody looks at pictures, so that "nobody there" means that."""
-    found = health.get("vision")
-    return found is not None and found.state == "live" and now_s - found.time_s < SILENT_S
 
 
 def devices(shown: ShownStore, health: Mapping[str, ProcessHealth], now_s: float) -> list[DeviceWords]:
@@ -140,7 +103,7 @@ def _state(found: ProcessHealth | None, now_s: float) -> tuple[Level, str]:
         return UNKNOWN
     if now_s - found.time_s > SILENT_S:
         return "unknown", f"has said nothing for {_span(now_s - found.time_s)}"
-    level, words = STATES.get(found.state, ("fair", f"says: {found.state}"))
+    level, words = STATES.get(found.state, (OTHER, f"says: {found.state}"))
     return level, f"{words} ({found.detail})" if level != "good" and found.detail else words
 
 

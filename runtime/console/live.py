@@ -13,17 +13,15 @@ from contract.describe import clock_time, in_words, short_visitor
 from contract.envelope import Event
 from contract.facts import Dwell, Interaction, TryOn, Visit
 from contract.gaps import Gap
-from runtime.console.days.daybook import Daybook
-from runtime.console.health_words import DeviceWords, devices, seeing
+from runtime.console.health_words import DeviceWords, devices
 from runtime.console.shown import ShownStore
+from runtime.daybook.daybook import Daybook
+from runtime.daybook.people import PeopleOnFloor
 from runtime.messages import FloorNow
-from runtime.store.floorplan import FloorZone
 from web.feed import Feed
 
 TICKER_LINES = 40
 TICKER_KINDS = (Visit, Dwell, Interaction, TryOn, Gap)
-STALE_S = 3.0
-"""Where people are is not known any more so long after the store process last said it."""
 READ_EVERY_S = 0.5
 DECIMALS = 2
 
@@ -46,7 +44,7 @@ class Live:
         self.reading = ThreadPoolExecutor(1, thread_name_prefix="daybook")
         self._now = now
         self._zone = zone
-        self._people: FloorNow | None = None
+        self._people = PeopleOnFloor(shown.zones)
         self._ticker: deque[dict[str, str]] = deque(maxlen=TICKER_LINES)
         self._seq = 0
         self._reading = False
@@ -56,11 +54,11 @@ class Live:
     def use(self, shown: ShownStore) -> None:
         """Go on with another plan."""
         self._shown = shown
-        self._zones = [FloorZone(zone.name, tuple(zone.polygon), zone.kind) for zone in shown.zones]
+        self._people.use(shown.zones)
 
     def take_people(self, now: FloorNow) -> None:
         """The store process says who is where."""
-        self._people = now
+        self._people.take(now)
         self.feed.tell("people", self._floor())
 
     def take_committed(self, seq: int) -> None:
@@ -92,10 +90,7 @@ class Live:
 
     def zones(self) -> dict[str, int | None]:
         """How many are in each zone now; None: not known."""
-        if not self._is_known():
-            return {zone.name: None for zone in self._zones}
-        people = self._people.people if self._people is not None else ()
-        return {zone.name: sum(zone.holds(*person.floor_xy_m) for person in people) for zone in self._zones}
+        return self._people.by_zone(self.daybook.health(), self._now())
 
     def close(self) -> None:
         """Let everybody go."""
@@ -120,22 +115,13 @@ class Live:
         if self._seq != seq:
             self.take_committed(self._seq)
 
-    def _is_known(self) -> bool:
-        """Whether anybody can say where people are."""
-        return (
-            self._people is not None
-            and self._now() - self._people.time_s < STALE_S
-            and seeing(self.daybook.health(), self._now())
-        )
-
     def _floor(self) -> dict[str, Any]:
-        known = self._is_known()
-        people = self._people.people if known and self._people is not None else ()
+        people = self._people.everybody(self.daybook.health(), self._now())
         return {
-            "known": known,
+            "known": people is not None,
             "people": [
                 [short_visitor(one.visitor), *(round(metres, DECIMALS) for metres in one.floor_xy_m)]
-                for one in people
+                for one in people or ()
             ],
             "zones": self.zones(),
         }

@@ -7,17 +7,15 @@ from zoneinfo import ZoneInfo
 
 from contract.envelope import Event
 from contract.facts import Flip, Footfall, ProcessHealth, TryOn
-from runtime.console.days.daybook import local_day
-from runtime.console.health_words import SILENT_S, seeing
+from runtime.daybook.daybook import local_day
+from runtime.daybook.people import PeopleOnFloor
+from runtime.daybook.states import SILENT_S
 from runtime.messages import FloorNow
 from runtime.neighbours.day_count import DayCount
 from runtime.neighbours.layout import Layout
-from runtime.store.floorplan import FloorZone
 
 KINDS = frozenset({"health", "footfall", "flip", "tryon"})
 """The kinds of events that it is made of."""
-STALE_S = 3.0
-"""Where people are is not known any more so long after the store process last said it."""
 NO_FIXTURE = ""
 
 
@@ -27,7 +25,7 @@ class ShopNow:
     def __init__(self, layout: Layout) -> None:
         self._day_s = (0.0, 0.0)
         self._health: dict[str, ProcessHealth] = {}
-        self._people: FloorNow | None = None
+        self._people = PeopleOnFloor(layout.zones)
         self._entered, self._left = DayCount(), DayCount()
         self._handled, self._tried = DayCount(), DayCount()
         self.use(layout)
@@ -36,7 +34,7 @@ class ShopNow:
         """Go on with another plan of the same store."""
         self.layout = layout
         self._zone = ZoneInfo(layout.timezone)
-        self._zones = [FloorZone(zone.name, tuple(zone.polygon), zone.kind) for zone in layout.zones]
+        self._people.use(layout.zones)
 
     def take(self, events: Iterable[Event], now_s: float) -> None:
         """What has been written. At local midnight counts begin anew."""
@@ -46,7 +44,7 @@ class ShopNow:
 
     def take_people(self, people: FloorNow) -> None:
         """The store process says who is where."""
-        self._people = people
+        self._people.take(people)
 
     def health(self, now_s: float) -> dict[str, ProcessHealth]:
         """The newest word of each process that has said something lately."""
@@ -70,19 +68,12 @@ class ShopNow:
 
     def persons(self, now_s: float) -> int | None:
         """How many are on the floor; None: not known."""
-        return len(self._people.people) if self._people is not None and self._is_known(now_s) else None
+        people = self._people.everybody(self._health, now_s)
+        return None if people is None else len(people)
 
     def persons_by_zone(self, now_s: float) -> dict[str, int | None]:
         """How many are in each zone; None: not known."""
-        if self._people is None or not self._is_known(now_s):
-            return dict.fromkeys((zone.name for zone in self._zones), None)
-        places = [person.floor_xy_m for person in self._people.people]
-        return {zone.name: sum(zone.holds(*place) for place in places) for zone in self._zones}
-
-    def _is_known(self, now_s: float) -> bool:
-        return (
-            self._people is not None and now_s - self._people.time_s < STALE_S and seeing(self._health, now_s)
-        )
+        return self._people.by_zone(self._health, now_s)
 
     def _begin_day(self, now_s: float) -> None:
         if self._day_s[0] <= now_s < self._day_s[1]:

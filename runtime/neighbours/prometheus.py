@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from contract.facts import ProcessHealth
-from runtime.console.health_words import STATES
+from runtime.daybook.states import is_bad
 from runtime.neighbours.now import ShopNow
 
 DAY_S = 86_400.0
@@ -147,8 +147,7 @@ def _processes(health: Mapping[str, ProcessHealth]) -> Iterator[Metric]:
         "tagsight_dropped", "what a process had to drop since it started", labels=("process", "reason")
     )
     for name, found in health.items():
-        level, _ = STATES.get(found.state, ("fair", ""))
-        well.add_metric((name,), float(level != "bad"))
+        well.add_metric((name,), float(not is_bad(found)))
         states.add_metric((name, found.state), 1.0)
         for reason, count in found.drops.items():
             drops.add_metric((name, reason), count)

@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from broker.mosquitto import free_port
 from contract.facts import Fact
-from runtime.console.days.daybook import local_day
+from runtime.daybook.daybook import local_day
+from runtime.daybook.following import Following
 from runtime.messages import FloorNow, OnFloor
-from runtime.neighbours.following import Following
 from runtime.neighbours.layout import Layout
 from runtime.neighbours.now import KINDS, ShopNow
 from runtime.neighbours.prometheus import ShopCollector
@@ -66,7 +66,7 @@ class Shop:
         write(self.outbox, facts, NOON_S)
         self.now_s = NOON_S
         self.shop = ShopNow(Layout.of(config))
-        self.events = Following(self.outbox, KINDS, lambda now_s: local_day(now_s, BERLIN)[0])
+        self.events = Following(self.outbox, lambda now_s: local_day(now_s, BERLIN)[0], KINDS)
         self.registry = CollectorRegistry()
         self.registry.register(ShopCollector(self.shop, lambda: self.now_s, "0.1"))
         self.read()

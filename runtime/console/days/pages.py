@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Route
 
 from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, TryOn, Visit
 from runtime.console.days import figures
-from runtime.console.days.daybook import Daybook, local_day
 from runtime.console.days.past import PastDays, parse_day
 from runtime.console.days.report import report_html
 from runtime.console.days.tables import tables_of
 from runtime.console.live import Live
 from runtime.console.plan import plan_of
 from runtime.console.shown import Setup, ShownStore
+from runtime.daybook.daybook import Daybook, local_day
 from tagsight.errors import TagsightError
 from web.access import Access
 from web.pages import Pages

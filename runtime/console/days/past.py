@@ -6,7 +6,7 @@ from collections import OrderedDict
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 
-from runtime.console.days.daybook import Daybook
+from runtime.daybook.daybook import Daybook
 from tagsight.errors import TagsightError
 
 KEPT = 3

@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, TryOn, Visit
 from runtime.console.days import figures
-from runtime.console.days.daybook import Daybook, local_day
 from runtime.console.plan import plan_of
 from runtime.console.shown import ShownStore
+from runtime.daybook.daybook import Daybook, local_day
 from web.plan import CM
 
 TEMPLATES = Path(__file__).parents[1] / "templates"

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from contract.facts import Dwell, Flip, Flow, Footfall, Heatmap, Interaction, TryOn, Visit
 from runtime.console.days import figures
-from runtime.console.days.daybook import Daybook
+from runtime.daybook.daybook import Daybook
 
 Table: TypeAlias = tuple[Sequence[str], Iterable[Sequence[object]]]
 """The header, and rows."""

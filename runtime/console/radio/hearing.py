@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from contract.facts import ProcessHealth
 from runtime.config.sections import Antenna
-from runtime.console.health_words import Level
 from runtime.console.shown import ShownStore
+from runtime.daybook.states import Level
 from runtime.messages import AntennaHeard, ReaderHeard
 
 KEPT = 60

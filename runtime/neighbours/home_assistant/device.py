@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import TypeAlias
 
-from runtime.console.health_words import STATES
+from runtime.daybook.states import is_bad
 from runtime.neighbours.layout import Layout
 from runtime.neighbours.now import ShopNow
 
@@ -103,8 +103,7 @@ def state(shop: ShopNow, now_s: float) -> dict[str, Value]:
     health = shop.health(now_s)
     for process in _watched(shop.layout):
         said = health.get(process)
-        bad = said is not None and STATES.get(said.state, ("fair", ""))[0] == "bad"
-        found[f"problem_{slug(process)}"] = None if said is None else ON if bad else OFF
+        found[f"problem_{slug(process)}"] = None if said is None else ON if is_bad(said) else OFF
     return found
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import socket
 from zoneinfo import ZoneInfo
 
-from runtime.console.days.daybook import local_day
+from runtime.daybook.daybook import local_day
+from runtime.daybook.following import Following
 from runtime.messages import FloorNow, Message, WatchRequest
-from runtime.neighbours.following import Following
 from runtime.neighbours.layout import Layout
 from runtime.neighbours.now import KINDS, ShopNow
 from runtime.processes.onlookers.store_line import StoreLine
@@ -27,7 +27,7 @@ class Neighbour(Service):
         super().__init__(control, name, spec)
         self.shop = ShopNow(layout)
         zone = ZoneInfo(layout.timezone)
-        self._events = Following(layout.outbox, KINDS, lambda now_s: local_day(now_s, zone)[0])
+        self._events = Following(layout.outbox, lambda now_s: local_day(now_s, zone)[0], KINDS)
         self._store = StoreLine(self._hear_store)
         self._store.ask(WatchRequest(True))
         self.has_read = False

@@ -11,8 +11,8 @@ import pytest
 
 from contract.envelope import Origin
 from contract.facts import ProcessHealth, Visit
-from runtime.console.days import daybook as module
-from runtime.console.days.daybook import Daybook, local_day
+from runtime.daybook import daybook as module
+from runtime.daybook.daybook import Daybook, local_day
 from runtime.uplink.outbox.writer import Outbox
 
 ZONE = ZoneInfo("Europe/Berlin")

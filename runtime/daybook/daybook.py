@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections import defaultdict
+from collections import defaultdict, deque
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TypeVar
 
-from contract.envelope import Event, EventFact, open_event
-from contract.errors import PayloadError
+from contract.envelope import Event, EventFact
 from contract.facts import Fact, ProcessHealth, Visit
-from runtime.uplink.outbox.reader import OutboxReader
-from tagsight.errors import TagsightError
+from runtime.daybook.following import Following
 
 FactT = TypeVar("FactT", bound=Fact)
 MAX_FACTS = 60_000
 """Of each kind; the oldest go, and the page says so."""
-HEALTH_S = 180.0
-"""Older health says nothing about now."""
-AT_ONCE = 2_000
 NEWS_AT_ONCE = 200
 
 
@@ -30,45 +24,31 @@ class Daybook:
     """
 
     def __init__(self, outbox: Path, zone: tzinfo, day: date | None = None) -> None:
-        self._outbox = outbox
+        self._events = Following(outbox, lambda _: self.begin_s)
         self._zone = zone
         self._fixed = None if day is None else _bounds(day, zone)
-        self._reader: OutboxReader | None = None
-        self._next_seq: int | None = None
         self._day_s = (0.0, 0.0)
         self._facts: dict[type[Fact], dict[str, Fact]] = defaultdict(dict)
         self._health: dict[str, ProcessHealth] = {}
         self.cut_short = False
         """The day's first facts had to be left out."""
-        self.fault = ""
-        """Why nothing can be read, in a sentence."""
 
     @property
     def begin_s(self) -> float:
         """The local midnight that the day began with, UTC seconds."""
         return self._day_s[0]
 
+    @property
+    def fault(self) -> str:
+        """Why nothing can be read, in a sentence."""
+        return self._events.fault
+
     def catch_up(self, now_s: float) -> list[Event]:
         """Read what has been written since the last call; the newest of it that is news, oldest first."""
         self._begin_day(now_s)
-        news: list[Event] = []
-        try:
-            reader = self._opened()
-            while rows := reader.rows(self._next_seq or 0, limit=AT_ONCE, max_bytes=4_000_000):
-                for row in rows:
-                    self._next_seq = row.seq + 1
-                    if row.kind == "health" and row.time_s < now_s - HEALTH_S:
-                        continue
-                    event = _event(row.body)
-                    if event is not None and self._take(event.fact):
-                        news.append(event)
-                del news[:-NEWS_AT_ONCE]
-        except (TagsightError, sqlite3.Error) as error:
-            self.fault = f"today's events cannot be read: {error}"
-            self.close()
-        else:
-            self.fault = ""
-        return news
+        return list(
+            deque((event for event in self._events.news(now_s) if self._take(event.fact)), NEWS_AT_ONCE)
+        )
 
     def of(self, kind: type[FactT]) -> list[FactT]:
         """Today's facts of a kind that hold, in the order in which they were first told."""
@@ -87,19 +67,7 @@ class Daybook:
 
     def close(self) -> None:
         """Let go of the outbox."""
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
-
-    def _opened(self) -> OutboxReader:
-        if self._reader is not None and self._reader.is_replaced():
-            self.close()
-            self._next_seq = None
-        if self._reader is None:
-            self._reader = OutboxReader(self._outbox)
-        if self._next_seq is None:
-            self._next_seq = self._reader.first_since(self.begin_s)
-        return self._reader
+        self._events.close()
 
     def _begin_day(self, now_s: float) -> None:
         if self._fixed is not None:
@@ -143,10 +111,3 @@ def _bounds(day: date, zone: tzinfo) -> tuple[float, float]:
         for each in (day, day + timedelta(days=1))
     )
     return first, next_
-
-
-def _event(body: bytes) -> Event | None:
-    try:
-        return open_event(body)
-    except PayloadError:
-        return None

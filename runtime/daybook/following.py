@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from contract.envelope import Event, open_event
 from contract.errors import PayloadError
-from runtime.console.days.daybook import HEALTH_S
 from runtime.uplink.outbox.reader import OutboxReader
 from tagsight.errors import TagsightError
 
+HEALTH_S = 180.0
+"""Older health says nothing about now."""
 AT_ONCE = 2_000
 MAX_BYTES = 4_000_000
 
 
 class Following:
-    """Reads from the moment on that `begin` says for the present one, UTC seconds; events of other kinds than
-    `kinds` are skipped unread.
+    """Reads from the moment on that `begin` says for the present one, UTC seconds; of `kinds`, where they are
+    given, and skips others unread. Used by one thread at a time.
     """
 
-    def __init__(self, outbox: Path, kinds: frozenset[str], begin: Callable[[float], float]) -> None:
+    def __init__(
+        self, outbox: Path, begin: Callable[[float], float], kinds: Collection[str] | None = None
+    ) -> None:
         self._outbox = outbox
         self._kinds = kinds
         self._begin = begin
@@ -37,8 +40,9 @@ class Following:
             while rows := reader.rows(self._next_seq or 0, limit=AT_ONCE, max_bytes=MAX_BYTES):
                 for row in rows:
                     self._next_seq = row.seq + 1
+                    wanted = self._kinds is None or row.kind in self._kinds
                     old = row.kind == "health" and row.time_s < now_s - HEALTH_S
-                    if row.kind in self._kinds and not old and (event := _event(row.body)) is not None:
+                    if wanted and not old and (event := _event(row.body)) is not None:
                         yield event
         except (TagsightError, sqlite3.Error, OSError) as error:
             self.fault = f"the events cannot be read: {error}"
