@@ -14,17 +14,23 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from contract.errors import UNREADABLE
 from fleet.errors import FleetError
 from fleet.serve.asking import DEFAULT_MINUTES, FIRST_DAY, LAST_DAY, Asked, questions
 from fleet.serve.filling import Filler
 from fleet.serve.openapi import document
 from fleet.serve.reading import Reading
 from fleet.serve.settings import ApiUser, FleetSettings
+from web.security.guard import is_called
 
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 EVERYBODY = ApiUser(name="everybody on this machine", token_sha256="0" * 64, sql=True, hands_in=True)
+FOREIGN = (
+    "without users only this machine is answered; this was asked under another name or by another page: "
+    "list users with tokens, or the name under board.names"
+)
 Handler: TypeAlias = Callable[[Request, ApiUser], Awaitable[Response]]
 
 
@@ -123,7 +129,10 @@ class Api:
 
         async def checked(request: Request) -> Response:
             user = EVERYBODY
-            if self._settings.users:
+            if not self._settings.users:
+                if not self._is_of_this_machine(request):
+                    return _json({"error": FOREIGN}, 403)
+            else:
                 scheme, _, token = request.headers.get("authorization", "").partition(" ")
                 found = self._settings.user_of(token.strip()) if scheme.lower() == "bearer" else None
                 if found is None:
@@ -138,6 +147,15 @@ class Api:
                 return _json({"error": str(error)}, 400)
 
         return checked
+
+    def _is_of_this_machine(self, request: Request) -> bool:
+        """Whether no page of somebody else's asks in a browser here: under a name of its own that points to
+        this machine, or from its own address."""
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
+        return is_called(host, self._settings.board.names, loopback=True) and origin in (
+            None,
+            f"http://{host}",
+        )
 
     def _open(
         self, handler: Callable[[Request], Awaitable[Response]]
@@ -157,7 +175,7 @@ class _Site(msgspec.Struct):
 def _check_sites(body: bytes, sites: frozenset[str]) -> None:
     try:
         found = {one.site for one in msgspec.json.decode(body, type=list[_Site])}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise NotAllowed(400, f"an array of records is wanted, see tagsight fleet schema: {error}") from error
     if hidden := sorted(found - sites):
         raise NotAllowed(403, f"records of {', '.join(hidden)}, which are not this user's stores")

@@ -24,7 +24,7 @@ from fleet.errors import FleetError
 from fleet.ingest.consumer.store import CloudStore
 from fleet.serve.export import export, export_as_known
 from fleet.serve.filling import Filler
-from fleet.serve.settings import ApiUser, FleetSettings, Limits, Replica, load
+from fleet.serve.settings import ApiUser, BoardSettings, FleetSettings, Limits, Replica, load
 from fleet.serve.sql import SqlService
 
 from .lines import NOON_S, event, footfall, rows, sale, taken
@@ -132,7 +132,7 @@ def test_sql_joins_counts_with_a_table_beside_them_and_sees_the_users_stores_onl
 
 def test_an_answer_that_is_too_long_says_that_it_is_cut(settings: FleetSettings) -> None:
     few = msgspec.structs.replace(settings, limits=Limits(rows=2), users=[])
-    with TestClient(Api(few).app) as client:
+    with TestClient(Api(few).app, "http://127.0.0.1") as client:
         told = client.get("/v1/answers/footfall").json()
         assert len(told["rows"]) == 2 and told["cut"] is True
         whole = client.get("/v1/answers/footfall?site=plaza").json()
@@ -179,6 +179,42 @@ def test_only_a_select_over_the_list_is_answered(
     answer = client.post("/v1/sql", content=text, headers=as_user("north"))
     assert answer.status_code == 400 and answer.json()["error"], answer.text
     assert not out.exists()
+
+
+def test_with_may_build_on_what_it_gave_before_and_count_up(client: TestClient) -> None:
+    query = (
+        "WITH RECURSIVE Told AS (SELECT SUM(entered) AS entered FROM dws_footfall_hour), "
+        "up AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM UP WHERE n < (SELECT entered FROM told)) "
+        "SELECT count(*) FROM up"
+    )
+    answer = client.post("/v1/sql", content=query, headers=as_user("all"))
+    assert answer.json()["rows"] == [[12]], answer.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "localhost:8480"}, 200),
+        ({"host": "127.0.0.1:8480", "origin": "http://127.0.0.1:8480"}, 200),
+        ({"host": "shop.example"}, 200),
+        ({"host": "of-somebody-else.example:8480"}, 403),
+        ({"host": "192.0.2.7:8480"}, 403),
+        ({"host": "127.0.0.1:8480", "origin": "http://of-somebody-else.example"}, 403),
+        ({"host": "127.0.0.1:8480", "origin": "null"}, 403),
+    ],
+)
+def test_without_users_no_page_of_somebody_else_is_answered(
+    settings: FleetSettings, headers: dict[str, str], status: int
+) -> None:
+    here = msgspec.structs.replace(settings, users=[], board=BoardSettings(names=["shop.example"]))
+    with TestClient(Api(here, Filler(here)).app, "http://127.0.0.1") as client:
+        got = [
+            client.get("/v1/answers/footfall", headers=headers),
+            client.post("/v1/sql", content="SELECT 1", headers=headers),
+            client.post("/v1/records", content="[]", headers=headers),
+        ]
+    assert {answer.status_code for answer in got[:2]} == {status}, got[0].text
+    assert got[2].status_code == (202 if status == 200 else 403)
 
 
 SLOW = "SELECT count(*) FROM range(100000000) a, range(100000) b WHERE hash(a.range) % 7 = b.range % 5"

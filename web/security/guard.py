@@ -69,7 +69,7 @@ class Guard:
         larger: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._app = app
-        self._names = LOOPBACK | {name.lower() for name in names}
+        self._names = names
         self._loopback = loopback
         self._secure = secure
         self._larger = larger
@@ -89,7 +89,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers, method = Headers(scope=scope), str(scope["method"])
         address = str((scope.get("client") or ("",))[0])
-        if not self._serves(headers.get("host", "")):
+        if not is_called(headers.get("host", ""), self._names, loopback=self._loopback):
             return PlainTextResponse("These pages are not called by that name.\n", 421)
         if method not in METHODS:
             return PlainTextResponse("No such method.\n", 405)
@@ -113,19 +113,6 @@ class Guard:
             return PlainTextResponse("Too much at once; nothing was changed.\n", 413)
         return None
 
-    def _serves(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if name in self._names:
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return not self._loopback
-
     def _with_headers(self, send: Send) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -137,6 +124,21 @@ class Guard:
             await send(message)
 
         return sending
+
+
+def is_called(host: str, names: Collection[str], *, loopback: bool) -> bool:
+    """Whether a Host header says one of `names`, this machine, or with `loopback` off any address."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in LOOPBACK or name in {one.lower() for one in names}:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return not loopback
 
 
 def _limited(receive: Receive, most: int) -> Receive:
