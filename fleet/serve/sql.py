@@ -114,23 +114,26 @@ class SqlService:
     def _check(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         """Raises FleetError for anything but one SELECT over the tables of the list."""
         found = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-        parsed: dict[str, Any] = json.loads(found[0]) if found else {"error": True}
+        try:
+            parsed: dict[str, Any] = json.loads(found[0]) if found else {"error": True}
+        except RecursionError as error:
+            raise FleetError("it is nested too deep to be read; put parts of it into WITH") from error
         if parsed["error"]:
             raise FleetError(f"only SELECT is answered: {parsed.get('error_message', 'it cannot be read')}")
         if len(parsed["statements"]) != 1:
             raise FleetError(f"one SELECT at a time; these are {len(parsed['statements'])}")
-        nodes = list(_nodes(parsed["statements"][0]))
-        own = {one["key"] for node in nodes if "cte_map" in node for one in node["cte_map"]["map"]}
-        for node in nodes:
+        for node, own in _nodes(parsed["statements"][0]):
             self._check_node(node, own)
 
     def _check_node(self, node: Mapping[str, Any], own: Collection[str]) -> None:
         if node.get("type") == "BASE_TABLE":
             name = node["table_name"]
             is_plain = not node["schema_name"] and not node["catalog_name"]
-            if not is_plain or (name.lower() not in self.tables() and name not in own):
+            if not is_plain or name.lower() not in {*self.tables(), *own}:
                 place = ".".join(filter(None, (node["catalog_name"], node["schema_name"], name)))
                 raise FleetError(f"{place} is not on the list of tables: {', '.join(self.tables())}")
+        elif node.get("type") == "SHOW_REF":
+            raise FleetError("only SELECT is answered: no SHOW, DESCRIBE or SUMMARIZE within it")
         elif node.get("type") == "TABLE_FUNCTION":
             name = str(node["function"]["function_name"])
             if name.lower() not in FUNCTIONS:
@@ -148,7 +151,8 @@ def _interrupt(connection: duckdb.DuckDBPyConnection, after_s: float, is_over: t
 
 
 def opened(warehouse: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory that sees a warehouse as `live`. Raises FleetError without the extra `fleet`."""
+    """A DuckDB in memory that sees a warehouse as `live`. Raises FleetError without the extra `fleet`, and
+    for what is no database."""
     try:
         import duckdb
         from duckdb_extensions import import_extension
@@ -165,19 +169,35 @@ def opened(warehouse: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
         }
     )
     connection.execute("LOAD sqlite_scanner")
-    connection.execute(f"ATTACH '{_escaped(str(warehouse))}' AS live (TYPE sqlite, READ_ONLY)")
+    try:
+        connection.execute(f"ATTACH '{_escaped(str(warehouse))}' AS live (TYPE sqlite, READ_ONLY)")
+    except duckdb.Error as error:
+        connection.close()
+        raise FleetError(f"{warehouse}: cannot be read as a warehouse ({_first_line(error)})") from error
     return connection
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping in a parsed query."""
-    if isinstance(tree, dict):
-        yield tree
-        for value in tree.values():
-            yield from _nodes(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _nodes(value)
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every mapping in a parsed query, with the names, in small letters, that WITH has given where it stands.
+
+    A name holds after its own text: within that it would be what the database calls so.
+    """
+    left: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while left:
+        node, own = left.pop()
+        if isinstance(node, list):
+            left += [(value, own) for value in node]
+        elif isinstance(node, dict):
+            for given in node.get("cte_map", {}).get("map", ()):
+                left.append((given["value"], own))
+                own |= {given["key"].lower()}
+            yield node, own
+            again = {node["cte_name"].lower()} if node.get("type") == "RECURSIVE_CTE_NODE" else set()
+            left += [
+                (value, own | again if name == "right" else own)
+                for name, value in node.items()
+                if name != "cte_map"
+            ]
 
 
 def _quoted(values: Collection[str]) -> str:

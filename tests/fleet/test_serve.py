@@ -153,6 +153,13 @@ FORBIDDEN = [
     "SELECT (SELECT count(*) FROM live.dws_footfall_hour)",
     "SELECT * FROM (SELECT site FROM dws_footfall_hour UNION ALL SELECT site FROM live.zones)",
     "WITH a AS (SELECT * FROM sqlite_scan('{db}', 'zones')) SELECT * FROM a",
+    "WITH duckdb_views AS (SELECT * FROM duckdb_views) SELECT * FROM duckdb_views",
+    "WITH a AS (SELECT * FROM duckdb_views), duckdb_views AS (SELECT 1) SELECT * FROM a",
+    "WITH RECURSIVE duckdb_views AS (SELECT sql FROM duckdb_views UNION SELECT 1) SELECT * FROM duckdb_views",
+    "SELECT * FROM duckdb_views, (WITH duckdb_views AS (SELECT 1) SELECT * FROM duckdb_views)",
+    "SELECT * FROM (SHOW ALL TABLES)",
+    "SELECT * FROM (SUMMARIZE live.dws_footfall_hour)",
+    "SELECT {deep}",
     "SELECT * FROM query('SELECT * FROM live.zones')",
     "SELECT * FROM query_table('ods_visit')",
     "SELECT getenv('HOME')",
@@ -175,7 +182,8 @@ def test_only_a_select_over_the_list_is_answered(
     client: TestClient, settings: FleetSettings, tmp_path: Path, query: str
 ) -> None:
     out = tmp_path / "out.csv"
-    text = query.format(passwd="/etc/passwd", db=settings.warehouse, out=out)
+    deep = "abs(" * 600 + "1" + ")" * 600
+    text = query.format(passwd="/etc/passwd", db=settings.warehouse, out=out, deep=deep)
     answer = client.post("/v1/sql", content=text, headers=as_user("north"))
     assert answer.status_code == 400 and answer.json()["error"], answer.text
     assert not out.exists()
