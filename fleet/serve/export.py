@@ -24,13 +24,20 @@ def export(warehouse: Path, folder: Path) -> list[Path]:
     except OSError as error:
         raise FleetError(f"{folder}: cannot be made ({error.strerror})") from error
     connection = opened(warehouse, MEMORY_MB)
+    import duckdb
+
+    files = [folder / f"{name}.parquet" for name in tables()]
+    beside = folder / ".table.new"
+    place = str(beside).replace("'", "''")
     try:
-        files = [folder / f"{name}.parquet" for name in tables()]
-        for file in files:
-            place = str(file).replace("'", "''")
-            connection.execute(f"COPY (SELECT * FROM live.{file.stem}) TO '{place}' (FORMAT parquet)")
-    finally:
-        connection.close()
+        with connection:
+            for file in files:
+                connection.execute(f"COPY (SELECT * FROM live.{file.stem}) TO '{place}' (FORMAT parquet)")
+                beside.replace(file)
+    except (duckdb.Error, OSError) as error:
+        beside.unlink(missing_ok=True)
+        why = str(error).partition("\n")[0]
+        raise FleetError(f"{warehouse}: cannot be written to {folder} ({why})") from error
     return files
 
 

@@ -341,6 +341,18 @@ def test_the_description_names_every_question_and_every_record(client: TestClien
         assert reference in told["components"]["schemas"]
 
 
+def test_what_cannot_go_out_is_said_and_no_half_table_is_left(
+    settings: FleetSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "rubbish.db").write_bytes(b"no warehouse" * 1000)
+    with pytest.raises(FleetError, match=r"rubbish\.db: cannot be .*not a database"):
+        export(tmp_path / "rubbish.db", tmp_path / "out")
+    (tmp_path / "out" / "dws_footfall_hour.parquet").mkdir()
+    with pytest.raises(FleetError, match=r"cannot be written to .*out \(.*dws_footfall_hour"):
+        export(settings.warehouse, tmp_path / "out")
+    assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")]
+
+
 def test_tables_go_out_as_parquet_as_they_are_and_as_they_were_known(
     settings: FleetSettings, tmp_path: Path
 ) -> None:
