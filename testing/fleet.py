@@ -49,13 +49,14 @@ class FleetProcess:
         self._process.kill()
         self._process.wait()
 
-    def close(self) -> None:
-        """As an operator would."""
+    def close(self) -> int:
+        """As an operator would; its exit code."""
         self._process.terminate()
         try:
-            self._process.wait(20)
+            return self._process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
+            return self._process.returncode
 
     def __enter__(self) -> FleetProcess:
         return self

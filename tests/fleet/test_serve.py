@@ -423,7 +423,7 @@ def test_the_command_fills_answers_and_ends_on_a_signal(tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
-    assert "Traceback" not in said and process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in said and process.returncode == 0
 
 
 def _answer(url: str, process: subprocess.Popen[str]) -> Any:
@@ -444,5 +444,7 @@ def _answer(url: str, process: subprocess.Popen[str]) -> Any:
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken_port:
         settings = FleetSettings(warehouse=tmp_path / "w.db", port=taken_port.getsockname()[1])
-        with pytest.raises(FleetError, match="cannot be listened on; give another port"):
+        with pytest.raises(
+            FleetError, match=r"cannot be listened on \(Address already in use\); give another port"
+        ):
             serve(settings, 20.0)

@@ -62,6 +62,10 @@ def test_the_one_that_stands_by_takes_over_after_kill_9_with_and_without_the_war
         tell(tmp_path, 3, 11)
         wait_for_rows(port, "footfall", entered(11))
         assert not ask(port, "/v1/answers/footfall")["replica"], "the warehouse itself is there again"
+        fourth = stack.enter_context(FleetProcess(config, port, "--standby"))
+        fourth.wait_for("standing by")
+        assert fourth.close() == 0, "one that waits ends as orderly as one that serves"
+        assert third.close() == 0
 
 
 def test_a_warehouse_that_is_gone_goes_on_from_its_copy_and_from_where_that_was(tmp_path: Path) -> None:
@@ -85,3 +89,15 @@ def test_a_copy_that_is_no_warehouse_is_said_and_nothing_is_made(tmp_path: Path)
     with pytest.raises(FleetError, match="cannot be made"):
         serve(settings, 0.5)
     assert not (tmp_path / "w.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "sentence"),
+    [
+        ("192.0.2.1", 8480, "192.0.2.1:8480: cannot be listened on .*set host to an address of this machine"),
+        ("127.0.0.1", 0, "port: 0 is free at any time"),
+    ],
+)
+def test_waiting_that_would_not_help_is_refused(tmp_path: Path, host: str, port: int, sentence: str) -> None:
+    with pytest.raises(FleetError, match=sentence):
+        serve(FleetSettings(warehouse=tmp_path / "w.db", host=host, port=port), 0.1, standby=True)
