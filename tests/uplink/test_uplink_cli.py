@@ -161,6 +161,29 @@ def test_receive_keeps_events_and_accounts_for_them_at_the_end(broker: LocalBrok
     assert len((tmp_path / "lines").read_bytes().splitlines()) == 300
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_lines_that_cannot_be_written_are_said_and_come_again_after_a_torn_one(
+    broker: LocalBroker, tmp_path: Path
+) -> None:
+    path, lines = tmp_path / "outbox.db", tmp_path / "lines"
+    with Outbox(path, ORIGIN) as outbox:
+        outbox.append([visit(number) for number in range(20)])
+    sender = Sender(path, ORIGIN, BrokerSettings(host="127.0.0.1", port=broker.port, trust_broker=False))
+    sender.start()
+    receiver = receive_as_a_process(broker.port, tmp_path / "cloud.db", "--jsonl", "/dev/full")
+    _, said = receiver.communicate(timeout=60)
+    assert receiver.returncode == 1 and "Traceback" not in said, said
+    assert "/dev/full: cannot be written (No space left on device); what came is not acknowledged" in said
+    lines.write_bytes(b'{"half a line, as a power cut')
+    receiver = receive_as_a_process(broker.port, tmp_path / "cloud.db", "--jsonl", str(lines))
+    assert sender.drain(30.0, 20)
+    sender.stop()
+    receiver.terminate()
+    receiver.communicate(timeout=30)
+    _, *whole = lines.read_bytes().splitlines()
+    assert [msgspec.json.decode(line)["seq"] for line in whole] == list(range(1, 21))
+
+
 def receive_as_a_process(port: int, db: Path, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "runtime", "uplink", "receive", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--db", str(db), *more]

@@ -31,7 +31,11 @@ from tagsight.redaction import RedactingFormatter
     required=True,
     help="SQLite file to keep events in.",
 )
-@click.option("--jsonl", type=click.File("ab"), help="Also append each new event to this file.")
+@click.option(
+    "--jsonl",
+    type=click.File("ab"),
+    help="Also append each new event to this file; after a fault one may come twice.",
+)
 @click.option("--ack/--no-ack", default=True, show_default=True, help="Acknowledge to the devices.")
 @click.option(
     "--client-id", default=CLIENT_ID, show_default=True, help="MQTT client id; every receiver its own."
@@ -60,6 +64,7 @@ def receive(
     logs.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[logs])
     store = CloudStore(db)
+    _end_torn_line(jsonl)
     receiver = Receiver(broker, store, client_id=client_id, acknowledge=ack, jsonl=jsonl)
     _stop_on_signal(receiver.stopping)
     if seconds is not None:
@@ -71,11 +76,28 @@ def receive(
         audits = store.audit()
     except sqlite3.Error as error:
         raise FleetError(f"{db}: events cannot be stored ({error})") from error
+    except OSError as error:
+        store.roll_back()
+        raise FleetError(
+            f"{jsonl.name if jsonl else db}: cannot be written ({error.strerror}); what came is not"
+            " acknowledged and comes again"
+        ) from error
     finally:
         store.close()
     _print_account(audits, as_json)
     if not all(audit.complete for audit in audits):
         sys.exit(1)
+
+
+def _end_torn_line(jsonl: BinaryIO | None) -> None:
+    """What a power cut left half written must not swallow the next event."""
+    if jsonl is None or not (file := Path(jsonl.name)).is_file():
+        return
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - 1))
+        is_torn = opened.read() not in (b"", b"\n")
+    if is_torn:
+        jsonl.write(b"\n")
 
 
 def _stop_on_signal(stop: threading.Event) -> None:

@@ -75,7 +75,8 @@ class Receiver:
     def run(self) -> None:
         """Receive until `stopping` is set; a lost connection is made anew every second.
 
-        Raises FleetError where another receiver fills the same database or has the same client id.
+        Raises FleetError where another receiver fills the same database or has the same client id, OSError
+        where the file of lines refuses.
         """
         self._store.claim()
         soon_lost = 0
@@ -95,6 +96,8 @@ class Receiver:
                 self.stopping.wait(RETRY_S)
             finally:
                 self.connected.clear()
+        if self._jsonl is not None:
+            self._jsonl.flush()
         self._store.commit()
 
     def _serve(self) -> None:
@@ -159,10 +162,13 @@ class Receiver:
                 self._on_event(body)
 
     def commit(self, link: MqttClient) -> None:
-        """Make durable what was taken, and only then answer for it."""
-        touched = self._store.commit()
+        """Make durable what was taken, and only then answer for it.
+
+        The file of lines goes first: what is stored comes to no file any more, a line may come again.
+        """
         if self._jsonl is not None:
             self._jsonl.flush()
+        touched = self._store.commit()
         greeted, self._greeted = self._greeted, {}
         if not self._acknowledge:
             return

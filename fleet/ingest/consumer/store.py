@@ -229,6 +229,11 @@ class CloudStore:
         self._touched.clear()
         return touched
 
+    def roll_back(self) -> None:
+        """Forget what was taken since the last `commit`; only `close` may follow."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
     def facts(self) -> list[tuple[str, int, bytes]]:
         """What holds now: key, highest revision and event of every fact that was not withdrawn."""
         rows = self._db.execute("SELECT key, rev, body FROM facts ORDER BY site, device, key")
