@@ -7,13 +7,19 @@ garment that came back). The highest `rev` of a `site` and `key` holds.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from contract.fields import about
 
 MAX_SEQ = 2**53
+MOST = 10**12
+"""No shop counts so far: SQLite's sums of whole numbers end the batch where they pass 2**63."""
+LAST_S = 253_370_764_800.0
+"""The year 9999."""
+Counted: TypeAlias = Annotated[int, Meta(ge=-MOST, le=MOST)]
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 
@@ -29,9 +35,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 class Sale(Record, frozen=True, kw_only=True, tag="sale"):
     """One line of a receipt: so many pieces of an article were sold."""
 
-    time_s: Annotated[float, about("when it was paid, UTC seconds", 1772187300.25, "s")]
+    time_s: Annotated[float, about("when it was paid, UTC seconds", 1772187300.25, "s", ge=0, le=LAST_S)]
     sku: Annotated[str, about("the article, as in the stock list and store.yaml", "SHIRT-M-BLUE")]
-    quantity: Annotated[int, about("pieces sold", 1, "{piece}")] = 1
+    quantity: Annotated[Counted, about("pieces sold", 1, "{piece}")] = 1
     epc: Annotated[
         str | None, about("the tag, where the till reads it; hexadecimal", "3034257bf400b7800004cb2f")
     ] = None
@@ -43,15 +49,15 @@ class Stock(Record, frozen=True, kw_only=True, tag="stock"):
 
     sku: Annotated[str, about("the article", "SHIRT-M-BLUE")]
     fixture: Annotated[str, about("where it is shown, as in store.yaml", "rack 1")]
-    quantity: Annotated[int | None, about("pieces there; null where not counted", 12, "{piece}")] = None
+    quantity: Annotated[Counted | None, about("pieces there; null where not counted", 12, "{piece}")] = None
 
 
 class DayPlan(Record, frozen=True, kw_only=True, tag="plan"):
     """What is expected of one store on one of its local days."""
 
     day: Annotated[str, about("the store's local day", "2026-02-27", pattern=DAY)]
-    entered: Annotated[int | None, about("persons expected to come in", 900, "{person}")] = None
-    sold: Annotated[int | None, about("pieces expected to be sold", 110, "{piece}")] = None
+    entered: Annotated[Counted | None, about("persons expected to come in", 900, "{person}")] = None
+    sold: Annotated[Counted | None, about("pieces expected to be sold", 110, "{piece}")] = None
 
 
 RECORD_TYPES: tuple[type[Record], ...] = (Sale, Stock, DayPlan)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from contract.envelope import KINDS as EVENT_KINDS
 from contract.envelope import Seq
@@ -18,6 +20,7 @@ from contract.errors import UNREADABLE
 from contract.people import LEAST_PERSONS
 from fleet.ingest.calendar import Calendar
 from fleet.ingest.columns import KINDS, LAYOUT, LISTS, KindTable
+from fleet.ingest.records import MOST
 
 Value: TypeAlias = str | float | int | bool | None
 ENVELOPE: tuple[tuple[str, Any, Any], ...] = (
@@ -120,7 +123,10 @@ def _blind_s(fact: Any) -> float:
 
 def _missing(fact: Any) -> int:
     named = fact.ranges or ((fact.from_seq, fact.to_seq),)
-    return int(sum(last - first + 1 for first, last in named))
+    missing = int(sum(last - first + 1 for first, last in named))
+    if abs(missing) > MOST:
+        raise Unreadable(f"gap: {missing} events are more than any box ever had")
+    return missing
 
 
 def _heat(fact: Any) -> tuple[tuple[Value, ...], ...]:
@@ -154,7 +160,7 @@ _LISTED = {"heatmap": _heat, "attributes": _classes, "store": _fixtures}
 
 def _lean(kind: KindTable) -> Any:
     """A struct with the fields that are read, of a kind's own."""
-    hints = get_type_hints(kind.struct, include_extras=True)
+    hints = {name: _bounded(hint) for name, hint in get_type_hints(kind.struct, include_extras=True).items()}
     wanted = {"key", "time_s", "rev", "retracted", *(column.field for column in kind.own)}
     wanted |= {field for name, field in LISTS if name == kind.name}
     if kind.name == "store":
@@ -180,6 +186,23 @@ def _lean(kind: KindTable) -> Any:
         tag=kind.name,
         gc=False,
     )
+
+
+def _bounded(hint: Any) -> Any:
+    """The same type; its whole numbers, also those in lists and tables, are within what can be summed."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated and inner[0] is not int:
+        made: Any = Annotated
+        parts = (_bounded(inner[0]), *inner[1:])
+        return made[parts]
+    if hint is int or origin is Annotated:
+        said = [one for one in inner[1:] if isinstance(one, Meta)]
+        least = None if any(one.ge is not None for one in said) else -MOST
+        most = None if any(one.le is not None for one in said) else MOST
+        return Annotated[hint, Meta(ge=least, le=most)]
+    if origin in (Union, UnionType):
+        return Union[tuple(map(_bounded, inner))]  # noqa: UP007 (made of types that are only known here)
+    return origin[tuple(map(_bounded, inner))] if origin in (tuple, dict, list) else hint
 
 
 class _Said(msgspec.Struct):

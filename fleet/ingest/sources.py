@@ -46,6 +46,10 @@ def lines_of(file: Path, after: int = 0) -> Iterator[Line]:
                     yield Line(number, body)
     except OSError as error:
         raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FleetError(
+            f"{file}: cannot be read as CSV ({error}); UTF-8 with commas would be right"
+        ) from error
 
 
 def _bounded(opened: BinaryIO) -> Iterator[bytes]:
@@ -98,6 +102,8 @@ def _record_with(file: Path, names: frozenset[str]) -> type[Record]:
 
 def _line(file: Path, number: int, struct: type[Record], given: dict[str, Any]) -> bytes:
     given.pop("kind", None)
+    if None in given:
+        raise FleetError(f"{file}: row {number}: has more cells than the header has names")
     try:
         return msgspec.json.encode(msgspec.convert(given, struct, strict=False))
     except msgspec.ValidationError as error:
@@ -137,10 +143,16 @@ class EventStore:
         return [Line(*row) for row in rows]
 
     def mark(self, position: int) -> str:
-        """Which event is at a position: another one there says that the database was put back from a copy."""
-        row = self._db.execute(
-            "SELECT site || '/' || device || '/' || id FROM arrivals WHERE number = ?", (position,)
-        ).fetchone()
+        """Which event is at a position: another one there says that the database was put back from a copy.
+
+        Raises FleetError where it cannot be read.
+        """
+        try:
+            row = self._db.execute(
+                "SELECT site || '/' || device || '/' || id FROM arrivals WHERE number = ?", (position,)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise FleetError(f"{self.path}: cannot be read ({error})") from error
         return "" if row is None else str(row[0])
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from contract.errors import UNREADABLE
 from fleet.embedded.feeding import feed_file, feed_store
 from fleet.embedded.replica import copy
 from fleet.embedded.warehouse import Warehouse
@@ -23,6 +24,7 @@ from fleet.serve.settings import FleetSettings
 log = logging.getLogger(__name__)
 
 RETENTION_EVERY_S = 3600.0
+UNFORESEEN = "unforeseen"
 HANDED_IN = "records.jsonl"
 """Beside the warehouse: what was handed in over HTTP, on disk before it is answered for."""
 MOST_RECORDS = 10_000
@@ -50,7 +52,7 @@ class Filler:
         """Put records on disk, to be taken in next; returns how many. Raises FleetError for what is none."""
         try:
             records: Sequence[Record] = _records.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise FleetError(f"an array of records is wanted, see tagsight fleet schema: {error}") from error
         if len(records) > MOST_RECORDS:
             raise FleetError(f"{len(records)} records at once; hand in at most {MOST_RECORDS}")
@@ -66,11 +68,20 @@ class Filler:
         return len(records)
 
     def run(self) -> None:
-        """Look at every source again and again; what does not go is told and tried again."""
+        """Look at every source again and again; what does not go is told and tried again.
+
+        So is what nobody foresaw: a thread that ended by it would leave old figures and a health of `ok`.
+        """
         warehouse = Warehouse(self._settings.warehouse)
         try:
             while not self.stopping.is_set():
-                self.turn(warehouse)
+                try:
+                    self.turn(warehouse)
+                    self.faults.pop(UNFORESEEN, None)
+                except Exception as error:  # it is logged whole, and health says it
+                    if UNFORESEEN not in self.faults:
+                        log.exception("the sources cannot be taken in; it is tried again")
+                    self.faults[UNFORESEEN] = f"{type(error).__name__}: {error}"
                 self.wake.wait(self._settings.refresh_s)
                 self.wake.clear()
         finally:
