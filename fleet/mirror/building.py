@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
+from zlib import error as BadStream
 
 import msgspec
 import numpy as np
@@ -134,15 +137,13 @@ def _best(scores: npt.NDArray[np.float64]) -> list[int]:
 def _taken(warehouse: Path, place: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     if not warehouse.exists():
         raise FleetError(f"{warehouse}: no warehouse there; tagsight fleet backfill makes one")
-    db = sqlite3.connect(f"file:{warehouse}?mode=ro", uri=True, timeout=10.0)
     try:
-        for basket, sku in db.execute(TAKEN):
-            if sku in place:
-                yield str(basket), place[sku]
+        with closing(sqlite3.connect(f"file:{warehouse}?mode=ro", uri=True, timeout=10.0)) as db:
+            for basket, sku in db.execute(TAKEN):
+                if sku in place:
+                    yield str(basket), place[sku]
     except sqlite3.Error as error:
         raise FleetError(f"{warehouse}: cannot be read as a warehouse ({error})") from None
-    finally:
-        db.close()
 
 
 def _picture(file: Path) -> bytes:
@@ -150,8 +151,8 @@ def _picture(file: Path) -> bytes:
         if file.stat().st_size > MOST_PICTURE_BYTES:
             raise FleetError(f"{file}: larger than {MOST_PICTURE_BYTES >> 20} MB; make the picture smaller")
         found = file.read_bytes()
-    except OSError as error:
-        raise FleetError(f"{file}: the picture cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        raise FleetError(f"{file}: the picture cannot be read ({error})") from None
     if not found.startswith((b"\xff\xd8", b"\x89PNG")):
         raise FleetError(f"{file}: neither JPEG nor PNG")
     return found
@@ -173,10 +174,12 @@ def _embeddings(file: Path, place: Mapping[str, int]) -> npt.NDArray[np.float32]
         with np.load(file, allow_pickle=False) as held:
             skus: Sequence[str] = [str(sku) for sku in held["sku"]]
             given = np.asarray(held["embedding"], dtype=np.float32)
-    except (OSError, ValueError, KeyError) as error:
-        raise FleetError(f"{file}: needs the arrays sku and embedding ({error})") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, BadStream) as error:
+        raise FleetError(f"{file}: needs the arrays sku and embedding, as an .npz ({error})") from None
     if given.ndim != 2 or len(given) != len(skus):
         raise FleetError(f"{file}: {len(skus)} skus and embeddings of shape {given.shape}; one row each")
+    if np.isinf(given).any():
+        raise FleetError(f"{file}: infinite numbers in embedding; NaN where there is no picture is right")
     found = np.full((len(place), given.shape[1]), np.nan, np.float32)
     for sku, row in zip(skus, given, strict=True):
         if sku in place:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from contract.errors import UNREADABLE
 from fleet.errors import FleetError
 
 VERSION = 1
@@ -22,6 +23,7 @@ CREATE TABLE item (epc TEXT PRIMARY KEY, sku TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE said (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 """
 ALIKE, WITH = "alike", "with"
+MOST_MONEY = 1e12
 
 
 class CatalogueGarment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,7 +31,7 @@ class CatalogueGarment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     sku: str
     title: str
-    price: Annotated[float, Meta(ge=0)] | None = None
+    price: Annotated[float, Meta(ge=0, le=MOST_MONEY)] | None = None
     currency: str = ""
     discount: Annotated[float, Meta(ge=0, le=100)] = 0.0
     sizes: tuple[str, ...] = ()
@@ -87,16 +89,31 @@ def write(
         raise FleetError(f"{file}: the catalogue cannot be written ({error}); the old one stays") from error
 
 
+class _FileVersion(NamedTuple):
+    """What tells a file from another in its place, and from what was copied over it."""
+
+    inode: int
+    written_ns: int
+    size: int
+
+    @classmethod
+    def of(cls, file: Path) -> _FileVersion:
+        """Raises OSError."""
+        found = file.stat()
+        return cls(found.st_ino, found.st_mtime_ns, found.st_size)
+
+
 class Catalogue:
-    """Read-only. `refresh` looks whether the file has been replaced. Raises FleetError."""
+    """Read-only. `refresh` looks whether the file is another. All raise FleetError where it cannot be read:
+    it may be half copied, over the old one."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._db, self._inode = self._opened()
+        self._db, self._version = self._opened()
 
-    def _opened(self) -> tuple[sqlite3.Connection, int]:
+    def _opened(self) -> tuple[sqlite3.Connection, _FileVersion]:
         try:
-            inode = self._file.stat().st_ino
+            found = _FileVersion.of(self._file)
             db = sqlite3.connect(f"file:{self._file}?mode=ro&immutable=1", uri=True, check_same_thread=False)
             (version,) = db.execute("SELECT value FROM said WHERE name = 'version'").fetchone()
         except (OSError, sqlite3.Error, TypeError) as error:
@@ -106,50 +123,60 @@ class Catalogue:
         if version != VERSION:
             db.close()
             raise FleetError(f"{self._file}: a catalogue of version {version}; {VERSION} is read here")
-        return db, inode
+        return db, found
 
     def refresh(self) -> bool:
         """Whether another file is read from now on; one that cannot be read leaves the old one in use."""
         try:
-            if self._file.stat().st_ino == self._inode:
+            if _FileVersion.of(self._file) == self._version:
                 return False
-            db, inode = self._opened()
+            db, version = self._opened()
         except (OSError, FleetError):
             return False
         self._db.close()
-        self._db, self._inode = db, inode
+        self._db, self._version = db, version
         return True
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise FleetError(
+                f"{self._file}: the catalogue cannot be read ({error}); copy it beside, then move it there"
+            ) from error
 
     def garment(self, sku: str) -> CatalogueGarment | None:
         """None where the catalogue has it not."""
-        row = self._db.execute("SELECT body FROM garment WHERE sku = ?", (sku,)).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=CatalogueGarment)
+        rows = self._rows("SELECT body FROM garment WHERE sku = ?", sku)
+        try:
+            return msgspec.json.decode(rows[0][0], type=CatalogueGarment) if rows else None
+        except UNREADABLE as error:
+            raise FleetError(f"{self._file}: what it says of {sku!r} cannot be read ({error})") from error
 
     def picture(self, sku: str) -> bytes | None:
         """JPEG or PNG; None where there is none."""
-        row = self._db.execute("SELECT picture FROM garment WHERE sku = ?", (sku,)).fetchone()
-        return None if row is None or row[0] is None else bytes(row[0])
+        rows = self._rows("SELECT picture FROM garment WHERE sku = ? AND picture IS NOT NULL", sku)
+        return bytes(rows[0][0]) if rows else None
 
     def has_picture(self, sku: str) -> bool:
         """Without reading it."""
-        query = "SELECT 1 FROM garment WHERE sku = ? AND picture IS NOT NULL"
-        return self._db.execute(query, (sku,)).fetchone() is not None
+        return bool(self._rows("SELECT 1 FROM garment WHERE sku = ? AND picture IS NOT NULL", sku))
 
     def sku_of(self, epc: str) -> str | None:
         """By the item table."""
-        row = self._db.execute("SELECT sku FROM item WHERE epc = ?", (epc.lower(),)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows("SELECT sku FROM item WHERE epc = ?", epc.lower())
+        return str(rows[0][0]) if rows else None
 
     def beside(self, sku: str, relation: str) -> list[str]:
         """ALIKE or WITH: other skus, best first."""
-        rows = self._db.execute(
-            "SELECT other FROM beside WHERE sku = ? AND relation = ? ORDER BY place", (sku, relation)
+        rows = self._rows(
+            "SELECT other FROM beside WHERE sku = ? AND relation = ? ORDER BY place", sku, relation
         )
         return [str(other) for (other,) in rows]
 
     def popular(self, most: int) -> list[str]:
         """What is taken most often, most first."""
-        rows = self._db.execute("SELECT sku FROM garment ORDER BY taken DESC, sku LIMIT ?", (most,))
+        rows = self._rows("SELECT sku FROM garment ORDER BY taken DESC, sku LIMIT ?", most)
         return [str(sku) for (sku,) in rows]
 
     def close(self) -> None:

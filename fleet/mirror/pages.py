@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from contract.facts import TryOn
+from fleet.errors import FleetError
 from fleet.mirror.catalogue import Catalogue
 from fleet.mirror.rooms import Rooms
 from fleet.mirror.shown_log import ShownLog
@@ -93,7 +94,7 @@ class MirrorPages:
             Route("/{key}/{room}/coming", self._coming, methods=["POST"]),
             Route("/{key}/{room}/tapped/{sku:path}", self._tapped, methods=["POST"]),
         ]
-        app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _refused, FleetError: _failed})
         return Guard(app, names=names, loopback=loopback)
 
     async def _health(self, request: Request) -> Response:
@@ -183,7 +184,7 @@ class MirrorPages:
 
     def _room(self, request: Request) -> str:
         room = str(request.path_params["room"])
-        if not hmac.compare_digest(request.path_params["key"], self._key_of(room)):
+        if not hmac.compare_digest(request.path_params["key"].encode(), self._key_of(room).encode()):
             raise HTTPException(404, "There is no such screen.")
         return room
 
@@ -197,3 +198,7 @@ class MirrorPages:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return PlainTextResponse(f"{error.detail}\n", error.status_code)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}.\n", 503)

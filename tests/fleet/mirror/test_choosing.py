@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,3 +147,33 @@ def test_pictures_embeddings_make_what_looks_alike(tmp_path: Path) -> None:
     (tmp_path / "e.npz").write_bytes(b"x")
     with pytest.raises(FleetError, match="needs the arrays"):
         build(tmp_path / "out.db", tmp_path / "garments.csv", embeddings=tmp_path / "e.npz")
+
+
+def test_a_catalogue_that_is_copied_over_the_old_one_is_said_and_then_read(tmp_path: Path) -> None:
+    file = a_catalogue(tmp_path)
+    catalogue, whole = Catalogue(file), file.read_bytes()
+    with file.open("r+b") as opened:
+        opened.write(b"\x77" * len(whole))
+    assert not catalogue.refresh(), "half a file is no other catalogue yet"
+    with pytest.raises(FleetError, match=r"cannot be read \(.*copy it beside, then move it there"):
+        catalogue.popular(10)
+    with file.open("r+b") as opened:
+        opened.write(whole)
+    assert catalogue.refresh() and catalogue.garment("COAT-1") is not None
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"PK\x03\x04 half a file", b"\x93NUMPY\x01\x00", b"text"])
+def test_embeddings_that_are_none_are_said(tmp_path: Path, rubbish: bytes) -> None:
+    a_catalogue(tmp_path)
+    (tmp_path / "e.npz").write_bytes(rubbish)
+    with pytest.raises(FleetError, match=r"needs the arrays sku and embedding, as an \.npz"):
+        build(tmp_path / "c.db", tmp_path / "garments.csv", embeddings=tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize("given", [{"sku": np.array("a")}, {"embedding": np.full((8, 2), np.inf)}])
+def test_embeddings_of_a_strange_shape_or_without_end_are_said(tmp_path: Path, given: Any) -> None:
+    a_catalogue(tmp_path)
+    skus = np.array([line.partition(",")[0] for line in GARMENTS.splitlines()[1:]])
+    np.savez(tmp_path / "e.npz", **{"sku": skus, "embedding": np.ones((8, 2)), **given})
+    with pytest.raises(FleetError, match=r"e\.npz: "):
+        build(tmp_path / "c.db", tmp_path / "garments.csv", embeddings=tmp_path / "e.npz")

@@ -130,3 +130,15 @@ def test_a_list_stays_as_it_is_while_somebody_looks_and_two_rankers_are_compared
     log = (tmp_path / "m2" / "shown.jsonl").read_text()
     assert log.count('"ranker":"popular"') >= 1 and log.count('"ranker":"together"') >= 1
     assert log.count('"position":1') == 2, "each list is noted once"
+
+
+def test_a_screen_says_that_its_catalogue_cannot_be_read(pages: MirrorPages, tmp_path: Path) -> None:
+    client, room = browser(pages), pages.address("room 1")
+    pages.take([tryon("COAT-1")])
+    pages.catalogue._db.close()
+    answer = client.get(room)
+    assert answer.status_code == 503 and "the catalogue cannot be read" in answer.text
+
+
+def test_an_address_of_strange_letters_is_no_screen(pages: MirrorPages) -> None:
+    assert browser(pages).get("/schl%C3%BCssel/room%201").status_code == 404
