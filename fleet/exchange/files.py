@@ -29,7 +29,13 @@ def bodies(events: Path, until_s: float | None = None) -> Iterator[bytes]:
     except OSError as error:
         raise FleetError(f"{events}: cannot be read ({error.strerror})") from error
     if not is_store:
-        yield from (_bytes(line.body) for line in lines_of(events))
+        if until_s is not None:
+            raise FleetError(f"{events}: only a consumer's store knows what had been received when")
+        line = None
+        for line in lines_of(events):
+            yield _bytes(line.body)
+        if line is None and events.stat().st_size:
+            raise FleetError(f"{events}: neither a consumer's store nor JSON lines")
         return
     store, position = EventStore(events), 0
     try:
@@ -82,6 +88,7 @@ def _write(file: Path, parts: Callable[[], Iterator[bytes]]) -> None:
             opened.writelines(parts())
         beside.rename(file)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise FleetError(f"{file}: cannot be written ({error.strerror})") from error
 
 

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from contract.envelope import Origin, encode_event, open_event
 from contract.facts import Fact, Flip, Inventory, TryOn, Visit
 from contract.shop import Store
+from fleet.errors import FleetError
 from fleet.exchange.epcis import event_id, garments
+from fleet.exchange.files import bodies, write_cloud_events
 from fleet.exchange.tags import epc_uri, sgtin
 from runtime.cli import main
 
@@ -199,3 +201,22 @@ def test_what_is_missing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert ended.value.code in (1, 2)
     said = capsys.readouterr().err
     assert "give --events" in said and "none.db: cannot be read (No such file" in said
+
+
+def test_lines_do_not_know_when_they_were_received_and_rubbish_is_no_empty_document(tmp_path: Path) -> None:
+    lines = tmp_path / "events.jsonl"
+    lines.write_bytes(b"rubbish")
+    with pytest.raises(FleetError, match="neither a consumer's store nor JSON lines"):
+        list(bodies(lines))
+    lines.write_bytes(encode_event(flip(1), PLAZA, 1, NOON_S, "s") + b"\n")
+    with pytest.raises(FleetError, match="only a consumer's store knows what had been received when"):
+        list(bodies(lines, NOON_S))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_is_full_is_said_and_nothing_half_is_left(tmp_path: Path) -> None:
+    (tmp_path / ".out.jsonl.new").symlink_to("/dev/full")
+    body = encode_event(flip(1), PLAZA, 1, NOON_S, "s")
+    with pytest.raises(FleetError, match=r"out\.jsonl: cannot be written \(No space left"):
+        write_cloud_events(iter([body] * 100), tmp_path / "out.jsonl")
+    assert not list(tmp_path.iterdir())
