@@ -13,6 +13,8 @@ from fleet.serve.asking import DAY, DEFAULT_MINUTES, FIRST_DAY, LAST_DAY, Asked
 from fleet.serve.reading import Reading
 
 Row = dict[str, Any]
+OLDEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
+"""Beyond them lie typing errors, and days whose week no calendar has."""
 
 
 @dataclass
@@ -101,7 +103,7 @@ def shown(asking: PageQuestions, site: str, day: str, now_s: float) -> Shown | N
 
 def _given(text: str) -> date:
     found = _day(text) if DAY.fullmatch(text) else None
-    if found is None:
+    if found is None or not OLDEST <= found <= LATEST:
         raise FleetError(f"{text!r} is no day; give it as 2026-02-27")
     return found
 

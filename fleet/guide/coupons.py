@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from fleet.errors import FleetError
 
+MOST = 10**12
+
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     """`site` is the shop as its events name it. `redeemed` counts so far; `until` is its last day."""
@@ -20,8 +22,8 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     coupon: str
     site: str
     title: str
-    value: Annotated[float, Meta(ge=0)] | None = None
-    redeemed: Annotated[int, Meta(ge=0)] = 0
+    value: Annotated[float, Meta(ge=0, le=MOST)] | None = None
+    redeemed: Annotated[int, Meta(ge=0, le=MOST)] = 0
     until: date | None = None
 
 

@@ -174,6 +174,8 @@ def test_a_day_is_stepped_through_and_a_wrong_one_is_refused_in_a_sentence(brows
     for query, sentence in (
         ("day=27.2.2026", "is no day; give it as 2026-02-27"),
         ("day=2026-02-30", "is no day"),
+        ("day=0001-01-01", "is no day"),
+        ("day=9999-12-31", "is no day"),
         ("site=moon", "no store called moon is to be seen here"),
         ("minutes=soon", "a whole number from 1 to 1440 would be right"),
         ("hour=25", "a whole number from 0 to 24 would be right"),

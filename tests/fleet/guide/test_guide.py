@@ -140,3 +140,9 @@ def test_an_address_that_is_taken_is_said(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert f"127.0.0.1:{port}: cannot be listened on" in done.stderr
+
+
+@pytest.mark.parametrize("row", ["A,plaza,T,inf,2,", f"A,plaza,T,1,{'9' * 400},"])
+def test_a_number_that_no_coupon_has_is_said_with_its_row(tmp_path: Path, row: str) -> None:
+    with pytest.raises(FleetError, match="row 1: "):
+        coupons(listed(tmp_path, f"coupon,site,title,value,redeemed,until\n{row}\n"))
