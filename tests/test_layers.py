@@ -195,6 +195,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.ingest.sources",
         "fleet.models",
         "tagsight.yaml_files",
+        "web.security.guard",
     ),
     "fleet.serve.service": (
         "fleet.board.app",
@@ -205,6 +206,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.serve.reading",
         "fleet.serve.rest",
         "fleet.serve.settings",
+        "fleet.serving",
     ),
     "fleet.board": (
         "contract",
