@@ -29,12 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfid_reader.errors import ReadTableError
+from rfid_reader.read_cells import PARSERS, sound_column, text_of
 
 COLUMNS = ("time_s", "epc", "antenna", "channel", "rssi_dbm", "phase_rad")
 CHUNK_ROWS = 16_384
-MAX_EPC_DIGITS = 124
 TWO_PI = 2 * math.pi
-_HEX_DIGITS = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
@@ -92,43 +91,6 @@ class ReadTable:
         return self.take(np.argsort(self.time_s, kind="stable"))
 
 
-def _integer(text: str, lowest: int, highest: int) -> int:
-    value = int(text)
-    if not lowest <= value <= highest:
-        raise ValueError(f"{value} is outside {lowest}..{highest}")
-    return value
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is not a finite number")
-    return value
-
-
-def _epc(text: str) -> str:
-    epc = text.strip().lower()
-    if not epc or len(epc) > MAX_EPC_DIGITS or not _HEX_DIGITS.issuperset(epc):
-        raise ValueError(f"{text[:40]!r} is not an EPC (1 to {MAX_EPC_DIGITS} hex digits)")
-    return epc
-
-
-def _phase(text: str) -> float:
-    if not text.strip():
-        return math.nan
-    return _finite(text) % TWO_PI
-
-
-_PARSERS = {
-    "time_s": _finite,
-    "epc": _epc,
-    "antenna": lambda text: _integer(text, 1, 255),
-    "channel": lambda text: _integer(text, 0, 1023) if text.strip() else 0,
-    "rssi_dbm": lambda text: _finite(text) if text.strip() else math.nan,
-    "phase_rad": _phase,
-}
-
-
 def _csv_header(rows: Iterator[list[str]]) -> list[str]:
     """Names of the columns; none where the first line is not CSV."""
     try:
@@ -138,7 +100,7 @@ def _csv_header(rows: Iterator[list[str]]) -> list[str]:
 
 
 def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.reader(file)
         header = _csv_header(rows)
         missing = [name for name in COLUMNS if name not in header]
@@ -154,7 +116,7 @@ def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
                     continue
                 for values, name, place in zip(columns, COLUMNS, places, strict=True):
                     try:
-                        values.append(_PARSERS[name](row[place]))
+                        values.append(PARSERS[name](row[place]))
                     except (ValueError, IndexError) as error:
                         reason = "the value is missing" if isinstance(error, IndexError) else str(error)
                         raise ReadTableError(f"{path}: line {rows.line_num}: {name}: {reason}") from None
@@ -185,11 +147,25 @@ def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
         raise ReadTableError(
             f"{path}: column {missing[0]!r} is missing; a read table has {', '.join(COLUMNS)}"
         )
+    row = 0
     for batch in file.iter_batches(batch_size=chunk_rows, columns=list(COLUMNS)):
-        table = ReadTable.from_columns(*(batch.column(name).to_pylist() for name in COLUMNS))
-        if not np.all(np.isfinite(table.time_s)):
-            raise ReadTableError(f"{path}: time_s holds a value that is not a finite number")
-        yield table
+        columns = [_parquet_column(path, name, batch.column(name), row) for name in COLUMNS]
+        row += len(batch)
+        yield ReadTable.from_columns(*columns)
+
+
+def _parquet_column(path: Path, name: str, column: Any, before: int) -> Any:
+    """One column of a batch that begins after `before` rows of the file."""
+    values = sound_column(name, column)
+    if values is not None:
+        return values
+    cells: list[Any] = []
+    for row, value in enumerate(column.to_pylist(), start=before + 1):
+        try:
+            cells.append(PARSERS[name](text_of(value)))
+        except ValueError as error:
+            raise ReadTableError(f"{path}: row {row}: {name}: {error}") from None
+    return cells
 
 
 def read_chunks(path: str | Path, chunk_rows: int = CHUNK_ROWS) -> Iterator[ReadTable]:
