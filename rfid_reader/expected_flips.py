@@ -65,11 +65,12 @@ def expected_f1(tags: Iterable[tuple[float, float]]) -> ExpectedF1 | None:
 
 
 def expected_of(calibration: AntennaCalibration) -> ExpectedF1 | None:
-    """What to expect in the store of a calibration."""
+    """What to expect in the store of a calibration: nothing of tags whose best antenna gives no phase."""
+    blind = {one.antenna for one in calibration.antennas if one.phase_noise_rad is None}
     tags = []
     for epc, cells in calibration.cells.items():
         best = [cell for cell in cells if cell.antenna == calibration.strongest[epc]]
         reads = sum(cell.reads for cell in best)
         level_dbm = sum(cell.reads * cell.rssi_dbm for cell in best) / max(reads, 1)
-        tags.append((calibration.rates[epc], level_dbm))
+        tags.append((0.0 if calibration.strongest[epc] in blind else calibration.rates[epc], level_dbm))
     return expected_f1(tags)

@@ -47,6 +47,14 @@ def test_a_calibration_says_what_its_own_tags_are_good_for(monkeypatch: pytest.M
     assert (weak.lowest, weak.highest) == (0.5, 0.7)
 
 
+def test_nothing_is_to_be_expected_of_a_reader_without_phase() -> None:
+    time_s = np.arange(0.0, 60.0, 0.2)
+    ones = np.ones(len(time_s))
+    blind = ReadTable.from_columns(time_s, ["aa"] * len(time_s), ones, ones, -50.0 * ones, np.nan * ones)
+    found = expected_of(calibrate_still(blind))
+    assert found is not None and (found.lowest, found.highest) == (0.0, 0.0)
+
+
 def test_the_table_has_every_world_and_band_and_more_reads_never_cost_much() -> None:
     assert {"shop", "rays", "waves", "second"} <= set(F1_BY_WORLD)
     for table in F1_BY_WORLD.values():
