@@ -7,6 +7,7 @@ tag-antenna-channel cell, how often each tag is read, which antenna sees which t
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from rfid_reader.reads import ReadTable
 
 LEAST_SECONDS = 10.0
 LEAST_RATE_HZ = 0.4
+LEAST_TAGS = 3
+"""Of fewer tags nothing is said about whose they are."""
 WEAK_DBM = -72.0
 DEAF_DB = 15.0
 UNSTEADY_RAD = 0.6
@@ -81,6 +84,17 @@ class AntennaCalibration(msgspec.Struct, frozen=True):
     half_turns: float | None = None
     phases_doubled: bool = False
     format: int = FORMAT
+
+    def misfit(self, epcs: Collection[str]) -> str:
+        """Says that it knows fewer than half of the tags that are read; empty where it knows them."""
+        known = sum(epc in self.rates for epc in epcs)
+        if len(epcs) < LEAST_TAGS or 2 * known >= len(epcs):
+            return ""
+        return (
+            f"the calibration knows {known or 'none'} of the {len(epcs)} tags that are read, so flips are "
+            "missed: is it another store's, or has what hangs here changed? tagsight calibrate antenna makes "
+            "a new one"
+        )
 
 
 def _cells(reads: ReadTable) -> dict[str, list[AntennaCell]]:

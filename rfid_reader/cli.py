@@ -17,6 +17,7 @@ from rfid_reader.errors import ReaderError, ReaderSettingsError
 from rfid_reader.flips.detector import DetectedFlip, Detector
 from rfid_reader.flips.methods import METHODS
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
+from rfid_reader.recording_remarks import RecordingRemarks
 from rfid_reader.session.health import ReaderHealth
 from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import SEARCH_MODES, ReaderSettings, address_of
@@ -190,6 +191,7 @@ def _flip_line(flip: DetectedFlip) -> str:
 def _judge(batches: Iterable[ReadTable], detector: Detector, file: IO[str]) -> dict[str, Any]:
     """Run reads through a detector, a line a flip as it becomes certain; returns the figures."""
     count = rows = 0
+    remarks = RecordingRemarks()
 
     def write(flips: list[DetectedFlip]) -> None:
         nonlocal count
@@ -198,12 +200,14 @@ def _judge(batches: Iterable[ReadTable], detector: Detector, file: IO[str]) -> d
 
     for batch in batches:
         rows += len(batch)
+        remarks.take(batch)
         write(detector.feed(batch))
         _status(f"{rows} reads judged, {count} flips") if sys.stderr.isatty() else None
     write(detector.finish())
     unjudged = detector.insufficient()
     file.writelines(json.dumps({"epc": epc, "insufficient_reads": True}) + "\n" for epc in unjudged)
-    return {"reads": rows, "flips": count, "insufficient_reads": len(unjudged)}
+    said = [*remarks.sentences(), *detector.remarks]
+    return {"reads": rows, "flips": count, "insufficient_reads": len(unjudged), "remarks": said}
 
 
 @rfid.command()
@@ -236,6 +240,8 @@ def flips(reads: Path, out: Path, calibration: Path | None, method: str, as_json
             f"{out}: {figures['flips']} flips in {figures['reads']} reads, "
             f"{figures['insufficient_reads']} tags with too few reads"
         )
+    for remark in figures["remarks"]:
+        click.echo(f"warning: {reads}: {remark}", err=True)
 
 
 for command in (replay, simulate, scenario):

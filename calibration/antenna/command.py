@@ -74,6 +74,7 @@ def antenna(
     from rfid_reader.antenna_calibration import calibrate_still, load_calibration, save_calibration
     from rfid_reader.expected_flips import expected_of
     from rfid_reader.reads import load_reads
+    from rfid_reader.recording_remarks import RecordingRemarks
 
     if report is not None and report.suffix.lower() != ".html":
         raise click.BadParameter(f"{report}: a name that ends in .html would be right", param_hint="--report")
@@ -89,7 +90,10 @@ def antenna(
     earlier = load_calibration(before) if before is not None else None
     if earlier is not None:
         found = msgspec.structs.replace(found, racks=found.racks or earlier.racks, trial=earlier.trial)
-    found = msgspec.structs.replace(found, findings=_all_findings(found, plan, earlier))
+    lacking = RecordingRemarks()
+    lacking.take(reads)
+    findings = [*lacking.lacking(), *_all_findings(found, plan, earlier)]
+    found = msgspec.structs.replace(found, findings=findings)
     save_calibration(out, found)
     if report is not None:
         _write_report(report, found, plan)

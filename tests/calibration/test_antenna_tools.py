@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -318,6 +319,20 @@ def test_json_has_the_findings(tmp_path: Path, still: ReadTable) -> None:
     arguments = ["antenna", str(tmp_path / "still.csv"), "--out", str(out), "--antenna", "4", "--json"]
     result = CliRunner().invoke(calibrate, arguments, catch_exceptions=False)
     assert any("antenna 4 heard nothing" in finding for finding in json.loads(result.output)["findings"])
+
+
+@pytest.mark.parametrize(
+    ("column", "unknown", "says"),
+    [("phase_rad", np.nan, "gives no phase"), ("channel", 0, "gives no channel")],
+)
+def test_a_reader_that_lacks_what_flips_need_is_said(
+    tmp_path: Path, still: ReadTable, column: str, unknown: float, says: str
+) -> None:
+    values = np.full_like(getattr(still, column), unknown)
+    save_reads(tmp_path / "still.csv", replace(still, **{column: values}))
+    arguments = ["antenna", str(tmp_path / "still.csv"), "--out", str(tmp_path / "out.yaml")]
+    result = CliRunner().invoke(calibrate, arguments, catch_exceptions=False)
+    assert f"warning: the reader {says}" in result.output
 
 
 def test_with_one_antenna_nothing_in_the_picture_lies_over_another(

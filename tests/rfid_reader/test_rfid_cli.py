@@ -8,18 +8,29 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from rfid_reader.antenna_calibration import calibrate_still, save_calibration
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
-from rfid_reader.reads import load_reads
+from rfid_reader.reads import ReadTable, load_reads, save_reads
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from tests.rfid_reader.reshaped import Reshaping, without
 from tests.rfid_reader.small_stores import small_store
+
+
+def half_turned(reads: ReadTable) -> ReadTable:
+    """The same from a reader whose phases are half a turn off on every other read, at random."""
+    off = np.random.default_rng(1).random(len(reads)) < 0.5
+    return replace(reads, phase_rad=(reads.phase_rad + np.pi * off) % (2 * np.pi))
+
 
 GIVEN = [{"rack": "shirts", "tag": 2, "start_s": 20.0, "end_s": 23.0}]
 
@@ -90,6 +101,45 @@ def test_tags_with_too_few_reads_have_a_line_of_their_own(tmp_path: Path) -> Non
     (tmp_path / "reads.csv").write_text("time_s,epc,antenna,channel,rssi_dbm,phase_rad\n5,ab,1,1,-50,1\n")
     assert call("flips", tmp_path / "reads.csv", "--out", tmp_path / "out").exit_code == 0
     assert json.loads((tmp_path / "out").read_text()) == {"epc": "ab", "insufficient_reads": True}
+
+
+REMARKS = [
+    ("no phase", lambda reads: replace(reads, phase_rad=np.full(len(reads), np.nan)), "gives no phase"),
+    ("no level", lambda reads: replace(reads, rssi_dbm=np.full(len(reads), np.nan)), "gives no RSSI"),
+    ("no channel", lambda reads: replace(reads, channel=np.zeros(len(reads), np.int16)), "gives no channel"),
+    ("backwards", lambda reads: reads.take(slice(None, None, -1)), "come more than 0.3 s after later ones"),
+    ("no reads", lambda reads: reads.take(slice(0, 0)), "there are no reads in it"),
+    ("half turns", half_turned, "jump by half a turn at random"),
+]
+
+
+@pytest.mark.parametrize(("reshaped", "says"), [row[1:] for row in REMARKS], ids=[row[0] for row in REMARKS])
+def test_flips_says_what_a_recording_does_not_allow(
+    folder: Path, tmp_path: Path, reshaped: Callable[[ReadTable], ReadTable], says: str
+) -> None:
+    save_reads(tmp_path / "reads.csv", reshaped(load_reads(folder / "reads.csv")))
+    result = call("flips", tmp_path / "reads.csv", "--out", tmp_path / "out")
+    assert result.exit_code == 0 and f"warning: {tmp_path / 'reads.csv'}: " in result.stderr
+    assert says in result.stderr
+    assert says in "".join(
+        json.loads(call("flips", tmp_path / "reads.csv", "--out", tmp_path / "out", "--json").stdout)[
+            "remarks"
+        ]
+    )
+
+
+def test_flips_says_that_a_calibration_is_of_another_store(folder: Path, tmp_path: Path) -> None:
+    reads = load_reads(folder / "reads.csv").in_time_order()
+    own = calibrate_still(reads.take(reads.time_s < reads.time_s[0] + 15.0))
+    save_calibration(tmp_path / "own.yaml", own)
+    others = replace(reads, epc=np.char.replace(reads.epc, "e28011", "e28099"))
+    save_reads(tmp_path / "others.csv", others)
+    for name, known in ((folder / "reads.csv", True), (tmp_path / "others.csv", False)):
+        out = tmp_path / "out"
+        result = call("flips", name, "--out", out, "--calibration", tmp_path / "own.yaml")
+        assert ("the calibration knows none of the 4 tags that are read" in result.stderr) != known, (
+            result.stderr
+        )
 
 
 def test_capture_writes_what_a_reader_hears(tmp_path: Path) -> None:

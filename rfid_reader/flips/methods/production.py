@@ -73,6 +73,7 @@ class ProductionDetector(TickingDetector):
         course: CourseNetwork | None = None,
     ) -> None:
         super().__init__()
+        self._calibration = calibration
         self._half_turns = HalfTurnWatch(calibration is not None and calibration.phases_doubled)
         if network is None or rules is None:
             shipped, shipped_rules = load_network("production", FEATURES)
@@ -100,7 +101,11 @@ class ProductionDetector(TickingDetector):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        return (HALF_TURNS,) if self.phases_doubled else ()
+        said = [HALF_TURNS] if self.phases_doubled else []
+        if self._calibration is not None:
+            epcs = [self.tag_rows.epcs[row] for row in self.tag_rows.used().tolist()]
+            said += filter(None, [self._calibration.misfit(epcs)])
+        return tuple(said)
 
     @property
     def reads_unreferenced(self) -> int:
