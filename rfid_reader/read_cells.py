@@ -118,7 +118,9 @@ def sound_column(name: str, column: Any) -> NDArray[Any] | None:
     if name == "epc":
         return _sound_epcs(column)
     try:
-        values: NDArray[np.float64] = column.to_numpy(zero_copy_only=False).astype(np.float64, casting="same_kind")
+        values: NDArray[np.float64] = column.to_numpy(zero_copy_only=False).astype(
+            np.float64, casting="same_kind"
+        )
     except TypeError:
         return None
     if name == "channel":
@@ -143,5 +145,5 @@ def _sound_epcs(column: Any) -> NDArray[Any] | None:
         different = [_epc(text_of(value)) for value in encoded.dictionary.to_pylist()]
     except ValueError:
         return None
-    places: NDArray[np.integer] = encoded.indices.to_numpy(zero_copy_only=False)
-    return np.array(different, np.str_)[places]
+    epcs: NDArray[np.str_] = np.array(different, np.str_)[encoded.indices.to_numpy(zero_copy_only=False)]
+    return epcs
