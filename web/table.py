@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula (OWASP, CSV Injection)."""
+FORMULA = re.compile(
+    r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[,;\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
+"""Where a spreadsheet would see a formula begin: in a text, and after what some take for the end of a cell
+(OWASP, CSV Injection)."""
 
 
 def csv_of(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV by RFC 4180; a text that begins like a formula gets an apostrophe before it."""
+    """CSV by RFC 4180; what begins like a formula gets an apostrophe before it."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(header)
+    writer.writerow([_harmless(name) for name in header])
     writer.writerows([_harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
 
@@ -31,4 +35,4 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[objec
 
 
 def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return FORMULA.sub("'", cell) if isinstance(cell, str) else cell
