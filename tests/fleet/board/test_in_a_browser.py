@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +17,7 @@ from fleet.embedded.warehouse import Warehouse
 from fleet.load import arrivals
 from tests.console.browsing import chromium, disagreements, falsified
 from tests.fleet.board.said import SCRIPT, Said
+from tests.fleet.board.serving import serving
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -64,33 +59,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     warehouse = Warehouse(folder / "w.db")
     feed_file(warehouse, folder / "lines.jsonl")
     warehouse.close()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (folder / "fleet.yaml").write_text(f"warehouse: w.db\nport: {port}\n")
-    command = [sys.executable, "-m", "runtime", "fleet", "serve", "--config", str(folder / "fleet.yaml")]
-    process = subprocess.Popen(command, cwd=REPO, stderr=subprocess.DEVNULL)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(address, process)
-        with playwright.sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-            yield Served(address, folder / "w.db", browser, [])
-            browser.close()
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    until_s = time.monotonic() + 60
-    while time.monotonic() < until_s and process.poll() is None:
-        with (
-            suppress(urllib.error.URLError, OSError),
-            urllib.request.urlopen(f"{address}/v1/health", timeout=5),
-        ):
-            return
-        time.sleep(0.2)
-    raise AssertionError("the service did not begin")
+    with serving(folder) as address, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield Served(address, folder / "w.db", browser, [])
+        browser.close()
 
 
 def _days(count: int, last: str = DAY) -> list[str]:

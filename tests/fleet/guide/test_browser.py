@@ -34,7 +34,8 @@ def opened(page: Any, address: str) -> None:
 
 def test_coupons_stand_in_their_order_and_anybody_can_read_them(tmp_path: Path) -> None:
     executable = chromium()
-    listed = "coupon,site,title,redeemed\nA,plaza,Ten off coats,2\nB,harbour,Five off shoes,40\n"
+    hurt = "<img src=x onerror=alert(1)>"
+    listed = f"coupon,site,title,redeemed\nA,plaza,{hurt}Ten off coats,2\nB,{hurt},Five off shoes,40\n"
     (tmp_path / "coupons.csv").write_text(listed)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -54,7 +55,8 @@ def test_coupons_stand_in_their_order_and_anybody_can_read_them(tmp_path: Path) 
             page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
             opened(page, f"http://127.0.0.1:{port}/")
             titles = [one.inner_text() for one in page.query_selector_all("#coupons h2")]
-            assert titles == ["Five off shoes", "Ten off coats"]
+            assert titles == ["Five off shoes", f"{hurt}Ten off coats"]
+            assert hurt in page.inner_text("body") and page.locator("img[src=x]").count() == 0
             found = axe.Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
             assert page.context.cookies() == []

@@ -16,12 +16,13 @@ import pytest
 
 from runtime.uplink.outbox.writer import Outbox
 from tests.console.browsing import chromium
-from tests.fleet.mirror.shop import a_catalogue, an_outbox, told, tryon
+from tests.fleet.mirror.shop import GARMENTS, a_catalogue, an_outbox, told, tryon
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytestmark = pytest.mark.slow
 WITHIN_MS = 30_000
+HURT = "<img src=x onerror=alert(1)>"
 
 
 class Mirror:
@@ -29,7 +30,7 @@ class Mirror:
 
     def __init__(self, folder: Path, browser: Any) -> None:
         self.outbox: Outbox = an_outbox(folder)
-        catalogue = a_catalogue(folder / "shop")
+        catalogue = a_catalogue(folder / "shop", GARMENTS.replace("Plain handbag", f"{HURT}handbag"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -99,7 +100,7 @@ def test_a_garment_is_on_the_screen_within_a_second_and_gone_with_its_visitor(mi
     assert page.evaluate("document.querySelector('.tried img').naturalWidth") == 28
     assert [one.inner_text().split("\n")[0] for one in page.query_selector_all("#with li")][:2] == [
         "Ankle boots",
-        "Plain handbag",
+        f"{HURT}handbag",
     ]
     for each in (page, staff):
         found = axe.Axe().run(each)
