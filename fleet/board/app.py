@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from fleet.board import views
-from fleet.board.asked import PageQuestions, Shown, shown
+from fleet.board.asked import PageQuestions, Shown, named, shown
 from fleet.board.floor import plan_of
 from fleet.board.sign_in import SignIn, TokenUsers, new_sessions
 from fleet.board.words import FILTERS
@@ -65,6 +65,7 @@ class Board:
         app = Starlette(
             routes=[
                 Route("/", check(self._page("stores.html", views.stores))),
+                Route("/named", check(self._named)),
                 Route("/day", check(self._page("day.html", views.day))),
                 Route("/week", check(self._page("week.html", views.week))),
                 Route("/garments", check(self._page("garments.html", views.garments))),
@@ -111,6 +112,11 @@ class Board:
             )
 
         return handler
+
+    async def _named(self, request: Request) -> Response:
+        text = request.query_params.get("site", "")
+        names = await run_in_threadpool(named, self._asking(request), text)
+        return self._pages.render(request, "named.html", names=names)
 
     async def _plan_css(self, request: Request) -> Response:
         asking, given = self._asking(request), views.Given.of(request.query_params, self._now())

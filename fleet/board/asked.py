@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -15,6 +15,8 @@ from fleet.serve.reading import Reading
 Row = dict[str, Any]
 OLDEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 """Beyond them lie typing errors, and days whose week no calendar has."""
+
+MOST_NAMED = 20
 
 
 @dataclass
@@ -86,19 +88,41 @@ def shown(asking: PageQuestions, site: str, day: str, now_s: float) -> Shown | N
     for a day that is none.
     """
     stores = {row["site"]: row for row in asking.rows("sites")}
-    if not stores:
-        if site:
-            raise FleetError(f"no store called {site} is to be seen here")
+    if not stores and not site:
         return None
-    if site and site not in stores:
-        raise FleetError(f"no store called {site} is to be seen here")
-    chosen = site or next((name for name, row in stores.items() if row["last_day"]), next(iter(stores)))
+    chosen = (
+        _called(site, stores)
+        if site
+        else next((name for name, row in stores.items() if row["last_day"]), next(iter(stores)))
+    )
     row = stores[chosen]
     zone = ZoneInfo(row["timezone"])
     today = datetime.fromtimestamp(now_s, zone).date()
     last = min(_day(row["last_day"]) or today, today)
     first = min(_day(row["first_day"]) or today, last)
     return Shown(chosen, _given(day) if day else last, today, zone, tuple(stores), first, last)
+
+
+def named(asking: PageQuestions, text: str) -> list[str]:
+    """The stores whose names have `text` in them, those that begin with it first; at most MOST_NAMED."""
+    return _like(text, [str(row["site"]) for row in asking.rows("sites")])[:MOST_NAMED]
+
+
+def _like(text: str, names: Iterable[str]) -> list[str]:
+    wanted = text.strip().casefold()
+    found = [name for name in names if wanted in name.casefold()]
+    return sorted(found, key=lambda name: not name.casefold().startswith(wanted))
+
+
+def _called(text: str, names: Collection[str]) -> str:
+    """The store of that name, or the only one that has it in its name."""
+    if text in names:
+        return text
+    found = _like(text, names) if text.strip() else []
+    if len(found) == 1:
+        return found[0]
+    more = f"; {len(found)} have it in their names: {', '.join(found[:5])}" if found else ""
+    raise FleetError(f"no store called {text} is to be seen here{more}")
 
 
 def _given(text: str) -> date:

@@ -214,12 +214,34 @@ def test_a_user_signs_in_with_the_token_and_sees_their_stores_only(browser: Open
     assert (entered.status_code, entered.headers["location"]) == (303, "/day")
     page = client.get(f"/?day={DAY}").text
     assert "station" not in page and values(page)["entered"] == "7"
-    hidden = client.get("/day?site=station")
-    assert hidden.status_code == 400 and "no store called station" in hidden.text
+    for path in (*LINKS, "/floor/heat", "/floor/plan.css"):
+        for asked in ("station", "stat", "STATION"):
+            hidden = client.get(f"{path}?site={asked}&day={DAY}")
+            assert hidden.status_code == 400 and f"no store called {asked} is to" in hidden.text, path
+            assert "in their names" not in hidden.text
+        seen = client.get(f"{path}?site=plaza&day={DAY}")
+        assert seen.status_code == 200 and "station" not in seen.text, path
+    assert client.get("/named?site=").text.split('"')[1::2] == ["harbour", "plaza"]
+    assert client.get("/named?site=station").text == ""
     form = re.search(r'name="token" value="([0-9a-f]{64})"', page)
     assert form is not None
     ended = client.post("/sign-out", data={"token": form[1]}, headers={"origin": "http://127.0.0.1:8480"})
     assert ended.headers["location"] == "/sign-in" and client.get("/").status_code == 303
+
+
+def test_among_many_stores_one_is_found_by_a_part_of_its_name(browser: Open, settings: FleetSettings) -> None:
+    assert '<select name="site">' in browser().get("/day").text
+    cities = [f"{city} {number}" for city in ("Oslo", "New Oslo", "Bern") for number in range(10)]
+    taken([event(footfall(), 1, Origin(city, "b")) for city in cities], Warehouse(settings.warehouse)).close()
+    client = browser()
+    page = client.get("/day?site=plaza").text
+    assert '<select name="site">' not in page and "Bern" not in page and 'value="plaza" list="named"' in page
+    names = client.get("/named?site=oslo").text.split('"')[1::2]
+    assert names == cities[:20], "those that begin with it come first"
+    assert "<h1>Bern 7 " in client.get("/day?site=bern+7").text
+    for asked, told in (("oslo", "; 20 have it in their names: Oslo 0, Oslo 1,"), ("+", "no store called")):
+        answer = client.get(f"/day?site={asked}")
+        assert answer.status_code == 400 and told in answer.text
 
 
 def test_a_cookie_that_was_signed_out_or_whose_token_is_another_serves_no_more(
