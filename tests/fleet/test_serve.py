@@ -405,7 +405,8 @@ def test_a_mistake_in_fleet_yaml_is_named_with_what_would_be_right(
     assert str(file) in str(error.value) and sentence in str(error.value)
 
 
-def test_the_command_fills_answers_and_ends_on_a_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_fills_answers_and_ends_on_a_signal(tmp_path: Path, number: int) -> None:
     cloud = CloudStore(tmp_path / "events.db")
     cloud.take(Origin("plaza", "box"), [event(footfall(7), 1, Origin("plaza", "box"))])
     cloud.close()
@@ -421,7 +422,7 @@ def test_the_command_fills_answers_and_ends_on_a_signal(tmp_path: Path) -> None:
         told = _answer(f"http://127.0.0.1:{port}/v1/answers/footfall", process)
         assert [row["entered"] for row in told["rows"]] == [7]
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert "Traceback" not in said and process.returncode == 0
 
