@@ -114,6 +114,33 @@ def clips(
 
 @main.command()
 @click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the crops."
+)
+@click.option(
+    "--people", type=click.IntRange(1, 100_000), default=1800, show_default=True, help="At least so many."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 90), default=1, show_default=True, help="Whom, and which shops."
+)
+@click.option("--held-out-only", is_flag=True, help="Only parts that are held out.")
+def identities(out: Path, people: int, seed: int, held_out_only: bool) -> None:
+    """Crops of drawn people, each before many cameras: NAME.jpg holds one person's side by side, part-*.json
+    say who and where. Every ninth part is held out. Broken off, it goes on where it was.
+
+    \b
+    Example:
+      python -m engines.training.synthetic identities --out people
+    """
+    from engines.training.synthetic.identities import draw_identities
+
+    found = draw_identities(out, people, seed, click.echo, held_out_only=held_out_only)
+    crops = sum(len(one.crops) for one in found)
+    kept = sum(one.held_out for one in found)
+    click.echo(f"{len(found)} people, {kept} of them held out; {crops} crops")
+
+
+@main.command()
+@click.option(
     "--seed", type=int, default=1, show_default=True, help="Which shop of those that `clips` makes."
 )
 @click.option(

@@ -69,9 +69,13 @@ class Studio:
         shots = []
         for number in range(len(self.scene.cameras)):
             shot = shoot(self.renderer, self.stage, tableau, number, draw)
-            image = self._sensors[number].see(shot.image, frame) if draw else shot.image
+            image = self.sensed(number, shot.image, frame) if draw else shot.image
             shots.append(Shot(image, shot.numbers, shot.labels))
         return Shots(frame, time_s, shots)
+
+    def sensed(self, camera: int, picture: NDArray[np.uint8], frame: int) -> NDArray[np.uint8]:
+        """A drawn picture as a camera's sensor gives it."""
+        return self._sensors[camera].see(picture, frame)
 
     def ids(self, camera: int, frame: int) -> NDArray[np.int32]:
         """The id buffer of one camera's frame."""

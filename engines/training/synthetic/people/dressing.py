@@ -33,14 +33,15 @@ GREY = ((0.55, 0.54, 0.52), (0.75, 0.74, 0.72), (0.3, 0.29, 0.28))
 
 @dataclass(frozen=True)
 class Dressed:
-    """A person ready to be posed. `ground_m` is the z of the soles at rest; `skull_m` (k, 3) points of the
-    head."""
+    """A person ready to be posed. `ground_m` is the z of the soles at rest; `outfit` names the clothes where
+    they are one of the whole outfits, else it is empty."""
 
     shape: Shape
     height_m: float
     ground_m: float
     levels: dict[str, Level]
     headless: bool = False
+    outfit: str = ""
 
 
 def dress(look: PersonLook, parts: Parts, textures: Textures, mannequin: bool = False) -> Dressed:
@@ -83,4 +84,4 @@ def dress(look: PersonLook, parts: Parts, textures: Textures, mannequin: bool = 
     ground = pieces.lowest_m()
     height = float(shape.points[:13380, 2].max()) - ground
     levels = {level: pieces.level(level, height, ground) for level in LEVELS}
-    return Dressed(shape, height, ground, levels, headless)
+    return Dressed(shape, height, ground, levels, headless, tailor.outfit)

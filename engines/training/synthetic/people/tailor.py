@@ -38,6 +38,7 @@ class Tailor:
             pieces,
         )
         self._look = look
+        self.outfit = ""
         self._tall = shape.height_m / 1.7
         joints = shape.joints
         self._hip_m, self._knee_m = joints[INDEX["upperleg01.L"], 2], joints[INDEX["lowerleg01.L"], 2]
@@ -61,7 +62,8 @@ class Tailor:
             name for name in self._parts.names("suit") if name.startswith("female") == self._shape.female
         ]
         names = [name for name in names if name != "female_sportsuit01"]
-        suit = self._parts.garment("suit", names[rng.integers(len(names))])
+        self.outfit = names[rng.integers(len(names))]
+        suit = self._parts.garment("suit", self.outfit)
         points = suit.on(self._shape)
         heights = points[:, 2]
         many = suit.pieces.max() + 1
