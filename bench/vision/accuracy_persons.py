@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.vision import accuracy_action, accuracy_reid
+from bench.vision import accuracy_action, accuracy_reid, accuracy_reid_sets
 from bench.vision.accuracy_action import ActionRating
 from bench.vision.accuracy_reid import ReidRating
 
 
-def measure(data: Path, threads: int) -> tuple[list[ReidRating], list[ActionRating]]:
-    """Both nets on their labelled sets. Raises EngineError and TagsightError."""
-    click.echo("re-identification: PETS09-S2L1", err=True)
-    reid = accuracy_reid.rate_all(data, threads)
+def measure(
+    data: Path, threads: int, embedders: Sequence[str] = (), drawn: Path | None = None
+) -> tuple[list[ReidRating], list[ActionRating]]:
+    """Both nets on their labelled sets, other `embedders` by name or file beside ours; `drawn` is a folder of
+    drawn people. Raises EngineError and TagsightError."""
+    click.echo("re-identification: PETS09-S2L1, TUD-Campus", err=True)
+    reid = accuracy_reid.rate_all(data, threads, embedders)
+    reid += accuracy_reid_sets.rate_all(data, threads, embedders, drawn)
     click.echo("action: crops labelled by eye", err=True)
     return reid, accuracy_action.rate_all(data, threads)
 
@@ -30,9 +35,10 @@ def as_dict(reid: list[ReidRating], action: list[ActionRating]) -> dict[str, Any
 
 def show(reid: list[ReidRating], action: list[ActionRating]) -> None:
     """Two tables, and what was owed."""
-    table = Table("re-identification, PETS", "numbers", "queries", "rank-1", "mAP")
+    table = Table("re-identification", "on", "numbers", "queries", "rank-1", "mAP")
     for who in reid:
-        table.add_row(who.name, str(who.numbers), str(who.queries), f"{who.rank1:.3f}", f"{who.mean_ap:.3f}")
+        reached = (f"{who.rank1:.3f}", f"{who.mean_ap:.3f}")
+        table.add_row(who.name, who.data, str(who.numbers), str(who.queries), *reached)
     Console(width=max(100, Console().width)).print(table)
     for line in accuracy_reid.verdicts(reid):
         click.echo(line)

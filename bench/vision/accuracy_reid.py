@@ -1,15 +1,17 @@
-"""Re-identification on PETS09-S2L1: ours (whole person, parts, both), its teachers, and plain colours.
+"""Re-identification on PETS09-S2L1 and TUD-Campus: ours (whole person, parts, both), its teachers, and plain
+colours.
 
-The labelled boxes of every 15th frame are the crops (about 30 x 75 px, 19 people, one camera). Each asks all
-others for the same person; those of the same person less than 100 frames away do not count, so that it is not
-asked to recognise a pose. Rank-1 is the share of first answers that are right, mAP the mean average
-precision. PETS was never trained on.
+The labelled boxes of every 15th frame of PETS (about 30 x 75 px, 19 people, one camera) and of every 4th of
+TUD (about 80 x 200 px, 8 people, one camera, 3 s) are the crops. Each asks all others for the same person;
+those of the same person less than 100 frames away, of TUD 20, do not count, so that it is not asked to
+recognise a pose. Rank-1 is the share of first answers that are right, mAP the mean average precision. Neither
+was ever trained on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.evaluation.reid_teachers import teachers
+from engines.evaluation.retrieval import retrieve
 from engines.inference.reid import GLOBAL_FEATURES, REID_WEIGHTS, PersonEmbedder
 from runtime.vision.track.appearance import colour_signatures
 
-CLIP = Path("video-mot15-pets09-s2l1")
-EVERY = 15
 APART = 100
-"""Frames between two sightings of a person that are to be recognised."""
+"""Frames of PETS between two sightings of a person that are to be recognised."""
 
 HISTOGRAM = (16, 8, 8)
 """Bins of hue, saturation and value of the plain histogram over the whole box."""
@@ -33,10 +34,27 @@ BEHIND = 0.02
 
 OURS = ("ours, whole person", "ours, parts", "ours, fused")
 COLOURS = "HSV histogram"
+TAUGHT = ("osnet_x0_25", "retail_0286")
 
 Image = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 Boxes = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A labelled clip: its film, every how many frames are looked at, and how many frames lie between two
+    sightings of a person that are to be recognised."""
+
+    name: str
+    film: Path
+    every: int
+    apart: int
+
+
+PETS = Clip("PETS09-S2L1", Path("video-mot15-pets09-s2l1/PETS09-S2L1.mp4"), 15, APART)
+TUD = Clip("TUD-Campus", Path("video-mot15-tud-campus/TUD-Campus.mp4"), 4, 20)
+CLIPS = (PETS, TUD)
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,7 @@ class ReidRating:
     queries: int
     rank1: float
     mean_ap: float
+    data: str = PETS.name
 
 
 @dataclass(frozen=True)
@@ -60,19 +79,30 @@ class _Frame:
     ids: NDArray[np.int64]
 
 
-def rate_all(data: Path, threads: int, every: int = EVERY) -> list[ReidRating]:
-    """Ours, the teachers and colours on the same crops."""
+def rate_all(
+    data: Path, threads: int, others: Sequence[str] = (), clips: Sequence[Clip] = CLIPS
+) -> list[ReidRating]:
+    """Ours, `others` by name or file, the teachers and colours on the same crops of each clip.
+
+    Raises EngineError.
+    """
+    return [rating for clip in clips for rating in _rate_clip(data, threads, others, clip)]
+
+
+def _rate_clip(data: Path, threads: int, others: Sequence[str], clip: Clip) -> list[ReidRating]:
     embedder = PersonEmbedder.open(REID_WEIGHTS, threads=threads)
+    beside = {name: PersonEmbedder.open(name, threads=threads) for name in others}
     taught = teachers(data, threads)
     kinds: dict[str, Callable[[_Frame], Vectors]] = {
         OURS[2]: lambda frame: embedder.embed(frame.image, frame.boxes),
+        **{name: _by_embedder(one) for name, one in beside.items()},
         **{name: _by_teacher(teacher.embed) for name, teacher in taught.items()},
         "tracker's colours": lambda f: np.asarray(colour_signatures(f.image, f.boxes), np.float32),
         COLOURS: lambda frame: np.stack([_histogram(crop) for crop in _crops(frame)]),
     }
     found: dict[str, list[Vectors]] = {name: [] for name in kinds}
     ids, numbers = [], []
-    for frame in frames(data, every):
+    for frame in frames(data, clip):
         for name, vectors_of in kinds.items():
             found[name].append(vectors_of(frame))
         ids.append(frame.ids)
@@ -84,42 +114,26 @@ def rate_all(data: Path, threads: int, every: int = EVERY) -> list[ReidRating]:
         OURS[1]: _unit(fused[:, GLOBAL_FEATURES:]),
         **vectors,
     }
-    return [
-        rate(name, rows, np.concatenate(ids), np.concatenate(numbers)) for name, rows in every_kind.items()
-    ]
+    who, when = np.concatenate(ids), np.concatenate(numbers)
+    rated = [rate(name, rows, who, when, clip.apart) for name, rows in every_kind.items()]
+    return [replace(rating, data=clip.name) for rating in rated]
 
 
 def rate(
     name: str, vectors: Vectors, ids: NDArray[np.int64], numbers: NDArray[np.int64], apart: int = APART
 ) -> ReidRating:
     """Retrieval by the cosine of unit vectors (n, k) of people `ids` (n,) in frames `numbers` (n,)."""
-    alike = vectors @ vectors.T
     same = ids[:, None] == ids[None, :]
     near = np.abs(numbers[:, None] - numbers[None, :]) < apart
-    first, precisions = [], []
-    for query in range(len(ids)):
-        others = ~(same[query] & near[query])
-        others[query] = False
-        order = np.argsort(-alike[query][others], kind="stable")
-        hits = same[query][others][order]
-        if hits.any():
-            first.append(hits[0])
-            ranks = np.flatnonzero(hits) + 1
-            precisions.append(float((np.arange(1, len(ranks) + 1) / ranks).mean()))
-    return ReidRating(
-        name,
-        vectors.shape[1],
-        len(first),
-        float(np.mean(first)) if first else 0.0,
-        float(np.mean(precisions)) if precisions else 0.0,
-    )
+    found = retrieve(vectors, ids, vectors, ids, (same & near) | np.eye(len(ids), dtype=bool))
+    return ReidRating(name, vectors.shape[1], found.queries, found.rank1, found.mean_ap)
 
 
 def verdicts(ratings: list[ReidRating]) -> list[str]:
-    """A line for each thing owed."""
-    of = {rating.name: rating for rating in ratings}
+    """A line for each thing owed, on PETS."""
+    of = {rating.name: rating for rating in ratings if rating.data == PETS.name}
     fused, colours = of[OURS[2]], of[COLOURS]
-    taught = [rating for rating in ratings if rating.name not in (*OURS, COLOURS, "tracker's colours")]
+    taught = [of[name] for name in TAUGHT if name in of]
     lines = []
     for figure in ("rank1", "mean_ap"):
         mine = float(getattr(fused, figure))
@@ -137,15 +151,15 @@ def verdicts(ratings: list[ReidRating]) -> list[str]:
     return lines
 
 
-def frames(data: Path, every: int) -> Iterator[_Frame]:
+def frames(data: Path, clip: Clip) -> Iterator[_Frame]:
     """Every n-th frame of the clip that shows labelled people."""
-    truth = np.loadtxt(data / CLIP / "gt.txt", delimiter=",")
-    capture = cv2.VideoCapture(str(data / CLIP / "PETS09-S2L1.mp4"))
+    truth = np.loadtxt((data / clip.film).with_name("gt.txt"), delimiter=",")
+    capture = cv2.VideoCapture(str(data / clip.film))
     number = 0
     while capture.grab():
         number += 1
         there = truth[(truth[:, 0] == number) & (truth[:, 6] == 1)]
-        if (number - 1) % every or not len(there):
+        if (number - 1) % clip.every or not len(there):
             continue
         image = np.asarray(capture.retrieve()[1], np.uint8)
         boxes = np.concatenate([there[:, 2:4], there[:, 2:4] + there[:, 4:6]], axis=1)
@@ -154,6 +168,10 @@ def frames(data: Path, every: int) -> Iterator[_Frame]:
         big = (inside[:, 2:] - inside[:, :2] > 4).all(axis=1)
         yield _Frame(number, image, inside[big], there[big, 1].astype(np.int64))
     capture.release()
+
+
+def _by_embedder(embedder: PersonEmbedder) -> Callable[[_Frame], Vectors]:
+    return lambda frame: embedder.embed(frame.image, frame.boxes)
 
 
 def _by_teacher(embed: Callable[[list[Image]], Vectors]) -> Callable[[_Frame], Vectors]:

@@ -51,6 +51,15 @@ class DetectorSpeed:
 @click.command()
 @click.option("--accuracy", "with_accuracy", is_flag=True, help="Average precision too (minutes).")
 @click.option("--detector", "others", multiple=True, help="Another one, by name or file; repeatable.")
+@click.option(
+    "--embedder", "embedders", multiple=True, help="--accuracy: another re-identification net; repeatable."
+)
+@click.option(
+    "--drawn",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="--accuracy: drawn people (python -m engines.training.synthetic identities).",
+)
+@click.option("--persons-only", is_flag=True, help="--accuracy: the nets on single persons alone.")
 @click.option("--threads", type=click.IntRange(1, 64), help="Threads of each network; all cores if left out.")
 @click.option("--turns", type=click.IntRange(3, 1_000), default=20, show_default=True, help="Turns of each.")
 @click.option(
@@ -74,6 +83,9 @@ class DetectorSpeed:
 def engines(
     with_accuracy: bool,
     others: tuple[str, ...],
+    embedders: tuple[str, ...],
+    drawn: Path | None,
+    persons_only: bool,
     threads: int | None,
     turns: int,
     data: Path | None,
@@ -100,17 +112,25 @@ def engines(
         return
     nano = accuracy.TEACHERS[NANO]
     folder = data or shared_file(nano, "--data").parents[1]
-    detectors = accuracy.contenders(folder, threads or cpu.available_threads(), others)
+    at_once = threads or cpu.available_threads()
+    if persons_only:
+        found = accuracy_persons.measure(folder, at_once, embedders, drawn)
+        if as_json:
+            click.echo(json.dumps(accuracy_persons.as_dict(*found)))
+        else:
+            accuracy_persons.show(*found)
+        return
+    detectors = accuracy.contenders(folder, at_once, others)
     speeds = measure_speed(detectors, turns)
     ratings: list[Rating] = []
     if with_accuracy:
-        for pictures in accuracy.measured_sets(folder, threads or cpu.available_threads()):
+        for pictures in accuracy.measured_sets(folder, at_once):
             for name, truth in pictures.truths.items():
                 judged = [labels for labels in truth if labels is not None]
                 persons_there = sum(int((labels.trust > 0).sum()) for labels in judged)
                 click.echo(f"{name}: {len(judged)} pictures, {persons_there} persons", err=True)
             ratings += [rating for one in detectors for rating in accuracy.rate(one, pictures)]
-    persons = accuracy_persons.measure(folder, threads or cpu.available_threads()) if with_accuracy else None
+    persons = accuracy_persons.measure(folder, at_once, embedders, drawn) if with_accuracy else None
     if as_json:
         figures = {"speed": [asdict(s) for s in speeds], "accuracy": [asdict(r) for r in ratings]}
         click.echo(json.dumps({**figures, **(accuracy_persons.as_dict(*persons) if persons else {})}))

@@ -52,7 +52,11 @@ def rating(name: str, figure: float) -> ReidRating:
 )
 def test_verdicts_name_teacher_colours_and_branches(fused: float, said: list[str]) -> None:
     ratings = [rating(OURS[0], 0.43), rating(OURS[1], 0.40), rating(OURS[2], fused)]
-    ratings += [rating("osnet", 0.42 + BEHIND - 0.01), rating("retail", 0.2), rating(COLOURS, 0.41)]
+    ratings += [
+        rating("osnet_x0_25", 0.42 + BEHIND - 0.01),
+        rating("retail_0286", 0.2),
+        rating(COLOURS, 0.41),
+    ]
     lines = accuracy_reid.verdicts(ratings)
     assert [line.rsplit(", ", 1)[1] for line in lines] == said * 2
     assert "osnet" in lines[0]
