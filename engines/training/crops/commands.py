@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-NETS = ("reid", "action")
+NETS = ("reid", "reid-tune", "action")
 
 
 def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
-    """Adds `reid` and `action` to the parser's commands."""
+    """Adds `reid`, `reid-tune` and `action` to the parser's commands."""
     for name, text in (
+        ("reid-tune", "go on with the re-identification net on drawn people, real likenesses kept"),
         ("reid", "distil the re-identification net from two teachers; goes on where a stopped run ended"),
         ("action", "train the handling-goods net on pseudo-labels; goes on where a stopped run ended"),
     ):
@@ -31,6 +32,8 @@ def run(given: argparse.Namespace) -> None:
     """Trains, or exports where asked to. Raises TrainingError."""
     if given.command == "reid":
         _reid(given)
+    elif given.command == "reid-tune":
+        _reid_tune(given)
     else:
         _action(given)
 
@@ -47,6 +50,20 @@ def _reid(given: argparse.Namespace) -> None:
         from engines.training.crops.reid_train import reid_training
 
         reid_training(recipe).run()
+
+
+def _reid_tune(given: argparse.Namespace) -> None:
+    from engines.training.crops.recipe import TuneRecipe, read_crop_recipe
+
+    recipe = read_crop_recipe(given.config, TuneRecipe)
+    if given.export is not None:
+        from engines.training.crops.export import export_reid_tune
+
+        export_reid_tune(recipe, given.config, given.export)
+    else:
+        from engines.training.crops.reid_tune import tuning
+
+        tuning(recipe).run()
 
 
 def _action(given: argparse.Namespace) -> None:

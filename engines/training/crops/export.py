@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import nn
 
-from engines.training.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe
+from engines.training.crops.recipe import ActionRecipe, CropRecipe, ReidRecipe, TuneRecipe
 from engines.training.detector.export import OPSET, store_as_half
 from engines.training.loop import read_checkpoint
 from engines.training.manifest import digest, update
@@ -71,6 +71,37 @@ def export_reid(recipe: ReidRecipe, recipe_file: Path, folder: Path) -> Path:
         "last_layer": f"ridge regression on {recipe.fitted_views} views",
     }
     record(folder, path, recipe, state, {"task": "reid", "about": about, "training": training})
+    return path
+
+
+def export_reid_tune(recipe: TuneRecipe, recipe_file: Path, folder: Path) -> Path:
+    """Writes `person-reid.onnx` from the run's averaged weights, mixed with those it began from by the
+    recipe's share, and into the manifest what it began from and how it went on."""
+    from engines.models.reid import INPUT_HEIGHT, INPUT_WIDTH
+    from engines.training.crops.drawn import drawn_crops
+    from engines.training.crops.reid_reload import embedder_from_onnx
+    from engines.training.crops.reid_tune import mixed
+
+    state = read_checkpoint(recipe.run / "checkpoint.pt")
+    began = embedder_from_onnx(recipe.start)
+    net = mixed(began, state["average"], recipe.share)
+    drawn = drawn_crops(recipe.drawn, held_out=False, parts=recipe.parts)
+    path = folder / f"{REID}.onnx"
+    tuned = {
+        "command": f"python -m engines.training reid-tune --config {recipe_file}",
+        "began_from_sha256": digest(recipe.start),
+        "drawn_people": len(set(drawn.persons.tolist())),
+        "drawn_crops": len(drawn.persons),
+        "seed": recipe.seed,
+        "steps": state["step"],
+        "batch": recipe.batch,
+        "drawn_a_batch": recipe.persons_a_batch * recipe.crops_a_person,
+        "minutes": round(state["trained_s"] / 60),
+    }
+    write_crop_net(net, path, (INPUT_WIDTH, INPUT_HEIGHT), "embedding")
+    files = [{"file": path.name, "precision": "f32", "sha256": digest(path), "bf16": True}]
+    update(folder, path.stem, {"files": files, "training": {"tuned": tuned}})
+    print(f"{path}: {path.stat().st_size:,} bytes, sha256 {digest(path)}")
     return path
 
 

@@ -14,17 +14,13 @@ Count = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class CropRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings common to both nets; relative paths count from the current folder."""
+class CropSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings common to all nets on crops; relative paths count from the current folder."""
 
     data: Path
     """The folder of pictures, clips and teachers."""
-    pool: Path
-    """The labelled pool (`python -m engines.training pool`)."""
     run: Path
     """Where the run leaves checkpoint, log and curves."""
-    imagenet: Path | None = None
-    """MobileNetV2 weights to start from (PyTorch state file); empty: from scratch."""
     seed: int = 20
     steps: Count = 1000
     minutes: Positive = 60.0
@@ -40,6 +36,15 @@ class CropRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     validate_every_steps: Count = 200
 
 
+class CropRecipe(CropSchedule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings common to both nets that start from ImageNet."""
+
+    pool: Path
+    """The labelled pool (`python -m engines.training pool`)."""
+    imagenet: Path | None = None
+    """MobileNetV2 weights to start from (PyTorch state file); empty: from scratch."""
+
+
 class ReidRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of `python -m engines.training reid`."""
 
@@ -49,6 +54,28 @@ class ReidRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How many views the last layer is solved on when the net is exported."""
     vector_weight: float = 1.0
     """Weight of the teachers' vectors beside the likeness of pairs."""
+
+
+class TuneRecipe(CropSchedule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of `python -m engines.training reid-tune`."""
+
+    start: Path
+    """The exported net to go on from; on real crops its likenesses are kept."""
+    drawn: Path
+    """Drawn people (`python -m engines.training.synthetic identities`)."""
+    parts: Count
+    """So many parts of the drawing are looked at, those held out among them."""
+    persons_a_batch: Annotated[int, Meta(ge=2)] = 7
+    crops_a_person: Annotated[int, Meta(ge=2)] = 4
+    """So many drawn crops of each; `batch` less all of them are real."""
+    views_a_crop: Annotated[int, Meta(ge=2)] = 3
+    """Views drawn of every real crop, the crop as it is among them."""
+    identity_weight: float = 1.0
+    triplet_weight: float = 0.5
+    relation_weight: float = 20.0
+    vector_weight: float = 3.0
+    share: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """Of the tuned weights in those exported; the rest is what it began with."""
 
 
 class ActionRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,7 +89,7 @@ class ActionRecipe(CropRecipe, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the decision threshold must keep while it raises recall."""
 
 
-T = TypeVar("T", bound=CropRecipe)
+T = TypeVar("T", bound=CropSchedule)
 
 
 def read_crop_recipe(path: Path, kind: type[T]) -> T:
