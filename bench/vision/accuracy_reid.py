@@ -42,7 +42,7 @@ Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Clip:
+class ReidClip:
     """A labelled clip: its film, every how many frames are looked at, and how many frames lie between two
     sightings of a person that are to be recognised."""
 
@@ -52,8 +52,8 @@ class Clip:
     apart: int
 
 
-PETS = Clip("PETS09-S2L1", Path("video-mot15-pets09-s2l1/PETS09-S2L1.mp4"), 15, APART)
-TUD = Clip("TUD-Campus", Path("video-mot15-tud-campus/TUD-Campus.mp4"), 4, 20)
+PETS = ReidClip("PETS09-S2L1", Path("video-mot15-pets09-s2l1/PETS09-S2L1.mp4"), 15, APART)
+TUD = ReidClip("TUD-Campus", Path("video-mot15-tud-campus/TUD-Campus.mp4"), 4, 20)
 CLIPS = (PETS, TUD)
 
 
@@ -80,7 +80,7 @@ class _Frame:
 
 
 def rate_all(
-    data: Path, threads: int, others: Sequence[str] = (), clips: Sequence[Clip] = CLIPS
+    data: Path, threads: int, others: Sequence[str] = (), clips: Sequence[ReidClip] = CLIPS
 ) -> list[ReidRating]:
     """Ours, `others` by name or file, the teachers and colours on the same crops of each clip.
 
@@ -89,7 +89,7 @@ def rate_all(
     return [rating for clip in clips for rating in _rate_clip(data, threads, others, clip)]
 
 
-def _rate_clip(data: Path, threads: int, others: Sequence[str], clip: Clip) -> list[ReidRating]:
+def _rate_clip(data: Path, threads: int, others: Sequence[str], clip: ReidClip) -> list[ReidRating]:
     embedder = PersonEmbedder.open(REID_WEIGHTS, threads=threads)
     beside = {name: PersonEmbedder.open(name, threads=threads) for name in others}
     taught = teachers(data, threads)
@@ -151,7 +151,7 @@ def verdicts(ratings: list[ReidRating]) -> list[str]:
     return lines
 
 
-def frames(data: Path, clip: Clip) -> Iterator[_Frame]:
+def frames(data: Path, clip: ReidClip) -> Iterator[_Frame]:
     """Every n-th frame of the clip that shows labelled people."""
     truth = np.loadtxt((data / clip.film).with_name("gt.txt"), delimiter=",")
     capture = cv2.VideoCapture(str(data / clip.film))

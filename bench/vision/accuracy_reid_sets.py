@@ -38,7 +38,7 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Sightings:
+class CameraSightings:
     """Crops with who (n,) is before which camera (n,)."""
 
     crops: list[Image]
@@ -66,7 +66,9 @@ def rate_all(data: Path, threads: int, others: Sequence[str], drawn: Path | None
     return found
 
 
-def rate(name: str, data: str, embedder: PersonEmbedder, asked: Sightings, there: Sightings) -> ReidRating:
+def rate(
+    name: str, data: str, embedder: PersonEmbedder, asked: CameraSightings, there: CameraSightings
+) -> ReidRating:
     """Retrieval across cameras."""
     same = asked.persons[:, None] == there.persons[None]
     skipped = (same & (asked.cameras[:, None] == there.cameras[None])) | (there.persons == JUNK)[None]
@@ -75,7 +77,7 @@ def rate(name: str, data: str, embedder: PersonEmbedder, asked: Sightings, there
     return ReidRating(name, embedder.size, found.queries, found.rank1, found.mean_ap, data)
 
 
-def sightings(folder: Path) -> Sightings:
+def sightings(folder: Path) -> CameraSightings:
     """The pictures of a folder of Market-1501. Raises TagsightError for one that is not named as there."""
     crops, persons, cameras = [], [], []
     for path in sorted(folder.glob("*.jpg")):
@@ -88,15 +90,15 @@ def sightings(folder: Path) -> Sightings:
         crops.append(np.asarray(picture, np.uint8))
         persons.append(int(named[1]))
         cameras.append(int(named[2]))
-    return Sightings(crops, np.array(persons, np.int64), np.array(cameras, np.int64))
+    return CameraSightings(crops, np.array(persons, np.int64), np.array(cameras, np.int64))
 
 
-def _drawn(folder: Path) -> Sightings:
-    from engines.training.crops.drawn import drawn_crops
+def _drawn(folder: Path) -> CameraSightings:
+    from engines.training.crops.tuning.drawn import drawn_crops
 
     found = drawn_crops(folder, held_out=True)
     cameras = np.unique(found.cameras, return_inverse=True)[1]
-    return Sightings(found.plain(range(len(found.persons))), found.persons, cameras.astype(np.int64))
+    return CameraSightings(found.plain(range(len(found.persons))), found.persons, cameras.astype(np.int64))
 
 
 def _embedded(embedder: PersonEmbedder, crops: list[Image]) -> NDArray[np.float32]:

@@ -61,7 +61,7 @@ def _reid_tune(given: argparse.Namespace) -> None:
 
         export_reid_tune(recipe, given.config, given.export)
     else:
-        from engines.training.crops.reid_tune import tuning
+        from engines.training.crops.tuning.train import tuning
 
         tuning(recipe).run()
 

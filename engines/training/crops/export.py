@@ -78,9 +78,9 @@ def export_reid_tune(recipe: TuneRecipe, recipe_file: Path, folder: Path) -> Pat
     """Writes `person-reid.onnx` from the run's averaged weights, mixed with those it began from by the
     recipe's share, and into the manifest what it began from and how it went on."""
     from engines.models.reid import INPUT_HEIGHT, INPUT_WIDTH
-    from engines.training.crops.drawn import drawn_crops
-    from engines.training.crops.reid_reload import embedder_from_onnx
-    from engines.training.crops.reid_tune import mixed
+    from engines.training.crops.tuning.drawn import drawn_crops
+    from engines.training.crops.tuning.reload import embedder_from_onnx
+    from engines.training.crops.tuning.train import mixed
 
     state = read_checkpoint(recipe.run / "checkpoint.pt")
     began = embedder_from_onnx(recipe.start)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from engines.errors import EngineError
 from engines.inference.crops import cut
 from engines.scene.spec import PersonLook, Uses
-from engines.training.synthetic.drawing.faults import Faults
+from engines.training.synthetic.drawing.faults import CameraFaults
 from engines.training.synthetic.drawing.textures import Textures
 from engines.training.synthetic.filming import Studio
 from engines.training.synthetic.labels import whole_box
@@ -161,7 +161,7 @@ def _draw_part(folder: Path, listing: Path, part: int, seed: int) -> None:
         studio = Studio(scene, samples=0)
         name = studio.renderer.name
         bodies = [mover.dressed for mover in studio.stage.movers]
-        faults = [Faults(scene.seed, camera) for camera in range(CAMERAS)]
+        faults = [CameraFaults(scene.seed, camera) for camera in range(CAMERAS)]
         for moment_s in MOMENTS_S:
             _take(studio, faults, moment_s + float(rng.uniform(-3, 3)), f"{part}-{shop}", found)
         studio.renderer.close()
@@ -195,7 +195,7 @@ def _looks(part: int, seed: int, held_out: bool) -> Iterator[PersonLook]:
             return
 
 
-def _take(studio: Studio, faults: list[Faults], time_s: float, shop: str, found: list[_Found]) -> None:
+def _take(studio: Studio, faults: list[CameraFaults], time_s: float, shop: str, found: list[_Found]) -> None:
     """All cameras' crops of one moment."""
     frame = round(time_s * studio.scene.fps)
     tableau = studio.stage.at(frame / studio.scene.fps)

@@ -10,7 +10,7 @@ import pytest
 
 from engines.errors import EngineError
 from engines.training.synthetic import identities
-from engines.training.synthetic.drawing.faults import Faults
+from engines.training.synthetic.drawing.faults import CameraFaults
 from engines.training.synthetic.drawing.textures import Textures
 from engines.training.synthetic.identities import (
     CROP_WH,
@@ -76,7 +76,7 @@ def test_who_is_held_out_looks_and_dresses_otherwise() -> None:
 
 def test_a_camera_has_the_same_faults_each_time_and_others_have_others() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8)
-    seen = [Faults(3, camera).see(picture) for camera in (0, 0, 1, 2)]
+    seen = [CameraFaults(3, camera).see(picture) for camera in (0, 0, 1, 2)]
     assert all(one.shape == picture.shape for one in seen)
     assert np.array_equal(seen[0], seen[1])
     assert not np.array_equal(seen[0], seen[2])

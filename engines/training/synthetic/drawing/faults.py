@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Picture = NDArray[np.uint8]
 
 
-class Faults:
+class CameraFaults:
     """The settings of one camera, from a seed; they stay the same from picture to picture."""
 
     def __init__(self, *seed: int) -> None:

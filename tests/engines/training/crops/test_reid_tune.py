@@ -15,11 +15,11 @@ onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
 from engines.errors import TrainingError  # noqa: E402
-from engines.training.crops import reid_tune  # noqa: E402
-from engines.training.crops.drawn import drawn_crops  # noqa: E402
 from engines.training.crops.recipe import TuneRecipe, read_crop_recipe  # noqa: E402
-from engines.training.crops.reid_reload import embedder_from_onnx  # noqa: E402
-from engines.training.crops.reid_tune import Replay, TuneLearner, TuneLesson, embed, mixed  # noqa: E402
+from engines.training.crops.tuning import train as reid_tune  # noqa: E402
+from engines.training.crops.tuning.drawn import drawn_crops  # noqa: E402
+from engines.training.crops.tuning.reload import embedder_from_onnx  # noqa: E402
+from engines.training.crops.tuning.train import KnownLooks, TuneLearner, TuneLesson, embed, mixed  # noqa: E402
 from engines.training.synthetic.identities import DrawnCrop, DrawnPart, DrawnPerson  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -62,7 +62,7 @@ def lesson(folder: Path, net: reid_tune.EmbedderNet) -> tuple[TuneRecipe, TuneLe
         crops_a_person=2,
     )
     real = pictures(20, 3)
-    replay = Replay(real, embed(net, real), np.arange(20) >= 16)
+    replay = KnownLooks(real, embed(net, real), np.arange(20) >= 16)
     return recipe, TuneLesson(recipe, drawn_crops(folder, False), drawn_crops(folder, True), replay)
 
 

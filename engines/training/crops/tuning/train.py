@@ -21,12 +21,12 @@ from torch.nn import functional
 from engines.evaluation.retrieval import retrieve
 from engines.models.reid import EMBEDDING, INPUT_HEIGHT, INPUT_WIDTH, EmbedderNet, fused, local
 from engines.training.crops.augment import Hardships, as_batch, augmented
-from engines.training.crops.drawn import DrawnCrops, drawn_crops
 from engines.training.crops.gather import CropSet, inner
-from engines.training.crops.published import published_crops
 from engines.training.crops.recipe import TuneRecipe
-from engines.training.crops.reid_reload import embedder_from_onnx
 from engines.training.crops.reid_train import FROZEN_BLOCKS, agreement
+from engines.training.crops.tuning.drawn import DrawnCrops, drawn_crops
+from engines.training.crops.tuning.published import published_crops
+from engines.training.crops.tuning.reload import embedder_from_onnx
 from engines.training.crops.views import views_of
 from engines.training.loop import TrainingRun
 from engines.training.reload import freeze
@@ -66,7 +66,7 @@ class TuneLearner(nn.Module):
 
 
 @dataclass(frozen=True)
-class Replay:
+class KnownLooks:
     """Views (n, 3, INPUT_HEIGHT, INPUT_WIDTH) uint8 of real crops, what the net said of each before (n,
     EMBEDDING), and which are held out (n,)."""
 
@@ -80,7 +80,9 @@ class TuneLesson:
 
     judged_by = "drawn_map"
 
-    def __init__(self, recipe: TuneRecipe, drawn: DrawnCrops, held_out: DrawnCrops, replay: Replay) -> None:
+    def __init__(
+        self, recipe: TuneRecipe, drawn: DrawnCrops, held_out: DrawnCrops, replay: KnownLooks
+    ) -> None:
         self._recipe, self._drawn, self._judged, self._replay = recipe, drawn, held_out, replay
         self._of = [np.flatnonzero(drawn.persons == person) for person in range(drawn.persons.max() + 1)]
         self._part = np.array([drawn.parts[rows[0]] for rows in self._of])
@@ -202,7 +204,7 @@ def embed(net: EmbedderNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(np.concatenate(found), np.float32)
 
 
-def replay_of(recipe: TuneRecipe, net: EmbedderNet) -> Replay:
+def replay_of(recipe: TuneRecipe, net: EmbedderNet) -> KnownLooks:
     """Views of real crops and what `net` says of them, or what an earlier call left in the run's folder."""
     crops = published_crops(recipe.data, recipe.run, recipe.crops_a_source, recipe.seed)
     mark = hashlib.sha256(recipe.start.read_bytes()).hexdigest()[:12]
@@ -210,7 +212,7 @@ def replay_of(recipe: TuneRecipe, net: EmbedderNet) -> Replay:
     if not stored.exists():
         _write_replay(recipe, net, crops, stored)
     with np.load(stored) as found:
-        return Replay(found["pictures"], found["said"], found["held_out"])
+        return KnownLooks(found["pictures"], found["said"], found["held_out"])
 
 
 def _write_replay(recipe: TuneRecipe, net: EmbedderNet, crops: CropSet, stored: Path) -> None:
