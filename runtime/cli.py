@@ -17,6 +17,7 @@ from tagsight.redaction import redact, redact_traces
 COMMANDS = {
     "run": ("runtime.commands.run", "Run the daemon for one store."),
     "demo": ("runtime.commands.demo", "Run the plaza store: real video, a simulated reader, a local broker."),
+    "cameras": ("runtime.commands.cameras", "Find the network's cameras and their streams (ONVIF)."),
     "video": ("runtime.commands.video", "Track and count persons in a video file."),
     "config": ("runtime.commands.config", "Write, check, draw and describe store.yaml."),
     "engines": ("engines.catalogue.cli", "Networks this machine can run: list, add, verify."),

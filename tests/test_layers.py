@@ -148,6 +148,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.supervisor.state.folder",
     ),
     "runtime.demo": (*GROUND, *DATA_PATH, "broker", "contract", "engines", "rfid_reader", "runtime.console"),
+    "runtime.network_cameras": ("tagsight.errors",),
     "runtime.commands": (
         *GROUND,
         *DATA_PATH,
@@ -158,6 +159,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.daybook",
         "runtime.demo",
         "runtime.doctor",
+        "runtime.network_cameras",
         "runtime.supervisor",
         "web.table",
     ),
