@@ -13,7 +13,7 @@ import yaml
 import zeep.exceptions
 
 from runtime.network_cameras.errors import OnvifError
-from runtime.network_cameras.soap import DEVICE, MEDIA, Camera
+from runtime.network_cameras.soap import DEVICE, MEDIA, OnvifServices
 
 MAX_PROFILES = 32
 MAX_TEXT = 200
@@ -29,7 +29,7 @@ REFUSES_LOGIN = (
 
 
 @dataclass(frozen=True)
-class Stream:
+class VideoProfile:
     """One profile's video. `uri` has no login; sizes and `fps` are 0 where the camera does not say them."""
 
     profile: str
@@ -48,7 +48,7 @@ class ProbedCamera:
     model: str
     firmware: str
     clock_off_s: float | None
-    streams: tuple[Stream, ...]
+    streams: tuple[VideoProfile, ...]
 
 
 def device_address(address: str) -> str:
@@ -72,7 +72,7 @@ def probe(address: str, username: str | None, password: str | None) -> ProbedCam
     """Ask a camera. Raises OnvifError: it is silent, refuses the login, or answers what is no ONVIF."""
     at = device_address(address)
     name = urlsplit(at).netloc
-    camera = Camera(name, username, password)
+    camera = OnvifServices(name, username, password)
     try:
         return _asked(camera, at, name)
     except (requests.ConnectionError, requests.Timeout) as error:
@@ -90,7 +90,7 @@ def probe(address: str, username: str | None, password: str | None) -> ProbedCam
         camera.close()
 
 
-def _asked(camera: Camera, at: str, name: str) -> ProbedCamera:
+def _asked(camera: OnvifServices, at: str, name: str) -> ProbedCamera:
     clock_off = _clock_off(camera, at)
     device = camera.service(DEVICE, at, clock_off)
     about = device.GetDeviceInformation()
@@ -110,7 +110,7 @@ def _asked(camera: Camera, at: str, name: str) -> ProbedCamera:
     )
 
 
-def _clock_off(camera: Camera, at: str) -> datetime.timedelta | None:
+def _clock_off(camera: OnvifServices, at: str) -> datetime.timedelta | None:
     """A login carries a time, which a camera judges by its own clock. It is asked without one."""
     try:
         said = camera.service(DEVICE, at).GetSystemDateAndTime().UTCDateTime
@@ -141,10 +141,10 @@ def _beside(address: str, at: str) -> str:
     return urlsplit(at)._replace(path=urlsplit(address).path).geturl()
 
 
-def _stream(profile: Any, uri: str) -> Stream:
+def _stream(profile: Any, uri: str) -> VideoProfile:
     encoder = profile.VideoEncoderConfiguration
     size, rate = encoder.Resolution, encoder.RateControl
-    return Stream(
+    return VideoProfile(
         _shown(profile.Name or profile.token),
         _shown(encoder.Encoding),
         int(size.Width or 0) if size is not None else 0,

@@ -30,7 +30,7 @@ MAX_S = 30.0
 PART = 16_384
 
 
-class Camera:
+class OnvifServices:
     """Asks the services of one camera. Every call raises what zeep and requests raise, and OnvifError."""
 
     def __init__(self, name: str, username: str | None, password: str | None) -> None:
