@@ -20,6 +20,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: list[str]
     feeds: dict[str, Feed]
     through: dict[str, tuple[str, str]] = {}
+    within: list[str] = []
 
     @property
     def is_by_day(self) -> bool:
