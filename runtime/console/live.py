@@ -155,11 +155,13 @@ class Live:
 def _handled(fact: Interaction) -> dict[str, Any]:
     """A garment that was handled: at which rack, by whom, how surely, and where they stood."""
     place: Sequence[float] | None = None if fact.evidence is None else fact.evidence.floor_xy_m
+    visitor = None if fact.visitor is None else short_visitor(fact.visitor)
     return {
         "rack": fact.fixture,
-        "visitor": None if fact.visitor is None else short_visitor(fact.visitor),
+        "visitor": visitor,
         "who": fact.who,
         "probability": fact.probability,
+        "words": fact.who if visitor is None else f"{visitor} {fact.probability:.0%}",
         "at": None if place is None else [round(metres, DECIMALS) for metres in place],
         "sku": fact.sku or "",
     }

@@ -117,8 +117,7 @@
     if (handled.visitor && to) {
       element("line", { class: "link", x1: rx, y1: ry, x2: to[0], y2: to[1], "data-visitor": handled.visitor }, group);
     }
-    const words = handled.visitor ? `${handled.visitor} ${Math.round(handled.probability * 100)} %` : handled.who;
-    element("text", { class: "halo sure", x: rx, y: ry + text * 0.35, "text-anchor": "middle" }, group).textContent = words;
+    element("text", { class: "halo sure", x: rx, y: ry + text * 0.35, "text-anchor": "middle" }, group).textContent = handled.words;
     setTimeout(() => {
       group.remove();
       rack.dataset.lit = Number(rack.dataset.lit) - 1;
