@@ -20,7 +20,7 @@ NEWS_AT_ONCE = 200
 class Daybook:
     """Facts of the local day of `zone`, or of a `day` that is over, each in its highest revision.
 
-    Used by one thread at a time.
+    One thread catches up; what is known so far may be asked for by another meanwhile.
     """
 
     def __init__(self, outbox: Path, zone: tzinfo, day: date | None = None) -> None:
@@ -52,7 +52,8 @@ class Daybook:
 
     def of(self, kind: type[FactT]) -> list[FactT]:
         """Today's facts of a kind that hold, in the order in which they were first told."""
-        return [fact for fact in self._facts[kind].values() if isinstance(fact, kind) and not fact.retracted]
+        facts = tuple(self._facts.get(kind, {}).values())
+        return [fact for fact in facts if isinstance(fact, kind) and not fact.retracted]
 
     def health(self) -> dict[str, ProcessHealth]:
         """The newest word of each process."""

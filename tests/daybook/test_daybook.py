@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -135,3 +136,15 @@ def test_a_full_day_is_read_in_a_few_seconds(written: Written) -> None:
     book.catch_up(NOON_S + 300)
     assert len(book.of(Visit)) == 20_000
     assert time.process_time() - began_s < 5.0
+
+
+def test_the_day_so_far_is_told_while_more_of_it_is_read(written: Written) -> None:
+    written.write(*(visit(f"v{number}", NOON_S + number / 100) for number in range(20_000)))
+    book = Daybook(written.path, ZONE)
+    reading = threading.Thread(target=book.catch_up, args=(NOON_S + 300,))
+    reading.start()
+    told = [0]
+    while reading.is_alive():
+        told.append(book.gates().get("door", (0, 0))[0])
+    reading.join()
+    assert told == sorted(told) and book.gates() == {"door": (20_000, 0)}
