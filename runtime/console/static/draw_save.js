@@ -52,6 +52,7 @@
   }
 
   function later() {
+    turn += 1; // what is being checked is not what is drawn any more
     window.clearTimeout(timer);
     timer = window.setTimeout(check, WAIT_MS);
   }
@@ -105,14 +106,14 @@
   }
 
   async function inForce(version) {
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; ; tries += 1) {
       const { status, told } = await ask("/draw/state.json");
       if (status === 200 && told.version !== version) return;
       if (status === 200 && told.in_force) { say("done", "Saved, and in force."); await freshViews(); return; }
       if (status === 200 && told.fault) { say("fault", `Saved, and not in force: ${told.fault}`); return; }
+      if (tries === TRIES) say("note", "Saved. The daemon has not said yet that it is in force; see Health.");
       await new Promise((done) => window.setTimeout(done, AGAIN_MS));
     }
-    say("note", "Saved. The daemon has not said yet that it is in force; see Health.");
   }
 
   async function freshViews() {
