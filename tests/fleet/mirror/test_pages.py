@@ -27,6 +27,17 @@ def browser(pages: MirrorPages) -> TestClient:
     return TestClient(pages.app(), base_url=ORIGIN)
 
 
+def test_what_a_screen_exchanges_parts_with_is_loaded_before_it_is_told_of_changes(
+    pages: MirrorPages,
+) -> None:
+    """A change that came before htmx would be lost: scripts run in their order."""
+    for address in (pages.address("room 1"), pages.address(STAFF)):
+        scripts = re.findall(
+            r'<script src="[^"]*/([\w.]+)(?:\?[^"]*)?" defer>', browser(pages).get(address).text
+        )
+        assert scripts.index("htmx.min.js") < scripts.index("mirror.js")
+
+
 def posted(client: TestClient, path: str, origin: str = ORIGIN, **fields: str):  # type: ignore[no-untyped-def]
     return client.post(path, data={"token": "", **fields}, headers={"Origin": origin})
 
