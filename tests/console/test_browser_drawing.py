@@ -70,7 +70,7 @@ def saved(page: Any) -> None:
     page.get_by_role("button", name="Look at it and save").click()
     page.wait_for_selector("#differences[open]")
     page.get_by_role("button", name="Save", exact=True).click()
-    wait_until(lambda: "in force" in page.locator("#said").inner_text())
+    wait_until(lambda: "Saved, and in force." in page.locator("#said").inner_text())
 
 
 def test_a_zone_is_drawn_corrected_saved_and_counted_in(running: Running) -> None:

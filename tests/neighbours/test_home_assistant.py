@@ -150,7 +150,7 @@ def test_a_device_comes_up_with_its_values_and_goes(home: HomeAssistant, box: Bo
 def test_it_is_told_anew_when_home_assistant_has_started(
     home: HomeAssistant, box: Box, wait_until: Wait
 ) -> None:
-    wait_until(lambda: home.newest(STATE), WITHIN_S)
+    wait_until(lambda: home.newest(STATE) and home.newest(DEVICE), WITHIN_S)
     before = home.newest(DEVICE)
     home.start_again()
     wait_until(lambda: home.newest(DEVICE) and home.newest(STATE) and home.newest(AVAILABLE), WITHIN_S)
@@ -161,7 +161,7 @@ def test_it_is_told_anew_when_home_assistant_has_started(
 def test_values_are_told_when_they_change_and_not_else(
     home: HomeAssistant, box: Box, wait_until: Wait, config: StoreConfig
 ) -> None:
-    wait_until(lambda: home.newest(STATE), WITHIN_S)
+    wait_until(lambda: (home.newest(STATE) or {}).get("entrance_door_entered") == 4, WITHIN_S)
     home.heard.clear()
     time.sleep(2.5)
     assert home.heard == []

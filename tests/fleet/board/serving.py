@@ -29,11 +29,11 @@ def serving(folder: Path) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + 120
     while time.monotonic() < until_s and process.poll() is None:
         with (
             suppress(urllib.error.URLError, OSError),

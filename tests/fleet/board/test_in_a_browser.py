@@ -16,6 +16,7 @@ from fleet.embedded.feeding import feed_file
 from fleet.embedded.warehouse import Warehouse
 from fleet.load import arrivals
 from tests.console.browsing import chromium, disagreements, falsified
+from tests.console.daemon import WITHIN_S, wait_until
 from tests.fleet.board.said import SCRIPT, Said
 from tests.fleet.board.serving import serving
 
@@ -41,6 +42,7 @@ class Served:
 
     def page(self, path: str, query: str = "", **options: Any) -> Any:
         page = self.browser.new_context(**options).new_page()
+        page.set_default_timeout(WITHIN_S * 1000)
         page.on("pageerror", lambda error: self.complaints.append(f"{path}: {error}"))
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         page.goto(f"{self.address}/{path}?site={SITE}&day={DAY}{query}")
@@ -116,13 +118,10 @@ def test_a_chart_draws_what_its_table_says(served: Served, path: str) -> None:
       for (let at = 0; at < data.length; at += 4)
         if (Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 12) found += 1;
       return found / (data.length / 4); }"""
-    assert page.evaluate(lit) > 0.03, "bars in the accent's colour"
+    wait_until(lambda: page.evaluate(lit) > 0.03)  # bars in the accent's colour
     page.evaluate("for (const cell of document.querySelectorAll('td[data-n]')) cell.dataset.n = '';")
     page.set_viewport_size({"width": 900, "height": 800})
-    until_s = time.monotonic() + 20
-    while page.evaluate(lit) >= 0.005 and time.monotonic() < until_s:
-        time.sleep(0.1)
-    assert page.evaluate(lit) < 0.005, "no figures, no bars"
+    wait_until(lambda: page.evaluate(lit) < 0.005)  # no figures, no bars
     page.context.close()
 
 
@@ -133,6 +132,7 @@ def test_another_store_and_day_are_a_choice_away(served: Served) -> None:
     page.get_by_label("The day after").click()
     page.wait_for_selector("h1:has-text('28 October 2026')")
     page.get_by_role("link", name="Week").click()
+    page.wait_for_url("**/week?*site=s0002**")
     page.wait_for_selector("h1:has-text('s0002')")
     page.context.close()
 
@@ -170,6 +170,6 @@ def test_across_a_room_the_counts_are_large(served: Served) -> None:
 def test_the_browser_has_nothing_to_complain_about(served: Served) -> None:
     for path in PATHS:
         page = served.page(path)
-        page.wait_for_timeout(300)
+        page.wait_for_load_state("networkidle")
         page.context.close()
     assert served.complaints == []
