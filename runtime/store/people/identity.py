@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from runtime.messages import Person
 from runtime.store.floorplan import EntranceLine
@@ -29,33 +28,24 @@ from runtime.store.people.arrivals import Arrivals
 from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source, TrackPoint
 from runtime.store.people.id_switches import IdSwitch, IdSwitches
 from runtime.store.people.links import Links
-from runtime.store.people.looks import Vector, vector_of
+from runtime.store.people.looks import vector_of
 from runtime.store.people.matching import Appearance, Matching
 from runtime.store.people.motion import Position, RecentMotion
 from runtime.store.people.probation import PROBATION_S, PendingTrack
-from runtime.store.people.reassociation import MEMORY_S, reassociation
-from runtime.store.people.revision import WALKED_M, companion, contradicted
+from runtime.store.people.reassociation import MEMORY_S
+from runtime.store.people.revision import (
+    WALKED_M,
+    Joining,
+    Parting,
+    companion,
+    contradicted,
+    seen_by_others,
+    seen_elsewhere,
+)
 
 __all__ = ["PROBATION_S", "Appearance", "GlobalTracks", "Joining", "Parting", "Source", "TrackPoint"]
 
 MAX_PERSONS, MAX_PENDING = 512, 256
-SURE_PLACE = 10.0
-"""Odds of place alone, against a stranger's, from which a link teaches what looks are worth."""
-
-
-class Parting(NamedTuple):
-    """A track that was taken for a person and was somebody else's from `since_s` on."""
-
-    person: int
-    source: Source
-    since_s: float
-
-
-class Joining(NamedTuple):
-    """Two persons who turn out to be one: what was `person` is `into` from now on, and was before."""
-
-    person: int
-    into: int
 
 
 class GlobalTracks:
@@ -121,7 +111,7 @@ class GlobalTracks:
                     self._pending[source].looks = vector_of(seen.looks)
                 continue
             if seen.looks:
-                self._look(self._people[sight.person], source, vector_of(seen.looks))
+                self.links.look(self._people[sight.person], camera, vector_of(seen.looks), self._people)
             points.append(self._people[sight.person].step(source, position, tracks))
             sight.add(position)
         self._exchange(camera, time_s, points)
@@ -212,21 +202,9 @@ class GlobalTracks:
             if (sight := self._sights.get(source)) is not None:
                 by_person[sight.person].append(source)
         for number, mine in by_person.items():
-            others = self._others(number, camera)
+            others = seen_elsewhere(self._people[number], camera, self._sights)
             for source, rest in contradicted(mine, others, self._sights, self._matching.stranger):
                 self._part(source, rest)
-
-    def _others(self, number: int, camera: str) -> list[Source]:
-        """Tracks by which other cameras see a person now."""
-        now_s = self._people[number].seen_s
-        return [
-            source
-            for source, seen_s in self._people[number].sources.items()
-            if source[0] != camera
-            and now_s - seen_s <= LEAD_PATIENCE_S
-            and source in self._sights
-            and self._sights[source].person == number
-        ]
 
     def _part(self, source: Source, rest: list[RecentMotion]) -> None:
         """A track is somebody else's from where it left the others on; who that is is decided anew."""
@@ -241,11 +219,7 @@ class GlobalTracks:
 
     def _join(self, camera: str, time_s: float, present: list[Source]) -> None:
         """Take two persons for one who walk as one and whom no camera sees beside each other."""
-        elsewhere = [
-            (number, other, other.motion.last)
-            for number, other in self._people.items()
-            if other.seen_by_others(camera) >= time_s - LEAD_PATIENCE_S
-        ]
+        elsewhere = seen_by_others(self._people, camera, time_s)
         for source in present if elsewhere else ():
             sight = self._sights.get(source)
             if sight is None:
@@ -253,33 +227,12 @@ class GlobalTracks:
             person = self._people[sight.person]
             others = {
                 number: other
-                for number, other, last in elsewhere
+                for number, (other, last) in elsewhere.items()
                 if number in self._people and time_s - last.time_s <= LEAD_PATIENCE_S
             }
             best = companion(person, others, time_s, self._matching.stranger)
             if best is not None:
                 self._merge(person, self._people[best])
-
-    def _look(self, person: GlobalTrack, source: Source, vector: Vector) -> None:
-        """More is known of how a person looks, and of what likenesses are worth."""
-        for other in self._people.values():
-            theirs = other.gallery.middle()
-            apart = other.number != person.number and person.seen_s - other.seen_s < LEAD_PATIENCE_S
-            if apart and theirs is not None and len(theirs) == len(vector):
-                self.links.likeness.learn(vector, theirs, same=False)
-                break
-        person.gallery.add(source[0], vector)
-        self.links.looked(person.number)
-
-    def _learn_appearance(self, person: GlobalTrack, source: Source, pending: PendingTrack) -> None:
-        """Where place and time alone leave no doubt, two looks of one person show what looks are worth."""
-        known = person.gallery.middle()
-        if known is None or pending.looks is None or len(known) != len(pending.looks):
-            return
-        born = pending.positions[0]
-        place = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
-        if source[0] != person.last_camera and place > SURE_PLACE * self._matching.stranger:
-            self.links.likeness.learn(pending.looks, known, same=True)
 
     def _return(self, new: GlobalTrack, number: int) -> None:
         """Who turned up is somebody who was lost elsewhere."""
@@ -351,8 +304,8 @@ class GlobalTracks:
             for position in pending.positions:
                 sight.add(position)
         if pending.looks is not None:
-            self._learn_appearance(person, source, pending)
-            self._look(person, source, pending.looks)
+            self.links.learn_appearance(person, source[0], pending, self._matching.stranger)
+            self.links.look(person, source[0], pending.looks, self._people)
         return [person.step(source, position, {source[1]}) for position in pending.positions]
 
     def _new_person(self) -> GlobalTrack:

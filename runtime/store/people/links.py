@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime.store.people.arrivals import Arrivals
-from runtime.store.people.global_track import GlobalTrack
-from runtime.store.people.looks import Likeness
+from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack
+from runtime.store.people.looks import Likeness, Vector
 from runtime.store.people.motion import Position
+from runtime.store.people.probation import PendingTrack
 from runtime.store.people.reassociation import MEMORY_S, REACH_M, WALKING_LIMIT_M_PER_S, reassociation
 from runtime.store.people.transit import TransitTimes
 
@@ -41,6 +42,8 @@ LINK = 0.9
 """Probability from which it is them: a visitor with two ids does less harm than two with one."""
 PLACED = 0.8
 """Probability by place and time alone from which a pair teaches what looks are worth."""
+SURE_PLACE = 10.0
+"""Odds of place alone, against a stranger's, from which a bound track teaches what looks are worth."""
 LEAST_COUNTED = 0.05
 """Links less probable than this teach nothing of transit."""
 
@@ -101,10 +104,33 @@ class Links:
         """Whether links say if who turns up after a gap is this person, and not place alone."""
         return bool(person.gallery.vectors) and gap_s > LOST_S
 
-    def looked(self, number: int) -> None:
-        """More is known of how a person looks."""
-        if number in self._fresh:
-            self._fresh[number].asked = False
+    def look(
+        self, person: GlobalTrack, camera: str, vector: Vector, people: Mapping[int, GlobalTrack]
+    ) -> None:
+        """More is known of how a person looks, and of what likenesses are worth: somebody else who is in
+        sight at the same time, of `people`, looks otherwise."""
+        for other in people.values():
+            theirs = other.gallery.middle()
+            apart = other.number != person.number and person.seen_s - other.seen_s < LEAD_PATIENCE_S
+            if apart and theirs is not None and len(theirs) == len(vector):
+                self.likeness.learn(vector, theirs, same=False)
+                break
+        person.gallery.add(camera, vector)
+        if person.number in self._fresh:
+            self._fresh[person.number].asked = False
+
+    def learn_appearance(
+        self, person: GlobalTrack, camera: str, pending: PendingTrack, stranger: float
+    ) -> None:
+        """Where place and time alone leave no doubt that a track of this camera is of that person, their two
+        looks show what looks are worth. `stranger` is the density (1/m2) of somebody else."""
+        known = person.gallery.middle()
+        if known is None or pending.looks is None or len(known) != len(pending.looks):
+            return
+        born = pending.positions[0]
+        place = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
+        if camera != person.last_camera and place > SURE_PLACE * stranger:
+            self.likeness.learn(pending.looks, known, same=True)
 
     def leave(self, person: GlobalTrack) -> None:
         """A person has been out of sight for long; remembered if they may be in the shop and are known."""

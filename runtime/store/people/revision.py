@@ -3,14 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from runtime.store.people.agreement import APART, JOIN, disagreement, togetherness
-from runtime.store.people.global_track import GlobalTrack, Sight, Source
-from runtime.store.people.motion import RecentMotion
+from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source
+from runtime.store.people.motion import Position, RecentMotion
 
 WALKED_M = 1.0
 """What never was further from where it began may be a thing that looks like a person."""
 NEAR_M, TOGETHER_S = 1.5, 2.0
+
+
+class Parting(NamedTuple):
+    """A track that was taken for a person and was somebody else's from `since_s` on."""
+
+    person: int
+    source: Source
+    since_s: float
+
+
+class Joining(NamedTuple):
+    """Two persons who turn out to be one: what was `person` is `into` from now on, and was before."""
+
+    person: int
+    into: int
+
+
+def seen_elsewhere(person: GlobalTrack, camera: str, sights: Mapping[Source, Sight]) -> list[Source]:
+    """Tracks by which other cameras than this see a person now."""
+    return [
+        source
+        for source, seen_s in person.sources.items()
+        if source[0] != camera
+        and person.seen_s - seen_s <= LEAD_PATIENCE_S
+        and source in sights
+        and sights[source].person == person.number
+    ]
+
+
+def seen_by_others(
+    people: Mapping[int, GlobalTrack], camera: str, time_s: float
+) -> dict[int, tuple[GlobalTrack, Position]]:
+    """Whom other cameras than this see at a moment, and where."""
+    return {
+        number: (person, person.motion.last)
+        for number, person in people.items()
+        if person.seen_by_others(camera) >= time_s - LEAD_PATIENCE_S
+    }
 
 
 def contradicted(
