@@ -49,7 +49,9 @@ def street(film: Path, number: int, fps: float) -> Iterator[Street]:
 
 
 def _play(film: Path, number: int, fps: float, line: Connection) -> None:
-    from testing.cameras.fake_camera import FakeCamera, Manner, access_units
+    from testing.cameras.fake_camera import FakeCamera
+    from testing.cameras.manner import Manner
+    from testing.cameras.packets import access_units
 
     units = access_units(film.read_bytes())
     cameras = [FakeCamera(units, Manner(fps=fps)) for _ in range(number)]

@@ -75,7 +75,9 @@ def as_film(
 
 
 def _play(film: Path, fps: float, answer: Connection) -> None:
-    from testing.cameras.fake_camera import FakeCamera, Manner, access_units
+    from testing.cameras.fake_camera import FakeCamera
+    from testing.cameras.manner import Manner
+    from testing.cameras.packets import access_units
 
     with FakeCamera(access_units(film.read_bytes()), Manner(fps=fps)) as camera:
         answer.send(camera.uri())

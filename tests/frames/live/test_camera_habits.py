@@ -13,7 +13,9 @@ import pytest
 from runtime.frames.live.streams import StreamSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import Frame, SourceFault, SourceState, read
-from testing.cameras.fake_camera import FakeCamera, Manner, access_units
+from testing.cameras.fake_camera import FakeCamera
+from testing.cameras.manner import Manner
+from testing.cameras.packets import access_units
 from tests.frames.clips import number_in, numbered
 from tests.frames.films import make_film
 

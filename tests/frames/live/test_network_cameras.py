@@ -19,7 +19,9 @@ from runtime.frames.live import rtsp
 from runtime.frames.live.streams import StreamSource
 from runtime.frames.opening import open_source
 from runtime.frames.sources import Frame, SourceFault, SourceState, read
-from testing.cameras.fake_camera import FakeCamera, Manner, access_units
+from testing.cameras.fake_camera import FakeCamera
+from testing.cameras.manner import Manner
+from testing.cameras.packets import access_units
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.clips import number_in
 from tests.frames.conftest import free_port

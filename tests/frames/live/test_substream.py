@@ -12,7 +12,9 @@ from runtime.config import Camera
 from runtime.frames.live.substream import SHORT_S, MainOrSubstream
 from runtime.frames.ring.buffer import Image, PixelFormat
 from runtime.frames.sources import Grab, Source, SourceFault, SourceState
-from testing.cameras.fake_camera import FakeCamera, Manner, access_units
+from testing.cameras.fake_camera import FakeCamera
+from testing.cameras.manner import Manner
+from testing.cameras.packets import access_units
 from tests.frames.cameras import CameraUnderTest, collect
 from tests.frames.conftest import free_port
 from tests.frames.films import make_film
