@@ -15,7 +15,7 @@ As processes
     `LocalBroker()` is a private Mosquitto on `port`: `start`, `stop`, `kill`.
     `BrokerSettings` say how to reach a broker where a port alone does not, `TlsFiles` with what certificates.
 Between them
-    `client(port)` is a paho client, `Heard(port, topics)` remembers what is said, `RawClient(port)` writes
+    `client(port)` is a paho client, `MqttRecorder(port, topics)` keeps what is said, `RawClient(port)` writes
     packets by hand, `DeafProxy(port)` loses a connection without a word, `tear(outbox, chance)` loses writes
     that were not synced.
 Accounts
@@ -41,7 +41,7 @@ from testing.delivery.cloud import Cloud, Receive, audit, kept
 from testing.delivery.device import ORIGIN, Device, visit
 from testing.delivery.device_process import STAGES, Command, DeviceProcess, Fuse
 from testing.delivery.plaza import Plaza
-from testing.delivery.wire_level import Heard, RawClient, client
+from testing.delivery.wire_level import MqttRecorder, RawClient, client
 from testing.faults.deaf_proxy import DeafProxy
 from testing.faults.torn_write import tear
 from testing.waiting import until, wait_for
@@ -58,8 +58,8 @@ __all__ = [
     "Device",
     "DeviceProcess",
     "Fuse",
-    "Heard",
     "LocalBroker",
+    "MqttRecorder",
     "Origin",
     "OutboxLimits",
     "Plaza",

@@ -1,6 +1,6 @@
 """Reads that carry their own number, so that every single one can be accounted for.
 
-Read number n has n as its EPC, and antenna, channel, RSSI and phase that follow from n. Whoever hears it can
+Read number n has n as its EPC, and antenna, channel, RSSI and phase that follow from n. Who receives it can
 tell whether it arrived unchanged, and which reads are missing.
 """
 

@@ -50,11 +50,11 @@ class Ledger:
 
     def __init__(self, capacity: int) -> None:
         self._sent = np.zeros(capacity, np.uint8)
-        self._heard = np.zeros(capacity, np.uint8)
+        self._received = np.zeros(capacity, np.uint8)
         self._wrong = 0
         self._unowed = 0
         self._spoilt = False
-        self.heard_at_s = 0.0
+        self.received_at_s = 0.0
         """Monotonic time of the last read received."""
 
     def note_sent(self, message: bytes) -> None:
@@ -82,25 +82,25 @@ class Ledger:
     def note_reads(self, reads: ReadTable) -> None:
         """Called by the session."""
         number = np.array([number_of(epc) for epc in reads.epc.tolist()], np.int64)
-        np.add.at(self._heard, number, 1)
+        np.add.at(self._received, number, 1)
         right = (
             (reads.antenna == antenna_of(number))
             & np.isclose(reads.rssi_dbm, rssi_dbm_of(number), atol=1e-3)
             & np.isclose(reads.phase_rad, phase_rad_of(number), atol=1e-3)
         )
         self._wrong += int((~right).sum())
-        self.heard_at_s = time.monotonic()
+        self.received_at_s = time.monotonic()
 
     def received(self) -> int:
-        return int(self._heard.sum(dtype=np.int64))
+        return int(self._received.sum(dtype=np.int64))
 
     def account(self) -> ReadAccount:
         return ReadAccount(
             int(self._sent.sum(dtype=np.int64)),
             self._unowed,
             self.received(),
-            int((self._sent > self._heard).sum()),
-            int((self._heard > 1).sum()),
+            int((self._sent > self._received).sum()),
+            int((self._received > 1).sum()),
             self._wrong,
         )
 

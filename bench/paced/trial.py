@@ -62,7 +62,7 @@ def run(
     film: Film, cameras: int, seconds: float, detector: str, folder: Path, tell: Callable[[str], None]
 ) -> Run:
     """Let the daemon watch so many cameras for so long. Raises TagsightError."""
-    from testing.delivery.wire_level import Heard
+    from testing.delivery.wire_level import MqttRecorder
 
     folder.mkdir(parents=True)
     came: list[tuple[float, bytes]] = []
@@ -70,14 +70,14 @@ def run(
         config = folder / "store.yaml"
         described = store.describe(cams.uris, film.size, film.fps, detector, broker.port, folder)
         config.write_text(yaml.safe_dump(described, sort_keys=False))
-        with Heard(broker.port, ["#"]) as heard, box.running(config, folder) as daemon:
+        with MqttRecorder(broker.port, ["#"]) as received, box.running(config, folder) as daemon:
 
             def note() -> None:
-                topic, payload = heard.messages[-1]
+                topic, payload = received.messages[-1]
                 if topic.endswith("/visit"):
                     came.append((time.time(), payload))
 
-            heard.on_message = note
+            received.on_message = note
             tell(f"{cameras} cameras: starting")
             starts_s = _all_up(cams, daemon)
             usages = _watch(daemon, seconds, lambda left: tell(f"{cameras} cameras: {left:.0f} s to go"))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from testing.cameras.login import Login
+from testing.cameras.login import CameraLogin
 from testing.cameras.manner import Manner
 from testing.cameras.packets import JPEG, interleaved, packet, payload_type, payloads, sender_report
 
@@ -107,7 +107,7 @@ class _Viewer(socketserver.StreamRequestHandler):
         self.camera = self.server.camera
         self.manner = self.camera.manner
         self.server.viewers.add(self)
-        self._login = Login(self.manner)
+        self._login = CameraLogin(self.manner)
         self._udp: tuple[socket.socket, tuple[str, int]] | None = None
         self._writing = threading.Lock()
         self._gone = threading.Event()

@@ -11,7 +11,7 @@ from testing.cameras.manner import Manner
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
 
-class Login:
+class CameraLogin:
     """Of one connection."""
 
     def __init__(self, manner: Manner) -> None:

@@ -197,23 +197,23 @@ class DeviceProcess:
         """Start it; it goes on where the outbox ends. `port` goes before the broker's own."""
         broker = self._broker if port is None else msgspec.structs.replace(self._broker, port=port)
         told, self._commands = self._context.Pipe(False)
-        heard, promises = self._context.Pipe(False)
+        receiving, promises = self._context.Pipe(False)
         self._process = self._context.Process(
             target=serve, args=(self.outbox, broker, told, promises, self.log, fuse)
         )
         self._process.start()
         told.close()
         promises.close()
-        self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(receiving,), daemon=True)
         self._listener.start()
 
-    def _listen(self, heard: Connection) -> None:
-        with heard, suppress(EOFError, OSError):
+    def _listen(self, receiving: Connection) -> None:
+        with receiving, suppress(EOFError, OSError):
             while True:
-                self.promised = max(self.promised, heard.recv())
+                self.promised = max(self.promised, receiving.recv())
 
     def tell(self, command: Command) -> None:
-        """A command for the device; one that has died hears nothing."""
+        """A command for the device; one that has died receives nothing."""
         assert self._commands is not None
         with suppress(BrokenPipeError):
             self._commands.send(command)
@@ -223,13 +223,13 @@ class DeviceProcess:
         self.tell(Command("say", count, per_s))
 
     def kill(self) -> None:
-        """kill -9, and hear what it promised before."""
+        """kill -9, and receive what it promised before."""
         assert self._process is not None
         self._process.kill()
         self.reap()
 
     def reap(self) -> None:
-        """Wait for a device that dies, and hear what it promised before."""
+        """Wait for a device that dies, and receive what it promised before."""
         assert self._process is not None and self._commands is not None and self._listener is not None
         self._process.join(LIMIT_S)
         if self._process.exitcode is None:

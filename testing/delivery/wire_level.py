@@ -1,4 +1,4 @@
-"""MQTT by other means than ours: a paho client, one that remembers what it hears, and packets by hand."""
+"""MQTT by other means than ours: a paho client, one that remembers what it receives, and packets by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def client(port: int) -> paho.Client:
     return one
 
 
-class Heard:
+class MqttRecorder:
     """Everything that is said on `topics` from now on, as (topic, payload) in `messages`.
 
     `on_message`, if set, is called after each, from another thread. Usable as a context manager.
@@ -49,11 +49,11 @@ class Heard:
         return [payload for topic, payload in self.messages if topic.endswith(f"/{leaf}")]
 
     def close(self) -> None:
-        """Hear no more."""
+        """Receive no more."""
         self._client.disconnect()
         self._client.loop_stop()
 
-    def __enter__(self) -> Heard:
+    def __enter__(self) -> MqttRecorder:
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -23,8 +23,8 @@ from testing.rig import (
     Device,
     DeviceProcess,
     Fuse,
-    Heard,
     LocalBroker,
+    MqttRecorder,
     Plaza,
     Promises,
     RawClient,
@@ -153,11 +153,11 @@ def test_a_device_dies_at_the_kill_point_and_goes_on_after_it(
 
 def test_packets_by_hand_reach_who_listens(broker: LocalBroker) -> None:
     topic = "tagsight/v1/plaza/box-1/ack"
-    with Heard(broker.port, ["tagsight/v1/+/+/ack"]) as heard, RawClient(broker.port) as raw:
+    with MqttRecorder(broker.port, ["tagsight/v1/+/+/ack"]) as received, RawClient(broker.port) as raw:
         assert raw.publish(topic, b'{"seq":1}') < 128
         assert raw.publish_zeros(topic, 3_000_000) < 128
-        assert until(lambda: len(heard.on("ack")) == 2, 10.0)
-    assert [len(payload) for payload in heard.on("ack")] == [9, 3_000_000]
+        assert until(lambda: len(received.on("ack")) == 2, 10.0)
+    assert [len(payload) for payload in received.on("ack")] == [9, 3_000_000]
     with RawClient(broker.port, "old", version=4) as raw:
         assert raw.subscribe(topic) < 128
         paho = client(broker.port)
@@ -169,12 +169,12 @@ def test_packets_by_hand_reach_who_listens(broker: LocalBroker) -> None:
 
 def test_a_proxy_that_goes_deaf_keeps_a_connection_open_and_passes_nothing(broker: LocalBroker) -> None:
     proxy = DeafProxy(broker.port)
-    with Heard(broker.port, ["a"]) as heard, RawClient(proxy.port, timeout_s=0.5) as raw:
+    with MqttRecorder(broker.port, ["a"]) as received, RawClient(proxy.port, timeout_s=0.5) as raw:
         raw.publish("a", b"1")
         proxy.deaf = True
         with pytest.raises(TimeoutError):
             raw.publish("a", b"2")
-        assert [payload for _, payload in heard.messages] == [b"1"]
+        assert [payload for _, payload in received.messages] == [b"1"]
     proxy.close()
 
 

@@ -65,7 +65,7 @@ STORE: dict[str, Any] = {
 
 
 class Box:
-    """The running box, what it has promised so far, and what the cloud has heard of its health."""
+    """The running box, what it has promised so far, and what the cloud has received of its health."""
 
     def __init__(self, folder: Path, broker: LocalBroker, camera: RtspServer, cap: MemoryCap | None) -> None:
         self.folder = folder
@@ -105,7 +105,7 @@ class Box:
             self._reader = None
 
     def start_daemon(self) -> None:
-        """Start the daemon and wait until camera and reader are live, as the cloud hears it."""
+        """Start the daemon and wait until camera and reader are live, as the cloud receives it."""
         join = () if self.cap is None else self.cap.join
         with self.log.open("ab") as log:
             self._daemon = subprocess.Popen(
@@ -160,7 +160,7 @@ class Box:
         return fact if isinstance(fact, ProcessHealth) else None
 
     def wait_for_state(self, process: str, *states: str) -> str:
-        """Until the cloud hears that a process is in one of the states; returns its words."""
+        """Until the cloud receives that a process is in one of the states; returns its words."""
         found: list[ProcessHealth] = []
 
         def there() -> bool:
@@ -172,7 +172,7 @@ class Box:
             return bool(found)
 
         began_s = time.time()
-        wait_for(there, f"the cloud never heard that {process} is {' or '.join(states)}", LIMIT_S)
+        wait_for(there, f"the cloud never received that {process} is {' or '.join(states)}", LIMIT_S)
         return f"{process} {found[0].state}: {found[0].detail}"
 
     def wait_until_usual(self) -> None:

@@ -165,7 +165,7 @@ MENDS = (
                 "self._reader = ConfigReader(self._path)\n            self._reader._process.wait()\n",
             ),
         ),
-        "the watchdog heard nothing",
+        "the watchdog received nothing",
     ),
     Mend(
         "epc-flood",

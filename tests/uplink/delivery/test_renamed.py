@@ -14,7 +14,7 @@ from contract.gaps import Gap
 from runtime.uplink.delivery.sender import Sender
 from runtime.uplink.outbox.reader import OutboxReader
 from runtime.uplink.outbox.writer import Outbox
-from testing.rig import Cloud, Device, Heard, LocalBroker, until, visit
+from testing.rig import Cloud, Device, LocalBroker, MqttRecorder, until, visit
 
 BEFORE = Origin("plaza", "box-1")
 NAMES = [Origin("plaza", "box-2"), Origin("arcade", "box-1"), Origin('a "quoted" place', "\\1")]
@@ -99,10 +99,10 @@ def test_nothing_is_sent_under_the_new_name_before_the_writer_has_taken_it(
 ) -> None:
     path, after = outbox_of(tmp_path, 3), NAMES[0]
     sender = Sender(path, after, BrokerSettings(host="127.0.0.1", port=broker.port), first_pause_s=0.1)
-    with Heard(broker.port, ["tagsight/v1/+/+/visit"]) as heard:
+    with MqttRecorder(broker.port, ["tagsight/v1/+/+/visit"]) as received:
         sender.start()
         assert until(lambda: "has yet to begin a new stream" in sender.stats().detail, 10)
         with Outbox(path, after):
-            assert until(lambda: len(heard.on("visit")) > 0, 10)
+            assert until(lambda: len(received.on("visit")) > 0, 10)
         sender.stop()
-        assert {topic for topic, _ in heard.messages} == {"tagsight/v1/plaza/box-2/visit"}
+        assert {topic for topic, _ in received.messages} == {"tagsight/v1/plaza/box-2/visit"}

@@ -143,7 +143,7 @@ def _promised(box: Box) -> int:
 
 
 def _until_usual(box: Box) -> float:
-    """How long it takes until camera and reader are live, as the cloud hears it."""
+    """How long it takes until camera and reader are live, as the cloud receives it."""
     began_s = time.monotonic()
     box.wait_until_usual()
     return time.monotonic() - began_s

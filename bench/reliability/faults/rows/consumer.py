@@ -19,7 +19,7 @@ from bench.reliability.faults.trial import ARRIVES_S, Trial, fresh_trial, is_tra
 from contract import wire
 from contract.envelope import Origin
 from testing.delivery.spoken import Event, SpokenDevice
-from testing.delivery.wire_level import Heard, RawClient
+from testing.delivery.wire_level import MqttRecorder, RawClient
 from testing.waiting import until, wait_for
 
 AWAY = 40
@@ -38,11 +38,11 @@ def consumer_older(times: int) -> Outcome:
     """Devices are newer than the consumer, say one thing that it cannot read, or use another's id."""
     with fresh_trial() as trial:
         trial.start()
-        with Heard(trial.broker.port, ["tagsight/v1/+/+/ack"]) as heard:
+        with MqttRecorder(trial.broker.port, ["tagsight/v1/+/+/ack"]) as received:
             for number in range(times):
-                _newer(trial, heard, Origin("plaza", f"newer-{number}"))
-                _one_bad(trial, heard, Origin("plaza", f"one-bad-{number}"))
-                _same_id(trial, heard, number)
+                _newer(trial, received, Origin("plaza", f"newer-{number}"))
+                _one_bad(trial, received, Origin("plaza", f"one-bad-{number}"))
+                _same_id(trial, received, number)
         trial.say(AWAY)
         return trial.settle("consumer older than the device", times, "unknown kinds kept and acknowledged")
 
@@ -78,18 +78,18 @@ def _copy(database: Path, to: Path) -> None:
         one.backup(other)
 
 
-def _newer(trial: Trial, heard: Heard, origin: Origin) -> None:
+def _newer(trial: Trial, received: MqttRecorder, origin: Origin) -> None:
     with SpokenDevice(trial.broker.port, origin) as device:
         device.announce(3, battery_percent=80)
         device.say(device.visit(1, mood="unknown to an older consumer"))
         device.say(device.visit(2, kind="queue-length", persons=4))
         device.say(device.visit(3))
-        _until_acknowledged(heard, origin, 3)
+        _until_acknowledged(received, origin, 3)
     kinds = _kinds(trial, origin)
     assert kinds == ["visit", "queue-length", "visit"], f"of a newer device's events there are {kinds}"
 
 
-def _one_bad(trial: Trial, heard: Heard, origin: Origin) -> None:
+def _one_bad(trial: Trial, received: MqttRecorder, origin: Origin) -> None:
     with SpokenDevice(trial.broker.port, origin) as device:
         events = [device.visit(seq) for seq in range(1, BATCH + 1)]
         events[BATCH // 2]["rev"] = -1
@@ -99,10 +99,10 @@ def _one_bad(trial: Trial, heard: Heard, origin: Origin) -> None:
             "a bad event in a batch cost the others",
             ANSWERS_S,
         )
-        _until_acknowledged(heard, origin, BATCH // 2)
+        _until_acknowledged(received, origin, BATCH // 2)
 
 
-def _same_id(trial: Trial, heard: Heard, number: int) -> None:
+def _same_id(trial: Trial, received: MqttRecorder, number: int) -> None:
     first, second = Origin("plaza", f"first-{number}"), Origin("plaza", f"second-{number}")
     with (
         SpokenDevice(trial.broker.port, first) as one,
@@ -112,14 +112,14 @@ def _same_id(trial: Trial, heard: Heard, number: int) -> None:
         one.say(event)
         other.say(other.visit(1, id=event["id"]))
         other.say(other.visit(2))
-        _until_acknowledged(heard, second, 2)
+        _until_acknowledged(received, second, 2)
 
 
-def _until_acknowledged(heard: Heard, origin: Origin, seq: int) -> None:
+def _until_acknowledged(received: MqttRecorder, origin: Origin, seq: int) -> None:
     def there() -> bool:
         return any(
             topic == wire.topic(origin, "ack") and json.loads(payload)["seq"] >= seq
-            for topic, payload in list(heard.messages)
+            for topic, payload in list(received.messages)
         )
 
     wait_for(there, f"the consumer never acknowledged {seq} of {origin.device}", ANSWERS_S)
@@ -139,30 +139,30 @@ def ack_before_commit(times: int) -> Outcome:
         trial.say(AWAY)
         with (
             SpokenDevice(trial.broker.port, origin) as device,
-            Heard(trial.broker.port, [wire.topic(origin, "ack")]) as heard,
+            MqttRecorder(trial.broker.port, [wire.topic(origin, "ack")]) as received,
         ):
             events, told = [device.visit(seq) for seq in range(1, BATCH * KILLS * times + 1)], 0
             for _ in range(KILLS * times):
-                told = _kill_at_the_word(trial, device, heard, events[told : told + BATCH])
+                told = _kill_at_the_word(trial, device, received, events[told : told + BATCH])
                 assert trial.receive.start(), "the receiver does not come up"
         trial.say(AWAY)
         said = f"killed {KILLS * times} times at the word, {told} acknowledged and there"
         return trial.settle("acknowledged before committed", times, said)
 
 
-def _kill_at_the_word(trial: Trial, device: SpokenDevice, heard: Heard, events: list[Event]) -> int:
+def _kill_at_the_word(trial: Trial, device: SpokenDevice, received: MqttRecorder, events: list[Event]) -> int:
     """Say a batch and a status at once; returns up to where the consumer has acknowledged by then."""
     pid, killed, told = trial.receive.pid, False, events[0]["seq"] - 1
-    before = len(heard.messages)
+    before = len(received.messages)
 
     def kill() -> bool:
         nonlocal killed
-        if not killed and _acknowledged(heard, before) > told:
+        if not killed and _acknowledged(received, before) > told:
             os.kill(pid, signal.SIGKILL)
             killed = True
         return killed
 
-    heard.on_message = kill
+    received.on_message = kill
     with _on_a_slow_disk(pid):
         for _ in range(TRIES):
             device.say(*events, qos=0)
@@ -171,9 +171,9 @@ def _kill_at_the_word(trial: Trial, device: SpokenDevice, heard: Heard, events: 
                 break
         else:
             raise RuntimeError("the consumer never acknowledged")
-    heard.on_message = None
+    received.on_message = None
     trial.receive.kill()
-    acknowledged = _acknowledged(heard, before)
+    acknowledged = _acknowledged(received, before)
     stored = len(_kinds(trial, device.origin))
     assert stored >= acknowledged, f"{acknowledged} events were acknowledged, {stored} are on its disk"
     return acknowledged
@@ -201,8 +201,8 @@ def _on_a_slow_disk(pid: int) -> Iterator[None]:
         tracer.wait()
 
 
-def _acknowledged(heard: Heard, before: int) -> int:
-    return max((json.loads(payload)["seq"] for _, payload in heard.messages[before:]), default=0)
+def _acknowledged(received: MqttRecorder, before: int) -> int:
+    return max((json.loads(payload)["seq"] for _, payload in received.messages[before:]), default=0)
 
 
 def huge_message(times: int) -> Outcome:

@@ -1,4 +1,4 @@
-"""The row about what a reader hears: tags that nobody sewed in anywhere, thousands of them."""
+"""The row about what a reader reads: tags that nobody sewed in anywhere, thousands of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STORE: dict[str, Any] = {
 
 
 def epc_flood(times: int) -> Outcome:
-    """A reader hears 20,000 invented EPCs, each twice, beside eight real garments, of which four come amid
+    """A reader reads 20,000 invented EPCs, each twice, beside eight real garments, of which four come amid
     the flood. Of each four one is turned over while it runs, and another just after it."""
     with fresh_trial(reader=True) as trial:
         trial.box.kill_reader()
@@ -66,7 +66,7 @@ def epc_flood(times: int) -> Outcome:
             worst_mb = max(worst_mb, _peak_mb(trial.box.pids()["reader:ceiling"]))
             trial.box.kill_reader()
         assert worst_mb < MEMORY_MB, f"the reader process took {worst_mb:.0f} MB"
-        said = "key LIKE 'health:reader:%' AND body LIKE '%more tags are heard%'"
+        said = "key LIKE 'health:reader:%' AND body LIKE '%more tags are read%'"
         wait_for(lambda: _count(trial, said) > 0, "health does not tell of the flood", ARRIVES_S)
         flips = len(turned) * times
         return trial.settle(

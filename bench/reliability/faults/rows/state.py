@@ -147,7 +147,7 @@ def two_daemons(times: int) -> Outcome:
 
 
 def big_reload(times: int) -> Outcome:
-    """SIGHUP with a stock list of 100,000 EPCs; systemd's watchdog has to hear of the daemon all the time.
+    """SIGHUP with a stock list of 100,000 EPCs; systemd's watchdog has to be reached all the time.
 
     What reads the list is held up for longer than the watchdog waits, as it would be on a slow machine.
     """
@@ -165,7 +165,7 @@ def big_reload(times: int) -> Outcome:
             worst_s = max(worst_s, time.monotonic() - began_s)
             trial.say(AWAY)
             silence_s = systemd.longest_silence_s(began_s)
-            assert silence_s < WATCHDOG_S, f"the watchdog heard nothing for {silence_s:.0f} s"
+            assert silence_s < WATCHDOG_S, f"the watchdog received nothing for {silence_s:.0f} s"
         said = f"in force after {worst_s:.1f} s, watchdog silent for {silence_s:.1f} s at most"
         outcome = trial.settle("reload with 100,000 EPCs", times, said)
         return msgspec.structs.replace(outcome, recovery_s=round(worst_s, 2))
@@ -252,7 +252,7 @@ def secret_in_uri(times: int) -> Outcome:
         trial.start()
         for _ in range(times):
             trial.say(AWAY)
-            wait_for(lambda: _cameras_heard(trial) == len(SECRET_URIS), "no word of the cameras", ARRIVES_S)
+            wait_for(lambda: _cameras_told(trial) == len(SECRET_URIS), "no word of the cameras", ARRIVES_S)
             for name in ("doctor", "config check"):
                 _ask(trial, name)
         checked = _ask(trial, "config check")
@@ -276,7 +276,7 @@ def _files(trial: Trial) -> list[Path]:
     ]
 
 
-def _cameras_heard(trial: Trial) -> int:
+def _cameras_told(trial: Trial) -> int:
     with closing(sqlite3.connect(f"file:{trial.receive.path}?mode=ro", uri=True)) as db:
         query = "SELECT count(DISTINCT substr(key, 1, 18)) FROM events WHERE key LIKE 'health:camera:%'"
         return int(db.execute(query).fetchone()[0])

@@ -18,7 +18,7 @@ from contract import wire
 from testing.delivery.account import Promises
 from testing.delivery.notified import Notified
 from testing.delivery.plaza import Plaza
-from testing.delivery.wire_level import Heard, client
+from testing.delivery.wire_level import MqttRecorder, client
 from testing.waiting import until, wait_for
 
 AWAY = 60
@@ -145,16 +145,16 @@ def forged_ack(times: int) -> Outcome:
                 forger.publish(topic, b'{"seq":9007199254740991}', qos=0)
 
         threads = [threading.Thread(target=forge, daemon=True)]
-        with Heard(trial.broker.port, [wire.topic(trial.origin, "status")]) as heard:
+        with MqttRecorder(trial.broker.port, [wire.topic(trial.origin, "status")]) as received:
             for thread in threads:
                 thread.start()
             try:
                 trial.start()
                 for number in range(times):
                     trial.say(AWAY)
-                    _claim_to_have_more(forger, topic, heard, is_first=number == 0)
+                    _claim_to_have_more(forger, topic, received, is_first=number == 0)
                     trial.say(AWAY)
-                    forger.publish(topic, _forged(heard, incarnations=True), qos=1)
+                    forger.publish(topic, _forged(received, incarnations=True), qos=1)
                     trial.say(AWAY)
                     trial.arrived()
             finally:
@@ -164,22 +164,22 @@ def forged_ack(times: int) -> Outcome:
         return trial.settle("forged acknowledgements", times, said)
 
 
-def _forged(heard: Heard, incarnations: bool, **more: int) -> bytes:
+def _forged(received: MqttRecorder, incarnations: bool, **more: int) -> bytes:
     """An acknowledgement of more than there is, in the name of the stream that the status tells of; with its
     incarnation nothing but its number is wrong."""
-    status = msgspec.json.decode(heard.on("status")[-1])
+    status = msgspec.json.decode(received.on("status")[-1])
     told = {"incarnations": {status.get("incarnation", ""): 0}} if incarnations else {}
     return msgspec.json.encode({"seq": MOST, "stream": status.get("stream", ""), **told, **more})
 
 
-def _claim_to_have_more(forger: object, topic: str, heard: Heard, is_first: bool) -> None:
+def _claim_to_have_more(forger: object, topic: str, received: MqttRecorder, is_first: bool) -> None:
     """Say that events have come which the box never had: once, it goes on as a new stream for that."""
-    before = msgspec.json.decode(heard.on("status")[-1]).get("stream", "")
-    payload = _forged(heard, incarnations=False, last=MOST)
+    before = msgspec.json.decode(received.on("status")[-1]).get("stream", "")
+    payload = _forged(received, incarnations=False, last=MOST)
     forger.publish(topic, payload, qos=1).wait_for_publish(10.0)  # type: ignore[attr-defined]
     if is_first:
         wait_for(
-            lambda: msgspec.json.decode(heard.on("status")[-1]).get("stream", "") != before,
+            lambda: msgspec.json.decode(received.on("status")[-1]).get("stream", "") != before,
             "the box does not notice that somebody has seen more than there is",
             ARRIVES_S,
         )

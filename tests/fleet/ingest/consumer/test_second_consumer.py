@@ -20,8 +20,8 @@ from testing.rig import (
     ORIGIN,
     DeliveryLimits,
     Device,
-    Heard,
     LocalBroker,
+    MqttRecorder,
     OutboxLimits,
     Promises,
     RawClient,
@@ -47,7 +47,7 @@ class Consumer:
             str(db),
         ]
         self._process: subprocess.Popen[str] | None = None
-        self._heard = Heard(port, [f"{TOPIC}/ack"])
+        self._heard = MqttRecorder(port, [f"{TOPIC}/ack"])
         self.start()
 
     def start(self) -> None:
@@ -272,7 +272,10 @@ def test_duplicates_unknown_kinds_and_bad_events_in_a_batch_leave_nothing_open(
 def test_what_is_missing_is_asked_for_and_a_gap_of_another_stream_settles_nothing(
     consumer: Consumer, broker: LocalBroker
 ) -> None:
-    with RawClient(broker.port, "theirs") as device, Heard(broker.port, [f"{TOPIC}/replay"]) as replays:
+    with (
+        RawClient(broker.port, "theirs") as device,
+        MqttRecorder(broker.port, [f"{TOPIC}/replay"]) as replays,
+    ):
         device.publish(f"{TOPIC}/status", online(9), retain=True)
         batch = [event(1), event(4, kind="gap", from_seq=2, to_seq=3, of_stream="before")]
         assert until(lambda: consumer.prefix("theirs") == 0, PATIENCE_S)
