@@ -153,8 +153,8 @@ class Heatmap(Fact, frozen=True, kw_only=True, tag="heatmap"):
 class Flip(Fact, frozen=True, kw_only=True, tag="flip"):
     """A tag was turned over or picked; `sku` and `fixture` are None where the shop has no such tag listed."""
 
-    reader: Annotated[str, about("the RFID reader that heard it, as in store.yaml", "racks")]
-    antenna: Annotated[int, about("the reader's antenna that heard it best, from 1", 2, "1")]
+    reader: Annotated[str, about("the RFID reader that read it, as in store.yaml", "racks")]
+    antenna: Annotated[int, about("the reader's antenna that read it best, from 1", 2, "1")]
     epc: Epc
     sku: Sku
     fixture: Fixture

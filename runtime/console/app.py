@@ -24,7 +24,7 @@ from runtime.console.live import Live
 from runtime.console.measuring.pages import CalibratePages
 from runtime.console.pictures import BOUNDARY, MAX_VIEWERS, CameraPictures
 from runtime.console.plan import DRAWING, plan_of
-from runtime.console.radio.hearing import Hearing
+from runtime.console.radio.antennas import AntennaReport
 from runtime.console.radio.pages import RadioPages
 from runtime.console.shown import Setup, ShownStore
 from runtime.daybook.daybook import Daybook
@@ -87,7 +87,7 @@ class ShopPages:
         editor = ShopEditor(file, reload)
         self._draw = DrawPages(self._pages, editor, lambda: self.shown, self._configuration_fault, zone)
         self._calibrate = CalibratePages(self._pages, self.pictures, lambda: self.shown, editor)
-        self.radio = Hearing()
+        self.radio = AntennaReport()
         self._radio = RadioPages(self._pages, self.radio, self.live, lambda: self.shown, now)
         self._today = TodayPages(self._pages, self.live, lambda: self.shown, zone, now, setup)
 

@@ -94,7 +94,7 @@ def _antenna(name: str, port: int, values: Mapping[str, float]) -> AntennaWords:
     return (
         AntennaWords(name, f"{rate:.0f}/s", "good")
         if rate > 0
-        else AntennaWords(name, "hears nothing", "fair")
+        else AntennaWords(name, "reads nothing", "fair")
     )
 
 

@@ -1,4 +1,4 @@
-"""What the subscriber has heard so far: the latest revision of every fact, and health by process."""
+"""What the subscriber has received so far: the latest revision of every fact, and health by process."""
 
 from __future__ import annotations
 

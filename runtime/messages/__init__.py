@@ -6,7 +6,7 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
     camera <-> vision       FrameReady, FrameDone
     vision  -> store        PersonsSeen (FramesMissed the store makes itself, of the health of cameras)
     reader  -> store        TagFlip, TagPresence
-    reader  -> console      ReaderHeard
+    reader  -> console      ReaderReads
     store   -> uplink       Committed
     store   -> console      Committed, FloorNow, CameraNow
     console -> store        WatchRequest
@@ -32,12 +32,12 @@ from runtime.messages.sockets import (
     receive,
     send,
 )
-from runtime.messages.tags import AntennaHeard, ReaderHeard, TagFlip, TagPresence
+from runtime.messages.tags import AntennaReads, ReaderReads, TagFlip, TagPresence
 
 __all__ = [
     "MAX_FDS",
     "MAX_RECORD_BYTES",
-    "AntennaHeard",
+    "AntennaReads",
     "Attach",
     "CameraNow",
     "Committed",
@@ -56,7 +56,7 @@ __all__ = [
     "PeerGone",
     "Person",
     "PersonsSeen",
-    "ReaderHeard",
+    "ReaderReads",
     "ReloadWanted",
     "Stop",
     "TagFlip",

@@ -17,7 +17,7 @@ class TagFlip(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class TagPresence(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """A tag was heard by an antenna from `first_s` to `last_s`; `gone` once it is no longer heard."""
+    """A tag was read by an antenna from `first_s` to `last_s`; `gone` once it is no longer read."""
 
     reader: str
     antenna: int
@@ -28,7 +28,7 @@ class TagPresence(msgspec.Struct, frozen=True, tag=True, array_like=True):
     gone: bool = False
 
 
-class AntennaHeard(msgspec.Struct, frozen=True, array_like=True):
+class AntennaReads(msgspec.Struct, frozen=True, array_like=True):
     """One antenna in the last `seconds` of its record: see `rfid_reader.survey.AntennaSurvey`."""
 
     port: int
@@ -39,18 +39,18 @@ class AntennaHeard(msgspec.Struct, frozen=True, array_like=True):
     elsewhere: int = 0
 
 
-class ReaderHeard(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """What a reader's antennas have heard: `reads` are of `seconds`, tags of the last minutes.
+class ReaderReads(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What a reader's antennas have read: `reads` are of `seconds`, tags of the last minutes.
 
     `shared` are tags that several antennas have: EPC, then port, reads and mean RSSI in dBm of each.
-    `stock` is how many tags the store lists one by one, `stock_heard` how many tags of its stock are heard.
+    `stock` is how many tags the store lists one by one, `stock_read` how many tags of its stock are read.
     """
 
     reader: str
     time_s: float
     seconds: float
-    antennas: tuple[AntennaHeard, ...]
+    antennas: tuple[AntennaReads, ...]
     tags: int = 0
     stock: int = 0
-    stock_heard: int = 0
+    stock_read: int = 0
     shared: tuple[tuple[str, tuple[tuple[int, int, float], ...]], ...] = ()

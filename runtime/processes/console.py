@@ -30,7 +30,7 @@ from runtime.messages import (
     HealthState,
     Message,
     PeerGone,
-    ReaderHeard,
+    ReaderReads,
     WatchRequest,
 )
 from runtime.processes.onlookers.store_line import StoreLine
@@ -69,7 +69,7 @@ class ConsoleProcess(Service):
     def __init__(self, control: socket.socket, spec: ConsoleSpec) -> None:
         super().__init__(control, "console", spec)
         self._spec = spec
-        self._store = StoreLine(self._hear_store)
+        self._store = StoreLine(self._receive)
         self._pages: ShopPages | None = None
         self._server: WebServer | None = None
         self._fault = ""
@@ -183,7 +183,7 @@ class ConsoleProcess(Service):
         cameras = () if self._pages is None else tuple(sorted(self._pages.pictures.wanted()))
         self._store.ask(WatchRequest(self._people_wanted, cameras))
 
-    def _hear_store(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         if self._pages is None or self._server is None:
             return
         if isinstance(message, FloorNow):
@@ -204,7 +204,7 @@ class ConsoleProcess(Service):
             sock.close()
 
     def _receive_survey(self, name: str) -> None:
-        """What a reader's antennas have heard."""
+        """What a reader's antennas have read."""
         while (sock := self._readers.get(name)) is not None:
             try:
                 message, fds = messages.receive(sock)
@@ -214,7 +214,7 @@ class ConsoleProcess(Service):
                 self._detach_reader(name)
                 return
             _close_all(fds)
-            if isinstance(message, ReaderHeard) and self._pages is not None and self._server is not None:
+            if isinstance(message, ReaderReads) and self._pages is not None and self._server is not None:
                 self._server.call(self._pages.radio.take, message)
 
     def _attach_camera(self, name: str, ring_fd: int, socket_fd: int) -> None:

@@ -28,7 +28,7 @@ from rfid_reader.survey import TagSurvey
 from rfid_reader.tuned_detector import detector_for
 from runtime.config import StoreConfig
 from runtime.config.epcs import canonical
-from runtime.messages import AntennaHeard, Health, HealthState, ReaderHeard, TagFlip, TagPresence
+from runtime.messages import AntennaReads, Health, HealthState, ReaderReads, TagFlip, TagPresence
 from runtime.processes.service import Service
 from runtime.processes.spec import Spec
 from runtime.processes.tag_limits import TagLimits
@@ -39,7 +39,7 @@ MAX_BATCHES = 256
 ADVANCE_EVERY_S = 0.25
 SURVEY_EVERY_S = 5.0
 LEAVE_S = 1.5
-"""How long the session may take to say goodbye; the reads it hears until then are judged."""
+"""How long the session may take to say goodbye; the reads that come until then are judged."""
 
 log = logging.getLogger(__name__)
 _latest_stock: list[tuple[StoreConfig, tuple[bytes, tuple[str, ...]]]] = []
@@ -164,19 +164,19 @@ class ReaderProcess(Service):
         self._pass_on(self._detector.advance(now_s), self._presence.advance(now_s))
 
     def _tell_console(self) -> None:
-        """What the antennas hear, where pages show it."""
+        """What the antennas read, where pages show it."""
         now_s = time.monotonic()
         seconds, self._surveyed_s = now_s - self._surveyed_s, now_s
         if not self._console.has_peer:
             return
         found = self._survey.ask(self.clock.now())
         antennas = tuple(
-            AntennaHeard(one.port, one.reads, one.bands, one.tags, one.louder_elsewhere, one.elsewhere)
+            AntennaReads(one.port, one.reads, one.bands, one.tags, one.louder_elsewhere, one.elsewhere)
             for one in found.antennas
         )
         shared = tuple((tag.epc, tag.heard) for tag in found.shared)
         self._console.put(
-            ReaderHeard(
+            ReaderReads(
                 self._spec.name,
                 self.clock.now(),
                 seconds,

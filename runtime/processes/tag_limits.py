@@ -25,7 +25,7 @@ class TagLimits:
         found = []
         if now_s - self._waited_s < LASTS_S:
             found.append(
-                "more tags are heard than can be followed, many of them once (ghost reads, or invented "
+                "more tags are read than can be followed, many of them once (ghost reads, or invented "
                 f"EPCs): those that are read again within {AGAIN_S:g} s and those on sale are judged"
             )
         if now_s - self._refused_s < LASTS_S:

@@ -91,7 +91,7 @@ def expected_live(told: Told, config: StoreConfig) -> dict[str, str]:
     found["reader ceiling"] = f"{reader.values['reads_per_s']:.0f} reads a second"
     for antenna in config.readers[0].antennas:
         rate = reader.values.get(f"antenna_{antenna.port}_reads_per_s", 0.0)
-        found[f"antenna {antenna.name}"] = f"{rate:.0f}/s" if rate else "hears nothing"
+        found[f"antenna {antenna.name}"] = f"{rate:.0f}/s" if rate else "reads nothing"
     zone = ZoneInfo(config.site.timezone)
     shown = [event for event in told.events if isinstance(event.fact, (Visit, Dwell, Interaction, TryOn))]
     for event in shown[-8:]:

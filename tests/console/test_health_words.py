@@ -96,7 +96,7 @@ def test_an_antenna_that_hears_nothing_is_named(shown: ShownStore) -> None:
         "reader:ceiling", "reading", reads_per_s=9.0, antenna_1_reads_per_s=9.0, antenna_2_lost=1.0
     )
     (device,) = [one for one in devices(shown, {"reader:ceiling": reader}, NOW_S) if one.kind == "reader"]
-    assert [part.words for part in device.parts] == ["9/s", "not connected", "hears nothing", "hears nothing"]
+    assert [part.words for part in device.parts] == ["9/s", "not connected", "reads nothing", "reads nothing"]
     assert device.level == "fair"
 
 

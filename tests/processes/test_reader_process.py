@@ -104,11 +104,11 @@ def test_presence_in_a_fitting_room_waits_for_a_store_that_is_away(
     bench.wait_for(lambda: any(health.values.get("reads_per_s", 0) > 0 for health in bench.health))
     time.sleep(3.0)
     store = bench.attach_store()
-    heard: list[Message] = []
+    received: list[Message] = []
 
     def all_three() -> bool:
-        heard.extend(drain(store))
-        return {one.epc for one in heard if isinstance(one, TagPresence)} == {
+        received.extend(drain(store))
+        return {one.epc for one in received if isinstance(one, TagPresence)} == {
             f"e280689400000000000000{number:02x}" for number in (1, 2, 3)
         }
 
@@ -219,9 +219,9 @@ def test_a_box_too_slow_for_its_reader_still_says_how_it_is(
     monkeypatch.setattr(FittingRooms, "feed", slow)
     bench = Bench(simulated.port)
     bench.wait_for(lambda: any(health.values.get("reads_judged", 0) > 0 for health in bench.health))
-    judged, heard = bench.health[-1].values["reads_judged"], len(bench.health)
+    judged, received = bench.health[-1].values["reads_judged"], len(bench.health)
     began_s = time.monotonic()
-    bench.wait_for(lambda: len(bench.health) >= heard + 3)
+    bench.wait_for(lambda: len(bench.health) >= received + 3)
     assert time.monotonic() - began_s < 10.0, "more is read than can be judged, and it speaks all the same"
     bench.wait_for(lambda: bench.health[-1].values["reads_judged"] > judged)
     monkeypatch.setattr(FittingRooms, "feed", usual)

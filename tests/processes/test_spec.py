@@ -57,9 +57,9 @@ def test_the_log_level_changes_while_a_process_runs(root_level: logging.Logger, 
     messages.send(ours, Configure(logging.ERROR), (fd,))
     os.close(fd)
     line = ControlLine(theirs)
-    heard: list[messages.Message] = []
-    line.receive(lambda message, fds: bool(heard.append(message)))
-    assert heard == [Configure(logging.ERROR)]
+    received: list[messages.Message] = []
+    line.receive(lambda message, fds: bool(received.append(message)))
+    assert received == [Configure(logging.ERROR)]
     assert root_level.level == logging.ERROR
     ours.close()
     theirs.close()

@@ -1,1 +1,1 @@
-"""RFID, as the pages show it: `hearing` keeps the last minutes and judges them, `pages` shows them."""
+"""RFID, as the pages show it: `antennas` keeps the last minutes and judges them, `pages` shows them."""

@@ -1,4 +1,4 @@
-"""What the antennas hear, in words: not connected, deaf, weak, or aimed at another rack (pure)."""
+"""What the antennas read, in words: not connected, deaf, weak, or aimed at another rack (pure)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contract.facts import ProcessHealth
 from runtime.config.sections import Antenna
 from runtime.console.shown import ShownStore
 from runtime.daybook.states import Level
-from runtime.messages import AntennaHeard, ReaderHeard
+from runtime.messages import AntennaReads, ReaderReads
 
 KEPT = 60
 """Surveys of a reader, of some seconds each."""
 STALE_S = 30.0
 SILENT = 6
-"""Surveys without a read: the antenna hears nothing."""
+"""Surveys without a read: the antenna reads nothing."""
 FEW_TAGS = 5
 """By fewer nothing is said of where an antenna is aimed."""
 MOST = 0.9
-"""Of an antenna's tags: so many are heard better elsewhere, and it has hardly any of its own. In a small shop
-all antennas hear all tags, and each has a third of them, or a quarter."""
+"""Of an antenna's tags: so many are read better elsewhere, and it has hardly any of its own. In a small shop
+all antennas read all tags, and each has a third of them, or a quarter."""
 WEAK = 0.85
 """Of its reads: so many are weak or faint, and it is far from its rack."""
 
@@ -53,24 +53,24 @@ class SharedLine:
 
 @dataclass(frozen=True)
 class ReaderLines:
-    """One reader; `never_heard` of the tags that the store lists one by one, None where it lists none."""
+    """One reader; `never_read` of the tags that the store lists one by one, None where it lists none."""
 
     name: str
     antennas: tuple[AntennaLine, ...]
     tags: int | None
-    never_heard: int | None
+    never_read: int | None
     shared: tuple[SharedLine, ...]
 
 
-class Hearing:
+class AntennaReport:
     """The last surveys of every reader. Used by the server's loop."""
 
     def __init__(self) -> None:
-        self._surveys: dict[str, deque[ReaderHeard]] = {}
+        self._surveys: dict[str, deque[ReaderReads]] = {}
 
-    def take(self, heard: ReaderHeard) -> None:
+    def take(self, survey: ReaderReads) -> None:
         """One more survey."""
-        self._surveys.setdefault(heard.reader, deque(maxlen=KEPT)).append(heard)
+        self._surveys.setdefault(survey.reader, deque(maxlen=KEPT)).append(survey)
 
     def lines(
         self, shown: ShownStore, health: Mapping[str, ProcessHealth], now_s: float
@@ -91,20 +91,20 @@ class Hearing:
             return ReaderLines(name, lines, None, None, ())
         places = {one.port: one for one in antennas}
         shared = []
-        for epc, heard in latest.shared:
-            racks = {_covers(places[port]) for port, _, _ in heard if port in places}
+        for epc, readings in latest.shared:
+            racks = {_covers(places[port]) for port, _, _ in readings if port in places}
             if len(racks) > 1:
-                where = [(_named(places, port), reads, rssi_dbm) for port, reads, rssi_dbm in heard]
+                where = [(_named(places, port), reads, rssi_dbm) for port, reads, rssi_dbm in readings]
                 shared.append(SharedLine(epc, tuple(where)))
-        never = max(0, latest.stock - latest.stock_heard) if latest.stock else None
+        never = max(0, latest.stock - latest.stock_read) if latest.stock else None
         return ReaderLines(name, lines, latest.tags, never, tuple(shared))
 
 
 def _antenna(
     antenna: Antenna,
     all_antennas: list[Antenna],
-    surveys: list[ReaderHeard],
-    latest: ReaderHeard | None,
+    surveys: list[ReaderReads],
+    latest: ReaderReads | None,
     health: ProcessHealth | None,
 ) -> AntennaLine:
     counts = [next((one for one in survey.antennas if one.port == antenna.port), None) for survey in surveys]
@@ -134,7 +134,7 @@ def _antenna(
 def _verdict(
     antenna: Antenna,
     all_antennas: list[Antenna],
-    counts: list[AntennaHeard | None],
+    counts: list[AntennaReads | None],
     is_told: bool,
     health: ProcessHealth | None,
     bands: list[float],
@@ -144,21 +144,21 @@ def _verdict(
     if not is_told:
         return "unknown", "nothing has been told of it yet"
     if all(one is None or one.reads == 0 for one in counts[-SILENT:]):
-        return "bad", "hears nothing: is there a tag near it, and is its cable whole?"
+        return "bad", "reads nothing: is there a tag near it, and is its cable whole?"
     return _by_tags(antenna, all_antennas, counts[-1], bands)
 
 
 def _by_tags(
-    antenna: Antenna, all_antennas: list[Antenna], now: AntennaHeard | None, bands: list[float]
+    antenna: Antenna, all_antennas: list[Antenna], now: AntennaReads | None, bands: list[float]
 ) -> tuple[Level, str]:
     if now is None or now.tags < FEW_TAGS:
-        return "good", "hears few tags"
+        return "good", "reads few tags"
     other = next((one for one in all_antennas if one.port == now.elsewhere), None)
     if other is not None and now.louder_elsewhere >= MOST * now.tags and _covers(other) != _covers(antenna):
-        return "fair", f"hears mostly tags that {other.name} hears better: turn it, or lower its power"
+        return "fair", f"reads mostly tags that {other.name} reads better: turn it, or lower its power"
     if bands[2] + bands[3] >= WEAK:
-        return "fair", "hears its tags weakly: bring it nearer, or raise its power"
-    return "good", "hears its rack"
+        return "fair", "reads its tags weakly: bring it nearer, or raise its power"
+    return "good", "reads its rack"
 
 
 def _covers(antenna: Antenna) -> str:

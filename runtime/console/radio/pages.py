@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from runtime.console.live import Live
-from runtime.console.radio.hearing import Hearing
+from runtime.console.radio.antennas import AntennaReport
 from runtime.console.shown import ShownStore
 from web.access import Access
 from web.pages import Pages
@@ -23,13 +23,13 @@ class RadioPages:
     def __init__(
         self,
         pages: Pages,
-        hearing: Hearing,
+        report: AntennaReport,
         live: Live,
         shown: Callable[[], ShownStore],
         now: Callable[[], float],
     ) -> None:
         self._pages = pages
-        self._hearing = hearing
+        self._report = report
         self._live = live
         self._shown = shown
         self._now = now
@@ -40,7 +40,7 @@ class RadioPages:
 
     async def _page(self, request: Request) -> Response:
         await self._live.read()
-        readers = self._hearing.lines(self._shown(), self._live.daybook.health(), self._now())
+        readers = self._report.lines(self._shown(), self._live.daybook.health(), self._now())
         part = "hx-request" in request.headers
         return self._pages.render(
             request, "rfid_lines.html" if part else "rfid.html", 200, readers=readers, spark=spark

@@ -28,7 +28,7 @@ class Neighbour(Service):
         self.shop = ShopNow(layout)
         zone = ZoneInfo(layout.timezone)
         self._events = Following(layout.outbox, lambda now_s: local_day(now_s, zone)[0], KINDS)
-        self._store = StoreLine(self._hear_store)
+        self._store = StoreLine(self._receive)
         self._store.ask(WatchRequest(True))
         self.has_read = False
         """Since the process began."""
@@ -60,6 +60,6 @@ class Neighbour(Service):
         self._events.close()
         super().finish()
 
-    def _hear_store(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         if isinstance(message, FloorNow):
             self.take_people(message)

@@ -1,4 +1,4 @@
-"""The other end of a `ConsoleLine`: what an onlooker wants to know of the store process, and hears of it."""
+"""The other end of a `ConsoleLine`: what the console or a neighbour wants to know of the store process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 
 class StoreLine:
-    """The store process may be away; each one that comes is asked anew. `hear` takes what it says."""
+    """The store process may be away; each one that comes is asked anew. `receive` takes what it says."""
 
-    def __init__(self, hear: Callable[[Message], None]) -> None:
-        self._hear = hear
+    def __init__(self, receive: Callable[[Message], None]) -> None:
+        self._take = receive
         self._sock: socket.socket | None = None
         self._wanted = self._asked = NOTHING
 
@@ -41,7 +41,7 @@ class StoreLine:
 
     def inputs(self) -> list[Input]:
         """Its socket, while it is there."""
-        return [] if self._sock is None else [(self._sock.fileno(), self._receive)]
+        return [] if self._sock is None else [(self._sock.fileno(), self._read)]
 
     def ask(self, wanted: WatchRequest) -> None:
         """What is to be told from now on."""
@@ -57,7 +57,7 @@ class StoreLine:
         else:
             self._asked = wanted
 
-    def _receive(self) -> None:
+    def _read(self) -> None:
         while self._sock is not None:
             try:
                 message, fds = messages.receive(self._sock)
@@ -71,5 +71,5 @@ class StoreLine:
                 continue
             for fd in fds:
                 os.close(fd)
-            self._hear(message)
+            self._take(message)
         self.ask(self._wanted)

@@ -78,12 +78,12 @@ class Silence:
     """How long a process has said nothing, and how much of that it spent waiting for a CPU."""
 
     def __init__(self) -> None:
-        self._heard_s = -math.inf
+        self._message_s = -math.inf
         self._wait = ProcessorWait()
         self._starved_s = 0.0
 
     def too_long(self, pid: int, last_message_s: float, now_s: float, limit_s: float) -> str:
-        """Why it is thought to hang, if it was heard last at `last_message_s`; empty where it is not.
+        """Why it is thought to hang, if its last message came at `last_message_s`; empty where it is not.
 
         To be asked many times within `limit_s`: its waiting is seen in the later half of it.
         """
@@ -91,8 +91,8 @@ class Silence:
         if silent_s <= limit_s / 2:
             return ""
         waited_s = self._wait.since_last_look(pid, now_s)
-        if last_message_s != self._heard_s:
-            self._heard_s, self._starved_s = last_message_s, 0.0
+        if last_message_s != self._message_s:
+            self._message_s, self._starved_s = last_message_s, 0.0
         else:
             self._starved_s += waited_s
         if silent_s - self._starved_s <= limit_s and silent_s <= MAX_TIMEOUT_FACTOR * limit_s:

@@ -42,7 +42,7 @@ class ForkServerError(TagsightError):
 
 @dataclass(frozen=True)
 class Started:
-    """The child of this ticket runs. `pidfd` belongs to who hears of it; None where the kernel has none."""
+    """The child of this ticket runs. `pidfd` belongs to who receives this; None where the kernel has none."""
 
     ticket: int
     pid: int

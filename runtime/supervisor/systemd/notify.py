@@ -33,7 +33,7 @@ class Notifier:
 
 
 def watchdog_interval_s() -> float | None:
-    """How often systemd wants to hear WATCHDOG=1: half of `$WATCHDOG_USEC`, None if it does not."""
+    """How often systemd wants to receive WATCHDOG=1: half of `$WATCHDOG_USEC`, None if it does not."""
     usec = os.environ.get("WATCHDOG_USEC", "")
     pid = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not usec.isdigit() or pid != str(os.getpid()):

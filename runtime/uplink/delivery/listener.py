@@ -26,7 +26,7 @@ RENEW_EVERY_S = 60.0
 class Listener:
     """Judges each message for one connection of one stream.
 
-    `has_met` once a status under this name was heard; while not `is_announced`, a retained one may be the
+    `has_met` once a status under this name was received; while not `is_announced`, a retained one may be the
     predecessor's. Raises OutboxError where the writer has not begun the new stream that was asked for, or
     that this device's new name asks for.
     """

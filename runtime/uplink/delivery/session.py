@@ -116,7 +116,7 @@ class Session:
             )
 
     def _meet(self) -> None:
-        """Before anything is sent: hear what was last said under this name."""
+        """Before anything is sent: receive what was last said under this name."""
         deadline_s = time.monotonic() + MEETING_S
         while not self._listener.has_met and (left_s := deadline_s - time.monotonic()) > 0:
             for event in self._link.poll(min(left_s, QUIET_S)):

@@ -10,7 +10,7 @@ class DeliveryStats:
     """What the sender did so far and where it stands; written by its thread, read by health.
 
     `renewed_s`, `refused_s` and `namesake_s` say when, in monotonic seconds, this outbox last began a new
-    stream, an acknowledgement was last refused, and another device was last heard under this name.
+    stream, an acknowledgement was last refused, and another device was last seen under this name.
     """
 
     connected: bool = False

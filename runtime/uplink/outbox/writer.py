@@ -3,7 +3,7 @@
 `append` numbers facts and hands them to a thread that commits them in groups: one fsync for up to
 `group_events` events, no later than `group_delay_s` after the first. What a power cut can cost is what was
 appended and not yet committed: at most two groups (one on its way to the disk, one filling). With
-`group_events=1` append returns once the event is on disk. Nobody hears of an event before that: `on_commit`
+`group_events=1` append returns once the event is on disk. Nobody is told of an event before that: `on_commit`
 tells.
 
 A `seq` that was never committed was never seen by anyone and is used again after a restart.
