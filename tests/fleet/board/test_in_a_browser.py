@@ -28,7 +28,6 @@ pytestmark = pytest.mark.slow
 SITE, ZONE, DAY = "s0001", "Europe/Berlin", "2026-10-27"
 """The second day of that shop's winter time; the shop has two doors."""
 PATHS = ("", "day", "week", "garments", "floor", "time-outs", "quality")
-REPO = Path(__file__).parents[3]
 
 
 @dataclass
