@@ -41,6 +41,9 @@ SURVEY_EVERY_S = 5.0
 LEAVE_S = 1.5
 """How long the session may take to say goodbye; the reads that come until then are judged."""
 
+PASSING = (HealthState.CONNECTING, HealthState.CONFIGURING)
+"""On the way to reading or waiting."""
+
 log = logging.getLogger(__name__)
 _latest_stock: list[tuple[StoreConfig, tuple[bytes, tuple[str, ...]]]] = []
 
@@ -107,6 +110,7 @@ class ReaderProcess(Service):
         self._surveyed_s = time.monotonic()
         self._reads_dropped = 0
         self._remarks: set[str] = set()
+        self._logged = ""
         self._tag_limits = TagLimits()
         self._flips = 0
         self._reads_judged = 0
@@ -206,6 +210,15 @@ class ReaderProcess(Service):
                 name, one.antenna, one.epc, one.start_s, one.end_s, one.reads, not one.open
             )
             self._store.put(presence)
+
+    def report(self) -> None:
+        """Report health; log it where the reader comes to read, or to wait for another reason than before."""
+        health = self.health()
+        shown = f"{health.state} {self._session.health().detail}".strip()
+        if health.state not in PASSING and (kind := re.sub(r"\d+", "", shown)) != self._logged:
+            log.info("%s: %s", self._spec.name, shown)
+            self._logged = kind
+        self.control.report(health)
 
     def health(self) -> Health:
         """How the reader is."""

@@ -151,6 +151,27 @@ def test_a_reader_that_is_not_there_is_said_and_stop_still_works() -> None:
     assert not bench.thread.is_alive()
 
 
+def test_the_log_says_when_it_reads_and_when_it_waits(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "runtime.processes.reader")
+
+    def logged() -> list[str]:
+        return [record.getMessage() for record in caplog.records]
+
+    (tmp_path / "room.yaml").write_text(SCENARIO)
+    with SimulatedReader(tmp_path / "room.yaml") as simulated:
+        bench = Bench(simulated.port)
+        bench.wait_for(lambda: "r: reading" in logged())
+        bench.wait_for(lambda: len(bench.health) > 5)
+    bench.wait_for(lambda: any(line.startswith("r: waiting reader r: ") for line in logged()))
+    bench.wait_for(lambda: bench.health[-1].values["connects"] >= 3)
+    messages.send(bench.control, Stop())
+    bench.thread.join(5.0)
+    assert logged().count("r: reading") == 1
+    assert len(set(logged())) == len(logged()) <= 4, "each reason once, not each attempt"
+
+
 def test_the_process_ends_with_its_supervisor(simulated: SimulatedReader) -> None:
     bench = Bench(simulated.port)
     bench.wait_for(lambda: bool(bench.health))

@@ -44,9 +44,20 @@ def starved() -> Iterator[int]:
         process.wait()
 
 
+def until_it_sleeps(pid: int) -> None:
+    """A process that begins works, and on a busy machine waits for a processor for long."""
+    deadline_s, used_s, slept = time.monotonic() + 60.0, -1.0, 0
+    while slept < 4 and time.monotonic() < deadline_s:
+        now = activity_of(pid)
+        slept = slept + 1 if now.used_s == used_s and not now.ready else 0
+        used_s = now.used_s
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def asleep() -> Iterator[int]:
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    until_it_sleeps(process.pid)
     yield process.pid
     process.kill()
     process.wait()
