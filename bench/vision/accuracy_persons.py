@@ -35,15 +35,17 @@ def as_dict(reid: list[ReidRating], action: list[ActionRating]) -> dict[str, Any
 
 def show(reid: list[ReidRating], action: list[ActionRating]) -> None:
     """Two tables, and what was owed."""
-    table = Table("re-identification", "on", "numbers", "queries", "rank-1", "mAP")
+    columns = ("on", "numbers", "queries", "rank-1", "mAP", "likeness of one", "of two")
+    table = Table("re-identification", *columns)
     for who in reid:
-        reached = (f"{who.rank1:.3f}", f"{who.mean_ap:.3f}")
-        table.add_row(who.name, who.data, str(who.numbers), str(who.queries), *reached)
+        spreads = (f"{each.mean:.2f} sd {each.sd:.2f}" for each in (who.same, who.different))
+        reached = f"{who.rank1:.3f}", f"{who.mean_ap:.3f}"
+        table.add_row(who.name, who.data, str(who.numbers), str(who.queries), *reached, *spreads)
     Console(width=max(100, Console().width)).print(table)
     for line in accuracy_reid.verdicts(reid):
         click.echo(line)
-    columns = ("precision", "recall", "average precision", "recall at precision 0.8")
-    table = Table("handling goods, by eye", "crops", "handling", *columns)
+    figures_of = ("precision", "recall", "average precision", "recall at precision 0.8")
+    table = Table("handling goods, by eye", "crops", "handling", *figures_of)
     for place in action:
         figures = (place.precision, place.recall, place.average_precision, place.recall_at_owed)
         table.add_row(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.evaluation.reid_teachers import teachers
-from engines.evaluation.retrieval import retrieve
+from engines.evaluation.retrieval import NO_SPREAD, LikenessSpread, retrieve
 from engines.inference.reid import GLOBAL_FEATURES, REID_WEIGHTS, PersonEmbedder
 from runtime.vision.track.appearance import colour_signatures
 
@@ -59,7 +59,8 @@ CLIPS = (PETS, TUD)
 
 @dataclass(frozen=True)
 class ReidRating:
-    """What one kind of vector reached; `numbers` is its length, `queries` how many crops had an answer."""
+    """What one kind of vector reached; `numbers` is its length, `queries` how many crops had an answer;
+    `same` and `different` say how likenesses of one person and of two spread."""
 
     name: str
     numbers: int
@@ -67,6 +68,8 @@ class ReidRating:
     rank1: float
     mean_ap: float
     data: str = PETS.name
+    same: LikenessSpread = NO_SPREAD
+    different: LikenessSpread = NO_SPREAD
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,15 @@ def rate(
     same = ids[:, None] == ids[None, :]
     near = np.abs(numbers[:, None] - numbers[None, :]) < apart
     found = retrieve(vectors, ids, vectors, ids, (same & near) | np.eye(len(ids), dtype=bool))
-    return ReidRating(name, vectors.shape[1], found.queries, found.rank1, found.mean_ap)
+    return ReidRating(
+        name,
+        vectors.shape[1],
+        found.queries,
+        found.rank1,
+        found.mean_ap,
+        same=found.same,
+        different=found.different,
+    )
 
 
 def verdicts(ratings: list[ReidRating]) -> list[str]:

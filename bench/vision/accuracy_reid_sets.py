@@ -74,7 +74,9 @@ def rate(
     skipped = (same & (asked.cameras[:, None] == there.cameras[None])) | (there.persons == JUNK)[None]
     rows = [_embedded(embedder, each.crops) for each in (asked, there)]
     found = retrieve(rows[0], asked.persons, rows[1], there.persons, skipped)
-    return ReidRating(name, embedder.size, found.queries, found.rank1, found.mean_ap, data)
+    return ReidRating(
+        name, embedder.size, found.queries, found.rank1, found.mean_ap, data, found.same, found.different
+    )
 
 
 def sightings(folder: Path) -> CameraSightings:

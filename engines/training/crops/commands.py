@@ -26,6 +26,12 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
             metavar="FOLDER",
             help="write the run's net as it stands into this folder as ONNX, with its manifest entry",
         )
+        if name == "reid-tune":
+            command.add_argument(
+                "--shares",
+                action="store_true",
+                help="what each share of the run is worth, on what is held out",
+            )
 
 
 def run(given: argparse.Namespace) -> None:
@@ -56,7 +62,20 @@ def _reid_tune(given: argparse.Namespace) -> None:
     from engines.training.crops.recipe import TuneRecipe, read_crop_recipe
 
     recipe = read_crop_recipe(given.config, TuneRecipe)
-    if given.export is not None:
+    if given.shares:
+        from engines.training.crops.tuning.shares import best_share, judge_shares
+
+        found = []
+        print("share  drawn rank-1  drawn mAP  real as before  real as the teachers")
+        for each in judge_shares(recipe):
+            found.append(each)
+            print(
+                f"{each.share:5.2f} {each.rank1:13.3f} {each.mean_ap:10.3f} {each.as_before:15.3f} "
+                f"{each.teachers:21.3f}",
+                flush=True,
+            )
+        print(f"share to take: {best_share(found):g}")
+    elif given.export is not None:
         from engines.training.crops.export import export_reid_tune
 
         export_reid_tune(recipe, given.config, given.export)

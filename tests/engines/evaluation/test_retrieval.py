@@ -31,3 +31,11 @@ def test_a_query_without_an_answer_does_not_count() -> None:
     found = retrieve(unit(5, 85, 60), np.array([1, 2, 3]), gallery, there, left_out)
     assert (found.queries, found.rank1, found.mean_ap) == (1, 1.0, 1.0)
     assert retrieve(unit(5), np.array([7]), gallery, there, left_out[:1]).queries == 0
+
+
+def test_likenesses_of_one_and_of_two_are_told_apart() -> None:
+    found = retrieve(
+        unit(0), np.array([1]), unit(0, 60, 90, 60), np.array([1, 1, 2, 2]), np.zeros((1, 4), bool)
+    )
+    assert (found.same.mean, found.same.sd) == (pytest.approx(0.75), pytest.approx(0.25))
+    assert (found.different.mean, found.different.sd) == (pytest.approx(0.25), pytest.approx(0.25))

@@ -8,7 +8,7 @@ cosines with a margin: Wang et al. 2018, CosFace) and the hardest of the batch (
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engines.evaluation.retrieval import retrieve
+from engines.evaluation.retrieval import Retrieval, retrieve
 from engines.models.reid import EMBEDDING, INPUT_HEIGHT, INPUT_WIDTH, EmbedderNet, fused, local
 from engines.training.crops.augment import Hardships, as_batch, augmented
 from engines.training.crops.gather import CropSet, inner
@@ -121,11 +121,8 @@ class TuneLesson:
         persons = np.unique(self._judged.persons)[:VALIDATED_PERSONS]
         rows = np.flatnonzero(np.isin(self._judged.persons, persons))
         vectors = embed(net.student, as_batch(self._judged.plain(rows.tolist()), (INPUT_WIDTH, INPUT_HEIGHT)))
-        cameras = np.unique([self._judged.cameras[row] for row in rows], return_inverse=True)[1]
-        names = self._judged.persons[rows]
-        found = retrieve(
-            vectors, names, vectors, names, (names[:, None] == names) & (cameras[:, None] == cameras)
-        )
+        cameras = [self._judged.cameras[row] for row in rows]
+        found = across_cameras(vectors, self._judged.persons[rows], cameras)
         real = np.flatnonzero(self._replay.held_out)
         real = real[:: max(1, len(real) // VALIDATED_REAL)]
         now = torch.from_numpy(embed(net.student, self._replay.pictures[real]))
@@ -160,6 +157,15 @@ class TuneLesson:
             for row, other in zip(rows.tolist(), others.tolist(), strict=True)
         ]
         return as_batch(views, (INPUT_WIDTH, INPUT_HEIGHT)), self._drawn.persons[rows]
+
+
+def across_cameras(
+    vectors: NDArray[np.float32], persons: NDArray[np.int64], cameras: Sequence[str]
+) -> Retrieval:
+    """How well unit vectors (n, k) find persons (n,) again before another camera."""
+    places = np.unique(cameras, return_inverse=True)[1]
+    before_it = (persons[:, None] == persons) & (places[:, None] == places)
+    return retrieve(vectors, persons, vectors, persons, before_it)
 
 
 def identity_loss(vectors: Tensor, classes: Tensor, persons: Tensor) -> Tensor:
@@ -204,7 +210,7 @@ def embed(net: EmbedderNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(np.concatenate(found), np.float32)
 
 
-def replay_of(recipe: TuneRecipe, net: EmbedderNet) -> KnownLooks:
+def known_looks(recipe: TuneRecipe, net: EmbedderNet) -> KnownLooks:
     """Views of real crops and what `net` says of them, or what an earlier call left in the run's folder."""
     crops = published_crops(recipe.data, recipe.run, recipe.crops_a_source, recipe.seed)
     mark = hashlib.sha256(recipe.start.read_bytes()).hexdigest()[:12]
@@ -232,6 +238,6 @@ def tuning(recipe: TuneRecipe) -> TrainingRun[TuneLearner]:
     torch.set_num_threads(recipe.threads)
     net = embedder_from_onnx(recipe.start).to(memory_format=torch.channels_last)
     drawn, judged = (drawn_crops(recipe.drawn, held_out, recipe.parts) for held_out in (False, True))
-    lesson = TuneLesson(recipe, drawn, judged, replay_of(recipe, net))
+    lesson = TuneLesson(recipe, drawn, judged, known_looks(recipe, net))
     learner = TuneLearner(net, int(drawn.persons.max()) + 1)
     return TrainingRun(recipe, learner, lesson)

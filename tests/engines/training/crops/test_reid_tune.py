@@ -19,6 +19,7 @@ from engines.training.crops.recipe import TuneRecipe, read_crop_recipe  # noqa: 
 from engines.training.crops.tuning import train as reid_tune  # noqa: E402
 from engines.training.crops.tuning.drawn import drawn_crops  # noqa: E402
 from engines.training.crops.tuning.reload import embedder_from_onnx  # noqa: E402
+from engines.training.crops.tuning.shares import ShareFigures, best_share  # noqa: E402
 from engines.training.crops.tuning.train import KnownLooks, TuneLearner, TuneLesson, embed, mixed  # noqa: E402
 from engines.training.synthetic.identities import DrawnCrop, DrawnPart, DrawnPerson  # noqa: E402
 
@@ -143,3 +144,11 @@ def test_weights_are_mixed_by_share() -> None:
     began = embedder_from_onnx(SHIPPED).state_dict()[name].clone()
     net = mixed(embedder_from_onnx(SHIPPED), average, 0.25)
     assert torch.allclose(net.state_dict()[name], began + 0.25, atol=1e-6)
+
+
+def test_the_largest_share_is_taken_that_still_sees_what_the_teachers_see() -> None:
+    figures = [
+        ShareFigures(share, 0.7, 0.6, 1.0, teachers)
+        for share, teachers in ((0.0, 0.80), (0.25, 0.81), (0.5, 0.795), (0.75, 0.785), (1.0, 0.76))
+    ]
+    assert best_share(figures) == 0.5
