@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.paced import parts
 from bench.paced.tap import TAP
 from tagsight.errors import TagsightError
 
@@ -28,6 +29,8 @@ class ProcessUsage(msgspec.Struct, frozen=True):
     time_s: float
     processor_s: dict[str, float]
     memory: dict[str, int]
+    parts_s: dict[str, parts.Seconds]
+    """Of that CPU time, by kind of process and part."""
 
 
 class TappedDaemon:
@@ -36,12 +39,14 @@ class TappedDaemon:
     def __init__(self, config: Path, folder: Path) -> None:
         self.log = folder / "daemon.log"
         self.records = folder / "records.jsonl"
+        self._parts = folder / "parts"
+        self._parts.mkdir()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bench.paced.daemon", str(config)],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, TAP: str(self.records)},
+                env={**os.environ, TAP: str(self.records), parts.FOLDER: str(self._parts)},
                 start_new_session=True,
             )
 
@@ -59,10 +64,10 @@ class TappedDaemon:
         for pid in _session(self._process.pid):
             kind = names[pid].partition(":")[0] if pid in names else REST
             with suppress(OSError, ValueError):
-                taken_s, own = _taken_s(pid), _own_memory(pid)
-                processor_s[kind] = processor_s.get(kind, 0.0) + taken_s
+                spent_s, own = taken_s(pid), _own_memory(pid)
+                processor_s[kind] = processor_s.get(kind, 0.0) + spent_s
                 memory[kind] = memory.get(kind, 0) + own
-        return ProcessUsage(now_s, processor_s, memory)
+        return ProcessUsage(now_s, processor_s, memory, parts.read(self._parts))
 
     def stop(self) -> None:
         """End it; nothing of its group is left."""
@@ -99,7 +104,8 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _taken_s(pid: int) -> float:
+def taken_s(pid: int) -> float:
+    """CPU time of a process so far."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 

@@ -20,6 +20,7 @@ class Street:
 
     uris: tuple[str, ...]
     line: Connection
+    pid: int
 
     def starts_s(self) -> list[float | None]:
         """When each showed its first picture to the viewer it has, UTC seconds; None before that."""
@@ -40,7 +41,8 @@ def street(film: Path, number: int, fps: float) -> Iterator[Street]:
     try:
         if not here.poll(ANSWER_WITHIN_S):
             raise TagsightError("the cameras do not start")
-        yield Street(tuple(here.recv()), here)
+        assert process.pid is not None
+        yield Street(tuple(here.recv()), here, process.pid)
     finally:
         here.close()
         process.join(5.0)

@@ -157,8 +157,12 @@ def _print(report: PacedReport) -> None:
         )
     Console(width=max(130, Console().width)).print(table)
     for one in report.results:
-        shares = ", ".join(f"{kind} {ms:.2f}" for kind, ms in one.processor_ms_by_kind.items())
-        click.echo(f"{one.cameras} cameras, {one.seconds:g} s: ms a frame: {shares}")
+        click.echo(f"{one.cameras} cameras, {one.seconds:g} s: ms of CPU a frame")
+        for kind, ms in one.processor_ms_by_kind.items():
+            within = ", ".join(
+                f"{part} {part_ms:.2f}" for part, part_ms in one.processor_ms_by_part[kind].items()
+            )
+            click.echo(f"  {kind} {ms:.2f}: {within}")
         for rule in one.broken:
             click.echo(f"  not carried: {rule}")
     click.echo(

@@ -11,7 +11,7 @@ MOST_P99_MS = 500.0
 MOST_GROWTH = 0.03
 """Of all processes' memory, from the second quarter of the window to the last."""
 MOST_LOSS = 0.01
-"""Of MOTA, against one camera alone."""
+"""Of MOTA and of visits, against one camera alone."""
 
 
 class PacedFigures(msgspec.Struct, frozen=True):
@@ -29,6 +29,9 @@ class PacedFigures(msgspec.Struct, frozen=True):
     capture_to_broker_ms: Percentiles | None
     """From a person's step across a line to the visit as a consumer of the broker gets it; None: no visit."""
     visits: int
+    """In and out through all entrances, those taken back aside."""
+    visits_alone: float
+    """What one camera alone counts in the same pictures, for all cameras together."""
     mota: float | None
     """The worst camera's; None where the clip has no truth beside it."""
     mota_alone: float | None
@@ -36,7 +39,11 @@ class PacedFigures(msgspec.Struct, frozen=True):
     processor_ms: float
     """Of all the daemon's processes, a frame."""
     processor_ms_by_kind: dict[str, float]
+    processor_ms_by_part: dict[str, dict[str, float]]
+    """The same by part of a frame's way."""
     cores_used: float
+    cores_for_cameras: float
+    """What the cameras themselves took beside that: a shop's cameras take nothing of the box."""
     memory_mb: float
     memory_growth: float
     load: float
@@ -57,3 +64,10 @@ def broken_rules(
     if mota is not None and mota_alone is not None and mota < mota_alone - MOST_LOSS:
         broken.append(f"MOTA is {mota:.3f} and {mota_alone:.3f} for one camera alone")
     return broken
+
+
+def broken_counts(cameras: int, visits: int, visits_alone: float) -> list[str]:
+    """As `broken_rules`, of visits: a window may cut one a camera, and of many 1 % may differ."""
+    if abs(visits - visits_alone) <= max(cameras, MOST_LOSS * visits_alone):
+        return []
+    return [f"{visits} visits were counted, and {visits_alone:.1f} by one camera alone in these pictures"]

@@ -54,6 +54,7 @@ def describe(
                 "name": f"{gate['name']} {place + 1}",
                 "line": _moved(gate["line"], moved),
                 "inside": _moved([gate["inside"]], moved)[0],
+                "cameras": [name],
             }
             for gate in plaza["entrances"]
         ]

@@ -1,7 +1,8 @@
 """Makes the store process write down every record of persons as it comes, before it is taken in.
 
-Imported in the daemon's fork server, so that the store process that is forked from it does so. The file is
-that of the environment variable `TAP`: a JSON array a record, the time it came (UTC seconds) first.
+Imported in the daemon's fork server, so that the store process that is forked from it does so, and so that
+all processes tell what each part of a frame's way takes (`bench.paced.parts`). The file is that of the
+environment variable `TAP`: a JSON array a record, the time it came (UTC seconds) first.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from io import FileIO
 
 import msgspec
 
+from bench.paced import parts
 from runtime.messages import Message, PersonsSeen
 from runtime.processes import store
 from runtime.processes.store_spec import StoreSpec
@@ -51,3 +53,4 @@ def main(control: socket.socket, spec: StoreSpec) -> None:
 
 
 store.main = main
+parts.install()

@@ -8,22 +8,19 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import yaml
 
 from bench.gpu.figures import Percentiles, percentiles
-from bench.paced import box, store
+from bench.paced import box, parts, store, visits
 from bench.paced.cameras import Street, street
 from bench.paced.notes import CameraNotes, CameraWindow, notes_of
-from bench.paced.rule import PacedFigures, broken_rules
+from bench.paced.rule import PacedFigures, broken_counts, broken_rules
 from bench.vision.track.clips import COUNTS
 from bench.vision.track.scores import scores_of
 from broker.mosquitto import LocalBroker
-from contract.wire import unpack
 from runtime.geometry import Floats
 from runtime.vision.tracklog import TrackRow
 from tagsight.errors import TagsightError
@@ -49,13 +46,12 @@ class Film:
 class Run:
     """What was recorded of one run."""
 
+    windows: dict[str, CameraWindow]
     notes: dict[str, CameraNotes]
     usages: list[box.ProcessUsage]
-    to_broker_s: list[float]
-
-
-class _Visit(msgspec.Struct):
-    time: str
+    visits: list[visits.Told]
+    served_s: float
+    """CPU time of the cameras themselves, which are no part of the box."""
 
 
 def run(
@@ -65,7 +61,7 @@ def run(
     from testing.delivery.wire_level import MqttRecorder
 
     folder.mkdir(parents=True)
-    came: list[tuple[float, bytes]] = []
+    told: list[visits.Told] = []
     with LocalBroker() as broker, street(film.path, cameras, film.fps) as cams:
         config = folder / "store.yaml"
         described = store.describe(cams.uris, film.size, film.fps, detector, broker.port, folder)
@@ -75,27 +71,22 @@ def run(
             def note() -> None:
                 topic, payload = received.messages[-1]
                 if topic.endswith("/visit"):
-                    came.append((time.time(), payload))
+                    told.extend(visits.told(time.time(), payload))
 
             received.on_message = note
             tell(f"{cameras} cameras: starting")
             starts_s = _all_up(cams, daemon)
+            before_s = box.taken_s(cams.pid)
             usages = _watch(daemon, seconds, lambda left: tell(f"{cameras} cameras: {left:.0f} s to go"))
             daemon.check()
+            served_s = box.taken_s(cams.pid) - before_s
         windows = {
             store.name_of(place): CameraWindow(
                 usages[0].time_s, usages[-1].time_s, start_s, film.fps, store.plan_of(place)
             )
             for place, start_s in enumerate(starts_s)
         }
-    begin_s, end_s = usages[0].time_s, usages[-1].time_s
-    to_broker_s = [
-        came_s - datetime.fromisoformat(msgspec.json.decode(body, type=_Visit).time).timestamp()
-        for came_s, payload in came
-        if begin_s <= came_s <= end_s
-        for body in unpack(payload)
-    ]
-    return Run(notes_of(folder / "records.jsonl", windows), usages, to_broker_s)
+    return Run(windows, notes_of(folder / "records.jsonl", windows), usages, told, served_s)
 
 
 def _all_up(cams: Street, daemon: box.TappedDaemon) -> list[float]:
@@ -131,12 +122,20 @@ def judged(film: Film, cameras: int, seen: Run, alone: Run) -> PacedFigures:
     if not frames:
         raise TagsightError(f"{cameras} cameras: no picture was analysed")
     delays_ms = [1e3 * delay_s for notes in seen.notes.values() for delay_s in notes.delays_s.values()]
-    taken = {kind: s - first.processor_s.get(kind, 0.0) for kind, s in last.processor_s.items()}
+    taken = parts.since(first.processor_s, last.processor_s)
+    of_parts = {
+        kind: parts.since(first.parts_s.get(kind, {}), taken_s) for kind, taken_s in last.parts_s.items()
+    }
     share = min(notes.share for notes in seen.notes.values())
     to_event = percentiles(delays_ms)
     growth, memory = _growth(seen.usages)
     mota, mota_alone = _accuracy(film, seen, alone)
+    to_broker_s = visits.delays_s(seen.visits, first.time_s, last.time_s)
+    counted, counted_alone = visits.counts(
+        seen.visits, seen.windows, alone.visits, alone.windows, film.pictures
+    )
     broken = broken_rules(share, to_event.p99, growth, mota, mota_alone)
+    broken += broken_counts(cameras, counted, counted_alone)
     return PacedFigures(
         cameras=cameras,
         seconds=round(seconds, 1),
@@ -144,13 +143,19 @@ def judged(film: Film, cameras: int, seen: Run, alone: Run) -> PacedFigures:
         broken=broken,
         least_share=share,
         capture_to_event_ms=to_event,
-        capture_to_broker_ms=_percentiles_ms(seen.to_broker_s),
-        visits=len(seen.to_broker_s),
+        capture_to_broker_ms=_percentiles_ms(to_broker_s),
+        visits=counted,
+        visits_alone=counted_alone,
         mota=mota,
         mota_alone=mota_alone,
         processor_ms=sum(taken.values()) / frames * 1e3,
         processor_ms_by_kind={kind: s / frames * 1e3 for kind, s in sorted(taken.items())},
+        processor_ms_by_part={
+            kind: {part: s / frames * 1e3 for part, s in taken_s.items()}
+            for kind, taken_s in parts.rest_added(taken, of_parts).items()
+        },
         cores_used=sum(taken.values()) / seconds,
+        cores_for_cameras=seen.served_s / seconds,
         memory_mb=memory / MB,
         memory_growth=growth,
         load=os.getloadavg()[0],

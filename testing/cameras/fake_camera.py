@@ -15,7 +15,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from testing.cameras.login import CameraLogin
@@ -228,17 +228,21 @@ class _Viewer(socketserver.StreamRequestHandler):
                 if number == self.manner.new_source_at:
                     source, sequence = 8, 40_000
                 pieces = [piece for nal in unit for piece in payloads(nal, self.manner.coding)]
-                for index, piece in enumerate(pieces):
-                    self._send(piece, sequence + index, ticks, source, last=index == len(pieces) - 1)
+                last = len(pieces) - 1
+                self._send(
+                    packet(piece, self.manner, sequence + index, ticks, source, last=index == last)
+                    for index, piece in enumerate(pieces)
+                )
                 sequence += len(pieces)
                 number += 1
                 self.camera.sent = number
         except (OSError, ValueError):
             self._gone.set()
 
-    def _send(self, payload: bytes, sequence: int, ticks: int, source: int, *, last: bool) -> None:
-        data = packet(payload, self.manner, sequence, ticks, source, last=last)
-        if self._udp is not None:
-            self._udp[0].sendto(data, self._udp[1])
-        else:
-            self._write(interleaved(self.manner.channel, data))
+    def _send(self, packets: Iterable[bytes]) -> None:
+        """Those of one picture: over TCP together, as a camera's network hands them on."""
+        if self._udp is None:
+            self._write(b"".join(interleaved(self.manner.channel, one) for one in packets))
+            return
+        for one in packets:
+            self._udp[0].sendto(one, self._udp[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,8 +10,10 @@ import pytest
 import yaml
 
 from bench.paced.notes import CameraWindow, notes_of
-from bench.paced.rule import broken_rules
+from bench.paced.parts import METHODS, PartMeter, resolved, rest_added, since
+from bench.paced.rule import broken_counts, broken_rules
 from bench.paced.store import describe, name_of, plan_of
+from bench.paced.visits import Told, counts, delays_s
 from runtime.config import load_at_work
 from runtime.messages import Person, PersonsSeen
 
@@ -85,3 +88,83 @@ def test_every_camera_has_a_floor_and_entrances_of_its_own(tmp_path: Path) -> No
     assert [camera.name for camera in store.cameras] == [name_of(place) for place in range(3)]
     assert len(store.entrances) == 9
     assert plan_of(1)[0] > plan_of(0)[2], "the plazas do not overlap"
+
+
+@pytest.mark.parametrize(
+    ("cameras", "visits", "alone", "held"),
+    [
+        (4, 100, 100.0, True),
+        (4, 104, 100.0, True),
+        (4, 105, 100.0, False),
+        (4, 95, 100.0, False),
+        (12, 2020, 2000.0, True),
+        (12, 2021, 2000.0, False),
+        (12, 1979, 2000.0, False),
+    ],
+)
+def test_counts_are_those_of_one_camera_alone_within_a_hundredth(
+    cameras: int, visits: int, alone: float, held: bool
+) -> None:
+    assert (broken_counts(cameras, visits, alone) == []) is held
+
+
+def window(begin_s: float, end_s: float, start_s: float = 0.0) -> CameraWindow:
+    return CameraWindow(begin_s, end_s, start_s, 10.0, PLAN)
+
+
+def visit(time_s: float, key: str, entrance: str, rev: int = 0, retracted: bool = False) -> Told:
+    return Told(time_s + 0.5, time_s, key, rev, retracted, entrance)
+
+
+def test_visits_are_compared_picture_by_picture_of_the_film() -> None:
+    # The film has 100 pictures (10 s): one camera saw all of them twice, the two others what differs.
+    alone = [visit(3.0, "a", "gate 1"), visit(13.0, "b", "gate 1"), visit(17.0, "c", "gate 1")]
+    seen = [visit(23.0, "d", "gate 1"), visit(27.0, "e", "gate 1"), visit(28.0, "f", "gate 2")]
+    windows = {"camera 1": window(19.95, 29.95), "camera 2": window(25.0, 29.0)}
+    counted, expected = counts(seen, windows, alone, {"camera 1": window(-0.05, 19.95)}, 100)
+    assert counted == 3
+    assert expected == pytest.approx((1.0 + 0.5) + 0.5)
+
+
+def test_a_visit_that_was_taken_back_is_none() -> None:
+    seen = [
+        visit(3.0, "a", "gate 1"),
+        visit(3.0, "a", "gate 1", 1, retracted=True),
+        visit(4.0, "b", "gate 1"),
+    ]
+    windows = {"camera 1": window(0.0, 9.9)}
+    assert counts(seen, windows, seen, windows, 100) == (1, pytest.approx(1.0))
+    assert delays_s(seen, 4.0, 5.0) == pytest.approx([0.5])
+
+
+def test_every_part_of_a_frames_way_is_where_it_is_said_to_be() -> None:
+    for methods in METHODS.values():
+        for place in methods:
+            owner, name = resolved(place)
+            assert callable(getattr(owner, name)), place
+
+
+def test_what_an_inner_part_takes_is_not_the_outers() -> None:
+    meter = PartMeter()
+
+    def burn(seconds: float) -> None:
+        until_s = time.thread_time() + seconds
+        while time.thread_time() < until_s:
+            pass
+
+    inner = meter.wrapped("inner", lambda: burn(0.02))
+
+    def both() -> None:
+        burn(0.01)
+        inner()
+        inner()
+
+    meter.wrapped("outer", both)()
+    taken_s = meter.taken_s()
+    assert taken_s["inner"] == pytest.approx(0.04, abs=0.004)
+    assert taken_s["outer"] == pytest.approx(0.01, abs=0.004)
+    later = since({"inner": 0.03}, taken_s)
+    assert later["inner"] == pytest.approx(0.01, abs=0.004)
+    assert rest_added({"vision": 1.0}, {"vision": {"inner": 0.25}}) == {
+        "vision": {"rest": 0.75, "inner": 0.25}
+    }
