@@ -2,7 +2,8 @@
 
 A camera in a process of its own plays a clip over RTSP, at the rate of `--fps`. Ours (`StreamSource`) and the
 peer watch it in turn, each repetition in a fresh process that decodes with one thread: once every picture is
-brought as BGR into an array of the caller's, once only decoded, as for pictures above the analysis rate.
+brought as BGR into an array of the caller's, once only decoded, as for pictures above the analysis rate. Then
+the same by a whole camera process, with the ring and a reader that gives each picture back at once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.inputs import sample_clip
+from bench.runtime import camera_process
 from bench.runtime.decoding import READERS, Image, OpenCv
 from bench.runtime.fresh_process import answer_of
 from tagsight.errors import TagsightError
@@ -151,12 +153,14 @@ def camera(
       tagsight bench camera --size 1280 720
     """
     runs: dict[str, list[tuple[float, float]]] = {reader: [] for reader in READERS}
+    whole: list[float] = []
     with tempfile.TemporaryDirectory(prefix="tagsight-camera-") as folder:
         film = as_film(clip or sample_clip(), size, Path(folder) / "film.264")
         with playing(film, fps) as uri:
             for _ in range(repetitions):
                 for reader, found in runs.items():
                     found.append(cost(reader, uri, pictures))
+                whole.append(camera_process.cost_ms(uri, size, fps, pictures, WARM_UP))
     medians = {
         reader: {
             "bgr_ms": statistics.median(as_bgr for as_bgr, _ in found),
@@ -166,11 +170,13 @@ def camera(
     }
     load = os.getloadavg()[0]
     if as_json:
-        click.echo(json.dumps({"load": load, "size": size, "costs": medians}, indent=2))
+        answer = {"load": load, "size": size, "costs": medians, "process_ms": statistics.median(whole)}
+        click.echo(json.dumps(answer, indent=2))
         return
     table = Table("reader", "as BGR, ms CPU", "only decoded, ms CPU")
     for reader, one in medians.items():
         table.add_row(reader, f"{one['bgr_ms']:.2f}", f"{one['decode_ms']:.2f}")
+    table.add_row("camera process", f"{statistics.median(whole):.2f}", "")
     Console().print(table)
     click.echo(
         f"{size[0]} x {size[1]}, RTSP over TCP, one thread, medians of {repetitions} in turn; load {load:.1f}"

@@ -49,6 +49,21 @@ BENCHES: dict[str, tuple[list[str], list[Figure]]] = {
             Figure("less CPU a frame than the peer", "times", True, lambda found: float(found["cpu_ratio"])),
         ],
     ),
+    "camera": (
+        ["--size", "768", "576", "--fps", "50", "--repetitions", "1"],
+        [
+            Figure(
+                "RTSP, as BGR, CPU a picture", "ms", False, lambda found: found["costs"]["ours"]["bgr_ms"]
+            ),
+            Figure(
+                "RTSP, only decoded, CPU a picture",
+                "ms",
+                False,
+                lambda found: found["costs"]["ours"]["decode_ms"],
+            ),
+            Figure("whole camera process, CPU a picture", "ms", False, lambda found: found["process_ms"]),
+        ],
+    ),
     "ring": (
         ["--rounds", "200"],
         [
@@ -102,8 +117,8 @@ def table(turns: list[dict[str, tuple[Any, Any]]], revision: str) -> str:
         f"| bench | figure | {revision} | now | now / {revision}, median (least to most) |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for bench, (_, figures) in BENCHES.items():
-        for figure in figures:
+    for bench in turns[0]:
+        for figure in BENCHES[bench][1]:
             pairs = [(figure.of(turn[bench][0]), figure.of(turn[bench][1])) for turn in turns]
             before, now = (statistics.median(side) for side in zip(*pairs, strict=True))
             ratios = sorted(b / a for a, b in pairs)
@@ -118,6 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/compare-benches", description=__doc__.partition("\n")[0])
     parser.add_argument("revision", help="commit to compare with; one of this repository")
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument(
+        "--bench", action="append", choices=list(BENCHES), help="only this one; may be repeated"
+    )
     parser.add_argument("--out", type=Path, help="a file for the table, Markdown")
     given = parser.parse_args()
     found = call(["git", "rev-parse", "--short", f"{given.revision}^{{commit}}"], REPO)
@@ -130,7 +148,7 @@ def main() -> None:
         call(["tar", "-x"], before, call(["git", "archive", revision], REPO).stdout)
         for number in range(given.turns):
             turn = {}
-            for bench in BENCHES:
+            for bench in given.bench or BENCHES:
                 order = (before, REPO) if number % 2 == 0 else (REPO, before)
                 told = {tree: run(tree, bench) for tree in order}
                 turn[bench] = (told[before], told[REPO])
