@@ -1,8 +1,8 @@
 """The camera process: one source into one ring of frames.
 
 The ring comes with `Attach("ring", …)`, each reader's socket with `Attach("frames", READER)`. Reading has a
-thread of its own (`runtime.frames.capture.thread`); this one moves slots back, answers the supervisor and
-says every second how the source is.
+thread of its own (`runtime.frames.capture.thread`), which takes slots back when it wants one; this one
+answers the supervisor, says every second how the source is, and lets readers go that are gone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import random
 import re
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from runtime.frames.ring.lending import FrameLender, LeasedRing
 from runtime.frames.sources import Source
 from runtime.frames.video import opencv
 from runtime.messages import Health, HealthState
-from runtime.processes.service import Input, Service
+from runtime.processes.service import Service
 from runtime.processes.spec import Spec
 from tagsight.backoff import Backoff
 from tagsight.errors import TagsightError
@@ -92,7 +92,7 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Camer
 
 
 class CameraProcess(Service):
-    """Everything but the reading: the ring's consumers, slots that come back, the supervisor, health."""
+    """Everything but the reading: the ring's readers, the supervisor, health."""
 
     def __init__(self, control: socket.socket, spec: CameraSpec) -> None:
         super().__init__(control, f"camera:{spec.name}", spec)
@@ -106,15 +106,6 @@ class CameraProcess(Service):
         self.accept("frames", 1, self._add_reader, self._remove_reader)
         self.accept("frames on request", 1, partial(self._add_reader, on_request=True), self._remove_reader)
 
-    def inputs(self) -> Iterable[Input]:
-        """Each reader of the ring, who gives slots back."""
-        ring = self._ring
-        if ring is None:
-            return ()
-        with ring.lock:
-            readers = [(sock.fileno(), name) for name, sock in ring.lender.readers.items()]
-        return [(fd, partial(self._take_back, ring, name)) for fd, name in readers]
-
     def finish(self) -> None:
         """Stop reading, report, and let the ring's readers go."""
         if self._capture is not None:
@@ -123,10 +114,6 @@ class CameraProcess(Service):
         if self._ring is not None:
             with self._ring.lock:
                 self._ring.lender.close()
-
-    def _take_back(self, ring: LeasedRing, name: str) -> None:
-        with ring.lock:
-            ring.lender.take_back(name)
 
     def _apply_config(self, spec: CameraSpec) -> None:
         self._spec = spec
@@ -218,6 +205,7 @@ class CameraProcess(Service):
         if busy_s > STALLED_AFTER_S:
             state, detail = HealthState.STALLED, f"a read has not come back for {busy_s:.0f} s"
         with self._ring.lock:
+            self._ring.lender.take_back_all()
             drops = Counter(self._capture.drops) + self._ring.lender.drops
             free, readers = self._ring.lender.ledger.free, len(self._ring.lender.constant_readers)
         values = {

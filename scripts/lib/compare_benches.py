@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,12 @@ def run(tree: Path, bench: str) -> Any:
     return json.loads(done.stdout)
 
 
+def run_together(trees: tuple[Path, Path], bench: str) -> dict[Path, Any]:
+    """The same for both at once: for figures of CPU time."""
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(trees, pool.map(lambda tree: run(tree, bench), trees), strict=True))
+
+
 def table(turns: list[dict[str, tuple[Any, Any]]], revision: str) -> str:
     """A row a figure: its medians before and now, and now / before turn by turn."""
     rows = [
@@ -136,6 +143,7 @@ def main() -> None:
     parser.add_argument(
         "--bench", action="append", choices=list(BENCHES), help="only this one; may be repeated"
     )
+    parser.add_argument("--together", action="store_true", help="both at once: steadier, for CPU time only")
     parser.add_argument("--out", type=Path, help="a file for the table, Markdown")
     given = parser.parse_args()
     found = call(["git", "rev-parse", "--short", f"{given.revision}^{{commit}}"], REPO)
@@ -150,7 +158,10 @@ def main() -> None:
             turn = {}
             for bench in given.bench or BENCHES:
                 order = (before, REPO) if number % 2 == 0 else (REPO, before)
-                told = {tree: run(tree, bench) for tree in order}
+                if given.together:
+                    told = run_together(order, bench)
+                else:
+                    told = {tree: run(tree, bench) for tree in order}
                 turn[bench] = (told[before], told[REPO])
                 loads.append(os.getloadavg()[0])
                 sys.stderr.write(f"turn {number + 1} of {given.turns}: {bench}\n")

@@ -83,7 +83,10 @@ class Capture(threading.Thread):
     ) -> None:
         """`open_source` is given how a paced file is to wait; frames larger than `max_size` are scaled."""
         super().__init__(name="capture", daemon=True)
-        self.status = CaptureStatus(progress_s=clock.now())
+        self._said = (SourceState.CONNECTING, "")
+        self._busy_since_s: float | None = None
+        self._progress_s = clock.now()
+        self._source_size, self._source_fps, self._loop = (0, 0), 0.0, 0
         self.drops: Counter[str] = Counter()
         self.finished = False
         """The source has ended for good: nothing more will come."""
@@ -105,6 +108,20 @@ class Capture(threading.Thread):
         self._lent_s: deque[float] = deque(maxlen=1024)
         self._scaled: Image | None = None
         self._stale = StaleShare()
+
+    @property
+    def status(self) -> CaptureStatus:
+        """How the source is; other threads may ask."""
+        state, detail = self._said
+        return CaptureStatus(
+            state,
+            detail,
+            self._busy_since_s,
+            self._progress_s,
+            self._source_size,
+            self._source_fps,
+            self._loop,
+        )
 
     @property
     def frames(self) -> int:
@@ -143,7 +160,7 @@ class Capture(threading.Thread):
             source = self._open(self._pause)
         try:
             self._note_size(source.size)
-            self.status = self.status._replace(size=source.size, source_fps=source.fps)
+            self._source_size, self._source_fps = source.size, source.fps
             self._read_on(source)
         except SourceFault as fault:
             # Closing may take its time as well: first say what is wrong.
@@ -159,12 +176,17 @@ class Capture(threading.Thread):
         rate, watch = AnalysisPacer(self.analysis_fps), self._new_watch()
         stale = spoiled = 0
         while not self._stopping.is_set():
-            with self._busy():
+            self._busy_since_s = self._clock.now()
+            try:
                 grab = source.grab()
+            finally:
+                self._busy_since_s = None
             newly_stale = source.stale - stale
-            self.drops[STALE] += newly_stale
-            self.drops[DECODE_ERROR] += source.spoiled - spoiled
-            stale, spoiled = source.stale, source.spoiled
+            newly_spoiled = source.spoiled - spoiled
+            if newly_stale or newly_spoiled:
+                self.drops[STALE] += newly_stale
+                self.drops[DECODE_ERROR] += newly_spoiled
+                stale, spoiled = stale + newly_stale, spoiled + newly_spoiled
             if grab is None:
                 state = SourceState.TRUNCATED if source.truncated else SourceState.ENDED
                 self._say(state, source.remark or f"{source.label}: the file has ended")
@@ -172,7 +194,7 @@ class Capture(threading.Thread):
                 return
             self._stale.add(grab.arrived_s, newly_stale + 1, newly_stale)
             self._backoff.worked(grab.arrived_s)
-            self.status = self.status._replace(progress_s=grab.arrived_s, loop=grab.loop)
+            self._progress_s, self._loop = grab.arrived_s, grab.loop
             if rate.fps != self.analysis_fps:
                 rate = AnalysisPacer(self.analysis_fps)
             if rate.wants(grab.time_s):
@@ -260,17 +282,17 @@ class Capture(threading.Thread):
         until_s = time.monotonic() + seconds
         while (left_s := until_s - time.monotonic()) > 0 and not self._stopping.is_set():
             now_s = self._clock.now()
-            self.status = self.status._replace(busy_since_s=now_s, progress_s=now_s)
+            self._busy_since_s = self._progress_s = now_s
             self._stopping.wait(min(left_s, SIGN_OF_LIFE_S))
 
     def _say(self, state: SourceState, detail: str) -> None:
-        self.status = self.status._replace(state=state, detail=detail)
+        self._said = state, detail
 
     @contextmanager
     def _busy(self) -> Iterator[None]:
         """Marks a call that may not come back."""
-        self.status = self.status._replace(busy_since_s=self._clock.now())
+        self._busy_since_s = self._clock.now()
         try:
             yield
         finally:
-            self.status = self.status._replace(busy_since_s=None)
+            self._busy_since_s = None

@@ -7,6 +7,7 @@ noise never does, for long.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from runtime.frames.ring.buffer import Image
 
 STEP_PX = 16
+EVERY_S = 0.15
+"""Both take seconds to be found: pictures that come sooner after one that was judged are not looked at."""
 
 
 class StreamFinding(Enum):
@@ -43,11 +46,20 @@ class FrameWatch:
         self._black_level = black_level
         self._black_spread = black_spread
         self._last: Image | None = None
+        self._judged_s = -math.inf
+        self._found = StreamFinding.FINE
         self._black_since_s: float | None = None
         self._same_since_s: float | None = None
 
     def look(self, image: Image, time_s: float) -> StreamFinding:
         """Judge one picture, BGR (height, width, 3) or luma (height, width), taken at `time_s`."""
+        if 0.0 <= time_s - self._judged_s < EVERY_S:
+            return self._found
+        self._judged_s = time_s
+        self._found = self._judge(image, time_s)
+        return self._found
+
+    def _judge(self, image: Image, time_s: float) -> StreamFinding:
         sample = image[::STEP_PX, ::STEP_PX].copy()
         dark = float(sample.mean()) < self._black_level and float(sample.std()) < self._black_spread
         same = self._last is not None and np.array_equal(sample, self._last)

@@ -116,6 +116,8 @@ class SourceClock:
     @property
     def remark(self) -> str:
         """What is wrong with the stamps, in words; empty if nothing."""
+        if self.trusted and not self._wrong_ones and self._rate.rate == 1.0:
+            return ""
         counts = self._counts()
         if not self.trusted:
             worst = max(_WRONG, key=lambda verdict: counts[verdict])

@@ -117,6 +117,11 @@ class FrameLender:
                 self.remove_reader(name)
         return returned
 
+    def take_back_all(self) -> None:
+        """Handle what any reader has sent."""
+        for name in tuple(self._readers):
+            self.take_back(name)
+
     def close(self) -> None:
         """Let every reader go."""
         for name in tuple(self._readers):
@@ -135,7 +140,11 @@ class FrameLender:
 
 
 class LeasedRing:
-    """A lender that two threads share: one fills slots, the other takes them back."""
+    """A lender that two threads share: one fills slots, the other looks after its readers.
+
+    What readers send (slots that come back, a frame that is wanted) matters when the next slot is to be
+    filled: it is handled then, and when somebody counts the slots, so that no thread wakes up for it.
+    """
 
     def __init__(self, lender: FrameLender) -> None:
         self.lender = lender
@@ -144,11 +153,13 @@ class LeasedRing:
     def take(self) -> int | None:
         """A free slot to fill, or None."""
         with self.lock:
+            self.lender.take_back_all()
             return self.lender.ledger.take()
 
     def readers_are_ready(self) -> bool:
         """Whether there is a slot, and a reader, and each reader may be told of it."""
         with self.lock:
+            self.lender.take_back_all()
             ledger, readers = self.lender.ledger, self.lender.constant_readers
             return ledger.free > 0 and bool(readers) and all(map(ledger.may_lend_to, readers))
 

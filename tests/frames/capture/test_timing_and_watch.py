@@ -56,6 +56,21 @@ def test_a_night_scene_with_a_lamp_is_not_black() -> None:
     ] * 5
 
 
+def test_pictures_that_follow_soon_on_one_that_was_judged_cost_nothing() -> None:
+    watch, shown, dark = FrameWatch(black_after_s=1.0), noisy(120, 30, 1), noisy(6, 3, 2)
+    fine, black = StreamFinding.FINE, StreamFinding.BLACK
+    looks = [
+        (10.0, shown, fine),
+        (10.1, dark, fine),
+        (10.2, dark, fine),
+        (11.1, dark, fine),
+        (11.3, dark, black),
+    ]
+    looks += [(11.4, shown, black), (11.5, shown, fine), (5.0, dark, fine), (6.1, dark, black)]
+    for time_s, picture, finding in looks:
+        assert watch.look(picture, time_s) is finding, time_s
+
+
 def test_a_picture_that_never_differs_is_frozen_and_recovers_with_the_next_that_does() -> None:
     watch = FrameWatch(frozen_after_s=3.0)
     still = noisy(100, 50, 1)
