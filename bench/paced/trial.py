@@ -49,7 +49,7 @@ class Run:
     windows: dict[str, CameraWindow]
     notes: dict[str, CameraNotes]
     usages: list[box.ProcessUsage]
-    visits: list[visits.Told]
+    visits: list[visits.VisitTold]
     served_s: float
     """CPU time of the cameras themselves, which are no part of the box."""
 
@@ -61,7 +61,7 @@ def run(
     from testing.delivery.wire_level import MqttRecorder
 
     folder.mkdir(parents=True)
-    told: list[visits.Told] = []
+    told: list[visits.VisitTold] = []
     with LocalBroker() as broker, street(film.path, cameras, film.fps) as cams:
         config = folder / "store.yaml"
         described = store.describe(cams.uris, film.size, film.fps, detector, broker.port, folder)

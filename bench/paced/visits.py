@@ -12,7 +12,7 @@ from bench.paced.notes import CameraWindow
 from contract.wire import unpack
 
 
-class Told(msgspec.Struct, frozen=True):
+class VisitTold(msgspec.Struct, frozen=True):
     """One revision of a visit, as it came."""
 
     came_s: float
@@ -31,24 +31,24 @@ class _Visit(msgspec.Struct):
     retracted: bool = False
 
 
-def told(came_s: float, payload: bytes) -> list[Told]:
+def told(came_s: float, payload: bytes) -> list[VisitTold]:
     """What a message of the topic of visits, which came at `came_s`, tells of."""
     found = (msgspec.json.decode(body, type=_Visit) for body in unpack(payload))
     return [
-        Told(came_s, datetime.fromisoformat(v.time).timestamp(), v.key, v.rev, v.retracted, v.entrance)
+        VisitTold(came_s, datetime.fromisoformat(v.time).timestamp(), v.key, v.rev, v.retracted, v.entrance)
         for v in found
     ]
 
 
-def delays_s(visits: Sequence[Told], begin_s: float, end_s: float) -> list[float]:
+def delays_s(visits: Sequence[VisitTold], begin_s: float, end_s: float) -> list[float]:
     """From a step across a line to the visit at the consumer, of those that came in that time."""
     return [visit.came_s - visit.time_s for visit in visits if begin_s <= visit.came_s <= end_s]
 
 
 def counts(
-    visits: Sequence[Told],
+    visits: Sequence[VisitTold],
     windows: Mapping[str, CameraWindow],
-    alone: Sequence[Told],
+    alone: Sequence[VisitTold],
     alone_windows: Mapping[str, CameraWindow],
     pictures: int,
 ) -> tuple[int, float]:
@@ -69,9 +69,9 @@ def counts(
     return counted, expected
 
 
-def _frames(visits: Sequence[Told], place: int, window: CameraWindow) -> list[int]:
+def _frames(visits: Sequence[VisitTold], place: int, window: CameraWindow) -> list[int]:
     """The frames of a camera's window in which somebody went through one of its entrances."""
-    latest: dict[str, Told] = {}
+    latest: dict[str, VisitTold] = {}
     for visit in visits:
         if visit.entrance.rpartition(" ")[2] == str(place):
             known = latest.get(visit.key)

@@ -13,7 +13,7 @@ from bench.paced.notes import CameraWindow, notes_of
 from bench.paced.parts import METHODS, PartMeter, resolved, rest_added, since
 from bench.paced.rule import broken_counts, broken_rules
 from bench.paced.store import describe, name_of, plan_of
-from bench.paced.visits import Told, counts, delays_s
+from bench.paced.visits import VisitTold, counts, delays_s
 from runtime.config import load_at_work
 from runtime.messages import Person, PersonsSeen
 
@@ -112,8 +112,8 @@ def window(begin_s: float, end_s: float, start_s: float = 0.0) -> CameraWindow:
     return CameraWindow(begin_s, end_s, start_s, 10.0, PLAN)
 
 
-def visit(time_s: float, key: str, entrance: str, rev: int = 0, retracted: bool = False) -> Told:
-    return Told(time_s + 0.5, time_s, key, rev, retracted, entrance)
+def visit(time_s: float, key: str, entrance: str, rev: int = 0, retracted: bool = False) -> VisitTold:
+    return VisitTold(time_s + 0.5, time_s, key, rev, retracted, entrance)
 
 
 def test_visits_are_compared_picture_by_picture_of_the_film() -> None:
