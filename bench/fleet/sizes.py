@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from bench.fleet.parts import insert_plainly
 from fleet.errors import FleetError
 from fleet.load import arrivals
 from fleet.load.run import take_in
@@ -19,11 +21,13 @@ DOTS_PER_INCH = 80
 
 
 class ChainCost(msgspec.Struct, frozen=True):
-    """What one number of shops cost."""
+    """What one number of shops cost; `ratio` is to plain inserts of the same lines by their key."""
 
     stores: int
     events: int
     cpu_us_an_event: float
+    plain_us_an_event: float
+    ratio: float
     peak_mb: float
     slowest_batch_s: float
     bytes_an_event: float
@@ -36,13 +40,20 @@ def measure(stores: int, visitors: int, seed: int = 1, batch: int | None = None)
         lines, db = folder / "lines.jsonl", folder / "w.db"
         events = _write(folder, lines, stores, visitors, seed)
         taken = take_in(lines, db, batch=batch)
+        size = db.stat().st_size
+        db.unlink()
+        began_s = time.process_time()
+        insert_plainly(lines, folder / "plain.db")
+        plain_s = time.process_time() - began_s
         return ChainCost(
             stores,
             events,
             round(1e6 * taken.cpu_s / events, 1),
+            round(1e6 * plain_s / events, 1),
+            round(taken.cpu_s / plain_s, 2),
             taken.peak_mb,
             taken.slowest_batch_s,
-            round(db.stat().st_size / events, 1),
+            round(size / events, 1),
         )
 
 
@@ -83,7 +94,9 @@ def draw(sizes: Sequence[ChainCost], out: Path) -> None:
 
     figure, (cost, memory) = pyplot.subplots(2, 1, sharex=True, figsize=(8.0, 5.5), layout="constrained")
     stores = [one.stores for one in sizes]
-    cost.plot(stores, [one.cpu_us_an_event for one in sizes], "o-", color="#0f766e")
+    cost.plot(stores, [one.cpu_us_an_event for one in sizes], "o-", color="#0f766e", label="the warehouse")
+    cost.plot(stores, [one.plain_us_an_event for one in sizes], "o-", color="#9ca3af", label="plain inserts")
+    cost.legend()
     cost.set_ylabel("CPU an event, µs")
     memory.plot(stores, [one.peak_mb for one in sizes], "o-", color="#0f766e")
     memory.set_ylabel("memory, MB")

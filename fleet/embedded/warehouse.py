@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fleet.embedded import retention, schema
 from fleet.embedded.partitions import Stale
+from fleet.embedded.progress import Mark, forget_window, note
 from fleet.errors import FleetError
 from fleet.ingest.calendar import Calendar, zone_of
 from fleet.ingest.columns import HEAD, KEY, KINDS, LIST_COLUMNS, LISTS
@@ -112,7 +113,21 @@ class Warehouse:
         row = self.db.execute("SELECT mark FROM progress WHERE source = ?", (source,)).fetchone()
         return "" if row is None else str(row[0])
 
-    def take(self, source: str, lines: Iterable[Line], mark: str = "") -> int:
+    def close_window(self, source: str, position: int, mark: str) -> None:
+        """All parts of a window are in, up to a position. Raises FleetError where the disk refuses."""
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                forget_window(self.db, source)
+                note(self.db, source, position, mark)
+                self.db.execute("COMMIT")
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise FleetError(f"{self.path}: events cannot be stored ({error})") from error
+
+    def take(self, source: str, lines: Iterable[Line], mark: Mark = "") -> int:
         """Take in a batch, refresh every layer and note the progress, all or nothing; returns how many lines.
 
         `mark` is noted beside it: by it a source that was replaced by another is noticed. Raises
@@ -172,8 +187,8 @@ class Warehouse:
     def close(self) -> None:
         self.db.close()
 
-    def _note(self, source: str, position: int, mark: str) -> None:
-        self.db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", (source, position, mark))
+    def _note(self, source: str, position: int, mark: Mark) -> None:
+        note(self.db, source, position, mark)
         self.db.executemany(
             "UPDATE counters SET value = value + ? WHERE name = ?",
             [(value, name) for name, value in self._counts.items()],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from bench.fleet import parts
+from contract.envelope import Origin
+from fleet.embedded import feeding
 from fleet.embedded.feeding import feed_file, feed_store
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
@@ -90,3 +93,80 @@ def test_killed_at_ten_random_moments_it_goes_on_within_seconds_and_is_exact() -
     found = parts.kills(10, stores=6)
     assert found["kills"] == 10
     assert found["differing_rows"] == 0 and found["intact"]
+
+
+class Broken(Exception):
+    """The process ends here."""
+
+
+@pytest.fixture
+def many_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of 600 lines of 40 stores, of which windows of 320 and batches of 50 are taken."""
+    for name, value in (("BATCH", 20), ("LINES_A_STORE", 8), ("MOST_LINES", 50)):
+        monkeypatch.setattr(feeding, name, value)
+    file = tmp_path / "events.jsonl"
+    with file.open("wb") as out:
+        for number in range(600):
+            fact = footfall(number % 7, rev=number // 80)
+            out.write(event(fact, number + 1, Origin(f"store {number % 40}", "box")) + b"\n")
+    return file
+
+
+SAID = "SELECT site, entered FROM dws_footfall_hour ORDER BY site"
+
+
+def broken_after(batches: int, warehouse: Warehouse, file: Path) -> None:
+    left = count(batches - 1, -1)
+
+    def told(_: int) -> None:
+        if next(left) == 0:
+            raise Broken
+
+    with pytest.raises(Broken):
+        feed_file(warehouse, file, told=told)
+
+
+def test_many_stores_are_taken_in_by_store_and_go_on_where_they_were_broken_off(
+    many_stores: Path, tmp_path: Path
+) -> None:
+    plain, by_store = Warehouse(":memory:"), Warehouse(":memory:")
+    assert feed_file(plain, many_stores, batch=50) == 600
+    sizes: list[int] = []
+    assert feed_file(by_store, many_stores, told=sizes.append) == 600
+    assert rows(by_store, SAID) == rows(plain, SAID) and by_store.counters() == plain.counters()
+    assert max(after - before for before, after in zip([0, *sizes], sizes, strict=False)) <= 50
+    for batches in range(1, len(sizes)):
+        path = tmp_path / f"{batches}.db"
+        first = Warehouse(path)
+        broken_after(batches, first, many_stores)
+        first.close()
+        second = Warehouse(path)
+        assert feed_file(second, many_stores) == 600 - sizes[batches - 1]
+        assert rows(second, SAID) == rows(plain, SAID) and second.counters() == plain.counters()
+        assert rows(second, "SELECT position FROM progress") == [(600,)]
+        second.close()
+
+
+def test_a_store_of_many_shops_is_taken_in_by_shop(many_stores: Path, tmp_path: Path) -> None:
+    cloud = CloudStore(tmp_path / "events.db")
+    for number, line in enumerate(many_stores.read_bytes().splitlines()):
+        cloud.take(Origin(f"store {number % 40}", "box"), [line])
+    cloud.close()
+    plain, by_store = Warehouse(":memory:"), Warehouse(":memory:")
+    store = EventStore(tmp_path / "events.db")
+    assert feed_store(plain, store, batch=50) == feed_store(by_store, store) == 600
+    assert rows(by_store, SAID) == rows(plain, SAID)
+    assert rows(by_store, "SELECT * FROM progress") == rows(plain, "SELECT * FROM progress")
+
+
+def test_a_window_of_a_file_that_was_replaced_is_forgotten(many_stores: Path) -> None:
+    warehouse, plain = Warehouse(":memory:"), Warehouse(":memory:")
+    known = many_stores.with_name("before.jsonl")
+    known.write_bytes(b"".join(many_stores.read_bytes().splitlines(keepends=True)[:40]))
+    for one in (warehouse, plain):
+        feed_file(one, known, batch=50)
+    broken_after(3, warehouse, many_stores)
+    many_stores.write_bytes(many_stores.read_bytes().replace(b'"rev":', b'"rev":9'))
+    assert feed_file(warehouse, many_stores) == feed_file(plain, many_stores, batch=50) == 600
+    assert rows(warehouse, SAID) == rows(plain, SAID)
+    assert rows(warehouse, "SELECT * FROM progress") == rows(plain, "SELECT * FROM progress")
