@@ -213,6 +213,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "fleet.board": (
         "contract",
         "fleet.errors",
+        "fleet.mirror.building",
+        "fleet.mirror.catalogue",
+        "fleet.search.finding",
+        "fleet.search.word_tower",
+        "fleet.search.words",
         "fleet.serve.asking",
         "fleet.serve.reading",
         "fleet.serve.settings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -23,10 +23,13 @@ from fleet.board.sign_in import SignIn, TokenUsers, new_sessions
 from fleet.board.words import FILTERS
 from fleet.errors import FleetError
 from fleet.serve.reading import Reading
-from fleet.serve.settings import LOOPBACK_HOSTS, FleetSettings
+from fleet.serve.settings import LOOPBACK_HOSTS, FleetSettings, GarmentFiles
 from web.access import Access, Handler
 from web.pages import Pages
 from web.security.guard import Guard
+
+if TYPE_CHECKING:
+    from fleet.board.garment_search import GarmentSearch
 
 HERE = Path(__file__).parent
 LINKS = {
@@ -50,6 +53,7 @@ class Board:
         self._settings = settings
         self._reading = reading
         self._now = now
+        self._search = None if settings.garments is None else _search_of(settings.garments)
         self._users = TokenUsers(settings)
         self._sessions = new_sessions(self._users)
         self._pages = Pages(HERE, self._sessions, "tagsight · fleet", LINKS, filters=FILTERS)
@@ -64,6 +68,7 @@ class Board:
         sign_in = SignIn(settings, self._pages, access, self._sessions, self._users)
         app = Starlette(
             routes=[
+                *self._search_routes(check),
                 Route("/", check(self._page("stores.html", views.stores))),
                 Route("/named", check(self._named)),
                 Route("/day", check(self._page("day.html", views.day))),
@@ -81,6 +86,25 @@ class Board:
         )
         loopback = settings.host in LOOPBACK_HOSTS
         return Guard(app, names=settings.board.names, loopback=loopback, secure=settings.board.https)
+
+    def _search_routes(self, check: Callable[[Handler], Handler]) -> list[Route]:
+        search = self._search
+        if search is None:
+            return []
+
+        def found(asking: PageQuestions, about: Shown, given: views.Given) -> dict[str, Any]:
+            return search.page(asking, about, given.text)
+
+        async def picture(request: Request) -> Response:
+            held = await run_in_threadpool(search.picture, request.path_params["sku"])
+            if held is None:
+                raise HTTPException(404, "There is no picture of it.")
+            return Response(held[0], media_type=held[1], headers={"Cache-Control": "private, max-age=3600"})
+
+        return [
+            Route("/garments/search", check(self._page("garment_search.html", found))),
+            Route("/garments/pictures/{sku:path}", check(picture)),
+        ]
 
     def _asking(self, request: Request) -> PageQuestions:
         user = self._users.api_user(request.state.session.user)
@@ -106,6 +130,7 @@ class Board:
                 about=about,
                 query=query,
                 given=given,
+                can_search=self._search is not None,
                 is_replica=asking.is_replica,
                 is_cut=asking.is_cut,
                 **context,
@@ -152,3 +177,10 @@ class Board:
             is_replica=False,
             is_cut=False,
         )
+
+
+def _search_of(files: GarmentFiles) -> GarmentSearch:
+    """Read only where it is wanted: numpy and the vocabulary are."""
+    from fleet.board.garment_search import GarmentSearch
+
+    return GarmentSearch(files)

@@ -31,6 +31,7 @@ class Given(NamedTuple):
     span: str = "day"
     all: bool = False
     forecast: Path | None = None
+    text: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str], now_s: float) -> Given:
@@ -46,6 +47,7 @@ class Given(NamedTuple):
             None if hour is None or hour > LAST_HOUR else hour,
             "week" if query.get("span") == "week" else "day",
             query.get("all") == "1",
+            text=query.get("q", ""),
         )
 
 

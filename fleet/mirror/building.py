@@ -110,7 +110,7 @@ def build(
     )
     read = (words or vocabulary()).read
     concepts = [frozenset({*read(one.title).concepts, *([one.kind] if one.kind else [])}) for one in known]
-    near = alike(concepts, _embeddings(embeddings, place) if embeddings else None, MOST_BESIDE)
+    near = alike(concepts, embeddings_of(embeddings, place) if embeddings else None, MOST_BESIDE)
     company = [_best(found.of([number])) for number in range(len(known))]
     beside = [
         *(
@@ -169,7 +169,8 @@ def _items(file: Path) -> dict[str, str]:
         raise FleetError(f"{file}: cannot be read as CSV ({error})") from None
 
 
-def _embeddings(file: Path, place: Mapping[str, int]) -> npt.NDArray[np.float32]:
+def embeddings_of(file: Path, place: Mapping[str, int]) -> npt.NDArray[np.float32]:
+    """Of the articles at each place, of length 1, NaN where there is none. Raises FleetError."""
     try:
         with np.load(file, allow_pickle=False) as held:
             skus: Sequence[str] = [str(sku) for sku in held["sku"]]

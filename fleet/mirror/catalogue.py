@@ -153,6 +153,14 @@ class Catalogue:
         except UNREADABLE as error:
             raise FleetError(f"{self._file}: what it says of {sku!r} cannot be read ({error})") from error
 
+    def garments(self) -> list[CatalogueGarment]:
+        """All, by their sku."""
+        try:
+            rows = self._rows("SELECT body FROM garment ORDER BY sku")
+            return [msgspec.json.decode(body, type=CatalogueGarment) for (body,) in rows]
+        except UNREADABLE as error:
+            raise FleetError(f"{self._file}: a garment in it cannot be read ({error})") from error
+
     def picture(self, sku: str) -> bytes | None:
         """JPEG or PNG; None where there is none."""
         rows = self._rows("SELECT picture FROM garment WHERE sku = ? AND picture IS NOT NULL", sku)

@@ -64,6 +64,11 @@ class WordTower:
         except (OSError, ValueError, KeyError) as error:
             raise FleetError(f"{file}: no tower of words can be read from it: {error}") from None
 
+    @property
+    def size(self) -> int:
+        """Numbers of an embedding."""
+        return len(self._parts["outer_bias"])
+
     def save(self, file: Path) -> None:
         """As .npz."""
         with file.open("wb") as out:

@@ -69,6 +69,16 @@ class BoardSettings(FleetSection, frozen=True):
     https: Annotated[bool, Meta(description="browsers reach the pages by https")] = False
 
 
+class GarmentFiles(FleetSection, frozen=True):
+    """What garments are found by on the board: titles, and pictures where both others are given."""
+
+    catalogue: Annotated[Path, Meta(description="what `tagsight fleet catalogue` writes")]
+    embeddings: Annotated[Path | None, Meta(description="what `tagsight fleet embeddings --out` writes")] = (
+        None
+    )
+    words: Annotated[Path | None, Meta(description="what `tagsight fleet embeddings --words` writes")] = None
+
+
 class FleetSettings(FleetSection, frozen=True):
     """One service."""
 
@@ -94,6 +104,7 @@ class FleetSettings(FleetSection, frozen=True):
     forecast: Annotated[
         Path | None, Meta(description="what `tagsight fleet forecast` writes, for the board's charts")
     ] = None
+    garments: GarmentFiles | None = None
     board: BoardSettings = BoardSettings()
 
     def sites_of(self, user: ApiUser) -> frozenset[str] | None:
@@ -127,8 +138,17 @@ def load(file: Path) -> FleetSettings:
         files=[folder / path for path in settings.files],
         sources={name: folder / path for name, path in settings.sources.items()},
         forecast=settings.forecast and folder / settings.forecast,
+        garments=settings.garments and _in(folder, settings.garments),
         replica=settings.replica
         and msgspec.structs.replace(settings.replica, file=folder / settings.replica.file),
+    )
+
+
+def _in(folder: Path, files: GarmentFiles) -> GarmentFiles:
+    return GarmentFiles(
+        catalogue=folder / files.catalogue,
+        embeddings=files.embeddings and folder / files.embeddings,
+        words=files.words and folder / files.words,
     )
 
 
@@ -150,6 +170,12 @@ def _check(settings: FleetSettings) -> None:
     if not settings.users and settings.host not in LOOPBACK_HOSTS:
         raise KeyFault(
             "host", f"{settings.host} lets everybody in; list users with tokens, or set host: 127.0.0.1"
+        )
+    files = settings.garments
+    if files is not None and (files.embeddings is None) != (files.words is None):
+        missing = "embeddings" if files.embeddings is None else "words"
+        raise KeyFault(
+            f"garments.{missing}", "is missing: pictures are found by embeddings and words of one run"
         )
     for name, path in settings.sources.items():
         if path.suffix.lower() not in (".csv", ".parquet"):

@@ -16,11 +16,11 @@ REPO = Path(__file__).parents[3]
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address where `folder`/w.db is answered for."""
+def serving(folder: Path, more: str = "") -> Iterator[str]:
+    """The address where `folder`/w.db is answered for; `more` are lines of its fleet.yaml."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    (folder / "fleet.yaml").write_text(f"warehouse: w.db\nport: {port}\n")
+    (folder / "fleet.yaml").write_text(f"warehouse: w.db\nport: {port}\n{more}")
     command = [sys.executable, "-m", "runtime", "fleet", "serve", "--config", str(folder / "fleet.yaml")]
     process = subprocess.Popen(command, cwd=REPO, stderr=subprocess.DEVNULL)
     try:
