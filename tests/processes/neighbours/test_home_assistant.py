@@ -200,7 +200,7 @@ def test_home_assistants_own_schema_takes_the_device(config: StoreConfig, repo: 
     layout.zones[0] = layout.zones[0].__class__(name="试衣间 2", polygon=layout.zones[0].polygon)
     sent = json.dumps(discovery(layout, "0.1"))
     done = subprocess.run(
-        [python, repo / "tests" / "neighbours" / "home_assistant_schema.py"],
+        [python, repo / "tests" / "processes" / "neighbours" / "home_assistant_schema.py"],
         input=sent, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 import time
@@ -15,11 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from broker.mosquitto import free_port
 from runtime import messages
-from runtime.cli import main
 from runtime.clock import HostClock
 from runtime.config import StoreConfig
 from runtime.messages import FloorNow, HealthState, OnFloor, WatchRequest
 from runtime.processes.neighbours import metrics
+from tests.commands.health import healthcheck
 from tests.neighbours.written import a_store, footfall, health, write
 from tests.processes.in_a_thread import WITHIN_S, InAThread
 from tests.supervisor.bare_daemon import STORE, BareDaemon
@@ -142,39 +141,6 @@ def test_a_daemon_writes_the_file_and_says_that_it_is_well(
     assert said[-1].count("\n") == 1
     assert daemon.stop() == 0
     assert not file.exists(), "what is not kept up to date is not left for the present"
-
-
-def healthcheck(store: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["healthcheck", "--config", str(store), *options])
-    return int(ended.value.code or 0), capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("age_s", "uplink", "code", "says"),
-    [
-        (5, "ok", 0, "Everything works."),
-        (5, "connecting", 0, "It works, with remarks: the way to the cloud is connecting"),
-        (5, "disconnected", 1, "Something is wrong: the way to the cloud is not connected"),
-        (90, "ok", 1, "The daemon has said nothing for 9"),
-        (900, "ok", 1, "The daemon has said nothing for 180 s or more"),
-    ],
-)
-def test_one_sentence_says_whether_the_box_is_well(
-    age_s: float, uplink: str, code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = a_store(tmp_path)
-    config.outbox_path().parent.mkdir(exist_ok=True)
-    at_s = time.time() - age_s
-    well = [health("store", at_s), health("supervisor", at_s, restarts=0.0)]
-    reader = health("reader:racks", at_s, "reading", reads_per_s=9.0, antenna_1_reads_per_s=5.0,
-                    antenna_2_reads_per_s=4.0)  # fmt: skip
-    write(config.outbox_path(), (*well, reader, health("uplink", at_s, uplink)), at_s)
-    assert config.file is not None
-    found, said = healthcheck(config.file, capsys)
-    assert (found, said[: len(says)]) == (code, says)
-    _, whole = healthcheck(config.file, capsys, "--json")
-    assert json.loads(whole)["well"] is (code == 0)
 
 
 def test_a_box_without_metrics_does_not_load_the_client_library() -> None:
