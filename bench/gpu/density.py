@@ -159,7 +159,7 @@ def _check_engine(executor: Executor, size_wh: tuple[int, int]) -> None:
         )
 
 
-def read_pictures(clip: Path, size_wh: tuple[int, int] | None) -> list[Image]:
+def read_images(clip: Path, size_wh: tuple[int, int] | None) -> list[Image]:
     """The first pictures of a clip, scaled. Raises TagsightError."""
     pictures: list[Image] = []
     with closing(open_source(f"file:{clip}?pace=fast")) as source:
@@ -222,7 +222,7 @@ def density(
         said = not_run(str(error))
         click.echo(msgspec.json.encode({"not_run": said}) if as_json else said)
         return
-    pictures = read_pictures(clip or sample_clip(), size)
+    pictures = read_images(clip or sample_clip(), size)
     height, width = pictures[0].shape[:2]
     _check_engine(executor, (width, height))
     results = [

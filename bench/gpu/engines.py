@@ -83,19 +83,19 @@ class RingCamera:
 
 
 def measure(
-    detector: PersonDetector, picture_wh: tuple[int, int], batches: Sequence[int], rounds: int
+    detector: PersonDetector, image_wh: tuple[int, int], batches: Sequence[int], rounds: int
 ) -> GpuFigures:
     """All settings on the GPU here. Raises EngineError, GpuError with the reason where there is none."""
     gpu = open_gpu()
     with closing(gpu):
         gpu.load(b"\x7fELF" if stand_in.is_here() else cubin_for(gpu.facts.target, gpu.facts.driver_version))
-        network, precision = _network(detector, detector.input_size_for(*picture_wh), max(batches))
+        network, precision = _network(detector, detector.input_size_for(*image_wh), max(batches))
         sizes = tuple(sorted(size for size in set(batches) if size <= network.largest_batch))
         plan = SlotPlan(network, detector.reading, sizes)
         before = gpu.library.free_memory_bytes()
         with closing(Execution(gpu, plan)) as execution:
             memory = before - gpu.library.free_memory_bytes()
-            remarks, stages = list(execution.remarks), _stages(gpu, execution, picture_wh, sizes, rounds)
+            remarks, stages = list(execution.remarks), _stages(gpu, execution, image_wh, sizes, rounds)
             engine = execution.describe()
         figures, source = [], ""
         for setting in SETTINGS:
@@ -103,12 +103,12 @@ def measure(
                 Execution(gpu, replace(plan, graphs=setting.graphs), setting.in_flight)
             ) as execution:
                 for size in sizes:
-                    one, source = _measure_setting(gpu, execution, setting, picture_wh, size, rounds)
+                    one, source = _measure_setting(gpu, execution, setting, image_wh, size, rounds)
                     figures.append(one)
         device = gpu.describe(writable=True)
     device += f" ({stand_in.LABEL})" if stand_in.is_here() else ""
     remarks += [f"the engine takes no batch of {size}" for size in batches if size not in sizes]
-    width, height = picture_wh
+    width, height = image_wh
     return GpuFigures(
         device,
         engine,
@@ -138,10 +138,10 @@ def _network(detector: PersonDetector, size: tuple[int, int], largest: int) -> t
 
 
 def _stages(
-    gpu: Gpu, execution: Execution, picture_wh: tuple[int, int], sizes: Sequence[int], rounds: int
+    gpu: Gpu, execution: Execution, image_wh: tuple[int, int], sizes: Sequence[int], rounds: int
 ) -> dict[str, dict[str, Percentiles]]:
     stages: dict[str, dict[str, Percentiles]] = {}
-    cameras = [RingCamera(gpu, picture_wh, PixelFormat.NV12, staged=False) for _ in range(max(sizes))]
+    cameras = [RingCamera(gpu, image_wh, PixelFormat.NV12, staged=False) for _ in range(max(sizes))]
     for size in sizes:
         frames = [camera.frame(0) for camera in cameras[:size]]
         for _ in range(min(WARM_UP, rounds)):
@@ -154,9 +154,9 @@ def _stages(
 
 
 def _measure_setting(
-    gpu: Gpu, execution: Execution, setting: Setting, picture_wh: tuple[int, int], size: int, rounds: int
+    gpu: Gpu, execution: Execution, setting: Setting, image_wh: tuple[int, int], size: int, rounds: int
 ) -> tuple[SettingFigures, str]:
-    cameras = [RingCamera(gpu, picture_wh, PixelFormat.NV12, setting.staged) for _ in range(size)]
+    cameras = [RingCamera(gpu, image_wh, PixelFormat.NV12, setting.staged) for _ in range(size)]
     way = cameras[0].shared.way.value
     _run(execution, cameras, min(WARM_UP, rounds))
     with PowerMeter() as power:
@@ -198,7 +198,7 @@ def _run(execution: Execution, cameras: Sequence[RingCamera], rounds: int) -> tu
 
 def report(
     name: str,
-    picture_wh: tuple[int, int],
+    image_wh: tuple[int, int],
     batches: Sequence[int],
     rounds: int,
     out: Path | None,
@@ -212,7 +212,7 @@ def report(
     except GpuError as error:
         return not_run(str(error))
     backend = "onnxruntime" if stand_in.is_here() else "auto"
-    figures = measure(PersonDetector.open(name, backend=backend), picture_wh, batches, rounds)
+    figures = measure(PersonDetector.open(name, backend=backend), image_wh, batches, rounds)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "gpu.json").write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
@@ -222,7 +222,7 @@ def report(
 
 def show(
     name: str,
-    picture_wh: tuple[int, int],
+    image_wh: tuple[int, int],
     batches: Sequence[int],
     rounds: int,
     out: Path | None,
@@ -232,12 +232,12 @@ def show(
 ) -> None:
     """Print the figures, or why there are none. `over`: over the fake, in a process of its own."""
     if over and not stand_in.is_here():
-        size, sizes = "{}x{}".format(*picture_wh), ",".join(map(str, batches))
+        size, sizes = "{}x{}".format(*image_wh), ",".join(map(str, batches))
         again = ["bench", "engines", "--gpu", "--detector", name, "--picture", size, "--batches", sizes]
         again += ["--rounds", str(rounds), *(["--out", str(out)] if out else []), *["--json"] * as_json]
         click.echo(stand_in.run(again), nl=False)
         return
-    figures = report(name, picture_wh, batches, rounds, out)
+    figures = report(name, image_wh, batches, rounds, out)
     if isinstance(figures, str):
         click.echo(msgspec.json.encode({"not_run": figures}) if as_json else figures)
     elif as_json:

@@ -6,7 +6,7 @@ The reference is the vision process's other way: `PersonDetector` on onnxruntime
 
 On a machine with a GPU the network is the engine of the store. Without one, with `--stand-in`, libcuda is
 a fake that runs the kernels on the CPU, as late as it may, and TensorRT is a fake over onnxruntime;
-the report says which it was. The CPU path rounds the scaled picture to whole levels, the kernels do not, so
+the report says which it was. The CPU path rounds the scaled image to whole levels, the kernels do not, so
 scores differ a little.
 """
 
@@ -127,8 +127,8 @@ class ComparedCamera:
 
 def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
     """Run both paths on the first frames of the clip. Raises TagsightError, EngineError."""
-    pictures = _pictures(clip, frames)
-    first = next(pictures)
+    images = _images(clip, frames)
+    first = next(images)
     gpu = open_gpu(library)
     gpu.load(b"\x7fELF" if stand_in.is_here() else cubin_for(gpu.facts.target, gpu.facts.driver_version))
     where = gpu.describe(writable=True) + (f" ({stand_in.LABEL})" if stand_in.is_here() else "")
@@ -147,7 +147,7 @@ def compare(clip: Path, frames: int, library: LibraryName) -> Parity:
         return execution
 
     with closing(GpuExecutor(gpu, _detector(), opened)) as executor:
-        cameras = _run(executor, _with_first(first, pictures), (first.shape[1], first.shape[0]))
+        cameras = _run(executor, _with_first(first, images), (first.shape[1], first.shape[0]))
     if not engine:
         raise TagsightError("no verified TensorRT engine was found: run `tagsight engines build`")
     return Parity(where, engine[0], frames, cameras)
@@ -168,7 +168,7 @@ def _detector() -> PersonDetector:
     return PersonDetector.open(DETECTOR, input_size=INPUT_WH, backend="onnxruntime", score=MIN_SCORE)
 
 
-def _run(executor: GpuExecutor, pictures: Iterator[Image], size_wh: tuple[int, int]) -> list[CameraParity]:
+def _run(executor: GpuExecutor, images: Iterator[Image], size_wh: tuple[int, int]) -> list[CameraParity]:
     reference = _detector()
     cameras = [ComparedCamera(each.name, each, size_wh) for each in PixelFormat]
     for camera in cameras:
@@ -182,7 +182,7 @@ def _run(executor: GpuExecutor, pictures: Iterator[Image], size_wh: tuple[int, i
         for camera, cpu, seen in zip(cameras, by_cpu, executor.finish(ticket), strict=True):
             camera.compare(number, cpu, seen.found)
 
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(images):
         shown = [camera.show(number, picture) for camera in cameras]
         ticket = executor.start(shown)
         finish()
@@ -210,7 +210,7 @@ def _differences(by_cpu: Detections, by_gpu: Detections) -> NDArray[np.float64]:
     return np.stack((apart[np.arange(len(nearest)), nearest], scores), 1).astype(np.float64)
 
 
-def _pictures(clip: Path, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
+def _images(clip: Path, frames: int) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
     with closing(open_source(f"file:{clip}?pace=fast")) as source:
         for _ in range(frames):
             if (frame := read(source)) is None:

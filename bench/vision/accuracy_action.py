@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.evaluation.eye_labels import HANDLING, UNCLEAR, labelled_images, read_labels
 from engines.inference.action import ACTION_WEIGHTS, ActionClassifier
 
 LABELS = Path(__file__).parent / "labels" / "action.csv"
@@ -45,7 +45,7 @@ def rate_all(data: Path, threads: int) -> list[ActionRating]:
     judge = ActionClassifier.open(ACTION_WEIGHTS, threads=threads)
     scores: dict[str, list[float]] = {}
     truth: dict[str, list[bool]] = {}
-    for image, boxes in pictures(data, [box for box in read_labels(LABELS) if box.label != UNCLEAR]):
+    for image, boxes in labelled_images(data, [box for box in read_labels(LABELS) if box.label != UNCLEAR]):
         values = judge.handling_probability(image, [box.box for box in boxes]).tolist()
         for box, value in zip(boxes, values, strict=True):
             for place in (PLACES[box.clip.split("/")[0]], EVERYWHERE):

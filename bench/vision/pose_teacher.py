@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.inputs import shared_file
 from bench.vision.accuracy_action import EVERYWHERE, LABELS, PLACES
-from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.evaluation.eye_labels import HANDLING, UNCLEAR, labelled_images, read_labels
 from engines.inference.crops import cut
 from engines.training.crops.action_pose import PoseTeacher, label, view_of
 
@@ -28,7 +28,7 @@ def main(teacher: Path, data: Path | None, labels: Path) -> None:
     folder = data or shared_file(CLIP, "--data").parents[1]
     poses = PoseTeacher(teacher, threads=1)
     found: dict[str, list[tuple[float, bool]]] = {}
-    for image, boxes in pictures(folder, [box for box in read_labels(labels) if box.label != UNCLEAR]):
+    for image, boxes in labelled_images(folder, [box for box in read_labels(labels) if box.label != UNCLEAR]):
         for box in boxes:
             seen = label(cut(image, *view_of(box.box)), poses).handling
             folder_name = box.clip.split("/")[0]

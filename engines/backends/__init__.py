@@ -3,10 +3,10 @@
     backend = choose("auto")
     network = backend.read(path)                    # checks the file, tells inputs and outputs
     session = network.compile(plan)                 # for one input size
-    session.pixels(0)[...] = picture                # uint8 [height, width, 3], BGR, in place
+    session.pixels(0)[...] = image                # uint8 [height, width, 3], BGR, in place
     session.start(0); outputs = session.wait(0)
 
-Sessions take 8-bit BGR pictures; conversion to the network's colour order, scale and layout is the back end's
+Sessions take 8-bit BGR images; conversion to the network's colour order, scale and layout is the back end's
 work, because it can often be compiled into the network.
 """
 

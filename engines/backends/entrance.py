@@ -1,4 +1,4 @@
-"""Where a network takes its picture: which input, its layout and kind of number, and what else it asks."""
+"""Where a network takes its image: which input, its layout and kind of number, and what else it asks."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from engines.errors import WeightsError
 
 Layout = Literal["nchw", "nhwc"]
 
-PICTURE_KINDS: dict[str, DTypeLike] = {"f32": np.float32, "f16": np.float16, "u8": np.uint8}
-"""Kinds of numbers that a picture may be given in."""
+IMAGE_KINDS: dict[str, DTypeLike] = {"f32": np.float32, "f16": np.float16, "u8": np.uint8}
+"""Kinds of numbers that an image may be given in."""
 TOLD_KINDS: dict[str, DTypeLike] = {"i64": np.int64, "i32": np.int32, "f32": np.float32, "f16": np.float16}
 
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """The input of a network that takes one picture at a time."""
+    """The input of a network that takes one image at a time."""
 
-    picture: int
-    """Place of the picture among the inputs."""
+    image: int
+    """Place of the image among the inputs."""
     name: str
     layout: Layout
     kind: str
     size: tuple[int, int] | None
     """(width, height), or None where any will do."""
     told: TensorInfo | None = None
-    """The input that is told the picture's width and height, as RT-DETR's and D-FINE's exports ask."""
+    """The input that is told the image's width and height, as RT-DETR's and D-FINE's exports ask."""
     told_at: int = -1
 
     def shape(self, width: int, height: int) -> tuple[int, ...]:
-        """Of the input for one picture."""
+        """Of the input for one image."""
         return (1, 3, height, width) if self.layout == "nchw" else (1, height, width, 3)
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
         """Of the input's numbers."""
-        return np.dtype(PICTURE_KINDS[self.kind])
+        return np.dtype(IMAGE_KINDS[self.kind])
 
     def constant_value(self, width: int, height: int) -> NDArray[np.generic]:
         """[1, 2]: width and height of the input, in which boxes are then told."""
@@ -51,10 +51,10 @@ class NetworkInput:
 
 
 def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> NetworkInput:
-    """Raises WeightsError, with what to export, for inputs that are not one picture (and its size)."""
-    pictures = [place for place, port in enumerate(inputs) if _layout(port) is not None]
-    others = [place for place in range(len(inputs)) if place not in pictures]
-    if len(pictures) != 1:
+    """Raises WeightsError, with what to export, for inputs that are not one image (and its size)."""
+    images = [place for place, port in enumerate(inputs) if _layout(port) is not None]
+    others = [place for place in range(len(inputs)) if place not in images]
+    if len(images) != 1:
         shapes = ", ".join(f"{port.name} {_words(port)}" for port in inputs)
         raise WeightsError(
             f"{path}: its input is {shapes}, but a detector takes one picture, [1, 3, height, width]"
@@ -65,9 +65,9 @@ def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> NetworkInput:
             f"{path}: asks for {names} beside the picture; export it with the picture alone, "
             "or with the picture and its size [1, 2]"
         )
-    port, layout = inputs[pictures[0]], _layout(inputs[pictures[0]])
+    port, layout = inputs[images[0]], _layout(inputs[images[0]])
     assert layout is not None
-    if port.kind not in PICTURE_KINDS:
+    if port.kind not in IMAGE_KINDS:
         raise WeightsError(f"{path}: takes pictures of {port.kind} numbers; export it with float32 or uint8")
     if port.shape[0] not in (None, 1):
         raise WeightsError(
@@ -77,7 +77,7 @@ def entrance_of(inputs: Sequence[TensorInfo], path: Path) -> NetworkInput:
     size = (width, height) if width is not None and height is not None else None
     told_at = others[0] if others else -1
     return NetworkInput(
-        pictures[0], port.name, layout, port.kind, size, inputs[told_at] if others else None, told_at
+        images[0], port.name, layout, port.kind, size, inputs[told_at] if others else None, told_at
     )
 
 

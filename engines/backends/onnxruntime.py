@@ -63,21 +63,21 @@ class OnnxRuntimeNetwork:
         self._session = session
 
     def output_shapes(self, width: int, height: int) -> tuple[TensorInfo, ...]:
-        """The outputs for one picture of that size; raises WeightsError where it does not fit the network.
+        """The outputs for one image of that size; raises WeightsError where it does not fit the network.
 
         onnxruntime tells free dimensions only by running the network, so this does.
         """
         entrance = entrance_of(self.inputs, self._path)
         if entrance.size not in (None, (width, height)):
             raise WeightsError(
-                f"{self._path}: the network takes {list(self.inputs[entrance.picture].shape)}, "
+                f"{self._path}: the network takes {list(self.inputs[entrance.image].shape)}, "
                 f"not {width}x{height} pictures"
             )
         if all(None not in output.shape for output in self.outputs):
             return self.outputs
         try:
-            picture = np.zeros(entrance.shape(width, height), entrance.dtype)
-            results = self._session.run(None, _feed(entrance, picture, width, height))
+            image = np.zeros(entrance.shape(width, height), entrance.dtype)
+            results = self._session.run(None, _feed(entrance, image, width, height))
         except _failures() as error:
             raise WeightsError(
                 f"{self._path}: the network does not take {width}x{height} pictures ({first_sentence(error)})"
@@ -114,7 +114,7 @@ class OnnxRuntimeSession:
 
     @property
     def requests(self) -> int:
-        """How many pictures may be in flight."""
+        """How many images may be in flight."""
         return len(self._pixels)
 
     def pixels(self, request: int) -> NDArray[np.uint8]:
@@ -146,9 +146,9 @@ class OnnxRuntimeSession:
         return tuple(np.asarray(result, np.float32) for result in results)
 
 
-def _feed(entrance: NetworkInput, picture: NDArray[Any], width: int, height: int) -> dict[str, NDArray[Any]]:
-    """What a run is given: the picture, and its size where the network asks for it."""
-    feed: dict[str, NDArray[Any]] = {entrance.name: picture}
+def _feed(entrance: NetworkInput, image: NDArray[Any], width: int, height: int) -> dict[str, NDArray[Any]]:
+    """What a run is given: the image, and its size where the network asks for it."""
+    feed: dict[str, NDArray[Any]] = {entrance.name: image}
     if entrance.told is not None:
         feed[entrance.told.name] = entrance.constant_value(width, height)
     return feed

@@ -1,6 +1,6 @@
 """OpenVINO on the CPU: x86-64's fast kernels, bfloat16 and 8-bit networks.
 
-Colour order, scale and layout are compiled into the network, so that a picture goes in as it comes from the
+Colour order, scale and layout are compiled into the network, so that an image goes in as it comes from the
 decoder: 8-bit, interleaved, BGR.
 """
 
@@ -88,7 +88,7 @@ class OpenVinoNetwork:
         return tuple(_info(port) for port in self._model.outputs)
 
     def output_shapes(self, width: int, height: int) -> tuple[TensorInfo, ...]:
-        """The outputs for one picture of that size; raises WeightsError where it does not fit the network."""
+        """The outputs for one image of that size; raises WeightsError where it does not fit the network."""
         return tuple(_info(port) for port in self._reshaped(width, height).outputs)
 
     def compile(self, plan: CompilePlan) -> OpenVinoSession:
@@ -114,7 +114,7 @@ class OpenVinoNetwork:
     def _reshaped(self, width: int, height: int) -> ov.Model:
         entrance = entrance_of(self.inputs, self._path)
         model = self._model.clone()
-        shapes = {entrance.picture: entrance.shape(width, height)}
+        shapes = {entrance.image: entrance.shape(width, height)}
         if entrance.told is not None:
             shapes[entrance.told_at] = (1, 2)
         try:
@@ -136,7 +136,7 @@ class OpenVinoSession:
         self._requests = [compiled.create_infer_request() for _ in range(plan.requests)]
         self._buffers = [np.zeros((1, plan.height, plan.width, 3), np.uint8) for _ in self._requests]
         for request, buffer in zip(self._requests, self._buffers, strict=True):
-            request.set_input_tensor(entrance.picture, ov.Tensor(buffer, shared_memory=True))
+            request.set_input_tensor(entrance.image, ov.Tensor(buffer, shared_memory=True))
             if entrance.told is not None:
                 told = entrance.constant_value(plan.width, plan.height)
                 request.set_input_tensor(entrance.told_at, ov.Tensor(told))
@@ -144,13 +144,13 @@ class OpenVinoSession:
 
     @property
     def requests(self) -> int:
-        """How many pictures may be in flight."""
+        """How many images may be in flight."""
         return len(self._requests)
 
     def pixels(self, request: int) -> NDArray[np.uint8]:
         """The input of a request, uint8 [height, width, 3] BGR: write into it while the request is idle."""
-        picture: NDArray[np.uint8] = self._buffers[request][0]
-        return picture
+        image: NDArray[np.uint8] = self._buffers[request][0]
+        return image
 
     def start(self, request: int) -> None:
         """Begin inference on what `pixels(request)` holds; returns at once."""
@@ -181,7 +181,7 @@ def _info(port: ov.Output) -> TensorInfo:
 def _with_pixel_input(model: ov.Model, plan: CompilePlan, entrance: NetworkInput) -> ov.Model:
     """The network with 8-bit interleaved BGR at its entrance."""
     processor = PrePostProcessor(model)
-    given = processor.input(entrance.picture)
+    given = processor.input(entrance.image)
     given.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
         ColorFormat.BGR
     )
@@ -194,5 +194,5 @@ def _with_pixel_input(model: ov.Model, plan: CompilePlan, entrance: NetworkInput
     if any(value != 1.0 for value in plan.pixels.std):
         steps.scale(list(plan.pixels.std))
     if entrance.kind != "f32":
-        steps.convert_element_type(model.inputs[entrance.picture].get_element_type())
+        steps.convert_element_type(model.inputs[entrance.image].get_element_type())
     return processor.build()

@@ -38,7 +38,7 @@ class InputFormat:
 
 @dataclass(frozen=True)
 class CompilePlan:
-    """How to compile a network: input size in pixels, threads, and how many pictures may be in flight.
+    """How to compile a network: input size in pixels, threads, and how many images may be in flight.
 
     `streams` networks run side by side with `threads / streams` threads each; `requests` is at least that.
     """
@@ -54,11 +54,11 @@ class CompilePlan:
 
 
 class NetworkSession(Protocol):
-    """A compiled network of a fixed input size with `requests` independent pictures in flight."""
+    """A compiled network of a fixed input size with `requests` independent images in flight."""
 
     @property
     def requests(self) -> int:
-        """How many pictures may be in flight."""
+        """How many images may be in flight."""
 
     def pixels(self, request: int) -> NDArray[np.uint8]:
         """The input of a request, uint8 [height, width, 3] BGR: write into it while the request is idle."""
@@ -82,7 +82,7 @@ class Network(Protocol):
         """The network's outputs."""
 
     def output_shapes(self, width: int, height: int) -> tuple[TensorInfo, ...]:
-        """The outputs for one picture of that size; raises WeightsError where it does not fit the network."""
+        """The outputs for one image of that size; raises WeightsError where it does not fit the network."""
 
     def compile(self, plan: CompilePlan) -> NetworkSession:
         """Raises WeightsError where the size or an operation does not work."""

@@ -85,7 +85,7 @@ class LoadedEngine:
     manifest: PlanManifest
 
     def profile_for(self, batch: int) -> int:
-        """Index of the profile that takes that many pictures. Raises BackendError for too many."""
+        """Index of the profile that takes that many images. Raises BackendError for too many."""
         for place, largest in enumerate(self.manifest.buckets):
             if 0 < batch <= largest:
                 return place

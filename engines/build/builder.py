@@ -50,7 +50,7 @@ class Request:
     engine: KnownEngine
     options: Options
     frames: Path | None = None
-    """Folder of pictures to calibrate 8 bits with; None: what was calibrated before."""
+    """Folder of images to calibrate 8 bits with; None: what was calibrated before."""
     force: bool = False
     limit_s: float = DEFAULT_LIMIT_S
 
@@ -214,7 +214,7 @@ def _job(
         options=options,
         typed=is_typed(site.library, options),
         flags=builder_flags(site.library, options),
-        input_name=graphs.picture_input(model, path).name,
+        input_name=graphs.image_input(model, path).name,
         batch=graphs.fixed_batch(model, path),
         nodes=tuple((node.name, node.op_type) for node in model.graph.node),
         timing_cache=str(cache) if site.cuda is not None else "",

@@ -29,7 +29,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """Largest difference, as a share of the output's range."""
     mean: float
     latency_ms: float
-    """Median of one picture, copies left out."""
+    """Median of one image, copies left out."""
 
 
 class PlanManifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ def hindrance(engine: KnownEngine, source: Path) -> str:
     """
     model = graphs.read(source)
     try:
-        graphs.picture_input(model, source)
+        graphs.image_input(model, source)
     except WeightsError as error:
         return f"not for the GPU: {error}; the CPU runs it"
     if engine.entry.task != "detector":
@@ -44,13 +44,13 @@ def hindrance(engine: KnownEngine, source: Path) -> str:
 
 
 def _decoder(engine: KnownEngine, model: graphs.Model, source: Path) -> OutputDecoder | None:
-    """The one that is named, else by the outputs' shapes; None where they do not follow from the picture's.
+    """The one that is named, else by the outputs' shapes; None where they do not follow from the image's.
 
     Raises DecoderError where no decoder has such outputs, or more than one.
     """
     if engine.entry.decoder is not None:
         return decoders.by_name(engine.entry.decoder)
-    sides = graphs.picture_input(model, source).type.tensor_type.shape.dim
+    sides = graphs.image_input(model, source).type.tensor_type.shape.dim
     height, width = (sides[place].dim_value for place in (2, 3))
     size = engine.entry.input or (
         (width, height) if width and height else tight_input(SQUARE, engine.entry.long_side)

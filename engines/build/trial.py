@@ -20,7 +20,7 @@ TIMED = 21
 
 
 def answers(cuda: Library, loaded: LoadedEngine, samples: Sequence[Feed]) -> tuple[list[Answers], float]:
-    """The engine's outputs for each sample, and its median latency for one picture in ms, copies left out.
+    """The engine's outputs for each sample, and its median latency for one image in ms, copies left out.
 
     Raises GpuError where the device refuses, BuildError for an engine that takes what the network does not.
     """
@@ -62,7 +62,7 @@ class _Bench:
             raise
 
     def run(self, feed: Feed) -> Answers:
-        """One batch; the answers of its first picture."""
+        """One batch; the answers of its first image."""
         feed = np.ascontiguousarray(feed)
         place = self._addresses[self._network.input.name]
         self._cuda.copy_to_device(place, feed.ctypes.data, feed.nbytes, self._stream)

@@ -17,7 +17,7 @@ from engines.catalogue import KnownEngine
 from engines.errors import BuildError, EngineError
 from engines.inference.preprocess import tight_input
 
-PICTURE_SHAPES = ((4, 3), (16, 9))
+IMAGE_SHAPES = ((4, 3), (16, 9))
 """Of cameras: a network that takes any size is built for the tightest input of each."""
 MAX_BATCH = 64
 MIN_SIDE, MAX_SIDE = 32, 4096
@@ -29,11 +29,11 @@ def sizes_of(engine: KnownEngine, source: Path, asked: Sequence[tuple[int, int]]
         return list(dict.fromkeys(asked))
     if engine.entry.input is not None:
         return [engine.entry.input]
-    shape = graphs.picture_input(graphs.read(source), source).type.tensor_type.shape.dim
+    shape = graphs.image_input(graphs.read(source), source).type.tensor_type.shape.dim
     height, width = (shape[place].dim_value for place in (2, 3))
     if width and height:
         return [(width, height)]
-    sizes = [tight_input(form, engine.entry.long_side) for form in PICTURE_SHAPES]
+    sizes = [tight_input(form, engine.entry.long_side) for form in IMAGE_SHAPES]
     return list(dict.fromkeys(sizes))
 
 

@@ -61,7 +61,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     input: tuple[Side, Side] | None = None
     """[width, height] of the network's input."""
     long_side: Side = 416
-    """For networks that take any size: the input's longer side; the shorter one follows the picture."""
+    """For networks that take any size: the input's longer side; the shorter one follows the image."""
     classes: list[str] | None = None
     """Names of the classes, in order."""
     person: str | int | None = None

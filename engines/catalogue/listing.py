@@ -50,7 +50,7 @@ def described(engine: KnownEngine) -> dict[str, str]:
 
 
 def _input(engine: KnownEngine, file: str) -> str:
-    """Width and height that the network is given: the recipe's, its own, or as the pictures are."""
+    """Width and height that the network is given: the recipe's, its own, or as the images are."""
     size = engine.entry.input
     if size is None:
         path = engine.folder / file

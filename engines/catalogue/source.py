@@ -40,9 +40,9 @@ def locate(weights: str | Path, backend: str, store: Path | None = None) -> Netw
 
 
 def fixed_size(network: Network, path: Path, wanted: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The one input size (width, height) to use, or None where it follows the pictures.
+    """The one input size (width, height) to use, or None where it follows the images.
 
-    Raises WeightsError for a network that takes no picture.
+    Raises WeightsError for a network that takes no image.
     """
     entrance = entrance_of(network.inputs, path)
     return wanted or entrance.size

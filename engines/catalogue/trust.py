@@ -1,6 +1,6 @@
 """Files that are run, in effect: who may have written them.
 
-A network or a plan steers what a process does with the camera's pictures, and a plan is machine code. So
+A network or a plan steers what a process does with the camera's images, and a plan is machine code. So
 both are read only where nobody but their owner could have changed them, and the owner is this user, root, or
 whoever installed tagsight.
 """

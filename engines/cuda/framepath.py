@@ -173,7 +173,7 @@ class FramePath:
     def _persons(self, number: int) -> tuple[Detections, NDArray[np.intp]]:
         lies, width, height = self._placements[number]
         count = int(self._counts_here[number])
-        boxes = lies.to_picture(self._boxes_here[number, :count], width, height)
+        boxes = lies.to_image(self._boxes_here[number, :count], width, height)
         ranks = np.flatnonzero((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
         return Detections(boxes[ranks], self._scores_here[number, ranks].copy()), ranks
 
@@ -184,5 +184,5 @@ class FramePath:
 
 
 def rule_of(mean: launches.Triple, std: launches.Triple, *, rgb: bool) -> PixelRule:
-    """The pixel rule with the grey that our networks are trained to see beside the picture."""
+    """The pixel rule with the grey that our networks are trained to see beside the image."""
     return launches.pixel_rule(mean, std, rgb=rgb, pad=float(PAD_VALUE))

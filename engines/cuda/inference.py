@@ -59,12 +59,12 @@ class TensorRtNetwork:
 
     @property
     def input_wh(self) -> tuple[int, int]:
-        """Of its pictures."""
+        """Of its images."""
         return self.input.shape[3], self.input.shape[2]
 
     @property
     def largest_batch(self) -> int:
-        """The most pictures it takes at once."""
+        """The most images it takes at once."""
         return max(most for _, most in self.batches)
 
     def profile_for(self, batch: int) -> int:
@@ -97,17 +97,17 @@ def read_network(engine: Any, name: str, owner: Any = None) -> TensorRtNetwork:
         raise GpuError(
             f"engine {name} has {len(inputs)} inputs and {len(outputs)} outputs; one input is wanted"
         )
-    (pictures,) = inputs
-    if len(pictures.shape) != 4 or pictures.shape[1] != 3 or min(pictures.shape[2:]) < 1:
-        raise GpuError(f"engine {name} takes {list(pictures.shape)}, not pictures [batch, 3, height, width]")
-    return TensorRtNetwork(name, engine, pictures, tuple(outputs), _batches(engine, pictures), owner)
+    (images,) = inputs
+    if len(images.shape) != 4 or images.shape[1] != 3 or min(images.shape[2:]) < 1:
+        raise GpuError(f"engine {name} takes {list(images.shape)}, not pictures [batch, 3, height, width]")
+    return TensorRtNetwork(name, engine, images, tuple(outputs), _batches(engine, images), owner)
 
 
-def _batches(engine: Any, pictures: Tensor) -> tuple[tuple[int, int], ...]:
-    if pictures.shape[0] != FREE:
-        return ((pictures.shape[0],) * 2,)
+def _batches(engine: Any, images: Tensor) -> tuple[tuple[int, int], ...]:
+    if images.shape[0] != FREE:
+        return ((images.shape[0],) * 2,)
     shapes = [
-        engine.get_tensor_profile_shape(pictures.name, number)
+        engine.get_tensor_profile_shape(images.name, number)
         for number in range(engine.num_optimization_profiles)
     ]
     return tuple((int(least[0]), int(most[0])) for least, _, most in shapes)

@@ -1,4 +1,4 @@
-"""How well networks do on labelled pictures: the pictures, published networks that label more, the measures.
+"""How well networks do on labelled images: the images, published networks that label more, the measures.
 
 Training and `tagsight bench engines` measure with the same code; nothing here needs torch.
 """

@@ -1,4 +1,4 @@
-"""Average precision of a person detector on held-out pictures and on the MOT clips."""
+"""Average precision of a person detector on held-out images and on the MOT clips."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DetectorAccuracy:
 
 
 def letterboxed(image: Image, size: tuple[int, int]) -> tuple[NDArray[np.float32], float]:
-    """The net's input [1, 3, H, W] with the picture top-left, and its scale."""
+    """The net's input [1, 3, H, W] with the image top-left, and its scale."""
     height, width = image.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     inner = (round(width * scale), round(height * scale))
@@ -44,7 +44,7 @@ def letterboxed(image: Image, size: tuple[int, int]) -> tuple[NDArray[np.float32
 
 
 def decode(rows: NDArray[np.float32], size: tuple[int, int], scale: float) -> TeacherBoxes:
-    """Persons from the net's predictions [a, 5], in the pixels of the picture."""
+    """Persons from the net's predictions [a, 5], in the pixels of the image."""
     grids = []
     for stride in (8, 16, 32):
         columns, lines = size[0] // stride, size[1] // stride
@@ -109,7 +109,7 @@ def measure(
 
 
 def held_out(folder: Path, sources: tuple[str, ...]) -> Iterator[tuple[Image, Labels]]:
-    """Held-out pictures of a pool with the labels they would be trained on (teachers' boxes included)."""
+    """Held-out images of a pool with the labels they would be trained on (teachers' boxes included)."""
     for entry in read_index(folder):
         if entry.held_out and entry.source in sources:
             yield read_image(folder / entry.file), entry.labels()

@@ -1,4 +1,4 @@
-"""Persons labelled by eye, is this one handling goods: where they are, and their pictures.
+"""Persons labelled by eye, is this one handling goods: where they are, and their images.
 
 A label says `handling` where at least one hand is seen at work on an article, a shelf, a counter or a basket,
 or reaches for one, `not` where hands hang, swing, rest or merely carry a bag, `unclear` where hands are
@@ -27,7 +27,7 @@ SUPERMARKET, SUPERMARKET_HELD_OUT_FROM = "video-retail-nvidia/retail.mp4", 180
 
 @dataclass(frozen=True)
 class LabelledBox:
-    """A person in a frame (from 0) of a clip, or in a picture; box left, top, right, bottom px."""
+    """A person in a frame (from 0) of a clip, or in an image; box left, top, right, bottom px."""
 
     clip: str
     frame: int
@@ -36,7 +36,7 @@ class LabelledBox:
 
     @property
     def held_out(self) -> bool:
-        """Whether training leaves it aside: a third of the pictures, and the later part of the clip."""
+        """Whether training leaves it aside: a third of the images, and the later part of the clip."""
         if self.clip == SUPERMARKET:
             return self.frame >= SUPERMARKET_HELD_OUT_FROM
         return zlib.crc32(f"{self.clip}:{self.frame}".encode()) % HELD_OUT_EVERY == 0
@@ -68,8 +68,10 @@ def _rows(path: Path, text: str) -> list[dict[str, str]]:
         raise TrainingError(f"{path}: not a table of labels: {error}") from error
 
 
-def pictures(data: Path, boxes: list[LabelledBox]) -> Iterator[tuple[NDArray[np.uint8], list[LabelledBox]]]:
-    """Every picture that has labelled boxes, with them. Raises TrainingError for one that is missing."""
+def labelled_images(
+    data: Path, boxes: list[LabelledBox]
+) -> Iterator[tuple[NDArray[np.uint8], list[LabelledBox]]]:
+    """Every image that has labelled boxes, with them. Raises TrainingError for one that is missing."""
     for clip in sorted({box.clip for box in boxes}):
         mine = [box for box in boxes if box.clip == clip]
         wanted = {box.frame for box in mine}

@@ -1,6 +1,6 @@
-"""The pool of training pictures: photos with boxes, and frames of unlabelled clips.
+"""The pool of training images: photos with boxes, and frames of unlabelled clips.
 
-Everything is kept in one folder: JPEG files and `pool.json`, one record a picture. MOT sequences (PETS, TUD)
+Everything is kept in one folder: JPEG files and `pool.json`, one record an image. MOT sequences (PETS, TUD)
 are for measuring only and never enter it.
 """
 
@@ -22,10 +22,10 @@ Boxes = NDArray[np.float32]
 
 MAX_SIDE = 960
 PAD = 114
-"""Grey of what a picture does not cover of a network's input."""
+"""Grey of what an image does not cover of a network's input."""
 
 EMPTY = "empty"
-"""Source of the pictures without people: medians of a clip, to paste people into."""
+"""Source of the images without people: medians of a clip, to paste people into."""
 
 STORE = "store"
 """Source of a store's own recorded frames (`engines.training.detector.adapt`)."""
@@ -40,7 +40,7 @@ top, 17 % at the median (every 12th photo, 232 persons), which is this share of 
 
 @dataclass
 class Labels:
-    """Persons in one picture: `boxes` (n, 4) left, top, right, bottom in pixels; `trust` (n,) in 0..1, the
+    """Persons in one image: `boxes` (n, 4) left, top, right, bottom in pixels; `trust` (n,) in 0..1, the
     target for the score, 0 = look away; `teacher_iou` (n,) overlap of the teacher's box with it, 0 = none.
     """
 
@@ -68,7 +68,7 @@ class Labels:
 
 @dataclass
 class LabelledImage:
-    """One picture of the pool before or after the teachers have looked at it.
+    """One image of the pool before or after the teachers have looked at it.
 
     `complete`: its labels list every person. `loose`: its boxes are roughly drawn, a teacher's are closer.
     """
@@ -84,7 +84,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class PoolEntry:
-    """What `pool.json` says about one picture."""
+    """What `pool.json` says about one image."""
 
     file: str
     source: str
@@ -182,7 +182,7 @@ def clip_frames(path: Path, source: str, every: int, held_out_share: float) -> I
         raise TrainingError(f"{path}: no frame could be decoded")
 
 
-def all_pictures(data: Path) -> Iterator[LabelledImage]:
+def all_images(data: Path) -> Iterator[LabelledImage]:
     """The whole pool, in a fixed order."""
     yield from street_people(data)
     yield from coco(data)
@@ -194,7 +194,7 @@ def all_pictures(data: Path) -> Iterator[LabelledImage]:
 
 
 def shrink(picture: LabelledImage, longest: int = MAX_SIDE) -> LabelledImage:
-    """The picture with its longer side reduced to at most `longest` pixels, labels with it."""
+    """The image with its longer side reduced to at most `longest` pixels, labels with it."""
     height, width = picture.image.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:
@@ -205,7 +205,7 @@ def shrink(picture: LabelledImage, longest: int = MAX_SIDE) -> LabelledImage:
     return LabelledImage(picture.name, picture.source, picture.held_out, image, labels, picture.complete)
 
 
-def save_picture(folder: Path, picture: LabelledImage) -> PoolEntry:
+def save_image(folder: Path, picture: LabelledImage) -> PoolEntry:
     """Writes the JPEG file and gives the record for `pool.json`."""
     file = f"{picture.source}-{picture.name}.jpg"
     cv2.imwrite(str(folder / file), picture.image, [cv2.IMWRITE_JPEG_QUALITY, 94])

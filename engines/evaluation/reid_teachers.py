@@ -41,10 +41,10 @@ class ReidTeacher:
     def _batch(self, crops: list[Image]) -> Embeddings:
         planes = np.zeros((BATCH, 3, SIZE_WH[1], SIZE_WH[0]), np.float32)
         for place, crop in enumerate(crops):
-            picture = cv2.resize(crop, SIZE_WH, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+            image = cv2.resize(crop, SIZE_WH, interpolation=cv2.INTER_LINEAR).astype(np.float32)
             if self._imagenet_rgb:
-                picture = ((picture - IMAGENET_MEAN_BGR) / IMAGENET_STD_BGR)[..., ::-1]
-            planes[place] = picture.transpose(2, 0, 1)
+                image = ((image - IMAGENET_MEAN_BGR) / IMAGENET_STD_BGR)[..., ::-1]
+            planes[place] = image.transpose(2, 0, 1)
         return np.array(self._compiled([planes])[0]).reshape(BATCH, -1)[: len(crops)]
 
 

@@ -1,6 +1,6 @@
 """The teachers: bigger detectors that label what nobody has labelled.
 
-Two look at the pictures, YOLOX-nano at several scales, person-detection-retail-0013 on surveillance views and
+Two look at the images, YOLOX-nano at several scales, person-detection-retail-0013 on surveillance views and
 on streets, where people walk in groups. A box that they are sure of becomes a person with a soft target; a
 doubtful one a place to look away from.
 """
@@ -65,7 +65,7 @@ def suppress(boxes: Boxes, scores: NDArray[np.float32], limit: float) -> NDArray
 
 
 class YoloxTeacher:
-    """YOLOX-nano through OpenVINO, at several picture scales, its answers merged."""
+    """YOLOX-nano through OpenVINO, at several image scales, its answers merged."""
 
     def __init__(self, path: Path, threads: int) -> None:
         import openvino
@@ -208,7 +208,7 @@ def complete(labels: Labels, seen: TeacherBoxes, *, trusted: bool) -> Labels:
 
 
 class Teachers:
-    """Both teachers with the scales each kind of picture deserves."""
+    """Both teachers with the scales each kind of image deserves."""
 
     def __init__(self, data: Path, threads: int) -> None:
         nano = data / "det-yolox-nano" / "yolox_nano.onnx"

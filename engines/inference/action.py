@@ -15,7 +15,7 @@ ACTION_WEIGHTS = "person-action"
 
 
 class ActionClassifier:
-    """Judges persons one picture at a time. Not for use by several threads at once."""
+    """Judges persons one image at a time. Not for use by several threads at once."""
 
     def __init__(self, network: CropNetwork) -> None:
         if network.answers != 1:
@@ -40,7 +40,7 @@ class ActionClassifier:
     def handling_probability(self, image_bgr: Image, boxes: npt.ArrayLike) -> Rows:
         """Probability (n,) in 0..1 that each person handles goods; 0.5 is the network's decision threshold.
 
-        `boxes` (n, 4) are left, top, right, bottom px of a BGR picture; nan where a box shows nothing: not
+        `boxes` (n, 4) are left, top, right, bottom px of a BGR image; nan where a box shows nothing: not
         judged. Raises EngineError.
         """
         return probabilities(self.network.rows(image_bgr, boxes)[:, 0])

@@ -1,4 +1,4 @@
-"""A network that looks at persons one by one, and its back end: boxes of a picture in, a row for each out."""
+"""A network that looks at persons one by one, and its back end: boxes of an image in, a row for each out."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class CropNetwork:
         )
 
     def rows(self, image_bgr: Image, boxes: npt.ArrayLike) -> Rows:
-        """The network's answers (n, k) for boxes (n, 4) left, top, right, bottom px of a BGR picture.
+        """The network's answers (n, k) for boxes (n, 4) left, top, right, bottom px of a BGR image.
 
-        Boxes are grown where the network wants to see beyond them, and show the picture's edge repeated where
-        they leave it. One that lies outside the picture, or has no area, answers nan. Raises EngineError for
-        something that is no picture.
+        Boxes are grown where the network wants to see beyond them, and show the image's edge repeated where
+        they leave it. One that lies outside the image, or has no area, answers nan. Raises EngineError for
+        something that is no image.
         """
         if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8:
             raise EngineError(
@@ -119,10 +119,10 @@ def open_crops(weights: str | Path, task: Task, *, backend: str, threads: int, s
 def cut(
     image: Image, box: Box, size_wh: tuple[int, int], target: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
-    """A box of a picture stretched to `size_wh`, into `target` if given.
+    """A box of an image stretched to `size_wh`, into `target` if given.
 
-    Where the box leaves the picture, the picture's edge is repeated. The box must share an area with it.
-    The GPU cuts in the same way (`crop_boxes` of engines/cuda/kernels/pictures.cu).
+    Where the box leaves the image, the image's edge is repeated. The box must share an area with it.
+    The GPU cuts in the same way (`crop_boxes` of engines/cuda/kernels/images.cu).
     """
     left, top, right, bottom = box
     x0, y0 = max(0, int(left) - AROUND_PX), max(0, int(top) - AROUND_PX)
@@ -145,7 +145,7 @@ def cut(
 
 
 def shown(boxes: NDArray[np.float64], width: int, height: int) -> NDArray[np.intp]:
-    """Rows of the boxes (n, 4) that show at least a pixel of a picture of that size."""
+    """Rows of the boxes (n, 4) that show at least a pixel of an image of that size."""
     limits = np.array([width, height, width, height], np.float64)
     inside = np.clip(np.where(np.isfinite(boxes), boxes, 0.0), 0.0, limits)
     finite = np.isfinite(boxes).all(1)

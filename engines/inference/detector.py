@@ -1,4 +1,4 @@
-"""Persons in a picture: a network, its back end and its decoder, joined."""
+"""Persons in an image: a network, its back end and its decoder, joined."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MAX_INPUT_SIZES = 4
 
 INPUT_MULTIPLE = 32
 REQUESTS_AHEAD = 2
-"""Pictures laid out beyond those that are worked on, so that no stream ever waits for the next one."""
+"""Images laid out beyond those that are worked on, so that no stream ever waits for the next one."""
 
 Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Persons in one picture, best first.
+    """Persons in one image, best first.
 
-    boxes: (n, 4) float32 left, top, right, bottom in pixels of the picture; scores: (n,) float32 in 0..1.
+    boxes: (n, 4) float32 left, top, right, bottom in pixels of the image; scores: (n,) float32 in 0..1.
     """
 
     boxes: NDArray[np.float32]
@@ -48,17 +48,17 @@ class Detections:
 
 
 NOTHING_FOUND = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-"""Of a picture that nobody looked at."""
+"""Of an image that nobody looked at."""
 
 
 @dataclass(frozen=True)
 class PendingDetections:
-    """A picture in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""
+    """An image in flight: what `PersonDetector.begin` gives and `finish` or `drop` takes."""
 
     compiled: _CompiledDetector
     request: int
     placement: Placement
-    picture_wh: tuple[int, int]
+    image_wh: tuple[int, int]
 
 
 class _CompiledDetector:
@@ -80,9 +80,9 @@ class _CompiledDetector:
 
 
 class PersonDetector:
-    """Finds persons. One thread may `begin` pictures while another finishes them; no more than these two.
+    """Finds persons. One thread may `begin` images while another finishes them; no more than these two.
 
-    A network that takes any size is compiled for the tightest input that holds the pictures it is given.
+    A network that takes any size is compiled for the tightest input that holds the images it is given.
     """
 
     def __init__(
@@ -129,8 +129,8 @@ class PersonDetector:
 
         A file whose recipe names no decoder is judged as `tagsight engines add` does (`catalogue.judging`).
 
-        input_size: (width, height); None: the network's own, or as tight as the pictures. threads: 0 for all
-        cores. streams: pictures worked on side by side, each with threads / streams threads: 2 gives more
+        input_size: (width, height); None: the network's own, or as tight as the images. threads: 0 for all
+        cores. streams: images worked on side by side, each with threads / streams threads: 2 gives more
         frames a second, 1 answers sooner. score: least score of a box. cache_dir: where a back end may keep
         compiled networks. store: the user's engines, if not in the usual place. on_judging: called every
         few seconds, with the seconds it has taken, while a file is judged (300 at most). Raises EngineError.
@@ -161,32 +161,32 @@ class PersonDetector:
         self._reading = reading_of(self.source.recipe, self.decoder, score)
 
     def input_size_for(self, width: int, height: int) -> tuple[int, int]:
-        """The network input (width, height) for pictures of that size."""
+        """The network input (width, height) for images of that size."""
         return self._fixed or tight_input((width, height), self.source.recipe.long_side, INPUT_MULTIPLE)
 
     def prepare(self, width: int, height: int) -> None:
-        """Compile the network for pictures of that size now, not when the first one comes."""
+        """Compile the network for images of that size now, not when the first one comes."""
         self._compiled_for_size(self.input_size_for(width, height))
 
     def detect(self, image_bgr: Image) -> Detections:
-        """Persons in one picture, (height, width, 3) uint8 BGR."""
+        """Persons in one image, (height, width, 3) uint8 BGR."""
         return self.finish(self.begin(image_bgr))
 
     def begin(self, image_bgr: Image) -> PendingDetections:
-        """Lay a picture out and let the network work on it; every one begun must be finished or dropped.
+        """Lay an image out and let the network work on it; every one begun must be finished or dropped.
 
-        Where `streams + REQUESTS_AHEAD` pictures are in flight, waits until another thread finishes one.
+        Where `streams + REQUESTS_AHEAD` images are in flight, waits until another thread finishes one.
         """
         return self._compiled_for(image_bgr).start(image_bgr)
 
     def detect_batch(self, images_bgr: Sequence[Image]) -> list[Detections]:
-        """Persons in several pictures, which may differ in size; in the order given."""
+        """Persons in several images, which may differ in size; in the order given."""
         return list(self.detect_each(images_bgr))
 
     def detect_each(self, images_bgr: Iterable[Image]) -> Iterator[Detections]:
-        """Persons in a stream of pictures, in order; lays out the next picture while the network is busy.
+        """Persons in a stream of images, in order; lays out the next image while the network is busy.
 
-        Takes up to `streams + REQUESTS_AHEAD` pictures before it gives the first result.
+        Takes up to `streams + REQUESTS_AHEAD` images before it gives the first result.
         """
         pending: deque[PendingDetections] = deque()
         try:
@@ -231,7 +231,7 @@ class PersonDetector:
         return _CompiledDetector(self._network.compile(plan), width, height, self._reading.fit)
 
     def finish(self, pending: PendingDetections) -> Detections:
-        """The persons in a picture that was begun; waits for the network."""
+        """The persons in an image that was begun; waits for the network."""
         compiled = pending.compiled
         outputs = compiled.session.wait(pending.request)
         reading = self._reading
@@ -244,12 +244,12 @@ class PersonDetector:
             keep = np.argsort(-found.scores, kind="stable")
         else:
             keep = suppress(found.boxes, found.scores, reading.overlap)
-        boxes = pending.placement.to_picture(found.boxes[keep], *pending.picture_wh)
+        boxes = pending.placement.to_image(found.boxes[keep], *pending.image_wh)
         in_sight = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         return Detections(boxes[in_sight], found.scores[keep][in_sight])
 
     @staticmethod
     def drop(pending: PendingDetections) -> None:
-        """Do without the answer for a picture that was begun."""
+        """Do without the answer for an image that was begun."""
         pending.compiled.session.wait(pending.request)
         pending.compiled.idle.put(pending.request)

@@ -34,7 +34,7 @@ class PersonEmbedder:
         return cls(open_crops(weights, "reid", backend=backend, threads=threads, streams=streams))
 
     def embed(self, image_bgr: Image, boxes: npt.ArrayLike) -> Rows:
-        """Unit vectors (n, size) float32 for boxes (n, 4) left, top, right, bottom px of a BGR picture.
+        """Unit vectors (n, size) float32 for boxes (n, 4) left, top, right, bottom px of a BGR image.
 
         A box that shows nothing gets zeros: like nobody, unlike nobody. Raises EngineError.
         """

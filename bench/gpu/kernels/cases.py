@@ -1,4 +1,4 @@
-"""What checks of kernels are made of: who runs them, rubbish to begin with, random pictures and rules."""
+"""What checks of kernels are made of: who runs them, rubbish to begin with, random images and rules."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def address(array: NDArray[Any]) -> int:
     return int(array.ctypes.data)
 
 
-def random_picture(rng: np.random.Generator, most: int = 60) -> OracleImage:
+def random_image(rng: np.random.Generator, most: int = 60) -> OracleImage:
     """BGR or NV12, odd sizes too, with or without a gap after each row and before the chroma."""
     width, height, gap = (
         int(rng.integers(1, most)),
@@ -71,15 +71,15 @@ def _noise(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
 
 
 def placed_at_random(
-    runner: Runner, rng: np.random.Generator, picture: OracleImage | None, width: int, height: int
+    runner: Runner, rng: np.random.Generator, image: OracleImage | None, width: int, height: int
 ) -> Placed:
-    """Where the picture goes in an input of that size; it may reach beyond. None: the place is empty."""
+    """Where the image goes in an input of that size; it may reach beyond. None: the place is empty."""
     size = (int(rng.integers(1, width + 3)), int(rng.integers(1, height + 3)))
     offset = (int(rng.integers(-2, width - size[0] + 3)), int(rng.integers(-2, height - size[1] + 3)))
-    if picture is None:
+    if image is None:
         return Placed(0, 0, 0, 0, offset, size)
-    lies = (runner.address(picture.memory), len(picture.memory), picture.width, picture.height)
-    return Placed(*lies, offset, size, picture.format, picture.row_bytes, picture.chroma_offset)
+    lies = (runner.address(image.memory), len(image.memory), image.width, image.height)
+    return Placed(*lies, offset, size, image.format, image.row_bytes, image.chroma_offset)
 
 
 def random_rule(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.gpu.kernels.box_checks import check_decoders, check_normalise, check_suppress
 from bench.gpu.kernels.cases import Runner
-from bench.gpu.kernels.picture_checks import check_crops, check_half, check_letterbox
+from bench.gpu.kernels.image_checks import check_crops, check_half, check_letterbox
 
 Check = Callable[[Runner, np.random.Generator], dict[str, float]]
 

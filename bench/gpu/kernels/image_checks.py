@@ -1,4 +1,4 @@
-"""Kernels that make network inputs of pictures: letterbox, its rounding to halves, crops of persons."""
+"""Kernels that make network inputs of images: letterbox, its rounding to halves, crops of persons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.gpu.kernels.cases import (
     Runner,
     expect,
     placed_at_random,
-    random_picture,
+    random_image,
     random_rule,
     rubbish,
     triple,
@@ -26,10 +26,10 @@ PAD = 114.0
 
 
 def check_letterbox(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
-    """Pictures of several rings into one batch, some places empty, one descriptor a byte short."""
+    """Images of several rings into one batch, some places empty, one descriptor a byte short."""
     batch, (width, height) = int(rng.integers(1, 5)), rng.integers(1, 70, 2).tolist()
     count = int(rng.integers(0, batch + 1))
-    pictures = [random_picture(rng) if rng.random() < 0.85 else None for _ in range(count)]
+    pictures = [random_image(rng) if rng.random() < 0.85 else None for _ in range(count)]
     places = [placed_at_random(runner, rng, picture, width, height) for picture in pictures]
     table = descriptors(places)
     for number in range(count):
@@ -95,10 +95,10 @@ def check_half(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
 
 
 def check_crops(runner: Runner, rng: np.random.Generator) -> dict[str, float]:
-    """Boxes inside, across and outside the picture, larger than the crop, empty, upside down, not finite,
+    """Boxes inside, across and outside the image, larger than the crop, empty, upside down, not finite,
     grown or not; odd counts."""
     images, (width, height) = int(rng.integers(1, 4)), rng.integers(1, 40, 2).tolist()
-    pictures = [random_picture(rng) if rng.random() < 0.9 else None for _ in range(images)]
+    pictures = [random_image(rng) if rng.random() < 0.9 else None for _ in range(images)]
     places = [placed_at_random(runner, rng, picture, 64, 48) for picture in pictures]
     table = descriptors(places)
     boxes = rng.uniform(-30, 90, (images, MAX_KEPT, 4)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the kernels should give, in float64 and whole pictures at a time."""
+"""What the kernels should give, in float64 and whole images at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ YUV_TO_BGR = np.array(
 
 @dataclass(frozen=True)
 class OracleImage:
-    """A picture in memory that holds not one byte more than it needs."""
+    """An image in memory that holds not one byte more than it needs."""
 
     memory: NDArray[np.uint8]
     width: int
@@ -77,7 +77,7 @@ def as_input(bgr: Float64, mean: Float64, std: Float64, *, rgb: bool) -> Float64
 
 
 def letterboxed(
-    picture: OracleImage | None,
+    image: OracleImage | None,
     offset_xy: tuple[int, int],
     size_wh: tuple[int, int],
     shape: tuple[int, int],
@@ -85,9 +85,9 @@ def letterboxed(
 ) -> Float64:
     """The input (height, width, 3) before normalisation; what sticks out of it is cut off."""
     canvas = np.full((*shape, 3), pad)
-    if picture is None:
+    if image is None:
         return canvas
-    placed = sampled(picture.bgr(), _centres(size_wh[0], picture.width), _centres(size_wh[1], picture.height))
+    placed = sampled(image.bgr(), _centres(size_wh[0], image.width), _centres(size_wh[1], image.height))
     (left, top), (height, width) = offset_xy, shape
     x, y = np.arange(size_wh[0]) + left, np.arange(size_wh[1]) + top
     inside_x, inside_y = (x >= 0) & (x < width), (y >= 0) & (y < height)
@@ -97,38 +97,38 @@ def letterboxed(
 
 @dataclass(frozen=True)
 class Lies:
-    """Where a frame lies in the network's input: its corner there, and picture pixels per input pixel."""
+    """Where a frame lies in the network's input: its corner there, and image pixels per input pixel."""
 
     offset_xy: tuple[int, int]
     step_xy: tuple[float, float]
 
 
 def cropped(
-    picture: OracleImage | None,
+    image: OracleImage | None,
     box: Float32,
     lies: Lies,
     shape: tuple[int, int],
     grown: tuple[float, float],
     pad: float,
 ) -> Float64:
-    """A box of input pixels, cut at the picture's edges, grown and stretched to (height, width, 3)."""
+    """A box of input pixels, cut at the image's edges, grown and stretched to (height, width, 3)."""
     grey = np.full((*shape, 3), pad)
-    if picture is None or not np.isfinite(box).all():
+    if image is None or not np.isfinite(box).all():
         return grey
     spans = [
         _span(box[axis], box[axis + 2], lies.offset_xy[axis], lies.step_xy[axis], size, grown[axis])
-        for axis, size in enumerate((picture.width, picture.height))
+        for axis, size in enumerate((image.width, image.height))
     ]
     if min(shown for _, _, shown in spans) < 1:
         return grey
     (left, right, _), (top, bottom, _) = spans
-    columns, rows = _window(left, right, picture.width), _window(top, bottom, picture.height)
+    columns, rows = _window(left, right, image.width), _window(top, bottom, image.height)
     across, down = len(columns), len(rows)
     scale = min(np.float32(shape[1]) / (right - left), np.float32(shape[0]) / (bottom - top))
     while scale < 0.5 and min(across, down) > 1:
         across, down, scale = across // 2, down // 2, scale * 2
     seen = np.einsum(
-        "ab,bcx,dc->adx", _means(len(rows), down), _at(picture, rows, columns), _means(len(columns), across)
+        "ab,bcx,dc->adx", _means(len(rows), down), _at(image, rows, columns), _means(len(columns), across)
     )
     x = _places(shape[1], left, right, columns[0], across / len(columns))
     y = _places(shape[0], top, bottom, rows[0], down / len(rows))
@@ -138,7 +138,7 @@ def cropped(
 def _span(
     start: np.float32, end: np.float32, offset: int, step: float, size: int, grown: float
 ) -> tuple[np.float32, np.float32, np.float32]:
-    """Both ends in picture pixels, and how much the picture shows. float32, because in which pixel an end
+    """Both ends in image pixels, and how much the image shows. float32, because in which pixel an end
     lies is a matter of its last bit."""
     low, high = (
         np.clip((value - np.float32(offset)) * np.float32(step), np.float32(0), np.float32(size))
@@ -152,8 +152,8 @@ def _window(low: np.float32, high: np.float32, size: int) -> NDArray[np.int64]:
     return np.arange(max(0, int(low) - 2), min(size, int(high) + 2))
 
 
-def _at(picture: OracleImage, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Float64:
-    return np.asarray(picture.bgr()[np.ix_(rows, columns)], np.float64)
+def _at(image: OracleImage, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Float64:
+    return np.asarray(image.bgr()[np.ix_(rows, columns)], np.float64)
 
 
 def _means(count: int, fewer: int) -> Float64:

@@ -40,7 +40,7 @@ Samples = Sequence[NDArray[np.float32]]
 
 
 def plain(path: Path, size_wh: tuple[int, int]) -> Model:
-    """The fp32 network for pictures of one size. Raises WeightsError."""
+    """The fp32 network for images of one size. Raises WeightsError."""
     return graphs.named(graphs.pinned(graphs.widened(graphs.read(path)), path, size_wh))
 
 
@@ -204,7 +204,7 @@ def quantise(path: Path, size_wh: tuple[int, int], samples: Samples) -> bytes:
         raise BackendError("8-bit networks are made with onnxruntime: pip install 'tagsight[gpu]'") from error
     model = plain(path, size_wh)
     inside = graphs.before_heavy(model.graph.node)
-    name = graphs.picture_input(model, path).name
+    name = graphs.image_input(model, path).name
     pixels = graphs.first_heavy(model.graph.node)
     spared = [
         node.name

@@ -122,12 +122,12 @@ def named(model: Model) -> Model:
 
 
 def pinned(model: Model, path: Path, size_wh: tuple[int, int]) -> Model:
-    """The same network for pictures of one size, every tensor's type and shape known as far as they follow.
+    """The same network for images of one size, every tensor's type and shape known as far as they follow.
 
     Raises WeightsError where the network takes another size, or its shapes do not fit each other.
     """
     width, height = size_wh
-    dimensions = picture_input(model, path).type.tensor_type.shape.dim
+    dimensions = image_input(model, path).type.tensor_type.shape.dim
     for place, side, what in ((2, height, "height"), (3, width, "width")):
         given = dimensions[place].dim_value
         if given not in (0, side):
@@ -147,8 +147,8 @@ def inferred(model: Model, path: Path) -> Model:
         raise WeightsError(f"{path}: its parts do not fit each other ({_sentence(error)})") from error
 
 
-def picture_input(model: Model, path: Path) -> Any:
-    """The network's one input of pictures [batch, 3, height, width], fp32. Raises WeightsError."""
+def image_input(model: Model, path: Path) -> Any:
+    """The network's one input of images [batch, 3, height, width], fp32. Raises WeightsError."""
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [entry for entry in model.graph.input if entry.name not in weights]
     if len(inputs) != 1:
@@ -163,8 +163,8 @@ def picture_input(model: Model, path: Path) -> Any:
 
 
 def fixed_batch(model: Model, path: Path) -> int | None:
-    """The number of pictures the network takes at once, or None where it is free."""
-    return picture_input(model, path).type.tensor_type.shape.dim[0].dim_value or None
+    """The number of images the network takes at once, or None where it is free."""
+    return image_input(model, path).type.tensor_type.shape.dim[0].dim_value or None
 
 
 def before_heavy(nodes: Iterable[Node]) -> set[str]:

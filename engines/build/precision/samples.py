@@ -24,7 +24,7 @@ from engines.inference.detector import PersonDetector
 from engines.inference.preprocess import Canvas, Fit
 from engines.inference.reading import NetworkIO, pixels_of, reading_of
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 MAX_FRAMES = 200
 """More make calibration slower and no better; they are taken evenly from the folder."""
 MIN_FRAMES = 16
@@ -38,14 +38,14 @@ Feed = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Feeding:
-    """How pictures become a network's input. `reading` None: a network of persons' crops, not of frames."""
+    """How images become a network's input. `reading` None: a network of persons' crops, not of frames."""
 
     pixels: InputFormat
     fit: Fit
     reading: NetworkIO | None
 
     def input_of(self, image: Image, size_wh: tuple[int, int]) -> Feed:
-        """[1, 3, height, width] fp32 from a picture [height, width, 3] BGR."""
+        """[1, 3, height, width] fp32 from an image [height, width, 3] BGR."""
         width, height = size_wh
         canvas = np.zeros((height, width, 3), np.uint8)
         Canvas(canvas, self.fit).letterbox(image)
@@ -72,16 +72,16 @@ def _decoder(recipe: Recipe, shapes: decoders.Shapes, size_wh: tuple[int, int]) 
 
 
 def frames(folder: Path) -> list[Image]:
-    """Pictures of a folder, evenly taken, at most MAX_FRAMES. Raises BuildError for too few."""
+    """Images of a folder, evenly taken, at most MAX_FRAMES. Raises BuildError for too few."""
     if not folder.is_dir():
         raise BuildError(f"{folder}: is no folder; give one with frames of your own cameras")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
     step = max(1, -(-len(files) // MAX_FRAMES))
     read = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files[::step])
     found = [np.asarray(image, np.uint8) for image in read if image is not None]
     if len(found) < MIN_FRAMES:
         raise BuildError(
-            f"{folder}: holds {len(found)} pictures that can be read ({', '.join(PICTURES)}); at least "
+            f"{folder}: holds {len(found)} pictures that can be read ({', '.join(IMAGES)}); at least "
             f"{MIN_FRAMES} are needed, better 100 from different hours"
         )
     return found
@@ -109,7 +109,7 @@ def _persons(images: list[Image]) -> Iterator[Image]:
 
 
 def drawn(feeding: Feeding, size_wh: tuple[int, int]) -> list[Feed]:
-    """Pictures for comparing numbers where no frames are given: noisy blocks of colour, always the same."""
+    """Images for comparing numbers where no frames are given: noisy blocks of colour, always the same."""
     width, height = size_wh
     random = np.random.default_rng(7)
     made = []

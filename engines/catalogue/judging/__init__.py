@@ -1,6 +1,6 @@
 """Whether a network of the user's finds persons, and how it is to be fed and read: found out by trying it.
 
-A network's shapes do not say what its numbers mean. So it is run on a picture whose persons are known, fed
+A network's shapes do not say what its numbers mean. So it is run on an image whose persons are known, fed
 and read in every way that its shapes allow; the way that finds the persons is kept in its recipe, and what
 finds them in no way is refused, in one sentence that says what to export instead. A network is a program of
 somebody else's: before it runs, the memory it asks for is added up, and it runs in a process of its own with

@@ -39,7 +39,7 @@ class Facts:
 def read_facts(path: Path, size_wh: tuple[int, int], memory_bytes: int) -> Facts:
     """Raises WeightsError for a file that is no network, wants other files, or asks for too much memory.
 
-    size_wh: of the picture it would be given.
+    size_wh: of the image it would be given.
     """
     try:
         model = onnx.load(str(path), load_external_data=False)
@@ -113,7 +113,7 @@ def person_among(names: tuple[str, ...]) -> int | None:
 def memory_of(model: Any, size_wh: tuple[int, int]) -> tuple[int, str]:
     """Bytes that the weights and the tensors that are alive at once take, and which node asks for the most.
 
-    Free dimensions of the picture are taken as `size_wh`, others as 1. What does not follow from the shapes
+    Free dimensions of the image are taken as `size_wh`, others as 1. What does not follow from the shapes
     counts as nothing: the process's limit is there for that.
     """
     graph = _sized(model, size_wh).graph

@@ -1,4 +1,4 @@
-"""The picture that a network is tried on, and the persons in it.
+"""The image that a network is tried on, and the persons in it.
 
 `people.jpg` is rendered: bodies, clothes and hair of MakeHuman (CC0), in a shop made for it; `people.txt` has
 the boxes, from the renderer. README.md beside them tells where they come from.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engines.errors import EngineError
 
 SHIPPED = Path(__file__).parent / "people.jpg"
-MAX_PICTURE_BYTES = 64 << 20
+MAX_IMAGE_BYTES = 64 << 20
 MAX_SIDE = 8_192
 MAX_LABELS_BYTES = 1 << 20
 
@@ -38,14 +38,14 @@ class ReferenceImage:
 
 
 def load(path: Path | None, persons: int | None) -> ReferenceImage:
-    """The shipped picture, or the user's with its labels beside it, or with that many persons (else one).
+    """The shipped image, or the user's with its labels beside it, or with that many persons (else one).
 
-    Raises EngineError for what is no picture or no labels.
+    Raises EngineError for what is no image or no labels.
     """
     place = path or SHIPPED
     if not place.is_file():
         raise EngineError(f"{place}: no such file")
-    if place.stat().st_size > MAX_PICTURE_BYTES:
+    if place.stat().st_size > MAX_IMAGE_BYTES:
         raise EngineError(f"{place}: is too large for a picture")
     image = cv2.imread(str(place), cv2.IMREAD_COLOR)
     if image is None:
@@ -61,7 +61,7 @@ def load(path: Path | None, persons: int | None) -> ReferenceImage:
 
 
 def read_labels(path: Path, width: int, height: int) -> NDArray[np.float32]:
-    """Boxes (n, 4) in pixels from YOLO labels: class, centre x and y, width, height as shares of the picture.
+    """Boxes (n, 4) in pixels from YOLO labels: class, centre x and y, width, height as shares of the image.
 
     Raises EngineError.
     """
@@ -81,7 +81,7 @@ def read_labels(path: Path, width: int, height: int) -> NDArray[np.float32]:
 
 
 def persons_there(path: Path | None, persons: int | None) -> int:
-    """How many persons a network is to find, without reading the picture; 0 where that cannot be said."""
+    """How many persons a network is to find, without reading the image; 0 where that cannot be said."""
     labels = (path or SHIPPED).with_suffix(".txt")
     if persons is not None and path is not None:
         return persons

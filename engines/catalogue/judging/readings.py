@@ -1,4 +1,4 @@
-"""The ways in which a network may want its picture and mean its answers, the usual ones first."""
+"""The ways in which a network may want its image and mean its answers, the usual ones first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a network on the picture and looking for the reading that finds the persons."""
+"""Running a network on the image and looking for the reading that finds the persons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TRY_ALL_S = 10.0
 """After so long, no other way of feeding is tried once the persons are found."""
 MAX_SCORE = 1.01
 AROUND = 0.5
-"""Boxes of people cut by the picture's edge reach beyond it; none by half the picture."""
+"""Boxes of people cut by the image's edge reach beyond it; none by half the image."""
 SEVERAL = 3
 """A box or two outside are chance."""
 MAX_CLASSES = 200
@@ -74,7 +74,7 @@ class Result:
 
 
 class NetworkTrial:
-    """A network, a picture, and the outputs for every way of feeding, each worked out once."""
+    """A network, an image, and the outputs for every way of feeding, each worked out once."""
 
     def __init__(
         self, network: Network, picture: ReferenceImage, input_wh: tuple[int, int], threads: int
@@ -87,7 +87,7 @@ class NetworkTrial:
         self.began_s = time.monotonic()
 
     def run(self, pixels: InputFormat, fit: Fit) -> tuple[list[Array], Placement]:
-        """The outputs for the picture laid out so. Raises WeightsError."""
+        """The outputs for the image laid out so. Raises WeightsError."""
         if self._session is None or self._session[0] != pixels:
             width, height = self._input_wh
             plan = CompilePlan(width, height, pixels=pixels, threads=self._threads, requests=1)
@@ -142,12 +142,12 @@ class NetworkTrial:
             kept = suppress(boxes, scores, OVERLAP_LIMIT)
         else:
             kept = np.argsort(-scores, kind="stable")
-        placed = lies.to_picture(boxes[kept], *self.picture.size_wh)
+        placed = lies.to_image(boxes[kept], *self.picture.size_wh)
         sure = float(np.minimum(scores[kept], 1.0).sum())
         return replace(self.matched(way, placed, scores[kept], fault), sure=sure)
 
     def matched(self, way: NetworkReading, boxes: Array, scores: Array, fault: str = "") -> Result:
-        """How many persons of the picture boxes (n, 4) in its pixels find, best first."""
+        """How many persons of the image boxes (n, 4) in its pixels find, best first."""
         truth = self.picture.boxes
         if truth is None:
             return _counted(way, boxes, scores, fault, self.picture)
@@ -229,7 +229,7 @@ def _fault(boxes: Array, scores: Array, input_wh: tuple[int, int]) -> str:
 
 
 def _counted(way: NetworkReading, boxes: Array, scores: Array, fault: str, picture: ReferenceImage) -> Result:
-    """For a picture whose persons are only counted: boxes of a size that a person can have."""
+    """For an image whose persons are only counted: boxes of a size that a person can have."""
     width, height = picture.size_wh
     sides = (boxes[:, 2:] - boxes[:, :2]) / np.array((width, height), np.float32)
     sized = (sides >= 0.01).all(1) & (sides.prod(1) <= 0.9)

@@ -44,7 +44,7 @@ class NetworkRefusal(Exception):
 
 
 def pass_verdict(task: Task) -> NetworkVerdict:
-    """Judge a network. Raises EngineError only for a picture that cannot be used."""
+    """Judge a network. Raises EngineError only for an image that cannot be used."""
     picture = load(Path(task.picture) if task.picture else None, task.persons)
     try:
         return _accepted(task, picture)

@@ -75,7 +75,7 @@ IMAGENET_BGR = InputFormat("bgr", mean=(103.53, 116.28, 123.675), std=(57.375, 5
 
 @dataclass(frozen=True)
 class OutputDecoder:
-    """One meaning of outputs, and how networks of that family want the picture."""
+    """One meaning of outputs, and how networks of that family want the image."""
 
     name: str
     decode: Callable[[Sequence[Array], DecoderInput], CandidateBoxes]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import TrainingError
-from engines.evaluation.eye_labels import HANDLING, UNCLEAR, pictures, read_labels
+from engines.evaluation.eye_labels import HANDLING, UNCLEAR, labelled_images, read_labels
 from engines.evaluation.pool import Image, read_image
 from engines.inference.crops import Box, cut
 from engines.models.action import INPUT_HEIGHT, INPUT_WIDTH
@@ -100,7 +100,7 @@ def labelled_by_eye(data: Path, labels: Path, folder: Path, teacher: Path, threa
         boxes = [box for box in read_labels(labels) if box.label != UNCLEAR]
         poses = _teacher(teacher, threads)
         found = _Gathered()
-        for image, here in pictures(data, boxes):
+        for image, here in labelled_images(data, boxes):
             for box in here:
                 seen = label(cut(image, *view_of(box.box)), poses)
                 sure = replace(seen, handling=float(box.label == HANDLING))

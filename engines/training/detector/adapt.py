@@ -31,7 +31,7 @@ from engines.evaluation.pool import (
     PoolEntry,
     read_image,
     read_index,
-    save_picture,
+    save_image,
     shrink,
     write_index,
 )
@@ -162,7 +162,7 @@ def label_frames(wish: AdaptationSettings, pool: Path, tell: Tell) -> tuple[int,
         size = size if any(size) else tight_input((image.shape[1], image.shape[0]), 416)
         picture = LabelledImage(name, STORE, False, image, Labels(), complete=False)
         picture.labels = teachers.label(picture)
-        entries.append(save_picture(pool, shrink(picture)))
+        entries.append(save_image(pool, shrink(picture)))
         if len(entries) % 50 == 0:
             tell(f"{len(entries)} frames labelled")
     first_held_out = round(len(entries) * (1 - HELD_OUT_SHARE))

@@ -14,8 +14,8 @@ from engines.evaluation.pool import (
     LabelledImage,
     Labels,
     PoolEntry,
-    all_pictures,
-    save_picture,
+    all_images,
+    save_image,
     shrink,
     write_index,
 )
@@ -31,10 +31,10 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
     persons: list[cutouts.Cutout] = []
     frames_of: dict[str, list[Image]] = {}
     start = time.monotonic()
-    for original in all_pictures(data):
+    for original in all_images(data):
         original.labels = teachers.label(original)
         picture = shrink(original)
-        entries.append(save_picture(folder, picture))
+        entries.append(save_image(folder, picture))
         if picture.source == "street" and not picture.held_out:
             persons.extend(cutouts.from_picture(picture))
         if picture.source in ("retail", "hall") and not picture.held_out:
@@ -45,7 +45,7 @@ def build_pool(data: Path, folder: Path, threads: int) -> list[PoolEntry]:
                 flush=True,
             )
     for source, frames in frames_of.items():
-        entries.append(save_picture(folder, empty_scene(source, frames, teachers)))
+        entries.append(save_image(folder, empty_scene(source, frames, teachers)))
     write_index(folder, entries)
     persons.extend(cutouts.from_crops(data / "img-inria-person-crops" / "pos", teachers.yolox))
     cutouts.save_cutouts(folder / "cutouts", persons)

@@ -13,7 +13,7 @@ from bench.vision import accuracy_action, accuracy_reid
 from bench.vision.accuracy_action import LABELS
 from bench.vision.accuracy_reid import BEHIND, COLOURS, OURS, ReidRating
 from engines.errors import TrainingError
-from engines.evaluation.eye_labels import LabelledBox, pictures, read_labels
+from engines.evaluation.eye_labels import LabelledBox, labelled_images, read_labels
 from engines.training import crops
 from engines.training.crops import gather
 
@@ -136,4 +136,4 @@ def test_a_damaged_label_is_named_with_its_line(tmp_path: Path, line: str) -> No
 
 def test_a_frame_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="frame 3 cannot be read"):
-        list(pictures(tmp_path, [LabelledBox("none.mp4", 3, (0, 0, 5, 5), "not")]))
+        list(labelled_images(tmp_path, [LabelledBox("none.mp4", 3, (0, 0, 5, 5), "not")]))

@@ -44,7 +44,7 @@ def test_colours_come_first_or_last(shape: tuple, layout: str, size: tuple | Non
 def test_the_size_of_the_picture_may_be_asked_for(place: int) -> None:
     ports = [picture(1, 3, 384, 640), TensorInfo("orig_target_sizes", (1, 2), "i64")]
     entrance = entrance_of(ports if place == 0 else ports[::-1], FILE)
-    assert (entrance.picture, entrance.told_at, entrance.name) == (place, 1 - place, "images")
+    assert (entrance.image, entrance.told_at, entrance.name) == (place, 1 - place, "images")
     assert entrance.constant_value(*WIDE).tolist() == [[640, 384]]
     assert entrance.constant_value(*WIDE).dtype == "int64"
 

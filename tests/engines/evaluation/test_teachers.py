@@ -115,7 +115,7 @@ def test_yolo_labels_become_pixels_and_other_classes_are_left_out(tmp_path: Path
 
 def test_a_pool_survives_writing_and_reading(tmp_path: Path) -> None:
     image = np.full((40, 60, 3), 90, np.uint8)
-    entry = pool.save_picture(
+    entry = pool.save_image(
         tmp_path, pool.LabelledImage("a", "street", True, image, Labels.certain(TRUTH), complete=False)
     )
     pool.write_index(tmp_path, [entry])

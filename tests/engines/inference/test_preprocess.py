@@ -56,12 +56,12 @@ def test_boxes_find_their_way_back_to_the_picture(fit: str) -> None:
     box = np.array([[100, 50, 300, 400]], np.float32)
     scale, offset = np.array(placed.scale_xy * 2), np.array(placed.offset_xy * 2)
     inside = (box * scale + offset).astype(np.float32)
-    assert placed.to_picture(inside, 768, 576)[0] == pytest.approx(box[0], abs=1e-3)
+    assert placed.to_image(inside, 768, 576)[0] == pytest.approx(box[0], abs=1e-3)
 
 
 def test_boxes_are_cut_at_the_pictures_edge() -> None:
     placed = placement((64, 64), (64, 64), "corner")
-    assert placed.to_picture(np.array([[-5, -5, 70, 20]], np.float32), 64, 64).tolist() == [[0, 0, 64, 20]]
+    assert placed.to_image(np.array([[-5, -5, 70, 20]], np.float32), 64, 64).tolist() == [[0, 0, 64, 20]]
 
 
 @pytest.mark.parametrize(

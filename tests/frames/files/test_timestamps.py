@@ -25,7 +25,7 @@ def placed(
 
 
 @pytest.mark.parametrize("begin_s", [0.0, -3.0, 1.4, 86_400.0 * 20_000])
-def test_time_counts_from_the_first_picture_whatever_its_stamp(begin_s: float) -> None:
+def test_time_counts_from_the_first_frame_whatever_its_stamp(begin_s: float) -> None:
     found, times = placed([begin_s + stamp_s for stamp_s in EVEN])
     assert found == pytest.approx(EVEN, abs=1e-5)
     assert (times.wrong, times.clock_set, times.missing) == (0, 0, 0)

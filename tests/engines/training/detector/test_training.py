@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx")
 
 from engines.errors import TrainingError  # noqa: E402
 from engines.evaluation.accuracy import decode, matches, summarise  # noqa: E402
-from engines.evaluation.pool import LabelledImage, Labels, save_picture, write_index  # noqa: E402
+from engines.evaluation.pool import LabelledImage, Labels, save_image, write_index  # noqa: E402
 from engines.evaluation.teachers import TeacherBoxes, overlap  # noqa: E402
 from engines.models.detector import DetectorNet, DetectorWidth  # noqa: E402
 from engines.training import loop, manifest  # noqa: E402
@@ -51,7 +51,7 @@ def pool_folder(tmp_path: Path) -> Path:
         image[top : top + 60, left : left + 26] = 30
         labels = person(left, top, left + 26, top + 60)
         picture = LabelledImage(str(number), "street", number % 4 == 0, image, labels, complete=True)
-        entries.append(save_picture(folder, picture))
+        entries.append(save_image(folder, picture))
     write_index(folder, entries)
     return folder
 
