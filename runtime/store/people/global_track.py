@@ -27,8 +27,8 @@ class TrackPoint:
 
 
 @dataclass
-class Sight:
-    """What one track of one camera shows of the person it was given to; `number` counts sights up."""
+class BoundTrack:
+    """What one track of one camera shows of the person it was given to; `number` counts them up."""
 
     person: int
     number: int
@@ -99,7 +99,7 @@ class GlobalTrack:
         return seen_s
 
     def step(self, source: Source, position: Position, tracks: set[int]) -> TrackPoint:
-        """Take in one sight; `tracks` are those of its camera's frame."""
+        """Take in one point; `tracks` are those of its camera's frame."""
         lead = self.lead
         lead_s = self.sources.get(lead, -inf) if lead is not None else -inf
         gone = lead is not None and lead[0] == source[0] and lead[1] not in tracks

@@ -7,7 +7,7 @@ pair the density of the new track's place (and velocity) given the old person, a
 appearing there, which is likeliest at an entrance; their ratio gives the probability of "same". Appearance
 can be multiplied in as a further ratio by the caller; nothing here depends on it.
 
-What was decided is revised when later sights contradict it: a track that goes where nobody can have walked,
+What was decided is revised when later frames contradict it: a track that goes where nobody can have walked,
 that stands where other cameras' tracks of that person do not, or that one camera shows beside another of the
 same person is parted from them and decided anew (`partings`); two persons who walk as one before different
 cameras are joined (`joinings`). Facts that were reported by then are corrected by whoever reported them.
@@ -25,7 +25,7 @@ from runtime.messages import Person
 from runtime.store.floorplan import EntranceLine
 from runtime.store.people.agreement import jumps, parted_since
 from runtime.store.people.arrivals import Arrivals
-from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source, TrackPoint
+from runtime.store.people.global_track import LEAD_PATIENCE_S, BoundTrack, GlobalTrack, Source, TrackPoint
 from runtime.store.people.id_switches import IdSwitch, IdSwitches
 from runtime.store.people.links import Links
 from runtime.store.people.looks import vector_of
@@ -65,7 +65,7 @@ class GlobalTracks:
         self.links = Links(area_m2, arrivals) if links is None else links
         self._matching = Matching(area_m2, arrivals, self.links, appearance)
         self._people: dict[int, GlobalTrack] = {}
-        self._sights: dict[Source, Sight] = {}
+        self._bound_tracks: dict[Source, BoundTrack] = {}
         self._partings: list[Parting] = []
         self._joinings: list[Joining] = []
         self._pending: dict[Source, PendingTrack] = {}
@@ -100,20 +100,20 @@ class GlobalTracks:
             assert seen.floor_xy_m is not None
             source = (camera, seen.track)
             position = Position(time_s, *seen.floor_xy_m, seen.handling)
-            sight = self._sights.get(source)
-            if sight is not None and self._is_another(sight, position):
+            bound = self._bound_tracks.get(source)
+            if bound is not None and self._is_another(bound, position):
                 self._end(source)
                 self.counts["jumped"] += 1
-                sight = None
-            if sight is None:
+                bound = None
+            if bound is None:
                 self._wait(source, position)
                 if seen.looks:
                     self._pending[source].looks = vector_of(seen.looks)
                 continue
             if seen.looks:
-                self.links.look(self._people[sight.person], camera, vector_of(seen.looks), self._people)
-            points.append(self._people[sight.person].step(source, position, tracks))
-            sight.add(position)
+                self.links.look(self._people[bound.person], camera, vector_of(seen.looks), self._people)
+            points.append(self._people[bound.person].step(source, position, tracks))
+            bound.add(position)
         self._exchange(camera, time_s, points)
         present = [(camera, track) for track in sorted(tracks)]
         self._review(camera, present)
@@ -135,8 +135,8 @@ class GlobalTracks:
 
     def person_of(self, source: Source) -> int | None:
         """Whom a track is of; None while that is not decided."""
-        sight = self._sights.get(source)
-        return None if sight is None else sight.person
+        bound = self._bound_tracks.get(source)
+        return None if bound is None else bound.person
 
     def partings(self) -> list[Parting]:
         """Tracks found since the last call to be somebody else's; their points reported by then were not."""
@@ -167,12 +167,12 @@ class GlobalTracks:
             pending.ended = True
         return self._decide(time_s)
 
-    def _is_another(self, sight: Sight, position: Position) -> bool:
+    def _is_another(self, bound: BoundTrack, position: Position) -> bool:
         """Whether a track goes on where its person cannot be: too far, or in a shop that they have left."""
-        back = position.time_s - sight.motion.last.time_s > LEAD_PATIENCE_S
-        if back and self._people[sight.person].left and not self._matching.may_arrive(position):
+        back = position.time_s - bound.motion.last.time_s > LEAD_PATIENCE_S
+        if back and self._people[bound.person].left and not self._matching.may_arrive(position):
             return True
-        return jumps(sight.motion, position, self._matching.stranger)
+        return jumps(bound.motion, position, self._matching.stranger)
 
     def _exchange(self, camera: str, time_s: float, points: list[TrackPoint]) -> None:
         """Give two persons who passed each other their own tracks back if the tracker switched them."""
@@ -190,7 +190,7 @@ class GlobalTracks:
             ):
                 person.saw(new, person.drop(own))
                 person.lead = new
-                self._sights[new].person = person.number
+                self._bound_tracks[new].person = person.number
             self.counts["exchanged"] += 1
 
     def _review(self, camera: str, present: list[Source]) -> None:
@@ -199,18 +199,18 @@ class GlobalTracks:
         which never walked."""
         by_person: defaultdict[int, list[Source]] = defaultdict(list)
         for source in present:
-            if (sight := self._sights.get(source)) is not None:
-                by_person[sight.person].append(source)
+            if (bound := self._bound_tracks.get(source)) is not None:
+                by_person[bound.person].append(source)
         for number, mine in by_person.items():
-            others = seen_elsewhere(self._people[number], camera, self._sights)
-            for source, rest in contradicted(mine, others, self._sights, self._matching.stranger):
+            others = seen_elsewhere(self._people[number], camera, self._bound_tracks)
+            for source, rest in contradicted(mine, others, self._bound_tracks, self._matching.stranger):
                 self._part(source, rest)
 
     def _part(self, source: Source, rest: list[RecentMotion]) -> None:
         """A track is somebody else's from where it left the others on; who that is is decided anew."""
-        sight = self._sights.pop(source)
-        positions = parted_since(sight.motion, rest)
-        person = self._people[sight.person]
+        bound = self._bound_tracks.pop(source)
+        positions = parted_since(bound.motion, rest)
+        person = self._people[bound.person]
         person.part(source, rest[0] if rest else None)
         self._partings.append(Parting(person.number, source, positions[0].time_s))
         self.counts["parted"] += 1
@@ -221,10 +221,10 @@ class GlobalTracks:
         """Take two persons for one who walk as one and whom no camera sees beside each other."""
         elsewhere = seen_by_others(self._people, camera, time_s)
         for source in present if elsewhere else ():
-            sight = self._sights.get(source)
-            if sight is None:
+            bound = self._bound_tracks.get(source)
+            if bound is None:
                 continue
-            person = self._people[sight.person]
+            person = self._people[bound.person]
             others = {
                 number: other
                 for number, (other, last) in elsewhere.items()
@@ -253,8 +253,8 @@ class GlobalTracks:
     def _unite(self, gone: GlobalTrack, into: GlobalTrack) -> None:
         for source, seen_s in gone.sources.items():
             into.saw(source, seen_s)
-            if source in self._sights and self._sights[source].person == gone.number:
-                self._sights[source].person = into.number
+            if source in self._bound_tracks and self._bound_tracks[source].person == gone.number:
+                self._bound_tracks[source].person = into.number
         into.gallery.extend(gone.gallery)
         del self._people[gone.number]
         self.links.gone(gone.number)
@@ -272,7 +272,7 @@ class GlobalTracks:
     def _end(self, source: Source) -> None:
         if source in self._pending:
             self._pending[source].ended = True
-        self._sights.pop(source, None)
+        self._bound_tracks.pop(source, None)
 
     def _decide(self, time_s: float) -> list[TrackPoint]:
         """Bind the tracks whose wait is over, the oldest first: each may continue the one before."""
@@ -300,9 +300,9 @@ class GlobalTracks:
             self.counts["second_camera" if shared else "continued"] += 1
         if not pending.ended:
             self._bound += 1
-            sight = self._sights[source] = Sight(person.number, self._bound, pending.positions[0])
+            bound = self._bound_tracks[source] = BoundTrack(person.number, self._bound, pending.positions[0])
             for position in pending.positions:
-                sight.add(position)
+                bound.add(position)
         if pending.looks is not None:
             self.links.learn_appearance(person, source[0], pending, self._matching.stranger)
             self.links.look(person, source[0], pending.looks, self._people)
@@ -326,5 +326,5 @@ class GlobalTracks:
         self.links.leave(person)
         self.counts["forgotten"] += 1
         for source in person.sources:
-            if source in self._sights and self._sights[source].person == person.number:
-                del self._sights[source]
+            if source in self._bound_tracks and self._bound_tracks[source].person == person.number:
+                del self._bound_tracks[source]

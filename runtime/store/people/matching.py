@@ -20,7 +20,7 @@ Appearance: TypeAlias = Callable[[Source, int], float]
 """Likelihood ratio same/different of a new track and a person, from their appearance; 1 says nothing."""
 
 FAR_M = 6.0
-"""No two sights of one person at one moment are further apart: cameras disagree by decimetres."""
+"""No two track points of one person at one moment are further apart: cameras disagree by decimetres."""
 LEAST_ODDS = 1e-3
 """What is less likely than that is taken for impossible."""
 IMPOSSIBLE = -50.0

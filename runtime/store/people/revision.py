@@ -1,4 +1,4 @@
-"""What later sights say of who was taken for whom: tracks to part from a person, persons to join."""
+"""What later frames say of who was taken for whom: tracks to part from a person, persons to join."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from runtime.store.people.agreement import APART, JOIN, disagreement, togetherness
-from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Sight, Source
+from runtime.store.people.global_track import LEAD_PATIENCE_S, BoundTrack, GlobalTrack, Source
 from runtime.store.people.motion import Position, RecentMotion
 
 WALKED_M = 1.0
@@ -29,15 +29,15 @@ class Joining(NamedTuple):
     into: int
 
 
-def seen_elsewhere(person: GlobalTrack, camera: str, sights: Mapping[Source, Sight]) -> list[Source]:
+def seen_elsewhere(person: GlobalTrack, camera: str, tracks: Mapping[Source, BoundTrack]) -> list[Source]:
     """Tracks by which other cameras than this see a person now."""
     return [
         source
         for source, seen_s in person.sources.items()
         if source[0] != camera
         and person.seen_s - seen_s <= LEAD_PATIENCE_S
-        and source in sights
-        and sights[source].person == person.number
+        and source in tracks
+        and tracks[source].person == person.number
     ]
 
 
@@ -53,7 +53,7 @@ def seen_by_others(
 
 
 def contradicted(
-    mine: Sequence[Source], others: Sequence[Source], sights: Mapping[Source, Sight], stranger: float
+    mine: Sequence[Source], others: Sequence[Source], tracks: Mapping[Source, BoundTrack], stranger: float
 ) -> Iterator[tuple[Source, list[RecentMotion]]]:
     """The tracks that do not show the person they were given to, each with the motions it left.
 
@@ -61,9 +61,9 @@ def contradicted(
     cameras: where these disagree, that goes which came last or which never walked. `stranger` is the
     density (1/m2) of somebody else.
     """
-    motion = {each: sights[each].motion for each in (*mine, *others)}
-    number = {each: sights[each].number for each in motion}
-    walked = {each: sights[each].reach_m >= WALKED_M for each in motion}
+    motion = {each: tracks[each].motion for each in (*mine, *others)}
+    number = {each: tracks[each].number for each in motion}
+    walked = {each: tracks[each].reach_m >= WALKED_M for each in motion}
 
     def against(one: Source, other: Source) -> float:
         return disagreement(motion[one], [motion[other]], stranger)
