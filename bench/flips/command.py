@@ -203,7 +203,7 @@ def _compare(
 @click.option("--methods", default=",".join(METHODS), show_default=True, help="Detectors to compare.")
 @click.option("--clips", "with_clips", is_flag=True, help="Add two-class accuracy, as the reference reports.")
 @click.option("--real", "with_real", is_flag=True, help="Production on recordings of real readers instead.")
-@click.option("--cost", "with_cost", is_flag=True, help="Processor time, memory and speed instead.")
+@click.option("--cost", "with_cost", is_flag=True, help="CPU time, memory and speed instead.")
 @click.option(
     "--churn", "churn_hours", type=float, help="Hours of tags that come and go, and of ghosts, instead."
 )

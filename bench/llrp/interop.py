@@ -46,7 +46,7 @@ PLAIN_COLUMNS = 120
 
 
 @dataclass(frozen=True)
-class Meeting:
+class InteropRun:
     """One peer with ours. state: "passed", "failed" or "not run"; said: the figures, or why not."""
 
     peer: str
@@ -62,7 +62,7 @@ def _wrong_values(reads: list[tuple[str, int | None, float | None, float | None]
     return int((~np.isclose(said, sent, atol=1e-3)).any(axis=1).sum())
 
 
-def client_meets_simulator(peer: str, seconds: float) -> Meeting:
+def client_meets_simulator(peer: str, seconds: float) -> InteropRun:
     """A peer's client reads our simulated reader for a while."""
     python = peers_python()
     with SimulatedReader(NumberedSource(RATE_HZ)) as reader:
@@ -72,21 +72,21 @@ def client_meets_simulator(peer: str, seconds: float) -> Meeting:
                 command, capture_output=True, text=True, timeout=seconds + LIMIT_S, check=False
             )
         except subprocess.TimeoutExpired:
-            return Meeting(peer, "failed", "it did not end")
+            return InteropRun(peer, "failed", "it did not end")
         if reader.failure is not None:
-            return Meeting(peer, "failed", f"our simulated reader failed: {reader.failure!r}")
+            return InteropRun(peer, "failed", f"our simulated reader failed: {reader.failure!r}")
         sent = reader.reports_sent
     if done.returncode:
-        return Meeting(peer, "failed", (done.stderr.strip().splitlines() or ["no word"])[-1])
+        return InteropRun(peer, "failed", (done.stderr.strip().splitlines() or ["no word"])[-1])
     reads = json.loads(done.stdout.splitlines()[-1])
     wrong = _wrong_values(reads)
     with_phase = sum(row[3] is not None for row in reads)
     said = f"{len(reads)} reads of {sent} sent, {with_phase} with RSSI and phase, {wrong} wrong"
     enough = len(reads) >= 0.3 * RATE_HZ * seconds
-    return Meeting(peer, "passed" if enough and not wrong else "failed", said)
+    return InteropRun(peer, "passed" if enough and not wrong else "failed", said)
 
 
-def session_meets_emulator(seconds: float) -> Meeting:
+def session_meets_emulator(seconds: float) -> InteropRun:
     """Our session reads llrpkit's emulated reader for a while."""
     peer = "llrpkit 0.3.0, its emulator"
     command = [peers_python(), SCRIPTS / "llrpkit_emulator.py"]
@@ -95,7 +95,7 @@ def session_meets_emulator(seconds: float) -> Meeting:
         assert emulator.stdout is not None
         port = int(emulator.stdout.readline() or 0)
         if not port:
-            return Meeting(peer, "failed", "it did not start")
+            return InteropRun(peer, "failed", "it did not start")
         session = ReaderSession(ReaderSettings("127.0.0.1", port), received.append)
         session.start()
         time.sleep(seconds)
@@ -110,10 +110,10 @@ def session_meets_emulator(seconds: float) -> Meeting:
     if health.connected != 1 or health.malformed:
         said += f", {health.connected} connections, {health.malformed} malformed ({health.detail})"
     good = tags == EMULATOR_TAGS and phases == len(reads) and health.connected == 1 and not health.malformed
-    return Meeting(peer, "passed" if good else "failed", said)
+    return InteropRun(peer, "passed" if good else "failed", said)
 
 
-def tshark_sees(seconds: float) -> Meeting:
+def tshark_sees(seconds: float) -> InteropRun:
     """tshark looks at our session with our simulated reader: from connect to close, with events."""
     program = tshark()
     received: list[int] = []
@@ -138,14 +138,14 @@ def tshark_sees(seconds: float) -> Meeting:
     if found.malformed:
         said += f" (first: {found.malformed[0]})"
     good = not found.malformed and len(found.messages) >= 18 and sum(received) >= 0.3 * RATE_HZ * seconds
-    return Meeting("tshark", "passed" if good else "failed", said)
+    return InteropRun("tshark", "passed" if good else "failed", said)
 
 
-def _met(peer: str, meet: Callable[[], Meeting]) -> Meeting:
+def _run(peer: str, meet: Callable[[], InteropRun]) -> InteropRun:
     try:
         return meet()
     except TagsightError as error:
-        return Meeting(peer, "not run", str(error))
+        return InteropRun(peer, "not run", str(error))
 
 
 @click.command()
@@ -161,19 +161,19 @@ def interop(seconds: float, as_json: bool) -> None:
       scripts/fetch-llrp-peers && scripts/fetch-tshark
       tagsight bench interop
     """
-    meetings = [
-        _met(peer, lambda peer=peer: client_meets_simulator(peer, seconds))  # type: ignore[misc]
+    runs = [
+        _run(peer, lambda peer=peer: client_meets_simulator(peer, seconds))  # type: ignore[misc]
         for peer in CLIENTS
     ]
-    meetings.append(_met("llrpkit's emulator", lambda: session_meets_emulator(seconds)))
-    meetings.append(_met("tshark", lambda: tshark_sees(seconds)))
+    runs.append(_run("llrpkit's emulator", lambda: session_meets_emulator(seconds)))
+    runs.append(_run("tshark", lambda: tshark_sees(seconds)))
     if as_json:
-        click.echo(json.dumps([asdict(meeting) for meeting in meetings], indent=2))
+        click.echo(json.dumps([asdict(run) for run in runs], indent=2))
     else:
         table = Table("peer", "state", "what it said")
-        for meeting in meetings:
-            table.add_row(meeting.peer, meeting.state, meeting.said)
+        for run in runs:
+            table.add_row(run.peer, run.state, run.said)
         Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS).print(table)
-    failed = [meeting.peer for meeting in meetings if meeting.state == "failed"]
+    failed = [run.peer for run in runs if run.state == "failed"]
     if failed:
         raise TagsightError(f"{', '.join(failed)}: see above")

@@ -106,7 +106,7 @@ class ReadingBrowser:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of a process so far."""
+    """CPU time of a process so far."""
     fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 

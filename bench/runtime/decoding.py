@@ -46,9 +46,9 @@ class DecodingCost:
     import_ms: float
     first_ms: float
     decode_ms: float
-    """Processor time of a frame that is not looked at."""
+    """CPU time of a frame that is not looked at."""
     bgr_ms: float
-    """Processor time of a frame brought into an array."""
+    """CPU time of a frame brought into an array."""
     rss_mb: float
 
 

@@ -104,7 +104,7 @@ class CameraReport:
         if not self.black and self.sharpness < SOFT_EDGES:
             remarks.append(f"the picture is soft (sharpness {self.sharpness:.0f}): focus the lens or wipe it")
         if 0 < self.fps < FAST_ENOUGH_FPS:
-            remarks.append(f"{self.fps:g} frames a second are few: fast walkers may cross a line unseen")
+            remarks.append(f"{self.fps:g} frames a second are few: fast people may cross a line unseen")
         if self.fps and self.longest_gap_s > GAP_FACTOR / self.fps:
             remarks.append(
                 f"pictures stop for up to {self.longest_gap_s:.2f} s: check the network and the encoder"

@@ -1,8 +1,8 @@
 """What the demo found, held against what it knows to be true.
 
-The simulated reader writes down every flip it plays and which walker of the paths file did it; the same
-paths say where each walker is at any moment of the loop. A match is right where the place it gives for
-its visitor is that walker's and nobody else's.
+The simulated reader writes down every flip it plays and which person of the paths file did it; the same
+paths say where each person is at any moment of the loop. A match is right where the place it gives for
+its visitor is that person's and nobody else's.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SAME_FLIP_S = 1.5
 """A found flip is the true one of the same tag if their middles are no further apart."""
 
 SAME_PERSON_M = 1.5
-"""A place further than this from every walker belongs to nobody of the paths file."""
+"""A place further than this from every person belongs to nobody of the paths file."""
 
 
 @dataclass(frozen=True)
 class PlayedFlip:
-    """A flip that was played: which tag, when (UTC seconds), by which walker."""
+    """A flip that was played: which tag, when (UTC seconds), by which person."""
 
     epc: str
     start_s: float
@@ -67,7 +67,7 @@ class DemoScore:
 
 
 class Paths:
-    """Where each walker of a looped paths file is: CSV with columns time_s, person, x_m, y_m."""
+    """Where each person of a looped paths file is: CSV with columns time_s, person, x_m, y_m."""
 
     def __init__(self, path: Path, period_s: float) -> None:
         self.period_s = period_s
@@ -83,7 +83,7 @@ class Paths:
         }
 
     def at(self, loop_s: float) -> dict[str, Point]:
-        """Every walker who is there `loop_s` seconds into the endlessly repeated loop."""
+        """Every person who is there `loop_s` seconds into the endlessly repeated loop."""
         phase_s = loop_s % self.period_s
         places: dict[str, Point] = {}
         for person, walk in self._walks.items():
@@ -94,7 +94,7 @@ class Paths:
         return places
 
     def who(self, place: Point, loop_s: float) -> str | None:
-        """The walker nearest to a place, None if nobody is within `SAME_PERSON_M`."""
+        """The person nearest to a place, None if nobody is within `SAME_PERSON_M`."""
         near = ((math.dist(place, at), person) for person, at in self.at(loop_s).items())
         distance_m, person = min(near, default=(math.inf, ""))
         return person if distance_m <= SAME_PERSON_M else None

@@ -1,4 +1,4 @@
-"""The machine itself: Python, packages, processor, accelerator, engines, disk, clock."""
+"""The machine itself: Python, packages, CPU, accelerator, engines, disk, clock."""
 
 from __future__ import annotations
 

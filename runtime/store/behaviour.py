@@ -258,9 +258,9 @@ class Behaviour:
         crossings = chain.from_iterable(counter.observe(points) for counter in self._entrances)
         return [*self._crossed(crossings), *self._moved(self._zones.observe(points))]
 
-    def _lost(self, time_s: float, patience_s: float = LOST_S) -> list[Fact]:
+    def _lost(self, time_s: float, timeout_s: float = LOST_S) -> list[Fact]:
         """What follows from persons being out of sight."""
-        crossings = chain.from_iterable(counter.advance(time_s, patience_s) for counter in self._entrances)
+        crossings = chain.from_iterable(counter.advance(time_s, timeout_s) for counter in self._entrances)
         return [*self._crossed(crossings), *self._moved(self._zones.advance(time_s))]
 
     def _crossed(self, crossings: Iterable[Crossing]) -> list[Fact]:

@@ -11,7 +11,7 @@ from runtime.vision.batching import CameraPlan
 
 FLOOR_FPS = 1.0
 ENTRANCE_FLOOR_FPS = 5.0
-"""Below this a fast walker crosses an entrance between two frames."""
+"""Below this a fast person crosses an entrance between two frames."""
 
 
 class TrackedCamera(msgspec.Struct, frozen=True):

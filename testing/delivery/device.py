@@ -40,7 +40,7 @@ class TrialSender(Sender):
 class Device:
     """Says events into `folder`/outbox.db and sends them to the broker on `port` of this machine.
 
-    `limits` are the sender's and `olimits` the outbox's; `patience` is how long the sender waits for the
+    `limits` are the sender's and `olimits` the outbox's; `ack_timeout_s` is how long the sender waits for the
     broker's answer, in seconds. With `start` false nothing is sent until `sender.start()`. Usable as a
     context manager.
     """
@@ -53,7 +53,7 @@ class Device:
         origin: Origin = ORIGIN,
         limits: DeliveryLimits | None = None,
         olimits: OutboxLimits | None = None,
-        patience: float = 5.0,
+        ack_timeout_s: float = 5.0,
         start: bool = True,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class Device:
         )
         broker = BrokerSettings(host="127.0.0.1", port=port, trust_broker=trust)
         self.sender = TrialSender(
-            self.path, origin, broker, limits=limits, ack_timeout_s=patience, first_pause_s=FIRST_PAUSE_S
+            self.path, origin, broker, limits=limits, ack_timeout_s=ack_timeout_s, first_pause_s=FIRST_PAUSE_S
         )
         if start:
             self.sender.start()

@@ -51,7 +51,7 @@ class MethodFigures(msgspec.Struct, frozen=True):
     """Relative error of how many came in."""
     persons_per_visitor: float
     ms_a_second: float
-    """Processor time by second of shop time."""
+    """CPU time by second of shop time."""
     grown_mb: float
     """Resident memory at the end over that after the first quarter."""
 

@@ -129,15 +129,15 @@ class EntranceCounter:
             self._passages[into] = passage
         return found
 
-    def advance(self, time_s: float, patience_s: float = LOST_S) -> list[Crossing]:
-        """Crossings of persons who were lost at the line `patience_s` ago; forgets those lost for long."""
+    def advance(self, time_s: float, timeout_s: float = LOST_S) -> list[Crossing]:
+        """Crossings of persons who were lost at the line `timeout_s` ago; forgets those lost for long."""
         found: list[Crossing] = []
         for person, passage in list(self._passages.items()):
             watched_s = self._coverage.watched_until(passage.source[0], time_s)
             unseen_s = watched_s - passage.stands[-1].time_s
             if unseen_s >= MEMORY_S:
                 del self._passages[person]
-            elif unseen_s >= patience_s and not passage.gone:
+            elif unseen_s >= timeout_s and not passage.gone:
                 passage.gone = True
                 found += self._judge_end(person, passage)
         return found

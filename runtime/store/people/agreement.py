@@ -12,16 +12,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from runtime.store.people.global_track import LEAD_PATIENCE_S
+from runtime.store.people.global_track import LEAD_TIMEOUT_S
 from runtime.store.people.motion import Position, RecentMotion, slope
-from runtime.store.people.reassociation import SAME_SPOT_SIGMA_M, co_location, reassociation
+from runtime.store.people.reassociation import CO_LOCATION_SIGMA_M, co_location, reassociation
 
 AGREEMENT_S = 1.5
 """So much of the last seconds is compared."""
 LEAST_SHARED_S = 1.0
 APART = math.log(0.1)
 """Log-odds "same" below which tracks are parted."""
-TOGETHER_M = 2 * SAME_SPOT_SIGMA_M
+TOGETHER_M = 2 * CO_LOCATION_SIGMA_M
 """Up to this offset two tracks may still show one person: where they part is looked for beyond."""
 JOIN = math.log(20.0)
 """Log-odds "same" from which two persons who walk together turn out to be one."""
@@ -29,7 +29,7 @@ CROWD_PER_M2 = 0.1
 """Density of others around somebody in a shop: customers stand where customers stand, not anywhere."""
 JOIN_WALK_M_PER_S = 0.5
 SAME_VELOCITY_SD, ANY_VELOCITY_SD = 0.35, 1.2
-"""How velocities differ of two views of one walker, and of people at large; m/s along each axis."""
+"""How velocities differ of two views of one person, and of people at large; m/s along each axis."""
 SURE_JUMP = 0.01
 """Odds below which a track that comes back after a gap is somebody else: its tracker had reasons, too."""
 JUMP_M, JUMP_M_PER_S = 1.2, 3.0
@@ -79,7 +79,7 @@ def parted_since(own: RecentMotion, others: list[RecentMotion]) -> list[Position
     positions = own.since(-math.inf)
     for number in range(len(positions) - 1, -1, -1):
         each = positions[number]
-        places = [at for other in others if (at := other.at(each.time_s, LEAD_PATIENCE_S)) is not None]
+        places = [at for other in others if (at := other.at(each.time_s, LEAD_TIMEOUT_S)) is not None]
         if places and min(math.dist(at, (each.x_m, each.y_m)) for at in places) < TOGETHER_M:
             return positions[number + 1 :] or positions[-1:]
     return positions
@@ -92,7 +92,7 @@ def jumps(motion: RecentMotion, position: Position, stranger: float) -> bool:
     moved_m = float(np.hypot(position.x_m - last.x_m, position.y_m - last.y_m))
     if moved_m > JUMP_M + JUMP_M_PER_S * max(gap_s, 0.0):
         return True
-    if gap_s <= LEAD_PATIENCE_S or moved_m < JUMP_M:
+    if gap_s <= LEAD_TIMEOUT_S or moved_m < JUMP_M:
         return False
     new = RecentMotion()
     new.add(position)

@@ -12,7 +12,7 @@ from runtime.store.people.motion import Position, RecentMotion
 Source: TypeAlias = tuple[str, int]
 """A camera and its track."""
 
-LEAD_PATIENCE_S = 0.5
+LEAD_TIMEOUT_S = 0.5
 MAX_SOURCES = 32
 
 
@@ -103,7 +103,7 @@ class GlobalTrack:
         lead = self.lead
         lead_s = self.sources.get(lead, -inf) if lead is not None else -inf
         gone = lead is not None and lead[0] == source[0] and lead[1] not in tracks
-        if lead != source and (gone or position.time_s - lead_s > LEAD_PATIENCE_S):
+        if lead != source and (gone or position.time_s - lead_s > LEAD_TIMEOUT_S):
             self.lead = source
         self.saw(source, position.time_s)
         leads = self.lead == source and self.motion.add(position)

@@ -25,7 +25,7 @@ from runtime.messages import Person
 from runtime.store.floorplan import EntranceLine
 from runtime.store.people.agreement import jumps, parted_since
 from runtime.store.people.arrivals import Arrivals
-from runtime.store.people.global_track import LEAD_PATIENCE_S, BoundTrack, GlobalTrack, Source, TrackPoint
+from runtime.store.people.global_track import LEAD_TIMEOUT_S, BoundTrack, GlobalTrack, Source, TrackPoint
 from runtime.store.people.id_switches import IdSwitch, IdSwitches
 from runtime.store.people.links import Links
 from runtime.store.people.looks import vector_of
@@ -169,7 +169,7 @@ class GlobalTracks:
 
     def _is_another(self, bound: BoundTrack, position: Position) -> bool:
         """Whether a track goes on where its person cannot be: too far, or in a shop that they have left."""
-        back = position.time_s - bound.motion.last.time_s > LEAD_PATIENCE_S
+        back = position.time_s - bound.motion.last.time_s > LEAD_TIMEOUT_S
         if back and self._people[bound.person].left and not self._matching.may_arrive(position):
             return True
         return jumps(bound.motion, position, self._matching.stranger)
@@ -228,7 +228,7 @@ class GlobalTracks:
             others = {
                 number: other
                 for number, (other, last) in elsewhere.items()
-                if number in self._people and time_s - last.time_s <= LEAD_PATIENCE_S
+                if number in self._people and time_s - last.time_s <= LEAD_TIMEOUT_S
             }
             best = companion(person, others, time_s, self._matching.stranger)
             if best is not None:

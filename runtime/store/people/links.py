@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime.store.people.arrivals import Arrivals
-from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack
+from runtime.store.people.global_track import LEAD_TIMEOUT_S, GlobalTrack
 from runtime.store.people.looks import Likeness, Vector
 from runtime.store.people.motion import Position
 from runtime.store.people.probation import PendingTrack
@@ -111,7 +111,7 @@ class Links:
         sight at the same time, of `people`, looks otherwise."""
         for other in people.values():
             theirs = other.gallery.middle()
-            apart = other.number != person.number and person.seen_s - other.seen_s < LEAD_PATIENCE_S
+            apart = other.number != person.number and person.seen_s - other.seen_s < LEAD_TIMEOUT_S
             if apart and theirs is not None and len(theirs) == len(vector):
                 self.likeness.learn(vector, theirs, same=False)
                 break

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from runtime.store.people.arrivals import Arrivals
-from runtime.store.people.global_track import LEAD_PATIENCE_S, GlobalTrack, Source
+from runtime.store.people.global_track import LEAD_TIMEOUT_S, GlobalTrack, Source
 from runtime.store.people.links import Links
 from runtime.store.people.motion import Position
 from runtime.store.people.probation import OVERLAP_S, PendingTrack
@@ -116,8 +116,8 @@ class Matching:
             return 0.0
         if person.left and not self.may_arrive(born):
             return 0.0
-        if person.seen_by_others(camera) >= born.time_s - LEAD_PATIENCE_S:
-            density = co_location(person.motion, pending.positions, LEAD_PATIENCE_S)
+        if person.seen_by_others(camera) >= born.time_s - LEAD_TIMEOUT_S:
+            density = co_location(person.motion, pending.positions, LEAD_TIMEOUT_S)
         else:
             density = reassociation(person.motion, pending.motion, born, born.time_s - person.seen_s)
         looks = self._appearance(source, person.number) if self._appearance is not None else 1.0

@@ -14,7 +14,7 @@ from runtime.store.people.motion import Position, RecentMotion
 
 MEMORY_S = 30.0
 """A person lost for longer is not taken up again."""
-SAME_SPOT_SIGMA_M = 0.45
+CO_LOCATION_SIGMA_M = 0.45
 """How far two calibrated cameras disagree about one foot point."""
 LOSS_SIGMA_M, DRIFT_M_PER_S = 0.4, 0.45
 """Spread of a lost person's place: at once, and added with every second."""
@@ -23,19 +23,19 @@ SURVIVAL_S = 10.0
 WALKING_LIMIT_M_PER_S, REACH_M = 2.5, 1.5
 
 
-def co_location(person: RecentMotion, positions: Sequence[Position], patience_s: float) -> float:
+def co_location(person: RecentMotion, positions: Sequence[Position], timeout_s: float) -> float:
     """Density of the mean offset between two cameras' views of the same moments; 0 where none is shared.
 
-    A position is compared with the person's place where that is known within `patience_s` of it.
+    A position is compared with the person's place where that is known within `timeout_s` of it.
     """
     offsets = [
         (position.x_m - at[0], position.y_m - at[1])
         for position in positions
-        if (at := person.at(position.time_s, patience_s)) is not None
+        if (at := person.at(position.time_s, timeout_s)) is not None
     ]
     if not offsets:
         return 0.0
-    return _gauss2(float(np.hypot(*np.mean(offsets, axis=0))), SAME_SPOT_SIGMA_M)
+    return _gauss2(float(np.hypot(*np.mean(offsets, axis=0))), CO_LOCATION_SIGMA_M)
 
 
 def reassociation(person: RecentMotion, track: RecentMotion, born: Position, gap_s: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from runtime.store.people.agreement import APART, JOIN, disagreement, togetherness
-from runtime.store.people.global_track import LEAD_PATIENCE_S, BoundTrack, GlobalTrack, Source
+from runtime.store.people.global_track import LEAD_TIMEOUT_S, BoundTrack, GlobalTrack, Source
 from runtime.store.people.motion import Position, RecentMotion
 
 WALKED_M = 1.0
@@ -35,7 +35,7 @@ def seen_elsewhere(person: GlobalTrack, camera: str, tracks: Mapping[Source, Bou
         source
         for source, seen_s in person.sources.items()
         if source[0] != camera
-        and person.seen_s - seen_s <= LEAD_PATIENCE_S
+        and person.seen_s - seen_s <= LEAD_TIMEOUT_S
         and source in tracks
         and tracks[source].person == person.number
     ]
@@ -48,7 +48,7 @@ def seen_by_others(
     return {
         number: (person, person.motion.last)
         for number, person in people.items()
-        if person.seen_by_others(camera) >= time_s - LEAD_PATIENCE_S
+        if person.seen_by_others(camera) >= time_s - LEAD_TIMEOUT_S
     }
 
 

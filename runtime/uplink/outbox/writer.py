@@ -195,7 +195,7 @@ class Outbox:
         if self._memory.in_hand:
             self._commit(self._memory.in_hand, last_seq, losses)
         if not closing:
-            self._keep_house()
+            self._maintain()
         return not closing
 
     def _wait_for_work(self) -> None:
@@ -290,8 +290,8 @@ class Outbox:
                     self._fault = ""
         return not self._misplaced
 
-    def _keep_house(self) -> None:
-        """Now and then: let go of some old delivered events, follow a reader's suspicion or request."""
+    def _maintain(self) -> None:
+        """Now and then: let go of some old delivered events, follow what a reader doubts or asks for."""
         if time.monotonic() >= self._look_due_s:
             self._look_due_s = time.monotonic() + LOOK_S
             self._look()
