@@ -100,7 +100,7 @@ class Homography:
         """Pixels (n, 2) of floor points (n, 2) in metres; nan for points behind the camera."""
         return _project(self.inverse, as_points(points_m))
 
-    def floor_in_picture(self, polygon: npt.ArrayLike, size: tuple[int, int]) -> Floats:
+    def floor_in_frame(self, polygon: npt.ArrayLike, size: tuple[int, int]) -> Floats:
         """The part (n, 2) in metres of a convex polygon (m, 2) on the floor that a picture of (width, height)
         shows; (0, 2) for none.
 

@@ -186,7 +186,7 @@ def test_the_floor_in_a_picture_is_what_its_pixels_show() -> None:
         [[320, 1010], [1600, 1010], [1330, 520], [590, 520]], [[4, 11], [10, 11], [10, 3], [4, 3]]
     )
     plan = [(0.0, 0.0), (20.0, 0.0), (20.0, 12.0), (0.0, 12.0)]
-    outline = view.floor_in_picture(plan, (1920, 1080))
+    outline = view.floor_in_frame(plan, (1920, 1080))
     x, y = np.meshgrid(np.linspace(0.03, 19.97, 90), np.linspace(0.03, 11.97, 60))
     places = np.column_stack([x.ravel(), y.ravel()])
     pixels = view.to_image(places)
@@ -195,7 +195,7 @@ def test_the_floor_in_a_picture_is_what_its_pixels_show() -> None:
     edge = np.abs(distance_to_polygon_edge(places, outline)) < 1e-6
     assert 100 < seen.sum() < len(seen)
     assert (g.in_polygon(places, outline) == seen)[~edge].all()
-    assert len(view.floor_in_picture([(90, 90), (91, 90), (91, 91)], (1920, 1080))) == 0
+    assert len(view.floor_in_frame([(90, 90), (91, 90), (91, 91)], (1920, 1080))) == 0
 
 
 def distance_to_polygon_edge(places: np.ndarray, outline: np.ndarray) -> np.ndarray:

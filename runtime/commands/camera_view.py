@@ -20,7 +20,7 @@ SPACINGS_M = (0.5, 1.0, 2.0, 5.0, 10.0)
 LEAST_SPACING_PX = 18
 
 
-def plain_picture(size: tuple[int, int]) -> Image:
+def plain_frame(size: tuple[int, int]) -> Image:
     """Grey, with a line every GRID_EVERY_PX pixels, of (width, height): where no picture is to be had."""
     width, height = size
     picture = np.full((height, width, 3), PAPER_BGR, np.uint8)

@@ -61,7 +61,7 @@ def draw(file: Path, out: Path, snapshots: Path | None, offline: bool, as_json: 
 
 def _picture(camera: Camera, snapshots: Path | None, offline: bool) -> tuple[npt.NDArray[np.uint8], str]:
     """The picture to draw on, and where it is from."""
-    from runtime.commands.camera_view import plain_picture
+    from runtime.commands.camera_view import plain_frame
     from runtime.config import source_uri
     from runtime.frames.still import take_picture
 
@@ -72,12 +72,12 @@ def _picture(camera: Camera, snapshots: Path | None, offline: bool) -> tuple[npt
     size = camera.image_size or camera.max_size
     if snapshots is not None or offline:
         why = "nobody was asked" if offline else f"no {camera.name}.png in {snapshots}"
-        return plain_picture(size), f"no picture ({why})"
+        return plain_frame(size), f"no picture ({why})"
     try:
         return take_picture(source_uri(camera)), "its picture now"
     except TagsightError as error:
         click.echo(redact(f"camera {camera.name}: {error}"), err=True)
-        return plain_picture(size), "no picture (the camera gave none)"
+        return plain_frame(size), "no picture (the camera gave none)"
 
 
 def _file_names(cameras: list[Camera]) -> list[str]:

@@ -112,7 +112,7 @@ class PlanPicture:
         """The floor in each camera's picture, outlined."""
         for number, camera in enumerate(self._store.cameras):
             colour = VIEW[number % len(VIEW)]
-            seen = _floor_in_picture(self._store, number)
+            seen = _floor_in_frame(self._store, number)
             if seen is None:
                 self._legend.append((colour, f"camera {camera.name}: no floor map, or no image_size"))
                 continue
@@ -202,7 +202,7 @@ class PlanPicture:
         _write(self.image, text, (left, at[1]), colour)
 
 
-def _floor_in_picture(store: StoreConfig, number: int) -> Floats | None:
+def _floor_in_frame(store: StoreConfig, number: int) -> Floats | None:
     """The outline (n, 2) of the plan's part in a camera's picture, None where that is not known."""
     camera = store.cameras[number]
     try:
@@ -212,7 +212,7 @@ def _floor_in_picture(store: StoreConfig, number: int) -> Floats | None:
     if floor_map is None or camera.image_size is None:
         return None
     x0, y0, x1, y1 = store.floor.extent()
-    outline = floor_map.floor_in_picture([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], camera.image_size)
+    outline = floor_map.floor_in_frame([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], camera.image_size)
     return outline if len(outline) else None
 
 

@@ -1,7 +1,7 @@
 """How many cameras this machine carries, and whether the configured store fits; for `tagsight doctor`.
 
 A camera costs the decoding of its stream on one core and inference, with all cores, at the
-pictures that are analysed. What a store's cameras would get is allocated as the vision process does it.
+frames that are analysed. What a store's cameras would get is allocated as the vision process does it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from runtime.config import Camera, Engines
 from runtime.doctor.findings import Finding
-from runtime.doctor.speed import PICTURE_WH, Speed, SpeedRequest
+from runtime.doctor.speed import FRAME_WH, Speed, SpeedRequest
 from runtime.vision.batching import TARGET_LOAD, Demand, allocate_rates
 from runtime.vision.camera_spec import TrackedCamera
 from runtime.vision.overload import AnalysisRate, overload_summary
@@ -45,7 +45,7 @@ class CameraFit(msgspec.Struct, frozen=True):
 class Capacity(msgspec.Struct, frozen=True):
     """What this machine carries; the `capacity` of `tagsight doctor --json`.
 
-    `cameras` has, by pictures analysed a second ("5", "10", "15"), how many cameras of `picture` that send
+    `cameras` has, by frames analysed a second ("5", "10", "15"), how many cameras of `picture` that send
     `stream_fps` are carried. `store` is None without a configuration. `decoded_per_s` is of one core, None
     where decoding was not measured; it is not counted then.
     """
@@ -94,7 +94,7 @@ def capacity_of(speed: Speed, engines: Engines, cameras: Sequence[Camera] | None
         way=speed.way,
         input=speed.input_wh,
         cores=speed.cores,
-        picture=PICTURE_WH,
+        picture=FRAME_WH,
         stream_fps=STREAM_FPS,
         looked_at_per_s=round(speed.looked_at_per_s, 1),
         decoded_per_s=None if speed.decoded_per_s is None else round(speed.decoded_per_s, 1),

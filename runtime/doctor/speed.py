@@ -28,8 +28,8 @@ from runtime.vision.executors.choice import choose_executor
 from runtime.vision.executors.executor import Executor
 from runtime.vision.frame import LeasedFrame
 
-PICTURE_WH = (1920, 1080)
-CLIP_PICTURES = 25
+FRAME_WH = (1920, 1080)
+CLIP_FRAMES = 25
 CLIP_BITS_PER_S = 4_000_000
 """What a network camera of that size commonly sends."""
 CODINGS = ("libx264", "mpeg4")
@@ -47,7 +47,7 @@ class SpeedRequest(msgspec.Struct, frozen=True):
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """Pictures of `PICTURE_WH` a second. `way` says what looks at them, `coding` what was decoded.
+    """Frames of `FRAME_WH` a second. `way` says what looks at them, `coding` what was decoded.
 
     `looked_at_per_s` is with all cores, `decoded_per_s` with one; None: this FFmpeg writes no such clip.
     """
@@ -77,10 +77,10 @@ def measure(request: SpeedRequest) -> Speed:
         looked_at_per_s = _looked_at_per_s(executor, request.seconds * 2 / 3)
     finally:
         executor.close()
-    coding, clip = clip_of(PICTURE_WH)
+    coding, clip = clip_of(FRAME_WH)
     return Speed(
         way=executor.description,
-        input_wh=detector.input_size_for(*PICTURE_WH),
+        input_wh=detector.input_size_for(*FRAME_WH),
         cores=available_threads(),
         looked_at_per_s=looked_at_per_s,
         decoded_per_s=None if clip is None else _decoded_per_s(clip, request.seconds / 3),
@@ -90,12 +90,12 @@ def measure(request: SpeedRequest) -> Speed:
 
 def _looked_at_per_s(executor: Executor, seconds: float) -> float:
     """As the vision process does it: batches of frames that lie in a camera's ring."""
-    width, height = PICTURE_WH
+    width, height = FRAME_WH
     ring = FrameRing.create(BATCH, width, height)
     try:
         frames = []
         for slot in range(BATCH):
-            ring.write(slot, scene(PICTURE_WH, slot), FrameHeader(slot + 1, 0.0, 0.0, width, height))
+            ring.write(slot, scene(FRAME_WH, slot), FrameHeader(slot + 1, 0.0, 0.0, width, height))
             frames.append(LeasedFrame("doctor", ring, slot))
         executor.add_camera("doctor", ring)
         return BATCH * _turns_per_s(lambda: executor.finish(executor.start(frames)), seconds)
@@ -127,9 +127,9 @@ def _decoded_per_s(clip: bytes, seconds: float) -> float:
                 turned += ANALYSED_OF_DECODED
                 if turned >= 1:
                     turned -= 1
-                    pixels.bgr(frame, PICTURE_WH)
+                    pixels.bgr(frame, FRAME_WH)
 
-    return CLIP_PICTURES * _turns_per_s(turn, seconds)
+    return CLIP_FRAMES * _turns_per_s(turn, seconds)
 
 
 def clip_of(size: tuple[int, int]) -> tuple[str | None, bytes | None]:
@@ -145,11 +145,11 @@ def clip_of(size: tuple[int, int]) -> tuple[str | None, bytes | None]:
 def _coded(coding: str, size: tuple[int, int]) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as container:
-        stream = container.add_stream(coding, rate=CLIP_PICTURES)
+        stream = container.add_stream(coding, rate=CLIP_FRAMES)
         stream.width, stream.height = size
         stream.pix_fmt, stream.bit_rate = "yuv420p", CLIP_BITS_PER_S
         stream.options = {"preset": "ultrafast", "tune": "zerolatency"} if coding == "libx264" else {}
-        for number in range(CLIP_PICTURES):
+        for number in range(CLIP_FRAMES):
             picture = av.VideoFrame.from_ndarray(scene(size, number), format="bgr24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
@@ -157,7 +157,7 @@ def _coded(coding: str, size: tuple[int, int]) -> bytes:
 
 
 def scene(size: tuple[int, int], number: int) -> NDArray[np.uint8]:
-    """Picture `number` of a still background with something textured that moves through it."""
+    """Frame `number` of a still background with something textured that moves through it."""
     width, height = size
     rng = np.random.default_rng(1)
     coarse = rng.integers(40, 200, (height // 40, width // 40, 3), np.uint8)

@@ -56,7 +56,7 @@ def checks(store: StoreConfig, limit_s: float) -> list[Check]:
 
 
 def camera(entry: Camera) -> Finding:
-    """The camera's first picture. Raises its source's error."""
+    """The camera's first frame. Raises its source's error."""
     from runtime.frames.opening import open_source
     from runtime.frames.sources import read
 

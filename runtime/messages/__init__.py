@@ -19,7 +19,7 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
 from __future__ import annotations
 
 from runtime.messages.control import Attach, Configure, Detach, Health, HealthState, ReloadWanted, Stop
-from runtime.messages.floor import CameraNow, Committed, FloorNow, InPicture, OnFloor, WatchRequest
+from runtime.messages.floor import CameraNow, Committed, FloorNow, InFrame, OnFloor, WatchRequest
 from runtime.messages.persons import FrameDone, FrameReady, FramesMissed, FrameWanted, Person, PersonsSeen
 from runtime.messages.sockets import (
     MAX_FDS,
@@ -50,7 +50,7 @@ __all__ = [
     "FramesMissed",
     "Health",
     "HealthState",
-    "InPicture",
+    "InFrame",
     "Message",
     "OnFloor",
     "PeerGone",

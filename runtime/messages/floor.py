@@ -32,7 +32,7 @@ class FloorNow(msgspec.Struct, frozen=True, tag=True, array_like=True):
     people: tuple[OnFloor, ...]
 
 
-class InPicture(msgspec.Struct, frozen=True, array_like=True):
+class InFrame(msgspec.Struct, frozen=True, array_like=True):
     """One person in a frame: `visitor` is empty where it is not known yet, `box` as that of `Person`."""
 
     visitor: str
@@ -45,5 +45,5 @@ class CameraNow(msgspec.Struct, frozen=True, tag=True, array_like=True):
     camera: str
     sequence: int
     time_s: float
-    people: tuple[InPicture, ...]
+    people: tuple[InFrame, ...]
     others: tuple[tuple[float, float, float, float], ...] = ()

@@ -29,7 +29,7 @@ from runtime.messages import (
     FramesMissed,
     Health,
     HealthState,
-    InPicture,
+    InFrame,
     Message,
     PeerGone,
     PersonsSeen,
@@ -129,7 +129,7 @@ class StoreProcess(Service):
     def _send_frame(self, seen: PersonsSeen) -> None:
         if self._console.want_camera(seen.camera):
             people = tuple(
-                InPicture(self._behaviour.visitor_of(seen.camera, person.track), person.box)
+                InFrame(self._behaviour.visitor_of(seen.camera, person.track), person.box)
                 for person in seen.persons
             )
             self._console.tell_camera(CameraNow(seen.camera, seen.sequence, seen.time_s, people, seen.others))

@@ -1,4 +1,4 @@
-"""What the vision process needs to know of a camera: how its pictures lie on the floor, and its rates."""
+"""What the vision process needs to know of a camera: how its frames lie on the floor, and its rates."""
 
 from __future__ import annotations
 

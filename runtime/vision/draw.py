@@ -1,7 +1,7 @@
-"""Drawing on a camera's picture: people, and the shop's floor laid into the scene through the homography.
+"""Drawing on a camera's frame: people, and the shop's floor laid into the scene through the homography.
 
 `ScenePainter` knows one camera. Floor places are metres and are drawn in perspective; boxes are pixels of the
-camera's picture. Small pictures are enlarged first, so that lines are fine and text can be read. What lies
+camera's frame. Small frames are enlarged first, so that lines are fine and text can be read. What lies
 beyond the horizon or behind the camera is not drawn.
 """
 
@@ -23,7 +23,7 @@ ANTENNA: Colour = (200, 70, 190)
 GRID: Colour = (225, 225, 140)
 
 FULL_WIDTH_PX = 1280
-"""Pictures narrower than this are enlarged, by a whole factor."""
+"""Frames narrower than this are enlarged, by a whole factor."""
 
 FOOT_RADIUS_M = 0.3
 FLIP_RADIUS_M = 0.9
@@ -45,7 +45,7 @@ def person_colour(number: int) -> Colour:
 
 
 class ScenePainter:
-    """Draws on pictures of `size` (width, height); without a homography only people and text."""
+    """Draws on frames of `size` (width, height); without a homography only people and text."""
 
     def __init__(self, size: tuple[int, int], homography: Homography | None = None) -> None:
         self.homography = homography
@@ -54,11 +54,11 @@ class ScenePainter:
         self._em = max(1.0, self.size[1] / 1000)
         self._pen = Pen(self._em)
 
-    def canvas(self, picture: Image) -> Image:
-        """A copy of the camera's picture to draw on, enlarged to `size`."""
+    def canvas(self, frame: Image) -> Image:
+        """A copy of the camera's frame to draw on, enlarged to `size`."""
         if self.zoom == 1:
-            return np.array(picture, np.uint8)
-        return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            return np.array(frame, np.uint8)
+        return np.asarray(cv2.resize(frame, self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def zone(self, canvas: Image, name: str, polygon: Sequence[FloorPoint]) -> None:
         """A zone as a faint area with a thin outline and its name below the middle, free for a rack."""
@@ -125,7 +125,7 @@ class ScenePainter:
                     self._name_line(canvas, f"{'y' if turned else 'x'} {value:g}", parts)
 
     def _name_line(self, canvas: Image, text: str, parts: list[Floats]) -> None:
-        """The coordinate of a line of the grid, where the line is lowest in the picture."""
+        """The coordinate of a line of the grid, where the line is lowest in the frame."""
         points = np.concatenate([*parts, np.empty((0, 2))])
         margin = 20 * self._em
         inside = points[((points > margin) & (points < np.array(self.size) - margin)).all(axis=1)]
@@ -134,7 +134,7 @@ class ScenePainter:
             self._pen.tag(canvas, text, (float(low[0]), float(low[1])), GRID)
 
     def point(self, canvas: Image, name: str, pixel: tuple[float, float]) -> None:
-        """A measured place, by its pixel of the camera's picture."""
+        """A measured place, by its pixel of the camera's frame."""
         centre = np.array(pixel) * self.zoom
         turn = np.linspace(0, 2 * np.pi, 17)
         ring = centre + 6 * self._em * np.column_stack([np.cos(turn), np.sin(turn)])
@@ -226,7 +226,7 @@ class ScenePainter:
         return found
 
     def _near_parts(self, places: Floats, spacing_m: float) -> list[Floats]:
-        """Canvas pixels of those stretches of a floor line that lie in the picture and not too far off."""
+        """Canvas pixels of those stretches of a floor line that lie in the frame and not too far off."""
         if self.homography is None:
             return []
         pixels = self.homography.to_image(places)

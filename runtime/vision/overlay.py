@@ -45,7 +45,7 @@ class Note:
 
 
 class Overlay:
-    """An MP4 film of `size` pictures that browsers play, drawn frame by frame."""
+    """An MP4 film of `size` frames that browsers play, drawn frame by frame."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Overlay:
 
     def add(
         self,
-        picture: npt.NDArray[np.uint8],
+        frame: npt.NDArray[np.uint8],
         time_s: float,
         tracks: list[Track],
         through: Mapping[tuple[str, str], int],
@@ -89,7 +89,7 @@ class Overlay:
         are further lines of the panel. People are labelled with track number and place, or with `labels`
         by track number where these are given.
         """
-        painter, canvas = self._painter, self._painter.canvas(picture)
+        painter, canvas = self._painter, self._painter.canvas(frame)
         self._draw_floor(canvas, through)
         people = [track for track in tracks if track.confirmed and track.unseen_s == 0]
         self._remember(time_s, people)

@@ -1,4 +1,4 @@
-"""Strokes, tinted areas, and words on plates: what is drawn on a picture, in pixels of it.
+"""Strokes, tinted areas, and words on plates: what is drawn on a frame, in pixels of it.
 
 Words stand on plates, never on an outline of themselves: OpenCV 5 sets letters of another weight in another
 width, so that an outline is a ghost beside the letters.
@@ -115,7 +115,7 @@ class Pen:
         colour: Colour,
         right: bool | None = None,
     ) -> None:
-        """Text on a filled plate whose lower left corner is `at`, kept inside the picture."""
+        """Text on a filled plate whose lower left corner is `at`, kept inside the frame."""
         em = self._em
         width, height = self.text_size(text, 0.45)
         pad = round(4 * em)

@@ -84,7 +84,7 @@ class TrackLog:
         return self._settled(float("inf"))
 
     def _note(self, track: int, seen: Sighting) -> None:
-        """Write a sighting down, unless the picture's edge cuts the person: where they are is unclear."""
+        """Write a sighting down, unless the frame's edge cuts the person: where they are is unclear."""
         if seen.truncated:
             return
         page = next((page for page in reversed(self._pages) if page.time_s <= seen.time_s), None)

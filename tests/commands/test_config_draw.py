@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runtime.cli import tagsight
-from runtime.commands.camera_view import draw_view, entrances_of, plain_picture
+from runtime.commands.camera_view import draw_view, entrances_of, plain_frame
 from runtime.commands.plan_picture import ANTENNA, GATE, MARGIN_PX, RACK, PlanPicture
 from runtime.config import ConfigErrors, StoreConfig, image_to_floor, load
 from runtime.vision import draw
@@ -156,7 +156,7 @@ def test_a_camera_of_a_clip_shows_its_first_picture(tmp_path: Path, store_yaml: 
 
 
 def test_a_plain_picture_has_the_camera_s_size() -> None:
-    assert plain_picture((320, 240)).shape == (240, 320, 3)
+    assert plain_frame((320, 240)).shape == (240, 320, 3)
 
 
 def test_a_config_with_mistakes_is_one_sentence(tmp_path: Path, store_yaml: Path) -> None:

@@ -16,7 +16,7 @@ from runtime.console.blurring import FRAMES_TO_LEARN, HEAD_SHARE, MovingThings, 
 from runtime.console.pictures import MAX_VIEWERS, MAX_WIDTH, CameraPictures, Viewer
 from runtime.console.shown import ShownStore
 from runtime.frames.ring.buffer import FrameHeader, PixelFormat
-from runtime.messages import CameraNow, InPicture
+from runtime.messages import CameraNow, InFrame
 
 BOX = (300.0, 120.0, 60.0, 180.0)
 RNG = np.random.default_rng(3)
@@ -87,7 +87,7 @@ class Desk:
         self.pictures.frame("square", header, image)
 
     def found(self, sequence: int, *boxes: tuple[float, float, float, float], others: tuple = ()) -> None:  # type: ignore[type-arg]
-        people = tuple(InPicture("2f1c8b7e9a04", box) for box in boxes)
+        people = tuple(InFrame("2f1c8b7e9a04", box) for box in boxes)
         self.pictures.found(CameraNow("square", sequence, sequence / 5, people, others))
 
     def shown(self) -> np.ndarray | None:

@@ -19,7 +19,7 @@ REACH_M = 1.5
 
 
 def check_view(draft: Draft) -> None:
-    """Every entrance is watched by a camera that has a floor map and the line in its picture."""
+    """Every entrance is watched by a camera that has a floor map and the line in its frame."""
     cameras = {camera.name: camera for _, camera in draft.cameras}
     if set(draft.names.get("cameras", [])) - set(cameras):
         return
@@ -90,7 +90,7 @@ def _places_around(fixture: Fixture) -> Floats:
 
 
 def _may_see(cameras: Sequence[Camera], places: Floats) -> Bools:
-    """Which places (n, 2) are in the picture of any camera, as far as its map can say that they are not."""
+    """Which places (n, 2) are in the frame of any camera, as far as its map can say that they are not."""
     seen: Bools = np.zeros(len(places), dtype=np.bool_)
     for camera in cameras:
         try:
@@ -99,12 +99,12 @@ def _may_see(cameras: Sequence[Camera], places: Floats) -> Bools:
             floor_map = None
         if floor_map is None or camera.image_size is None:
             return np.ones(len(places), dtype=np.bool_)
-        seen[in_picture(floor_map, places, camera.image_size)] = True
+        seen[in_frame(floor_map, places, camera.image_size)] = True
     return seen
 
 
-def in_picture(floor_map: Homography, places: Floats, size: tuple[int, int]) -> Bools:
-    """Which floor places (n, 2) lie in a picture of (width, height)."""
+def in_frame(floor_map: Homography, places: Floats, size: tuple[int, int]) -> Bools:
+    """Which floor places (n, 2) lie in a frame of (width, height)."""
     pixels = floor_map.to_image(places)
     with np.errstate(invalid="ignore"):
         inside = (pixels >= 0) & (pixels < np.array(size))

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from runtime.config.cameras import resolve_uri
-from runtime.config.checks.image_size import picture_size
+from runtime.config.checks.image_size import size_of_image
 from runtime.config.parsing.draft import Draft
 from runtime.config.sections import Broker, Tls, Uplink
 from runtime.config.sections.engines import NETWORK_KEYS
@@ -137,7 +137,7 @@ def _drawing_size(draft: Draft, image: Path | None) -> tuple[int, int] | None:
     _check_file(draft, "floor.image", image, "a PNG or JPEG of the floor plan")
     if len(draft.notes.mistakes) > before:
         return None
-    size = picture_size(image)
+    size = size_of_image(image)
     if size is None:
         draft.note("floor.image", f"{image} is neither PNG nor JPEG", "export the plan as PNG")
     return size

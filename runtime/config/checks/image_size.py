@@ -9,14 +9,14 @@ MAX_HEADER_BYTES = 1_048_576
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
-def picture_size(file: Path) -> tuple[int, int] | None:
+def size_of_image(file: Path) -> tuple[int, int] | None:
     """(width, height) in pixels, or None when the file is neither PNG nor JPEG. Raises OSError."""
     with file.open("rb") as stream:
         return size_of(stream.read(MAX_HEADER_BYTES))
 
 
 def size_of(head: bytes) -> tuple[int, int] | None:
-    """As `picture_size`, of a picture's first bytes."""
+    """As `size_of_image`, of an image's first bytes."""
     size = _png_size(head) or _jpeg_size(head)
     return size if size is not None and size[0] > 0 and size[1] > 0 else None
 

@@ -1,4 +1,4 @@
-"""Whether a camera's map from picture to floor can be that of a camera that looks down on the floor."""
+"""Whether a camera's map from frame to floor can be that of a camera that looks down on the floor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.geometry import GeometryError, Homography, in_polygon
 
 WORST_POINT_M = 1.0
 HORIZON_BELOW_MIDDLE = 0.05
-"""How far below the middle of the picture the horizon may run, as a share of its height: a camera at the
+"""How far below the middle of the frame the horizon may run, as a share of its height: a camera at the
 height of a head may look straight ahead, none looks up."""
 MEASURE = "tagsight calibrate floor measures and draws it"
 MIRRORED = (
@@ -97,7 +97,7 @@ def _check_horizon(draft: Draft, camera: Camera, floor_map: Homography, place: s
 
 
 def _is_mirrored(floor_map: Homography, camera: Camera) -> bool:
-    """Whether left and right are swapped between picture and plan: the sign of the map's orientation.
+    """Whether left and right are swapped between frame and plan: the sign of the map's orientation.
 
     The same on the whole floor in view: the determinant of the map's Jacobian is that of its matrix over the
     third power of a pixel's weight, which is positive on the floor.

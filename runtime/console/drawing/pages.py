@@ -218,7 +218,7 @@ def _view(camera: ShownCamera, shown: ShownStore) -> dict[str, Any] | None:
     except GeometryError:
         return None
     x0, y0, x1, y1 = shown.extent_m
-    seen = floor.floor_in_picture([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], camera.image_size)
+    seen = floor.floor_in_frame([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], camera.image_size)
     return {
         "to_image": floor.inverse.tolist(),
         "to_floor": floor.matrix.tolist(),
