@@ -18,7 +18,11 @@ settings.load_profile("shared machine")
 
 REPO = Path(__file__).resolve().parent.parent
 LONG = REPO / "tests" / "long_tests.txt"
-"""Tests that took long when last timed (`./scripts/test --durations=0`), as FILE::NAME, one a line."""
+"""Tests that took long when last timed (`./scripts/test --durations=0`), as FILE::NAME, one a line.
+
+A NAME that is a fixture's stands for all tests below that file's folder that use it: the first of them has to
+wait for it, whichever it is.
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,12 +35,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--quick"):
         return
     long = set(LONG.read_text().split())
+    fixtures = [(file, name) for file, _, name in (entry.partition("::") for entry in long)]
+    fixtures = [(REPO / file, name) for file, name in fixtures if not name.startswith("test_")]
     left_out = [
-        item for item in items if item.get_closest_marker("slow") or item.nodeid.partition("[")[0] in long
+        item
+        for item in items
+        if item.get_closest_marker("slow")
+        or item.nodeid.partition("[")[0] in long
+        or any(name in item.fixturenames and _may_use(item.path, file) for file, name in fixtures)  # type: ignore[attr-defined]
     ]
     config.hook.pytest_deselected(items=left_out)
     kept = set(items) - set(left_out)
     items[:] = [item for item in items if item in kept]
+
+
+def _may_use(test: Path, file: Path) -> bool:
+    """Whether a fixture of that file is for tests of this one."""
+    return test == file or (file.name == "conftest.py" and file.parent in test.parents)
 
 
 @pytest.fixture(scope="session", autouse=True)

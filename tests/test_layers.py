@@ -311,7 +311,7 @@ STORE_FORBIDDEN = {
 
 
 @cache
-def all_imports(root: Path = REPO) -> tuple[Import, ...]:
+def all_imports(root: Path) -> tuple[Import, ...]:
     modules = modules_of(root)
     return tuple(one for module, file in modules.items() for one in imports_of(module, file, modules))
 
@@ -364,7 +364,7 @@ def test_the_rules_themselves_lead_nowhere_but_down() -> None:
 @pytest.mark.parametrize("kinds", [("import",), ("import", "type")], ids=["imports", "with those for types"])
 def test_no_modules_import_one_another_in_a_circle(kinds: tuple[str, ...]) -> None:
     edges: dict[str, set[str]] = {module: set() for module in modules_of(REPO)}
-    for one in all_imports():
+    for one in all_imports(REPO):
         if one.kind in kinds:
             edges[one.module].add(one.name)
     assert circles(edges) == []
@@ -411,7 +411,7 @@ def test_a_circle_is_found_whatever_its_length() -> None:
 def test_what_runs_in_a_shop_needs_neither_bench_nor_testing() -> None:
     needed = [
         f"{one.module} imports {one.name}"
-        for one in all_imports()
+        for one in all_imports(REPO)
         if one.module.partition(".")[0] in SHOP
         and one.module != "runtime.cli"
         and one.name.partition(".")[0] in ("bench", "testing")
@@ -423,7 +423,7 @@ def test_what_is_installed_imports_no_training() -> None:
     """`tagsight engines adapt` asks whether training is there before it imports it."""
     needed = [
         f"{one.module} imports {one.name}"
-        for one in all_imports()
+        for one in all_imports(REPO)
         if one.module.partition(".")[0] in SHOP
         and "training" not in one.module.split(".")
         and not one.module.endswith(".adapt_cli")
@@ -453,7 +453,7 @@ def test_a_scene_knows_neither_its_renderer_nor_the_simulated_reader() -> None:
     }
     against = [
         f"{one.module} imports {one.name}"
-        for one in all_imports()
+        for one in all_imports(REPO)
         for room, others in strangers.items()
         if one.module.startswith(room) and one.name.startswith(others)
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from contract.envelope import Origin
@@ -20,6 +21,7 @@ from runtime.console.shown import Setup, ShownStore
 from runtime.uplink.outbox.writer import Outbox
 from tests.console.browsing import chromium
 from tests.console.daemon import Running, a_plaza, has_happened, wait_until
+from web.security import users
 
 CODE = "ABCD-EFGH-JKMN"
 PASSWORD = "four plain dull words"
@@ -111,14 +113,26 @@ class Browser:
         return self
 
 
-@pytest.fixture
-def config(repo: Path, tmp_path: Path) -> StoreConfig:
-    (tmp_path / "box").mkdir()
-    (tmp_path / "box" / "vtest.avi").touch()
-    file = tmp_path / "box" / "store.yaml"
+@pytest.fixture(scope="session")
+def plaza_config(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> StoreConfig:
+    folder = tmp_path_factory.mktemp("box")
+    (folder / "vtest.avi").touch()
+    file = folder / "store.yaml"
     file.write_text((repo / "runtime" / "demo" / "plaza.yaml").read_text())
-    plaza = load(file)
-    return msgspec.structs.replace(plaza, state_dir=tmp_path, console=Console(enabled=True))
+    return load(file)
+
+
+@pytest.fixture
+def config(plaza_config: StoreConfig, tmp_path: Path) -> StoreConfig:
+    return msgspec.structs.replace(plaza_config, state_dir=tmp_path, console=Console(enabled=True))
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How dear a password's hash has to be is for `tests/web` to say."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(users, "_hasher", hasher)
+    monkeypatch.setattr(users, "_NOBODY", hasher.hash("nobody's"))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from cloudevents.http import from_json
 from hypothesis import given
@@ -142,6 +141,8 @@ def schema() -> dict[str, Any]:
 
 
 def test_gs1s_own_schema_takes_the_document(tmp_path: Path) -> None:
+    import jsonschema  # Its grammars of addresses take two seconds to build.
+
     judge = jsonschema.Draft7Validator(schema(), format_checker=jsonschema.FormatChecker())
     document = json.loads(written(tmp_path, "--format", "epcis").read_text())
     assert [error.message for error in judge.iter_errors(document)] == []
