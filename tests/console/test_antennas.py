@@ -24,17 +24,17 @@ def lines(shop: Shop, report: AntennaReport) -> dict[str, AntennaLine]:
     return {antenna.name: antenna for antenna in reader.antennas}
 
 
-def test_antennas_are_judged_by_what_they_hear(shop: Shop) -> None:
+def test_antennas_are_judged_by_what_they_read(shop: Shop) -> None:
     report = told(
         AntennaReads(1, 100, GOOD, 12, louder_elsewhere=8, elsewhere=2),
         AntennaReads(2, 100, (0, 10, 60, 30), 12),
         AntennaReads(3, 100, GOOD, 12, louder_elsewhere=11, elsewhere=1),
     )
     found = lines(shop, report)
-    assert (found["over coats"].level, found["over coats"].words) == ("good", "hears its rack")
+    assert (found["over coats"].level, found["over coats"].words) == ("good", "reads its rack")
     assert found["over coats"].reads_per_s == 20.0 and found["over coats"].bands == (0.6, 0.3, 0.1, 0.0)
     assert "weakly" in found["over shirts"].words
-    assert "over coats hears better" in found["over dresses"].words
+    assert "over coats reads better" in found["over dresses"].words
     assert (found["over jackets"].level, found["over jackets"].words[:13]) == ("bad", "reads nothing")
 
 
