@@ -16,7 +16,7 @@ LOW_DISK, FULL_DISK = 0.75, 0.95
 
 VERDICTS: tuple[tuple[Level, str], ...] = (
     ("bad", "Something is wrong"),
-    ("unknown", "Something has not been heard of"),
+    ("unknown", "Something has not reported"),
     ("fair", "It works, with remarks"),
 )
 NEIGHBOURS = (("metrics", "metrics"), ("home_assistant", "Home Assistant"))
@@ -67,7 +67,7 @@ def _camera(name: str, wanted_fps: float, health: Mapping[str, ProcessHealth], n
     if level == "good" and vision is not None and f"{name}_fps" in vision.values:
         got_fps = vision.values[f"{name}_fps"]
         brought_fps = vision.values.get(f"{name}_delivered_fps", 0.0)
-        words = f"{got_fps:.1f} of {wanted_fps:g} frames a second looked at"
+        words = f"{got_fps:.1f} of {wanted_fps:g} pictures a second looked at"
         if 0 < brought_fps < ENOUGH * wanted_fps and got_fps >= ENOUGH * brought_fps:
             level, words = "fair", f"{words}: the camera sends only {brought_fps:.1f}"
         elif got_fps < ENOUGH * wanted_fps:
@@ -137,7 +137,7 @@ def _vision(found: ProcessHealth | None, now_s: float) -> BoxLine:
     level, words = _state(found, now_s)
     if found is not None and level == "good":
         load = found.values.get("load", 0.0)
-        words = f"looks at {found.values.get('fps', 0.0):.1f} frames a second; busy {load:.0%} of the time"
+        words = f"looks at {found.values.get('fps', 0.0):.1f} pictures a second; busy {load:.0%} of the time"
         if found.detail:
             level, words = "fair", f"{words}; {found.detail}"
     return BoxLine("finding people", level, words)
@@ -146,7 +146,7 @@ def _vision(found: ProcessHealth | None, now_s: float) -> BoxLine:
 def _store(found: ProcessHealth | None, now_s: float) -> BoxLine:
     level, words = _state(found, now_s)
     if found is not None and level == "good":
-        words = f"{found.values.get('committed_seq', 0.0):.0f} events written since the outbox was made"
+        words = f"{found.values.get('committed_seq', 0.0):.0f} events written to disk"
         dropped = found.drops.get("events the outbox had to drop", 0)
         if dropped:
             level, words = "bad", f"{words}; {dropped} had to be dropped, which the events themselves tell"

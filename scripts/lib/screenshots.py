@@ -31,6 +31,8 @@ PHONE = {"width": 390, "height": 844}
 WATCH_S = 60.0
 MAX_BYTES = 150_000
 CAMERA = "window"
+JUDGED = "[...document.querySelectorAll('#pairs [data-value=left_out_cm]')]"
+"""What each pair misses by when the others foretell it; `?` until it is judged."""
 
 
 def main() -> None:
@@ -112,8 +114,7 @@ def measure(page: Any, camera: Camera, config: StoreConfig) -> None:
             for name, value in zip("uvxy", (u, v, x, y), strict=True):
                 page.fill(f"#typed input[name={name}]", f"{value:.2f}")
             page.press("#typed input[name=y]", "Enter")
-            time.sleep(0.4)
-    until(page, "!document.getElementById('result').hidden")
+    until(page, f"{JUDGED}.length > 3 && {JUDGED}.every((cell) => cell.textContent !== '?')")
     time.sleep(1.0)
 
 

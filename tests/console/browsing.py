@@ -87,7 +87,7 @@ def expected_live(told: Told, config: StoreConfig) -> dict[str, str]:
     vision, reader = told.health("vision"), told.health("reader:ceiling")
     (camera,) = config.cameras
     fps = vision.values[f"{camera.name}_fps"]
-    found[f"camera {camera.name}"] = f"{fps:.1f} of {camera.analysis_fps:g} frames a second looked at"
+    found[f"camera {camera.name}"] = f"{fps:.1f} of {camera.analysis_fps:g} pictures a second looked at"
     found["reader ceiling"] = f"{reader.values['reads_per_s']:.0f} reads a second"
     for antenna in config.readers[0].antennas:
         rate = reader.values.get(f"antenna_{antenna.port}_reads_per_s", 0.0)

@@ -60,7 +60,7 @@ def test_a_box_that_works_is_said_to_work(shown: ShownStore) -> None:
             health("vision", load=1.0, fps=1.0, square_fps=1.0, square_delivered_fps=10.0),
             "camera square",
             "fair",
-            "1.0 of 10 frames a second looked at: this box is full",
+            "1.0 of 10 pictures a second looked at: this box is full",
         ),
         (
             health("vision", load=0.1, fps=4.0, square_fps=4.0, square_delivered_fps=4.0),
