@@ -70,6 +70,8 @@ class Source(Protocol):
     """Nominal frames a second; 0 where it is unknown."""
     pixel_format: PixelFormat
     """How its pictures lie: BGR, or NV12 where a video engine gives them so."""
+    scales: bool
+    """Whether `retrieve` gives the picture in any size that it is asked for."""
     waits: bool
     """True where pictures do not get lost while nobody takes them: a file that is read fast."""
 
@@ -95,7 +97,8 @@ class Source(Protocol):
     def retrieve(self, into: Image | None = None) -> Image | None:
         """The pixels of the picture that was grabbed last; None where it cannot be decoded.
 
-        They are written to `into` where that has the right shape, and lie elsewhere where it has not.
+        They are written to `into`, scaled where the source `scales`; else they lie elsewhere where it has
+        another shape.
         """
 
     def close(self) -> None:

@@ -240,7 +240,7 @@ class Capture(threading.Thread):
         """The picture in the slot's memory, scaled to fit if it must be; None if it is spoiled."""
         width, height = self._fitted(source)
         view = self._ring.lender.ring.slot_view(slot, width, height, source.pixel_format)
-        if (width, height) == source.size:
+        if (width, height) == source.size or source.scales:
             image = source.retrieve(view)
         else:
             image = self._scaled = source.retrieve(self._scaled)

@@ -52,6 +52,7 @@ class FileSource:
 
     waits: bool
 
+    scales = True
     pixel_format = PixelFormat.BGR
 
     def __init__(

@@ -21,6 +21,7 @@ NEXT_PICTURE_S = 5.0
 class CsiSource:
     """Pictures of a sensor; only the newest waits."""
 
+    scales = False
     waits = False
     truncated = False
     pixel_format = PixelFormat.NV12

@@ -58,6 +58,7 @@ class HardwareSource:
     On a board without NVIDIA's video engine the CPU decodes, which serves to try this source out.
     """
 
+    scales = False
     waits = False
     truncated = False
     pixel_format = PixelFormat.NV12

@@ -36,6 +36,7 @@ class MotionJpegSource:
     They are timed by their arrival, or by `X-Timestamp` where the camera sends it (seconds of its clock).
     """
 
+    scales = False
     waits = False
     truncated = False
     pixel_format = PixelFormat.BGR

@@ -36,6 +36,7 @@ _FFMPEG_OPTIONS = {"allowed_media_types": "video", "analyzeduration": "1500000"}
 class StreamSource:
     """Pictures of a network camera (RTSP), over TCP, or over UDP where it wants that."""
 
+    scales = True
     waits = False
     truncated = False
     pixel_format = PixelFormat.BGR
@@ -152,6 +153,7 @@ class StreamSource:
 class DeviceSource:
     """Pictures of a USB camera (Video4Linux)."""
 
+    scales = False
     waits = False
     truncated = False
     pixel_format = PixelFormat.BGR

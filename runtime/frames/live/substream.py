@@ -99,7 +99,7 @@ class _Substream:
         self._closing = threading.Event()
         self._taking = threading.Lock()
         self.label, self.size, self.fps = source.label, source.size, source.fps
-        self.pixel_format, self.waits = source.pixel_format, source.waits
+        self.pixel_format, self.scales, self.waits = source.pixel_format, source.scales, source.waits
         self._trying = threading.Thread(target=self._try_main, name="main stream", daemon=True)
         self._trying.start()
 

@@ -189,7 +189,7 @@ class VideoReader:
         return self._last_damaged or self._tail.is_cut(self._stream.codec_context)
 
     def pixels(self, picture: DecodedFrame, into: Image | None = None) -> Image:
-        """The picture as BGR, (height, width, 3), upright and of `size`; in `into` where that fits."""
+        """The picture as BGR, (height, width, 3), upright and of `size`; in `into`, of its size, if given."""
         return self._pixels.bgr(picture.frame, self.size, into)
 
     def seek(self, stamp_s: float) -> None:

@@ -27,7 +27,7 @@ class Scripted:
     """A camera of 100 frames a second, of which each fifth or none is too old, with a remark of its own."""
 
     label, size, fps, pixel_format = "door", (160, 120), 100.0, PixelFormat.BGR
-    waits = truncated = False
+    scales = waits = truncated = False
     spoiled = 0
 
     def __init__(self, remark: str, *, late: bool) -> None:

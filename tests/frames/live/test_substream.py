@@ -25,7 +25,7 @@ CODER = {"x264-params": "keyint=10:repeat-headers=1"}
 class Scripted:
     """A source that gives `pictures` pictures and then breaks off."""
 
-    waits = truncated = False
+    scales = waits = truncated = False
     fps, stale, spoiled, remark, pixel_format = 10.0, 0, 0, "", PixelFormat.BGR
 
     def __init__(self, label: str, pictures: int = 1_000_000) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import av
 import av.error
+import cv2
 import numpy as np
 import pytest
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from runtime.frames.ring.buffer import Image
 from runtime.frames.video.demux import CannotOpen, Cause, VideoReader
 from tests.frames.clips import number_in
 from tests.frames.films import make_film, remuxed
@@ -116,12 +118,44 @@ def test_a_turned_film_is_shown_upright(tmp_path: Path, turned: int, size: tuple
     assert np.abs(video.pixels(shown).astype(int) - expected).mean() < 1.0
 
 
+def natural(number: int, size: tuple[int, int]) -> Image:
+    """Soft shapes of all brightnesses, as cameras show them, moved by a pixel a picture."""
+    rng = np.random.default_rng(4)
+    shapes = cv2.resize(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8), size, interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(np.roll(shapes, number, 1))
+
+
+@pytest.mark.parametrize("share", [0.75, 0.625, 0.5])
+@pytest.mark.parametrize("turned", [0, 90, 180])
+def test_a_picture_is_scaled_as_its_colours_are_changed(tmp_path: Path, share: float, turned: int) -> None:
+    video = VideoReader(make_film(tmp_path / "a.mp4", picture=natural, turned=turned))
+    picture, (width, height) = video.read(), (round(share * side) for side in video.size)
+    slot = np.zeros((height, width, 3), np.uint8)
+    assert picture is not None and video.pixels(picture, slot) is slot
+    whole = cv2.resize(video.pixels(picture), (width, height), interpolation=cv2.INTER_AREA)
+    off = [
+        np.abs(slot.astype(int) - moved).mean()
+        for moved in (whole, np.roll(whole, 1, 0), np.roll(whole, 1, 1))
+    ]
+    assert off[0] < 3.5 and off[0] < min(off) + 1e-9, "colours at edges differ, the place does not"
+
+
+@pytest.mark.parametrize("height", [736, 552, 368])
+def test_half_a_picture_fills_a_smaller_array(tmp_path: Path, height: int) -> None:
+    video = VideoReader(make_film(tmp_path / "i.mp4", coder=INTERLACED, size=(160, 736)))
+    picture, slot = video.read(), np.zeros((height, 120, 3), np.uint8)
+    assert picture is not None and picture.frame.height == 368
+    assert number_in(video.pixels(picture, slot)) == 0
+    whole = cv2.resize(video.pixels(picture), (120, height), interpolation=cv2.INTER_AREA)
+    assert np.abs(slot.astype(int) - whole).mean() < 4.0
+
+
 def test_pixels_are_written_where_they_are_wanted(tmp_path: Path) -> None:
     video = VideoReader(make_film(tmp_path / "a.mp4"))
     picture, slot = video.read(), np.zeros((128, 160, 3), np.uint8)
     assert picture is not None
     assert video.pixels(picture, slot) is slot
-    assert np.array_equal(slot, video.pixels(picture, np.zeros((1, 1, 3), np.uint8)))
+    assert np.array_equal(slot, video.pixels(picture))
     assert slot.mean() > 20
 
 
