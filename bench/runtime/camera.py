@@ -1,9 +1,10 @@
-"""A network camera: CPU time of a frame, ours against OpenCV's VideoCapture.
+"""A network camera: CPU time of a frame, ours against OpenCV's VideoCapture, and what ours is made of.
 
 A camera in a process of its own plays a clip over RTSP, at the rate of `--fps`. Ours (`StreamSource`) and the
 peer watch it in turn, each repetition in a fresh process that decodes with one thread: once every picture is
-brought as BGR into an array of the caller's, once only decoded, as for pictures above the analysis rate. Then
-the same by a whole camera process, with the ring and a reader that gives each picture back at once.
+brought as BGR into an array of the caller's, once only decoded, as for pictures above the analysis rate. So
+do the parts that ours is built of: a bare loop of PyAV, and `VideoReader`, which also says what is damaged.
+Then the same by a whole camera process, with the ring and a reader that gives each picture back at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from multiprocessing.connection import Connection
@@ -28,13 +29,14 @@ from rich.table import Table
 
 from bench.inputs import sample_clip
 from bench.runtime import camera_process
-from bench.runtime.decoding import READERS, Image, OpenCv
+from bench.runtime.decoding import Image, OpenCv
 from bench.runtime.fresh_process import answer_of
 from tagsight.errors import TagsightError
 
 WARM_UP = 30
 CLIP_PICTURES = 120
 LIVE_OPTIONS = "rtsp_transport;tcp|allowed_media_types;video"
+BARE_OPTIONS = {"rtsp_transport": "tcp", "allowed_media_types": "video"}
 
 
 class OurCamera:
@@ -51,6 +53,55 @@ class OurCamera:
 
     def retrieve(self, into: Image) -> Image | None:
         return self._source.retrieve(into)
+
+
+class TakenApart:
+    """`VideoReader` alone: no clock of the camera, no look at its description."""
+
+    def __init__(self, uri: str) -> None:
+        from runtime.frames.video.demux import VideoReader
+
+        self._video = VideoReader(uri, BARE_OPTIONS, (5.0, 5.0))
+        self.size = self._video.size
+
+    def grab(self) -> bool:
+        self._picture = self._video.read()
+        return self._picture is not None
+
+    def retrieve(self, into: Image) -> Image | None:
+        return None if self._picture is None else self._video.pixels(self._picture, into)
+
+
+class BarePyav:
+    """As short a loop as PyAV allows; with time limits, which it looks at before each read of the socket."""
+
+    def __init__(self, uri: str) -> None:
+        import av
+
+        from runtime.frames.video.pixels import Pixels
+
+        av.logging.set_level(None)
+        container = av.open(uri, options=BARE_OPTIONS, timeout=(5.0, 5.0))
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        self._frames = (frame for packet in container.demux(stream) for frame in packet.decode())
+        self._pixels = Pixels()
+        self.size = stream.codec_context.width, stream.codec_context.height
+
+    def grab(self) -> bool:
+        self._frame = next(self._frames, None)
+        return self._frame is not None
+
+    def retrieve(self, into: Image) -> Image | None:
+        return None if self._frame is None else self._pixels.bgr(self._frame, self.size, into)
+
+
+CAMERA_READERS: dict[str, Callable[[str], OurCamera | TakenApart | BarePyav | OpenCv]] = {
+    "ours": OurCamera,
+    "taken apart": TakenApart,
+    "bare PyAV": BarePyav,
+    "opencv": OpenCv,
+}
 
 
 def as_film(
@@ -108,7 +159,7 @@ def _watch(reader: str, uri: str, pictures: int, answer: Connection) -> None:
 
     opencv.use_one_thread()
     try:
-        source = OurCamera(uri) if reader == "ours" else OpenCv(uri)
+        source = CAMERA_READERS[reader](uri)
     except TagsightError as error:
         answer.send(str(error))
         return
@@ -152,7 +203,7 @@ def camera(
     Example:
       tagsight bench camera --size 1280 720
     """
-    runs: dict[str, list[tuple[float, float]]] = {reader: [] for reader in READERS}
+    runs: dict[str, list[tuple[float, float]]] = {reader: [] for reader in CAMERA_READERS}
     whole: list[float] = []
     with tempfile.TemporaryDirectory(prefix="tagsight-camera-") as folder:
         film = as_film(clip or sample_clip(), size, Path(folder) / "film.264")
