@@ -11,7 +11,7 @@ from fleet.embedded import progress
 from fleet.embedded.by_store import PILES, LinesByStore
 from fleet.embedded.progress import Mark, mark_at
 from fleet.embedded.warehouse import Warehouse
-from fleet.ingest.sources import EventStore, Line, lines_of, mark_of
+from fleet.ingest.sources import EventStore, FollowedFile, Line, mark_of
 
 log = logging.getLogger(__name__)
 
@@ -115,11 +115,12 @@ def feed_file(
     file: Path,
     batch: int | None = None,
     told: Callable[[int], object] = lambda count: None,
+    followed: FollowedFile | None = None,
 ) -> int:
     """Take in a file, or what has been added to it since; another file in its place from its beginning."""
     source, mark = f"file:{file.resolve()}", mark_of(file)
     done = warehouse.progress(source) if warehouse.mark(source) == mark else 0
-    return feed(warehouse, source, lines_of(file, done), batch, told, mark)
+    return feed(warehouse, source, (followed or FollowedFile(file)).lines(done, mark), batch, told, mark)
 
 
 def feed_store(warehouse: Warehouse, store: EventStore, batch: int | None = None) -> int:

@@ -34,32 +34,82 @@ def lines_of(file: Path, after: int = 0) -> Iterator[Line]:
 
     Raises FleetError for a file that cannot be read, or a CSV whose header is none of a record.
     """
-    try:
-        if file.suffix.lower() == ".csv":
-            yield from _of_csv(file, after)
-            return
-        with file.open("rb") as opened:
-            for number, body in enumerate(_bounded(opened), 1):
-                if not body.endswith(b"\n") and not _is_whole(body):
+    return FollowedFile(file).lines(after)
+
+
+class FollowedFile:
+    """A file that is looked at again and again: what was read of it before is not read again.
+
+    It is as long as a shop has told things, and is looked at every second.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._same: tuple[str, int] = ("", 0)
+        """Its mark and its inode."""
+        self._number, self._offset = 0, 0
+        """The last line that has ended and is not empty, and where it ends."""
+        self._read_whole: tuple[int, int] | None = None
+        """Size and time of a CSV of which no row is left."""
+
+    def lines(self, after: int, mark: str = "") -> Iterator[Line]:
+        """As `lines_of`. `mark` is what `mark_of` says of the file now."""
+        try:
+            state = self.file.stat()
+            if (mark, state.st_ino) != self._same or after < self._number or state.st_size < self._offset:
+                self._same = (mark, state.st_ino)
+                self._number, self._offset, self._read_whole = 0, 0, None
+            if self.file.suffix.lower() == ".csv":
+                yield from self._of_csv(after, (state.st_size, state.st_mtime_ns))
+            else:
+                yield from self._of_json(after)
+        except OSError as error:
+            raise FleetError(f"{self.file}: cannot be read ({error.strerror})") from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise FleetError(
+                f"{self.file}: cannot be read as CSV ({error}); UTF-8 with commas would be right"
+            ) from error
+
+    def _of_json(self, after: int) -> Iterator[Line]:
+        with self.file.open("rb") as opened:
+            opened.seek(max(0, self._offset - 1))
+            if self._offset and opened.read(1) != b"\n":
+                opened.seek(0)
+                self._number, self._offset = 0, 0
+            number, offset = self._number, self._offset
+            for length, body in _bounded(opened):
+                has_ended = body.endswith(b"\n")
+                if not has_ended and not _is_whole(body):
                     return  # somebody is still writing it
-                if number > after and body.strip():
+                number, offset = number + 1, offset + length
+                if not body.strip():
+                    continue
+                if has_ended:
+                    self._number, self._offset = number, offset
+                if number > after:
                     yield Line(number, body)
-    except OSError as error:
-        raise FleetError(f"{file}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FleetError(
-            f"{file}: cannot be read as CSV ({error}); UTF-8 with commas would be right"
-        ) from error
+
+    def _of_csv(self, after: int, state: tuple[int, int]) -> Iterator[Line]:
+        """A row may have line ends within: what has changed is read from its beginning."""
+        if state == self._read_whole:
+            return
+        for line in _of_csv(self.file, after):
+            self._number = line.position
+            yield line
+        self._read_whole = state
 
 
-def _bounded(opened: BinaryIO) -> Iterator[bytes]:
-    """Its lines; of one that no event can have, as much as shows that, and an end."""
+def _bounded(opened: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Its lines with their lengths; of one that no event can have, as much as shows that, and an end."""
     while body := opened.readline(MAX_LINE_BYTES):
-        if len(body) == MAX_LINE_BYTES and not body.endswith(b"\n"):
-            while (rest := opened.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-                pass
+        length = len(body)
+        if length == MAX_LINE_BYTES and not body.endswith(b"\n"):
+            while rest := opened.readline(MAX_LINE_BYTES):
+                length += len(rest)
+                if rest.endswith(b"\n"):
+                    break
             body = body[:SHOWN_BYTES] + b"...\n"
-        yield body
+        yield length, body
 
 
 def _is_whole(body: bytes) -> bool:

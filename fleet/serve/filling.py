@@ -18,7 +18,7 @@ from fleet.embedded.replica import copy
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
 from fleet.ingest.records import RECORD_TYPES, Record
-from fleet.ingest.sources import EventStore
+from fleet.ingest.sources import EventStore, FollowedFile
 from fleet.serve.settings import FleetSettings
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Filler:
         self._handed_in = settings.warehouse.with_name(HANDED_IN)
         self._lock = threading.Lock()
         self._stores: dict[Path, EventStore] = {}
+        self._followed: dict[Path, FollowedFile] = {}
         self._retention_due_s = self._replica_due_s = 0.0
         self.faults: dict[str, str] = {}
         """What does not go, in words, by what it is of."""
@@ -95,7 +96,7 @@ class Filler:
             self.taken += self._try(str(path), partial(self._feed_store, warehouse, path))
         files = [*self._settings.files, *([self._handed_in] if self._handed_in.exists() else [])]
         for path in files:
-            self.taken += self._try(str(path), partial(feed_file, warehouse, path))
+            self.taken += self._try(str(path), partial(self._feed_file, warehouse, path))
         now_s = time.monotonic()
         retention, replica = self._settings.retention, self._settings.replica
         if retention is not None and now_s >= self._retention_due_s:
@@ -106,6 +107,10 @@ class Filler:
             self._replica_due_s = now_s + replica.every_s
             self._try(str(replica.file), partial(copy, warehouse.db, replica.file))
         self.looked_s = self._clock()
+
+    def _feed_file(self, warehouse: Warehouse, path: Path) -> int:
+        followed = self._followed.setdefault(path, FollowedFile(path))
+        return feed_file(warehouse, path, followed=followed)
 
     def _feed_store(self, warehouse: Warehouse, path: Path) -> int:
         if path not in self._stores:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -13,8 +15,9 @@ from fleet.embedded import feeding
 from fleet.embedded.feeding import feed_file, feed_store
 from fleet.embedded.warehouse import Warehouse
 from fleet.errors import FleetError
+from fleet.ingest import sources
 from fleet.ingest.consumer.store import CloudStore
-from fleet.ingest.sources import EventStore, lines_of
+from fleet.ingest.sources import EventStore, FollowedFile, lines_of
 
 from .lines import ORIGIN, event, footfall, rows
 from .test_warehouse import ENTERED
@@ -170,3 +173,51 @@ def test_a_window_of_a_file_that_was_replaced_is_forgotten(many_stores: Path) ->
     assert feed_file(warehouse, many_stores) == feed_file(plain, many_stores, batch=50) == 600
     assert rows(warehouse, SAID) == rows(plain, SAID)
     assert rows(warehouse, "SELECT * FROM progress") == rows(plain, "SELECT * FROM progress")
+
+
+def test_a_file_that_grows_is_not_read_from_its_beginning_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    bounded = sources._bounded
+
+    def counting(opened: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        for length, body in bounded(opened):
+            read.append(body)
+            yield length, body
+
+    monkeypatch.setattr(sources, "_bounded", counting)
+    file, warehouse = tmp_path / "events.jsonl", Warehouse(":memory:")
+    followed = FollowedFile(file)
+    bodies = [event(footfall(number, rev=number), number) for number in range(1, 60)]
+
+    def fed(text: bytes, mode: str = "ab") -> tuple[int, int]:
+        """Lines that are taken in, and that are read."""
+        with file.open(mode) as opened:
+            opened.write(text)
+        read.clear()
+        return feed_file(warehouse, file, followed=followed), len(read)
+
+    assert fed(b"\n".join(bodies[:40])) == (40, 40), "the last one is whole without its end"
+    assert fed(b"\n" + bodies[40] + b"\n\n" + bodies[41][:50]) == (1, 4)
+    assert fed(bodies[41][50:] + b"\n") == (1, 2), "an empty line is looked at once more"
+    assert fed(b"") == (0, 0)
+    assert feed_file(warehouse, file) == 0, "who begins anew counts the same lines"
+    assert fed(bodies[42] + b"\n") == (1, 1)
+    assert fed(b"\n".join([bodies[0], *bodies[50:]]) + b"\n", "wb")[0] == 0, "as many lines are in already"
+    assert fed(b"\n".join(bodies[1:4]) + b"\n", "wb") == (3, 3), "another file in its place"
+
+
+def test_a_line_that_was_read_and_not_stored_is_read_again(tmp_path: Path) -> None:
+    for name, text in (
+        ("a.jsonl", event(footfall(7)) + b"\n"),
+        ("a.csv", b"site,key,sku,time_s\nplaza,k,s,1792929600\n"),
+    ):
+        (tmp_path / name).write_bytes(text)
+        followed = FollowedFile(tmp_path / name)
+        for _ in range(2):
+            assert len(list(followed.lines(0))) == 1
+        assert list(followed.lines(1)) == []
+        with (tmp_path / name).open("ab") as opened:
+            opened.write(text.splitlines(keepends=True)[-1])
+        assert [line.position for line in followed.lines(1)] == [2]

@@ -108,7 +108,7 @@ def test_a_store_that_rots_under_the_service_is_said_and_other_sources_go_on(tmp
 def test_a_fault_that_nobody_foresaw_is_said_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> int:
+    def broken(*_: object, **__: object) -> int:
         raise ZeroDivisionError("nobody thought of it")
 
     file = tmp_path / "more.jsonl"
