@@ -57,7 +57,10 @@ BENCHMARKS = {
         "bench.fleet.mirror",
         "What goes with what on real baskets against popularity; event to screen.",
     ),
-    "filling": ("bench.fleet.filling", "Missing hours filled by a join in Spark: shuffled, broadcast."),
+    "filling": (
+        "bench.fleet.filling.command",
+        "Missing hours filled by a join in Spark: shuffled, broadcast.",
+    ),
     "guide": ("bench.fleet.guide", "Which coupon is redeemed: by others' redemptions, with and without age."),
     "fuzz": ("bench.reliability.fuzz.command", "Mutated input for parsers of config, payloads, outbox."),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.fleet.filling import SHARE, expected, filling, measure
+from bench.fleet.filling.command import SHARE, expected, filling, measure
 from fleet.errors import FleetError
 
 

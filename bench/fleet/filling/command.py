@@ -13,12 +13,12 @@ import msgspec
 
 from fleet.errors import FleetError
 
-JOB = Path(__file__).with_name("filling_job.py")
+JOB = Path(__file__).with_name("job.py")
 SHARE = 75
 """Of so many hours one is told, as in the join that this answers to."""
 
 
-class Way(msgspec.Struct, frozen=True):
+class JoinWay(msgspec.Struct, frozen=True):
     """One way of joining: what it found, and what it cost."""
 
     way: str
@@ -33,7 +33,7 @@ class Filling(msgspec.Struct, frozen=True):
 
     hours: int
     told: int
-    ways: list[Way]
+    ways: list[JoinWay]
     broadcast_ratio: float
     hashed_ratio: float
     broadcast_wall_ratio: float
@@ -57,7 +57,7 @@ def measure(python: str, hours: int, folder: Path) -> Filling:
     if done.returncode:
         last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
         raise FleetError(f"{python}: PySpark has ended with {done.returncode}: {last}")
-    ways = [msgspec.json.decode(line, type=Way) for line in done.stdout.splitlines()]
+    ways = [msgspec.json.decode(line, type=JoinWay) for line in done.stdout.splitlines()]
     shuffled, broadcast, hashed = ways
     total = expected(hours)
     return Filling(
