@@ -113,18 +113,14 @@ class Browser:
         return self
 
 
-@pytest.fixture(scope="session")
-def plaza_config(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> StoreConfig:
-    folder = tmp_path_factory.mktemp("box")
-    (folder / "vtest.avi").touch()
-    file = folder / "store.yaml"
-    file.write_text((repo / "runtime" / "demo" / "plaza.yaml").read_text())
-    return load(file)
-
-
 @pytest.fixture
-def config(plaza_config: StoreConfig, tmp_path: Path) -> StoreConfig:
-    return msgspec.structs.replace(plaza_config, state_dir=tmp_path, console=Console(enabled=True))
+def config(repo: Path, tmp_path: Path) -> StoreConfig:
+    """Of a store.yaml of its own: some tests write into it."""
+    (tmp_path / "box").mkdir()
+    (tmp_path / "box" / "vtest.avi").touch()
+    file = tmp_path / "box" / "store.yaml"
+    file.write_text((repo / "runtime" / "demo" / "plaza.yaml").read_text())
+    return msgspec.structs.replace(load(file), state_dir=tmp_path, console=Console(enabled=True))
 
 
 @pytest.fixture(autouse=True)
