@@ -21,7 +21,7 @@ BENCHMARKS = {
     "decoding": ("bench.runtime.decoding", "Decoding a file: ours against OpenCV, costs and right pictures."),
     "camera": ("bench.runtime.camera", "A network camera: ours against OpenCV, CPU time of a frame."),
     "console": ("bench.runtime.console", "The shop in a browser: what it costs, looked at or not."),
-    "floor": ("bench.vision.floor_map", "A measured floor map: what it foretells, within 8 m."),
+    "floor": ("bench.vision.floor_map", "A measured floor map: what it predicts, within 8 m."),
     "throughput": ("bench.runtime.throughput", "The whole camera path against the usual loop."),
     "tracking": ("bench.vision.tracking", "MOT figures and floor error on a labelled clip."),
     "engines": ("bench.vision.engines", "Our networks against the ones they replace: speed and accuracy."),

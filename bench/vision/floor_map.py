@@ -1,4 +1,4 @@
-"""How well a floor map foretells what it was not measured on, within 8 m of the camera.
+"""How well a floor map predicts what it was not measured on, within 8 m of the camera.
 
 The boutique's cameras have a lens that bends straight lines, and their true floor is known. Somebody measures
 each of them many times: points spread over the floor in view, clicked to `CLICK_PX` and taped to `TAPE_M`, as
@@ -40,7 +40,7 @@ class MeasuredMaps:
 @click.option("--times", type=click.IntRange(1, 1000), default=20, help="Measurements of each camera.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def floor(times: int, as_json: bool) -> None:
-    """How well a measured floor map foretells points that were left out.
+    """How well a measured floor map predicts points that were left out.
 
     \b
     Example:

@@ -31,7 +31,7 @@ STATES: Mapping[str, tuple[Level, str]] = {
     "resolution changed": ("bad", "sends pictures of another size than its floor map was measured on"),
     "unusable": ("bad", "cannot be used"),
     "disconnected": ("bad", "is not connected"),
-    "refused": ("bad", "is refused by the cloud: see user name, password and certificate of the uplink"),
+    "refused": ("bad", "is refused by its broker: see user name, password and certificate"),
     "unacknowledged": ("fair", "sends, and the cloud does not answer"),
     "disk": ("bad", "cannot write to the disk: events wait in memory"),
     "no outbox": ("bad", "has no file to keep events in: they wait in memory"),

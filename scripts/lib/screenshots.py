@@ -32,7 +32,7 @@ WATCH_S = 60.0
 MAX_BYTES = 150_000
 CAMERA = "window"
 JUDGED = "[...document.querySelectorAll('#pairs [data-value=left_out_cm]')]"
-"""What each pair misses by when the others foretell it; `?` until it is judged."""
+"""What each pair misses by when it is predicted from the others; `?` until it is judged."""
 
 
 def main() -> None:

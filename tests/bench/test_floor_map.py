@@ -1,4 +1,4 @@
-"""A careful measurement of a camera with a lens foretells its floor to a quarter of a metre."""
+"""A careful measurement of a camera with a lens predicts its floor to a quarter of a metre."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from bench.vision import floor_map
 
 
-def test_what_was_left_out_is_foretold_to_25_cm() -> None:
+def test_what_was_left_out_is_predicted_to_25_cm() -> None:
     for found in floor_map.measure_all(4):
         assert found.refused < 4 and found.p95_cm <= 25.0, found
 

@@ -57,7 +57,7 @@ def said(pairs: Floats) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_careful_measurement_is_taken_and_foretells_its_points(seed: int) -> None:
+def test_a_careful_measurement_is_taken_and_predicts_its_points(seed: int) -> None:
     judged = judge(measured(seed).tolist(), SIZE, SHOP)
     assert judged.refused == []
     assert judged.left_out_p95_cm is not None and judged.left_out_p95_cm <= 100 * POOR_LEFT_OUT_M

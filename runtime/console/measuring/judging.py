@@ -22,7 +22,7 @@ from runtime.config.sections import Zone
 from runtime.geometry import Floats, Homography
 
 LEAST_PAIRS = 5
-"""With fewer, no pair can be left out to see how well the others foretell it."""
+"""With fewer, no pair can be left out to see how well the others predict it."""
 THIN = 0.12
 """Points are almost on one line where they spread this much less across it than along it."""
 LEAST_HULL = 0.25
@@ -92,7 +92,7 @@ def judge(
         _judge_tape(tape[4], length_m, refused, remarks)
     if p95_m is not None and p95_m > POOR_LEFT_OUT_M:
         remarks.append(
-            f"the others foretell a point to {p95_m * 100:.0f} cm only (95 % of them to better); "
+            f"from the others a point is predicted to {p95_m * 100:.0f} cm only (95 % of them to better); "
             f"{POOR_LEFT_OUT_M * 100:.0f} cm are good"
         )
     return MapVerdict(

@@ -76,7 +76,7 @@
     if (!judged) return;
     for (const words of judged.refused) say("fault", words);
     for (const words of judged.remarks) if (!judged.refused.includes(words)) say("note", words);
-    if (judged.refused.length === 0 && judged.left_out_p95_cm !== null) say("done", `The others foretell 95 % of the points to ${judged.left_out_p95_cm} cm.`);
+    if (judged.refused.length === 0 && judged.left_out_p95_cm !== null) say("done", `Predicted from the others, 95 % of the points are right to ${judged.left_out_p95_cm} cm.`);
     at("result").hidden = judged.lines === "";
     at("lines").textContent = judged.lines;
   }
