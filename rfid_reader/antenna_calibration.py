@@ -174,11 +174,12 @@ def _findings(
     own_dbm = _own_levels(cells)
     for summary in summaries:
         others = [level for antenna, level in own_dbm.items() if antenna != summary.antenna]
-        if summary.antenna not in own_dbm and others:
-            findings.append(
-                f"antenna {summary.antenna} hears tags, but none better than other antennas do: "
-                "check its power, cable and direction"
-            )
+        if summary.antenna not in own_dbm:
+            if others and len(cells) > len(summaries):
+                findings.append(
+                    f"antenna {summary.antenna} hears tags, but none better than other antennas do: "
+                    "check its power, cable and direction"
+                )
         elif others and own_dbm[summary.antenna] < float(np.median(others)) - DEAF_DB:
             weaker_db = float(np.median(others)) - own_dbm[summary.antenna]
             findings.append(

@@ -11,19 +11,21 @@ rssi_dbm    float64  received power; NaN = unknown
 phase_rad   float64  0 .. 2 pi; NaN = unknown
 =========== ======== =====================================================
 
-The same columns are the header of the CSV files, and the column names of Parquet files
+The same columns are the header of the CSV files (`.gz`: compressed), and the column names of Parquet files
 (which need `pyarrow`). A file is read in chunks, so a long capture needs little memory.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import importlib
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,23 +93,40 @@ class ReadTable:
         return self.take(np.argsort(self.time_s, kind="stable"))
 
 
+def _open_text(path: Path, mode: str, encoding: str = "utf-8") -> IO[str]:
+    """A CSV file; compressed where its name ends in .gz. Raises OSError."""
+    if path.suffix.lower() == ".gz":
+        return cast(IO[str], gzip.open(path, mode + "t", encoding=encoding, errors="replace", newline=""))
+    return path.open(mode, encoding=encoding, errors="replace", newline="")
+
+
+def _header_fault(header: Sequence[str], missing: str) -> str:
+    """Why a first line is none of a read table's."""
+    line = ",".join(header)
+    right = f"a read table's first line is {','.join(COLUMNS)}"
+    if "\0" in line or "\ufffd" in line:
+        return f"not text in UTF-8; {right}"
+    for other, name in ((";", "semicolons"), ("\t", "tabs")):
+        if missing in line.split(other):
+            return f"its columns are parted by {name}, commas would be right; {right}"
+    return f"column {missing!r} is missing; {right}"
+
+
 def _csv_header(rows: Iterator[list[str]]) -> list[str]:
     """Names of the columns; none where the first line is not CSV."""
     try:
         return [name.strip() for name in next(rows, [])]
-    except csv.Error:
+    except (csv.Error, OSError, EOFError, zlib.error):
         return []
 
 
 def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+    with _open_text(path, "r", "utf-8-sig") as file:
         rows = csv.reader(file)
         header = _csv_header(rows)
         missing = [name for name in COLUMNS if name not in header]
         if missing:
-            raise ReadTableError(
-                f"{path}: column {missing[0]!r} is missing; a read table's first line is {','.join(COLUMNS)}"
-            )
+            raise ReadTableError(f"{path}: {_header_fault(header, missing[0])}")
         places = [header.index(name) for name in COLUMNS]
         columns: list[list[Any]] = [[] for _ in COLUMNS]
         try:
@@ -125,6 +144,8 @@ def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
                     columns = [[] for _ in COLUMNS]
         except csv.Error as error:
             raise ReadTableError(f"{path}: line {rows.line_num}: not CSV: {error}") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise ReadTableError(f"{path}: line {rows.line_num}: cannot be read further: {error}") from None
         if columns[0]:
             yield ReadTable.from_columns(*columns)
 
@@ -175,7 +196,8 @@ def read_chunks(path: str | Path, chunk_rows: int = CHUNK_ROWS) -> Iterator[Read
     """
     path = Path(path)
     if not path.is_file():
-        raise ReadTableError(f"{path}: no such file; a read table is a CSV or Parquet file")
+        what = "a folder" if path.is_dir() else "no such file"
+        raise ReadTableError(f"{path}: {what}; a read table is a CSV or Parquet file")
     if path.suffix.lower() == ".parquet":
         return _parquet_chunks(path, chunk_rows)
     return _csv_chunks(path, chunk_rows)
@@ -211,7 +233,7 @@ class CaptureFile:
             self._parquet_module = _pyarrow(self.path)
             return
         try:
-            self._csv = self.path.open("w", newline="", encoding="utf-8")
+            self._csv = _open_text(self.path, "w")
         except OSError as error:
             raise ReadTableError(f"{self.path}: cannot be written: {error.strerror}") from None
         self._csv.write(",".join(COLUMNS) + "\n")

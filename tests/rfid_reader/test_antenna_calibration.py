@@ -97,3 +97,11 @@ def test_reads_without_rssi_are_left_out_and_none_with_it_is_refused() -> None:
     assert found.cells["aa"][0].rssi_dbm == found.antennas[0].rssi_dbm == -60.0
     with pytest.raises(AntennaCalibrationError, match="no read has an RSSI"):
         calibrate_still(ReadTable.from_columns(time_s, *columns, rssi_dbm * np.nan, np.ones(len(time_s))))
+
+
+def test_of_one_tag_nothing_is_said_of_the_antenna_that_hears_it_less() -> None:
+    time_s = np.arange(0.0, 30.0, 0.25)
+    ones = np.ones(len(time_s))
+    antenna = np.arange(len(time_s)) % 2 + 1
+    reads = ReadTable.from_columns(time_s, ["aa"] * len(time_s), antenna, ones, -50.0 - 5 * antenna, ones)
+    assert not any("antenna 2" in finding for finding in calibrate_still(reads).findings)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import math
 from datetime import datetime
 from pathlib import Path
@@ -91,6 +92,48 @@ def test_a_table_saved_by_a_spreadsheet_begins_with_a_mark_that_is_passed_by(tmp
     path = tmp_path / "excel.csv"
     path.write_bytes(b"\xef\xbb\xbf" + (HEADER + "1,ab,1,1,-50,1\n").encode())
     assert load_reads(path).epc.tolist() == ["ab"]
+
+
+def test_a_compressed_table_is_read_and_written(tmp_path: Path) -> None:
+    save_reads(tmp_path / "reads.csv.gz", some_reads())
+    with gzip.open(tmp_path / "reads.csv.gz", "rt") as file:
+        assert file.readline() == HEADER
+    assert load_reads(tmp_path / "reads.csv.gz").epc.tolist() == some_reads().epc.tolist()
+
+
+def test_a_compressed_table_that_is_cut_says_from_where_on(tmp_path: Path) -> None:
+    save_reads(tmp_path / "whole.csv.gz", [some_reads(200)] * 100)
+    whole = (tmp_path / "whole.csv.gz").read_bytes()
+    (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ReadTableError, match=r"cut\.csv\.gz: line \d+: cannot be read further"):
+        load_reads(tmp_path / "cut.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (HEADER.replace(",", ";").encode(), "its columns are parted by semicolons, commas would be right"),
+        (HEADER.replace(",", "\t").encode(), "its columns are parted by tabs, commas would be right"),
+        (HEADER.encode("utf-16"), "not text in UTF-8; a read table's first line is time_s,epc"),
+        (gzip.compress(HEADER.encode()), "not text in UTF-8; a read table's first line is time_s,epc"),
+    ],
+)
+def test_a_table_of_another_form_says_which_would_be_right(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "other.csv").write_bytes(content)
+    with pytest.raises(ReadTableError, match=r"other\.csv") as caught:
+        load_reads(tmp_path / "other.csv")
+    assert says in str(caught.value)
+
+
+def test_what_is_called_compressed_and_is_not_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "plain.csv.gz").write_text(HEADER)
+    with pytest.raises(ReadTableError, match="column 'time_s' is missing"):
+        load_reads(tmp_path / "plain.csv.gz")
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(ReadTableError, match="a folder; a read table is a CSV or Parquet file"):
+        load_reads(tmp_path)
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
