@@ -14,6 +14,7 @@ from tests.import_graph import Import, circles, imports_of, modules_of, packages
 REPO = Path(__file__).resolve().parent.parent
 BASE = (
     "tagsight.backoff",
+    "tagsight.epc_schemes",
     "tagsight.errors",
     "tagsight.file_uri",
     "tagsight.migrations",
@@ -35,6 +36,7 @@ DATA_PATH = ("runtime.frames", "runtime.vision", "runtime.store", "runtime.uplin
 
 ROOMS: dict[str, tuple[str, ...]] = {
     "tagsight.backoff": (),
+    "tagsight.epc_schemes": (),
     "tagsight.file_uri": (),
     "tagsight.redaction": (),
     "tagsight.worker": (),
@@ -56,6 +58,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.messages": BASE,
     "runtime.config": (*BASE, "runtime.geometry", "runtime.packing"),
     "runtime.flip_days_file": ("runtime.store.garments.flip_days",),
+    "runtime.stock_file": ("rfid_reader.errors", "rfid_reader.stock_state", "rfid_reader.tag_places"),
     "runtime.reader_settings": ("rfid_reader.settings", "runtime.config"),
     "runtime.frames": GROUND,
     "runtime.vision": (
@@ -67,6 +70,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.store": (
         "contract",
+        "rfid_reader.tag_levels",
+        "rfid_reader.tag_places",
         "runtime.config",
         "tagsight.errors",
         "runtime.geometry",
@@ -129,6 +134,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.flip_days_file",
         "runtime.neighbours",
         "runtime.reader_settings",
+        "runtime.stock_file",
     ),
     "runtime.supervisor": (
         *GROUND,
@@ -172,7 +178,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "runtime.vision.draw",
     ),
     "tagsight": (*GROUND, *DATA_PATH, "contract", "engines", "rfid_reader"),
-    "fleet": ("contract", "tagsight.errors"),
+    "fleet": ("contract", "tagsight.epc_schemes", "tagsight.errors"),
     "fleet.ingest.consumer": (
         "broker",
         "contract",
@@ -223,7 +229,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "fleet.serve.settings",
         "web",
     ),
-    "fleet.exchange": ("contract", "fleet.errors", "fleet.ingest.sources"),
+    "fleet.exchange": ("contract", "fleet.errors", "fleet.ingest.sources", "tagsight.epc_schemes"),
     "fleet.forecast": ("fleet.errors",),
     "fleet.guide": ("fleet.errors", "fleet.serving", "web"),
     "fleet.mirror": ("contract", "fleet.errors", "fleet.search", "fleet.serving", "web"),

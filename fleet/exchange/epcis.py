@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contract.envelope import Event, rfc3339
 from contract.facts import Flip, Inventory, Store, TryOn
-from fleet.exchange.tags import epc_uri
+from tagsight.epc_schemes import epc_uri
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 WORDS = "https://github.com/tagsight/tagsight/blob/main/docs/neighbours.md#"

@@ -20,8 +20,8 @@ from contract.shop import Store
 from fleet.errors import FleetError
 from fleet.exchange.epcis import event_id, garments
 from fleet.exchange.files import bodies, write_cloud_events
-from fleet.exchange.tags import epc_uri, sgtin
 from runtime.cli import main
+from tagsight.epc_schemes import epc_uri, sgtin
 
 NOON_S = 1_772_186_400.0
 SGTIN_96 = "3074257bf7194e4000001a85"
