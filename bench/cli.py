@@ -36,6 +36,7 @@ BENCHMARKS = {
         "Counts, identities and hands on films of staged scenes, without processes.",
     ),
     "flips": ("bench.flips.command", "Flip detectors on unseen simulated stores and real reads."),
+    "stock": ("bench.stock.command", "Garments that arrive, move and depart, on simulated stores."),
     "soak": (
         "bench.reliability.soak.command",
         "Memory, descriptors and threads of the daemon over a long run.",

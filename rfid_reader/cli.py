@@ -16,6 +16,7 @@ from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.errors import ReaderError, ReaderSettingsError
 from rfid_reader.flips.detector import DetectedFlip, Detector
 from rfid_reader.flips.methods import METHODS
+from rfid_reader.inventory import inventory
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
 from rfid_reader.recording_remarks import RecordingRemarks
 from rfid_reader.session.health import ReaderHealth
@@ -244,5 +245,5 @@ def flips(reads: Path, out: Path, calibration: Path | None, method: str, as_json
         click.echo(f"warning: {reads}: {remark}", err=True)
 
 
-for command in (replay, simulate, scenario):
+for command in (inventory, replay, simulate, scenario):
     rfid.add_command(command)

@@ -130,6 +130,18 @@ class World:
             best = np.maximum(best, empty.at_tag_dbm)
         return np.flatnonzero(best > self.radio.tag_sensitivity_dbm + NEVER_HEARD_DB)
 
+    def carry(self, tag: int, xyz: tuple[float, float, float]) -> None:
+        """Tag number `tag` (of `epcs`) is in somebody's hand, for now at `xyz` metres."""
+        self.tag_xyz[tag] = xyz
+        for port, tags in self._in_reach.items():
+            if tag not in tags:
+                self._in_reach[port] = np.sort(np.append(tags, tag))
+
+    def hang(self, tag: int, xyz: tuple[float, float, float]) -> None:
+        """Tag number `tag` hangs at `xyz` metres from now on."""
+        self.tag_xyz[tag] = xyz
+        self._in_reach = {port: self._reachable(port) for port in self._ports}
+
     def setup(self) -> InventorySetup:
         """Every antenna of the scenario, at its radio's power and its reader's mode."""
         return InventorySetup(dict.fromkeys(self._ports, self.radio.power_dbm), self.scenario.reader.mode)

@@ -123,6 +123,7 @@ def examine(text: str, file: Path, *, clips_needed: bool = True) -> Examined:
         uplink=draft.uplink,
         retention=draft.retention,
         intervals=draft.intervals,
+        inventory=draft.inventory,
         log=draft.log,
         console=draft.console,
         metrics=draft.metrics,

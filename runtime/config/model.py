@@ -20,6 +20,7 @@ from runtime.config.sections import (
     Floor,
     HomeAssistant,
     Intervals,
+    Inventory,
     Log,
     Metrics,
     Reader,
@@ -62,6 +63,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     uplink: Uplink = Uplink()
     retention: Retention = Retention()
     intervals: Intervals = Intervals()
+    inventory: Inventory = Inventory()
     log: Log = Log()
     console: Console = Console()
     metrics: Metrics = Metrics()

@@ -5,7 +5,7 @@ this way. `time_s` is UTC seconds on the host's steady timeline (`runtime.clock`
 
     camera <-> vision       FrameReady, FrameDone
     vision  -> store        PersonsSeen (FramesMissed the store makes itself, of the health of cameras)
-    reader  -> store        TagFlip, TagPresence
+    reader  -> store        TagFlip, TagPresence, TagsRead
     reader  -> console      ReaderReads
     store   -> uplink       Committed
     store   -> console      Committed, FloorNow, CameraNow
@@ -32,7 +32,7 @@ from runtime.messages.sockets import (
     receive,
     send,
 )
-from runtime.messages.tags import AntennaReads, ReaderReads, TagFlip, TagPresence
+from runtime.messages.tags import AntennaReads, ReaderReads, TagFlip, TagPresence, TagsRead
 
 __all__ = [
     "MAX_FDS",
@@ -61,6 +61,7 @@ __all__ = [
     "Stop",
     "TagFlip",
     "TagPresence",
+    "TagsRead",
     "WatchRequest",
     "decode",
     "encode",

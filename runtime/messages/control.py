@@ -76,7 +76,7 @@ class Attach(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """A peer to talk to: `role` says what the accompanying descriptors are, `name` whose.
 
     Roles and descriptors: "frames" (camera's side: [socket]), "camera" (vision's side: [ring, socket]),
-    "records" ([socket]: PersonsSeen, TagFlip, TagPresence or Committed, as the two ends dictate), "console"
+    "records" ([socket]: PersonsSeen, TagFlip, TagPresence, TagsRead or Committed, as they dictate), "console"
     (the store's side of the console: [socket]), "frames on request" (as "frames", but each frame is asked
     for).
     """

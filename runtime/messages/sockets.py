@@ -10,7 +10,7 @@ import msgspec
 from runtime.messages.control import Attach, Configure, Detach, Health, ReloadWanted, Stop
 from runtime.messages.floor import CameraNow, Committed, FloorNow, WatchRequest
 from runtime.messages.persons import FrameDone, FrameReady, FramesMissed, FrameWanted, PersonsSeen
-from runtime.messages.tags import ReaderReads, TagFlip, TagPresence
+from runtime.messages.tags import ReaderReads, TagFlip, TagPresence, TagsRead
 
 MAX_RECORD_BYTES = 60_000
 """A larger record is a fault of the sender; datagrams of that size fit the default socket buffers."""
@@ -25,6 +25,7 @@ Message = (
     | FramesMissed
     | TagFlip
     | TagPresence
+    | TagsRead
     | ReaderReads
     | Committed
     | WatchRequest

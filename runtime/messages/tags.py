@@ -28,6 +28,19 @@ class TagPresence(msgspec.Struct, frozen=True, tag=True, array_like=True):
     gone: bool = False
 
 
+class TagsRead(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """What a reader has read in the last seconds: EPC, then port, reads and mean RSSI in dBm of each antenna.
+
+    Many tags come in several records, all but the last of them with `more`. A reader that reads nothing says
+    so with no tags; one that is away says nothing.
+    """
+
+    reader: str
+    time_s: float
+    tags: tuple[tuple[str, tuple[tuple[int, int, float], ...]], ...]
+    more: bool = False
+
+
 class AntennaReads(msgspec.Struct, frozen=True, array_like=True):
     """One antenna in the last `seconds` of its record: see `rfid_reader.survey.AntennaSurvey`."""
 

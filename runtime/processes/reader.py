@@ -25,10 +25,11 @@ from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.stock import StockTags, digests_of
 from rfid_reader.survey import TagSurvey
+from rfid_reader.tag_levels import PERIOD_S, TagLevels, told
 from rfid_reader.tuned_detector import detector_for
 from runtime.config import StoreConfig
 from runtime.config.epcs import canonical
-from runtime.messages import AntennaReads, Health, HealthState, ReaderReads, TagFlip, TagPresence
+from runtime.messages import AntennaReads, Health, HealthState, ReaderReads, TagFlip, TagPresence, TagsRead
 from runtime.processes.service import Service
 from runtime.processes.spec import Spec
 from runtime.processes.tag_limits import TagLimits
@@ -51,7 +52,7 @@ _latest_stock: list[tuple[StoreConfig, tuple[bytes, tuple[str, ...]]]] = []
 class ReaderSpec(Spec, frozen=True):
     """What a reader process needs to know of its reader."""
 
-    LIVE = frozenset({"rooms", "stock", "patterns"})
+    LIVE = frozenset({"rooms", "stock", "patterns", "levels"})
 
     name: str
     settings: ReaderSettings
@@ -63,6 +64,8 @@ class ReaderSpec(Spec, frozen=True):
     """Digests of the store's EPCs (`rfid_reader.stock`)."""
     patterns: tuple[str, ...] = ()
     """Patterns that stand for more of them."""
+    levels: bool = False
+    """Whether the store process is told what is heard of each tag, for stock events."""
 
 
 def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> ReaderSpec:
@@ -76,7 +79,15 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Reade
     stock, patterns = _stock_of(config)
     settings = settings_of(reader)
     return ReaderSpec(
-        reader.name, settings, reader.detector, reader.calibration, ports, stock, patterns, clock=clock
+        name=reader.name,
+        settings=settings,
+        detector=reader.detector,
+        calibration=reader.calibration,
+        rooms=ports,
+        stock=stock,
+        patterns=patterns,
+        levels=config.inventory.events,
+        clock=clock,
     )
 
 
@@ -103,6 +114,7 @@ class ReaderProcess(Service):
         self._survey = TagSurvey(lambda _: False)
         self._prefer_stock()
         self._presence = FittingRooms(set(spec.rooms))
+        self._levels = TagLevels()
         self._batches: queue.Queue[ReadTable] = queue.Queue(MAX_BATCHES)
         self._session = ReaderSession(spec.settings, self._take, clock=self.clock.now)
         self._store = self.send_records()
@@ -117,6 +129,7 @@ class ReaderProcess(Service):
         self.configured_by(ReaderSpec, self._apply_config)
         self.every(ADVANCE_EVERY_S, self._advance)
         self.every(SURVEY_EVERY_S, self._tell_console)
+        self.every(PERIOD_S, self._tell_levels)
 
     def begin(self) -> None:
         """Connect to the reader."""
@@ -141,6 +154,8 @@ class ReaderProcess(Service):
             self._pass_on(self._detector.feed(reads), self._presence.feed(reads))
             if self._console.has_peer:
                 self._survey.feed(reads)
+            if self._spec.levels:
+                self._levels.feed(reads)
 
     def finish(self) -> None:
         """Disconnect from the reader, and judge what it has reported until then."""
@@ -192,6 +207,14 @@ class ReaderProcess(Service):
             )
         )
 
+    def _tell_levels(self) -> None:
+        """What was heard of each tag, while the reader reads and the store process listens."""
+        found = self._levels.take()
+        reading = self._session.health().state == HealthState.READING
+        if self._spec.levels and self._store.has_peer and (reading or found):
+            for tags, more in told(found):
+                self._store.put(TagsRead(self._spec.name, self.clock.now(), tags, more))
+
     def _prefer_stock(self) -> None:
         """Places for tags go first to those of the store's articles, and those that the calibration has."""
         stock = StockTags(self._spec.stock, self._spec.patterns)
@@ -238,6 +261,7 @@ class ReaderProcess(Service):
             "reads of tags read only once, of too many": self._detector.reads_waiting,
             "reads of more tags than a fitting room is followed for": self._presence.refused,
             "reads of more channels than can be referenced": self._detector.reads_unreferenced,
+            "reads of more tags than stock is followed for": self._levels.refused,
             "records the store did not take": self._store.dropped,
             **session.ignored,
         }

@@ -35,9 +35,11 @@ from runtime.messages import (
     PersonsSeen,
     TagFlip,
     TagPresence,
+    TagsRead,
 )
 from runtime.processes.onlookers.console_line import ConsoleLines
 from runtime.processes.service import Input, Service
+from runtime.processes.stock_keeper import StockKeeper
 from runtime.processes.store_spec import StoreSpec, spec_of
 from runtime.store.behaviour import Behaviour
 from runtime.store.garments.flip_days import FlipDays
@@ -47,6 +49,7 @@ from runtime.uplink.outbox.writer import Outbox
 
 ADVANCE_EVERY_S = 0.1
 REMEMBER_EVERY_S = 60.0
+STOCK_EVERY_S = 5.0
 FLOOR_EVERY_S = 0.2
 """How often the console is told who is where, while somebody looks."""
 RECORDS_AT_ONCE = 512
@@ -85,6 +88,7 @@ class StoreProcess(Service):
         self._revision = ""
         self._flip_days_path = spec.outbox.parent / FLIP_DAYS
         self._flip_days = FlipDays(spec.floor_plan().timezone, remembered_days(self._flip_days_path))
+        self._stock = StockKeeper(spec, self._behaviour.plan, self.clock.now)
         self._send_setup(spec)
         self.accept("records", 1, self._attach, self._detach)
         self.accept("console", 1, self._console.attach, self._console.detach)
@@ -92,6 +96,7 @@ class StoreProcess(Service):
         self.every(ADVANCE_EVERY_S, self._advance)
         self.every(FLOOR_EVERY_S, self._send_floor)
         self.every(REMEMBER_EVERY_S, self._remember)
+        self.every(STOCK_EVERY_S, self._stock.remember)
 
     def inputs(self) -> list[Input]:
         """Each peer that sends records, and the console with what it wants to be told."""
@@ -113,6 +118,7 @@ class StoreProcess(Service):
             self._detach(name)
         self._keep(self._behaviour.finish(self.clock.now()))
         self._remember()
+        self._stock.remember()
         self._outbox.flush(CLOSING_S)
         self._announce_committed()
         self._forget("uplink")
@@ -136,6 +142,7 @@ class StoreProcess(Service):
 
     def _apply_config(self, spec: StoreSpec) -> None:
         self._keep(self._behaviour.apply_plan(spec.floor_plan()))
+        self._stock.apply(spec, self._behaviour.plan)
         self._send_setup(spec)
 
     def _send_setup(self, spec: StoreSpec) -> None:
@@ -195,6 +202,8 @@ class StoreProcess(Service):
             return lambda: behaviour.flip(record)
         if isinstance(record, TagPresence):
             return lambda: behaviour.presence(record)
+        if isinstance(record, TagsRead):
+            return lambda: self._stock.take(record)
         return None
 
     def _keep(self, facts: Sequence[Fact]) -> None:
@@ -226,6 +235,7 @@ class StoreProcess(Service):
             self._uplink, self._sent_seq = sock, 0
             self.wake()
         else:
+            self._stock.restarted(name.rpartition(":")[2])
             self._peers[name] = sock
 
     def _detach(self, name: str) -> None:
@@ -252,7 +262,8 @@ class StoreProcess(Service):
         }
         values |= {f"{kind}_records": float(count) for kind, count in self._records.items()}
         values |= {name: float(count) for name, count in self._behaviour.counts().items()}
-        drops = {**self._drops, "events the outbox had to drop": outbox.dropped}
+        values |= self._stock.values()
+        drops = {**self._drops, **self._stock.drops(), "events the outbox had to drop": outbox.dropped}
         progress_s = self._progress_s if self._peers else now_s
         state, detail = HealthState.LIVE, self._flip_days.remark(now_s)
         if outbox.fault:
@@ -263,7 +274,7 @@ class StoreProcess(Service):
 
 def _time_of(record: Message) -> float:
     """When what a record describes was over."""
-    if isinstance(record, PersonsSeen):
+    if isinstance(record, (PersonsSeen, TagsRead)):
         return record.time_s
     if isinstance(record, (FramesMissed, TagFlip)):
         return record.end_s

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.shop import Weekday
 from runtime.config import Intervals, StoreConfig
-from runtime.config.sections import Antenna, Entrance, Fixture, Zone
+from runtime.config.sections import Antenna, Entrance, Fixture, Inventory, Zone
 from runtime.processes.spec import Spec
 from runtime.store.floorplan import FloorPlan
 from runtime.uplink.outbox.limits import OutboxLimits
@@ -26,6 +26,7 @@ class StoreSpec(Spec, frozen=True):
             "zones",
             "fixtures",
             "intervals",
+            "inventory",
             "opening_hours",
             "visitor_hours",
         }
@@ -48,6 +49,7 @@ class StoreSpec(Spec, frozen=True):
     intervals: Intervals
     visitor_hours: float
     opening_hours: dict[Weekday, list[str]]
+    inventory: Inventory = Inventory()
 
     def floor_plan(self) -> FloorPlan:
         """Raises FloorPlanError for geometry that makes no sense."""
@@ -93,5 +95,6 @@ def spec_of(config: StoreConfig, name: str, clock: tuple[float, float]) -> Store
         intervals=config.intervals,
         visitor_hours=config.retention.visitor_hours,
         opening_hours=config.site.opening_hours,
+        inventory=config.inventory,
         clock=clock,
     )

@@ -128,6 +128,8 @@ class AntennaCoverage:
 
     place: Place | None
     fitting_room: str | None = None
+    stock_place: str | None = None
+    """What stock events call where the tags that it hears best hang; None: nowhere, as in a fitting room."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,8 @@ class FloorPlan:
                 spot = Place(antenna.name, "antenna", (antenna.at,)) if antenna.at is not None else None
                 place = places.get(antenna.fixture or "") or spot or outlines.get(antenna.zone or "")
                 room = next((name for name in (antenna.fixture, antenna.zone) if name in rooms), None)
-                coverage[reader, antenna.port] = AntennaCoverage(place, room)
+                hangs = antenna.fixture or antenna.zone or antenna.name
+                coverage[reader, antenna.port] = AntennaCoverage(place, room, hangs if room is None else None)
         return cls(
             extent_m=extent_m,
             timezone=ZoneInfo(timezone),

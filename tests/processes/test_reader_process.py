@@ -22,8 +22,8 @@ from rfid_reader.simulator.llrp.parameters import tlv, tv, u16
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config import Antenna, Fixture, Floor, Reader, Site, Sku, StoreConfig, Zone
-from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence
+from runtime.config import Antenna, Fixture, Floor, Inventory, Reader, Site, Sku, StoreConfig, Zone
+from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence, TagsRead
 from runtime.processes import reader
 
 SCENARIO = """
@@ -46,12 +46,13 @@ def config_for(port: int) -> StoreConfig:
 class Bench:
     """The reader process in a thread, and both its sockets' other ends."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, inventory: Inventory | None = None) -> None:
         clock = HostClock().state
         self.control, theirs = messages.pair()
         self.control.setblocking(False)
         self.health: list[Health] = []
-        spec = reader.spec_of(config_for(port), "r", clock)
+        config = msgspec.structs.replace(config_for(port), inventory=inventory or Inventory())
+        spec = reader.spec_of(config, "r", clock)
         self.rooms = spec.rooms
         self.thread = threading.Thread(target=reader.main, args=(theirs, spec), daemon=True)
         self.thread.start()
@@ -170,6 +171,32 @@ def test_the_log_says_when_it_reads_and_when_it_waits(
     bench.thread.join(5.0)
     assert logged().count("r: reading") == 1
     assert len(set(logged())) == len(logged()) <= 4, "each reason once, not each attempt"
+
+
+def test_levels_of_tags_are_told_where_stock_events_are_wanted_and_while_the_reader_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "PERIOD_S", 0.5)
+    (tmp_path / "room.yaml").write_text(SCENARIO)
+    with SimulatedReader(tmp_path / "room.yaml") as simulated:
+        bench = Bench(simulated.port, Inventory(events=True))
+        store = bench.attach_store()
+        told: list[TagsRead] = []
+
+        def read(wanted: int) -> bool:
+            told.extend(one for one in drain(store) if isinstance(one, TagsRead))
+            return len([one for one in told if len(one.tags) == 3]) >= wanted
+
+        bench.wait_for(lambda: read(3))
+    epc, levels = told[-1].tags[0]
+    assert (told[-1].reader, epc[:8], levels[0][0]) == ("r", "e2806894", 1) and levels[0][2] < -20
+    bench.wait_for(lambda: bench.health[-1].state != "reading")
+    time.sleep(1.0)
+    drain(store)
+    time.sleep(1.5)
+    assert not [one for one in drain(store) if isinstance(one, TagsRead)], "it is away, not empty"
+    messages.send(bench.control, Stop())
+    bench.thread.join(5.0)
 
 
 def test_the_process_ends_with_its_supervisor(simulated: SimulatedReader) -> None:

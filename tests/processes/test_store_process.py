@@ -15,6 +15,8 @@ from msgspec.structs import replace
 
 from contract.envelope import open_event
 from contract.facts import Dwell, Fact, Flip, Footfall, Interaction, ProcessHealth, Visit
+from contract.facts import Inventory as StockFact
+from rfid_reader.stock_state import STOCK_STATE, load_stock
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import (
@@ -23,6 +25,7 @@ from runtime.config import (
     Entrance,
     Fixture,
     Floor,
+    Inventory,
     Reader,
     Site,
     Sku,
@@ -41,6 +44,7 @@ from runtime.messages import (
     PersonsSeen,
     Stop,
     TagFlip,
+    TagsRead,
 )
 from runtime.processes import store
 from runtime.store.garments.flip_days import FlipDay
@@ -199,6 +203,45 @@ def test_a_day_unlike_the_one_before_is_said_in_health_also_after_a_restart(tmp_
     found = msgspec.json.decode((tmp_path / FLIP_DAYS).read_bytes(), type=list[FlipDay])
     assert found[:2] == days
     assert sum(one.flips for one in found[2:]) == sum(one.visitors for one in found[2:]) == 1
+    shop.control.close()
+    shop.uplink.close()
+
+
+def hung(epc: str, begin_s: float, slots: int, level_dbm: float = -50.0) -> list[Message]:
+    return [TagsRead("r", begin_s + 5.0 * slot, ((epc, ((1, 9, level_dbm),)),)) for slot in range(slots)]
+
+
+def test_stock_events_are_told_where_wanted_and_not_again_after_a_restart(tmp_path: Path) -> None:
+    config = replace(config_of(tmp_path), inventory=Inventory(events=True))
+    facts: list[StockFact] = []
+    for _ in range(2):
+        shop = Shop(tmp_path, config)
+        send_all(shop.attach("reader:r"), hung(EPC.lower(), shop.clock.now() - 200.0, 40))
+        shop.stop()
+        facts = [fact for fact in shop.facts() if isinstance(fact, StockFact)]
+        shop.control.close()
+        shop.uplink.close()
+    assert [(fact.change, fact.epc, fact.sku, fact.fixture) for fact in facts] == [
+        ("arrived", EPC.lower(), "shirt", "rack")
+    ]
+    assert [tag.place for tag in load_stock(tmp_path / STOCK_STATE).tags] == ["rack"]
+
+
+def test_stock_events_are_off_by_default(shop: Shop, tmp_path: Path) -> None:
+    send_all(shop.attach("reader:r"), hung(EPC, shop.clock.now() - 200.0, 40))
+    shop.stop()
+    assert not [fact for fact in shop.facts() if isinstance(fact, StockFact)]
+    assert not (tmp_path / STOCK_STATE).exists()
+
+
+def test_a_stock_file_that_cannot_be_read_is_said_and_the_shop_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / STOCK_STATE).write_text("{")
+    shop = Shop(tmp_path, replace(config_of(tmp_path), inventory=Inventory(events=True)))
+    assert "tags_in_stock" in shop.health().values
+    shop.stop()
+    assert "not a box's stock.json" in caplog.text and "every tag that is read arrives anew" in caplog.text
     shop.control.close()
     shop.uplink.close()
 

@@ -19,7 +19,7 @@ LONGEST_LIST_OF_NUMBERS = 16
 """Embeddings have 128 numbers or more; what we tell has points, sizes and ranges."""
 ENCODED = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
 STATE_FILES = re.compile(
-    r"outbox\.db(-wal|-shm|\.lock|\.seq)?|format\.json|flip-days\.(json|new)|crash/[\w-]+\.\d+\.trace"
+    r"outbox\.db(-wal|-shm|\.lock|\.seq)?|format\.json|flip-days\.(json|new)|stock\.(json|new)|crash/[\w-]+\.\d+\.trace"
 )
 PICTURE_WORDS = {"image", "picture", "frame", "crop", "pixels", "embedding", "feature", "features", "face"}
 

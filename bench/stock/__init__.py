@@ -1,0 +1,1 @@
+"""Stock events on simulated stores: garments that are moved, carried about, sold and delivered."""
