@@ -16,7 +16,7 @@ from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.errors import ReaderError, ReaderSettingsError
 from rfid_reader.flips.detector import DetectedFlip, Detector
 from rfid_reader.flips.methods import METHODS
-from rfid_reader.inventory import inventory
+from rfid_reader.inventory.command import inventory
 from rfid_reader.reads import CaptureFile, ReadTable, read_chunks
 from rfid_reader.recording_remarks import RecordingRemarks
 from rfid_reader.session.health import ReaderHealth

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rfid_reader.errors import ReaderError
-from rfid_reader.stock_state import STOCK_STATE, load_stock, save_stock
-from rfid_reader.tag_places import TagPlace
+from rfid_reader.inventory.places import TagPlace
+from rfid_reader.inventory.state import STOCK_STATE, load_stock, save_stock
 
 __all__ = ["STOCK_STATE", "StockFile"]
 

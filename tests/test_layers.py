@@ -58,7 +58,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "runtime.messages": BASE,
     "runtime.config": (*BASE, "runtime.geometry", "runtime.packing"),
     "runtime.flip_days_file": ("runtime.store.garments.flip_days",),
-    "runtime.stock_file": ("rfid_reader.errors", "rfid_reader.stock_state", "rfid_reader.tag_places"),
+    "runtime.stock_file": (
+        "rfid_reader.errors",
+        "rfid_reader.inventory.state",
+        "rfid_reader.inventory.places",
+    ),
     "runtime.reader_settings": ("rfid_reader.settings", "runtime.config"),
     "runtime.frames": GROUND,
     "runtime.vision": (
@@ -70,8 +74,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "runtime.store": (
         "contract",
-        "rfid_reader.tag_levels",
-        "rfid_reader.tag_places",
+        "rfid_reader.inventory.levels",
+        "rfid_reader.inventory.places",
         "runtime.config",
         "tagsight.errors",
         "runtime.geometry",

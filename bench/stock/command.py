@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from bench.stock.scoring import Score, score
+from bench.stock.scoring import StockScore, score
 from bench.stock.shops import simulate
-from rfid_reader.tag_places import PlaceRules
+from rfid_reader.inventory.places import PlaceRules
 
 SHOWN = (("arrived", "delivered"), ("moved", "moved to another place"), ("departed", "taken out of the shop"))
 
@@ -40,7 +40,7 @@ def stock(
         hold_s=usual.hold_s if hold is None else hold,
         gone_s=usual.gone_s,
     )
-    total = Score()
+    total = StockScore()
     for seed in range(first, first + stores):
         total.add(score(simulate(seed, seconds), rules))
         click.echo(f"store {seed} judged", err=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.stock.shops import READER, Journey, Shop
-from rfid_reader.tag_levels import PERIOD_S
-from rfid_reader.tag_places import Change, PlaceRules, TagPlaces
+from bench.stock.shops import READER, Journey, StockShop
+from rfid_reader.inventory.levels import PERIOD_S
+from rfid_reader.inventory.places import PlaceRules, StockChange, TagPlaces
 
 LATE_S = 120.0
 """After a garment hangs and `hold_s` has passed, or after `gone_s` where it left: later is too late."""
@@ -16,7 +16,7 @@ HEARD_SHARE = 0.5
 
 
 @dataclass
-class Score:
+class StockScore:
     """Of some shops: told rightly and in time, of those that happened; what was told beside that."""
 
     happened: Counter[str] = field(default_factory=Counter)
@@ -28,7 +28,7 @@ class Score:
     deaf_tags: int = 0
     tag_hours: float = 0.0
 
-    def add(self, other: Score) -> None:
+    def add(self, other: StockScore) -> None:
         """Take in another's."""
         self.happened += other.happened
         self.right += other.right
@@ -37,7 +37,7 @@ class Score:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def changes_in(shop: Shop, rules: PlaceRules) -> list[Change]:
+def changes_in(shop: StockShop, rules: PlaceRules) -> list[StockChange]:
     """What the product tells of a shop."""
     places, told = TagPlaces(shop.place_of, rules), []
     for number, slot in enumerate(shop.slots, start=1):
@@ -46,13 +46,13 @@ def changes_in(shop: Shop, rules: PlaceRules) -> list[Change]:
     return told
 
 
-def score(shop: Shop, rules: PlaceRules) -> Score:
+def score(shop: StockShop, rules: PlaceRules) -> StockScore:
     """One shop's score."""
     told = changes_in(shop, rules)
     heard = Counter(epc for slot in shop.slots for epc, _ in slot)
     gone_s = {one.epc: one.start_s for one in shop.journeys if one.ends_at is None}
     new_s = {one.epc: one.end_s for one in shop.journeys if one.begins_at is None}
-    found, good = Score(), set()
+    found, good = StockScore(), set()
     for epc in {*shop.home, *new_s}:
         there_s = gone_s.get(epc, shop.seconds) - new_s.get(epc, 0.0)
         found.tags += 1
@@ -74,7 +74,7 @@ def score(shop: Shop, rules: PlaceRules) -> Score:
     return found
 
 
-def _read_at_the_end(journey: Journey, shop: Shop, by_s: float) -> bool:
+def _read_at_the_end(journey: Journey, shop: StockShop, by_s: float) -> bool:
     """Whether a garment is read where it now hangs, until it is taken again."""
     again = [one.start_s for one in shop.journeys if one.epc == journey.epc and one.start_s >= journey.end_s]
     until_s = min([by_s, *again])
@@ -84,7 +84,7 @@ def _read_at_the_end(journey: Journey, shop: Shop, by_s: float) -> bool:
     return long_enough and read >= HEARD_SHARE * len(slots)
 
 
-def _read_before(journey: Journey, shop: Shop) -> bool:
+def _read_before(journey: Journey, shop: StockShop) -> bool:
     """Whether a garment was read where it hung, in the last minute and a half before it was taken."""
     end = int(journey.start_s / PERIOD_S)
     slots = shop.slots[max(end - 18, 0) : end]
@@ -93,11 +93,11 @@ def _read_before(journey: Journey, shop: Shop) -> bool:
 
 def _judge(
     journey: Journey,
-    shop: Shop,
+    shop: StockShop,
     rules: PlaceRules,
-    told: list[Change],
-    left: list[Change],
-    found: Score,
+    told: list[StockChange],
+    left: list[StockChange],
+    found: StockScore,
 ) -> None:
     """Take the change that tells of a journey out of those that are `left`."""
     wanted = {"moved": "moved", "sold": "departed", "delivered": "arrived"}.get(journey.kind)

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rfid_reader.inventory.levels import PERIOD_S, Levels, TagLevels
 from rfid_reader.simulator.scenarios.files import PathSpec, ScenarioFile
 from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
-from rfid_reader.tag_levels import PERIOD_S, Levels, TagLevels
 from rfid_reader.training.worlds.shop import widened
 
 READER = "reader"
@@ -50,7 +50,7 @@ class Journey:
 
 
 @dataclass(frozen=True)
-class Shop:
+class StockShop:
     """Slot by slot what was heard, the truth, and how often each tag was read at rest."""
 
     seed: int
@@ -71,7 +71,7 @@ class _Way:
     rest_xyz: tuple[float, float, float]
 
 
-def simulate(seed: int, seconds: float) -> Shop:
+def simulate(seed: int, seconds: float) -> StockShop:
     """One store for so long; all follows from the seed."""
     rng = np.random.default_rng([seed, 23])
     store = widened(generate_store(seed, seconds), seed)
@@ -96,7 +96,7 @@ def simulate(seed: int, seconds: float) -> Shop:
         world.hang(tag, AWAY)
     home = {epc: rack_place[world.rack_of[tag]] for tag, epc in enumerate(world.epcs) if tag not in new}
     slots = list(_hear(world, ways, seconds))
-    return Shop(seed, seconds, place_of, slots, [way.journey for way in ways], home)
+    return StockShop(seed, seconds, place_of, slots, [way.journey for way in ways], home)
 
 
 def _places(world: World) -> tuple[dict[tuple[str, int], str], list[str]]:

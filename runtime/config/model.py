@@ -20,13 +20,13 @@ from runtime.config.sections import (
     Floor,
     HomeAssistant,
     Intervals,
-    Inventory,
     Log,
     Metrics,
     Reader,
     Retention,
     Section,
     Site,
+    StockEvents,
     Uplink,
     Zone,
 )
@@ -63,7 +63,7 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     uplink: Uplink = Uplink()
     retention: Retention = Retention()
     intervals: Intervals = Intervals()
-    inventory: Inventory = Inventory()
+    inventory: StockEvents = StockEvents()
     log: Log = Log()
     console: Console = Console()
     metrics: Metrics = Metrics()

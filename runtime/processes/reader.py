@@ -18,6 +18,7 @@ from typing import Literal
 
 from rfid_reader.antenna_calibration import load_calibration
 from rfid_reader.flips import DetectedFlip
+from rfid_reader.inventory.levels import PERIOD_S, TagLevels, told
 from rfid_reader.presence import FittingRooms, Presence
 from rfid_reader.reads import ReadTable
 from rfid_reader.session.health import figures
@@ -25,7 +26,6 @@ from rfid_reader.session.reader_session import ReaderSession
 from rfid_reader.settings import ReaderSettings
 from rfid_reader.stock import StockTags, digests_of
 from rfid_reader.survey import TagSurvey
-from rfid_reader.tag_levels import PERIOD_S, TagLevels, told
 from rfid_reader.tuned_detector import detector_for
 from runtime.config import StoreConfig
 from runtime.config.epcs import canonical

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from contract.facts import Inventory
-from rfid_reader.tag_places import PlaceRules
+from rfid_reader.inventory.places import PlaceRules
 from runtime.messages import TagsRead
 from runtime.processes.store_spec import StoreSpec
 from runtime.stock_file import STOCK_STATE, StockFile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.shop import Weekday
 from runtime.config import Intervals, StoreConfig
-from runtime.config.sections import Antenna, Entrance, Fixture, Inventory, Zone
+from runtime.config.sections import Antenna, Entrance, Fixture, StockEvents, Zone
 from runtime.processes.spec import Spec
 from runtime.store.floorplan import FloorPlan
 from runtime.uplink.outbox.limits import OutboxLimits
@@ -49,7 +49,7 @@ class StoreSpec(Spec, frozen=True):
     intervals: Intervals
     visitor_hours: float
     opening_hours: dict[Weekday, list[str]]
-    inventory: Inventory = Inventory()
+    inventory: StockEvents = StockEvents()
 
     def floor_plan(self) -> FloorPlan:
         """Raises FloorPlanError for geometry that makes no sense."""

@@ -22,7 +22,7 @@ from rfid_reader.simulator.llrp.parameters import tlv, tv, u16
 from rfid_reader.simulator.llrp.server import SimulatedReader
 from runtime import messages
 from runtime.clock import HostClock
-from runtime.config import Antenna, Fixture, Floor, Inventory, Reader, Site, Sku, StoreConfig, Zone
+from runtime.config import Antenna, Fixture, Floor, Reader, Site, Sku, StockEvents, StoreConfig, Zone
 from runtime.messages import Attach, Detach, Health, Message, PeerGone, Stop, TagPresence, TagsRead
 from runtime.processes import reader
 
@@ -46,12 +46,12 @@ def config_for(port: int) -> StoreConfig:
 class Bench:
     """The reader process in a thread, and both its sockets' other ends."""
 
-    def __init__(self, port: int, inventory: Inventory | None = None) -> None:
+    def __init__(self, port: int, inventory: StockEvents | None = None) -> None:
         clock = HostClock().state
         self.control, theirs = messages.pair()
         self.control.setblocking(False)
         self.health: list[Health] = []
-        config = msgspec.structs.replace(config_for(port), inventory=inventory or Inventory())
+        config = msgspec.structs.replace(config_for(port), inventory=inventory or StockEvents())
         spec = reader.spec_of(config, "r", clock)
         self.rooms = spec.rooms
         self.thread = threading.Thread(target=reader.main, args=(theirs, spec), daemon=True)
@@ -179,7 +179,7 @@ def test_levels_of_tags_are_told_where_stock_events_are_wanted_and_while_the_rea
     monkeypatch.setattr(reader, "PERIOD_S", 0.5)
     (tmp_path / "room.yaml").write_text(SCENARIO)
     with SimulatedReader(tmp_path / "room.yaml") as simulated:
-        bench = Bench(simulated.port, Inventory(events=True))
+        bench = Bench(simulated.port, StockEvents(events=True))
         store = bench.attach_store()
         told: list[TagsRead] = []
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from contract.envelope import open_event
 from contract.facts import Dwell, Fact, Flip, Footfall, Interaction, ProcessHealth, Visit
 from contract.facts import Inventory as StockFact
-from rfid_reader.stock_state import STOCK_STATE, load_stock
+from rfid_reader.inventory.state import STOCK_STATE, load_stock
 from runtime import messages
 from runtime.clock import HostClock
 from runtime.config import (
@@ -25,10 +25,10 @@ from runtime.config import (
     Entrance,
     Fixture,
     Floor,
-    Inventory,
     Reader,
     Site,
     Sku,
+    StockEvents,
     StoreConfig,
     Zone,
 )
@@ -212,7 +212,7 @@ def hung(epc: str, begin_s: float, slots: int, level_dbm: float = -50.0) -> list
 
 
 def test_stock_events_are_told_where_wanted_and_not_again_after_a_restart(tmp_path: Path) -> None:
-    config = replace(config_of(tmp_path), inventory=Inventory(events=True))
+    config = replace(config_of(tmp_path), inventory=StockEvents(events=True))
     facts: list[StockFact] = []
     for _ in range(2):
         shop = Shop(tmp_path, config)
@@ -238,7 +238,7 @@ def test_a_stock_file_that_cannot_be_read_is_said_and_the_shop_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / STOCK_STATE).write_text("{")
-    shop = Shop(tmp_path, replace(config_of(tmp_path), inventory=Inventory(events=True)))
+    shop = Shop(tmp_path, replace(config_of(tmp_path), inventory=StockEvents(events=True)))
     assert "tags_in_stock" in shop.health().values
     shop.stop()
     assert "not a box's stock.json" in caplog.text and "every tag that is read arrives anew" in caplog.text

@@ -23,12 +23,12 @@ from runtime.config.sections import (
     Floor,
     HomeAssistant,
     Intervals,
-    Inventory,
     Log,
     Metrics,
     Reader,
     Retention,
     Site,
+    StockEvents,
     Uplink,
     Zone,
 )
@@ -72,7 +72,7 @@ class Draft:
     uplink: Uplink = field(default_factory=Uplink)
     retention: Retention = field(default_factory=Retention)
     intervals: Intervals = field(default_factory=Intervals)
-    inventory: Inventory = field(default_factory=Inventory)
+    inventory: StockEvents = field(default_factory=StockEvents)
     log: Log = field(default_factory=Log)
     console: Console = field(default_factory=Console)
     metrics: Metrics = field(default_factory=Metrics)

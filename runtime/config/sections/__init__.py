@@ -11,7 +11,7 @@ from runtime.config.sections.console import Console
 from runtime.config.sections.engines import Engines
 from runtime.config.sections.floor import MAX_FIXTURES, MAX_ZONES, Entrance, Fixture, Floor, Sku, Zone
 from runtime.config.sections.home_assistant import HomeAssistant
-from runtime.config.sections.inventory import Inventory
+from runtime.config.sections.inventory import StockEvents
 from runtime.config.sections.metrics import Metrics
 from runtime.config.sections.readers import MAX_READERS, Antenna, Reader
 from runtime.config.sections.site import Intervals, Log, Retention, Site
@@ -33,7 +33,6 @@ __all__ = [
     "Floor",
     "HomeAssistant",
     "Intervals",
-    "Inventory",
     "Log",
     "Metrics",
     "PointPair",
@@ -42,6 +41,7 @@ __all__ = [
     "Section",
     "Site",
     "Sku",
+    "StockEvents",
     "Tls",
     "Uplink",
     "Zone",

@@ -9,7 +9,7 @@ from msgspec import Meta
 from runtime.config.sections.words import Section
 
 
-class Inventory(Section, frozen=True, kw_only=True):
+class StockEvents(Section, frozen=True, kw_only=True):
     """Whether tags that arrive, move and depart are told, and when."""
 
     events: Annotated[bool, Meta(description="tell which tags arrive, move and depart")] = False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from contract.facts import Inventory
-from rfid_reader.tag_levels import Levels
-from rfid_reader.tag_places import Antenna, Change, PlaceRules, TagPlace, TagPlaces
+from rfid_reader.inventory.levels import Levels
+from rfid_reader.inventory.places import Antenna, PlaceRules, StockChange, TagPlace, TagPlaces
 from runtime.messages import TagsRead
 from runtime.store.floorplan import FloorPlan
 
@@ -53,10 +53,10 @@ class StockBook:
         """Every tag that is somewhere."""
         return self._places.whereabouts()
 
-    def _facts(self, changes: Sequence[Change]) -> list[Inventory]:
+    def _facts(self, changes: Sequence[StockChange]) -> list[Inventory]:
         return [self._fact(change) for change in changes]
 
-    def _fact(self, change: Change) -> Inventory:
+    def _fact(self, change: StockChange) -> Inventory:
         article = self.plan.article_of(change.epc)
         return Inventory(
             key=f"inventory:{change.epc}:{round(change.time_s * 1000)}",

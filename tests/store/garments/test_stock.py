@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contract.facts import Inventory
-from rfid_reader.tag_levels import PERIOD_S
-from rfid_reader.tag_places import PlaceRules
+from rfid_reader.inventory.levels import PERIOD_S
+from rfid_reader.inventory.places import PlaceRules
 from runtime.config.epcs import Article, ArticleTable
 from runtime.messages import TagsRead
 from runtime.store.floorplan import AntennaCoverage, FloorPlan, Place

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from rfid_reader import tag_levels
+from rfid_reader.inventory import levels as tag_levels
+from rfid_reader.inventory.levels import NO_RSSI_DBM, TAGS_A_RECORD, TagLevels, told
 from rfid_reader.reads import ReadTable
-from rfid_reader.tag_levels import NO_RSSI_DBM, TAGS_A_RECORD, TagLevels, told
 from runtime.messages import MAX_RECORD_BYTES, TagsRead, encode
 
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from rfid_reader.cli import rfid
 from rfid_reader.errors import ReaderError
+from rfid_reader.inventory.places import TagPlace
+from rfid_reader.inventory.state import save_stock
 from rfid_reader.reads import ReadTable, save_reads
-from rfid_reader.stock_state import save_stock
-from rfid_reader.tag_places import TagPlace
 
 GS1_EXAMPLE = "3074257bf7194e4000001a85"
 """The SGTIN-96 of GS1's Tag Data Standard: GTIN 80614141123458, serial 6789."""

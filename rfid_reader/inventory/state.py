@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from rfid_reader.errors import ReaderError
-from rfid_reader.tag_places import TagPlace
+from rfid_reader.inventory.places import TagPlace
 
 STOCK_STATE = "stock.json"
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import click
 import numpy as np
 
+from rfid_reader.inventory.levels import PERIOD_S, TagLevels
+from rfid_reader.inventory.places import PlaceRules, StockChange, TagPlace, TagPlaces
+from rfid_reader.inventory.state import load_stock
 from rfid_reader.reads import ReadTable, read_chunks
-from rfid_reader.stock_state import load_stock
-from rfid_reader.tag_levels import PERIOD_S, TagLevels
-from rfid_reader.tag_places import Change, PlaceRules, TagPlace, TagPlaces
 from tagsight.epc_schemes import sgtin
 
 SHORTEST_HOLD_S = 20.0
@@ -26,11 +26,11 @@ AWAY_S = 60.0
 READER = ""
 
 
-class Found(NamedTuple):
+class RecordedStock(NamedTuple):
     """Where tags are at the end, what was told on the way, and the EPCs of which nothing is said."""
 
     tags: list[TagPlace]
-    changes: list[Change]
+    changes: list[StockChange]
     nowhere: list[str]
 
 
@@ -55,7 +55,7 @@ def slots_of(chunks: Iterator[ReadTable]) -> Iterator[tuple[float, ReadTable]]:
         yield end_s, ReadTable.concatenate(waiting)
 
 
-def inventory_of(path: Path, names: dict[int, str]) -> Found:
+def inventory_of(path: Path, names: dict[int, str]) -> RecordedStock:
     """By a read table; `names` of antenna ports' places, others are called by their port."""
     first_s, last_s, ports = np.inf, -np.inf, set(names)
     for chunk in read_chunks(path):
@@ -75,7 +75,7 @@ def inventory_of(path: Path, names: dict[int, str]) -> Found:
         places.hear(READER, tags, end_s)
         changes += places.judge(end_s)
     told = {change.epc for change in changes}
-    return Found(places.whereabouts(), changes, sorted(read - told))
+    return RecordedStock(places.whereabouts(), changes, sorted(read - told))
 
 
 def _names(given: tuple[str, ...]) -> dict[int, str]:
@@ -125,7 +125,7 @@ def inventory(source: Path, given: tuple[str, ...], as_json: bool) -> None:
       tagsight rfid inventory /var/lib/tagsight/stock.json
     """
     if source.suffix.lower() == ".json":
-        found = Found(load_stock(source).tags, [], [])
+        found = RecordedStock(load_stock(source).tags, [], [])
     else:
         found = inventory_of(source, _names(given))
     if as_json:

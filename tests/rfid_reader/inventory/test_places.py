@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rfid_reader import tag_places
-from rfid_reader.tag_levels import PERIOD_S, Levels
-from rfid_reader.tag_places import Antenna, Change, PlaceRules, TagPlace, TagPlaces
+from rfid_reader.inventory import places as tag_places
+from rfid_reader.inventory.levels import PERIOD_S, Levels
+from rfid_reader.inventory.places import Antenna, PlaceRules, StockChange, TagPlace, TagPlaces
 
 RULES = PlaceRules(margin_db=3.0, change_db=3.0, hold_s=60.0, gone_s=300.0)
 PLACES: dict[Antenna, str] = {("r", 1): "shirts", ("r", 2): "coats"}
@@ -28,7 +28,7 @@ class Shop:
     def __init__(self, places: TagPlaces | None = None) -> None:
         self.places = places or TagPlaces(PLACES, RULES)
         self.now_s = 1_000.0
-        self.told: list[Change] = []
+        self.told: list[StockChange] = []
 
     def passes(self, seconds: float, levels: Levels, others: dict[str, Levels] | None = None) -> None:
         self.flickers(seconds, lambda _: levels, others)
@@ -47,7 +47,7 @@ class Shop:
     def of_it(self) -> list[tuple[str, str | None, str | None]]:
         return [(one.change, one.previous, one.place) for one in self.told if one.epc == "aa"]
 
-    def moves(self) -> list[Change]:
+    def moves(self) -> list[StockChange]:
         return [one for one in self.told if one.change != "arrived"]
 
 
@@ -200,7 +200,7 @@ def test_other_antennas_while_it_runs_keep_tags_where_they_are(shop: Shop) -> No
 
 def test_antennas_of_two_readers_are_compared() -> None:
     places = TagPlaces({("r", 1): "shirts", ("q", 1): "coats"}, RULES)
-    told: list[Change] = []
+    told: list[StockChange] = []
     for slot in range(80):
         ours, theirs = (-48.0, -60.0) if slot < 40 else (-60.0, -48.0)
         told += places.hear("r", [("aa", ((1, 9, ours),)), ("bb", ((1, 9, -50.0),))], slot * PERIOD_S)
@@ -214,7 +214,7 @@ def test_antennas_of_two_readers_are_compared() -> None:
 
 def test_a_reader_that_is_lost_beside_another_moves_nothing() -> None:
     places = TagPlaces({("r", 1): "shirts", ("q", 1): "coats"}, RULES)
-    told: list[Change] = []
+    told: list[StockChange] = []
     for slot in range(400):
         if slot < 40:
             tags = [(epc, ((1, 9, -48.0),)) for epc in ("aa", "bb", "dd")]

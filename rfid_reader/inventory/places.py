@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rfid_reader.tag_levels import MAX_TAGS, PERIOD_S, Levels
+from rfid_reader.inventory.levels import MAX_TAGS, PERIOD_S, Levels
 
 FLOOR_DBM = -85.0
 STEADY_SHARE = 0.8
@@ -57,7 +57,7 @@ class PlaceRules:
     gone_s: float = 600.0
 
 
-class Change(NamedTuple):
+class StockChange(NamedTuple):
     """A tag came to a place, moved there from another, or went (place None)."""
 
     time_s: float
@@ -136,14 +136,14 @@ class TagPlaces:
             return None
         return float(np.nanmedian(self._levels[row, self._own[row], self._heard[row]]))
 
-    def hear(self, reader: str, levels: Iterable[tuple[str, Levels]], time_s: float) -> list[Change]:
+    def hear(self, reader: str, levels: Iterable[tuple[str, Levels]], time_s: float) -> list[StockChange]:
         """What a reader that was reading has heard in a slot's time until `time_s` (UTC seconds); nothing at
         all where it heard nothing. A reader that speaks again ends the slot for all."""
         changes = self.judge(time_s) if reader in self._now else []
         self._now[reader] = dict(levels)
         return changes
 
-    def judge(self, time_s: float) -> list[Change]:
+    def judge(self, time_s: float) -> list[StockChange]:
         """The slot is over: take in what was heard in it."""
         heard, self._now = self._now, {}
         if not heard:
@@ -253,7 +253,7 @@ class TagPlaces:
         middle[2 * known <= count[:, None]] = np.nan
         return np.asarray(middle, np.float32)
 
-    def _moved(self, used: Rows, now_s: float) -> list[Change]:
+    def _moved(self, used: Rows, now_s: float) -> list[StockChange]:
         """Tags that are somewhere else than they were."""
         if not len(self._places) or not len(used):
             return []
@@ -279,9 +279,9 @@ class TagPlaces:
             row, place = int(used[at]), self._places[int(best[at])]
             where, epc = self._where[row], self._epcs[row]
             if where is None:
-                changes.append(Change(now_s, epc, "arrived", place, None))
+                changes.append(StockChange(now_s, epc, "arrived", place, None))
             else:
-                changes.append(Change(now_s, epc, "moved", place, where.place))
+                changes.append(StockChange(now_s, epc, "moved", place, where.place))
             self._put(row, TagPlace(epc, place, now_s))
             self._usual[row], self._learned[row] = medians[at], self._slots
         return changes
@@ -296,7 +296,7 @@ class TagPlaces:
         usual = self._usual[rows]
         self._usual[rows] = np.where(known, usual + step * (np.where(known, new, 0.0) - usual), usual)
 
-    def _gone(self, used: Rows, now_s: float) -> list[Change]:
+    def _gone(self, used: Rows, now_s: float) -> list[StockChange]:
         changes = []
         rows = used[[self._where[row] is not None for row in used.tolist()]]
         heard, own = self._heard[rows, self._slot], self._own[rows]
@@ -312,7 +312,7 @@ class TagPlaces:
         for row in rows[self._silent_s[rows] >= np.maximum(wait_s, self.rules.gone_s)].tolist():
             where = self._where[row]
             assert where is not None
-            changes.append(Change(now_s, where.epc, "departed", None, where.place))
+            changes.append(StockChange(now_s, where.epc, "departed", None, where.place))
             self._where[row] = None
             self._clear(row)
         return changes
