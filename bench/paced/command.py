@@ -157,7 +157,11 @@ def _print(report: PacedReport) -> None:
         )
     Console(width=max(130, Console().width)).print(table)
     for one in report.results:
-        click.echo(f"{one.cameras} cameras, {one.seconds:g} s: ms of CPU a frame")
+        click.echo(
+            f"{one.cameras} cameras, {one.seconds:g} s: {one.visits} visits, "
+            f"{one.visits_alone:.1f} by one alone; "
+            f"beside {one.cores_for_cameras:.2f} cores for playing the cameras; in ms of CPU a frame"
+        )
         for kind, ms in one.processor_ms_by_kind.items():
             within = ", ".join(
                 f"{part} {part_ms:.2f}" for part, part_ms in one.processor_ms_by_part[kind].items()

@@ -37,7 +37,11 @@ class PacedFigures(msgspec.Struct, frozen=True):
     mota_alone: float | None
     """One camera's, on the same pictures."""
     processor_ms: float
-    """Of all the daemon's processes, a frame."""
+    """Of all the daemon's processes, a frame.
+
+    Camera processes decode every picture that is sent, the others see those that are analysed: where some are
+    not, each kind's time is shared by its own number.
+    """
     processor_ms_by_kind: dict[str, float]
     processor_ms_by_part: dict[str, dict[str, float]]
     """The same by part of a frame's way."""

@@ -126,6 +126,12 @@ def judged(film: Film, cameras: int, seen: Run, alone: Run) -> PacedFigures:
     of_parts = {
         kind: parts.since(first.parts_s.get(kind, {}), taken_s) for kind, taken_s in last.parts_s.items()
     }
+    pictures = sum(len(notes.frames) for notes in seen.notes.values())
+
+    def frames_of(kind: str) -> int:
+        return pictures if kind == "camera" else frames
+
+    by_kind = {kind: s / frames_of(kind) * 1e3 for kind, s in sorted(taken.items())}
     share = min(notes.share for notes in seen.notes.values())
     to_event = percentiles(delays_ms)
     growth, memory = _growth(seen.usages)
@@ -148,10 +154,10 @@ def judged(film: Film, cameras: int, seen: Run, alone: Run) -> PacedFigures:
         visits_alone=counted_alone,
         mota=mota,
         mota_alone=mota_alone,
-        processor_ms=sum(taken.values()) / frames * 1e3,
-        processor_ms_by_kind={kind: s / frames * 1e3 for kind, s in sorted(taken.items())},
+        processor_ms=sum(by_kind.values()),
+        processor_ms_by_kind=by_kind,
         processor_ms_by_part={
-            kind: {part: s / frames * 1e3 for part, s in taken_s.items()}
+            kind: {part: s / frames_of(kind) * 1e3 for part, s in taken_s.items()}
             for kind, taken_s in parts.rest_added(taken, of_parts).items()
         },
         cores_used=sum(taken.values()) / seconds,
