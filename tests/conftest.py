@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,23 +35,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--quick"):
         return
     long = set(LONG.read_text().split())
-    fixtures = [(file, name) for file, _, name in (entry.partition("::") for entry in long)]
-    fixtures = [(REPO / file, name) for file, name in fixtures if not name.startswith("test_")]
     left_out = [
         item
         for item in items
-        if item.get_closest_marker("slow")
-        or item.nodeid.partition("[")[0] in long
-        or any(name in item.fixturenames and _may_use(item.path, file) for file, name in fixtures)  # type: ignore[attr-defined]
+        if item.get_closest_marker("slow") or takes_long(item.nodeid, getattr(item, "fixturenames", ()), long)
     ]
     config.hook.pytest_deselected(items=left_out)
     kept = set(items) - set(left_out)
     items[:] = [item for item in items if item in kept]
 
 
-def _may_use(test: Path, file: Path) -> bool:
-    """Whether a fixture of that file is for tests of this one."""
-    return test == file or (file.name == "conftest.py" and file.parent in test.parents)
+def takes_long(nodeid: str, fixtures: Collection[str], long: Collection[str]) -> bool:
+    """Whether a test is among the long ones, or uses a fixture that is."""
+    test = nodeid.partition("[")[0]
+    if test in long:
+        return True
+    if not fixtures:
+        return False
+    for entry in long:
+        if "::test_" not in entry:
+            place, _, name = entry.partition("::")
+            if name in fixtures and test.partition("::")[0].startswith(place.removesuffix("conftest.py")):
+                return True
+    return False
 
 
 @pytest.fixture(scope="session", autouse=True)
