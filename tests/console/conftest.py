@@ -113,14 +113,24 @@ class Browser:
         return self
 
 
+@pytest.fixture(scope="session")
+def plaza_config(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> StoreConfig:
+    return load(_box(repo, tmp_path_factory.mktemp("plaza")))
+
+
 @pytest.fixture
-def config(repo: Path, tmp_path: Path) -> StoreConfig:
-    """Of a store.yaml of its own: some tests write into it."""
-    (tmp_path / "box").mkdir()
-    (tmp_path / "box" / "vtest.avi").touch()
-    file = tmp_path / "box" / "store.yaml"
+def config(repo: Path, plaza_config: StoreConfig, tmp_path: Path) -> StoreConfig:
+    """The plaza's, read once; its file and folder are the test's own: some tests write into it."""
+    file = _box(repo, tmp_path)
+    return msgspec.structs.replace(plaza_config, file=file, state_dir=tmp_path, console=Console(enabled=True))
+
+
+def _box(repo: Path, folder: Path) -> Path:
+    (folder / "box").mkdir()
+    (folder / "box" / "vtest.avi").touch()
+    file = folder / "box" / "store.yaml"
     file.write_text((repo / "runtime" / "demo" / "plaza.yaml").read_text())
-    return msgspec.structs.replace(load(file), state_dir=tmp_path, console=Console(enabled=True))
+    return file
 
 
 @pytest.fixture(autouse=True)
