@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -120,9 +121,11 @@ def plaza_config(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> StoreC
 
 @pytest.fixture
 def config(repo: Path, plaza_config: StoreConfig, tmp_path: Path) -> StoreConfig:
-    """The plaza's, read once; its file and folder are the test's own: some tests write into it."""
+    """The plaza's, read once; all of it is the test's own: some tests write into it."""
     file = _box(repo, tmp_path)
-    return msgspec.structs.replace(plaza_config, file=file, state_dir=tmp_path, console=Console(enabled=True))
+    return msgspec.structs.replace(
+        copy.deepcopy(plaza_config), file=file, state_dir=tmp_path, console=Console(enabled=True)
+    )
 
 
 def _box(repo: Path, folder: Path) -> Path:
