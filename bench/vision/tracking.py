@@ -130,9 +130,11 @@ def _judged(
     if has_mannequins(clip.truth):
         fps = clip.fps * len(frames) / max(1, len(clip.found))
         boxes = [
-            TrackRow(frame, 0.0, 0, (left, top, right - left, bottom - top), 1.0, None)
+            TrackRow(frame, 0.0, 0, (left, top, right - left, bottom - top), score, None)
             for frame in frames
-            for left, top, right, bottom in clip.found[frame].boxes.tolist()
+            for (left, top, right, bottom), score in zip(
+                clip.found[frame].boxes.tolist(), clip.found[frame].scores.tolist(), strict=True
+            )
         ]
         standing = standing_of(clip.truth, rows, boxes, frames, fps)
     lenient = scores_of(clip.counted, without_unmarked(rows, clip.truth), frames)
@@ -219,5 +221,6 @@ def _print(figures: list[TrackingFigures]) -> None:
                 f"{each.clip}, {each.detector}, {each.frames}, {each.tracker}: {found.customers} customers "
                 f"followed {found.followed:.0%} of their time ({found.detected:.0%} detected), the least "
                 f"{found.followed_least:.0%}; "
-                f"{found.counted} of {found.mannequins} mannequins counted"
+                f"{found.counted} of {found.mannequins} mannequins counted; lost: "
+                + ", ".join(f"{share:.0%} {loss}" for loss, share in found.losses.items())
             )

@@ -88,4 +88,4 @@ def test_stillness_counts_a_quarter_until_it_has_lasted_for_seconds() -> None:
 
 
 def test_a_look_that_says_nothing_counts_little() -> None:
-    assert life_of_a_second(NAN, NAN) == pytest.approx(0.2)
+    assert life_of_a_second(NAN, NAN) == pytest.approx(0.1)

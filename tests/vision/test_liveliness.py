@@ -161,8 +161,8 @@ def stands_there(seconds: float, sway_px: float) -> tuple[set[int], list[bool]]:
 
 
 def test_a_mannequin_that_was_carried_to_its_place_is_a_thing_again_in_time() -> None:
-    _, people = stands_there(120.0, sway_px=0.0)
-    assert all(people[3:50]) and not any(people[90:])
+    _, people = stands_there(60.0, sway_px=0.0)
+    assert all(people[3:10]) and not any(people[30:])
 
 
 def test_who_sways_too_slowly_for_one_look_is_a_person_within_seconds() -> None:
@@ -172,6 +172,15 @@ def test_who_sways_too_slowly_for_one_look_is_a_person_within_seconds() -> None:
 
     told = Shop(slow).tracks(seconds=18.0)
     assert [len(confirmed(tracks)) for tracks in (told[5], told[-1])] == [0, 1]
+
+
+def test_a_head_that_turns_by_two_pixels_is_life_enough() -> None:
+    def looks_about(image: Image, time_s: float) -> None:
+        figure(image, LEFT_BOX, 2.5 * np.sin(2.2 * time_s))
+        figure(image, RIGHT_BOX)
+
+    told = Shop(looks_about, noise=1.0).tracks(seconds=12.0)
+    assert [len(confirmed(tracks)) for tracks in (told[10], told[-1])] == [0, 1]
 
 
 def test_a_clerk_who_hardly_moves_stays_the_same_person() -> None:
@@ -215,6 +224,22 @@ def test_change_where_somebody_else_is_or_was_says_nothing() -> None:
     assert looked([LEFT_BOX], [LEFT_BOX], torso) > 0.3
     assert np.isnan(looked([LEFT_BOX], [LEFT_BOX, passing], torso)), "they are there now"
     assert np.isnan(looked([LEFT_BOX, passing], [LEFT_BOX], torso)), "they were there before"
+
+
+def test_who_is_hidden_for_the_most_part_lives_if_enough_changes_in_what_shows() -> None:
+    rack = (175.0, 100.0, 300.0, 360.0)
+    side = (slice(150, 300), slice(150, 172))
+    finger = (slice(150, 169), slice(150, 168))
+    assert looked([LEFT_BOX, rack], [LEFT_BOX, rack], side) > 0.03
+    assert np.isnan(looked([LEFT_BOX, rack], [LEFT_BOX, rack], finger))
+
+
+def test_few_pictures_are_kept_however_many_there_are_a_second() -> None:
+    liveliness = Liveliness()
+    for frame in range(300):
+        liveliness.look(np.zeros((120, 160), np.uint8), [(10.0, 10.0, 60.0, 100.0)], [0.9], frame / 30)
+    kept = [len(album) for album in liveliness.albums]
+    assert kept == [5, 9], kept
 
 
 def test_a_box_without_change_is_still_whoever_is_before_it() -> None:

@@ -1,7 +1,7 @@
 """Does what stands there live? Change inside a person's box that is not change around it.
 
 People who stand shift their weight, turn their head and move their hands; mannequins, posters and trees do
-not, or no more than everything near them. A small grey image is compared with one of some tenths of a second
+not, or no more than everything near them. A grey image is compared with one of some tenths of a second
 before and one of some seconds before: the share of changed pixels in a box less that in a rim around it (a
 camera that shakes, light that changes, leaves in the wind), only where nobody else's box lay in either image.
 """
@@ -21,16 +21,17 @@ from runtime.geometry import Bools, Floats
 from runtime.vision.track.settings import TrackerSettings
 from runtime.vision.track.view import box_iou
 
-WIDTH_PX = 240
-"""Width of the small grey image."""
+MAX_WIDTH_PX = 768
+"""Width of the grey image at most: a head that turns far away moves by a pixel or two of it."""
 
 LAGS_S = (0.4, 4.0)
 """Ages of the images that are compared with: for quick movement, and for people who hardly move."""
 
 MAX_LATE_S = 1.1
-"""An image this much older than wanted is no good; one is kept every `KEEP_EVERY_S`."""
+"""An image this much older than wanted is no good."""
 
-KEEP_EVERY_S = 0.1
+KEEP_EVERY_S = (0.1, 0.5)
+"""How far apart the images are that are kept for each age."""
 
 CLOCK_S = 0.02
 """Times of frames are known to this."""
@@ -45,8 +46,9 @@ standard deviations (quantile of a normal distribution's absolute value)."""
 SAME_IOU = 0.3
 """A box of the older image with this IoU shows the same person."""
 
-MIN_VISIBLE = 0.5
-"""Less of a box than this free of other boxes says nothing."""
+MIN_VISIBLE, LIVING = 0.5, 0.03
+"""Less of a box than MIN_VISIBLE free of other boxes says nothing, unless so much changes there that it were
+LIVING of the whole box if nothing else of it did."""
 
 STILL = 0.02
 """A box with less change than this in all of it is still, whoever is before or behind it."""
@@ -54,21 +56,24 @@ STILL = 0.02
 RIM, RIM_WEIGHT = 0.25, 1.5
 """Width of the rim as a share of the box's width, and how much its change counts against that of the box."""
 
-MIN_BOX_PX, MIN_RIM_PX = 12, 8
-"""Pixels of the small image that a box and its rim must have to be looked at."""
+MIN_BOX_PX, MIN_RIM_PX = 48, 32
+"""Pixels of the grey image that a box and its rim must have to be looked at."""
 
-MIN_CHANGED_PX = 4
-"""Fewer changed pixels of the small image than this are no person's."""
+MIN_CHANGED_PX = 12
+"""Fewer changed pixels of the grey image than this are no person's."""
 
-MARGIN_PX = 1.0
-"""Other boxes are taken this much larger, in pixels of the small image."""
+MARGIN_PX = 2.0
+"""Other boxes are taken this much larger, in pixels of the grey image."""
+
+SAMPLE_EVERY = 4
+"""Every so many pixels, across and down, are looked at for the noise."""
 
 Grey = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class _Page:
-    """A small grey image, boxes (n, 4) left, top, right, bottom in its pixels, and which hide others (n,)."""
+    """A grey image, boxes (n, 4) left, top, right, bottom in its pixels, and which hide others (n,)."""
 
     time_s: float
     grey: Grey
@@ -99,19 +104,20 @@ class _Pair:
         self._before = before
 
     @cached_property
-    def _changed(self) -> Bools:
-        return changed_pixels(self._now.grey, self._before.grey)
+    def _noise(self) -> float:
+        return noise_between(self._now.grey, self._before.grey)
 
     def share(self, row: int) -> float:
         """Share of living change in the box of a row; nan where nothing is known."""
-        height, width = self._changed.shape
+        height, width = self._now.grey.shape
         own = self._now.boxes[row]
         rim = max(2.0, RIM * (own[2] - own[0]))
         left, top = max(0, int(own[0] - rim)), max(0, int(own[1] - rim))
         right, bottom = min(width, int(np.ceil(own[2] + rim))), min(height, int(np.ceil(own[3] + rim)))
         if right <= left or bottom <= top:
             return float("nan")
-        changed = self._changed[top:bottom, left:right]
+        window = slice(top, bottom), slice(left, right)
+        changed = changed_pixels(self._now.grey[window], self._before.grey[window], self._noise)
         corner = np.array([left, top, left, top])
         inside = _filled(changed.shape, own[None] - corner, 0.0)
         size = np.count_nonzero(inside)
@@ -123,11 +129,16 @@ class _Pair:
         others = np.concatenate([self._now.others(row), self._before.others(self._before.same_as(own))])
         free = ~_filled(changed.shape, others - corner, MARGIN_PX)
         visible, around = inside & free, ~inside & free
-        if np.count_nonzero(visible) < MIN_VISIBLE * size:
+        visible_px = np.count_nonzero(visible)
+        if visible_px < MIN_BOX_PX:
             return float("nan")
-        share = np.count_nonzero(changed & visible) / np.count_nonzero(visible)
+        share = np.count_nonzero(changed & visible) / visible_px
         if (rim_px := np.count_nonzero(around)) >= MIN_RIM_PX:
             share -= RIM_WEIGHT * np.count_nonzero(changed & around) / rim_px
+        if visible_px < MIN_VISIBLE * size:
+            share *= visible_px / size
+            if share < LIVING:
+                return float("nan")
         return share
 
 
@@ -149,11 +160,38 @@ class Look:
         return shares
 
 
+class _Album:
+    """The pages that one age is looked up in: a few, however many frames a second there are."""
+
+    def __init__(self, lag_s: float, every_s: float) -> None:
+        self._lag_s, self._every_s = lag_s, every_s
+        self._pages: deque[_Page] = deque()
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def add(self, page: _Page) -> None:
+        """Keep a page, unless the last is as good; forget those that are too old for any later look."""
+        pages = self._pages
+        if not pages or page.time_s - pages[-1].time_s >= self._every_s - CLOCK_S:
+            pages.append(page)
+        while len(pages) > 1 and page.time_s - pages[1].time_s >= self._lag_s - CLOCK_S:
+            pages.popleft()
+
+    def aged(self, time_s: float) -> _Page | None:
+        """The youngest page of at least that age; None where it is much older."""
+        for page in reversed(self._pages):
+            age_s = time_s - page.time_s
+            if age_s >= self._lag_s - CLOCK_S:
+                return page if age_s <= self._lag_s + MAX_LATE_S else None
+        return None
+
+
 class Liveliness:
-    """One camera's recent small images. Feed every frame in order of time."""
+    """One camera's recent grey images, an album for each age. Feed every frame in order of time."""
 
     def __init__(self) -> None:
-        self._pages: deque[_Page] = deque()
+        self.albums = self._new_albums()
         self._last: _Page | None = None
         self._shrunk: tuple[float, Grey] | None = None
 
@@ -166,7 +204,9 @@ class Liveliness:
         self._shrunk = time_s, grey
         if self._last is None or self._last.grey.shape != grey.shape:
             return True
-        return bool(np.count_nonzero(changed_pixels(grey, self._last.grey)) >= MIN_CHANGED_PX)
+        before = self._last.grey
+        changed = changed_pixels(grey, before, noise_between(grey, before))
+        return bool(np.count_nonzero(changed) >= MIN_CHANGED_PX)
 
     def look(
         self, image: npt.NDArray[np.uint8], boxes: npt.ArrayLike, scores: npt.ArrayLike, time_s: float
@@ -181,44 +221,43 @@ class Liveliness:
         scale = grey.shape[1] / image.shape[1]
         hides = np.asarray(scores, dtype=np.float64).reshape(-1) >= TrackerSettings.weak_score
         now = _Page(time_s, grey, np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale, hides)
-        pages = self._pages
-        if pages and (pages[-1].time_s >= time_s or pages[-1].grey.shape != grey.shape):
-            pages.clear()
-        self._last = now
-        look = Look(now, [self._aged(time_s, lag_s) for lag_s in LAGS_S])
-        if not pages or time_s - pages[-1].time_s >= KEEP_EVERY_S - CLOCK_S:
-            pages.append(now)
-        while time_s - pages[0].time_s > LAGS_S[-1] + MAX_LATE_S:
-            pages.popleft()
+        last, self._last = self._last, now
+        if last is not None and (last.time_s >= time_s or last.grey.shape != grey.shape):
+            self.albums = self._new_albums()
+        look = Look(now, [album.aged(time_s) for album in self.albums])
+        for album in self.albums:
+            album.add(now)
         return look
 
-    def _aged(self, time_s: float, lag_s: float) -> _Page | None:
-        """The youngest page of at least that age; None where it is much older."""
-        for page in reversed(self._pages):
-            age_s = time_s - page.time_s
-            if age_s >= lag_s - CLOCK_S:
-                return page if age_s <= lag_s + MAX_LATE_S else None
-        return None
+    @staticmethod
+    def _new_albums() -> list[_Album]:
+        return [_Album(lag_s, every_s) for lag_s, every_s in zip(LAGS_S, KEEP_EVERY_S, strict=True)]
 
 
-def changed_pixels(now: Grey, before: Grey) -> Bools:
-    """Which pixels of two small images differ by more than the noise."""
-    change = cv2.absdiff(now, before)
-    sample = change[::2, ::2].ravel()
+def noise_between(now: Grey, before: Grey) -> float:
+    """Standard deviation of what noise makes of the difference of two images, in grey levels."""
+    sample = cv2.absdiff(now[::SAMPLE_EVERY, ::SAMPLE_EVERY], before[::SAMPLE_EVERY, ::SAMPLE_EVERY]).ravel()
     rank = int(STILL_SHARE * (len(sample) - 1))
-    noise = float(np.partition(sample, rank)[rank]) / STILL_SDS
-    changed: Bools = np.asarray(cv2.blur(change, (3, 3)) > max(MIN_CHANGE, MIN_NOISES * noise))
+    return float(np.partition(sample, rank)[rank]) / STILL_SDS
+
+
+def changed_pixels(now: Grey, before: Grey, noise: float) -> Bools:
+    """Which pixels of two images differ by more than noise of that standard deviation."""
+    change = cv2.blur(cv2.absdiff(now, before), (3, 3))
+    changed: Bools = np.asarray(change > max(MIN_CHANGE, MIN_NOISES * noise))
     return changed
 
 
 def shrunk(image: npt.NDArray[np.uint8]) -> Grey:
-    """The image's green, or a grey image, WIDTH_PX wide at most."""
+    """The image's green, or a grey image, shrunk by a whole number to MAX_WIDTH_PX at most."""
     height, width = image.shape[:2]
-    step = max(1, round(width / (2 * WIDTH_PX)))
+    times = -(-width // MAX_WIDTH_PX)
+    # Of every second pixel of a large picture the mean is as good, and cheaper.
+    step = max(1, round(times / 2))
     grey = np.ascontiguousarray(image[::step, ::step, 1] if image.ndim == 3 else image[::step, ::step])
-    if width > WIDTH_PX:
-        size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
-        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if times > 1:
+        size = max(1, width // times), max(1, height // times)
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     return grey
 
 

@@ -73,7 +73,7 @@ class TrackerSettings:
     """What changes over seconds counts for this much of what changes at once."""
     hasty_weight: float = 0.25
     """Stillness counts for this much until it has lasted for seconds."""
-    unknown_weight: float = 0.2
+    unknown_weight: float = 0.1
     """A look that says nothing, for others are in the way, counts for this much life."""
     still_most_s: float = 2.0
     """A thing that stood still for long has to live for this long more."""
@@ -87,7 +87,7 @@ class TrackerSettings:
     """What was still for so long is no person by its move alone: its box may have slipped."""
     thing_s: float = 60.0
     """A thing that was seen for so long without moving or living is told of by its place."""
-    lifeless_s: float = 60.0
+    lifeless_s: float = 10.0
     """A confirmed track without life for so long is a thing after all, such as a mannequin that was moved."""
     stationary_s: float = 2.0
     """A track seen for longer without moving is stationary: it stays, unconfirmed, to keep its boxes."""

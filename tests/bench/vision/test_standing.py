@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.vision.track.standing import has_mannequins, standing_of
+from bench.vision.track.standing import Loss, has_mannequins, standing_of
 from runtime.vision.tracklog import TrackRow
 
 SHOPPER, DUMMY = (10.0, 10.0, 40.0, 100.0), (100.0, 10.0, 40.0, 100.0)
@@ -42,3 +42,17 @@ def test_a_track_of_a_person_beside_a_mannequin_counts_no_mannequin() -> None:
 def test_who_hardly_shows_is_not_asked_for() -> None:
     assert standing_of(truth(100, visible=0.3), [], [], range(100), FPS).customers == 0
     assert has_mannequins(truth(1)) and not has_mannequins(truth(1)[:, :7])
+
+
+def test_each_lost_moment_has_its_cause() -> None:
+    def box(frames: range, width: float, score: float) -> list[TrackRow]:
+        return [TrackRow(frame, frame / FPS, 0, (10.0, 10.0, width, 100.0), score, None) for frame in frames]
+
+    found = box(range(20, 50), 15.0, 0.9) + box(range(50, 60), 40.0, 0.4) + box(range(60, 100), 40.0, 0.9)
+    losses = standing_of(truth(100), rows(SHOPPER, range(75, 100)), found, range(100), FPS).losses
+    assert losses == {
+        Loss.NO_BOX.value: 0.2,
+        Loss.OTHER_BOX.value: 0.3,
+        Loss.WEAK_BOX.value: 0.1,
+        Loss.NOT_TOLD.value: 0.15,
+    }
