@@ -174,13 +174,13 @@ def test_who_sways_too_slowly_for_one_look_is_a_person_within_seconds() -> None:
     assert [len(confirmed(tracks)) for tracks in (told[5], told[-1])] == [0, 1]
 
 
-def test_a_head_that_turns_by_two_pixels_is_life_enough() -> None:
-    def looks_about(image: Image, time_s: float) -> None:
-        figure(image, LEFT_BOX, 2.5 * np.sin(2.2 * time_s))
-        figure(image, RIGHT_BOX)
-
-    told = Shop(looks_about, noise=1.0).tracks(seconds=12.0)
-    assert [len(confirmed(tracks)) for tracks in (told[10], told[-1])] == [0, 1]
+def test_an_arm_far_away_that_moves_by_a_pixel_is_life() -> None:
+    wall = np.random.default_rng(7).integers(60, 190, (60, 80)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    far, liveliness, later = [(150.0, 120.0, 180.0, 200.0)], Liveliness(), wall.copy()
+    later[140:180, 161] += 16
+    liveliness.look(wall, far, [0.8], 0.0)
+    share = liveliness.look(later, far, [0.8], 0.4).shares(np.array([0]))[0, 0]
+    assert share > TrackerSettings.still_share
 
 
 def test_a_clerk_who_hardly_moves_stays_the_same_person() -> None:
