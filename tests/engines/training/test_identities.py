@@ -68,6 +68,8 @@ def test_who_is_held_out_looks_and_dresses_otherwise() -> None:
     kept = [look for part in (8, 17) for look in identities._looks(part, 1, held_out=True)]
     assert (len(trained), len(kept)) == (identities.PART, 2 * identities.PART)
     assert not {look.seed for look in trained} & {look.seed for look in kept}
+    of_one_part = {look.seed for look in identities._looks(8, 1, held_out=False)}
+    assert not of_one_part & {look.seed for look in kept}, "nobody is held out by number alone"
     outfits = [{dress(look, parts(), Textures()).outfit for look in looks} for looks in (trained, kept)]
     assert not outfits[0] & HELD_OUT_OUTFITS
     assert outfits[1] - {""} <= HELD_OUT_OUTFITS
