@@ -98,14 +98,9 @@ def test_losses_fall_where_people_part_and_likenesses_stay() -> None:
     who = torch.tensor([0, 0, 1, 1])
     apart, mingled = unit(0, 5, 90, 95), unit(0, 90, 5, 95)
     assert float(reid_tune.hardest_loss(apart, who)) + 1 < float(reid_tune.hardest_loss(mingled, who))
-    three, one_far, all_near = (
-        torch.tensor([0, 0, 0, 1, 1]),
-        unit(0, 2, 90, 60, 62),
-        unit(0, 2, 4, 60, 62),
-    )
-    assert float(reid_tune.hardest_loss(all_near, three)) + 0.1 < float(
-        reid_tune.hardest_loss(one_far, three)
-    )
+    three = torch.tensor([0, 0, 0, 1, 1])
+    far = float(reid_tune.hardest_loss(unit(0, 2, 90, 60, 62), three))
+    assert far > 3, "the crop that is least like the other two counts for all three"
     classes = 0.003 * unit(2, 92)
     right, wrong = (float(reid_tune.identity_loss(each, classes, who)) for each in (apart, mingled))
     assert right + 1 < wrong
