@@ -32,6 +32,8 @@ from rfid_reader.session.protocol_handler import ProtocolHandler, ReaderEvent
 from rfid_reader.settings import ReaderSettings
 
 RECEIVE_BYTES = 1 << 16
+MAX_DESCRIPTION = 500
+"""Bytes of why a reader refuses; they go into the log."""
 FAREWELL_S = 0.5
 OTHER_CLIENT = "Failed (a Client initiated connection already exists)"
 READER_CLIENT = "Failed (a Reader initiated connection already exists)"
@@ -227,7 +229,8 @@ class Connection:
         status = answer.get("LLRPStatus", {})
         code = status.get("StatusCode", "an unknown status")
         if code != "Success":
-            description = bytes(status.get("ErrorDescription", b"")).decode("utf-8", "replace")
+            said = bytes(status.get("ErrorDescription", b""))[:MAX_DESCRIPTION].decode("utf-8", "replace")
+            description = "".join(letter if letter.isprintable() else " " for letter in said)
             raise ReaderRefused(
                 f"reader {self.settings.label}: {name} was refused: {code} {description}".rstrip()
             )

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rfid_reader.errors import ReaderSilent
+from rfid_reader.errors import ReaderRefused, ReaderSilent
 from rfid_reader.llrp import frames
 from rfid_reader.llrp.frames import LlrpFrame
 from rfid_reader.session.connection import Connection
@@ -74,3 +74,16 @@ def test_what_came_while_this_process_was_held_up_is_heard_before_the_reader_is_
         connection.close()
         peer.close()
         listener.close()
+
+
+def test_what_a_reader_says_of_a_refusal_is_one_short_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = ReaderSettings("127.0.0.1", listener.getsockname()[1])
+        connection = Connection(settings, lambda body: None, lambda event: None, lambda: None)
+        said = b"no\n2026 tagsight: all is well \x1b[2J" + b"x" * 5_000
+        with pytest.raises(ReaderRefused) as caught:
+            connection._checked(
+                "ADD_ROSPEC", {"LLRPStatus": {"StatusCode": "M_FieldError", "ErrorDescription": said}}
+            )
+        connection.close()
+    assert str(caught.value).isprintable() and "no 2026" in str(caught.value) and len(str(caught.value)) < 700
