@@ -84,7 +84,7 @@ def probe(address: str, username: str | None, password: str | None) -> ProbedCam
             refusal = WANTS_LOGIN if username is None else REFUSES_LOGIN
             raise OnvifError(f"{name}: {refusal}") from error
         raise OnvifError(f"{name}: it does not answer as ONVIF does ({_shown(said)})") from error
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise OnvifError(f"{name}: its answers are no ONVIF, or lack parts ({_shown(error)})") from error
     finally:
         camera.close()
@@ -119,7 +119,7 @@ def _clock_off(camera: OnvifServices, at: str) -> datetime.timedelta | None:
             *(said.Time.Hour, said.Time.Minute, min(said.Time.Second, 59)),
             tzinfo=datetime.timezone.utc,
         )
-    except (zeep.exceptions.Fault, AttributeError, TypeError, ValueError):
+    except (zeep.exceptions.Fault, ArithmeticError, AttributeError, TypeError, ValueError):
         return None
     return there - datetime.datetime.now(datetime.timezone.utc)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,9 @@ CONNECT_S, READ_S = 5.0, 10.0
 MAX_S = 30.0
 """For all answers together: a camera that trickles them is given up."""
 PART = 16_384
+
+logging.getLogger("zeep.xsd").setLevel(logging.CRITICAL)
+"""It would print a trace of each value that is none, and leave the value out."""
 
 
 class OnvifServices:

@@ -119,6 +119,32 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, uri: str) -> None:
         assert "names no address of a stream" in ask(camera, *login(tmp_path))[2]
 
 
+HUGE = "1" + "0" * 400
+
+
+def test_a_clock_and_sizes_beyond_all_numbers_are_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeOnvifCamera() as camera:
+        said = camera.answer
+        year = f"<tt:Year>{camera.now().year}</tt:Year>".encode()
+        no_year = b"<tt:Year>99999999999999999999</tt:Year>"
+
+        def answer(body: bytes) -> tuple[int, bytes]:
+            status, text = said(body)
+            return status, text.replace(year, no_year).replace(b"<tt:Width>640<", b"<tt:Width>wide<")
+
+        monkeypatch.setattr(camera, "answer", answer)
+        code, told, _ = ask(camera, *login(tmp_path))
+    assert code == 0 and "sub: H264 size unknown" in told and not caplog.records
+    manner = OnvifManner(
+        streams=(("main", "H264", 640, 360, HUGE, "rtsp://192.0.2.10/1"),)  # type: ignore[arg-type]
+    )
+    with FakeOnvifCamera(manner) as camera:
+        code, _, complaint = ask(camera, *login(tmp_path))
+    assert code == 1 and "its answers are no ONVIF" in complaint
+
+
 def test_no_video_is_said(tmp_path: Path) -> None:
     with FakeOnvifCamera(OnvifManner(streams=())) as camera:
         assert "it has no profile with video" in ask(camera, *login(tmp_path))[1]
