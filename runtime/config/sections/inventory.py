@@ -14,7 +14,7 @@ class StockEvents(Section, frozen=True, kw_only=True):
 
     events: Annotated[bool, Meta(description="tell which tags arrive, move and depart")] = False
     hold_s: Annotated[
-        float, Meta(ge=20, le=3_600, description="seconds in which a tag is read at a place to be there")
+        float, Meta(ge=20, le=900, description="seconds in which a tag is read at a place to be there")
     ] = 60.0
     margin_db: Annotated[
         float, Meta(ge=0, le=30, description="by so much the new place is louder than the old, dB")
