@@ -16,11 +16,12 @@ log = logging.getLogger(__name__)
 
 
 class StockFile:
-    """Written when something changed."""
+    """Written when something changed. `fault` says why that fails, in a sentence; empty while it does not."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written: Sequence[TagPlace] = ()
+        self.fault = ""
 
     def read(self) -> list[TagPlace]:
         """Where tags were; nothing where there is no file, or none that can be read (which is logged)."""
@@ -34,12 +35,18 @@ class StockFile:
         return list(self._written)
 
     def write(self, tags: Sequence[TagPlace], time_s: float) -> None:
-        """Replace the file. A disk that refuses is logged, and tried again the next time."""
+        """Replace the file. A disk that refuses is logged as that begins, and tried again the next time."""
         if tags == self._written:
             return
+        fault = ""
         try:
             save_stock(self._path, tags, time_s)
         except OSError as error:
-            log.warning("%s: where garments are is not remembered: %s", self._path, error)
+            fault = f"where garments are is not remembered: {self._path}: {error.strerror or error}"
         else:
             self._written = tags
+        if fault and fault != self.fault:
+            log.warning("%s", fault)
+        elif self.fault and not fault:
+            log.info("%s: where garments are is remembered again", self._path)
+        self.fault = fault

@@ -26,7 +26,7 @@ def load_stock(path: Path) -> StockState:
         return msgspec.json.decode(path.read_bytes(), type=StockState)
     except OSError as error:
         raise ReaderError(f"{path}: cannot be read: {error.strerror}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ReaderError(f"{path}: not a box's {STOCK_STATE}: {error}") from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from contract.facts import Inventory
-from rfid_reader.inventory.places import PlaceRules
+from rfid_reader.inventory.places import PlaceRules, TagPlace
 from runtime.messages import TagsRead
 from runtime.processes.store_spec import StoreSpec
 from runtime.stock_file import STOCK_STATE, StockFile
@@ -21,14 +21,14 @@ class StockKeeper:
         self._clock = clock
         self._settings = spec.inventory
         self._book: StockBook | None = None
-        self._begin(plan)
+        self._begin(plan, self._file.read)
 
     def apply(self, spec: StoreSpec, plan: FloorPlan) -> None:
         """Go on by another configuration."""
         if spec.inventory != self._settings:
             self.remember()
             self._settings = spec.inventory
-            self._begin(plan)
+            self._begin(plan, self._file.read if self._book is None else self._book.whereabouts)
         elif self._book is not None:
             self._book.apply_plan(plan)
 
@@ -56,10 +56,14 @@ class StockKeeper:
             {} if self._book is None else {"reports of more tags than stock is kept of": self._book.refused}
         )
 
-    def _begin(self, plan: FloorPlan) -> None:
+    def remark(self) -> str:
+        """What is wrong, for health; empty where nothing is."""
+        return "" if self._book is None else self._file.fault
+
+    def _begin(self, plan: FloorPlan, known: Callable[[], list[TagPlace]]) -> None:
         wanted = self._settings
         if not wanted.events:
             self._book = None
             return
         rules = PlaceRules(margin_db=wanted.margin_db, hold_s=wanted.hold_s, gone_s=wanted.gone_s)
-        self._book = StockBook(plan, rules, self._file.read())
+        self._book = StockBook(plan, rules, known())

@@ -265,7 +265,8 @@ class StoreProcess(Service):
         values |= self._stock.values()
         drops = {**self._drops, **self._stock.drops(), "events the outbox had to drop": outbox.dropped}
         progress_s = self._progress_s if self._peers else now_s
-        state, detail = HealthState.LIVE, self._flip_days.remark(now_s)
+        remarks = (self._flip_days.remark(now_s), self._stock.remark())
+        state, detail = HealthState.LIVE, "; ".join(filter(None, remarks))
         if outbox.fault:
             state = HealthState.DISK if self._outbox.opened else HealthState.NO_OUTBOX
             detail = "; ".join(filter(None, (f"{outbox.fault}; events wait in memory", detail)))

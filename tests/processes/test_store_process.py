@@ -47,6 +47,7 @@ from runtime.messages import (
     TagsRead,
 )
 from runtime.processes import store
+from runtime.processes.stock_keeper import StockKeeper
 from runtime.store.garments.flip_days import FlipDay
 from runtime.uplink.outbox.reader import OutboxReader
 
@@ -234,10 +235,14 @@ def test_stock_events_are_off_by_default(shop: Shop, tmp_path: Path) -> None:
     assert not (tmp_path / STOCK_STATE).exists()
 
 
+TOO_DEEP = '{"x":' + "[" * 100_000
+
+
+@pytest.mark.parametrize("content", ["{", TOO_DEEP], ids=["torn", "too deep"])
 def test_a_stock_file_that_cannot_be_read_is_said_and_the_shop_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / STOCK_STATE).write_text("{")
+    (tmp_path / STOCK_STATE).write_text(content)
     shop = Shop(tmp_path, replace(config_of(tmp_path), inventory=StockEvents(events=True)))
     assert "tags_in_stock" in shop.health().values
     shop.stop()
@@ -246,10 +251,38 @@ def test_a_stock_file_that_cannot_be_read_is_said_and_the_shop_goes_on(
     shop.uplink.close()
 
 
-def test_days_that_cannot_be_read_are_said_and_the_shop_goes_on(
+def test_a_stock_file_that_cannot_be_written_is_said_once_and_nothing_is_told_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / FLIP_DAYS).write_text('[{"day": 3}]')
+    config = replace(config_of(tmp_path), inventory=StockEvents(events=True))
+    blocked = (tmp_path / STOCK_STATE).with_suffix(".new")
+    blocked.mkdir()
+    clock = HostClock()
+    spec = store.spec_of(config, "store", clock.state)
+    plan = spec.floor_plan()
+    keeper = StockKeeper(spec, plan, clock.now)
+
+    def hang() -> list[StockFact]:
+        told = hung(EPC.lower(), clock.now(), 40)
+        return [fact for record in told if isinstance(record, TagsRead) for fact in keeper.take(record)]
+
+    assert len(hang()) == 1
+    for _ in range(3):
+        keeper.remember()
+    assert "where garments are is not remembered" in keeper.remark()
+    assert len(caplog.records) == 1
+    keeper.apply(replace(spec, inventory=StockEvents(events=True, margin_db=4.0)), plan)
+    assert hang() == [] and keeper.values() == {"tags_in_stock": 1.0}
+    blocked.rmdir()
+    keeper.remember()
+    assert keeper.remark() == "" and len(load_stock(tmp_path / STOCK_STATE).tags) == 1
+
+
+@pytest.mark.parametrize("content", ['[{"day": 3}]', "[" + TOO_DEEP], ids=["of another kind", "too deep"])
+def test_days_that_cannot_be_read_are_said_and_the_shop_goes_on(
+    content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FLIP_DAYS).write_text(content)
     shop = Shop(tmp_path)
     assert shop.health().detail == ""
     shop.stop()

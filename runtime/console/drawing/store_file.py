@@ -91,7 +91,7 @@ class StoreFile:
         for file in sorted(self._folder.glob("*.json"), reverse=True):
             try:
                 found.append(msgspec.json.decode(file.read_bytes(), type=KeptVersion))
-            except (OSError, msgspec.DecodeError):
+            except (OSError, msgspec.DecodeError, RecursionError):
                 continue
         return found[:KEPT]
 

@@ -17,6 +17,7 @@ from rfid_reader.reads import ReadTable, save_reads
 
 GS1_EXAMPLE = "3074257bf7194e4000001a85"
 """The SGTIN-96 of GS1's Tag Data Standard: GTIN 80614141123458, serial 6789."""
+TOO_DEEP = '{"x":' + "[" * 100_000
 
 
 def recording(begin_s: float, seconds: float, antenna: int, epc: str, rate_hz: float = 2.0) -> ReadTable:
@@ -88,7 +89,11 @@ def test_what_a_box_remembers_is_read(tmp_path: Path) -> None:
     assert output.startswith("rack 1: 1 tag\n") and "GTIN 80614141123458" in output
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"time_s": 1, "tags": [["aa", 3, 1]]}', "\x00\x01"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", '{"time_s": 1, "tags": [["aa", 3, 1]]}', "\x00\x01", TOO_DEEP],
+    ids=["empty", "nothing in it", "a place that is a number", "bytes", "too deep"],
+)
 def test_a_state_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "stock.json").write_text(content)
     result = call(tmp_path / "stock.json")
