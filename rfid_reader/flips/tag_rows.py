@@ -107,6 +107,11 @@ class TagRows:
         rows[self._free] = False
         return np.flatnonzero(rows)
 
+    def proven(self) -> Rows:
+        """The rows of tags that are no ghosts: proven by their reads, or of the stock."""
+        rows = self.used()
+        return rows[self._rank[rows] >= PROVEN]
+
     def make_room(self, reads: ReadTable, now_s: float, seldom: Callable[[], NDArray[np.bool_]]) -> Rows:
         """Give rows to the new tags of these reads that may have one; returns the rows that were taken from
         others, whose state has to be forgotten. seldom: rows of tags read too seldom to be judged."""

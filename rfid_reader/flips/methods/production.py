@@ -103,7 +103,7 @@ class ProductionDetector(TickingDetector):
     def remarks(self) -> tuple[str, ...]:
         said = [HALF_TURNS] if self.phases_doubled else []
         if self._calibration is not None:
-            epcs = [self.tag_rows.epcs[row] for row in self.tag_rows.used().tolist()]
+            epcs = [self.tag_rows.epcs[row] for row in self.tag_rows.proven().tolist()]
             said += filter(None, [self._calibration.misfit(epcs)])
         return tuple(said)
 
