@@ -21,7 +21,7 @@ def remembered_days(path: Path) -> list[FlipDay]:
         return sorted(msgspec.json.decode(path.read_bytes(), type=list[FlipDay]), key=lambda one: one.day)
     except FileNotFoundError:
         return []
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
+    except (OSError, msgspec.DecodeError) as error:
         log.warning("%s: not read, flips per visitor are compared from today on: %s", path, error)
         return []
 

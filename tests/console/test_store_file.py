@@ -22,10 +22,12 @@ def file(tmp_path: Path) -> StoreFile:
     return StoreFile(path, tmp_path / "state" / "versions")
 
 
-def test_a_text_takes_the_place_of_the_one_that_was_read(file: StoreFile) -> None:
+def test_a_text_takes_the_place_of_the_one_that_was_read(file: StoreFile, tmp_path: Path) -> None:
     saved = file.replace("text 1\n", file.read().version, "Ada")
     assert file.path.read_text() == "text 1\n" and saved == file.read()
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o640
+    for number, damaged in enumerate(("", '{"x":' + "[" * 100_000)):
+        (tmp_path / "state" / "versions" / f"{number}.json").write_text(damaged)
     (kept,) = file.kept()
     assert (kept.text, kept.by) == ("text 0\n", "Ada")
     assert [path.name for path in file.path.parent.iterdir()] == ["store.yaml"]
