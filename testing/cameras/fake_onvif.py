@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from urllib.request import parse_http_list, parse_keqv_list
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -29,6 +30,7 @@ ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
 GROUP, PORT = "239.255.255.250", 3702
 USER, PASSWORD = "ann", "geheim"
+REALM, NONCE = "camera", "0a1b2c"
 LATEST_S = 300.0
 """How far a login's time may be from the camera's own."""
 
@@ -51,6 +53,12 @@ class OnvifManner:
     answers: bytes | None = None
     """Sent to every question in place of an answer."""
     silent_s: float = 0.0
+    named_host: str = ""
+    """What it believes its address to be, host and port; empty: what it is."""
+    wants_http_login: bool = False
+    """Digest (RFC 7616, MD5) besides the login in the message."""
+    sends_on_to: str = ""
+    """Answers every question with a redirect to this address."""
 
 
 class FakeOnvifCamera:
@@ -63,6 +71,7 @@ class FakeOnvifCamera:
         self._server.camera = self
         self.port = int(self._server.server_address[1])
         self.address = f"127.0.0.1:{self.port}"
+        self._named = self.manner.named_host or self.address
         self._answers = {
             "GetSystemDateAndTime": self._system_date_and_time,
             "GetServices": self._services,
@@ -136,14 +145,14 @@ class FakeOnvifCamera:
 
     def _services(self, token: str) -> str:
         return "".join(
-            f"<tds:Service><tds:Namespace>{space}</tds:Namespace><tds:XAddr>http://{self.address}/onvif/{path}"
+            f"<tds:Service><tds:Namespace>{space}</tds:Namespace><tds:XAddr>http://{self._named}/onvif/{path}"
             "</tds:XAddr><tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></tds:Version></tds:Service>"
             for space, path in ((DEVICE, "device_service"), (MEDIA, "media_service"))
         )
 
     def _capabilities(self, token: str) -> str:
         media = (
-            f"<tt:Media><tt:XAddr>http://{self.address}/onvif/media_service</tt:XAddr>"
+            f"<tt:Media><tt:XAddr>http://{self._named}/onvif/media_service</tt:XAddr>"
             "<tt:StreamingCapabilities/></tt:Media>"
         )
         return f"<tds:Capabilities>{media}</tds:Capabilities>"
@@ -244,13 +253,40 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        time.sleep(self.server.camera.manner.silent_s)
+        manner = self.server.camera.manner
+        time.sleep(manner.silent_s)
+        if manner.sends_on_to:
+            self._turn_away(307, "Location", manner.sends_on_to)
+            return
+        if manner.wants_http_login and not self._is_logged_in():
+            self._turn_away(401, "WWW-Authenticate", f'Digest realm="{REALM}", nonce="{NONCE}", qop="auth"')
+            return
         status, answer = self.server.camera.answer(body)
         self.send_response(status)
         self.send_header("Content-Type", "application/soap+xml; charset=utf-8")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    def _turn_away(self, status: int, header: str, value: str) -> None:
+        self.send_response(status)
+        self.send_header(header, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _is_logged_in(self) -> bool:
+        given = parse_keqv_list(
+            parse_http_list(self.headers.get("Authorization", "").removeprefix("Digest "))
+        )
+
+        def md5(*parts: str) -> str:
+            return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+        if given.get("username") != USER or given.get("nonce") != NONCE:
+            return False
+        secret, asked = md5(USER, REALM, PASSWORD), md5("POST", self.path)
+        right = md5(secret, NONCE, given.get("nc", ""), given.get("cnonce", ""), "auth", asked)
+        return given.get("response") == right
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""

@@ -83,6 +83,31 @@ def test_a_camera_that_knows_the_old_question_only(tmp_path: Path) -> None:
     assert "GetCapabilities" in camera.asked
 
 
+def test_a_camera_behind_an_address_translation_is_asked_where_it_answered(tmp_path: Path) -> None:
+    with FakeOnvifCamera(OnvifManner(named_host="192.0.2.99:80")) as camera:
+        assert ask(camera, *login(tmp_path))[0] == 0
+
+
+def test_a_login_of_http_besides_onvifs(tmp_path: Path) -> None:
+    with FakeOnvifCamera(OnvifManner(wants_http_login=True)) as camera:
+        assert ask(camera, *login(tmp_path))[0] == 0
+        assert "refuses this login" in ask(camera, *login(tmp_path, "falsch"))[2]
+
+
+def test_nobody_else_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with FakeOnvifCamera() as other:
+        monkeypatch.setenv("http_proxy", f"http://{other.address}")
+        onward = f"http://{other.address}/onvif/device_service"
+        with FakeOnvifCamera(OnvifManner(sends_on_to=onward)) as camera:
+            code, _, complaint = ask(camera, *login(tmp_path))
+        with FakeOnvifCamera() as camera:
+            assert ask(camera, *login(tmp_path))[0] == 0
+    assert code == 1 and "does not answer as ONVIF does" in complaint
+    assert other.asked == []
+
+
 def test_without_a_login_where_none_is_wanted() -> None:
     with FakeOnvifCamera(OnvifManner(wants_login=False)) as camera:
         code, said, _ = ask(camera)

@@ -78,6 +78,11 @@ def test_a_recording_with_a_leap_of_years_ends(tmp_path: Path) -> None:
     assert [event["change"] for event in json.loads(result.output)["events"]] == ["arrived"]
 
 
+def test_hours_in_which_the_reader_was_away_let_nothing_depart(tmp_path: Path) -> None:
+    parts = [recording(1e9 + begin_s, 300, 1, epc) for begin_s in (0, 36_000) for epc in ("aa", "bb")]
+    assert "2 arrived, 0 moved, 0 departed" in call(saved(tmp_path / "r.csv", *parts)).output
+
+
 def test_of_no_reads_it_says_so(tmp_path: Path) -> None:
     save_reads(tmp_path / "r.csv", ReadTable.empty())
     assert call(tmp_path / "r.csv").output == "no tags\n"

@@ -192,6 +192,12 @@ def test_a_place_that_got_another_name_moves_its_tags(shop: Shop) -> None:
     }
 
 
+def test_a_tag_of_a_place_that_is_no_more_departs_when_nobody_reads_it(shop: Shop) -> None:
+    again = restarted(shop, {("r", 1): "blouses", ("r", 2): "coats"})
+    again.passes(RULES.gone_s + 10, UNREAD)
+    assert ("departed", "shirts", None) in again.of_it()
+
+
 def test_other_antennas_while_it_runs_keep_tags_where_they_are(shop: Shop) -> None:
     shop.places.apply({**PLACES, ("r", 3): "shoes"})
     shop.passes(300, AT_SHIRTS)
