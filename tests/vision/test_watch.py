@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from runtime.frames.video.demux import VideoReader
 from runtime.vision.track import CameraView, FloorTracker, SceneWatch, Track, TrackerSettings
+from tests.frames.films import make_film
 
 SIZE = (640, 480)
 NOISES = 7
@@ -97,3 +100,36 @@ def test_somebody_unseen_stays_unseen_between_the_looks() -> None:
     trial = Trial(lambda time_s: [walking(time_s)] if time_s < 5.0 else [], fps=10.0, seconds=5.6)
     (track,) = trial.told[max(trial.told)]
     assert track.unseen_s > 0.3
+
+
+def test_an_empty_place_is_empty_however_its_noise_is_coded(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    wall = random.integers(60, 190, (9, 16, 3)).repeat(40, 0).repeat(40, 1).astype(np.uint8)
+
+    def noisy(number: int, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        return np.clip(wall + random.normal(0, 3.0, (*wall.shape[:2], 1)), 0, 255).astype(np.uint8)
+
+    coder = {
+        "preset": "veryfast",
+        "tune": "zerolatency",
+        "b": "1000k",
+        "maxrate": "1000k",
+        "bufsize": "2000k",
+    }
+    times_s = [frame / 10 for frame in range(60)]
+    film = make_film(
+        tmp_path / "night.mp4", times_s=times_s, size=(640, 360), picture=noisy, coder=coder, key_every=40
+    )
+    watch, looked_s, video = (
+        SceneWatch(FloorTracker(TrackerSettings(), CameraView(640, 360))),
+        [],
+        VideoReader(film),
+    )
+    for time_s in times_s:
+        picture = video.read()
+        assert picture is not None
+        image = video.pixels(picture)
+        if watch.wants(image, time_s):
+            looked_s.append(time_s)
+            watch.see(image, [], [], time_s)
+    assert len(looked_s) <= 12, looked_s

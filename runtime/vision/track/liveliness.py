@@ -59,8 +59,9 @@ RIM, RIM_WEIGHT = 0.25, 1.5
 MIN_BOX_PX, MIN_RIM_PX = 48, 32
 """Pixels of the grey image that a box and its rim must have to be looked at."""
 
-MIN_CHANGED_PX = 12
-"""Fewer changed pixels of the grey image than this are no person's."""
+GLANCE_WIDTH_PX, MIN_CHANGED_PX = 240, 4
+"""Whether anything has changed is asked of an image of this width at most: a finer one shows how a camera's
+coder treats noise. Fewer changed pixels of it than this are no person's."""
 
 MARGIN_PX = 2.0
 """Other boxes are taken this much larger, in pixels of the grey image."""
@@ -204,8 +205,8 @@ class Liveliness:
         self._shrunk = time_s, grey
         if self._last is None or self._last.grey.shape != grey.shape:
             return True
-        before = self._last.grey
-        changed = changed_pixels(grey, before, noise_between(grey, before))
+        now, before = _glance(grey), _glance(self._last.grey)
+        changed = changed_pixels(now, before, noise_between(now, before))
         return bool(np.count_nonzero(changed) >= MIN_CHANGED_PX)
 
     def look(
@@ -259,6 +260,14 @@ def shrunk(image: npt.NDArray[np.uint8]) -> Grey:
         size = max(1, width // times), max(1, height // times)
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     return grey
+
+
+def _glance(grey: Grey) -> Grey:
+    height, width = grey.shape
+    if width <= GLANCE_WIDTH_PX:
+        return grey
+    size = GLANCE_WIDTH_PX, max(1, round(height * GLANCE_WIDTH_PX / width))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _filled(shape: tuple[int, ...], boxes: Floats, margin: float) -> Bools:
