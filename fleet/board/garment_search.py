@@ -27,7 +27,7 @@ class GarmentSearch:
         self._files = files
         self._lock = threading.Lock()
         self._catalogue = Catalogue(files.catalogue)
-        self._finder = self._made()
+        self._finder: GarmentFinder | None = self._made()
 
     def _made(self) -> GarmentFinder:
         garments = self._catalogue.garments()
@@ -44,7 +44,9 @@ class GarmentSearch:
         wanted = text.strip()[:LONGEST_QUERY]
         with self._lock:
             if self._catalogue.refresh():
-                self._finder = self._made()
+                self._finder = None
+            # What could not be made of another catalogue is said each time until it can.
+            self._finder = self._finder or self._made()
             found = self._finder.find(wanted, MOST_FOUND) if wanted else None
             skus: Sequence[str] = found.skus if found else ()
             garments = [one for sku in skus if (one := self._catalogue.garment(sku)) is not None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="the extra fleet is not installed")
@@ -20,6 +22,7 @@ from tests.console.browsing import chromium
 from tests.fleet.board.serving import serving
 from tests.fleet.lines import NOON_S, event, flip, setup, taken, tryon
 from tests.fleet.mirror.shop import GARMENTS, a_catalogue
+from tests.fleet.search.test_finding import tower
 
 DAY = "2026-10-25"
 HURT = "<img src=x onerror=alert(1)>"
@@ -75,6 +78,26 @@ def test_another_catalogue_in_its_place_is_read_and_one_that_is_none_is_said(
     settings.garments.catalogue.write_bytes(b"rubbish")
     with pytest.raises(FleetError, match="catalogue"):
         browser(settings)
+
+
+def test_garments_that_cannot_be_found_by_their_pictures_are_said_until_they_can(
+    settings: FleetSettings, tmp_path: Path
+) -> None:
+    assert settings.garments is not None
+    catalogue = settings.garments.catalogue
+    pictures, words = tmp_path / "pictures.npz", tmp_path / "words.npz"
+    tower().save(words)
+    np.savez(pictures, sku=np.array(["COAT-1"]), embedding=np.eye(1, 8, dtype=np.float32))
+    files = GarmentFiles(catalogue=catalogue, embeddings=pictures, words=words)
+    client = browser(msgspec.structs.replace(settings, garments=files))
+    asked = f"/garments/search?q=cape&day={DAY}"
+    kept = pictures.read_bytes()
+    pictures.write_bytes(kept[:100])
+    a_catalogue(tmp_path / "other", GARMENTS.replace("Black coat", "Purple cape")).replace(catalogue)
+    for _ in range(2):
+        assert "pictures.npz: needs the arrays sku and embedding" in client.get(asked).text
+    pictures.write_bytes(kept)
+    assert "Purple cape" in client.get(asked).text
 
 
 def test_embeddings_without_their_words_are_refused(tmp_path: Path) -> None:
