@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
-from zlib import error as BadStream
 
 import msgspec
 import numpy as np
@@ -19,6 +17,7 @@ from fleet.errors import FleetError
 from fleet.mirror.alike import alike
 from fleet.mirror.catalogue import ALIKE, WITH, CatalogueGarment, write
 from fleet.mirror.together import pairs
+from fleet.search.npz import UNREADABLE_NPZ
 from fleet.search.words import Vocabulary, vocabulary
 
 MOST_BESIDE = 24
@@ -175,7 +174,7 @@ def embeddings_of(file: Path, place: Mapping[str, int]) -> npt.NDArray[np.float3
         with np.load(file, allow_pickle=False) as held:
             skus: Sequence[str] = [str(sku) for sku in held["sku"]]
             given = np.asarray(held["embedding"], dtype=np.float32)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, BadStream) as error:
+    except UNREADABLE_NPZ as error:
         raise FleetError(f"{file}: needs the arrays sku and embedding, as an .npz ({error})") from None
     if given.ndim != 2 or len(given) != len(skus):
         raise FleetError(f"{file}: {len(skus)} skus and embeddings of shape {given.shape}; one row each")

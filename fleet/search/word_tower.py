@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fleet.errors import FleetError
+from fleet.search.npz import UNREADABLE_NPZ
 from fleet.search.words import Vocabulary
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class WordTower:
         try:
             with np.load(file, allow_pickle=False) as held:
                 return cls(vocabulary, {part: held[part] for part in PARTS})
-        except (OSError, ValueError, KeyError) as error:
+        except UNREADABLE_NPZ as error:
             raise FleetError(f"{file}: no tower of words can be read from it: {error}") from None
 
     @property

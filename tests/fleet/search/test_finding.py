@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -70,3 +73,21 @@ def test_a_picture_is_found_whose_title_says_nothing_of_it() -> None:
 def test_pictures_and_words_of_two_trainings_are_refused() -> None:
     with pytest.raises(FleetError, match="gives 8 numbers, the pictures have 9; take both"):
         GarmentFinder(GARMENTS, vocabulary(), tower(), np.ones((4, 9), np.float32))
+
+
+def test_a_damaged_tower_is_a_fault_in_words(tmp_path: Path) -> None:
+    file, bare = tmp_path / "words.npz", BytesIO()
+    tower().save(file)
+    assert WordTower.load(vocabulary(), file).size == 8
+    whole = file.read_bytes()
+    np.save(bare, np.zeros(3))
+    for body in (
+        b"",
+        b"hello",
+        whole[: len(whole) // 2],
+        bare.getvalue(),
+        whole[:200] + b"\0" * 9 + whole[209:],
+    ):
+        file.write_bytes(body)
+        with pytest.raises(FleetError, match=r"words\.npz: no tower of words can be read from it"):
+            WordTower.load(vocabulary(), file)
