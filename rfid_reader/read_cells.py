@@ -138,7 +138,10 @@ def sound_column(name: str, column: Any) -> NDArray[Any] | None:
 
 def _sound_epcs(column: Any) -> NDArray[Any] | None:
     """Every different EPC is judged once."""
-    encoded = column.dictionary_encode()
+    try:
+        encoded = column.dictionary_encode()
+    except NotImplementedError:
+        return None
     if encoded.null_count:
         return None
     try:

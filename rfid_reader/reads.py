@@ -112,18 +112,20 @@ def _header_fault(header: Sequence[str], missing: str) -> str:
     return f"column {missing!r} is missing; {right}"
 
 
-def _csv_header(rows: Iterator[list[str]]) -> list[str]:
+def _csv_header(path: Path, rows: Iterator[list[str]]) -> list[str]:
     """Names of the columns; none where the first line is not CSV."""
     try:
         return [name.strip() for name in next(rows, [])]
-    except (csv.Error, OSError, EOFError, zlib.error):
+    except csv.Error:
         return []
+    except (OSError, EOFError, zlib.error) as error:
+        raise ReadTableError(f"{path}: cannot be read: {error}") from None
 
 
 def _csv_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
     with _open_text(path, "r", "utf-8-sig") as file:
         rows = csv.reader(file)
-        header = _csv_header(rows)
+        header = _csv_header(path, rows)
         missing = [name for name in COLUMNS if name not in header]
         if missing:
             raise ReadTableError(f"{path}: {_header_fault(header, missing[0])}")
@@ -169,7 +171,15 @@ def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[ReadTable]:
             f"{path}: column {missing[0]!r} is missing; a read table has {', '.join(COLUMNS)}"
         )
     row = 0
-    for batch in file.iter_batches(batch_size=chunk_rows, columns=list(COLUMNS)):
+    batches = file.iter_batches(batch_size=chunk_rows, columns=list(COLUMNS))
+    while True:
+        try:
+            batch = next(batches, None)
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ReadTableError(f"{path}: row {row + 1}: cannot be read further: {reason}") from None
+        if batch is None:
+            return
         columns = [_parquet_column(path, name, batch.column(name), row) for name in COLUMNS]
         row += len(batch)
         yield ReadTable.from_columns(*columns)

@@ -128,7 +128,7 @@ def test_a_table_of_another_form_says_which_would_be_right(tmp_path: Path, conte
 
 def test_what_is_called_compressed_and_is_not_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "plain.csv.gz").write_text(HEADER)
-    with pytest.raises(ReadTableError, match="column 'time_s' is missing"):
+    with pytest.raises(ReadTableError, match=r"plain\.csv\.gz: cannot be read: Not a gzipped file"):
         load_reads(tmp_path / "plain.csv.gz")
 
 
@@ -190,6 +190,22 @@ def test_a_bad_parquet_table_says_where_and_what(
     with pytest.raises(ReadTableError, match="bad") as caught:
         load_reads(parquet_of(tmp_path, column, value))
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [["ab"], {"epc": "ab"}], ids=["a list", "a record"])
+def test_epcs_in_parquet_that_are_no_text_are_one_sentence(tmp_path: Path, value: object) -> None:
+    with pytest.raises(ReadTableError, match=r"row 1: epc: .* is not an EPC"):
+        load_reads(parquet_of(tmp_path, "epc", value, {"epc": value}))
+
+
+def test_a_damaged_parquet_table_is_one_sentence(tmp_path: Path) -> None:
+    path = parquet_of(tmp_path, "epc", "ab")
+    body = bytearray(path.read_bytes())
+    body[20:40] = b"\xff" * 20
+    path.write_bytes(body)
+    with pytest.raises(ReadTableError, match="row 1: cannot be read further") as caught:
+        load_reads(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_table_of_times_of_day_in_parquet_says_that_seconds_would_be_right(tmp_path: Path) -> None:
