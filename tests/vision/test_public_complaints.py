@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pathlib
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from engines.inference.detector import PersonDetector
+from runtime.frames.video.demux import VideoReader
 from runtime.geometry import Floats
-from runtime.vision.track import FloorTracker, SceneWatch, TrackerSettings
+from runtime.vision.track import CameraView, FloorTracker, SceneWatch, TrackerSettings
+from tests.frames.films import make_film
 from tests.vision.floor_scenes import VIEW, Path, Shown, follow, frames, ids_of, steady
 
 SECONDS = 30.0
@@ -70,3 +77,51 @@ def test_who_is_missed_now_and_then_keeps_one_id(missed: float) -> None:
     people = [to_and_fro(0), to_and_fro(3)]
     shown = [with_misses(one, missed, random) for one in frames(people, steady(10.0, SECONDS))]
     assert len(ids_of(follow(shown, FloorTracker(TrackerSettings(), VIEW)))) == 2
+
+
+WIDTH, HEIGHT = 320, 180
+EVERY, FPS = 3, 10.0
+STARVED = {"preset": "veryfast", "tune": "zerolatency", "b": "20k", "maxrate": "20k", "bufsize": "40k"}
+Image = npt.NDArray[np.uint8]
+
+
+def small_images(file: pathlib.Path) -> list[Image]:
+    """Every third picture, there and back again: half a minute of people in a shop, some of whom stand."""
+    video, images = VideoReader(file), []
+    while (picture := video.read()) is not None:
+        images.append(np.asarray(cv2.resize(video.pixels(picture), (WIDTH, HEIGHT)), np.uint8))
+    kept = images[::EVERY]
+    return kept + kept[::-1]
+
+
+def test_nobody_who_stands_in_a_starved_stream_is_taken_for_a_thing(
+    shared_data: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    images = small_images(shared_data / "video-retail-nvidia" / "retail.mp4")
+    film = make_film(
+        tmp_path / "starved.mp4",
+        times_s=[frame / FPS for frame in range(len(images))],
+        size=(WIDTH, HEIGHT),
+        picture=lambda number, size: images[number],
+        coder=STARVED,
+        key_every=50,
+    )
+    assert film.stat().st_size < 20e3 / 8 * 1.5 * len(images) / FPS, "as few bits as were asked for"
+    detector, video = PersonDetector.open("person-detector-lite"), VideoReader(film)
+    never = replace(TrackerSettings(), lifeless_s=float("inf"))
+    watches = [
+        SceneWatch(FloorTracker(settings, CameraView(WIDTH, HEIGHT)))
+        for settings in (TrackerSettings(), never)
+    ]
+    told: list[set[int]] = [set(), set()]
+    ended: list[list[int]] = [[], []]
+    for frame in range(len(images)):
+        picture = video.read()
+        assert picture is not None
+        image = video.pixels(picture)
+        found = detector.detect(image)
+        for number, watch in enumerate(watches):
+            tracks = watch.see(image, found.boxes, found.scores, frame / FPS)
+            told[number] |= {track.id for track in tracks if track.id is not None}
+            ended[number] += watch.ended
+    assert len(told[0]) >= 6 and (told[0], ended[0]) == (told[1], ended[1])
