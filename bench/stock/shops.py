@@ -19,7 +19,6 @@ from rfid_reader.inventory.levels import PERIOD_S, Levels, TagLevels
 from rfid_reader.simulator.scenarios.files import PathSpec, ScenarioFile
 from rfid_reader.simulator.scenarios.random_stores import generate_store
 from rfid_reader.simulator.world import World
-from rfid_reader.training.worlds.shop import widened
 
 READER = "reader"
 SLOW_MODE = 3
@@ -73,6 +72,8 @@ class _Way:
 
 def simulate(seed: int, seconds: float) -> StockShop:
     """One store for so long; all follows from the seed."""
+    from rfid_reader.training.worlds.shop import widened  # not installed with the product
+
     rng = np.random.default_rng([seed, 23])
     store = widened(generate_store(seed, seconds), seed)
     slow = msgspec.structs.replace(store.scenario.reader, mode=SLOW_MODE)

@@ -76,7 +76,7 @@ BAD_FILES: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "reads that are noise": (
         {"r.csv": NOISE},
         "rfid flips DIR/r.csv --out DIR/o.jsonl --method js",
-        "DIR/r.csv: column 'time_s' is missing",
+        "DIR/r.csv: not text in UTF-8; a read table's first line is time_s,epc,antenna",
     ),
     "reads that are one endless word": (
         {"r.csv": "x" * 200_000},
