@@ -228,6 +228,23 @@ def test_stock_events_are_told_where_wanted_and_not_again_after_a_restart(tmp_pa
     assert [tag.place for tag in load_stock(tmp_path / STOCK_STATE).tags] == ["rack"]
 
 
+def test_where_tags_are_is_on_disk_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "STOCK_EVERY_S", 0.1)
+    shop = Shop(tmp_path, replace(config_of(tmp_path), inventory=StockEvents(events=True)))
+    blocked = (tmp_path / STOCK_STATE).with_suffix(".new")
+    blocked.mkdir()
+    send_all(shop.attach("reader:r"), hung(EPC.lower(), shop.clock.now() - 200.0, 40))
+    assert any("where garments are is not remembered" in shop.health().detail for _ in range(10))
+    blocked.rmdir()
+    end_s = time.monotonic() + 10.0
+    while not (tmp_path / STOCK_STATE).exists() or not load_stock(tmp_path / STOCK_STATE).tags:
+        assert time.monotonic() < end_s, "nothing is written before it stops"
+        time.sleep(0.02)
+    shop.stop()
+    shop.control.close()
+    shop.uplink.close()
+
+
 def test_stock_events_are_off_by_default(shop: Shop, tmp_path: Path) -> None:
     send_all(shop.attach("reader:r"), hung(EPC, shop.clock.now() - 200.0, 40))
     shop.stop()
