@@ -27,6 +27,6 @@ def test_what_is_carried_is_found_and_nothing_else(shop: StockShop) -> None:
     assert sum(found.false.values()) <= 1
 
 
-def test_rules_that_never_decide_find_nothing(shop: StockShop) -> None:
-    never = judged(shop, hold_s=900.0)
-    assert sum(never.right.values()) == 0 and never.happened == judged(shop).happened
+def test_a_margin_that_nothing_reaches_finds_no_move(shop: StockShop) -> None:
+    never = judged(shop, margin_db=99.0)
+    assert never.right["moved"] == 0 and never.happened == judged(shop).happened
