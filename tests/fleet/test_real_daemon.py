@@ -44,7 +44,8 @@ def test_setup_open_try_ons_and_occupancy_come_from_a_running_box(tmp_path: Path
         assert until(lambda: answered("rooms"), WITHIN_S), plaza.said()
         rooms = answered("rooms")
         assert {row["room"] for row in rooms} == {"jackets"}
-        assert {row["sku"] for row in rooms} == {"jacket-denim"}
+        # An open rail is no cabin: its antenna may be the loudest for a neighbour's tag for a while.
+        assert "jacket-denim" in {row["sku"] for row in rooms}
         (site,) = answered("sites")
         assert (site["site"], site["timezone"]) == ("plaza", "Europe/London")
         (told,) = answered("layout")
