@@ -29,8 +29,8 @@ from engines.scene.spec import (
     Uses,
     Walk,
 )
+from engines.training.synthetic.standing import FLOORS
 
-FLOORS: tuple[Literal["plain", "tiles", "boards", "carpet"], ...] = ("plain", "tiles", "boards", "carpet")
 RACKS: tuple[Literal["rail", "shelf", "table"], ...] = ("rail", "rail", "rail", "shelf", "table")
 ARMS: tuple[Literal["hang", "crossed", "hips", "phone", "behind"], ...] = (
     "hang",
